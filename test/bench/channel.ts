@@ -11,7 +11,7 @@ import { buildCommitment } from '../../src/lib/channel/commitment.ts';
 import { readChannel, readState } from '../../src/lib/channel/document.ts';
 import { inspectTransaction } from '../../src/lib/channel/inspect.ts';
 import { commitmentSecrets } from '../../src/lib/channel/keys.ts';
-import { bareOf, matchTransaction } from '../../src/lib/channel/match.ts';
+import { matchTransaction } from '../../src/lib/channel/match.ts';
 import {
   findSecret,
   FIRST_INDEX,
@@ -21,8 +21,8 @@ import {
   type SecretStore,
 } from '../../src/lib/channel/secrets.ts';
 import { secretsDocument } from '../../src/lib/channel/secrets-document.ts';
-import { claimsOf, punishing, spendClaims } from '../../src/lib/channel/spend.ts';
-import { unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
+import { claimsOf, spendClaims } from '../../src/lib/channel/spend.ts';
+import { bareOf, unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { Sighashes } from '../../src/lib/bitcoin/sighash.ts';
 import { signWay } from '../../src/lib/channel/sign.ts';
@@ -164,7 +164,7 @@ export function benchChannels(rounds: number): boolean[] {
     revoked: secret('anchors', 'local', 2),
   });
   const matched = matchTransaction(channel, bare, { pointOf: () => point2, htlcs, holder: 'local' });
-  const { claims } = claimsOf(bare, matched, secrets, punishing);
+  const { claims } = claimsOf(bare, matched, secrets, 'punisher');
   const paying = { to: `5120${'11'.repeat(32)}`, feerate: 1_000, allowFee: true };
   // What is signed is hashed, and signed.
   const { spends } = spendClaims(claims, paying);

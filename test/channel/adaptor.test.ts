@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import Adaptor from '../../src/commands/channel/adaptor.ts';
-import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
+import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { verifiesEcdsa } from '../../src/lib/signing/ecdsa.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { command } from '../support/command.ts';
+import { fixture } from '../support/vectors.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'spillway-adaptor-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -40,6 +42,45 @@ describe('one key', () => {
       'wrong-key',
     );
     expect((await run('verify', put({ ...pre.said, message: '45'.repeat(32) }))).code).toBe('adaptor-invalid');
+  });
+});
+
+describe('one key of ECDSA', () => {
+  const ecdsa = { ...terms, construction: 'ecdsa' };
+  it('presign, verify, adapt, extract; the signature is printed as DER too', async () => {
+    const pre = await run('presign', '--key-file', alice, put(ecdsa));
+    expect(pre.said).toMatchObject({ construction: 'ecdsa', pubkey: bytesToHex(publicKey(key(1))) });
+    expect((await run('verify', put(pre.said))).said.valid).toBe(true);
+    const adapted = await run('adapt', '--adaptor-file', t, put(pre.said));
+    expect(verifiesEcdsa(hexToBytes(adapted.said.signature_der), hexToBytes(terms.message), publicKey(key(1)))).toBe(
+      true,
+    );
+    expect((await run('extract', put(adapted.said))).said.secret).toBe('03'.repeat(32));
+    expect((await run('adapt', '--adaptor-file', bob, put(pre.said))).code).toBe('adaptor-invalid');
+    const { construction: _, ...schnorr } = pre.said;
+    expect((await run('verify', put(schnorr))).code).toBe('malformed-message');
+  });
+  it('the published pre-signature is verified, adapted and its secret extracted', async () => {
+    const [v] = fixture('channel/ecdsa-adaptor.json').cases;
+    const published = {
+      construction: 'ecdsa',
+      message: v.message_hash,
+      adaptor_point: v.encryption_key,
+      pubkey: v.public_signing_key,
+      pre_signature: v.adaptor_sig,
+    };
+    const { said } = await run('adapt', '--adaptor-file', put(v.decryption_key), put(published));
+    expect(said.signature).toBe(v.signature);
+    expect((await run('extract', put(said))).said.secret).toBe(v.decryption_key);
+    const bent = { ...published, pre_signature: v.adaptor_sig.replace(/^0342/, '0343') };
+    expect((await run('verify', put(bent))).code).toBe('adaptor-invalid');
+  });
+  it('is of one key', async () => {
+    const two = [key(1), key(2)].map((k) => bytesToHex(publicKey(k)));
+    expect((await run('presign', '--key-file', alice, put({ ...ecdsa, pubkeys: two }))).code).toBe('malformed-message');
+    expect((await run('presign', '--key-file', alice, put({ ...terms, construction: 'A' }))).code).toBe(
+      'malformed-message',
+    );
   });
 });
 

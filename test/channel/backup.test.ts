@@ -10,9 +10,13 @@ import ChannelExit from '../../src/commands/channel/exit.ts';
 import ChannelImport from '../../src/commands/channel/import.ts';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
-import { clnKeys, hsmSecret } from '../../src/lib/channel/cln.ts';
-import { backedNumber, signBacked } from '../../src/lib/channel/exit.ts';
-import { lndRoot, readLndBackup, type Backed } from '../../src/lib/channel/lnd.ts';
+import { buildDocument } from '../../src/lib/channel/build.ts';
+import { readChannel, readKeys } from '../../src/lib/channel/document.ts';
+import { clnKeys, eclairKeys, hsmSecret } from '../../src/lib/channel/seeds.ts';
+import { sweepDocument } from '../../src/lib/channel/spend.ts';
+import { Fields } from '../../src/lib/protocol/document.ts';
+import { channelFor, point } from '../support/played-channel.ts';
+import { backedNumber, lndRoot, readLndBackup, signBacked, type Backed } from '../../src/lib/channel/lnd.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { command } from '../support/command.ts';
 import { judge } from '../support/kernel.ts';
@@ -184,6 +188,68 @@ describe("Core Lightning's hsm_secret", () => {
     expect((await command(ChannelImport, wrong)).code).toBe('wrong-key');
   });
 });
+
+describe("eclair's channel_seed.dat", () => {
+  const { cases: published } = fixture<{ cases: Record<string, string>[] }>('channel/eclair-seeds.json');
+  const NAMES = ['revocation', 'payment', 'delayed', 'htlc'] as const;
+  it.each(published.map((v) => [v['name']!, v] as const))('gives the published keys: %s', (_, v) => {
+    const network = v['name']!.startsWith('mainnet') ? 'mainnet' : 'testnet';
+    const funding = publicKey(hexToBytes(v['funding_secret']!));
+    const { secrets, seed } = eclairKeys(hexToBytes(v['seed']!), network, funding);
+    expect(NAMES.map((name) => bytesToHex(secrets[name]!))).toEqual(NAMES.map((name) => v[`${name}_secret`]));
+    expect(bytesToHex(seed!)).toBe(v['shachain_seed']);
+    expect(secrets.funding).toBeUndefined();
+    expect(eclairKeys(hexToBytes(v['seed']!), network, publicKey(new Uint8Array(32).fill(1)))).not.toEqual({
+      secrets,
+      seed,
+    });
+  });
+  it('is imported by command, and to_remote swept with it', async () => {
+    const [v] = published as [Record<string, string>];
+    const funding = bytesToHex(publicKey(hexToBytes(v['funding_secret']!)));
+    const argv = (out: string, more: string[]) =>
+      `--network regtest --eclair-seed ${put(hexToBytes(v['seed']!))} --out ${join(dir, out)} --outpoint ${'ab'.repeat(32)}:0:1000000 --format anchors --opener local`
+        .split(' ')
+        .concat(more);
+    const { stdout } = await command(ChannelImport, argv('eclair', ['--funding-pubkey', funding]));
+    const [row] = JSON.parse(stdout).channels;
+    const document = JSON.parse(readFileSync(row.channel_file, 'utf8'));
+    const keys = readKeys(new Fields(JSON.parse(readFileSync(row.keys_file, 'utf8'))));
+    expect([document.local.funding_pubkey, keys.secrets.funding]).toEqual([funding, undefined]);
+    // The peer's commitment pays to_remote to the payment key; nothing else of the peer is known.
+    const { remote } = channelFor('anchors') as any;
+    const whole = readChannel(new Fields({ ...document, remote }));
+    const state = {
+      holder: 'remote',
+      number: 3,
+      per_commitment_point: point('anchors', 'remote', 3),
+      to_local_msat: 4e8,
+      to_remote_msat: 5e8,
+      feerate_per_kw: 500,
+      dust_limit_sat: 354,
+    };
+    const { unsigned }: any = buildDocument(whole, new Fields(state as never), undefined);
+    const made = sweepDocument(
+      readChannel(new Fields(document)),
+      new Fields({ transaction: unsigned } as never),
+      keys,
+      undefined,
+      { to: one0, feerate: 1_000, allowFee: true },
+    );
+    expect([made.complete, (made.document as any).transactions[0].outputs[0].way]).toEqual([true, 'payment']);
+    expect((await command(ChannelImport, argv('none', []))).code).toBe('usage');
+    expect((await command(ChannelImport, argv('wrong', ['--funding-pubkey', `02${'ff'.repeat(32)}`]))).code).toBe(
+      'wrong-key',
+    );
+  });
+  it('is refused at another size', () => {
+    for (const length of [0, 15, 65])
+      expect(codeOf(() => eclairKeys(new Uint8Array(length), 'mainnet', publicKey(new Uint8Array(32).fill(1))))).toBe(
+        'malformed-backup',
+      );
+  });
+});
+const one0 = `0014${'11'.repeat(20)}`;
 
 describe('hostile bytes', () => {
   it('in an hsm_secret end in a refusal, or in 32 bytes', () => {

@@ -5,16 +5,14 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import ChannelBump from '../../src/commands/channel/bump.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction, vsizeOfHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
-import { signKeyPath } from '../../src/lib/bitcoin/wallet-inputs.ts';
-import { bareOf } from '../../src/lib/channel/match.ts';
+import { bareOf } from '../../src/lib/bitcoin/transaction.ts';
 import type { FormatName } from '../../src/lib/channel/format.ts';
 import type { Side } from '../../src/lib/channel/keys.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';
 import { command } from '../support/command.ts';
 import { judge } from '../support/kernel.ts';
-import { channelFor, keysDocument, played, point } from '../support/played-channel.ts';
+import { channelFor, keysDocument, played, point, signedByWallet } from '../support/played-channel.ts';
 
 const kernel = await judge();
 const dir = mkdtempSync(join(tmpdir(), 'spillway-bump-'));
@@ -38,15 +36,7 @@ const coin = (confirmations = 6, amount = 0.001, txid = 'ee'.repeat(32)) => ({
   confirmations,
 });
 const CHANGE = 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080';
-const signed = (psbt: string): string => {
-  const tx = readPsbt(psbt);
-  const template = templateOf(tx);
-  template.inputs.forEach((input, i) => {
-    if (input.script !== keyPathScript(WALLET)) return;
-    tx.updateInput(i, { finalScriptWitness: [...signKeyPath(template, i, WALLET, new Uint8Array(32))] }, true);
-  });
-  return writePsbt(tx);
-};
+const signed = (psbt: string): string => signedByWallet(psbt, WALLET);
 const bump = async (parent: string, coins: object[], ...more: string[]) => {
   const argv = ['--network', 'regtest', '--utxo', put(coins), '--change', CHANGE, '--feerate', '10', ...more];
   const { code, exit, stdout } = await command(ChannelBump, [...argv, put(parent)]);

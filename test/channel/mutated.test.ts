@@ -4,7 +4,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { HDKey } from '@scure/bip32';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { hsmSecret } from '../../src/lib/channel/cln.ts';
+import { hsmSecret } from '../../src/lib/channel/seeds.ts';
 import { readChannel, readKeys, readState, readStore } from '../../src/lib/channel/document.ts';
 import { inspectTransaction } from '../../src/lib/channel/inspect.ts';
 import { parseBackup } from '../../src/lib/channel/lnd.ts';

@@ -5,17 +5,28 @@ import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { readChannel } from '../../src/lib/channel/document.ts';
 import { FORMATS, type FormatName } from '../../src/lib/channel/format.ts';
 import { otherSide, type Side } from '../../src/lib/channel/keys.ts';
-import { penaltyDocument, sweepDocument, type Revocation } from '../../src/lib/channel/spend.ts';
+import { penaltyDocument, sweepDocument, type Paying, type Revocation } from '../../src/lib/channel/spend.ts';
 import { insertSecret, indexOf, type SecretStore } from '../../src/lib/channel/secrets.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
+import { keyPathScript } from '../../src/lib/signing/keyset.ts';
 import { judge, type Prevout } from '../support/kernel.ts';
-import { channelFor, htlcsFor, keysFor, played, point, preimageOf, secret } from '../support/played-channel.ts';
+import {
+  channelFor,
+  htlcsFor,
+  keysFor,
+  played,
+  point,
+  preimageOf,
+  secret,
+  signedByWallet,
+} from '../support/played-channel.ts';
 import { codeOf } from '../support/refusal.ts';
 
 const kernel = await judge();
 afterAll(() => kernel?.close());
 const TO = { to: `5120${'22'.repeat(32)}`, feerate: 2_000, allowFee: true };
 const NUMBER = 41;
+const WALLET = new Uint8Array(32).fill(9);
 
 const outputsOf = (hex: string): Prevout[] =>
   parseTransaction(hex).outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
@@ -40,13 +51,13 @@ async function judged(spent: string, transactions: { hex: string }[]): Promise<v
     }
   }
 }
-const sweep = (format: FormatName, owner: Side, document: object, more?: Uint8Array): any =>
+const sweep = (format: FormatName, owner: Side, document: object, more?: Uint8Array, paying: Paying = TO): any =>
   sweepDocument(
     readChannel(new Fields(channelFor(format) as never)),
     new Fields(document as never),
     keysFor(format, owner),
     more,
-    TO,
+    paying,
   );
 const penalty = (format: FormatName, owner: Side, document: object, by: Revocation): any =>
   penaltyDocument(
@@ -91,6 +102,43 @@ describe.each(FORMATS.flatMap((f) => (['local', 'remote'] as const).map((holder)
       expect(document.transactions[0].valid_from).toEqual({ confirmations: delay });
       expect(document.left.filter((l: any) => l.reason.includes('htlc_signatures')).length).toBe(3);
       await judged(made.hex, document.transactions);
+    });
+    it('its HTLCs are taken by its holder, with what the other side has signed, and coins where they pay no fee', async () => {
+      const coins = [1, 2, 3, 4].map((n) => ({
+        txid: 'ee'.repeat(32),
+        vout: n,
+        sat: 60_000n,
+        script: keyPathScript(WALLET),
+      }));
+      const of = { transaction: made.hex, htlcs: known(), htlc_signatures: made.htlc_signatures, feerate_per_kw: 500 };
+      const run = (more: Partial<Paying>, document: object = of): any => {
+        const { feerate_per_kw: _, ...rest } = document as typeof of;
+        return sweep(format, holder, format === 'zero-fee' ? rest : document, undefined, { ...TO, ...more });
+      };
+      const ways = ['delayed', 'second-success', 'second-timeout', 'second-timeout'];
+      const paysFees = !['anchors', 'zero-fee', 'taproot'].includes(format);
+      const open = run({ coins });
+      expect([open.complete, waysOf(open)]).toEqual([paysFees, ways]);
+      const merged = open.document.transactions.flatMap((t: any) => (t.psbt ? [signedByWallet(t.psbt, WALLET)] : []));
+      const { document, complete } = run({ coins, merged });
+      expect(complete).toBe(true);
+      for (const { hex } of document.transactions) {
+        const prevouts = parseTransaction(hex).inputs.map((i) =>
+          bytesToHex(i.txid) === coins[0]!.txid ? coins[i.index - 1]! : outputsOf(made.hex)[i.index]!,
+        );
+        if (kernel) expect(await kernel.scripts(hex, prevouts)).toBe(true);
+      }
+      // Without coins, a preimage or a signature it says what it lacks; a wrong signature or PSBT is refused.
+      if (!paysFees) expect(run({}).document.left.filter((l: any) => l.reason.includes('--utxo')).length).toBe(3);
+      const left = run({ coins }, { ...of, htlcs: htlcsFor() }).document.left.map((l: any) => l.reason);
+      expect(left).toContain('an HTLC to this side: its preimage is not known');
+      expect(codeOf(() => run({ coins }, { ...of, htlc_signatures: of.htlc_signatures.slice(1) }))).toBe(
+        'htlc-signatures',
+      );
+      expect(codeOf(() => run({ coins }, { ...of, htlc_signatures: [...of.htlc_signatures].reverse() }))).toBe(
+        'signature-invalid',
+      );
+      if (!paysFees) expect(codeOf(() => run({ coins: coins.slice(1), merged }))).toBe('transaction-differs');
     });
     it('its HTLC transactions are swept by its holder', async () => {
       for (const { hex } of made.htlcs) {

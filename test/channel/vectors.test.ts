@@ -88,9 +88,9 @@ describe('outputs of taproot channels', () => {
   const delayed = (output: 'to_local' | 'second stage') => lockOf('taproot', output, keys, { delay: 144 });
   it.each([
     ['to_local', delayed('to_local'), ['settle', 'revocation']],
-    ['to_remote', lockOf('taproot', 'to_remote', keys), ['settle']],
-    ['local_anchor', lockOf('taproot', 'anchor', keys, { owner: 'holder' }), ['sweep']],
-    ['remote_anchor', lockOf('taproot', 'anchor', keys, { owner: 'other' }), ['sweep']],
+    ['to_remote', lockOf('taproot', 'to_remote', keys, {}), ['settle']],
+    ['local_anchor', lockOf('taproot', 'local_anchor', keys, {}), ['sweep']],
+    ['remote_anchor', lockOf('taproot', 'remote_anchor', keys, {}), ['sweep']],
     ['offered_htlc_local_commit', htlc('offered'), ['timeout', 'success']],
     ['accepted_htlc_local_commit', htlc('received'), ['success', 'timeout']],
     ['second_level_htlc_success', delayed('second stage'), ['success']],

@@ -11,11 +11,7 @@ import { bumpChild, type Owner } from '../../src/lib/channel/bump.ts';
 import type { Channel } from '../../src/lib/channel/commitment.ts';
 import { readChannel } from '../../src/lib/channel/document.ts';
 import { FORMATS, type FormatName } from '../../src/lib/channel/format.ts';
-import { commitmentSecrets, type Side } from '../../src/lib/channel/keys.ts';
-import { bareOf } from '../../src/lib/channel/match.ts';
-import { Sighashes } from '../../src/lib/bitcoin/sighash.ts';
-import { signHash } from '../../src/lib/signing/bip340.ts';
-import { signEcdsa } from '../../src/lib/signing/ecdsa.ts';
+import type { Side } from '../../src/lib/channel/keys.ts';
 import { penaltyDocument, sweepDocument } from '../../src/lib/channel/spend.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';
@@ -27,6 +23,7 @@ import {
   point,
   preimageOf,
   secret,
+  signedByWallet,
   type Played,
 } from '../support/played-channel.ts';
 import { findNode, TestNode } from './node.ts';
@@ -113,49 +110,44 @@ describe.skipIf(found?.kind !== 'bitcoind')('channels on a node', () => {
     await node.mine();
     expect(late[0].valid_from.height).toBe(expiry + 1);
     await confirm(late);
-    const fee =
-      format === 'zero-fee' || format === 'anchors' || format === 'taproot' ? await withFee(timeout.hex) : timeout.hex;
-    const txid = await node.rpc('sendrawtransaction', fee, 0);
-    await node.mine();
-    expect(await node.isMined(txid)).toBe(true);
-    const [second] = sweep(document, format, 'local', { transaction: fee, number: 41 }).transactions;
+    // The other side has the first HTLC by its preimage.
+    const { vout } = made.htlcs.find((h) => h.id === 1)!;
+    const stage = await secondStage(document, format, made, known, 'second-timeout', [vout]);
+    await confirm([stage]);
+    const [second] = sweep(document, format, 'local', { transaction: stage.hex, number: 41 }).transactions;
     await node.mine(4);
     expect(await reason(second.hex)).toBe('non-BIP68-final');
     await node.mine();
     await confirm([second]);
   });
 
-  /** SINGLE|ANYONECANPAY: an input that pays the fee, and its change, are added behind. */
-  async function withFee(hex: string): Promise<string> {
-    const { stacks, ...bare } = bareOf(hex);
-    const paying = await coin();
-    const parent = await node.tx(bare.inputs[0]!.txid);
-    const { sat, script } = parent.outputs[bare.inputs[0]!.vout]!;
-    const template: Template = {
-      ...bare,
-      inputs: [
-        { ...bare.inputs[0]!, sat, script },
-        { ...paying, sequence: 0xfffffffd },
-      ],
-      outputs: [...bare.outputs, { sat: paying.sat - 2_000n, script: PAYING.to }],
+  /** The HTLC transaction that the holder sweeps, paid for by a wallet's coin where it pays no fee. */
+  async function secondStage(
+    document: object,
+    format: FormatName,
+    made: Played,
+    htlcs: object[],
+    way: string,
+    spent: number[] = [],
+  ) {
+    const coins = [await coin(), await coin()];
+    const of = {
+      transaction: made.hex,
+      htlcs,
+      htlc_signatures: made.htlc_signatures,
+      spent,
+      ...(format !== 'zero-fee' && { feerate_per_kw: 500 }),
     };
-    // The holder's own signature signs everything, and is made anew; the other side's stays.
-    return resigned(template, stacks[0]!);
-  }
-  function resigned(template: Template, stack: readonly Uint8Array[]): string {
-    const hashes = new Sighashes(template);
-    const taproot = stack[0]!.length === 65;
-    const format: FormatName = taproot ? 'taproot' : template.version === 3 ? 'zero-fee' : 'anchors';
-    const secrets = commitmentSecrets(format, keysFor(format, 'local').secrets, {
-      owner: 'local',
-      holder: 'local',
-      point: Buffer.from(point(format, 'local', 41), 'hex'),
-    });
-    const own = taproot
-      ? Buffer.from(signHash(hashes.v1(0, 0, stack.at(-2)), secrets.holderHtlc!), 'hex')
-      : Buffer.concat([signEcdsa(hashes.v0(0, stack.at(-1)!, 1), secrets.holderHtlc!), Buffer.of(1)]);
-    const first = stack.map((part, i) => (i === (taproot ? 1 : 2) ? own : part));
-    return withWitness(template, [first, signKeyPath(template, 1, WALLET, new Uint8Array(32))]);
+    const run = (merged: string[]): any[] =>
+      (
+        sweepDocument(read(document), new Fields(of as never), keysFor(format, made.holder), undefined, {
+          ...PAYING,
+          coins,
+          merged,
+        }).document as any
+      ).transactions.filter((t: any) => t.outputs[0].way === way);
+    const merged = run([]).flatMap((t) => (t.psbt ? [signedByWallet(t.psbt, WALLET)] : []));
+    return run(merged)[0];
   }
 
   it.each(FORMATS)('%s: a revoked commitment is punished, and its HTLC transaction too', async (format) => {
@@ -167,14 +159,13 @@ describe.skipIf(found?.kind !== 'bitcoind')('channels on a node', () => {
     const punish = (of: object): any =>
       (penaltyDocument(read(document), new Fields(of as never), keysFor(format, 'local'), by, PAYING).document as any)
         .transactions;
-    if (format === 'legacy' || format === 'static' || format === 'anchor-outputs') {
-      const success = made.htlcs.find((h) => h.kind === 'htlc-success')!;
-      await node.rpc('sendrawtransaction', success.hex, 0);
-      await node.mine();
-      await confirm(punish({ transaction: success.hex, number: 7 }));
-      // The output that the cheater has spent is left out.
-      await confirm(punish({ transaction: made.hex, htlcs: htlcs.filter((h) => h.id !== success.id) }));
-    } else await confirm(punish({ transaction: made.hex, htlcs }));
+    // The cheater is quick with one of its HTLCs; the rest goes by the commitment.
+    const known = htlcs.map((h) => ({ ...h, preimage: bytesToHex(preimageOf(h.id)) }));
+    const stage = await secondStage(document, format, made, known, 'second-success');
+    await confirm([stage]);
+    await confirm(punish({ transaction: stage.hex, number: 7 }));
+    const { vout } = made.htlcs.find((h) => h.kind === 'htlc-success')!;
+    await confirm(punish({ transaction: made.hex, htlcs, spent: [vout] }));
   });
 
   it.each(['anchors', 'taproot', 'zero-fee'] as const)(

@@ -8,8 +8,11 @@ import type { FormatName } from '../../src/lib/channel/format.ts';
 import { BASES, otherSide, type Base, type Side } from '../../src/lib/channel/keys.ts';
 import { indexOf, secretAt } from '../../src/lib/channel/secrets.ts';
 import { FundingSpend } from '../../src/lib/channel/funding.ts';
-import { bareOf } from '../../src/lib/channel/match.ts';
+import { bareOf } from '../../src/lib/bitcoin/transaction.ts';
+import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
+import { signKeyPath } from '../../src/lib/bitcoin/wallet-inputs.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
+import { keyPathScript } from '../../src/lib/signing/keyset.ts';
 import { nonceGen, publicKey, sign } from '../../src/lib/signing/musig2.ts';
 
 const bytes = (...parts: (string | number)[]): Uint8Array => sha256(new TextEncoder().encode(parts.join(' ')));
@@ -63,6 +66,8 @@ export interface Played {
   hex: string;
   txid: string;
   htlcs: { kind: string; vout: number; hex: string; id: number }[];
+  /** Of the other side, in the order of outputs. */
+  htlc_signatures: string[];
   outputs: { vout: number; amount_sat: bigint; role: string; script: string }[];
   number: number;
   holder: Side;
@@ -104,6 +109,7 @@ export function played(document: object, format: FormatName, holder: Side, numbe
     txid: made.txid,
     number,
     holder,
+    htlc_signatures,
     outputs: made.outputs,
     htlcs: made.htlc_transactions.map((t: any) => ({ kind: t.kind, vout: t.vout, hex: t.hex, id: Number(t.id) })),
   };
@@ -133,3 +139,14 @@ function partialOf(
   return bytesToHex(sign(nonce.secnonce, keysFor(channel.format, holder).secrets.funding!, session));
 }
 export const keysDocument = (format: FormatName, side: Side): object => keysView(keysFor(format, side));
+
+/** A PSBT whose coins a wallet has signed: those that its key owns alone. */
+export function signedByWallet(psbt: string, wallet: Uint8Array): string {
+  const tx = readPsbt(psbt);
+  const template = templateOf(tx);
+  template.inputs.forEach((input, i) => {
+    if (input.script !== keyPathScript(wallet)) return;
+    tx.updateInput(i, { finalScriptWitness: [...signKeyPath(template, i, wallet, new Uint8Array(32))] }, true);
+  });
+  return writePsbt(tx);
+}

@@ -1,10 +1,22 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { channelFlag, keysFlag, pointFlag } from './shared.ts';
-import { runChannelBump } from './bump-child.ts';
-import { contractFlags, feeFlags } from '../../lib/cli/contract-flags.ts';
-import { arg, chainFlags, satFlag } from '../../lib/cli/flags.ts';
+import { scriptOf } from '../../lib/bitcoin/address.ts';
+import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
+import { parseCoins } from '../../lib/bitcoin/coins.ts';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
+import { bumpChild, bumpDocument } from '../../lib/channel/bump.ts';
+import { chainOf } from '../../lib/cli/chain.ts';
+import { contractFlags, feeFlags, psbtFrom } from '../../lib/cli/contract-flags.ts';
+import { arg, chainFlags, satFlag } from '../../lib/cli/flags.ts';
+import { readInput } from '../../lib/cli/input.ts';
+import { runStateless, Unfinished } from '../../lib/cli/stateless.ts';
+import { leastChild } from '../../lib/engine/bump-least.ts';
+import { note } from '../../lib/engine/log.ts';
+import { utf8 } from '../../lib/engine/sniff.ts';
+import { parseJson, type Json } from '../../lib/protocol/json.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import { factsFor, TRANSACTION_LIMIT } from '../htlc/shared.ts';
+import { channelFlag, channelFrom, keysFlag, keysFrom, pointFlag, rawTransaction } from './shared.ts';
 
 export default class ChannelBump extends BaseCommand {
   static override summary =
@@ -37,6 +49,40 @@ export default class ChannelBump extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(ChannelBump);
-    await runChannelBump(flags, args.file, this.argv);
+    const keys = await keysFrom(flags.keys);
+    const json = parseJson(utf8(await readInput(flags.utxo, 64_000_000)));
+    const merged = await Promise.all((flags.merge ?? []).map(psbtFrom));
+    await runStateless({ file: args.file, raw: rawTransaction, limit: TRANSACTION_LIMIT }, async (document) => {
+      const channel = flags.channel === undefined ? undefined : await channelFrom(flags.channel);
+      const network = channel?.network ?? flags.network;
+      if (!network) throw new Refusal('usage', 'no network found: --network or --channel expected');
+      const parent = bytesToHex(document.need('transaction', document.bytes('transaction'), 'a transaction in hex'));
+      document.end();
+      if (parent.startsWith('03000000')) checkConfirmed(json);
+      const { facts, checks } = await factsFor(flags, network, this.argv);
+      const { rpc } = await chainOf(flags, this.argv);
+      const { least = () => 0n } = rpc ? await leastChild(rpc, parent) : {};
+      const owner = channel && keys && { channel, keys, point: flags.point };
+      const child = bumpChild(parent, flags['parent-fee'], owner, {
+        coins: parseCoins(json),
+        payTo: scriptOf(flags.change, network),
+        feerate: facts.feerate,
+        allowFee: flags['allow-fee'] ?? false,
+        least,
+      });
+      const bumped = bumpDocument(parent, child, merged);
+      if (bumped.package) return { ...bumped, network, checks };
+      note('sign the PSBT in the wallet that owns the coins, and give it back with --merge FILE');
+      return new Unfinished({ ...bumped, network, checks });
+    });
   }
+}
+
+/** An unconfirmed coin would make a second parent of the child, which BIP431 does not allow. @throws Refusal `truc-limit` */
+function checkConfirmed(json: Json): void {
+  for (const coin of Array.isArray(json) ? json : [])
+    if ((coin as { confirmations?: Json } | null)?.confirmations === 0)
+      throw new Refusal('truc-limit', 'an unconfirmed coin found: a child of a version 3 parent has no other', {
+        hint: 'list confirmed coins: listunspent 1',
+      });
 }

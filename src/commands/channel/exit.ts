@@ -1,7 +1,12 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { backupFlags, exitBacked } from './backup.ts';
+import { backedBy, backupFlags } from './backup.ts';
+import { print } from '../../lib/cli/output.ts';
 import { wholeFlag } from '../../lib/cli/stateless.ts';
+import { signBacked } from '../../lib/channel/lnd.ts';
+import { note } from '../../lib/engine/log.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class ChannelExit extends BaseCommand {
   static override summary =
@@ -23,6 +28,21 @@ export default class ChannelExit extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(ChannelExit);
-    await exitBacked(flags);
+    const { network, newest } = flags;
+    const [one, ...more] = await backedBy(flags, flags.backup);
+    if (more.length > 0)
+      throw new Refusal('usage', `${more.length + 1} channels found: --outpoint of one of them expected`, {
+        hint: 'channel-import lists them',
+      });
+    if (!flags['accept-penalty-risk'])
+      throw new Refusal(
+        'maybe-revoked',
+        'nobody knows whether the commitment of this backup was revoked by a later payment',
+        { hint: 'ask the peer to close, and sweep to_remote; only if it is gone for good: --accept-penalty-risk' },
+      );
+    const signed = signBacked(one, newest);
+    note(`if commitment ${signed.number} is not the newest, the peer takes the whole channel within its delay`);
+    const checks = { revoked: newest === undefined ? 'not-checked' : `not below ${newest}` };
+    await print(printJson({ type: 'channel-exit', version: 1, network, outpoint: one.outpoint, ...signed, checks }));
   }
 }

@@ -1,10 +1,11 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { channelFlag, channelFrom, keysFlag, keysFrom, knowledge, pointFlag, rawTransaction } from './shared.ts';
+import { channelFlag, channelFrom, keysFlag, keysFrom, pointFlag, rawTransaction } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { TRANSACTION_LIMIT } from '../htlc/shared.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { inspectTransaction } from '../../lib/channel/inspect.ts';
+import { readKnowledge } from '../../lib/channel/match.ts';
 
 export default class ChannelInspect extends BaseCommand {
   static override summary =
@@ -26,7 +27,7 @@ export default class ChannelInspect extends BaseCommand {
     await runStateless(run, async (document) => {
       const channel = document.has('channel') ? await channelFrom(undefined, document) : shared;
       const hex = bytesToHex(document.need('transaction', document.bytes('transaction'), 'a transaction in hex'));
-      const context = channel && { channel, known: knowledge(channel, document, keys, flags.point) };
+      const context = channel && { channel, known: readKnowledge(channel, document, keys, flags.point) };
       document.end();
       return inspectTransaction(hex, context);
     });

@@ -10,7 +10,7 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class ChannelPenalty extends BaseCommand {
   static override summary = 'Take everything of a revoked commitment of the other side, and of its HTLC transactions';
-  static override description = `Reads a transaction in hex, or {transaction, channel?, number?, htlcs?}. The secret of the commitment comes from --secret-file, or from --secrets, the store that channel-secrets insert prints. An HTLC output is found by the htlcs of that commitment alone, as its holder has them; without them its second stage is punished when it is there. Confirm it before the delay of the cheater's to_local ends.`;
+  static override description = `Reads a transaction in hex, or {transaction, channel?, number?, htlcs?, spent?}. The secret of the commitment comes from --secret-file, or from --secrets, the store that channel-secrets insert prints. An HTLC output is found by the htlcs of that commitment alone, as its holder has them; without them its second stage is punished when it is there. Confirm it before the delay of the cheater's to_local ends.`;
   static override examples = [
     'An old commitment was broadcast\nspillway channel-penalty --channel channel.json --keys keys.json --secrets store.json --to "$ADDRESS" --feerate 20 < revoked.hex | jq -r ".transactions[].hex"',
     'Its HTLC transaction too\necho "{\\"transaction\\":\\"$HEX\\",\\"number\\":41}" | spillway channel-penalty --channel channel.json --keys keys.json --secrets store.json --to "$ADDRESS"',

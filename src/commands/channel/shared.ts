@@ -1,21 +1,7 @@
-/**
- * Parts that the `channel-*` commands share: the channel and its keys by file, transactions in hex,
- * facts about a commitment.
- */
+/** Parts that the `channel-*` commands share: the channel and its keys by file, transactions in hex. */
 import * as Flags from '@oclif/core/flags';
 import type { Channel } from '../../lib/channel/commitment.ts';
-import {
-  pointAt,
-  readChannel,
-  readHtlcs,
-  readKeys,
-  readStore,
-  sideOf,
-  type Keys,
-  type KnownHtlc,
-} from '../../lib/channel/document.ts';
-import type { Side } from '../../lib/channel/keys.ts';
-import type { Knowledge } from '../../lib/channel/match.ts';
+import { readChannel, readKeys, readStore, type Keys } from '../../lib/channel/document.ts';
 import type { SecretStore } from '../../lib/channel/secrets.ts';
 import { Fields } from '../../lib/protocol/document.ts';
 import { parseJson, type Json } from '../../lib/protocol/json.ts';
@@ -42,55 +28,31 @@ export const pointFlag = hexFlag({
   helpGroup: group,
 });
 
-/** A JSON document from a file, its unknown fields noted. */
-async function documentFrom<T>(json: Json, file: string, read: (from: Fields) => T): Promise<T> {
-  const from = new Fields(json, '');
+/** Reads the document of a file, and notes the fields that are not known. */
+function documentFrom<T>(json: Json, file: string, read: (from: Fields) => T): T {
+  const from = new Fields(json);
   const made = read(from);
   from.end();
-  for (const name of from.unread) note(`${file}: ${name} is not known, and ignored`);
+  if (from.unread.length > 0) note(`${file}: not known, and ignored: ${from.unread.slice(0, 100).join(', ')}`);
   return made;
 }
-/** @throws Refusal `usage` where there is none, and as `readChannel` */
+const jsonFrom = async (file: string): Promise<Json> => parseJson(utf8(await readInput(file)));
+
+/** Returns the channel of a document, or of a file. @throws Refusal `usage` where there is none, and as `readChannel` */
 export async function channelFrom(file: string | undefined, document?: Fields): Promise<Channel> {
   const inside = document?.object('channel');
   if (inside) return readChannel(inside);
   if (file === undefined)
     throw new Refusal('usage', 'no channel found: --channel FILE, or a field "channel", expected');
-  return documentFrom(parseJson(utf8(await readInput(file))), file, readChannel);
+  return documentFrom(await jsonFrom(file), file, readChannel);
 }
-/** @throws Refusal `secret-exposed`, and as `readKeys` */
+/** Returns the keys in a file. @throws Refusal `secret-exposed`, and as `readKeys` */
 export const keysFrom = async (file: string | undefined): Promise<Keys | undefined> =>
   file === undefined ? undefined : documentFrom(await readSecretJson(file), file, readKeys);
-
-/** The store of secrets in a file. @throws Refusal as `readStore` */
+/** Returns the store of secrets in a file. @throws Refusal as `readStore` */
 export const storeFrom = async (file: string | undefined): Promise<SecretStore | undefined> =>
-  file === undefined
-    ? undefined
-    : documentFrom(parseJson(utf8(await readInput(file))), file, (from) => {
-        from.skip('type', 'version', 'newest_index');
-        return readStore(from);
-      });
+  file === undefined ? undefined : documentFrom(await jsonFrom(file), file, readStore);
 
-/** A transaction in hex, as a document. */
+/** Returns the document of a transaction in hex. */
 export const rawTransaction = (text: string): Json | undefined =>
   /^(?:[0-9a-fA-F]{2})+$/.test(text) ? { transaction: text.toLowerCase() } : undefined;
-
-/**
- * Returns the facts about a commitment by document, keys and flags.
- * @throws Refusal `malformed-message`, `wrong-key`
- */
-export function knowledge(
-  channel: Channel,
-  document: Fields,
-  keys: Keys | undefined,
-  point: Uint8Array | undefined,
-): Knowledge & { htlcs: readonly KnownHtlc[]; owner: Side | undefined } {
-  const owner = keys && sideOf(channel, keys);
-  const given = document.bytes('per_commitment_point', 33) ?? point;
-  return {
-    owner,
-    htlcs: readHtlcs(document),
-    pointOf: (holder, number) =>
-      given ?? (keys?.seed && holder === owner && number !== undefined ? pointAt(keys.seed, number) : undefined),
-  };
-}

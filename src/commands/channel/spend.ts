@@ -1,4 +1,5 @@
-/** `channel-sweep` and `channel-penalty`: flags, fees, and the exit code of what waits for a key. */
+/** Face of `channel-sweep` and `channel-penalty`: flags, fees, coins, and the exit code of what waits for a key. */
+import type { InferredFlags } from '@oclif/core/interfaces';
 import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import type { Channel } from '../../lib/channel/commitment.ts';
@@ -7,12 +8,11 @@ import type { Paying, Recovered } from '../../lib/channel/spend.ts';
 import type { Fields } from '../../lib/protocol/document.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom, rawTransaction } from './shared.ts';
-import type { ChainValues } from '../../lib/cli/chain.ts';
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { chainFlags } from '../../lib/cli/flags.ts';
 import { factsFor, TRANSACTION_LIMIT } from '../htlc/shared.ts';
 import { note } from '../../lib/engine/log.ts';
-import { runStateless } from '../../lib/cli/stateless.ts';
+import { runStateless, Unfinished } from '../../lib/cli/stateless.ts';
 
 export const channelSpendFlags = {
   channel: channelFlag,
@@ -21,17 +21,10 @@ export const channelSpendFlags = {
   ...feeFlags,
   ...chainFlags,
 };
-interface Values extends ChainValues {
-  channel?: string | undefined;
-  keys?: string | undefined;
-  to: string;
-  feerate?: number | undefined;
-  'allow-fee'?: boolean;
-}
 
-/** Reads a transaction, has it spent, prints; exit 3 while a key is missing or an output is left that could be worth something. */
+/** Reads a transaction, has it spent, prints; exit 3 while a signature is missing. @throws Refusal `usage`, and as `spend` */
 export async function runChannelSpend(
-  flags: Values,
+  flags: InferredFlags<typeof channelSpendFlags>,
   file: string | undefined,
   argv: readonly string[],
   spend: (channel: Channel, document: Fields, keys: Keys, paying: Paying) => Recovered,
@@ -44,10 +37,8 @@ export async function runChannelSpend(
     const { facts, checks } = await factsFor(flags, channel.network, argv);
     const paying = { to, feerate: facts.feerate, allowFee: flags['allow-fee'] ?? false };
     const made = spend(channel, document, keys, paying);
-    if (!made.complete) {
-      note('a key is missing: the PSBT waits for it');
-      process.exitCode = 3;
-    }
-    return { ...made.document, checks };
+    if (made.complete) return { ...made.document, checks };
+    note('a signature is missing: the PSBT waits for it');
+    return new Unfinished({ ...made.document, checks });
   });
 }

@@ -2,12 +2,12 @@
 import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { hexToBytes } from '../../lib/bitcoin/bytes.ts';
-import { NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
+import { CHAIN_HASHES, NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
 import { openProof, type GivenProof } from '../../lib/names/bip353.ts';
 import type { DelegatedKey } from '../../lib/names/dnssec.ts';
 import { versionOf } from '../../lib/offer/bolt11-fields.ts';
 import { messageIn, offerDocument, signingOf } from '../../lib/offer/document.ts';
-import { CHAIN_HASHES, PAYINFO, paths, type FallbackJson, type PayinfoJson } from '../../lib/offer/kinds.ts';
+import { PAYINFO, paths, type FallbackJson, type PayinfoJson } from '../../lib/offer/kinds.ts';
 import type { OfferMessage } from '../../lib/offer/message.ts';
 import type { PathJson } from '../../lib/wire/path-document.ts';
 import { parseStruct } from '../../lib/wire/struct.ts';

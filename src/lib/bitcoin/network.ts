@@ -23,3 +23,12 @@ export const prefixes = (network: Network): BTC_NETWORK =>
 
 /** The coin type of BIP44: 0 for mainnet, 1 for every test network. */
 export const coinType = (network: Network): 0 | 1 => (network === 'mainnet' ? 0 : 1);
+
+/** Hashes of the first blocks, in the order of their bytes. */
+export const CHAIN_HASHES: Readonly<Record<Network, string>> = {
+  mainnet: '6fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000',
+  testnet: '43497fd7f826957108f4a30fd9cec3aeba79972084e90ead01ea330900000000',
+  testnet4: '43f08bdab050e35b567c864b91f47f50ae725ae2de53bcfbbaf284da00000000',
+  signet: 'f61eee3b63a380a477a063af32b2bbc97c9ff9f01f2c4225e973988108000000',
+  regtest: '06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f',
+};

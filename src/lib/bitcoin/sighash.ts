@@ -38,7 +38,7 @@ const twice = (bytes: Uint8Array): Uint8Array => sha256(sha256(bytes));
 const ZERO = new Uint8Array(32);
 
 /** The hash of a leaf, version 0xc0 (BIP341), 32 bytes. */
-export const leafHash = (leaf: Uint8Array): Uint8Array => taggedHash('TapLeaf', Uint8Array.of(0xc0), sized(leaf));
+const leafHash = (leaf: Uint8Array): Uint8Array => taggedHash('TapLeaf', Uint8Array.of(0xc0), sized(leaf));
 
 /** The signature hashes of one transaction. */
 export class Sighashes {

@@ -170,6 +170,26 @@ export function difference(expected: Template, found: Template): string | undefi
   return all.find((d) => d !== undefined);
 }
 
+/** A transaction as a template, without amounts and scripts of its inputs, and its witnesses. */
+export type BareTransaction = Template & { stacks: readonly (readonly Uint8Array[])[] };
+/** Reads a transaction as a template. @throws Refusal `malformed-transaction` */
+export function bareOf(hex: string): BareTransaction {
+  const raw = parseTransaction(hex);
+  return {
+    version: raw.version as Template['version'],
+    locktime: raw.lockTime,
+    inputs: raw.inputs.map((i) => ({
+      txid: bytesToHex(i.txid),
+      vout: i.index,
+      sequence: i.sequence,
+      sat: 0n,
+      script: '',
+    })),
+    outputs: raw.outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) })),
+    stacks: raw.witnesses ?? [],
+  };
+}
+
 /** Outputs of a transaction in hex, in order. @throws Refusal `malformed-transaction` */
 export const outputsOf = (hex: string): Output[] =>
   parseTransaction(hex).outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));

@@ -8,7 +8,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { Sighashes } from '../bitcoin/sighash.ts';
-import { difference, parseTransaction, txidOf, unsignedHex, type Template } from '../bitcoin/transaction.ts';
+import { bareOf, difference, parseTransaction, txidOf, unsignedHex, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -18,7 +18,6 @@ import { readBytesList, readState, sideOf, type Keys, type KnownHtlc } from './d
 import { FORMAT } from './format.ts';
 import { FundingSpend, givenView, readBySide, type Given } from './funding.ts';
 import { commitmentSecrets, otherSide, type Side } from './keys.ts';
-import { bareOf } from './match.ts';
 import { checkSecondStage, checkWitness, finishSecondStage, signSecondStage } from './sign.ts';
 import { htlcView, outputView, spendPsbt } from './view.ts';
 

@@ -5,8 +5,9 @@
  */
 import { childFee, childOf, isAnchor } from '../bitcoin/package.ts';
 import { maxSat } from '../bitcoin/amount.ts';
+import { feerateOf, feerateText } from '../bitcoin/fee.ts';
 import { Sighashes } from '../bitcoin/sighash.ts';
-import { sumSat, txidOf, vsizeOfHex, type Spent, type Template } from '../bitcoin/transaction.ts';
+import { bareOf, sumSat, txidOf, txidOfHex, vsizeOfHex, type Spent, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -14,9 +15,10 @@ import type { Channel } from './commitment.ts';
 import type { Keys } from './document.ts';
 import { MOST_SHARED_ANCHOR } from './format.ts';
 import { commitmentSecrets } from './keys.ts';
-import { bareOf, matchTransaction, readKnowledge } from './match.ts';
+import { matchTransaction, readKnowledge } from './match.ts';
 import { witnessOf } from './scripts.ts';
 import { signWay } from './sign.ts';
+import { finishWith } from './view.ts';
 
 /** Channel and the owner's keys, for an anchor that needs a signature. */
 export interface Owner {
@@ -100,4 +102,24 @@ function ownAnchor(template: Template, { channel, keys, point }: Owner) {
   const witness = (child: Template) =>
     witnessOf(lock, way, { sig: signWay(new Sighashes(child), 0, lock, way, secret) });
   return { vout, witness };
+}
+
+/** Returns what `channel-bump` prints; `package` is null while a signature is missing. @throws Refusal as `finishWith` */
+export function bumpDocument(
+  parent: Hex,
+  { template, feeSat, parentFeeSat, anchor }: Child,
+  merged: readonly string[],
+) {
+  const { hex, psbt } = finishWith(template, [anchor], merged);
+  const fee = parentFeeSat + feeSat;
+  return {
+    type: 'channel-bump',
+    version: 1,
+    package: hex === undefined ? null : [parent, hex],
+    txids: [txidOfHex(parent), txidOf(template)],
+    fee_sat: feeSat,
+    package_fee_sat: fee,
+    ...(hex && { feerate: feerateText(feerateOf(fee, vsizeOfHex(parent) + vsizeOfHex(hex))) }),
+    psbt: psbt(),
+  };
 }

@@ -89,25 +89,15 @@ const feeOfWeight = (feeratePerKw: number, weight: number): bigint =>
 const secondFee = (format: FormatName, feeratePerKw: number, { direction }: Htlc): bigint =>
   feeOfWeight(feeratePerKw, FORMAT[format].second[direction === 'offered' ? 'timeout' : 'success']);
 
-/** Returns the blocks that a side waits. @throws Refusal `malformed-message` where they are not known */
-function delayOf({ delay }: Party): number {
-  if (delay === undefined) throw new Refusal('malformed-message', "to_self_delay of the commitment's holder expected");
-  return delay;
-}
-
 /** Returns the mask of the channel's commitment numbers; undefined where a payment basepoint is not known. */
 export function maskOf(channel: Channel): bigint | undefined {
   const [opener, accepter] = [channel.opener, otherSide(channel.opener)].map((side) => channel[side].points.payment);
   return opener && accepter && obscuringMask(opener, accepter);
 }
 
-/** Returns every output that a commitment can have without its HTLCs. @throws Refusal `malformed-message` */
-export const plainLock = (channel: Channel, holder: Side, role: Exclude<Role, 'htlc'>, keys: CommitmentKeys): Lock => {
-  if (role === 'anchor') return p2aLock;
-  if (role === 'local_anchor' || role === 'remote_anchor')
-    return lockOf(channel.format, 'anchor', keys, { owner: role === 'local_anchor' ? 'holder' : 'other' });
-  return lockOf(channel.format, role, keys, role === 'to_remote' ? {} : { delay: delayOf(channel[holder]) });
-};
+/** Returns an output other than an HTLC. @throws Refusal `malformed-message` for a key or delay that is not known */
+export const plainLock = (channel: Channel, holder: Side, role: Exclude<Role, 'htlc'>, keys: CommitmentKeys): Lock =>
+  role === 'anchor' ? p2aLock : lockOf(channel.format, role, keys, channel[holder]);
 /** Returns the output of an HTLC. @throws Refusal `malformed-message` for keys that are not known */
 export const htlcLock = ({ format }: Pick<Channel, 'format'>, keys: CommitmentKeys, htlc: Htlc): Lock =>
   lockOf(format, `htlc-${htlc.direction}`, keys, { htlc });

@@ -25,7 +25,7 @@ const FIELD: Readonly<Record<Base, string>> = {
   delayed: 'delayed_payment_basepoint',
   htlc: 'htlc_basepoint',
 };
-const SIDES = ['local', 'remote'] as const;
+export const SIDES = ['local', 'remote'] as const;
 /** OP_CHECKSEQUENCEVERIFY counts no more blocks. */
 const MOST_DELAY = 0xffffn;
 const MOST_HEIGHT = 499_999_999n;
@@ -38,15 +38,19 @@ export function oneOf<T extends string>(from: Fields, name: string, values: read
   return from.need(name, found, values.join(' or '));
 }
 
+/** Returns what `make` gives of each base. */
+const ofBases = (make: (base: Base) => Uint8Array | undefined): { [K in Base]?: Uint8Array } =>
+  Object.fromEntries(
+    BASES.flatMap((base) => {
+      const made = make(base);
+      return made ? [[base, made]] : [];
+    }),
+  );
 /** Returns the given points of one side. @throws Refusal `wrong-key` */
-export function readPoints(from: Fields): Basepoints {
-  const points: Partial<Record<Base, Uint8Array>> = {};
-  for (const base of BASES) if (from.has(FIELD[base])) points[base] = pointIn(from, FIELD[base]);
-  return points;
-}
+export const readPoints = (from: Fields): Basepoints =>
+  ofBases((base) => (from.has(FIELD[base]) ? pointIn(from, FIELD[base]) : undefined));
 function readParty(from: Fields): Party {
-  const points = readPoints(from);
-  const delay = from.whole('to_self_delay', MOST_DELAY);
+  const [points, delay] = [readPoints(from), from.whole('to_self_delay', MOST_DELAY)];
   from.end();
   return { points, delay: delay === undefined ? undefined : Number(delay) };
 }
@@ -82,7 +86,7 @@ export function readChannel(from: Fields): Channel {
 }
 
 const partyView = ({ points, delay }: Party): object => ({
-  ...Object.fromEntries(BASES.flatMap((base) => (points[base] ? [[FIELD[base], bytesToHex(points[base])]] : []))),
+  ...Object.fromEntries(Object.entries(points).map(([base, point]) => [FIELD[base as Base], bytesToHex(point)])),
   ...(delay !== undefined && { to_self_delay: delay }),
 });
 /** Shows a channel. */
@@ -106,14 +110,12 @@ export interface Keys {
 /** Reads the keys of one side. @throws Refusal `malformed-message`, `wrong-key` */
 export function readKeys(from: Fields): Keys {
   from.skip('type', 'version');
-  const secrets: Partial<Record<Base, Uint8Array>> = {};
-  for (const base of BASES) {
+  const secrets = ofBases((base) => {
     const secret = from.bytes(`${base}_secret`, 32);
-    if (!secret) continue;
-    if (parseScalar(secret) === undefined)
+    if (secret && parseScalar(secret) === undefined)
       throw new Refusal('wrong-key', `${from.path(`${base}_secret`)}: a number found that is no secret key`);
-    secrets[base] = secret;
-  }
+    return secret;
+  });
   const seed = from.bytes('shachain_seed', 32);
   from.end();
   return { secrets, seed };
@@ -121,7 +123,7 @@ export function readKeys(from: Fields): Keys {
 export const keysView = ({ secrets, seed }: Keys) => ({
   type: 'channel-keys',
   version: 1,
-  ...Object.fromEntries(BASES.flatMap((b) => (secrets[b] ? [[`${b}_secret`, bytesToHex(secrets[b])]] : []))),
+  ...Object.fromEntries(Object.entries(secrets).map(([base, secret]) => [`${base}_secret`, bytesToHex(secret)])),
   ...(seed && { shachain_seed: bytesToHex(seed) }),
 });
 /** Returns the basepoints of secrets. */
@@ -188,8 +190,9 @@ export function readState(from: Fields, format: FormatName): State & { htlcs: re
 }
 
 /** Reads a store of the peer's secrets. @throws Refusal `malformed-message`, `secret-mismatch` */
-export function readStore(from: Fields, name = 'secrets'): SecretStore {
-  const list = from.objects(name, (one) => ({
+export function readStore(from: Fields): SecretStore {
+  from.skip('type', 'version', 'newest_index');
+  const list = from.objects('secrets', (one) => ({
     index: one.need('index', one.whole('index', FIRST_INDEX), 'an index'),
     secret: one.need('secret', one.bytes('secret', 32), '32 bytes in hex'),
   }));

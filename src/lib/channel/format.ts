@@ -16,11 +16,11 @@ export interface Format {
   taproot: boolean;
   /** Weight of a commitment without HTLCs, by which BOLT3 counts the fee; 0: no fee. */
   weight: number;
-  /** Does to_remote pay the payment basepoint itself? */
+  /** True where to_remote pays the payment basepoint itself. */
   staticRemote: boolean;
   /** `keys`: 330 sat for each side. `p2a`: one that anyone may spend. */
   anchors: 'none' | 'keys' | 'p2a';
-  /** Do the peer's ways out of an output need a confirmation (`1 CHECKSEQUENCEVERIFY`)? */
+  /** True where the peer's ways out of an output need a confirmation (`1 CHECKSEQUENCEVERIFY`). */
   oneBlock: boolean;
   /** Weights of HTLC-timeout and HTLC-success transactions by which their fee counts; 0: no fee. */
   second: { timeout: number; success: number; sequence: 0 | 1; sighash: SighashType };
@@ -55,7 +55,7 @@ export const FORMAT: Readonly<Record<FormatName, Format>> = {
 
 /** Weight of an HTLC output (BOLT3, commitment_transaction_weight). */
 export const HTLC_WEIGHT = 172;
-/** What the one anchor of `zero-fee` holds at most: the rest of what is trimmed is fee. */
+/** Most satoshis in the one anchor of `zero-fee`: the rest of what is trimmed is fee. */
 export const MOST_SHARED_ANCHOR = 240n;
 /** Satoshis in an anchor of a key. */
 export const ANCHOR_SAT = 330n;

@@ -16,7 +16,7 @@ import { keySet, type KeySet } from '../signing/keyset.ts';
 import * as musig2 from '../signing/musig2.ts';
 import type { Channel } from './commitment.ts';
 import { FORMAT } from './format.ts';
-import { otherSide, type Side } from './keys.ts';
+import { commitmentKeys, otherSide, type Side } from './keys.ts';
 import { fundingLock, witnessOf, type Lock } from './scripts.ts';
 import { checkWitness, wayHash } from './sign.ts';
 
@@ -35,13 +35,18 @@ export function readBySide(from: Fields | undefined, name: string, length: numbe
   both?.end();
   return { ...(local && { local }), ...(remote && { remote }) };
 }
+/** Shows signatures as documents have them. */
+export const givenView = ({ signature, nonces, partials }: Given): object => ({
+  ...(signature && { signature: bytesToHex(signature) }),
+  ...(Object.keys(partials).length > 0 && { nonces: sidesView(nonces), partial_signatures: sidesView(partials) }),
+});
+const sidesView = (both: BySide): object =>
+  Object.fromEntries(Object.entries(both).map(([side, bytes]) => [side, bytesToHex(bytes)]));
 
+type Sides = Pick<Channel, 'format' | 'local' | 'remote'>;
+const keysOf = (channel: Sides) => commitmentKeys(channel, 'local', undefined);
 /** Returns the funding output. @throws Refusal `malformed-message` where a key is not known */
-export const fundingOf = ({ format, local, remote }: Pick<Channel, 'format' | 'local' | 'remote'>): Lock =>
-  fundingLock(format, {
-    ...(local.points.funding && { holderFunding: local.points.funding }),
-    ...(remote.points.funding && { otherFunding: remote.points.funding }),
-  });
+export const fundingOf = (channel: Sides): Lock => fundingLock(channel.format, keysOf(channel));
 
 /** One spend of the funding output. */
 export class FundingSpend {
@@ -82,42 +87,43 @@ export class FundingSpend {
 
   /** Verifies a finished witness. @throws Refusal `signature-invalid`, `sighash-refused` */
   checkWitness(stack: readonly Uint8Array[]): void {
-    const keys = { holderFunding: this.#key('local'), otherFunding: this.#key('remote') };
-    checkWitness({ hashes: this.#hashes, keys, holder: 'local', peerType: SIGHASH_ALL }, 0, this.#lock, stack);
+    const subject = {
+      hashes: this.#hashes,
+      keys: keysOf(this.#channel),
+      holder: 'local',
+      peerType: SIGHASH_ALL,
+    } as const;
+    checkWitness(subject, 0, this.#lock, stack);
   }
   /**
    * Verifies what is given: the signature of `signer`, or every partial signature. Returns whether there was any.
    * @throws Refusal `signature-invalid`, `peer-partial-invalid`, `nonce-missing`, `peer-nonce-invalid`
    */
   check(given: Given, signer: Side): boolean {
+    const { signature, nonces } = given;
     if (!this.#isTaproot) {
-      if (given.signature && !verifiesEcdsa(given.signature, this.#hash(), this.#key(signer)))
+      if (signature && !verifiesEcdsa(signature, this.#hash(), this.#key(signer)))
         throw new Refusal('signature-invalid', `the signature of the ${signer} funding key does not verify`, {
           blame: signer,
         });
-      return given.signature !== undefined;
+      return signature !== undefined;
     }
     const partials = Object.entries(given.partials) as [Side, Uint8Array][];
-    for (const [side, partial] of partials) this.#checkPartial(given, side, partial);
+    for (const [side, partial] of partials) {
+      const session = this.session(nonces);
+      const index = session.key.pubkeys.findIndex((one) => bytesToHex(one) === bytesToHex(this.#key(side)));
+      if (!musig2.partialVerify(partial, nonces[side]!, index, session))
+        throw new Refusal('peer-partial-invalid', `the partial signature of the ${side} side does not verify`, {
+          blame: side,
+        });
+    }
     return partials.length > 0;
-  }
-  #checkPartial(given: Given, side: Side, partial: Uint8Array): void {
-    const session = this.session(given.nonces);
-    const index = session.key.pubkeys.findIndex((one) => bytesToHex(one) === bytesToHex(this.#key(side)));
-    if (!musig2.partialVerify(partial, given.nonces[side]!, index, session))
-      throw new Refusal('peer-partial-invalid', `the partial signature of the ${side} side does not verify`, {
-        blame: side,
-      });
   }
   /** Returns the MuSig2 session of both nonces. @throws Refusal `nonce-missing`, `peer-nonce-invalid` */
   session({ local, remote }: BySide): musig2.Session {
     if (!local || !remote) throw new Refusal('nonce-missing', 'the public nonces of both sides expected');
-    try {
-      return musig2.session(this.#keySet().agg, musig2.nonceAgg([local, remote]), this.#hash());
-    } catch (error) {
-      if (!(error instanceof musig2.InvalidContribution)) throw error;
-      throw new Refusal('peer-nonce-invalid', 'a public nonce found that is no pair of points');
-    }
+    for (const nonce of [local, remote]) checkNonce(nonce);
+    return musig2.session(this.#keySet().agg, musig2.nonceAgg([local, remote]), this.#hash());
   }
 
   /**
@@ -128,11 +134,10 @@ export class FundingSpend {
     if (!this.#isTaproot) return { signature: signEcdsa(this.#hash(), secret, false), nonces: {}, partials: {} };
     const first = nonces[otherSide(signer)];
     if (!first) return { nonces: {}, partials: {} };
-    if (!musig2.parseNonce(first))
-      throw new Refusal('peer-nonce-invalid', 'a public nonce found that is no pair of points');
-    const set = this.#keySet();
-    const rand = taggedHash('spillway/det-sign', set.commitment);
-    const { pubnonce, partial } = musig2.deterministicSign(secret, first, set.agg, this.#hash(), rand);
+    checkNonce(first);
+    const { agg, commitment } = this.#keySet();
+    const rand = taggedHash('spillway/det-sign', commitment);
+    const { pubnonce, partial } = musig2.deterministicSign(secret, first, agg, this.#hash(), rand);
     const made = { nonces: { [otherSide(signer)]: first, [signer]: pubnonce }, partials: { [signer]: partial } };
     this.check(made, signer);
     return made;
@@ -147,13 +152,10 @@ export class FundingSpend {
       return local && remote ? this.combine({ ...own?.nonces, ...theirs.nonces }, [local, remote]) : undefined;
     }
     if (!signer || !own?.signature || !theirs.signature) return undefined;
-    const [way] = this.#lock.ways;
-    const [first, second] = [own.signature, theirs.signature].map((der) =>
-      concatBytes(der, Uint8Array.of(SIGHASH_ALL)),
-    );
-    const isFirst = (way!.key === 'holderFunding') === (signer === 'local');
-    const signatures = isFirst ? { sig: first, 'peer-sig': second } : { sig: second, 'peer-sig': first };
-    return withWitness(this.template, [witnessOf(this.#lock, way!, signatures)]);
+    const way = this.#lock.ways[0]!;
+    const both = [own.signature, theirs.signature].map((der) => concatBytes(der, Uint8Array.of(SIGHASH_ALL)));
+    const [sig, peerSig] = (way.key === 'holderFunding') === (signer === 'local') ? both : both.reverse();
+    return withWitness(this.template, [witnessOf(this.#lock, way, { sig, 'peer-sig': peerSig })]);
   }
   /** Returns the transaction that both partial signatures finish, hex. @throws Refusal `signature-invalid` */
   combine(nonces: BySide, partials: readonly Uint8Array[]): Hex {
@@ -164,11 +166,8 @@ export class FundingSpend {
     return withWitness(this.template, [[signature]]);
   }
 }
-
-/** Shows signatures as documents have them. */
-export const givenView = ({ signature, nonces, partials }: Given): object => ({
-  ...(signature && { signature: bytesToHex(signature) }),
-  ...(Object.keys(partials).length > 0 && { nonces: sidesView(nonces), partial_signatures: sidesView(partials) }),
-});
-const sidesView = (both: BySide): object =>
-  Object.fromEntries(Object.entries(both).map(([side, bytes]) => [side, bytesToHex(bytes)]));
+/** @throws Refusal `peer-nonce-invalid` */
+function checkNonce(nonce: Uint8Array): void {
+  if (!musig2.parseNonce(nonce))
+    throw new Refusal('peer-nonce-invalid', 'a public nonce found that is no pair of points');
+}

@@ -8,13 +8,13 @@ import { addressOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptType } from '../bitcoin/script.ts';
-import { sumSat, txidOf, type Template } from '../bitcoin/transaction.ts';
+import { bareOf, sumSat, txidOf, type BareTransaction, type Template } from '../bitcoin/transaction.ts';
 import type { Holes } from '../htlc/scripts.ts';
 import type { Channel } from './commitment.ts';
 import { ANCHOR_SAT, type FormatName } from './format.ts';
 import { FundingSpend } from './funding.ts';
 import { hiddenNumber } from './keys.ts';
-import { bareOf, match, matchTransaction, type BareTransaction, type Knowledge } from './match.ts';
+import { match, matchTransaction, type Knowledge } from './match.ts';
 import { P2A, recognise, type Recognised } from './scripts.ts';
 import { outputView } from './view.ts';
 

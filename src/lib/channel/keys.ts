@@ -111,7 +111,7 @@ export const commitmentKeys = (channel: Sides, holder: Side, point: Uint8Array |
     return basepoint && point && (name === 'revocation' ? revocationKey : deriveKey)(basepoint, point);
   });
 
-/** Whose secrets they are in a commitment of `holder`, and the holder's point and, where it was revoked, secret. */
+/** Owner of secrets in a commitment of `holder`, the holder's point and, where it was revoked, its secret. */
 export interface Standpoint {
   owner: Side;
   holder: Side;

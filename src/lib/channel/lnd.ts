@@ -1,28 +1,39 @@
 /**
- * lnd's channel.backup: opened with the wallet's root key, and what it says of each channel with the keys behind it.
+ * lnd's channel.backup: opened with the wallet's root key, its channels with the keys behind them, and its commitment signed.
  *
  * Read in lnd (chanbackup, keychain, lnencrypt): keys m/1017'/coin'/family'/0/index; the file is a nonce of 24 bytes and
  * XChaCha20-Poly1305 under SHA256 of the public key of family 7. A backup of one channel (`exportchanbackup`) is the same
  * without version and count. Staging taproot channels and script-enforced leases are named, and not served. aezeed words
  * are not read: the root key is asked for.
+ *
+ * The commitment in a backup is a way out for whose node is gone and whose peer never answers. Whoever broadcasts one that
+ * was revoked meanwhile loses all of it, and no backup knows whether that is so. A taproot commitment is signed with the
+ * nonce that lnd derives from its secrets (HMAC "taproot-rev-root"). lnd shows it for this height alone (lnwallet
+ * GetSignedCommitTx, channeldb NewMusigVerificationNonce).
  */
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
+import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { HDKey } from '@scure/bip32';
 import { RawOldTx } from '@scure/btc-signer/script.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { MAX_SAT } from '../bitcoin/amount.ts';
-import type { Network } from '../bitcoin/network.ts';
+import { CHAIN_HASHES, NETWORKS, type Network } from '../bitcoin/network.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { bareOf, txidOf, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint, publicBytes, secretScalar } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
+import * as musig2 from '../signing/musig2.ts';
 import { readUint } from '../wire/bigsize.ts';
 import type { Channel } from './commitment.ts';
 import { pointsOf, type Keys } from './document.ts';
 import { FundingSpend } from './funding.ts';
-import type { FormatName } from './format.ts';
+import { FORMAT, type FormatName } from './format.ts';
 import type { Base } from './keys.ts';
+import { kindOf } from './match.ts';
+import { indexOf, secretAt } from './secrets.ts';
 
 const ENCRYPTION = 7;
 
@@ -69,27 +80,16 @@ function opened(file: Uint8Array, root: Root): Uint8Array {
 }
 
 /** Reads big-endian fields from the front. @throws Refusal `malformed-backup` where they are cut */
-class Reader {
-  #at = 0;
-  readonly #bytes: Uint8Array;
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-  get left(): number {
-    return this.#bytes.length - this.#at;
-  }
-  take(length = this.left): Uint8Array {
-    if (length > this.left) throw malformed(`is cut: ${length} bytes expected, ${this.left} found`);
-    this.#at += length;
-    return this.#bytes.slice(this.#at - length, this.#at);
-  }
-  number(length: 1 | 2 | 4 | 8): bigint {
-    return readUint(this.take(length));
-  }
-  small(length: 1 | 2 | 4): number {
-    return Number(this.number(length));
-  }
+function readerOf(bytes: Uint8Array) {
+  let at = 0;
+  const left = (): number => bytes.length - at;
+  const take = (length = left()): Uint8Array => {
+    if (length > left()) throw malformed(`is cut: ${length} bytes expected, ${left()} found`);
+    return bytes.slice(at, (at += length));
+  };
+  return { left, take, number: (length: 1 | 2 | 4 | 8): number => Number(readUint(take(length))) };
 }
+type Reader = ReturnType<typeof readerOf>;
 
 /** Kinds by version; one whose other scripts are not served has a name of its own. */
 const KINDS: readonly (readonly [FormatName, string?])[] = [
@@ -139,26 +139,17 @@ export const readLndBackup = (file: Uint8Array, root: Root): Backed[] =>
 /** Reads what a backup holds once it is opened. @throws Refusal `malformed-backup`, `wrong-network` */
 export function parseBackup(inside: Uint8Array, network: Network, keyOf: KeyOf): Backed[] {
   // A multi backup begins with version 0 and a count; a single one with its own version, never 0 before a large count.
-  const whole = new Reader(inside);
+  const whole = readerOf(inside);
   if (!isMulti(inside)) return [readSingle(whole, network, keyOf)];
   whole.take(1);
-  const count = whole.small(4);
+  const count = whole.number(4);
   const channels = Array.from({ length: count }, () => readSingle(whole, network, keyOf));
-  if (whole.left > 0) throw malformed(`goes on for ${whole.left} bytes after its ${count} channels`);
+  if (whole.left() > 0) throw malformed(`goes on for ${whole.left()} bytes after its ${count} channels`);
   return channels;
 }
 /** Returns whether the bytes are a list: a single backup states its own length in bytes 1 and 2, and then ends. */
 const isMulti = (bytes: Uint8Array): boolean =>
   bytes[0] === 0 && (bytes.length < 3 || ((bytes[1]! << 8) | bytes[2]!) !== bytes.length - 3);
-
-/** Genesis hashes as lnd stores them: in the order of bytes on the wire. */
-const CHAINS: readonly [string, Network][] = [
-  ['6fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000', 'mainnet'],
-  ['43497fd7f826957108f4a30fd9cec3aeba79972084e90ead01ea330900000000', 'testnet'],
-  ['43f08bdab050e35b567c864b91f47f50ae725ae2de53bcfbbaf284da00000000', 'testnet4'],
-  ['f61eee3b63a380a477a063af32b2bbc97c9ff9f01f2c4225e973988108000000', 'signet'],
-  ['06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f', 'regtest'],
-];
 
 /** Order of keys in a backup. */
 const ORDER = ['funding', 'revocation', 'payment', 'delayed', 'htlc'] as const;
@@ -166,36 +157,36 @@ const gathered = <T>(make: (base: Base) => T): Record<Base, T> =>
   Object.fromEntries(ORDER.map((base) => [base, make(base)])) as Record<Base, T>;
 /** Reads a level of a key path. @throws Refusal `malformed-backup` for one that is hardened already */
 function level(from: Reader): number {
-  const n = from.small(4);
+  const n = from.number(4);
   if (n >= 2 ** 31) throw malformed(`names level ${n} of a key path`);
   return n;
 }
 
 function readSingle(whole: Reader, expected: Network, keyOf: KeyOf): Backed {
-  const encoded = whole.small(1);
+  const encoded = whole.number(1);
   const [version, closes] = [encoded & 0x7f, encoded >> 7 === 1];
   const kind = KINDS[version];
   if (!kind) throw malformed(`has a channel of version ${version}, which is not known`);
   const [format, notServed] = kind;
-  const from = new Reader(whole.take(whole.small(2)));
-  const opener = from.small(1) === 1 ? 'local' : 'remote';
+  const from = readerOf(whole.take(whole.number(2)));
+  const opener = from.number(1) === 1 ? 'local' : 'remote';
   const chain = bytesToHex(from.take(32));
-  const network = CHAINS.find(([hash]) => hash === chain)?.[1];
+  const network = NETWORKS.find((name) => CHAIN_HASHES[name] === chain);
   if (network !== expected)
     throw new Refusal(
       'wrong-network',
       `a channel of ${network ?? `the chain ${chain}`} found, one of ${expected} expected`,
     );
   const txid = bytesToHex(from.take(32).reverse());
-  const vout = from.small(2);
-  const scid = from.number(8);
+  const vout = from.number(2);
+  const scid = readUint(from.take(8));
   const peer = bytesToHex(from.take(33));
-  from.take(from.small(2)); // its addresses
-  const sat = from.number(8);
+  from.take(from.number(2)); // its addresses
+  const sat = readUint(from.take(8));
   if (sat > MAX_SAT) throw malformed(`has a channel of ${sat} sat`);
-  const ownDelay = from.small(2);
+  const ownDelay = from.number(2);
   const places = gathered(() => [level(from), level(from)] as const);
-  const peerDelay = from.small(2);
+  const peerDelay = from.number(2);
   const theirs = gathered((base) => {
     const point = from.take(33);
     if (!parsePoint(point)) throw malformed(`has a ${base} key that is no point of the curve`);
@@ -249,9 +240,9 @@ function readClose(from: Reader, version: number): CloseInputs {
   // The transaction has no length of its own; what comes after it has.
   const rest = from.take();
   const commitment = transactionAt(rest);
-  const after = new Reader(rest.subarray(commitment.length));
-  const signature = after.take(after.small(2));
-  const height = isTaproot(version) ? after.number(8) : undefined;
+  const after = readerOf(rest.subarray(commitment.length));
+  const signature = after.take(after.number(2));
+  const height = isTaproot(version) ? readUint(after.take(8)) : undefined;
   const tapscriptRoot = version === 6 ? after.take(32) : undefined;
   return { commitment: bytesToHex(commitment), signature, height, tapscriptRoot };
 }
@@ -262,4 +253,50 @@ function transactionAt(bytes: Uint8Array): Uint8Array {
   } catch {
     throw malformed('holds no transaction where one must be');
   }
+}
+
+/** Returns the number of the commitment in a backup; undefined where there is none. */
+export const backedNumber = ({ channel, close }: Backed): bigint | undefined =>
+  close && kindOf(channel, bareOf(close.commitment), undefined).number;
+
+/** Half of the key of lnd's nonces. */
+const NONCE_ROOT = new TextEncoder().encode('taproot-rev-root');
+
+/**
+ * Returns the finished commitment.
+ * @param newest highest own commitment number that is known otherwise, such as from the peer's channel_reestablish
+ * @throws Refusal `malformed-backup` without one in the backup, `revoked-state`, `signature-invalid`, `peer-partial-invalid`
+ */
+export function signBacked(backed: Backed, newest: bigint | undefined): { hex: Hex; txid: Hex; number: bigint } {
+  const { channel, close, keys } = backed;
+  if (!close)
+    throw new Refusal('malformed-backup', `the backup holds no commitment of ${backed.outpoint}`, {
+      hint: 'ask the peer to close: to_remote is swept without it',
+    });
+  const { stacks: _, ...bare } = bareOf(close.commitment);
+  const number = backedNumber(backed);
+  if (number === undefined)
+    throw new Refusal('malformed-backup', `no commitment that spends ${outpointText(channel.funding)} in the backup`);
+  if (newest !== undefined && number < newest)
+    throw new Refusal('revoked-state', `commitment ${number} found, and number ${newest} is known: it was revoked`, {
+      hint: 'never broadcast it; ask the peer to close, and use channel-sweep',
+    });
+  const template: Template = { ...bare, inputs: [{ ...bare.inputs[0]!, ...channel.funding }] };
+  const txid = txidOf(template);
+  const spend = new FundingSpend(channel, template, close.tapscriptRoot);
+  const secret = keys.secrets.funding!;
+  const none = { nonces: {}, partials: {} };
+  if (!FORMAT[channel.format].taproot) {
+    const theirs = { ...none, signature: close.signature };
+    spend.check(theirs, 'remote');
+    return { hex: spend.finish('local', spend.sign('local', secret, {}), theirs)!, txid, number };
+  }
+  const [partial, remote] = [close.signature.subarray(0, 32), close.signature.subarray(32)];
+  const root = hmac(sha256, NONCE_ROOT, sha256(keys.seed!));
+  const random = secretAt(root, indexOf(close.height!));
+  const { secnonce, pubnonce } = musig2.nonceGen({ random, pubkey: channel.local.points.funding! });
+  const nonces = { local: pubnonce, remote };
+  spend.check({ nonces, partials: { remote: partial } }, 'remote');
+  const own = musig2.sign(secnonce, secret, spend.session(nonces));
+  return { hex: spend.combine(nonces, [own, partial]), txid, number };
 }

@@ -6,7 +6,7 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { parseTransaction, txidOf, type Template } from '../bitcoin/transaction.ts';
+import { bareOf, txidOf, type BareTransaction, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -17,25 +17,6 @@ import { commitmentKeys, hiddenNumber, reveal, type CommitmentKeys, type Side } 
 import type { Htlc } from './scripts.ts';
 import { FIRST_INDEX } from './secrets.ts';
 
-/** A transaction as a template, without amounts and scripts of its inputs, and its witnesses. */
-export type BareTransaction = Template & { stacks: readonly (readonly Uint8Array[])[] };
-/** Reads a transaction. @throws Refusal `malformed-transaction` */
-export function bareOf(hex: Hex): BareTransaction {
-  const raw = parseTransaction(hex);
-  return {
-    version: raw.version as Template['version'],
-    locktime: raw.lockTime,
-    inputs: raw.inputs.map(({ txid, index, sequence }) => ({
-      txid: bytesToHex(txid),
-      vout: index,
-      sequence,
-      sat: 0n,
-      script: '',
-    })),
-    outputs: raw.outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) })),
-    stacks: raw.witnesses ?? [],
-  };
-}
 /** Reads a transaction in a document. @throws Refusal `malformed-message`, `malformed-transaction` */
 export const transactionIn = (from: Fields): BareTransaction =>
   bareOf(bytesToHex(from.need('transaction', from.bytes('transaction'), 'a transaction in hex')));
@@ -46,14 +27,16 @@ export interface Knowledge {
   pointOf(holder: Side, number: bigint | undefined): Uint8Array | undefined;
   /** HTLCs as the holder has them. */
   htlcs: readonly KnownHtlc[];
-  /** Whose commitment it is, where that is known. */
+  /** Side whose commitment it is, where that is known. */
   holder?: Side | undefined;
   /** Number of the commitment of an HTLC transaction. */
   number?: bigint | undefined;
-  /** Whose keys are at hand. */
+  /** Outputs that are spent already. */
+  spent?: readonly number[] | undefined;
+  /** Side whose keys are at hand. */
   owner?: Side | undefined;
 }
-/** Reads {number?, per_commitment_point?, htlcs?} beside keys and a point from elsewhere. @throws Refusal `malformed-message`, `wrong-key` */
+/** Reads {number?, per_commitment_point?, htlcs?, spent?} beside keys and a point from elsewhere. @throws Refusal `malformed-message`, `wrong-key` */
 export function readKnowledge(
   channel: Channel,
   from: Fields,
@@ -66,6 +49,11 @@ export function readKnowledge(
     owner,
     number: from.whole('number', FIRST_INDEX),
     htlcs: readHtlcs(from),
+    spent: from.list('spent', (value, where) => {
+      if (typeof value !== 'number')
+        throw new Refusal('malformed-message', `${where}: the number of an output expected`);
+      return value;
+    }),
     pointOf: (holder, number) =>
       holder === owner && keys?.seed && number !== undefined ? pointAt(keys.seed, number) : given,
   };
@@ -83,6 +71,7 @@ export interface Matched {
   /** One an output; undefined: unknown. */
   outputs: readonly (RoleOutput | undefined)[];
   point: Uint8Array | undefined;
+  spent: readonly number[];
 }
 
 /** Returns all outputs, by script, that a transaction of a side can have, as far as keys are known. */
@@ -138,7 +127,7 @@ export function match(channel: Channel, template: Template, known: Knowledge): M
       const found = all.get(output.script);
       return found && { ...found, ...output };
     });
-    return { kind, holder, number, txid, keys, outputs, point };
+    return { kind, holder, number, txid, keys, outputs, point, spent: known.spent ?? [] };
   });
   const best = tried.reduce((a, b) => (score(b) > score(a) ? b : a));
   return score(best) > 0 ? best : undefined;

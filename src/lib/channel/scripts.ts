@@ -5,16 +5,15 @@
  * recognises what spends them. Scripts are read and written by `htlc/scripts.ts`, which also holds BOLT3's HTLC scripts.
  * Not here: amounts and order (`commitment.ts`).
  */
-import { taprootTweakPubkey, hash160 } from '@scure/btc-signer/utils.js';
+import { hash160 } from '@scure/btc-signer/utils.js';
 import { ripemd160 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, compareBytes, concatBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
-import { leafHash } from '../bitcoin/sighash.ts';
+import { bytesToHex, compareBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { SEQUENCE_RBF } from '../bitcoin/transaction.ts';
 import { readScript, stackOf, wholeForm, writeScript, type Holes } from '../htlc/scripts.ts';
+import { scriptTree } from '../htlc/taproot.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { taggedHash } from '../signing/curve.ts';
 import { sortedKeySet } from '../signing/keyset.ts';
 import { FORMAT, type FormatName } from './format.ts';
 import type { CommitmentKeys, KeyName } from './keys.ts';
@@ -34,7 +33,7 @@ export interface Htlc {
   id?: bigint | undefined;
 }
 
-/** When a way is open: at once, after the delay, a block or 16, or as the HTLC transactions of a format say. */
+/** Moment from which a way is open: at once, after the delay, a block or 16, or as an HTLC transaction of the format. */
 type After = 'once' | 'delay' | 'block' | 'sixteen' | 'stage';
 /** Moment of each way, whose signature it needs, and the second signature of an HTLC's second stage. */
 const WAYS = {
@@ -79,8 +78,8 @@ export interface Lock {
 }
 
 interface Form {
-  /** Keys named claim and refund in the texts; those of an anchor depend on its owner. */
-  keys?: readonly KeyName[];
+  /** Keys named claim and refund in the texts. */
+  keys: readonly KeyName[];
   /** Witness script, and the one of formats that wait for a block. */
   texts?: readonly string[];
   /** Internal key of a tree; none: the NUMS point. */
@@ -95,12 +94,17 @@ const OFFERED = { keys: ['otherHtlc', 'holderHtlc'] } as const;
 const RECEIVED = { keys: ['holderHtlc', 'otherHtlc'] } as const;
 const SWEPT = '<refund-x> CHECKSIGVERIFY <lock>';
 const HASHED = 'SIZE 32 EQUALVERIFY HASH160 <hash> EQUALVERIFY <claim-x> CHECKSIGVERIFY';
+const ANCHOR = {
+  texts: ['<claim> CHECKSIG IFDUP NOTIF 16 CHECKSEQUENCEVERIFY ENDIF'],
+  ways: { anchor: 'sig', anyone: '0' },
+};
 const TO_LOCAL: Form = {
   ...OWN,
   texts: ['IF <claim> ELSE <lock> DROP <refund> ENDIF CHECKSIG'],
   ways: { delayed: 'sig 0', penalty: 'sig 1' },
 };
-export type OutputName = 'to_local' | 'to_remote' | 'anchor' | 'htlc-offered' | 'htlc-received' | 'second stage';
+export type OutputName =
+  'to_local' | 'to_remote' | 'local_anchor' | 'remote_anchor' | 'htlc-offered' | 'htlc-received' | 'second stage';
 const SCRIPTS: Readonly<Record<OutputName, Form>> = {
   to_local: TO_LOCAL,
   to_remote: {
@@ -108,10 +112,8 @@ const SCRIPTS: Readonly<Record<OutputName, Form>> = {
     texts: ['<claim> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY'],
     ways: { payment: 'sig' },
   },
-  anchor: {
-    texts: ['<claim> CHECKSIG IFDUP NOTIF 16 CHECKSEQUENCEVERIFY ENDIF'],
-    ways: { anchor: 'sig', anyone: '0' },
-  },
+  local_anchor: { ...ANCHOR, keys: ['holderFunding'] },
+  remote_anchor: { ...ANCHOR, keys: ['otherFunding'] },
   'htlc-offered': {
     ...OFFERED,
     texts: bolt3('bolt3-offered'),
@@ -124,13 +126,15 @@ const SCRIPTS: Readonly<Record<OutputName, Form>> = {
   },
   'second stage': TO_LOCAL,
 };
+const ANCHOR_TREE = { ways: { anchor: 'sig', anyone: ['', '16 CHECKSEQUENCEVERIFY'] } } as const;
 const TREES: Readonly<Record<OutputName, Form>> = {
   to_local: { ...OWN, ways: { delayed: ['sig', SWEPT], penalty: ['sig', '<refund-x> DROP <claim-x> CHECKSIG'] } },
   to_remote: {
     keys: ['otherPayment'],
     ways: { payment: ['sig', '<claim-x> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY'] },
   },
-  anchor: { ways: { anchor: 'sig', anyone: ['', '16 CHECKSEQUENCEVERIFY'] } },
+  local_anchor: { ...ANCHOR_TREE, keys: ['delayed'], internal: 'delayed' },
+  remote_anchor: { ...ANCHOR_TREE, keys: ['otherPayment'], internal: 'otherPayment' },
   'htlc-offered': {
     ...OFFERED,
     internal: 'revocation',
@@ -203,11 +207,10 @@ export function fundingLock(format: FormatName, keys: CommitmentKeys): Lock {
   return p2wsh(code, [{ ...way, key, peer, words: ['0', 'sig', 'peer-sig'] }]);
 }
 
-/** Details of an output: blocks that its holder waits, the HTLC, the owner of an anchor. */
+/** Details of an output: blocks that its holder waits, where they are known, and the HTLC. */
 export interface Details {
-  delay?: number;
+  delay?: number | undefined;
   htlc?: Htlc;
-  owner?: 'holder' | 'other';
 }
 export const p2aLock: Lock = {
   script: P2A,
@@ -215,31 +218,38 @@ export const p2aLock: Lock = {
   ways: [{ name: 'anyone', key: null, words: [], sequence: SEQUENCE_RBF, locktime: 0 }],
 };
 
-/** Returns an output of a commitment, or of an HTLC transaction. @throws Refusal `malformed-message` for an unknown key */
-export function lockOf(format: FormatName, output: OutputName, keys: CommitmentKeys, details: Details = {}): Lock {
+/** Returns an output of a commitment, or of an HTLC transaction. @throws Refusal `malformed-message` for what is not known */
+export function lockOf(format: FormatName, output: OutputName, keys: CommitmentKeys, details: Details): Lock {
   const { taproot, oneBlock, second } = FORMAT[format];
   const form = (taproot ? TREES : SCRIPTS)[output];
-  const { delay, htlc, owner = 'holder' } = details;
-  const anchorKey = ANCHOR_KEYS[owner][taproot ? 1 : 0]!;
-  const [claim, refund] = (form.keys ?? [anchorKey]).map((name) => need(keys, name)) as [Uint8Array, Uint8Array?];
+  const { delay, htlc } = details;
+  if (form.ways.delayed && delay === undefined)
+    throw new Refusal('malformed-message', "to_self_delay of the commitment's holder expected");
+  const [claim, refund] = form.keys.map((name) => need(keys, name)) as [Uint8Array, Uint8Array?];
   const once = SEQUENCE_RBF;
   const after = { once, delay: delay!, block: oneBlock ? 1 : once, sixteen: 16, stage: second.sequence };
   const shapes = shapesOf(form);
   const ways = shapes.map(({ name, words }): Way => {
     const [moment, first, peer]: readonly [After, KeyName?, KeyName?] = WAYS[name];
-    const key = first ?? (name === 'anchor' ? anchorKey : null);
+    const key = first ?? (name === 'anchor' ? form.keys[0]! : null);
     const locktime = htlc && name.endsWith('timeout') ? htlc.expiry : 0;
     const way: Way = { name, key, words, sequence: after[moment], locktime };
     return peer ? { ...way, peer } : way;
   });
   const holes: Holes = { claim, 'claim-x': x(claim) };
   if (refund) Object.assign(holes, { refund, 'refund-x': x(refund) });
-  if (delay !== undefined) holes.lock = { kind: 'blocks', value: delay };
+  if (form.ways.delayed) holes.lock = { kind: 'blocks', value: delay! };
   if (htlc) Object.assign(holes, { hash: ripemd160(htlc.paymentHash), lock: { kind: 'height', value: htlc.expiry } });
   if (taproot) {
-    const internal = form.internal ?? (form.keys ? undefined : anchorKey);
-    const leaves = shapes.map(({ leaf }) => (leaf === undefined ? undefined : writeScript(leaf, holes)));
-    return p2tr(internal ? bytesToHex(x(need(keys, internal))) : CHANNEL_NUMS, ways, leaves);
+    const internalKey = form.internal ? bytesToHex(x(need(keys, form.internal))) : CHANNEL_NUMS;
+    const leaves = shapes.flatMap(({ name, leaf }) => (leaf ? [{ name, code: writeScript(leaf, holes) }] : []));
+    const codes = leaves.map(({ code }) => code);
+    const { control, ...tree } = scriptTree(internalKey, codes);
+    const shown = ways.map((way) => {
+      const at = leaves.findIndex(({ name }) => name === way.name);
+      return at < 0 ? way : { ...way, leaf: { code: codes[at]!, control: control[at]! } };
+    });
+    return { kind: 'p2tr', ...tree, ways: shown };
   }
   if (output === 'to_remote' && !oneBlock) {
     const hash = bytesToHex(hash160(claim));
@@ -255,31 +265,6 @@ function hashOf(key: Uint8Array): Uint8Array {
   const hash = hashes.get(key) ?? hash160(key);
   hashes.set(key, hash);
   return hash;
-}
-/** Keys of anchors, in scripts and in trees. */
-const ANCHOR_KEYS = {
-  holder: ['holderFunding', 'delayed'],
-  other: ['otherFunding', 'otherPayment'],
-} as const satisfies Record<string, readonly KeyName[]>;
-
-/** Returns a tree of one or two leaves; a way without a leaf is the key path. */
-function p2tr(internalKey: Hex, ways: readonly Way[], leaves: readonly (Uint8Array | undefined)[]): Lock {
-  const hashes = leaves.flatMap((code) => (code ? [leafHash(code)] : []));
-  const merkleRoot = hashes.length === 1 ? hashes[0]! : taggedHash('TapBranch', ...[...hashes].sort(compareBytes));
-  const [output, parity] = taprootTweakPubkey(hexToBytes(internalKey), merkleRoot);
-  const begin = concatBytes(Uint8Array.of(0xc0 | parity), hexToBytes(internalKey));
-  return {
-    script: `5120${bytesToHex(output)}`,
-    kind: 'p2tr',
-    internalKey,
-    merkleRoot,
-    ways: ways.map((way, i) => {
-      const code = leaves[i];
-      if (!code) return way;
-      const own = leafHash(code);
-      return { ...way, leaf: { code, control: concatBytes(begin, ...hashes.filter((h) => !equalBytes(h, own))) } };
-    }),
-  };
 }
 
 /** Returns whether this element may stand for that word of a witness. */
@@ -320,14 +305,14 @@ export const witnessOf = (
 
 /** Spend that the bytes of a witness show: output, way, and what stands in its script. */
 export interface Recognised {
-  spends: OutputName | 'funding';
+  spends: Exclude<OutputName, `${string}_anchor`> | 'anchor' | 'funding';
   way: WayName;
   holes: Holes;
 }
 const tableOf = (forms: Readonly<Record<OutputName, Form>>) =>
   Object.entries(forms).flatMap(([spends, form]) =>
     shapesOf(form).map(({ name, words, leaf }) => ({
-      spends: spends as OutputName,
+      spends: spends.replace(/^.*_anchor$/, 'anchor') as Recognised['spends'],
       way: name,
       words,
       texts: leaf === undefined ? (form.texts ?? []) : [leaf],

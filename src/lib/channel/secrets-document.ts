@@ -31,7 +31,7 @@ const secretView = (index: bigint, secret: Uint8Array) => ({
 });
 
 /**
- * What `channel-secrets` prints.
+ * Returns what `channel-secrets` prints.
  * @throws Refusal `usage` without a seed, `secret-mismatch`, `no-secret`, `malformed-message`, `wrong-key`
  */
 export function secretsDocument(action: (typeof ACTIONS)[number], from: Fields, seed: Uint8Array | undefined): object {

@@ -1,5 +1,5 @@
 /**
- * Per-commitment secrets: made from a seed, and those of the peer kept in 49 places (the shachain).
+ * Secrets of commitments: made from a seed, and those of the peer kept in 49 places (the shachain).
  *
  * BOLT3, Per-commitment Secret Requirements and Efficient Per-commitment Secret Storage. An index counts down from
  * 2^48 − 1: commitment number n has the index 2^48 − 1 − n.
@@ -34,7 +34,7 @@ export interface Revealed {
   index: bigint;
   secret: Uint8Array;
 }
-/** What is kept: at most one secret for each number of trailing zero bits of an index. */
+/** Secrets that are kept: at most one for each number of trailing zero bits of an index. */
 export type SecretStore = readonly (Revealed | undefined)[];
 
 /** Trailing zero bits: the place of an index in the store, 0 to 48. */
@@ -103,7 +103,7 @@ export function storeOf(list: readonly Revealed[]): SecretStore {
   });
   return store;
 }
-/** Is `low` below `kept` in the tree, and another secret than `kept` derives? */
+/** Returns whether `low` is below `kept` in the tree, and another secret than `kept` derives. */
 const inside = (kept: Revealed, place: number, low: Revealed): boolean =>
   kept.index >> BigInt(place) === low.index >> BigInt(place) &&
   !equalBytes(derived(kept.secret, place, low.index), low.secret);

@@ -16,7 +16,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { publicBytes, secretScalar } from '../signing/curve.ts';
 import { checkCount } from './build.ts';
 import { secondStages, type Channel, type Role, type SecondStage } from './commitment.ts';
-import { readBytesList, readFeerate, sideOf, type Keys, type KnownHtlc } from './document.ts';
+import { readBytesList, readFeerate, type Keys, type KnownHtlc } from './document.ts';
 import { commitmentSecrets, otherSide, type CommitmentSecrets } from './keys.ts';
 import { kindOf, matchTransaction, readKnowledge, transactionIn, type Matched } from './match.ts';
 import { witnessOf, type Lock, type Way, type WayName } from './scripts.ts';
@@ -24,8 +24,10 @@ import { needSecret, type SecretStore } from './secrets.ts';
 import { checkSecondStage, signWay, stageWitness } from './sign.ts';
 import { finishWith, validFrom } from './view.ts';
 
+/** HTLC transaction, with the other side's signature. */
+type Signed = SecondStage & { peer: Uint8Array };
 /** One output and the way in which it is spent. */
-export interface Claim {
+interface Claim {
   spent: Spent;
   role: Role;
   lock: Lock;
@@ -33,70 +35,56 @@ export interface Claim {
   secret: Uint8Array | undefined;
   /** Key of the way, 33 bytes. */
   key: Uint8Array | undefined;
-  preimage?: Uint8Array | undefined;
-  /** HTLC transaction, with the other side's signature. */
-  stage?: Signed;
+  preimage: Uint8Array | undefined;
+  /** Transaction of an HTLC's second stage. */
+  stage: Signed | undefined;
 }
-type Signed = SecondStage & { peer: Uint8Array };
-/** An output that is not spent, and why. */
-export interface Left {
+/** Output that is not spent, and why. */
+interface Left {
   vout: number;
   amount_sat: bigint;
   reason: string;
 }
-/** Chosen way, or the reason why there is none. */
-type Choice = { way: Way; preimage?: Uint8Array | undefined; stage?: Signed } | string;
-type Choose = (lock: Lock, htlc: KnownHtlc | undefined, vout: number) => Choice;
 
-const wayIn = (lock: Lock, ...names: WayName[]): Way | undefined =>
-  names.map((name) => lock.ways.find((way) => way.name === name)).find((way) => way);
+/** Ways in order of preference, by who spends: the commitment's holder, the other side, or that side where it was revoked. */
+const WANTED = {
+  holder: ['delayed', 'second-timeout', 'second-success'],
+  other: ['payment', 'preimage', 'timeout'],
+  punisher: ['penalty', 'payment'],
+} as const satisfies Record<string, readonly WayName[]>;
 
-/** Ways of a commitment's holder: after the delay, and HTLCs by their own transactions. */
-const asHolder =
-  (stages: readonly Signed[]): Choose =>
-  (lock, htlc, vout) => {
-    const delayed = wayIn(lock, 'delayed');
-    if (delayed) return { way: delayed };
-    if (!htlc) return "the other side's";
-    const stage = stages.find((one) => one.vout === vout);
-    if (!stage) return "an HTLC of an own commitment: the peer's htlc_signatures, which the node has kept, expected";
-    if (stage.way.name === 'second-timeout') return { way: stage.way, stage };
-    return htlc.preimage
-      ? { way: stage.way, stage, preimage: htlc.preimage }
-      : 'an HTLC to this side: its preimage is not known';
-  };
-/** Ways of the other side: the payment key, preimage or timeout. */
-const asOther: Choose = (lock, htlc) => {
-  const way = wayIn(lock, 'payment', 'preimage', 'timeout');
-  if (way?.name !== 'preimage') return way ? { way } : "the other side's";
-  return htlc?.preimage ? { way, preimage: htlc.preimage } : 'an HTLC to this side: its preimage is not known';
-};
-/** Ways of one who punishes: the revocation key wherever it opens, and the own to_remote. */
-export const punishing: Choose = (lock) => ({ way: wayIn(lock, 'penalty', 'payment')! });
-
-/** Returns what can be spent of a transaction, and what is left. */
+/** Returns the outputs that `as` can spend, and those that are left. @param stages signed ones, of an own commitment */
 export function claimsOf(
   template: Template,
-  { kind, outputs, txid, keys }: Matched,
+  { kind, outputs, txid, keys, spent }: Matched,
   secrets: CommitmentSecrets,
-  choose: Choose,
+  as: keyof typeof WANTED,
+  stages: readonly Signed[] = [],
 ): { claims: Claim[]; left: Left[] } {
-  const claims: Claim[] = [];
-  const left: Left[] = [];
   const unknown =
     kind === 'commitment'
       ? 'no known key makes its script: an HTLC that was not named?'
       : 'not an output of this channel';
-  template.outputs.forEach(({ sat, script }, vout) => {
+  const left: Left[] = [];
+  const claims = template.outputs.flatMap(({ sat, script }, vout): Claim | [] => {
+    const leave = (reason: string): [] => {
+      left.push({ vout, amount_sat: sat, reason });
+      return [];
+    };
     const known = outputs[vout];
-    const choice = !known
-      ? unknown
-      : known.role.endsWith('anchor')
-        ? 'an anchor'
-        : choose(known.lock, known.htlc as KnownHtlc | undefined, vout);
-    if (typeof choice === 'string') return void left.push({ vout, amount_sat: sat, reason: choice });
-    const [secret, key] = [secrets[choice.way.key!], keys[choice.way.key!]];
-    claims.push({ spent: { txid, vout, sat, script }, role: known!.role, lock: known!.lock, ...choice, secret, key });
+    if (!known) return leave(unknown);
+    if (spent.includes(vout)) return leave('spent already');
+    if (known.role.endsWith('anchor')) return leave('an anchor');
+    const { role, lock } = known;
+    const way = WANTED[as].map((name) => lock.ways.find((one) => one.name === name)).find((one) => one);
+    if (!way) return leave("the other side's");
+    const stage = way.peer && stages.find((one) => one.vout === vout);
+    if (way.peer && !stage)
+      return leave("an HTLC of an own commitment: the peer's htlc_signatures, which the node has kept, expected");
+    const { preimage } = (known.htlc ?? {}) as Partial<KnownHtlc>;
+    if (way.words.includes('preimage') && !preimage) return leave('an HTLC to this side: its preimage is not known');
+    const [secret, key] = [secrets[way.key!], keys[way.key!]];
+    return { spent: { txid, vout, sat, script }, role, lock, way, secret, key, preimage, stage };
   });
   return { claims, left };
 }
@@ -117,7 +105,7 @@ export interface Paying {
   /** PSBTs in which a wallet has signed these coins. */
   merged?: readonly string[];
 }
-export interface Spending {
+interface Spending {
   template: Template;
   claims: readonly Claim[];
   feeSat: bigint;
@@ -221,7 +209,7 @@ function finish(claims: readonly Claim[], template: Template, feeSat: bigint, pa
   return { template, claims, feeSat, ...finishWith(template, stacks, merged, ways) };
 }
 
-/** Document that both commands print, and whether a signature is missing. */
+/** Document that both commands print, and whether it is complete: no signature is missing. */
 export interface Recovered {
   document: object;
   complete: boolean;
@@ -229,7 +217,6 @@ export interface Recovered {
 function recovered(
   type: string,
   channel: Channel,
-  transaction: Template,
   matched: Matched,
   { claims, left }: ReturnType<typeof claimsOf>,
   paying: Paying,
@@ -239,32 +226,20 @@ function recovered(
       hint: left[0] ? `output ${left[0].vout}: ${left[0].reason}` : 'is it a transaction of this channel?',
     });
   const made = spendClaims(claims, paying);
+  const transactions = made.spends.map(({ template, claims, feeSat, hex, psbt }) => ({
+    txid: txidOf(template),
+    hex: hex ?? null,
+    psbt: hex === undefined ? psbt() : null,
+    amount_sat: sumSat(template.outputs),
+    fee_sat: feeSat,
+    valid_from: validFrom(claims[0]!.way) ?? {},
+    outputs: claims.map(({ spent, role, way }) => ({ vout: spent.vout, amount_sat: spent.sat, role, way: way.name })),
+  }));
+  const { holder, number = null, txid: spends } = matched;
+  const envelope = { type, version: 1, network: channel.network, format: channel.format };
   return {
     complete: made.spends.every(({ hex }) => hex !== undefined),
-    document: {
-      type,
-      version: 1,
-      network: channel.network,
-      format: channel.format,
-      spends: txidOf(transaction),
-      holder: matched.holder,
-      number: matched.number ?? null,
-      transactions: made.spends.map(({ template, claims, feeSat, hex, psbt }) => ({
-        txid: txidOf(template),
-        hex: hex ?? null,
-        psbt: hex === undefined ? psbt() : null,
-        amount_sat: sumSat(template.outputs),
-        fee_sat: feeSat,
-        valid_from: validFrom(claims[0]!.way) ?? {},
-        outputs: claims.map(({ spent, role, way }) => ({
-          vout: spent.vout,
-          amount_sat: spent.sat,
-          role,
-          way: way.name,
-        })),
-      })),
-      left: [...left, ...made.left],
-    },
+    document: { ...envelope, spends, holder, number, transactions, left: [...left, ...made.left] },
   };
 }
 
@@ -285,29 +260,20 @@ export function sweepDocument(
   const feerate = signatures ? readFeerate(from, channel.format) : 0;
   from.skip('feerate_per_kw');
   from.end();
-  const owner = known.owner!;
   const matched = matchTransaction(channel, transaction, known);
-  const { holder, keys: bound } = matched;
-  if (matched.kind === 'second stage' && holder !== owner)
+  const { kind, holder, point: bound } = matched;
+  const isHolder = holder === known.owner;
+  if (kind === 'second stage' && !isHolder)
     throw new Refusal('unknown-commitment', "an HTLC transaction of the other side's commitment found", {
       hint: 'where that commitment was revoked: channel-penalty',
     });
-  const secrets = commitmentSecrets(channel.format, keys.secrets, { owner, holder, point: matched.point });
-  if (holder !== owner)
-    return recovered(
-      'channel-sweep',
-      channel,
-      transaction,
-      matched,
-      claimsOf(transaction, matched, secrets, asOther),
-      paying,
-    );
-  const stages = signatures ? secondStages(channel, holder, matched, feerate) : [];
-  checkCount(signatures, stages, holder);
+  const secrets = commitmentSecrets(channel.format, keys.secrets, { owner: known.owner!, holder, point: bound });
+  const stages = signatures && isHolder ? secondStages(channel, holder, matched, feerate) : [];
+  if (isHolder) checkCount(signatures, stages, holder);
   const signed = stages.map((stage, i): Signed => ({ ...stage, peer: signatures![i]! }));
-  for (const stage of signed) checkSecondStage(stage, stage.peer, { keys: bound, holder });
-  const found = claimsOf(transaction, matched, secrets, asHolder(signed));
-  return recovered('channel-sweep', channel, transaction, matched, found, paying);
+  for (const stage of signed) checkSecondStage(stage, stage.peer, matched);
+  const found = claimsOf(transaction, matched, secrets, isHolder ? 'holder' : 'other', signed);
+  return recovered('channel-sweep', channel, matched, found, paying);
 }
 
 /** Secret of a revoked commitment: as such, or from a store of what the peer revealed. */
@@ -321,25 +287,21 @@ export function penaltyDocument(channel: Channel, from: Fields, keys: Keys, by: 
   const transaction = transactionIn(from);
   const known = readKnowledge(channel, from, keys, undefined);
   from.end();
-  const owner = sideOf(channel, keys);
+  const owner = known.owner!;
   const holder = otherSide(owner);
   const { number } = kindOf(channel, transaction, known.number);
-  const revoked = 'secret' in by ? by.secret : storedSecret(by.store, number);
+  if (number === undefined && 'store' in by)
+    throw new Refusal('no-secret', 'a transaction found that shows no commitment number, and none was given', {
+      hint: 'for an HTLC transaction give the number of its commitment',
+    });
+  const revoked = 'secret' in by ? by.secret : needSecret(by.store, number!);
   const point = publicBytes(secretScalar(revoked));
   const matched = matchTransaction(channel, transaction, { ...known, pointOf: () => point, holder });
   const secrets = commitmentSecrets(channel.format, keys.secrets, { owner, holder, point, revoked });
-  const found = claimsOf(transaction, matched, secrets, punishing);
+  const found = claimsOf(transaction, matched, secrets, 'punisher');
   if (!found.claims.some(({ way }) => way.name === 'penalty'))
     throw new Refusal('secret-mismatch', 'no output found that this secret revokes', {
       hint: 'is it of another commitment, or of an own one?',
     });
-  return recovered('channel-penalty', channel, transaction, matched, found, paying);
-}
-/** @throws Refusal `no-secret` */
-function storedSecret(store: SecretStore, number: bigint | undefined): Uint8Array {
-  if (number === undefined)
-    throw new Refusal('no-secret', 'a transaction found that shows no commitment number, and none was given', {
-      hint: 'for an HTLC transaction give the number of its commitment',
-    });
-  return needSecret(store, number);
+  return recovered('channel-penalty', channel, matched, found, paying);
 }

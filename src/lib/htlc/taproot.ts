@@ -32,21 +32,19 @@ export interface Tree {
 export const cooperativeKeys = (participants: readonly [Hex, Hex], merkleRoot: Uint8Array): KeySet =>
   keySet(participants, merkleRoot === undefined ? {} : { merkleRoot });
 
-/** The output of two leaves. @throws InvalidContribution for participants that are no points */
-export function treeOf(leaves: Record<PathName, Uint8Array>, internal: Internal): Tree {
-  const hashes = { claim: tapLeafHash(leaves.claim), refund: tapLeafHash(leaves.refund) };
-  const merkleRoot = branch(hashes.claim, hashes.refund);
-  const internalKey = internal ? cooperativeKeys(internal, merkleRoot).internalKey.slice(2) : NUMS;
+/** Returns the output of one or two leaves under an internal key (x-only, hex), with the control block of each. */
+export function scriptTree(internalKey: Hex, leaves: readonly Uint8Array[]) {
+  const hashes = leaves.map((leaf) => tapLeafHash(leaf));
+  const merkleRoot = hashes.length === 1 ? hashes[0]! : taggedHash('TapBranch', ...[...hashes].sort(Buffer.compare));
   const [output, parity] = taprootTweakPubkey(hexToBytes(internalKey), merkleRoot);
-  const control = (sibling: Uint8Array): Uint8Array =>
-    concatBytes(Uint8Array.of(LEAF_VERSION | parity), hexToBytes(internalKey), sibling);
-  return {
-    internalKey,
-    merkleRoot,
-    script: `5120${bytesToHex(output)}`,
-    control: { claim: control(hashes.refund), refund: control(hashes.claim) },
-  };
+  const begin = concatBytes(Uint8Array.of(LEAF_VERSION | parity), hexToBytes(internalKey));
+  const control = leaves.map((_, i) => concatBytes(begin, ...hashes.filter((__, other) => other !== i)));
+  return { internalKey, merkleRoot, script: `5120${bytesToHex(output)}`, control };
 }
 
-const branch = (a: Uint8Array, b: Uint8Array): Uint8Array =>
-  taggedHash('TapBranch', ...[a, b].sort((x, y) => Buffer.compare(x, y)));
+/** Returns the output of two leaves. @throws InvalidContribution for participants that are no points */
+export function treeOf(leaves: Record<PathName, Uint8Array>, internal: Internal): Tree {
+  const internalKey = internal ? keySet(internal).internalKey.slice(2) : NUMS;
+  const { control, ...tree } = scriptTree(internalKey, [leaves.claim, leaves.refund]);
+  return { ...tree, control: { claim: control[0]!, refund: control[1]! } };
+}

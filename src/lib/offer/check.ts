@@ -10,7 +10,7 @@ import type { ErrorCode } from '../protocol/refusal.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { verifies } from '../signing/bip340.ts';
 import type { FieldName, OfferValues } from './fields.ts';
-import { CHAIN_HASHES } from './kinds.ts';
+import { CHAIN_HASHES } from '../bitcoin/network.ts';
 import { merkleRoot, signedHash } from './merkle.ts';
 import type { OfferMessage, Problem } from './message.ts';
 import { checkRecurrence, dueFor, indexOf, recurrenceOf } from './recurrence.ts';

@@ -6,22 +6,13 @@
  * (`recurrence-fields.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
-import { isNetwork, type Network } from '../bitcoin/network.ts';
+import { CHAIN_HASHES, isNetwork } from '../bitcoin/network.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { hexBytes, type Kind } from '../wire/fields.ts';
 import { parsePath, pathView, type PathJson } from '../wire/path-document.ts';
 import { readPaths, writePath } from '../wire/path.ts';
 import { counted, struct, structs, uint, type Part, type StructOf } from '../wire/struct.ts';
-
-/** Hashes of the first blocks, in the order of their bytes. */
-export const CHAIN_HASHES: Readonly<Record<Network, string>> = {
-  mainnet: '6fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000',
-  testnet: '43497fd7f826957108f4a30fd9cec3aeba79972084e90ead01ea330900000000',
-  testnet4: '43f08bdab050e35b567c864b91f47f50ae725ae2de53bcfbbaf284da00000000',
-  signet: 'f61eee3b63a380a477a063af32b2bbc97c9ff9f01f2c4225e973988108000000',
-  regtest: '06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f',
-};
 
 export const VALUE_LIMITS = {
   fee_base_msat: { unit: 'msat', most: 0xffff_ffffn },

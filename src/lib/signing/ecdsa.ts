@@ -16,8 +16,10 @@ export function signEcdsa(hash: Uint8Array, secret: Uint8Array, lowR = true): Ui
     new DataView(extra.buffer).setUint32(0, count, true);
     ({ compact } = backend().signEcdsa(hash, secret, extra));
   }
-  return secp256k1.Signature.fromBytes(compact).toBytes('der');
+  return derOf(compact);
 }
+/** Returns r and s (64 bytes) as DER. @throws Error for numbers that are out of range */
+export const derOf = (compact: Uint8Array): Uint8Array => secp256k1.Signature.fromBytes(compact).toBytes('der');
 
 /**
  * Returns whether this is the signature (DER, low s) of `key` (33 or 65 bytes) over the 32-byte

@@ -1,14 +1,18 @@
 /**
- * Core Lightning's hsm_secret: the keys of a channel from it, the peer's node id and the channel's number in the database.
+ * Keys of a channel from the secret of a node: Core Lightning's hsm_secret, eclair's channel_seed.dat.
  *
  * Read in Core Lightning (hsmd, common/derive_basepoints): HKDF-SHA256 from the secret over the peer to six numbers. A file
- * of 73 bytes is encrypted, and refused; a longer one ends in BIP39 words, whose seed stands for the secret.
+ * of 73 bytes is encrypted, and refused; a longer one ends in BIP39 words, whose seed stands for the secret. Read in eclair
+ * (LocalChannelKeyManager, ChannelKeys): BIP32 below the hash of the first funding key. The funding key itself has a random
+ * path, so it is not found. LDK's keys depend on a random id of each channel, which its database alone holds: not served.
  */
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
+import { HDKey } from '@scure/bip32';
 import { mnemonicToSeedSync, validateMnemonic } from '@scure/bip39';
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { concatBytes } from '../bitcoin/bytes.ts';
+import type { Network } from '../bitcoin/network.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parseScalar } from '../signing/curve.ts';
 import type { Keys } from './document.ts';
@@ -17,7 +21,7 @@ import type { Base } from './keys.ts';
 const info = (text: string): Uint8Array => new TextEncoder().encode(text);
 const ENCRYPTED = 73;
 
-/** The 32 bytes that everything is derived from. @throws Refusal `malformed-backup` */
+/** Returns the 32 bytes that everything is derived from. @throws Refusal `malformed-backup` */
 export function hsmSecret(file: Uint8Array): Uint8Array {
   if (file.length === 32) return file;
   if (file.length === ENCRYPTED)
@@ -35,7 +39,7 @@ export function hsmSecret(file: Uint8Array): Uint8Array {
   return mnemonicToSeedSync(words).slice(0, 32);
 }
 
-/** The keys of a channel. `peer`: node id, 33 bytes; `dbid`: the channel's number in the database. */
+/** Returns the keys of a channel of Core Lightning. `peer`: node id, 33 bytes; `dbid`: the channel's number in the database. */
 export function clnKeys(secret: Uint8Array, peer: Uint8Array, dbid: bigint): Keys {
   const number = new Uint8Array(8);
   new DataView(number.buffer).setBigUint64(0, dbid, true);
@@ -48,4 +52,25 @@ export function clnKeys(secret: Uint8Array, peer: Uint8Array, dbid: bigint): Key
   if (names.some((name) => parseScalar(secrets[name]!) === undefined))
     throw new Refusal('bug', 'a derived key is out of range');
   return { secrets, seed: part(5) };
+}
+
+/** Hardened levels below eclair's channel path. */
+const ECLAIR_LEVELS: readonly Base[] = ['revocation', 'payment', 'delayed', 'htlc'];
+/**
+ * Returns the keys of a channel of eclair, without that of the funding.
+ * @param file channel_seed.dat @param funding the own funding public key when the channel was opened, 33 bytes
+ * @throws Refusal `malformed-backup`
+ */
+export function eclairKeys(file: Uint8Array, network: Network, funding: Uint8Array): Keys {
+  if (file.length < 16 || file.length > 64)
+    throw new Refusal('malformed-backup', `a seed of ${file.length} bytes found, 16 to 64 expected`);
+  const hash = sha256(funding);
+  const view = new DataView(hash.buffer, hash.byteOffset);
+  const hardened = 2 ** 31;
+  const path = [(network === 'mainnet' ? 47 : 46) + hardened, 1 + hardened];
+  for (let at = 0; at < 32; at += 4) path.push(view.getUint32(at));
+  const base = path.reduce((key, level) => key.deriveChild(level), HDKey.fromMasterSeed(file));
+  const secret = (level: number): Uint8Array => base.deriveChild(level + hardened).privateKey!;
+  const secrets = Object.fromEntries(ECLAIR_LEVELS.map((name, i) => [name, secret(1 + i)]));
+  return { secrets, seed: sha256(concatBytes(secret(5), Uint8Array.of(1))) };
 }

@@ -1,0 +1,108 @@
+/**
+ * Adaptor signatures for ECDSA, as Discreet Log Contracts have them: a pre-signature becomes a signature with a secret.
+ *
+ * dlcspecs, ECDSA-adaptor; libsecp256k1-zkp (module ecdsa_adaptor). Y = y·G is the adaptor point. A pre-signature is 162
+ * bytes: R = k·Y and R′ = k·G compressed, s′ = (m + r·x)/k, and a proof (e, s) that both have the same k. The nonce
+ * commits to key, message and Y.
+ */
+import { invert } from '@noble/curves/abstract/modular.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { concatBytes } from '../bitcoin/bytes.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { linear, mod, N, parsePoint, parseResidue, parseScalar, Point, pointBytes, publicBytes } from './curve.ts';
+import { secretScalar, secretTimes, taggedHash, timesG, toBytes, toNumber, xBytes } from './curve.ts';
+import { verifiesCompact } from './ecdsa.ts';
+
+const invalid = (why: string): Refusal => new Refusal('adaptor-invalid', `the pre-signature: ${why}`);
+function pointOf(bytes: Uint8Array, what: string): Point {
+  const point = parsePoint(bytes);
+  if (!point) throw invalid(`${what} found that is no point of the curve`);
+  return point;
+}
+/** Returns the number that a point's x stands for in an ECDSA signature. */
+const rOf = (point: Point): bigint => mod(toNumber(xBytes(point)));
+const lowS = (s: bigint): bigint => (s > N >> 1n ? N - s : s);
+
+/** Challenge of the proof that R′ to G is as R to Y. */
+const challenge = (...points: readonly [R1: Point, Y: Point, R: Point, onG: Point, onY: Point]): bigint =>
+  mod(toNumber(taggedHash('DLEQ', ...points.map(pointBytes))));
+
+/**
+ * Returns the pre-signature (162 bytes) of a 32-byte message under Y (33 bytes). `aux`: 32 random bytes.
+ * @throws Refusal `adaptor-invalid` for a Y that is no point, Error where the secret key is out of range
+ */
+export function presign(secret: Uint8Array, message: Uint8Array, adaptor: Uint8Array, aux: Uint8Array): Uint8Array {
+  const Y = pointOf(adaptor, 'an adaptor point');
+  const x = secretScalar(secret);
+  const mask = taggedHash('ECDSAadaptor/aux', aux);
+  const nonce = (tag: string, key: bigint, text: Uint8Array): bigint => {
+    const masked = toBytes(key).map((byte, i) => byte ^ mask[i]!);
+    const drawn = mod(toNumber(taggedHash(tag, masked, adaptor, text)));
+    if (drawn === 0n) throw invalid('a nonce of zero');
+    return drawn;
+  };
+  const k = nonce('ECDSAadaptor/non', x, message);
+  const [R1, R] = [timesG(k), secretTimes(Y, k)];
+  const s = mod((toNumber(message) + rOf(R) * x) * invert(k, N));
+  const l = nonce('DLEQ', k, sha256(concatBytes(pointBytes(R1), pointBytes(R))));
+  const e = challenge(R1, Y, R, timesG(l), secretTimes(Y, l));
+  const pre = concatBytes(pointBytes(R), pointBytes(R1), ...[s, e, mod(l + e * k)].map(toBytes));
+  verifyPre(publicBytes(x), message, adaptor, pre);
+  return pre;
+}
+
+/** Reads a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range` */
+export function parsePre(pre: Uint8Array): { R: Point; R1: Point; s: bigint; e: bigint; proof: bigint } {
+  if (pre.length !== 162) throw invalid(`${pre.length} bytes found, 162 expected`);
+  const [R, R1] = [pointOf(pre.subarray(0, 33), 'R'), pointOf(pre.subarray(33, 66), "R'")];
+  const s = parseScalar(pre.subarray(66, 98));
+  const [e, proof] = [parseResidue(pre.subarray(98, 130)), parseResidue(pre.subarray(130))];
+  if (s === undefined || e === undefined || proof === undefined)
+    throw new Refusal('scalar-range', 'a number found in the pre-signature that is zero or not below the order');
+  return { R, R1, s, e, proof };
+}
+
+/** Verifies a pre-signature of a key (33 bytes). @throws Refusal `adaptor-invalid`, `scalar-range`, `wrong-key` */
+export function verifyPre(pubkey: Uint8Array, message: Uint8Array, adaptor: Uint8Array, pre: Uint8Array): void {
+  const Y = pointOf(adaptor, 'an adaptor point');
+  const X = parsePoint(pubkey);
+  if (!X) throw new Refusal('wrong-key', 'a public key found that is no point of the curve');
+  const { R, R1, s, e, proof } = parsePre(pre);
+  const onG = linear(R1, mod(-e), proof);
+  const onY = linear(Y, proof, 0n).subtract(linear(R, e, 0n));
+  if (onG.equals(Point.ZERO) || onY.equals(Point.ZERO) || challenge(R1, Y, R, onG, onY) !== e)
+    throw invalid('its proof does not verify for this adaptor point');
+  const inverse = invert(s, N);
+  if (!linear(X, mod(rOf(R) * inverse), mod(toNumber(message) * inverse)).equals(R1))
+    throw invalid('it does not verify for this key and message');
+}
+
+/** Returns the signature (r and low s, 64 bytes) that y makes of a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range` */
+export function adapt(pre: Uint8Array, secret: Uint8Array): Uint8Array {
+  const { R, s } = parsePre(pre);
+  const y = parseScalar(secret);
+  if (y === undefined) throw new Refusal('scalar-range', 'an adaptor secret found that is zero or not below the order');
+  return concatBytes(toBytes(rOf(R)), toBytes(lowS(mod(s * invert(y, N)))));
+}
+
+/**
+ * Returns the secret y (32 bytes) that a finished signature, of low or high s, shows to whoever has the pre-signature.
+ * @throws Refusal `adaptor-invalid` where they do not belong together, `scalar-range`
+ */
+export function extract(pre: Uint8Array, adaptor: Uint8Array, signature: Uint8Array): Uint8Array {
+  const Y = pointOf(adaptor, 'an adaptor point');
+  const { R, s } = parsePre(pre);
+  const finished = parseScalar(signature.subarray(32));
+  if (finished === undefined) throw new Refusal('scalar-range', 'a signature found whose s is out of range');
+  if (toNumber(signature.subarray(0, 32)) !== rOf(R)) throw invalid('a signature found that was not made from it');
+  const y = mod(s * invert(finished, N));
+  const secret = [y, N - y].find((one) => timesG(one).equals(Y));
+  if (secret === undefined) throw invalid('the signature shows another secret than that of the adaptor point');
+  return toBytes(secret);
+}
+
+/** Returns whether a finished signature (64 bytes) verifies for a key of 33 bytes, be its s low or high. */
+export function isFinished(signature: Uint8Array, message: Uint8Array, pubkey: Uint8Array): boolean {
+  const s = parseScalar(signature.subarray(32));
+  return s !== undefined && verifiesCompact(concatBytes(signature.subarray(0, 32), toBytes(lowS(s))), message, pubkey);
+}
