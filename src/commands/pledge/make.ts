@@ -31,6 +31,10 @@ Reads the campaign. A coin of just that value is pledged as it is; otherwise a s
       }),
     ),
     seal: yes('Encrypt the pledge to the collector'),
+    'psbt-version': Flags.option({ options: ['0', '2'] as const })({
+      summary: 'Version of the PSBT for another wallet (default 0)',
+      helpGroup: 'ACTION',
+    }),
     unchecked,
     ...funding,
     ...feeFlags,
@@ -44,7 +48,7 @@ Reads the campaign. A coin of just that value is pledged as it is; otherwise a s
       flags: values,
       file: args.file,
       starts: false,
-      also: async () => ({}),
+      also: async () => ({ psbtVersion: values['psbt-version'] === '2' ? (2 as const) : undefined }),
     });
   }
 }
