@@ -29,10 +29,7 @@ const WIRE = ['wire'];
 /** What the contracts of all families share. */
 const SHARED = ['contract'];
 /** Rooms of families, each with the rooms of other families that its protocol builds on. */
-const ROOMS: Record<string, readonly string[]> = Object.assign(
-  { pledge: [] }, // a room without commands is no family yet
-  ...FAMILIES.map(({ rooms }) => rooms),
-);
+const ROOMS: Record<string, readonly string[]> = Object.assign({}, ...FAMILIES.map(({ rooms }) => rooms));
 /** `lib` is `families.ts`, the one list. */
 const FLOORS = [
   GROUND,

@@ -135,7 +135,6 @@ describe('files outside the rooms of a family', () => {
   const NAMED = [
     'src/commands/home/reconciling.ts',
     'src/commands/tools/inspect-printed.ts',
-    'src/lib/cli/contract-flags.ts',
     'src/lib/cli/contract.ts',
     'src/lib/cli/front.ts',
     'src/lib/cli/mint-flags.ts',

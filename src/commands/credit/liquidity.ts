@@ -1,9 +1,10 @@
 import * as Flags from '@oclif/core/flags';
+import { policyFlags, policyFrom } from './shared.ts';
+import { feeFlags } from '../../lib/cli/contract-flags.ts';
+import { portsOf } from '../../lib/cli/contract.ts';
+import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { feerateText } from '../../lib/bitcoin/fee.ts';
-import { portsOf } from '../../lib/cli/contract.ts';
-import { feeFlags, policyFlags, policyFrom } from '../../lib/cli/contract-flags.ts';
-import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { liquidityTable, type Planned } from './liquidity-table.ts';
 import { lookingOver } from '../../lib/engine/look.ts';
