@@ -81,8 +81,8 @@ export async function stamp(files: readonly string[], flags: StampValues): Promi
 }
 
 async function payment(root: Uint8Array, flags: StampValues): Promise<object> {
+  if (flags.utxo === undefined || flags.change === undefined) return {};
   const coins = await coinsFrom(flags.utxo);
-  if (!coins || flags.change === undefined) return {};
   const template = payFrom({
     coins,
     outputs: [commitment(root)],

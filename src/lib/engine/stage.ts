@@ -1,12 +1,11 @@
 /**
  * What every run of a contract action is made of, whichever way it goes: what it reads of the store, who this home is in it,
  * the seal and envelope of what it says, and the one commit.
- * Not here: the way of a step (`play.ts`), of a cancel (`give-up.ts`).
+ * Not here: the way of a run (`play.ts`), the row of a cancel (`cancel.ts`).
  */
 import { createHash } from 'node:crypto';
 import type { Action, Claim, Hand, Kept, Keys, Party, Records, Seen, Step } from '../protocol/action.ts';
 import { loadRecords, NO_REPLY, writesOf, type LoadedRecords } from '../home/change.ts';
-import { untilWon } from '../home/race.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { checkSame } from '../protocol/message.ts';
 import type { Commit, Ports, Reply } from '../protocol/ports.ts';
@@ -153,33 +152,6 @@ export async function sayAgain(reply: Reply, ports: Ports): Promise<Printed> {
   await ports.store.recall(reply);
   return printed(reply);
 }
-
-/**
- * Answers an input once, whatever other runs of this home do: what is kept is said again; a lost race begins anew.
- * @param key of the input, null where none could come twice
- * @param again says what was kept @param attempt undefined: another run was faster
- * @throws Refusal as both do, and `concurrent`
- */
-export const answered = (
-  key: string | null,
-  ports: Ports,
-  again: (reply: Reply) => Promise<Printed>,
-  attempt: () => Promise<Printed | undefined>,
-): Promise<Printed> =>
-  untilWon(async (number) => {
-    const kept = async () => (key === null ? undefined : ports.store.reply(key));
-    const reply = await kept();
-    if (reply) return again(reply);
-    return attempt().catch(async (error: unknown) => {
-      if (!(error instanceof Refusal)) throw error;
-      // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
-      const taken = await kept();
-      if (taken) return again(taken);
-      // A faster run may have destroyed a share between our two looks.
-      if (error.code === 'share-missing' && number < 3) return undefined;
-      throw error;
-    });
-  });
 
 export async function commit<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
