@@ -2,7 +2,7 @@
 import { p2wsh, p2ms, p2pkh } from '@scure/btc-signer/payment.js';
 import { Transaction } from '@scure/btc-signer/transaction.js';
 import { base64 } from '@scure/base';
-import { pubECDSA } from '@scure/btc-signer/utils.js';
+import { hash160, pubECDSA } from '@scure/btc-signer/utils.js';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
@@ -11,6 +11,7 @@ import { campaignForm, checkCampaign, checkOpen } from '../../src/lib/pledge/cam
 import { pledgeForm, PledgeHashes, templateOf, type Pledge } from '../../src/lib/pledge/pledge.ts';
 import { pledgeOfPsbt, pledgePsbt } from '../../src/lib/pledge/psbt.ts';
 import { parseAs } from '../../src/lib/protocol/message.ts';
+import { signEcdsa } from '../../src/lib/signing/ecdsa.ts';
 import { ADDRESSES } from '../credit/things.ts';
 import { codeOf, refusal } from '../support/refusal.ts';
 import { coinOf, signAll, walletKey } from '../support/wallet.ts';
@@ -29,6 +30,18 @@ describe('a signature', () => {
   });
   it('of this project is what @scure makes, byte for byte', () => {
     expect(ownPledge(bridge, 3, 400_000n)).toEqual(pledged(bridge, 3, 400_000n));
+  });
+
+  it('by an uncompressed key, which nodes do not relay, or by no key at all, is refused', () => {
+    const { key, coin: spent } = coin(3, 400_000n, 'p2wpkh');
+    const outside = (pubkey: Uint8Array): Pledge => {
+      const one = { ...spent, script: `0014${bytesToHex(hash160(pubkey))}` };
+      const signature = `${bytesToHex(signEcdsa(hashes.of(one), key.secret))}81`;
+      return { ...one, signature, pubkey: bytesToHex(pubkey) };
+    };
+    hashes.check(outside(pubECDSA(key.secret)));
+    for (const odd of [pubECDSA(key.secret, false), hexToBytes(`02${'ff'.repeat(32)}`)])
+      expect(codeOf(() => hashes.check(outside(odd)))).toBe('signature-invalid');
   });
 
   it.each(['p2tr', 'p2wpkh'] as const)('of a %s coin with any byte altered is refused', (type) => {

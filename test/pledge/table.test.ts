@@ -6,6 +6,8 @@ import { playAgain } from '../../src/lib/engine/play.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import type { Spent } from '../../src/lib/bitcoin/transaction.ts';
 import type { Campaign } from '../../src/lib/pledge/campaign.ts';
+import { isSpendable } from '../../src/lib/pledge/gather.ts';
+import { pledgeVerdict } from '../../src/lib/pledge/status.ts';
 import { pledgePsbt } from '../../src/lib/pledge/psbt.ts';
 import { campaignKind, ownClaim, pledgeKind, type OwnPledge } from '../../src/lib/pledge/records.ts';
 import { pledge as table } from '../../src/lib/pledge/table.ts';
@@ -71,6 +73,8 @@ describe('a campaign', () => {
     const first = await begun(collector);
     expect(first['campaign'].min_sat).toBe(667);
     expect(await outcome(begun(collector, { title: 'again' }))).toBe('address-used');
+    const capitals = [{ ...OUTPUTS[0]!, address: ADDRESSES.p2tr.toUpperCase() }];
+    expect(await outcome(begun(collector, { outputs: capitals }))).toBe('address-used');
     // Another amount, or another order, are other outputs.
     await begun(collector, { outputs: [{ ...OUTPUTS[0], sat: 1_000_001n }] });
   });
@@ -184,6 +188,27 @@ describe('a pledge', () => {
     expect(await outcome(alice.run(table, { over: made, cancel: true }))).toBe('too-late-to-cancel');
   });
 
+  it('that was printed in plain, or is about to be, does not pass for an encrypted one', async () => {
+    const [collector, alice] = [await party(355), await party(356)];
+    const on = await begun(collector);
+    const input = { utxo: [await ownCoin(alice, 900_000n)], amount: 400_000n };
+    await alice.run(table, { on, input });
+    expect(await outcome(alice.run(table, { on, input: { ...input, seal: true } }))).toBe('usage');
+  });
+
+  it('is due from when its way back was printed, until that is sent', async () => {
+    const [collector, alice] = [await party(357), await party(358)];
+    const on = await begun(collector);
+    const utxo = [await ownCoin(alice, 400_000n)];
+    await alice.run(table, { on, input: { utxo, amount: 400_000n } });
+    const made = (await own(alice))[0]!;
+    expect(pledgeVerdict(made, { is: 'live', depth: 3 }, 1_000)).toBe('open');
+    const revoked: OwnPledge = { ...made, state: 'revoked' };
+    expect(pledgeVerdict(revoked, { is: 'live', depth: 3 }, 1_000)).toBe('due');
+    const sent = { is: 'spending', tx: made.revocation.txid, depth: 0, hex: null, pays: null } as const;
+    expect(pledgeVerdict(revoked, sent, 1_000)).toBe('taken-back');
+  });
+
   it('of a coin in another wallet goes out as a PSBT and comes back; another transaction is refused', async () => {
     const [collector, alice] = [await party(322), await party(323)];
     const on = await begun(collector);
@@ -285,6 +310,17 @@ describe('a home that was lost and made of its backup', () => {
   });
 });
 
+it('of two versions of a campaign the one of more worth is later, also where it has fewer pledges', async () => {
+  const collector = await party(359);
+  await begun(collector);
+  const [listed] = await collector.home.store.list('campaign');
+  const record = campaignKind.parse(listed!.record);
+  const earlier = { ...record, sum: { count: 3, weight: 693, netSat: 3_000n } };
+  const later = { ...record, sum: { count: 2, weight: 503, netSat: 4_000n } };
+  expect(campaignKind.merged!(earlier, later).sum).toEqual(later.sum);
+  expect(campaignKind.merged!(later, earlier).sum).toEqual(later.sum);
+});
+
 describe('a seat', () => {
   it('is taken by each pledge in any order, once, until the goal is reached', async () => {
     const collector = await party(330);
@@ -341,6 +377,11 @@ describe('a seat', () => {
     expect(await outcome(join(collector, good))).toBe('funding-unconfirmed');
     there(collector, [{ ...spent, sat: 1n }]);
     expect(await outcome(join(collector, good))).toBe('unsafe-funding');
+    const reward = (confirmations: number) => ({ ...spent, confirmations, coinbase: true });
+    collector.chain.coins = new Map([[outpointText(spent), reward(99)]]);
+    expect(await outcome(join(collector, good))).toBe('funding-unconfirmed');
+    expect(isSpendable(spent, collector.chain.coins)).toBe(false);
+    expect(isSpendable(spent, new Map([[outpointText(spent), reward(100)]]))).toBe(true);
     collector.chain.tip = 'not-checked';
     expect(await collector.state()).toEqual(before);
     there(collector, [spent], 1);

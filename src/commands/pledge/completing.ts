@@ -14,7 +14,7 @@ import { note } from '../../lib/engine/log.ts';
 import { change } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { complete, type Lock } from '../../lib/pledge/complete.ts';
-import { checkTime, Gate, isUnspent, standing, trustIn } from '../../lib/pledge/gather.ts';
+import { checkTime, Gate, isSpendable, standing, trustIn } from '../../lib/pledge/gather.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';
 import { campaignKind, type CampaignRecord } from '../../lib/pledge/records.ts';
 import { sumOf, taprootCoin } from '../../lib/pledge/sums.ts';
@@ -48,11 +48,16 @@ export async function completeFrom(
     const left = new Set([...(flags.without ?? []), ...(lock ? [outpointText(lock)] : [])]);
     const offered = all.filter((pledge) => !left.has(outpointText(pledge)));
     const source = factSource({ network: gate.network, ...chain });
-    const { facts, checks } = await source.facts({ tip: true, coins: outpointsOf(offered) });
+    const { facts, checks } = await source.facts({
+      tip: true,
+      coins: outpointsOf(lock ? [...offered, lock] : offered),
+    });
     checkTime(gate.campaign, facts.tip ?? 'not-checked', trustIn(gate.network, flags.unchecked));
-    const pledges = offered.filter((pledge) => isUnspent(pledge, facts.coins));
+    if (lock && !isSpendable(lock, facts.coins))
+      throw new Refusal('inputs-spent', `the coin ${outpointText(lock)} of --lock cannot be spent`);
+    const pledges = offered.filter((pledge) => isSpendable(pledge, facts.coins));
     const gone = offered.length - pledges.length;
-    if (gone > 0) note(`${gone} pledges are left out, whose coins are spent or not as stated`);
+    if (gone > 0) note(`${gone} pledges are left out, whose coins are spent, too young or not as stated`);
     const made = complete(gate, pledges, { allowExcess: flags['allow-fee'], ...(lock && { lock }) });
     const common = { type: 'pledge-complete', version: 1, network: gate.network };
     if ('missing' in made) {

@@ -7,6 +7,7 @@
  * Not here: where pledges are kept (`records.ts`), which of them complete (`sums.ts`).
  */
 import type { Network } from '../bitcoin/network.ts';
+import { isMature, maturing } from '../bitcoin/coin-checks.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Coin, Facts } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -93,14 +94,16 @@ function checkPledged(pledge: Pledge, coins: Facts['coins'], { unchecked }: Trus
     throw new Refusal('unsafe-funding', `${at} holds ${coin.sat} sat for ${coin.script}, ${pledge.sat} sat stated`, {
       blame: PLEDGER,
     });
+  if (!isMature(coin)) throw new Refusal('funding-unconfirmed', maturing(at, coin), { blame: PLEDGER });
   if (coin.confirmations < 1) throw new Refusal('funding-unconfirmed', `the pledged coin ${at} is in no block yet`);
   return 'confirmed';
 }
 
-/** Returns whether no node says that a coin is gone, or another one than it is pledged as. */
-export function isUnspent(pledge: Pledge, coins: Facts['coins'] = 'not-checked'): boolean {
+/** Returns whether no node says that a coin is gone, a reward too young to be spent, or another one than stated. */
+export function isSpendable(pledge: Pledge, coins: Facts['coins'] = 'not-checked'): boolean {
   const coin = coins === 'not-checked' ? undefined : (coins.get(outpointText(pledge)) ?? 'missing');
-  return coin === undefined || (coin !== 'missing' && coin.sat === pledge.sat && coin.script === pledge.script);
+  if (coin === undefined || coin === 'missing') return coin === undefined;
+  return isMature(coin) && coin.sat === pledge.sat && coin.script === pledge.script;
 }
 
 const offeredBy = (pledge: Pledge, netSat: bigint): Offered => ({ weight: inputWeight(pledge.script), netSat });

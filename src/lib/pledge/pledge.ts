@@ -6,7 +6,6 @@
  * its own index. So it is the seal of the pledge, and nothing in it has an expiry.
  * Not here: the PSBT of a pledge (`psbt.ts`), sums (`sums.ts`).
  */
-import { p2wpkh } from '@scure/btc-signer/payment.js';
 import { hash160 } from '@scure/btc-signer/utils.js';
 import * as v from 'valibot';
 import { bytesToHex, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
@@ -80,10 +79,12 @@ export class PledgeHashes {
     this.#sighashes = new Sighashes(templateOf(campaign, network, []));
   }
 
-  /** Returns 32 bytes. `key`: of a P2WPKH coin, 33 bytes. */
-  of(coin: Spent, key?: Uint8Array): Uint8Array {
+  /** Returns the hash that a taproot or P2WPKH coin's key signs, 32 bytes. */
+  of(coin: Spent): Uint8Array {
     const one = this.#sighashes.withInputs([inputOf(coin)]);
-    return key ? one.v0(0, p2wpkhCode(key), SIGHASH_ALL_ACP) : one.v1(0, SIGHASH_ALL_ACP);
+    return scriptType(coin.script) === 'p2tr'
+      ? one.v1(0, SIGHASH_ALL_ACP)
+      : one.v0(0, p2wpkhCode(coin.script), SIGHASH_ALL_ACP);
   }
 
   /**
@@ -120,14 +121,14 @@ export class PledgeHashes {
 
   #isEcdsa(pledge: Pledge, bytes: Uint8Array): boolean {
     const key = pledge.pubkey === null ? undefined : hexToBytes(pledge.pubkey);
-    if (!key || !equalBytes(hash160(key), hexToBytes(pledge.script.slice(4)))) return false;
-    return verifiesEcdsa(bytes.subarray(0, -1), this.of(pledge, key), key);
+    // Nodes relay no uncompressed key in a witness, and a PSBT can bring one.
+    if (key?.length !== 33 || !equalBytes(hash160(key), hexToBytes(pledge.script.slice(4)))) return false;
+    return verifiesEcdsa(bytes.subarray(0, -1), this.of(pledge), key);
   }
 }
 
-/** The script code of a P2WPKH spend (BIP143): the P2PKH script of the key's hash. */
-const p2wpkhCode = (key: Uint8Array): Uint8Array =>
-  hexToBytes(`76a914${bytesToHex(p2wpkh(key).script.subarray(2))}88ac`);
+/** Script code of a P2WPKH spend (BIP143): the P2PKH script of the key's hash. */
+const p2wpkhCode = (script: Hex): Uint8Array => hexToBytes(`76a914${script.slice(4)}88ac`);
 
 /** Returns the witness of a pledge's input. */
 export const witnessOf = ({ signature: made, pubkey: key }: Pledge): Uint8Array[] =>

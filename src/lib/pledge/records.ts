@@ -70,8 +70,12 @@ export interface Sealed {
 /** @param what an outpoint, or what was asked for */
 export const seatClaim = (campaign: Hex, what: string): Claim => `pledge:${campaign}:${what}`;
 /** Outputs of one campaign of a home, so that none of its later ones has the same. */
-export const outputsClaim = (outputs: Terms['outputs']): Claim =>
-  `pledge:${bytesToHex(taggedTextHash('spillway/campaign-outputs', canonicalJson(outputs)))}`;
+export const outputsClaim = (outputs: Terms['outputs']): Claim => {
+  const paid = outputs.map(({ address, sat }) => ({ address: inOneCase(address), sat }));
+  return `pledge:${bytesToHex(taggedTextHash('spillway/campaign-outputs', canonicalJson(paid)))}`;
+};
+/** Returns an address as all writings of its script have it: a segwit one may be in capitals (BIP173). */
+const inOneCase = (address: string): string => (/^(?:bc|tb|bcrt)1/i.test(address) ? address.toLowerCase() : address);
 
 const campaignBeliefs: Beliefs<CampaignRecord> = {
   network: kept,
@@ -95,7 +99,8 @@ export const campaignKind: Kind<CampaignRecord> = {
   // Over for good once the coins of the transaction that was printed last are spent.
   spent: ({ completed }) =>
     completed ? spentBy(completed.hex).map((outpoint) => ({ outpoint, ways: [completed.txid] })) : [],
-  ...believing(campaignBeliefs, { isLater: (one, other) => one.sum.count > other.sum.count }),
+  // A pledge that takes the place of two smaller ones lowers the count, never the worth.
+  ...believing(campaignBeliefs, { isLater: (one, other) => one.sum.netSat > other.sum.netSat }),
 };
 
 const spentBy = (hex: Hex): Outpoint[] =>

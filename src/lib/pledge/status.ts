@@ -1,7 +1,8 @@
 /**
  * Standing of campaigns and pledges: lines of `status`, and whether a pledge has to be taken back.
  *
- * A pledge has no expiry. It is taken back once its campaign is over, or was paid without its coin.
+ * A pledge has no expiry. It is taken back once its campaign is over, or was paid without its coin,
+ * or its owner has asked for that.
  */
 import { outcome, type Followed, type Outcome } from '../contract/outcome.ts';
 import type { Shown, StatusFacts, StatusLine } from '../contract/status.ts';
@@ -36,6 +37,8 @@ export function pledgeVerdict(own: OwnPledge, found: Outcome, tip: Facts['tip'],
   const { campaign, network, revocation } = own;
   if (found.is === 'live' || found.is === 'unconfirmed') {
     const isOver = campaign.until !== null && tip !== 'not-checked' && tip >= campaign.until;
+    // A way back that was printed takes nothing back until it is sent.
+    if (own.state === 'revoked') return 'due';
     return own.state !== 'split' && (isOver || isPaid) ? 'due' : 'open';
   }
   if (found.is === 'unseen' || found.is === 'replaced') return 'unknown';

@@ -223,6 +223,10 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
         const trusted = trustIn(network, input.unchecked);
         checkTime(gate.campaign, facts.tip, trusted);
         if (records.own) {
+          if (input.seal && !records.own.sealed)
+            throw new Refusal('usage', 'this pledge was made without --seal', {
+              hint: 'give up the split (--cancel), or take the pledge back; then pledge with --seal',
+            });
           const own = signedSplit(records.own, hand, facts.ours);
           return repeated(own, facts.coins, trusted.unchecked);
         }
