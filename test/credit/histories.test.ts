@@ -19,16 +19,13 @@ import { freezeHeight } from '../../src/lib/credit/checks.ts';
 import { awaitedElsewhere } from '../../src/commands/ecash/awaited.ts';
 import { addKeyset, keysetsOf } from '../../src/commands/ecash/keysets.ts';
 import { printInHand } from '../../src/lib/cashu/in-hand.ts';
-import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
+import { ecashRestore } from '../../src/lib/ecash/restore.ts';
 import { playAgain } from '../../src/lib/engine/play.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { isFunded, isLeft, type Credit, type FundedCredit } from '../../src/lib/credit/records.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy, keysOf, payoutScript } from '../../src/lib/credit/terms.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Action, OpenNonce } from '../../src/lib/protocol/action.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
@@ -376,7 +373,9 @@ class World {
     const known = new Set((await this.records('payee')).map(({ id }) => id));
     const contracts = (await this.records('payer')).filter(({ id }) => known.has(id));
     const keysets = (await keysetsOf(payee.home)).map(({ keyset }) => keyset.id);
-    const searched = contracts.filter((c, i) => i === 0 || (c.role === 'payer' && c.awaited.length > 0));
+    const searched: FundedCredit[] = [];
+    for (const c of contracts)
+      if (searched.length === 0 || (await payer.ledger(c.id)).awaited.length > 0) searched.push(c);
     for (const { id } of searched)
       for (const keyset of keysets)
         for (let more = true; more;) {
