@@ -341,7 +341,7 @@ class World {
   }
 
   async records(name: Who): Promise<FundedCredit[]> {
-    return (await this.pair[name].home.store.list()).map((r) => withSats(r.record) as Credit).filter(isFunded);
+    return (await this.pair[name].home.store.list('credit')).map((r) => withSats(r.record) as Credit).filter(isFunded);
   }
 
   /** A command prints what pays each party: the exit or what was finished in its place, and the payer's refund. */
