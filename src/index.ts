@@ -296,7 +296,6 @@ export {
 // ── gossip: messages, signatures, dumps, graphs, routes ──────────────────────────────────────────────────────────────
 export { graphOf, sniffDump, type Dump } from './lib/gossip/dump.ts';
 export {
-  networkOf,
   type Channel as GossipChannel,
   type Graph as GossipGraph,
   type Policy as GossipPolicy,
