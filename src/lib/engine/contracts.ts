@@ -15,7 +15,7 @@ export interface Named {
 
 export const contractsOf = (home: Home): Promise<Named[]> => contractsReader(home)();
 
-/** For who asks again and again: a contract is read anew only where it has changed. */
+/** Returns a reader for repeated looks: it reads a contract anew only where that has changed. */
 export function contractsReader({ store }: Home): () => Promise<Named[]> {
   let held: ReadonlyMap<string, Named> = new Map();
   return async () => {
