@@ -4,7 +4,7 @@
  * built program.
  */
 import { fileURLToPath } from 'node:url';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { opened, pair } from '../support/credit.ts';
 import { assetStreams } from './assets.ts';
 import { batchGrowth } from './batch.ts';
