@@ -24,6 +24,7 @@ import { secretsDocument } from '../../src/lib/channel/secrets-document.ts';
 import { claimsOf, spendClaims } from '../../src/lib/channel/spend.ts';
 import { bareOf, unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
+import { printJson } from '../../src/lib/protocol/json.ts';
 import { Sighashes } from '../../src/lib/bitcoin/sighash.ts';
 import { signWay } from '../../src/lib/channel/sign.ts';
 import { CASES } from '../support/channel.ts';
@@ -115,9 +116,7 @@ export function benchChannels(rounds: number): boolean[] {
       for (let i = 0; i < times; i++) hexes.forEach(work);
     });
   const parsed = each((hex) => JSON.stringify({ tx: bytesToHex(RawTx.encode(RawTx.decode(hexToBytes(hex)))) }));
-  const told = each((hex) =>
-    JSON.stringify(inspectTransaction(hex), (_, v) => (typeof v === 'bigint' ? Number(v) : v)),
-  );
+  const told = each((hex) => printJson(inspectTransaction(hex)));
   results.push(
     report({ what: 'explaining a commitment', ratio: told / parsed, limit: 2, unit: '× parsing and writing it again' }),
   );
