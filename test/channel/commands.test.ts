@@ -181,7 +181,7 @@ describe('channel-inspect', () => {
       'unknown-commitment',
     );
   });
-  it('tells a close', async () => {
+  it('tells an HTLC transaction', async () => {
     const { said } = await run(ChannelInspect, [file('x.hex', one.htlc_transactions[0]!)]);
     expect(said.kind).toBe('htlc-success');
   });

@@ -11,7 +11,7 @@ import { importedAll, inspected, prevoutsOf, runStep, type Recording } from '../
 import { codeOf } from '../support/refusal.ts';
 import { fixture } from '../support/vectors.ts';
 
-const { steps, inspected: seen, backups } = fixture<Recording>('channel/lnd-scenes.json');
+const { owners, steps, inspected: seen, backups } = fixture<Recording>('channel/lnd-scenes.json');
 const kernel = await judge();
 afterAll(() => kernel?.close());
 
@@ -25,7 +25,7 @@ function hurried(hex: string): string | undefined {
 
 describe.each(steps.map((step) => [step.name, step] as const))('recorded on lnd: %s', (_, step) => {
   it('is spent in the ways that a node took, and consensus agrees', async () => {
-    const { spends } = await runStep(step);
+    const { spends } = await runStep({ ...owners[step.outpoint]!, ...step });
     expect(spends.map(({ ways }) => ways)).toEqual(step.ways);
     for (const { hex } of kernel ? spends : []) {
       const prevouts = prevoutsOf(hex, step.spends);
@@ -41,7 +41,10 @@ describe.each(steps.map((step) => [step.name, step] as const))('recorded on lnd:
 it.each(seen.map((one) => [one.name, one.kind, one] as const))(
   'recorded on lnd: %s is called %s',
   async (_, kind, one) => {
-    expect(await inspected(one.hex)).toMatchObject({ kind, formats: one.formats });
+    const { formats, holder, number, outpoint } = one;
+    const channel = outpoint === undefined ? undefined : { ...owners[outpoint]!, outpoint };
+    expect(await inspected(one.hex, channel)).toMatchObject({ kind, formats, holder, number });
+    if (kind === 'commitment') expect((await inspected(one.hex)).kind).toBe(kind);
   },
 );
 
@@ -53,6 +56,6 @@ it.each(backups.map((one) => [one.name, one] as const))(
 );
 
 it('a backup recorded on lnd does not open with the root key of another node', () => {
-  const [{ backup }, { root_key }] = [backups[0]!, steps[0]!];
+  const [{ backup }, { root_key }] = [backups[0]!, Object.values(owners)[0]!];
   expect(codeOf(() => readLndBackup(hexToBytes(backup), lndRoot(root_key, 'regtest')))).toBe('wrong-seed');
 });

@@ -11,13 +11,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HDKey } from '@scure/bip32';
 import { freePort, SWEEPER, type TestNode } from '../node/node.ts';
 
-/** The lnd on PATH, or the one that LND names; undefined where there is none. */
+/** Finds the lnd on PATH, or the one that LND names; undefined where there is none. @throws where LND names none */
 export function findLnd(): { path: string; version: string } | undefined {
-  const path = process.env['LND'] || 'lnd';
+  const named = process.env['LND'];
+  const path = named || 'lnd';
   try {
     const said = execFileSync(path, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     return { path, version: /version (\S+)/.exec(said)?.[1] ?? said.trim() };
-  } catch {
+  } catch (error) {
+    if (named) throw error;
     return undefined;
   }
 }
@@ -42,8 +44,15 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined | 
   throw new Error(`${what}: not within ${seconds} s${last ? ` (${String(last)})` : ''}`);
 }
 
-export const FORMATS = { anchors: 'ANCHORS', taproot: 'TAPROOT' } as const;
-export type LndFormat = keyof typeof FORMATS;
+/** Names of commitment types as lnd has them. `staging`: the scripts of taproot before they were final. */
+export const COMMITMENT_TYPES = {
+  anchors: 'ANCHORS',
+  taproot: 'TAPROOT',
+  static: 'STATIC_REMOTE_KEY',
+  legacy: 'LEGACY',
+  staging: 'SIMPLE_TAPROOT',
+} as const;
+export type LndFormat = keyof typeof COMMITMENT_TYPES;
 
 export class Lnd {
   /** BIP32 text, as lnd takes it. */
@@ -65,20 +74,10 @@ export class Lnd {
     this.rootKey = HDKey.fromMasterSeed(hash(`lnd ${name}`), TESTNET).privateExtendedKey;
   }
 
-  /** Starts a node of this name, with a root key that follows from it, and a coin of each of these amounts. */
+  /** Starts a node of this name, with a root key that follows from it and a coin of this amount. */
   static async start(node: TestNode, name: string, sat: bigint, flags: readonly string[] = []): Promise<Lnd> {
     const lnd = new Lnd(node, name, flags);
-    mkdirSync(lnd.#dir);
-    writeFileSync(join(lnd.#dir, 'password'), PASSWORD);
-    await lnd.up();
-    await until(`${name} opens its wallet`, () =>
-      lnd.call('POST', '/v1/initwallet', {
-        wallet_password: Buffer.from(PASSWORD).toString('base64'),
-        extended_master_key: lnd.rootKey,
-        extended_master_key_birthday_timestamp: '1',
-      }),
-    );
-    await lnd.#ready();
+    await lnd.create({});
     if (sat > 0n) {
       await node.fund((await lnd.call('GET', '/v1/newaddress?type=TAPROOT_PUBKEY')).address, sat);
       await until(
@@ -87,6 +86,27 @@ export class Lnd {
       );
     }
     return lnd;
+  }
+
+  /** Starts it with nothing on disk but its root key, and with the backup of all channels where one is given. */
+  async create(backups: { multi_chan_backup?: object }): Promise<void> {
+    mkdirSync(this.#dir);
+    writeFileSync(join(this.#dir, 'password'), PASSWORD);
+    this.id = '';
+    await this.up();
+    await until(`${this.name} opens its wallet`, () =>
+      this.call('POST', '/v1/initwallet', {
+        wallet_password: Buffer.from(PASSWORD).toString('base64'),
+        extended_master_key: this.rootKey,
+        extended_master_key_birthday_timestamp: '1',
+        channel_backups: backups,
+      }),
+    );
+    await this.#ready();
+  }
+  /** Starts it anew from its root key and a backup of all channels, as lnd restores a node. */
+  restore(backup: Buffer): Promise<void> {
+    return this.create({ multi_chan_backup: { multi_chan_backup: backup.toString('base64') } });
   }
 
   /** Starts the process again; with a wallet it is unlocked. `alone`: it neither listens nor connects to a peer. */
@@ -189,7 +209,7 @@ export class Lnd {
         push_sat: '500000',
         private: true,
         sat_per_vbyte: '10',
-        commitment_type: FORMATS[format],
+        commitment_type: COMMITMENT_TYPES[format],
       }),
     );
     const txid = Buffer.from(funding_txid_bytes, 'base64').reverse().toString('hex');

@@ -1,9 +1,8 @@
 /**
  * Owners of lnd channels whose node is gone, against real nodes on a regtest bitcoind: the peer closes, the own node had
  * closed, an old commitment is punished, the commitment of a backup goes out. Root key and backup are all that is left.
- * With SPILLWAY_RECORD=FILE what was played is written for `npm test`.
+ * With SPILLWAY_RECORD=FILE what was played is written into that file, for `npm test`.
  */
-import { writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
@@ -17,7 +16,9 @@ import { backedOf, Scene } from './scene.ts';
 
 const found = findNode();
 const runs = found?.kind === 'bitcoind' && findLnd() !== undefined;
-const FORMATS: readonly LndFormat[] = ['anchors', 'taproot'];
+const FORMATS: readonly LndFormat[] = ['anchors', 'taproot', 'static', 'legacy'];
+/** Formats of anchors, where own outputs on the peer's commitment wait for a block. */
+const isAnchored = (format: LndFormat): boolean => format === 'anchors' || format === 'taproot';
 
 describe.skipIf(!runs)('owners of lnd channels', () => {
   let node: TestNode;
@@ -34,7 +35,7 @@ describe.skipIf(!runs)('owners of lnd channels', () => {
   afterAll(async () => {
     await node?.stop();
     const file = process.env['SPILLWAY_RECORD'];
-    if (file && scene) writeFileSync(file, `${JSON.stringify(scene.recording, null, 2)}\n`);
+    if (file && scene) scene.write(file);
   });
 
   /** Nodes with a channel between them, half of which is each one's. */
@@ -89,14 +90,12 @@ describe.skipIf(!runs)('owners of lnd channels', () => {
     const coin = await node.ownCoin(200_000n);
     const transaction = await scene.hex(await peer.close(outpoint, true));
     const plan = { ...owner, command: 'sweep', outpoint } as const;
-    const stuck = `${format}: a child of the peer's commitment`;
-    await scene.bump({ ...plan, name: stuck, input: { transaction } }, coin, false);
+    const child = { ...plan, name: `${format}: a child of the peer's commitment`, input: { transaction } };
+    if (isAnchored(format)) await scene.bump({ ...child, command: 'bump' }, coin, false);
+    else await node.mine();
     const number = await scene.commitment(`${format}: the peer's commitment`, transaction, owner, outpoint, 'remote');
-    await scene.play(
-      { ...plan, name: `${format}: to_remote, without the point of the commitment`, input: { transaction } },
-      [['payment']],
-      true,
-    );
+    const bare = { ...plan, name: `${format}: to_remote, without the point of the commitment`, input: { transaction } };
+    if (format !== 'legacy') await scene.play(bare, [['payment']], true);
     const seed = backedOf(theirs, outpoint).keys.seed!;
     const paid = bytesToHex(from.paymentHash);
     const known = turned(htlcs).map((h) => ({
@@ -108,9 +107,39 @@ describe.skipIf(!runs)('owners of lnd channels', () => {
     await scene.play({ ...plan, name, input }, [['timeout'], ['preimage', 'payment']]);
   });
 
+  it.each(FORMATS)('%s: a restored node makes the peer close', async (format) => {
+    const { own, peer, outpoint } = await pair('restored', format);
+    await paidBy(own, peer, outpoint);
+    const backup = await own.exported();
+    const [owner, theirs] = [await ownerOf(own), await ownerOf(peer, outpoint)];
+    await own.lose();
+    await own.restore(backup);
+    const [txid, vout] = outpoint.split(':');
+    const closing = await until('the peer closes', async () => {
+      const [{ spendingtxid }] = await node.rpc('gettxspendingprevout', [{ txid, vout: Number(vout) }]);
+      return spendingtxid as string | undefined;
+    });
+    await own.lose();
+    const transaction = await scene.hex(closing);
+    await node.mine();
+    const number = await scene.commitment(
+      `${format}: what a restored node is closed with`,
+      transaction,
+      owner,
+      outpoint,
+      'remote',
+    );
+    const point = bytesToHex(pointAt(backedOf(theirs, outpoint).keys.seed!, number));
+    const input = { transaction, ...(format === 'legacy' && { per_commitment_point: point }) };
+    const name = `${format}: to_remote, after a restored node was closed`;
+    await scene.play({ ...owner, outpoint, name, command: 'sweep', input }, [['payment']]);
+  });
+
   it.each(FORMATS)('%s: the own node had closed, and sent its HTLC transactions', async (format) => {
     const { own, peer, outpoint } = await pair('own-closed', format);
     const owner = await ownerOf(own, outpoint);
+    const more = await peer.hold('more', 40_000);
+    await own.pay(more.request, outpoint);
     const { from, expiry } = await pending(own, peer, outpoint);
     await peer.down();
     const txid = await own.close(outpoint, true);
@@ -124,15 +153,16 @@ describe.skipIf(!runs)('owners of lnd channels', () => {
     await own.lose();
     const number = await scene.commitment(`${format}: an own commitment`, transaction, owner, outpoint, 'local');
     const plan = { ...owner, command: 'sweep', outpoint } as const;
-    const ways = [['delayed']];
-    await scene.play({ ...plan, name: `${format}: to_local`, input: { transaction } }, ways);
-    for (const [what, hex] of [
-      ['HTLC-success', success],
-      ['HTLC-timeout', timeout],
+    await scene.play({ ...plan, name: `${format}: to_local`, input: { transaction } }, [['delayed']]);
+    // Where HTLC transactions pay no fee, lnd sends those of one expiry as one.
+    const both = isAnchored(format) ? 2 : 1;
+    for (const [what, hex, count] of [
+      ['HTLC-success', success, 1],
+      ['HTLC-timeout', timeout, both],
     ] as const)
       await scene.play(
         { ...plan, name: `${format}: what ${what} pays`, input: { transaction: hex, number: Number(number) } },
-        ways,
+        [Array(count).fill('delayed')],
       );
   });
 
@@ -163,7 +193,9 @@ describe.skipIf(!runs)('owners of lnd channels', () => {
     const plan = { ...owner, command: 'penalty', outpoint, secret } as const;
     await scene.play(
       { ...plan, name: `${format}: all of a revoked commitment`, input: { transaction, htlcs } },
-      [['penalty', 'penalty', 'penalty'], ['payment']],
+      isAnchored(format)
+        ? [['penalty', 'penalty', 'penalty'], ['payment']]
+        : [['penalty', 'penalty', 'payment', 'penalty']],
       true,
     );
     await cheater.settle(from.preimage);
@@ -183,34 +215,24 @@ describe.skipIf(!runs)('owners of lnd channels', () => {
         [['penalty']],
       );
     const rest = { ...plan, name: `${format}: to_local and to_remote of a revoked commitment`, input: { transaction } };
-    await scene.play(rest, [['payment'], ['penalty']]);
+    await scene.play(rest, isAnchored(format) ? [['payment'], ['penalty']] : [['payment', 'penalty']]);
   });
 
-  it.each(FORMATS)(
-    '%s: the commitment of a backup goes out, is stuck, and is paid for by its anchor',
-    async (format) => {
-      const { own, peer, outpoint } = await pair('exit', format);
-      await paidBy(own, peer, outpoint);
-      const owner = await ownerOf(own, outpoint);
-      await own.lose();
-      await peer.down();
-      const plan = { ...owner, outpoint } as const;
-      const [hex] = await scene.play(
-        { ...plan, name: `${format}: the commitment in a backup`, command: 'exit' },
-        [['funding']],
-        true,
-      );
-      const child = `${format}: a child of the commitment in a backup`;
-      await scene.bump(
-        { ...plan, name: child, command: 'bump', input: { transaction: hex! } },
-        await node.ownCoin(200_000n),
-        true,
-      );
-      await scene.commitment(`${format}: the commitment in a backup, signed`, hex!, owner, outpoint, 'local');
-      const name = `${format}: to_local of the commitment in a backup`;
-      await scene.play({ ...plan, name, command: 'sweep', input: { transaction: hex! } }, [['delayed']]);
-    },
-  );
+  it.each(FORMATS)('%s: the commitment of a backup goes out; stuck, it is paid for by its anchor', async (format) => {
+    const { own, peer, outpoint } = await pair('exit', format);
+    await paidBy(own, peer, outpoint);
+    const owner = await ownerOf(own, outpoint);
+    await own.lose();
+    await peer.down();
+    const plan = { ...owner, outpoint } as const;
+    const exit = { ...plan, name: `${format}: the commitment in a backup`, command: 'exit' } as const;
+    const [transaction] = (await scene.play(exit, [['funding']], isAnchored(format))) as [string];
+    const child = { ...plan, name: `${format}: a child of the commitment in a backup`, input: { transaction } };
+    if (isAnchored(format)) await scene.bump({ ...child, command: 'bump' }, await node.ownCoin(200_000n), true);
+    await scene.commitment(`${format}: the commitment in a backup, signed`, transaction, owner, outpoint, 'local');
+    const name = `${format}: to_local of the commitment in a backup`;
+    await scene.play({ ...plan, name, command: 'sweep', input: { transaction } }, [['delayed']]);
+  });
 
   it.each(FORMATS)('%s: the commitment of an old backup is punished by the peer, all of it', async (format) => {
     const { own, peer, outpoint } = await pair('old-backup', format);
@@ -230,16 +252,21 @@ describe.skipIf(!runs)('owners of lnd channels', () => {
     await scene.names(`${format}: justice`, await scene.spender(`${txid}:${toLocal}`), 'penalty');
   });
 
-  it('backups of two channels, of one, and as a file say what the node says; another root key opens none', async () => {
+  it('backups of all channels, of one, and as a file say what the node says', async () => {
     const delay = (blocks: number) => [`--bitcoin.defaultremotedelay=${blocks}`];
     nodes = await Promise.all(
       ['own', 'left', 'right'].map((who, i) => Lnd.start(node, `backups-${who}`, 5_000_000n, delay(150 + i))),
     );
     const [own, left, right] = nodes as [Lnd, Lnd, Lnd];
-    const outpoints = [await own.open(left, 'anchors'), await right.open(own, 'taproot')];
-    await paidBy(own, left, outpoints[0]!);
+    const outpoints = {
+      anchors: await own.open(left, 'anchors'),
+      taproot: await right.open(own, 'taproot'),
+      static: await own.open(right, 'static'),
+      staging: await own.open(right, 'staging'),
+    };
+    await paidBy(own, left, outpoints.anchors);
     const said = await Promise.all(
-      outpoints.map(async (outpoint, i) => {
+      Object.entries(outpoints).map(async ([format, outpoint]) => {
         const told = await own.channel(outpoint);
         const { channel } = backedOf(await ownerOf(own, outpoint), outpoint);
         const delays = [told.local_constraints.csv_delay, told.remote_constraints.csv_delay];
@@ -248,21 +275,29 @@ describe.skipIf(!runs)('owners of lnd channels', () => {
           outpoint,
           peer: told.remote_pubkey,
           capacity_sat: Number(told.capacity),
-          format: FORMATS[i],
+          format: format === 'staging' ? 'a staging taproot channel' : format,
           opener: told.initiator ? 'local' : 'remote',
         };
       }),
     );
-    await scene.backup('two channels', await ownerOf(own), said);
-    for (const [i, outpoint] of outpoints.entries())
-      await scene.backup(`one channel, ${FORMATS[i]}`, await ownerOf(own, outpoint), [said[i]!]);
-    await own.down();
-    await scene.backup(
-      'the file of a node that has ended',
-      { root_key: own.rootKey, backup: bytesToHex(own.backupFile()) },
-      said,
-    );
+    await scene.backup('of all channels', await ownerOf(own), said);
+    for (const one of said)
+      await scene.backup(`of one channel, ${one.format}`, await ownerOf(own, one.outpoint), [one]);
     const other = { ...(await ownerOf(left)), root_key: own.rootKey };
-    expect(codeOf(() => backedOf(other, outpoints[0]!))).toBe('wrong-seed');
+    expect(codeOf(() => backedOf(other, outpoints.anchors))).toBe('wrong-seed');
+    const owner = await ownerOf(own);
+    await own.down();
+    const file = { root_key: own.rootKey, backup: bytesToHex(own.backupFile()) };
+    await scene.backup('as the file of a node that has ended', file, said);
+    await own.up();
+    for (const peer of [left, right]) await own.connect(peer);
+    for (const format of ['anchors', 'taproot', 'static'] as const) {
+      const outpoint = outpoints[format];
+      await until(`${format} is active again`, async () => (await own.channel(outpoint)).active);
+      const close = await scene.hex(await own.close(outpoint, false));
+      const channel = { ...owner, outpoint };
+      const { signatures } = await scene.names(`${format}: a cooperative close`, close, 'close', channel);
+      expect(signatures).toBe('valid');
+    }
   });
 });

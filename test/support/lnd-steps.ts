@@ -24,11 +24,13 @@ export interface Owner {
   /** Hex, as lnd wrote it. */
   backup: string;
 }
-export interface Step extends Owner {
+/** A channel of an owner. */
+export interface Channel extends Owner {
+  outpoint: string;
+}
+export interface Step extends Channel {
   name: string;
   command: 'sweep' | 'penalty' | 'exit' | 'bump';
-  /** Of the channel. */
-  outpoint: string;
   /** The document that is read; of `exit` none. */
   input?: object;
   /** The per-commitment secret, of `penalty`. */
@@ -47,6 +49,10 @@ export interface Inspected {
   hex: string;
   kind: string;
   formats: string[];
+  holder: string | null;
+  number: number | null;
+  /** The channel that is given; without it the bytes alone show the kind. */
+  outpoint?: string;
 }
 /** A backup, and what its node said of the channels in it. */
 export interface BackedUp extends Owner {
@@ -55,7 +61,9 @@ export interface BackedUp extends Owner {
   channels: object[];
 }
 export interface Recording {
-  steps: Step[];
+  /** By the outpoints of their channels. */
+  owners: Record<string, Owner>;
+  steps: Omit<Step, keyof Owner>[];
   inspected: Inspected[];
   backups: BackedUp[];
 }
@@ -81,7 +89,7 @@ async function ran(Command: Made, argv: readonly string[], exit = 0): Promise<an
 }
 
 /** Has `channel-import` write the files of a channel, and gives the flags that name them. */
-async function imported(dir: string, { root_key, backup, outpoint }: Owner & { outpoint: string }): Promise<string[]> {
+async function imported(dir: string, { root_key, backup, outpoint }: Channel): Promise<string[]> {
   const key = put(dir, 'root.key', root_key);
   const file = put(dir, 'channel.backup', hexToBytes(backup));
   const argv = ['--network', 'regtest', '--root-key-file', key, '--outpoint', outpoint];
@@ -128,7 +136,7 @@ export async function runStep(step: Step): Promise<{ spends: Spend[]; psbt?: str
 }
 
 /** What `channel-inspect` says of a transaction, with the channel where its owner is given. */
-export async function inspected(hex: string, channel?: Owner & { outpoint: string }): Promise<any> {
+export async function inspected(hex: string, channel?: Channel): Promise<any> {
   const dir = mkdtempSync(join(tmpdir(), 'spillway-lnd-'));
   try {
     const files = channel ? await imported(dir, channel) : [];

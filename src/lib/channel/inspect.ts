@@ -14,7 +14,7 @@ import type { Channel } from './commitment.ts';
 import { ANCHOR_SAT, type FormatName } from './format.ts';
 import { FundingSpend } from './funding.ts';
 import { hiddenNumber } from './keys.ts';
-import { match, matchTransaction, type Knowledge } from './match.ts';
+import { kindOf, match, matchTransaction, type Knowledge } from './match.ts';
 import { P2A, recognise, type Recognised } from './scripts.ts';
 import { outputView } from './view.ts';
 
@@ -35,9 +35,9 @@ function shown(transaction: BareTransaction): Shown {
   const isKeySpend = first.length === 1 && first[0]!.length === 64;
   if (hidden !== undefined && (found[0]?.spends === 'funding' || isKeySpend || first.length === 0))
     return { kind: 'commitment', hidden, formats: formatsOf(transaction, isKeySpend), inputs: found };
-  return { kind: kindOf(found), hidden: null, formats: [], inputs: found };
+  return { kind: kindOfWays(found), hidden: null, formats: [], inputs: found };
 }
-function kindOf(inputs: readonly (Recognised | undefined)[]): Kind {
+function kindOfWays(inputs: readonly (Recognised | undefined)[]): Kind {
   if (inputs[0]?.spends === 'funding') return 'close';
   const ways = new Set(inputs.flatMap((input) => input?.way ?? []));
   const [timeout, success] = [ways.has('second-timeout'), ways.has('second-success')];
@@ -80,17 +80,19 @@ export function inspectTransaction(hex: string, context?: { channel: Channel; kn
   const found = shown(transaction);
   const isCommitment = found.kind === 'commitment';
   const { channel, known } = context ?? {};
-  const matched = channel && (isCommitment ? matchTransaction : match)(channel, transaction, known!);
+  const isFundingSpend = channel !== undefined && spendsFunding(channel, transaction);
+  const matched = channel && (isCommitment && !isFundingSpend ? matchTransaction : match)(channel, transaction, known!);
+  const { number } = matched ?? (isFundingSpend ? kindOf(channel, transaction, undefined) : {});
   return {
     type: 'channel-inspect',
     version: 1,
     txid: transaction.txid,
-    kind: found.kind,
+    kind: isFundingSpend && !isCommitment ? 'close' : found.kind,
     formats: channel ? [channel.format] : found.formats,
-    number: matched?.number ?? null,
+    number: number ?? null,
     hidden_number: found.hidden,
     holder: matched?.holder ?? null,
-    ...(channel && isCommitment && commitmentFacts(channel, transaction)),
+    ...(isFundingSpend && fundingFacts(channel, transaction)),
     inputs: transaction.inputs.map((input, i) => {
       const { spends, way, holes } = found.inputs[i] ?? {};
       const seen = { outpoint: outpointText(input), sequence: input.sequence };
@@ -111,8 +113,12 @@ export function inspectTransaction(hex: string, context?: { channel: Channel; kn
   };
 }
 
-/** Returns the fee, and whether the witness is valid. */
-function commitmentFacts(channel: Channel, { inputs, stacks, ...rest }: BareTransaction): object {
+/** Tells whether the funding output is all that a transaction spends. */
+const spendsFunding = ({ funding }: Channel, { inputs }: Template): boolean =>
+  inputs.length === 1 && outpointText(inputs[0]!) === outpointText(funding);
+
+/** Returns the fee of a spend of the funding output, and whether its witness is valid. */
+function fundingFacts(channel: Channel, { inputs, stacks, ...rest }: BareTransaction): object {
   const template = { ...rest, inputs: [{ ...channel.funding, sequence: inputs[0]!.sequence }] };
   const [stack = []] = stacks;
   const isSigned = stack.length > 0 && channel.funding.script !== '';
