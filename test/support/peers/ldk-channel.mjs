@@ -91,11 +91,13 @@ function verified({ channel, state, unsigned, txid, keys, outputs, repeat = 1 })
     ldk.OutPoint.constructor_new(bytes(reversed(funding.txid)), funding.vout),
     featuresOf(format),
   );
-  const start = performance.now();
   let result;
-  for (let i = 0; i < repeat; i++)
+  let milliseconds = Infinity;
+  for (let i = 0; i < repeat; i++) {
+    const start = performance.now();
     result = read.res.verify(parameters.as_holder_broadcastable(), partyOf(local), partyOf(remote));
-  const milliseconds = (performance.now() - start) / repeat;
+    milliseconds = Math.min(milliseconds, performance.now() - start);
+  }
   return { same: result instanceof ldk.Result_TrustedCommitmentTransactionNoneZ_OK, milliseconds };
 }
 function stored({ secrets }) {
