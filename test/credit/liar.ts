@@ -169,7 +169,11 @@ export const HARMLESS: readonly (readonly [RegExp, RegExp, why: string])[] = [
     /^ecash-restore\/answered$/,
     'a payee that keeps ecash back, or signs for another amount: the token is what it is worth, and the payment stays awaited',
   ],
-  [/: id of the other$/, /^ecash-quote\//, 'it makes each request a message of its own, and nothing rests on it'],
+  [
+    /: id of the other$/,
+    /^(ecash-quote|credit-invoice)\//,
+    'it makes each request a message of its own; what rests on the answer is the word of who is asked',
+  ],
   [
     /: all of the other but contract$/,
     /^ecash-quote\//,

@@ -5,29 +5,35 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeCredit } from '../../src/lib/credit/close.ts';
+import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
 import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
-import { addKeyset } from '../../src/commands/ecash/keysets.ts';
+import { ecashQuote } from '../../src/lib/mint/bind.ts';
+import { creditInvoice } from '../../src/lib/mint/settle.ts';
+import { addKeyset, keysetsOf } from '../../src/commands/ecash/keysets.ts';
 import { following, type Action, type Path } from '../../src/lib/protocol/action.ts';
 import { canonicalJson } from '../../src/lib/protocol/json.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { tried } from '../support/attack.ts';
-import { HOME_MINT, pair, type Pair } from '../support/credit.ts';
+import { HOME_MINT, lostMessages, opened, pair, type Pair } from '../support/credit.ts';
 import { crossings } from '../support/moments.ts';
 import type { Message, TestParty } from '../support/party.ts';
 import { reseal, sealSecret } from './alter.ts';
 import { isNested, stepOf, wrong, type Told } from './liar.ts';
-import { buys, closes, interrupted, opens, pays, rolls } from './rounds.ts';
+import { binds, buys, checks, closes, interrupted, MINT, opens, pays, quotes, restores, rolls } from './rounds.ts';
 import type { Stage, Who } from './scenes.ts';
-import { STATES } from './states.ts';
+import { STATES, type Made } from './states.ts';
 
 const TABLES: Record<string, Action<any, any, any>> = {
   'open-credit': openCredit,
   'sign-update': signUpdate,
   rollover,
   'close-credit': closeCredit,
+  'ecash-restore': ecashRestore,
+  'ecash-quote': ecashQuote,
+  'credit-invoice': creditInvoice,
 };
 
 /** The messages that are read, of contracts from their opening to their close: the last of each step. */
@@ -42,11 +48,56 @@ async function lives(both: Pair): Promise<Message[]> {
   const first = await opens(both, stage, HOME_MINT);
   await pays(stage, first, 40_960n);
   await buys(stage, first, 2_112n);
+  await restores(stage, first, await keysetId(both));
+  const [forward, reverse] = [await opens(both, stage, CDK), await opens(both, stage, { mint: MINT })];
+  await quotes(both, { lived: forward });
+  await binds(stage, forward, 'lived');
+  await checks(stage, reverse);
   const { id } = await rolls(stage, first);
   await closes(stage, id, 'payer');
   await closes(stage, await opens(both, stage), 'payee');
   return [...said.values()];
 }
+
+const CDK = { ecash: 'cdk', mint: MINT } as const;
+const keysetId = async ({ payee }: Pair): Promise<string> => (await keysetsOf(payee.home))[0]!.keyset.id;
+/** Contracts over which a mint was spoken of, by the last message that its counterparty sent. */
+const MINTS: Record<string, (both: Pair) => Promise<Made>> = {
+  'ecash that was lost and found': async (both) => {
+    const id = await opened(both, { offer: HOME_MINT });
+    await lostMessages(both, id, 1_001n);
+    return { id, on: await restores(plain(both), id, await keysetId(both)) };
+  },
+  'ecash that is looked for': async (both) => {
+    const id = await opened(both, { offer: HOME_MINT });
+    await lostMessages(both, id, 1_001n);
+    const input = { contract: id, keyset: await keysetId(both) };
+    return { id, on: (await both.payer.run(ecashRestore, { input })).message };
+  },
+  'a quote of a running mint': async (both) => {
+    const id = await opened(both, { offer: CDK });
+    await quotes(both, { here: id });
+    return { id, on: await binds(plain(both), id, 'here') };
+  },
+  'a quote that was made': async (both) => {
+    const id = await opened(both, { offer: CDK });
+    await quotes(both, { made: id });
+    return { id, on: (await both.payer.run(ecashQuote, { input: { contract: id, quote: 'made' } })).message };
+  },
+  'a merchant that was told what is owed': async (both) => {
+    const id = await opened(both, { offer: { mint: MINT } });
+    await pays(plain(both), id, 40_960n);
+    return { id, on: await checks(plain(both), id) };
+  },
+  'a merchant that asks what is owed': async (both) => {
+    const id = await opened(both, { offer: { mint: MINT } });
+    return { id, on: (await both.payee.run(creditInvoice, { input: { contract: id } })).message };
+  },
+};
+const plain =
+  (both: Pair): Stage =>
+  async (who, table, options) =>
+    (await both[who].run(table, options)).message;
 
 const NAMES = [
   'id',
@@ -124,10 +175,10 @@ async function tell(on: Message): Promise<Told[]> {
 }
 
 describe('the life of another contract, told of one that is', () => {
-  it.each(Object.keys(STATES))(
+  it.each([...Object.entries(STATES).map(([state, [, make]]) => [state, make] as const), ...Object.entries(MINTS)])(
     '%s: is refused, or harmless, and changes nothing',
-    async (state) => {
-      const { on } = await STATES[state]![1](both);
+    async (_, make) => {
+      const { on } = await make(both);
       const states = async () => canonicalJson([await both.payer.state(), await both.payee.state()]);
       const before = await states();
       const lies = await tell(on);

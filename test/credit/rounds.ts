@@ -1,6 +1,7 @@
 /** What the same two homes do more than once, each message through `stage`: two contracts, rounds of one, cancelled, restarted. */
 import { closeCredit } from '../../src/lib/credit/close.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
+import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
 import { rollover } from '../../src/lib/credit/rollover.ts';
 import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
@@ -13,7 +14,7 @@ import type { Message } from '../support/party.ts';
 import { policy } from './helpers.ts';
 import type { Scene, Stage, Who } from './scenes.ts';
 
-const MINT = 'https://mint.example.com';
+export const MINT = 'https://mint.example.com';
 
 const max = 5_000_000n;
 const expires = { blocks: 4_320 };
@@ -57,11 +58,32 @@ export async function closes(stage: Stage, contract: string, opener: Who, steps 
     who = who === 'payer' ? 'payee' : 'payer';
   }
 }
+/** A quote of a running mint is bound to the contract, once `quotes` has made it. */
+export async function binds(stage: Stage, contract: string, quote: string): Promise<Message> {
+  const made = await stage('payer', ecashQuote, { input: { contract, quote } });
+  const bound = await stage('payee', ecashQuote, { on: made });
+  await stage('payer', ecashQuote, { on: bound });
+  return bound;
+}
+/** A merchant asks what its mint owes. */
+export async function checks(stage: Stage, contract: string): Promise<Message> {
+  const queried = await stage('payee', creditInvoice, { input: { contract } });
+  const stated = await stage('payer', creditInvoice, { on: queried });
+  await stage('payee', creditInvoice, { on: stated });
+  return stated;
+}
+/** A wallet looks for what it has lost of a keyset. */
+export async function restores(stage: Stage, contract: string, keyset: string): Promise<Message> {
+  const asked = await stage('payer', ecashRestore, { input: { contract, keyset } });
+  const answered = await stage('payee', ecashRestore, { on: asked });
+  await stage('payer', ecashRestore, { on: answered });
+  return answered;
+}
 const cancels = (both: Pair, who: Who, table: Action<any, any, any>, contract: string) =>
   both[who].run(table, { input: { contract }, cancel: true });
 
 /** Quotes of a running mint, each for the key of one contract. */
-async function quotes(both: Pair, of: Readonly<Record<string, string>>): Promise<void> {
+export async function quotes(both: Pair, of: Readonly<Record<string, string>>): Promise<void> {
   const keys = new Map<string, string | null>();
   for (const [quote, id] of Object.entries(of))
     keys.set(quote, ((await both.payer.record(id)) as PayerCredit).terms.ecash_pubkey);
@@ -179,11 +201,7 @@ export const ROUNDS: Record<string, Scene> = {
       [a, 'one'],
       [b, 'two'],
     ] as const;
-    for (const [contract, quote] of each) {
-      const made = await stage('payer', ecashQuote, { input: { contract, quote } });
-      const bound = await stage('payee', ecashQuote, { on: made });
-      await stage('payer', ecashQuote, { on: bound });
-    }
+    for (const [contract, quote] of each) await binds(stage, contract, quote);
     for (const [contract, quote] of each) {
       const asked = await stage('payer', signUpdate, { input: { contract, amount: 2_112n, quote } });
       const requested = await stage('payee', signUpdate, { on: asked });
@@ -195,9 +213,7 @@ export const ROUNDS: Record<string, Scene> = {
     const offer = { mint: MINT };
     for (const contract of [await opened(both, { offer }), await opened(both, { offer })]) {
       await pays(stage, contract, 40_960n);
-      const queried = await stage('payee', creditInvoice, { input: { contract } });
-      const stated = await stage('payer', creditInvoice, { on: queried });
-      await stage('payee', creditInvoice, { on: stated });
+      await checks(stage, contract);
     }
   },
 };

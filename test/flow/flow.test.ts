@@ -272,19 +272,15 @@ describe('samples', () => {
 
 describe('throughput', () => {
   it('is that of the paper, with its interval', () => {
-    expect(
-      throughputDocument({ infeasible: 3, payments: 10_000 }, { tps: 14, batch: 1, target: 47_000 }),
-    ).toMatchObject({
+    expect(throughputDocument({ infeasible: 3, payments: 10_000, tps: 14, batch: 1, target: 47_000 })).toMatchObject({
       payments_per_second: 46_667,
       interval: [15_878, 137_212],
       needs_percent: '0.0298',
     });
-    expect(throughputDocument({ infeasible: 3, payments: 10_000 }, { tps: 7, batch: 1, target: 47_000 })).toMatchObject(
-      {
-        needs_percent: '0.0149',
-      },
-    );
-    expect(throughputDocument({ infeasible: 0, payments: 10 }, { tps: 7, batch: 1 })).toMatchObject({
+    expect(throughputDocument({ infeasible: 3, payments: 10_000, tps: 7, batch: 1, target: 47_000 })).toMatchObject({
+      needs_percent: '0.0149',
+    });
+    expect(throughputDocument({ infeasible: 0, payments: 10, tps: 7, batch: 1 })).toMatchObject({
       payments_per_second: null,
     });
   });

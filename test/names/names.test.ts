@@ -285,7 +285,7 @@ describe('a zone', () => {
       ['its own hash, the only one', false, nsec3(exact, exact)],
       ['a range with unsigned zones', false, nsec3(low, high, { flags: 1 })],
       ['another hash', false, nsec3(low, high, { kind: 2 })],
-      ['too many rounds', false, nsec3(low, high, { rounds: 2501 })],
+      ['too many rounds', false, nsec3(low, high, { rounds: 101 })],
       ['a range of another zone', false, nsec3(low, high, { zone: 'sub.example.org' })],
     ])('is denied, hashed, by %s: %s', (_, holds, denial) => {
       if (holds) expect(found(wild, denial)).toContain(name(user));

@@ -168,6 +168,11 @@ describe('an invoice', () => {
     expect(made.fields.at(-1)).toMatchObject({ fallback: { version: 18, program: '11'.repeat(20) } });
     expect(made.string).toMatch(/^lnbcrt12345n1/);
   });
+  it('has no field of features where none is set', () => {
+    const made = withFields({ tag: '9', features: [] });
+    expect(made.fields.map(({ tag }: { tag: string }) => tag)).toEqual(FIELDS.map(({ tag }) => tag));
+    expect(made.string).toBe(withFields().string);
+  });
   it('that is none is named by its first letters', () => {
     expect(() => readBolt11('lno1pqpsrp4qpgp4getpzcss')).toThrow(
       '"lno1pqpsrp4qpgp4getp…" found, a string that begins with lnbc',

@@ -40,6 +40,20 @@ describe('an offer on the shell', async () => {
       code: 'wrong-preimage',
     });
   });
+  it('is not made of names that no offer has, at any depth: 65 for one of many too', async () => {
+    for (const wrong of [{ offer_descripton: 'Tea' }, { fields: { ...OFFER, amount: 5 } }]) {
+      const refused = await run(OfferCreate, ['--issuer-key-file', node], { ...OFFER, ...wrong });
+      expect(refused).toMatchObject({ code: 'malformed-message', exit: 65, stdout: '' });
+      expect(refused.hint).toContain('offer create --help');
+    }
+    const lines = `${JSON.stringify({ ...OFFER, offer_issuerr: 'me' })}\n${JSON.stringify(OFFER)}\n`;
+    const many = await run(OfferCreate, ['--issuer-key-file', node, '--batch'], lines);
+    expect(many.stdout.split('\n').map((line) => line.slice(0, 15))).toEqual([
+      '{"error":{"code',
+      '{"type":"offer"',
+      '',
+    ]);
+  });
   it('waits with exit 3 for a signature that is made elsewhere', async () => {
     const waits = await run(OfferRequest, [...ask, '--payer-id', pubkey(0x42)], offer.json);
     expect(waits).toMatchObject({ exit: 3, json: { signing: { key: pubkey(0x42), field: 'signature' } } });

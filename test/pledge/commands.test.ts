@@ -177,6 +177,20 @@ describe('completing', () => {
   });
 });
 
+it('a completed campaign is dropped with its seats once its coins are spent', async () => {
+  const { openHome } = await import('../../src/lib/home/home.ts');
+  const { allKinds } = await import('../../src/lib/families.ts');
+  const home = await openHome({ dir: at('bridge'), kinds: allKinds });
+  const { pruneAll } = await import('../support/prune.ts');
+  const names = async () => (await home.store.byName(id)).map(({ kind }) => kind);
+  expect(new Set(await names())).toEqual(new Set(['campaign', 'pledge-seat', 'pledge']));
+  const chain = { tip: 1_000, now: Math.floor(Date.now() / 1000) };
+  await pruneAll({ home, chain } as never);
+  // The own pledge of the collector stays: nobody has said that it was used.
+  expect(await names()).toEqual(['pledge']);
+  home.close();
+});
+
 describe('taking back', () => {
   it('prints the transaction that was kept with the pledge; the pledge is not printed again', async () => {
     const make = ['--home', at('alice'), '--amount', '400000', '--utxo', at('alice.json'), at('campaign.json')];

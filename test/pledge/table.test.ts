@@ -193,6 +193,8 @@ describe('a pledge', () => {
       const coin = coinOf(key, 77, 400_000n);
       const input = { utxo: [coin], coin: outpointText(coin) };
       const waiting = await alice.run(table, { on, input });
+      const second = await alice.run(table, { on, input: { ...input, psbtVersion: 2 } });
+      expect(second.message['psbt'].pledge).toBe(pledgePsbt(campaign, NETWORK, coin, 2));
       expect(waiting).toMatchObject({
         exit: 3,
         message: { step: 'waiting', psbt: { pledge: pledgePsbt(campaign, NETWORK, coin) } },
@@ -226,6 +228,60 @@ describe('a pledge', () => {
     const backup = await alice.backUp();
     await alice.lose(backup);
     expect(await outcome(alice.run(table, { on, input }))).toBe('home-restored');
+  });
+});
+
+describe('fees', () => {
+  it('of a campaign are at least 1 sat/vB', async () => {
+    const collector = await party(350);
+    await begun(collector);
+    collector.chain.feerate = 999;
+    expect(await outcome(collector.run(table, { input: { outputs: [{ address: null, sat: 5_000n }] } }))).toBe(
+      'fee-too-low',
+    );
+  });
+  it('of an own input are at most a tenth of the coin, unless more is allowed', async () => {
+    const [collector, alice] = [await party(351), await party(352)];
+    const input = { outputs: OUTPUTS, min: 0n };
+    collector.chain.feerate = 100_000;
+    const { message: on } = await collector.run(table, { input });
+    // 231 weight units at 100 sat/vB are 5,775 sat.
+    const coins = [await ownCoin(alice, 57_749n), { ...(await ownCoin(alice, 57_750n)), txid: 'ab'.repeat(32) }];
+    const make = (n: number, more: object = {}) =>
+      outcome(alice.run(table, { on, input: { utxo: coins, coin: outpointText(coins[n]!), ...more } }));
+    expect(await make(0)).toBe('fee-too-high');
+    expect(await make(1)).toBeUndefined();
+    expect(await make(0, { allowFee: true })).toBeUndefined();
+    const foreign = coinOf(walletKey('p2tr', 70), 70, 57_749n);
+    const outside = { utxo: [foreign], coin: outpointText(foreign) };
+    expect(await outcome(alice.run(table, { on, input: outside }))).toBe('fee-too-high');
+  });
+});
+
+describe('a home that was lost and made of its backup', () => {
+  it('knows by its journal what it has pledged and gathered; before that it does neither', async () => {
+    const [collector, alice] = [await party(353), await party(354)];
+    const backups = [await collector.backUp(), await alice.backUp()];
+    const on = await begun(collector);
+    const utxo = [await ownCoin(alice, 400_000n)];
+    const input = { utxo, amount: 400_000n };
+    const made = await alice.run(table, { on, input });
+    const joined = await join(collector, made.message);
+    const records = async ({ home }: TestParty) =>
+      (await home.store.list()).map(({ kind, record }) => ({ kind, record }));
+    for (const [i, who] of [collector, alice].entries()) {
+      const before = await records(who);
+      expect(before.length).toBe(i === 0 ? 2 : 1);
+      await who.lose(backups[i]!);
+      expect(await outcome(i === 0 ? join(who, made.message) : who.run(table, { on, input }))).toMatch(
+        /home-restored|unknown-contract/,
+      );
+      const { outcomes } = await who.home.reconcile(who.journal());
+      expect(outcomes.filter(({ outcome: what }) => what === 'conflict')).toEqual([]);
+      expect(await records(who)).toEqual(before);
+    }
+    expect((await join(collector, made.message)).message).toEqual(joined.message);
+    expect((await alice.run(table, { on, input })).message['pledge']).toEqual(made.message['pledge']);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Statecoins of a home that was lost and made of its backup: what its journal brings back, as owner and as operator. */
 import { describe, expect, it } from 'vitest';
+import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
 import {
@@ -83,6 +84,30 @@ describe('an owner that lost its home', () => {
     expect(outcomes.map(({ outcome }) => outcome)).not.toContain('conflict');
     const sorted = (rows: readonly object[]) => rows.map((row) => JSON.stringify(row)).sort();
     expect(sorted(await listed())).toEqual(sorted(before));
+  });
+
+  it('brings back the record of an earlier ownership beside that of a coin that came again before the journal was read', async () => {
+    const all = await parties();
+    const { operator, alice, bob } = all;
+    const backup = await alice.backUp();
+    const id = await opened(all);
+    await transferMessages(operator, alice, bob, id);
+    await alice.lose(backup);
+    const lost = alice.journal();
+    await alice.home.acceptRestore();
+    await transferMessages(operator, bob, alice, id);
+    const { outcomes } = await alice.home.reconcile(lost);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['added']);
+    const rows = (await alice.home.store.list('statecoin')).map(({ record }) => record as Record<string, unknown>);
+    const told = rows.map(({ state, entries, superseded }) => [state, (entries as unknown[]).length, superseded]);
+    expect(told).toEqual(
+      expect.arrayContaining([
+        ['sent', 1, true],
+        ['owned', 3, false],
+      ]),
+    );
+    const named = (await alice.home.store.load([idClaim(id)])).found.get(idClaim(id))!.record;
+    expect(named).toMatchObject({ state: 'owned' });
   });
 
   it('knows that it has taken an offer back, and made the next one', async () => {

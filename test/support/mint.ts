@@ -89,6 +89,8 @@ export class TestMint {
   #keysets = [KEYSET];
   /** Every event that the backend has shown, in order. */
   readonly shown: Received[] = [];
+  /** What it answers to a wallet in place of the truth. @param at method and path, without what differs from quote to quote */
+  alter: ((at: string, truth: object) => object) | undefined;
   /** What it is told is lost, as where it dies before it has kept it. */
   deaf = false;
   readonly #checked = new Map<string, number>();
@@ -104,7 +106,11 @@ export class TestMint {
       request.on('data', (part: Buffer) => parts.push(part));
       request.on('end', () => {
         const body = parts.length > 0 ? JSON.parse(Buffer.concat(parts).toString()) : undefined;
-        this.#route(request.method ?? '', (request.url ?? '').split('/').slice(2), body).then(
+        const path = (request.url ?? '').split('/').slice(2);
+        const answer = this.#route(request.method ?? '', path, body).then(
+          (truth) => this.alter?.(`${request.method} ${path.slice(0, 3).join('/')}`, truth) ?? truth,
+        );
+        answer.then(
           (answer) => response.setHeader('content-type', 'application/json').end(JSON.stringify(answer)),
           (error: Error) => {
             response.statusCode = 400;
@@ -310,6 +316,14 @@ export class TestMint {
       const dleq = { e: Buffer.from(e).toString('hex'), s: Buffer.from(s).toString('hex') };
       return (this.state.signed[B_] = { amount, id, C_, dleq });
     });
+  }
+  /** Whether it would take this coin. */
+  takes(coin: Input): boolean {
+    try {
+      return this.#verify([coin]).length === 1;
+    } catch {
+      return false;
+    }
   }
   /** Ecash of this mint, not spent before. */
   #verify(inputs: Input[]): string[] {

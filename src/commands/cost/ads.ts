@@ -1,18 +1,16 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
-import { camel } from '../../lib/cli/flags.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { hexFlag, wholeFlag } from '../../lib/cli/stateless.ts';
 import { adsCost } from '../../lib/cost/service.ts';
-import { print } from '../../lib/cli/output.ts';
 
-export default class CostAds extends BaseCommand {
-  static override summary = 'What a liquidity ad charges (bolts#1153): mining, service, and what the seller signs';
-  static override description = `Mining is the fee rate times the weight of the funding transaction that the buyer pays for; the service fee is a share of the smaller of what was asked for and what is contributed, and a base; for a new channel the creation fee too. rate is the ad in bytes; with --script, signing_hash is what the seller signs.`;
-  static override examples = [
+export default filter({
+  summary: 'What a liquidity ad charges (bolts#1153): mining, service, and what the seller signs',
+  description: `Mining is the fee rate times the weight of the funding transaction that the buyer pays for; the service fee is a share of the smaller of what was asked for and what is contributed, and a base; for a new channel the creation fee too. rate is the ad in bytes; with --script, signing_hash is what the seller signs.`,
+  examples: [
     'Mining and service\nspillway cost ads --feerate-kw 5000 --weight 1100 --basis 75 --requested 750000 --contributed 700000',
     'The whole price\nspillway cost ads --feerate-kw 2500 --weight 600 --basis 50 --base 300 --requested 1000000 --contributed 1000000 | jq .total_fee_sat',
-  ];
-  static override flags = {
+  ],
+  flags: {
     'feerate-kw': wholeFlag({ summary: 'Satoshis for 1000 weight units', required: true }),
     weight: wholeFlag({ summary: 'Weight that the buyer pays for', required: true }),
     basis: wholeFlag({ summary: 'Share in hundredths of a percent', required: true }),
@@ -24,11 +22,7 @@ export default class CostAds extends BaseCommand {
     'min-amount': wholeFlag({ summary: 'Least amount of the ad (default 0)' }),
     'max-amount': wholeFlag({ summary: 'Largest amount of the ad (default 4294967295)' }),
     script: hexFlag({ summary: 'Script of the funding output' }),
-  };
-  static override exits = [0, 2, 65, 70] as const;
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(CostAds);
-    await print(adsCost(camel(flags)));
-  }
-}
+  },
+  exits: [0, 2, 65, 70],
+  run: adsCost,
+});

@@ -1,19 +1,17 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
-import { camel, feerateFlag } from '../../lib/cli/flags.ts';
+import { filter } from '../../lib/cli/filter.ts';
+import { feerateFlag } from '../../lib/cli/flags.ts';
 import { wholeFlag } from '../../lib/cli/stateless.ts';
 import { EXIT_CLIENTS, exitCost } from '../../lib/cost/chain.ts';
-import { print } from '../../lib/cli/output.ts';
 
-export default class CostExit extends BaseCommand {
-  static override summary =
-    'What it costs to leave a channel factory alone, and the balance from which that is worth it';
-  static override description = `Leaving puts the branch of the tree on the chain, a child for each transaction that pays for it, and the commitment. A balance is worth leaving with from three times that fee on (--times). --clients takes the branch of a SuperScalar tree; --exit-vb and --transactions any other. --users says what a mass exit takes at least: every leaf once, ancestors shared.`;
-  static override examples = [
+export default filter({
+  summary: 'What it costs to leave a channel factory alone, and the balance from which that is worth it',
+  description: `Leaving puts the branch of the tree on the chain, a child for each transaction that pays for it, and the commitment. A balance is worth leaving with from three times that fee on (--times). --clients takes the branch of a SuperScalar tree; --exit-vb and --transactions any other. --users says what a mass exit takes at least: every leaf once, ancestors shared.`,
+  examples: [
     "For 8, 128 and 1000 clients at 10 sat/vB\nfor n in 8 128 1000; do spillway cost exit --clients $n --feerate 10 | jq -c '[.vb, .least_balance_sat]'; done",
     "A hundred million users with one satoshi each\nspillway cost exit --clients 1000 --feerate 1 --users 100000000 --balance 1 | jq -c '.worth_it, .mass_exit'",
-  ];
-  static override flags = {
+  ],
+  flags: {
     clients: Flags.option({ options: EXIT_CLIENTS })({
       summary: 'Clients of a SuperScalar tree with leaves and branches of two',
       exclusive: ['exit-vb'],
@@ -28,11 +26,6 @@ export default class CostExit extends BaseCommand {
     users: wholeFlag({ summary: 'All leave at once: so many' }),
     'leaf-vb': wholeFlag({ summary: 'Size of a leaf in a mass exit (default 43)' }),
     'block-vb': wholeFlag({ summary: 'Size of a block (default 1000000)' }),
-  };
-  static override exits = [0, 2, 70] as const;
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(CostExit);
-    await print(exitCost(camel(flags)));
-  }
-}
+  },
+  run: exitCost,
+});

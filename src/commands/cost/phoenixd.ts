@@ -1,28 +1,22 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
-import { camel, feerateFlag } from '../../lib/cli/flags.ts';
+import { filter } from '../../lib/cli/filter.ts';
+import { feerateFlag } from '../../lib/cli/flags.ts';
 import { wholeFlag } from '../../lib/cli/stateless.ts';
 import { phoenixdCost } from '../../lib/cost/service.ts';
-import { print } from '../../lib/cli/output.ts';
 
-export default class CostPhoenixd extends BaseCommand {
-  static override summary = 'What receiving with phoenixd costs, payment by payment, from the first satoshi';
-  static override description = `Each --receive is a payment, in order. One that finds no room buys liquidity: 1 percent of it and of the auto-liquidity, 1,000 sat for the first channel, and mining. One that cannot pay that becomes fee credit, which goes into the next purchase and is never given back. Every constant is a flag.`;
-  static override examples = [
+export default filter({
+  summary: 'What receiving with phoenixd costs, payment by payment, from the first satoshi',
+  description: `Each --receive is a payment, in order. One that finds no room buys liquidity: 1 percent of it and of the auto-liquidity, 1,000 sat for the first channel, and mining. One that cannot pay that becomes fee credit, which goes into the next purchase and is never given back. Every constant is a flag.`,
+  examples: [
     "The first big payment\nspillway cost phoenixd --receive 2000000 --feerate 5 | jq -c '.payments[0]'",
     "Many small ones: when does the channel open?\nspillway cost phoenixd --receive 10000 --receive 10000 --receive 10000 --feerate 5 | jq -c '.payments[]'",
-  ];
-  static override flags = {
+  ],
+  flags: {
     receive: wholeFlag({ summary: 'A payment in satoshis', multiple: true, multipleNonGreedy: true, required: true }),
     feerate: feerateFlag({ summary: 'Fee rate of the chain', required: true }),
     'auto-liquidity': wholeFlag({ summary: 'Satoshis that are bought at once (default 2000000)' }),
     basis: wholeFlag({ summary: 'Service fee in hundredths of a percent (default 100)' }),
     'new-channel': wholeFlag({ summary: 'Satoshis for the first channel (default 1000)' }),
     vb: wholeFlag({ summary: 'Virtual bytes that are paid for (default 271)' }),
-  };
-  static override exits = [0, 2, 70] as const;
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(CostPhoenixd);
-    await print(phoenixdCost(camel(flags)));
-  }
-}
+  },
+  run: phoenixdCost,
+});

@@ -1,34 +1,29 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { amountFlag, readNetwork } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { countDocument } from '../../lib/flow/document.ts';
 import { pairOf } from '../../lib/flow/network.ts';
 
-export default class FeasibilityCount extends BaseCommand {
-  static override summary =
-    'A small network counted out: the distributions that it can hold, the payments that it cannot make';
-  static override description = `Reads a network as feasibility wealth does. Counts every way to share its capacity, those that its channels can hold, and over all of those the payments of each amount that cannot be made: all, and those of payers who own the amount. Up to ten million distributions.`;
-  static override examples = [
+export default filter({
+  summary: 'A small network counted out: the distributions that it can hold, the payments that it cannot make',
+  description: `Reads a network as feasibility wealth does. Counts every way to share its capacity, those that its channels can hold, and over all of those the payments of each amount that cannot be made: all, and those of payers who own the amount. Up to ten million distributions.`,
+  examples: [
     'Which payments fail?\nspillway feasibility count --amount 1 --amount 5 < network.json | jq -c ".payments[]"',
     'Between two members\nspillway feasibility count --payer a --payee c --amount 5 < network.json | jq .payments',
-  ];
-  static override args = { file: arg({ description: 'The network (default: stdin)' }) };
-  static override flags = {
+  ],
+  args: { file: arg({ description: 'The network (default: stdin)' }) },
+  flags: {
     amount: amountFlag({ summary: 'An amount to be paid', multiple: true, multipleNonGreedy: true, default: [1] }),
     payer: Flags.string({ summary: 'Only payments of this member', helpValue: 'MEMBER', dependsOn: ['payee'] }),
     payee: Flags.string({ summary: 'Only payments to this member', helpValue: 'MEMBER', dependsOn: ['payer'] }),
     'max-input': maxInputFlag,
-  };
-  static override exits = [0, 2, 65, 66, 70, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(FeasibilityCount);
-    const { network } = await readNetwork(args.file, flags['max-input']);
-    const { payer, payee, amount } = flags;
+  },
+  exits: [0, 2, 65, 66, 70, 77],
+  run: async ({ maxInput, payer, payee, amount }, { file }) => {
+    const { network } = await readNetwork(file, maxInput);
     const pair = payer !== undefined && payee !== undefined ? pairOf(network, payer, payee) : undefined;
-    await print(countDocument(network, amount, pair));
-  }
-}
+    return countDocument(network, amount, pair);
+  },
+});

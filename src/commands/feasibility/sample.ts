@@ -1,22 +1,20 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { amountFlag, freshSeed, readNetwork } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { sampleDocument } from '../../lib/flow/document.ts';
 import { SAMPLE_LIMITS } from '../../lib/flow/sample.ts';
 
-export default class FeasibilitySample extends BaseCommand {
-  static override summary =
-    'How much can two members of a large network pay each other? Drawn pairs, and the most of each';
-  static override description = `Reads a network as feasibility wealth does, or any dump of gossip. --draw liquidity balances every channel of two at random once; --draw wealth draws what members own for each pair, and keeps what the channels can hold. Two different questions: say which one you ask. For each pair the most that can be paid over all routes together is found exactly. The same --seed draws the same.`;
-  static override examples = [
+export default filter({
+  summary: 'How much can two members of a large network pay each other? Drawn pairs, and the most of each',
+  description: `Reads a network as feasibility wealth does, or any dump of gossip. --draw liquidity balances every channel of two at random once; --draw wealth draws what members own for each pair, and keeps what the channels can hold. Two different questions: say which one you ask. For each pair the most that can be paid over all routes together is found exactly. The same --seed draws the same.`,
+  examples: [
     'A tenth of a million pairs of the real network\nspillway feasibility sample --pairs 1000 --seed 1 gossmap.gz | jq -c ".amounts[]"',
     "From a node of one's own\nlncli describegraph | spillway feasibility sample --pairs 100 --amount 50000 | jq .quantiles_sat",
-  ];
-  static override args = { file: arg({ description: 'The network (default: stdin)' }) };
-  static override flags = {
+  ],
+  args: { file: arg({ description: 'The network (default: stdin)' }) },
+  flags: {
     pairs: Flags.integer({
       summary: 'Pairs that are drawn',
       helpValue: 'N',
@@ -36,13 +34,8 @@ export default class FeasibilitySample extends BaseCommand {
     }),
     list: Flags.boolean({ summary: 'Print every pair too', default: false }),
     'max-input': maxInputFlag,
-  };
-  static override exits = [0, 2, 65, 66, 70, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(FeasibilitySample);
-    const { network } = await readNetwork(args.file, flags['max-input']);
-    const { amount: amounts, seed = freshSeed() } = flags;
-    await print(sampleDocument(network, { ...flags, amounts, seed }));
-  }
-}
+  },
+  exits: [0, 2, 65, 66, 70, 77],
+  run: async ({ maxInput, amount: amounts, seed = freshSeed(), ...flags }, { file }) =>
+    sampleDocument((await readNetwork(file, maxInput)).network, { ...flags, amounts, seed }),
+});

@@ -1,29 +1,24 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
-import { print } from '../../lib/cli/output.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { throughputDocument } from '../../lib/flow/document.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default class FeasibilityThroughput extends BaseCommand {
-  static override summary =
-    'Payments a second that a network delivers, where those that it cannot make go to the chain';
-  static override description = `A payment that no balance of the channels can make needs a transaction. With TPS transactions a second for them, BATCH payments repaired by each, and INFEASIBLE of PAYMENTS that could not be made, a network delivers BATCH · TPS · PAYMENTS / INFEASIBLE a second; the interval is that of the share (Wilson, 95 percent). Papers differ in the transactions a second that they assume, so it has no default.`;
-  static override examples = [
+export default filter({
+  summary: 'Payments a second that a network delivers, where those that it cannot make go to the chain',
+  description: `A payment that no balance of the channels can make needs a transaction. With TPS transactions a second for them, BATCH payments repaired by each, and INFEASIBLE of PAYMENTS that could not be made, a network delivers BATCH · TPS · PAYMENTS / INFEASIBLE a second; the interval is that of the share (Wilson, 95 percent). Papers differ in the transactions a second that they assume, so it has no default.`,
+  examples: [
     'What does one failure in ten thousand allow?\nspillway feasibility throughput --tps 14 --infeasible 1 --payments 10000',
     'What does a target need?\nspillway feasibility throughput --tps 14 --infeasible 3 --payments 10000 --target 47000 | jq -r .needs_percent',
-  ];
-  static override flags = {
+  ],
+  flags: {
     tps: Flags.integer({ summary: 'Transactions a second on the chain', required: true, min: 1, max: 1_000_000 }),
     batch: Flags.integer({ summary: 'Payments that one of them repairs', default: 1, min: 1, max: 1_000_000 }),
     infeasible: Flags.integer({ summary: 'Payments that cannot be made', required: true, min: 0 }),
     payments: Flags.integer({ summary: 'Of so many', required: true, min: 1 }),
     target: Flags.integer({ summary: 'Payments a second that are wanted: prints the share that they allow', min: 1 }),
-  };
-  static override exits = [0, 2, 70] as const;
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(FeasibilityThroughput);
+  },
+  run: (flags) => {
     if (flags.infeasible > flags.payments) throw new Refusal('usage', 'more --infeasible than --payments');
-    await print(throughputDocument(flags, flags));
-  }
-}
+    return throughputDocument(flags);
+  },
+});

@@ -1,24 +1,20 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { readNetwork, wealthFlag, wealthOf } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { wealthDocument } from '../../lib/flow/document.ts';
 
-export default class FeasibilityWealth extends BaseCommand {
-  static override summary = 'Can the members of a network own so much each, however its channels are balanced?';
-  static override description = `Reads {channels: [{id?, members: [a, b, …], capacity_sat, reserve_sat?, credit_sat?}], wealth_sat: {a: n, …}}, or any dump that gossip graph reads with --wealth. A channel may have more than two members; reserve and credit are a number, or an object by member. Yes comes with one way to balance the channels. No comes with a certificate: a set whose members would own less than the channels inside it hold. Exact, in whole satoshis.`;
-  static override examples = [
+export default filter({
+  summary: 'Can the members of a network own so much each, however its channels are balanced?',
+  description: `Reads {channels: [{id?, members: [a, b, …], capacity_sat, reserve_sat?, credit_sat?}], wealth_sat: {a: n, …}}, or any dump that gossip graph reads with --wealth. A channel may have more than two members; reserve and credit are a number, or an object by member. Yes comes with one way to balance the channels. No comes with a certificate: a set whose members would own less than the channels inside it hold. Exact, in whole satoshis.`,
+  examples: [
     'Two channels of three people\necho \'{"channels":[{"members":["a","b"],"capacity_sat":10},{"members":["b","c"],"capacity_sat":11}],"wealth_sat":{"a":15,"b":4,"c":2}}\' | spillway feasibility wealth',
     'Which set would own too little?\nspillway feasibility wealth --wealth wishes.json network.json | jq -c .certificate',
-  ];
-  static override args = { file: arg({ description: 'The network (default: stdin)' }) };
-  static override flags = { wealth: wealthFlag, 'max-input': maxInputFlag };
-  static override exits = [0, 2, 65, 66, 70] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(FeasibilityWealth);
-    const read = await readNetwork(args.file, flags['max-input']);
-    await print(wealthDocument(read.network, await wealthOf(read, flags.wealth)));
-  }
-}
+  ],
+  args: { file: arg({ description: 'The network (default: stdin)' }) },
+  flags: { wealth: wealthFlag, 'max-input': maxInputFlag },
+  run: async ({ maxInput, wealth }, { file }) => {
+    const read = await readNetwork(file, maxInput);
+    return wealthDocument(read.network, await wealthOf(read, wealth));
+  },
+});

@@ -1,35 +1,32 @@
 import * as Flags from '@oclif/core/flags';
 import { randomBytes } from 'node:crypto';
-import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg, camel } from '../../lib/cli/flags.ts';
-import { print } from '../../lib/cli/output.ts';
+import { filter } from '../../lib/cli/filter.ts';
+import { arg } from '../../lib/cli/flags.ts';
 import { hexFlag, maxInputFlag } from '../../lib/cli/stateless.ts';
 import { simulateGossip } from '../../lib/gossip/reconcile-sim.ts';
 import { MOST_BYTES, reconcile } from '../../lib/gossip/reconcile.ts';
 import { drawTopology, topologyOf } from '../../lib/gossip/topology.ts';
 import { Draws } from '../../lib/protocol/draws.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { bitsFlag, capacityFlag } from '../sketch/shared.ts';
 import { readGraph } from './dumps.ts';
 
 const simulated = { dependsOn: ['simulate'], helpGroup: 'SIMULATION', helpValue: 'N' };
 
-export default class GossipReconcile extends BaseCommand {
-  static override summary =
-    'What two nodes know that the other does not, found by sketches, and the bytes that it took';
-  static override description = `Reads two dumps as gossip graph does, and plays what two peers would do: each sends a sketch of its announcements and updates. Where the difference is larger than the sketch, extensions to twice the capacity follow, up to --most-bytes; then the set is halved. missing names what the first and the second lack; bytes compares with sending ids, or everything. A salt that both know keeps others from making messages collide. A difference of thousands takes minutes to decode: a smaller --most-bytes takes more bytes and less time.
-With --simulate a whole network is played instead, random or with the channels of a dump. Messages come up at random nodes, each pair of peers meets once a period, and what flooding, ids and sketches send is counted. A difference that has room in a sketch counts as decoded; with --real every sketch is made and decoded.`;
-  static override examples = [
+export default filter({
+  summary: 'What two nodes know that the other does not, found by sketches, and the bytes that it took',
+  description: `Reads two dumps as gossip graph does, and plays what two peers would do: each sends a sketch of its announcements and updates. Where the difference is larger than the sketch, extensions to twice the capacity follow, up to --most-bytes; then the set is halved. missing names what the first and the second lack; bytes compares with sending ids, or everything. A salt that both know keeps others from making messages collide. A difference of thousands takes minutes to decode: a smaller --most-bytes takes more bytes and less time.
+With --simulate a whole network is played instead, random or with the channels of a dump. Messages come up at random nodes, each pair of peers meets once a period, and what flooding, ids and sketches send is counted. A difference that has room in a sketch counts as decoded; with --real every sketch is made and decoded.`,
+  examples: [
     'Two nodes\nspillway gossip reconcile --bits 64 --capacity 32 mine/gossip_store theirs/gossip_store | jq .bytes',
     'What do I lack?\nspillway gossip reconcile --bits 64 --capacity 32 mine.json theirs.json | jq -c ".missing.first[]"',
     'A network of 200 nodes with ten peers each, 500 updates a minute\nspillway gossip reconcile --simulate --bits 32 --capacity 64 --peers 200 --degree 10 --rate 500 | jq .bytes_per_node_day',
-  ];
-  static override args = {
+  ],
+  args: {
     first: arg({ description: 'A dump; of a simulation the network (default: a random one)' }),
     second: arg({ description: 'Another dump (default: stdin)' }),
-  };
-  static override flags = {
+  },
+  flags: {
     bits: bitsFlag,
     capacity: capacityFlag,
     'most-bytes': Flags.integer({
@@ -54,25 +51,20 @@ With --simulate a whole network is played instead, random or with the channels o
     }),
     seed: Flags.string({ ...simulated, helpValue: 'TEXT', summary: 'Text that the draws follow from (default 1)' }),
     'max-input': maxInputFlag,
-  };
-  static override exits = [0, 2, 65, 66, 70, 76] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(GossipReconcile);
-    const limit = flags['max-input'];
+  },
+  exits: [0, 2, 65, 66, 70, 76],
+  run: async ({ maxInput: limit, salt = randomBytes(16), ...flags }, { first, second }) => {
     if (flags.simulate) {
       const { peers = 100, degree = 8, seed = '1' } = flags;
       const draws = new Draws('gossip', seed);
       const topology =
-        args.first === undefined
+        first === undefined
           ? drawTopology(peers, Math.round((peers * degree) / 2), draws)
-          : topologyOf(await readGraph(args.first, { limit }));
-      return print(printJson(simulateGossip(topology, camel(flags), draws)));
+          : topologyOf(await readGraph(first, { limit }));
+      return simulateGossip(topology, flags, draws);
     }
-    if (args.first === undefined) throw new Refusal('usage', 'no dump found: give two, or --simulate');
-    const salt = flags.salt ?? randomBytes(16);
+    if (first === undefined) throw new Refusal('usage', 'no dump found: give two, or --simulate');
     if (salt.length !== 16) throw new Refusal('usage', `--salt: ${salt.length} bytes found, 16 expected`);
-    const [first, second] = [await readGraph(args.first, { limit }), await readGraph(args.second, { limit })];
-    await print(printJson(reconcile(first, second, camel(flags), salt)));
-  }
-}
+    return reconcile(await readGraph(first, { limit }), await readGraph(second, { limit }), flags, salt);
+  },
+});

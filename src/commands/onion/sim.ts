@@ -1,24 +1,22 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg, camel } from '../../lib/cli/flags.ts';
+import { filter } from '../../lib/cli/filter.ts';
+import { arg } from '../../lib/cli/flags.ts';
 import { readGraph } from '../gossip/dumps.ts';
-import { print } from '../../lib/cli/output.ts';
 import { rateFlag, walkFlag } from './sim-flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { topologyOf } from '../../lib/gossip/topology.ts';
 import { READINGS, type Attack } from '../../lib/sim/back-pressure.ts';
 import { simulationDocument } from '../../lib/sim/document.ts';
 
-export default class OnionSim extends BaseCommand {
-  static override summary = 'Onion messages under load: who is heard when nodes limit their peers and drops are told';
-  static override description = `Plays honest nodes that send along random walks, and an attack, on a random network or on any dump that gossip graph reads. Each node takes --limit messages a second of a peer. With --relay-depth a drop is told to the sender, which halves the limit of the peer that it stored last for that link, and passes the drop on so many times. Half a minute without a drop doubles a limit again. The proposal leaves open how far drops travel, and what --also names: whether the node that drops halves too (dropper), whether the burst shrinks with the limit (burst), whether an origin passes on drops of its own messages (origin). These decide whether one bounced message stops a network, so say which you take. The attacker heeds no drop. misattributed counts halvings of a peer by which the dropped message did not come.`;
-  static override examples = [
+export default filter({
+  summary: 'Onion messages under load: who is heard when nodes limit their peers and drops are told',
+  description: `Plays honest nodes that send along random walks, and an attack, on a random network or on any dump that gossip graph reads. Each node takes --limit messages a second of a peer. With --relay-depth a drop is told to the sender, which halves the limit of the peer that it stored last for that link, and passes the drop on so many times. Half a minute without a drop doubles a limit again. The proposal leaves open how far drops travel, and what --also names: whether the node that drops halves too (dropper), whether the burst shrinks with the limit (burst), whether an origin passes on drops of its own messages (origin). These decide whether one bounced message stops a network, so say which you take. The attacker heeds no drop. misattributed counts halvings of a peer by which the dropped message did not come.`,
+  examples: [
     'A spammer with 20 links\nspillway onion-sim --attack spam --links 20 --total 2000 --seed 1 --seed 2 --seed 3 | jq .honest_delivered_percent',
     'One message a second that goes to and fro, and drops that travel\nspillway onion-sim --attack bounce --hops 382 --relay-depth 20 --also dropper --also burst --also origin | jq -c "[.honest_delivered_percent, .misattributed_percent]"',
-  ];
-  static override args = { file: arg({ description: 'A graph (default: a random network)' }) };
-  static override flags = {
+  ],
+  args: { file: arg({ description: 'A graph (default: a random network)' }) },
+  flags: {
     nodes: Flags.integer({ summary: 'Nodes of the random network', default: 200, min: 2, max: 20_000 }),
     channels: Flags.integer({ summary: 'Its channels', default: 600, min: 1, max: 200_000 }),
     seconds: Flags.integer({ summary: 'How long nodes send', default: 120, min: 1, max: 3600 }),
@@ -54,19 +52,15 @@ export default class OnionSim extends BaseCommand {
     }),
     seed: Flags.string({ summary: 'A run for each', multiple: true, multipleNonGreedy: true, default: ['1'] }),
     'max-input': maxInputFlag,
-  };
-  static override exits = [0, 2, 65, 66, 70] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(OnionSim);
-    const { links, total, hops, 'attack-rate': rate, seed: seeds } = flags;
-    const attacks: Record<typeof flags.attack, Attack> = {
+  },
+  run: async ({ maxInput: limit, seed: seeds, attack, ...flags }, { file }) => {
+    const { links, total, attackRate: rate, hops } = flags;
+    const attacks: Record<typeof attack, Attack> = {
       none: { kind: 'none' },
       spam: { kind: 'spam', links, total },
       bounce: { kind: 'bounce', rate, hops },
     };
-    const topology =
-      args.file === undefined ? flags : topologyOf(await readGraph(args.file, { limit: flags['max-input'] }));
-    await print(printJson(simulationDocument({ topology, rules: camel(flags), attack: attacks[flags.attack], seeds })));
-  }
-}
+    const topology = file === undefined ? flags : topologyOf(await readGraph(file, { limit }));
+    return simulationDocument({ topology, rules: flags, attack: attacks[attack], seeds });
+  },
+});

@@ -57,9 +57,9 @@ export async function completeFrom(
     const common = { type: 'pledge-complete', version: 1, network: gate.network };
     if ('missing' in made) {
       const stands = standing(gate, sumOf(gate.offered(pledges)));
-      note(
-        `${made.missing} sat are missing; a taproot coin of ${taprootCoin(made.missing, gate.campaign)} sat is worth that`,
-      );
+      const coin = taprootCoin(made.missing, gate.campaign);
+      const worth = coin > gate.campaign.min_sat ? coin : gate.campaign.min_sat;
+      note(`${made.missing} sat are missing; a taproot coin of ${worth} sat is worth that`);
       return { document: { ...common, step: 'underfunded', ...stands, checks: { coins: checks['coins'] } } };
     }
     const { txid, hex, inputs, feeSat, excessSat } = made.finished;

@@ -28,6 +28,10 @@ Reads the campaign. A coin of just that value is pledged as it is; otherwise a s
       helpGroup: 'ACTION',
     }),
     seal: Flags.boolean({ summary: 'Encrypt the pledge to the collector', helpGroup: 'ACTION' }),
+    'psbt-version': Flags.option({ options: ['0', '2'] as const })({
+      summary: 'Version of the PSBT for another wallet (default 0)',
+      helpGroup: 'ACTION',
+    }),
     unchecked,
     ...funding,
     ...feeFlags,
@@ -47,6 +51,7 @@ Reads the campaign. A coin of just that value is pledged as it is; otherwise a s
         change: values.change,
         allowFee: values['allow-fee'] || undefined,
         seal: values.seal || undefined,
+        psbtVersion: values['psbt-version'] === '2' ? (2 as const) : undefined,
         unchecked: values.unchecked || undefined,
       }),
     });

@@ -122,7 +122,8 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
       throw new Refusal('not-mintable', `${wanted} sat wanted; ${free} sat are reported to the mint and not minted`, {
         ...(held.length > 0 && { hint: 'ecash-mint --again prints every token that is not known to be spent' }),
       });
-    const keyset = await keysetOf(purse, purse.wallet.getKeyset().id);
+    const { id: active } = await asked(at.url, async () => purse.wallet.getKeyset());
+    const keyset = await keysetOf(purse, active);
     // What the mint has refused it may take now.
     const refused = held.find(
       (t) => t.state === 'refused' && t.quote === quote && t.keyset === keyset.id && sumOf(t) === wanted,

@@ -8,12 +8,18 @@ import { Refusal } from '../protocol/refusal.ts';
 import type { MintAt } from './ask.ts';
 import { requestTo } from './request.ts';
 
-/** The library's wallet for a mint, its keysets loaded and verified. @throws Refusal `mint-private`, `mint-unavailable` */
+/**
+ * Makes the library's wallet for a mint, its keysets loaded and verified.
+ * @throws Refusal `mint-private`; `mint-unavailable`, also for a mint that shows no keyset of sat
+ */
 export async function walletOf(mint: MintAt, seed?: Uint8Array): Promise<Wallet> {
   const { Mint, Wallet: Made } = await loadCashu();
   const customRequest = await requestTo(mint);
   const wallet = new Made(new Mint(mint.url, { customRequest }), { unit: 'sat', ...(seed && { bip39seed: seed }) });
-  await asked(mint.url, () => wallet.loadMint());
+  await asked(mint.url, async () => {
+    await wallet.loadMint();
+    wallet.keyChain.getKeysets();
+  });
   return wallet;
 }
 

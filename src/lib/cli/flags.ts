@@ -13,11 +13,13 @@ const expected = (words: string, input: string): Refusal =>
   new Refusal('usage', `"${visible(input, 60)}" found, ${words} expected`);
 
 type Camel<Name> = Name extends `${infer Word}-${infer Rest}` ? `${Word}${Capitalize<Camel<Rest>>}` : Name;
-/** Returns flags under the names that the library has: `min-fee-msat` becomes `minFeeMsat`. */
-export const camel = <T extends object>(flags: T): { [Name in keyof T as Camel<Name & string>]: T[Name] } =>
+/** Flags under the names that the library has: `min-fee-msat` is `minFeeMsat`. */
+export type Camelled<T> = { [Name in keyof T as Camel<Name & string>]: T[Name] };
+/** Renames flags to the names that the library has. */
+export const camel = <T extends object>(flags: T): Camelled<T> =>
   Object.fromEntries(
     Object.entries(flags).map(([name, value]) => [name.replace(/-./g, ([, letter]) => letter!.toUpperCase()), value]),
-  ) as never;
+  ) as Camelled<T>;
 
 /** An argument. oclif would fill one that is not given from stdin, within 10 ms: `ignoreStdin` keeps it from that. */
 export const arg = (options: { description: string }) => Args.string({ ...options, ignoreStdin: true });

@@ -144,14 +144,19 @@ export function sampleDocument(network: Network, { pairs, seed, draw, amounts, l
   };
 }
 
+export interface Throughput {
+  infeasible: number;
+  payments: number;
+  tps: number;
+  batch: number;
+  target?: number | undefined;
+}
+
 /**
  * Returns the payments a second that a network delivers: batch · tps / ρ, where ρ is the infeasible part.
  * Each transaction of `tps` repairs `batch` infeasible payments. With a target it adds the ρ that this needs.
  */
-export function throughputDocument(
-  { infeasible, payments }: { infeasible: number; payments: number },
-  { tps, batch, target }: { tps: number; batch: number; target?: number | undefined },
-): object {
+export function throughputDocument({ infeasible, payments, tps, batch, target }: Throughput): object {
   const room = tps * batch;
   const [low, high] = wilson(infeasible, payments);
   const rate = (part: number): number | null => (part <= 0 ? null : Math.round(room / part));

@@ -92,6 +92,8 @@ export function encodeBolt11(from: Fields, secret: Uint8Array, now: bigint): obj
   const timestamp = from.whole('timestamp', BOLT11_LIMITS.timestamp.most) ?? now;
   const tagged =
     from.objects('fields', (field): Tagged => parseField(field, network)) ?? from.refuse('fields', 'a list of fields');
+  // BOLT11: a vector of features without any is left out.
+  const written = tagged.filter(({ tag, words }) => tag !== '9' || words.some((word) => word > 0));
   const said = from.text('prefix');
   const read = said === undefined ? undefined : readPrefix(said);
   from.skip(
@@ -110,7 +112,7 @@ export function encodeBolt11(from: Fields, secret: Uint8Array, now: bigint): obj
   // A longer way to write the same amount is kept.
   const kept = read?.network === network && read.amountMsat === amount ? said : undefined;
   const prefix = kept ?? prefixOf(network, amount);
-  const string = writeBolt11({ prefix, timestamp, tagged }, secret);
+  const string = writeBolt11({ prefix, timestamp, tagged: written }, secret);
   const invoice = readBolt11(string);
   refuseFirst(checkBolt11(invoice, fieldsOf(invoice)));
   return bolt11Document(invoice, string);

@@ -33,6 +33,14 @@ function checked(message: OfferMessage): OfferMessage {
 export function createOffer(document: Fields, issuerId?: string): OfferMessage {
   const from = document.object('fields') ?? document;
   const fields = parseFields(FIELDS, from);
+  if (from.unread.length > 0)
+    throw new Refusal(
+      'malformed-message',
+      `${from.unread.join(', ')} found, the names of fields of an offer expected`,
+      {
+        hint: 'spillway offer create --help lists them; fields of other numbers go into "custom"',
+      },
+    );
   if (from !== document) document.skip(...document.names());
   if (issuerId !== undefined) fields.offer_issuer_id ??= issuerId;
   return checked(messageOf('offer', fields));

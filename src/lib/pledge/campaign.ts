@@ -8,7 +8,7 @@
 import * as v from 'valibot';
 import { scriptOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { FEE_LIMITS } from '../bitcoin/fee.ts';
+import { FEE_LIMITS, feerateText, MIN_FEERATE } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { checkDust } from '../bitcoin/script.ts';
 import { sumSat, type Output } from '../bitcoin/transaction.ts';
@@ -75,12 +75,14 @@ export const outputsOf = ({ outputs }: Pick<Terms, 'outputs'>, network: Network)
 
 /**
  * Returns the campaign of these terms.
- * @throws Refusal `malformed-address`, `wrong-network`, `below-dust`
+ * @throws Refusal `malformed-address`, `wrong-network`, `below-dust`, `fee-too-low`
  */
 export function campaignOf(terms: Terms, network: Network): Campaign {
   for (const output of outputsOf(terms, network))
     checkDust(output, (least) => `an output of ${output.sat} sat found, at least ${least} sat expected`);
   const { feerate, min_sat, until, title, auth } = terms;
+  if (feerate < MIN_FEERATE)
+    throw new Refusal('fee-too-low', `a campaign at ${feerateText(feerate)} sat/vB found, at least 1 expected`);
   const outputs = terms.outputs.map(({ address, sat: amount }) => ({ address, sat: amount }));
   const hashed = { network, outputs, feerate, min_sat, until, title, auth };
   const id = bytesToHex(taggedTextHash('spillway/campaign', canonicalJson(hashed)));

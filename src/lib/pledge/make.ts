@@ -7,6 +7,7 @@
 import { scriptOf } from '../bitcoin/address.ts';
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { guardFee } from '../bitcoin/fee.ts';
 import { payFrom } from '../bitcoin/coins.ts';
 import { fundingHex, fundingPsbt, isSigned, outpointIn, signFunding, type Funding } from '../bitcoin/funding.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
@@ -39,6 +40,8 @@ export interface MakeInput {
   allowFee?: true;
   /** The pledge is encrypted to the collector. */
   seal?: true;
+  /** Version of the PSBT for another wallet. */
+  psbtVersion?: 0 | 2;
 }
 type MakeFacts = Pick<Facts, 'coins' | 'reserved' | 'ours' | 'payout' | 'feerate'>;
 
@@ -72,7 +75,7 @@ export function pledgeCoin(
   hand: Hand,
   facts: MakeFacts,
 ): { made: OwnPledge; checked: string } {
-  checkWorth(coin, gate.campaign);
+  checkCost(gate, coin, input);
   const checked = checkSpendable(facts, [coin]);
   const secret = hand.keys.wallet(facts.ours.get(coin.script)!);
   const made = recorded(gate, coin, secret, facts.payout[0]!, input, hand, facts.feerate);
@@ -92,7 +95,7 @@ export function pledgeSplit(
 ): { made: OwnPledge; checked: string } {
   const [at, forChange, back] = facts.payout as [OwnAddress, OwnAddress, OwnAddress];
   const script = scriptOf(at.address, gate.network);
-  checkWorth({ sat, script }, gate.campaign);
+  checkCost(gate, { sat, script }, input);
   const template = payFrom({
     coins: input.utxo!,
     outputs: [{ sat, script }],
@@ -108,6 +111,10 @@ export function pledgeSplit(
   const made = recorded(gate, coin, hand.keys.wallet(at), back, input, hand, facts.feerate);
   return { made: { ...made, state: 'split', split, coins: outpointsOf(template.inputs) }, checked };
 }
+
+/** Checks what a pledge is worth, and what its own input costs. @throws Refusal `below-minimum`, `fee-too-high` */
+const checkCost = ({ campaign }: Gate, coin: Pick<Spent, 'sat' | 'script'>, { allowFee }: MakeInput): void =>
+  guardFee(coin.sat - checkWorth(coin, campaign), coin.sat, allowFee);
 
 function recorded(
   { campaign, network, hashes }: Gate,
@@ -152,12 +159,14 @@ export function splitParts(split: Funding): { waits: Psbts } | { txid: string; h
  * @throws Refusal as `pledgeOfPsbt` and `Gate.check`; `transaction-differs` for another coin
  */
 export function pledgeOutside(
-  { campaign, network, hashes }: Gate,
+  gate: Gate,
   coin: Spent,
+  input: MakeInput,
   hand: Hand,
 ): { pledge: Pledge; psbts: Psbts } | { waits: Psbts } {
-  checkWorth(coin, campaign);
-  const psbts = { pledge: pledgePsbt(campaign, network, coin) };
+  checkCost(gate, coin, input);
+  const { campaign, network, hashes } = gate;
+  const psbts = { pledge: pledgePsbt(campaign, network, coin, input.psbtVersion) };
   const [signed] = hand.merged;
   if (signed === undefined) return { waits: psbts };
   const pledge = pledgeOfPsbt(campaign, network, signed);

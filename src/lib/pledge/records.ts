@@ -9,8 +9,9 @@
  * pledges cost so many writes. The campaign keeps their sum.
  */
 import type { Funding } from '../bitcoin/funding.ts';
-import { outpointText } from '../bitcoin/outpoint.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
+import { parseTransaction } from '../bitcoin/transaction.ts';
 import { taggedTextHash } from '../signing/curve.ts';
 import type { Own } from '../signing/exchange.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
@@ -88,10 +89,17 @@ export const campaignKind: Kind<CampaignRecord> = {
     state: completed ? 'completed' : 'open',
     highSat: 0n,
     limitSat: 0n,
-    left: false,
+    left: completed !== null,
+    ...(completed && { over: 'ended' }),
   }),
+  // Over for good once the coins of the transaction that was printed last are spent.
+  spent: ({ completed }) =>
+    completed ? spentBy(completed.hex).map((outpoint) => ({ outpoint, ways: [completed.txid] })) : [],
   ...believing(campaignBeliefs, { isLater: (one, other) => one.sum.count > other.sum.count }),
 };
+
+const spentBy = (hex: Hex): Outpoint[] =>
+  parseTransaction(hex).inputs.map(({ txid, index }) => ({ txid: bytesToHex(txid), vout: index }));
 
 const seatBeliefs: Beliefs<Seat> = { network: kept, campaign: kept, pledge: kept, netSat: kept };
 export const seatKind: Kind<Seat> = {

@@ -202,7 +202,7 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
       after: 'campaign',
       by: PLEDGER,
       does: 'signs one coin for these outputs, and the way to take it back',
-      may: ['amount', 'coin', 'utxo', 'change', 'allowFee', 'seal', 'unchecked'],
+      may: ['amount', 'coin', 'utxo', 'change', 'allowFee', 'seal', 'psbtVersion', 'unchecked'],
       needs: ({ records: { own }, input }) => {
         const { utxo = [] } = input;
         const at = own ? [outpointText(own.pledge)] : outpointsOf(utxo);
@@ -237,7 +237,7 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
           return { ...repeated(made, facts.coins, true), checks: { coin: checked } };
         }
         if (input.seal) throw new Refusal('usage', '--seal is for coins of this home');
-        const outside = pledgeOutside(gate, choice.coin, hand);
+        const outside = pledgeOutside(gate, choice.coin, input, hand);
         if ('waits' in outside)
           return {
             waits: outside.waits,
@@ -267,7 +267,8 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
         // Asked only where it takes the place of a smaller one.
         named: record && offered && !seat && isFull(record, offered.script) ? record.campaign.id : '',
       }),
-      take: ({ message, records, input, facts, network }) => {
+      take: ({ message, records, input, facts, network, restored }) => {
+        if (restored) throw homeRestored('its sum may lack what came since');
         const record = records.campaign!;
         const gate = new Gate(record.campaign, network as Network);
         const offered = message.pledge!;

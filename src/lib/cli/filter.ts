@@ -1,0 +1,44 @@
+/**
+ * Commands that keep nothing, each written down as a table: its words, its flags, and the function that answers.
+ *
+ * The function gets flags under the names that the library has, and returns the document to print.
+ * Not here: commands that read documents line by line (`stateless.ts`).
+ */
+import type { Config } from '@oclif/core/config';
+import type { ArgInput, FlagInput, InferredArgs, InferredFlags } from '@oclif/core/interfaces';
+import { BaseCommand } from './base.ts';
+import type { Exit } from './exits.ts';
+import { camel, type Camelled } from './flags.ts';
+import { print } from './output.ts';
+
+export interface Filter<F extends FlagInput, A extends ArgInput> {
+  summary: string;
+  description: string;
+  examples: string[];
+  args?: A;
+  flags?: F;
+  /** Exit codes; where not given, those of usage, and of input where it has arguments. */
+  exits?: readonly Exit[];
+  /** Returns the document to print; nothing where it has printed by itself. */
+  run(flags: Camelled<InferredFlags<F>>, args: InferredArgs<A>): object | void | Promise<object | void>;
+}
+
+/** Class of a command, as oclif and tests make it. */
+export type Runnable = typeof BaseCommand & (new (argv: string[], config: Config) => BaseCommand);
+
+/** Makes the command. */
+export const filter = <F extends FlagInput, A extends ArgInput>(table: Filter<F, A>): Runnable =>
+  class extends BaseCommand {
+    static override summary = table.summary;
+    static override description = table.description;
+    static override examples = table.examples;
+    static override args: ArgInput = table.args ?? {};
+    static override flags: FlagInput = table.flags ?? {};
+    static override exits = table.exits ?? (table.args ? ([0, 2, 65, 66, 70] as const) : ([0, 2, 70] as const));
+
+    async run(): Promise<void> {
+      const { flags, args } = await this.parse(this.ctor);
+      const document = await table.run(camel(flags) as never, args as never);
+      if (document) await print(document);
+    }
+  };
