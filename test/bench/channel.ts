@@ -37,15 +37,14 @@ function ldk(job: object): any {
   const { stdout } = spawnSync(process.execPath, [peer], { input, encoding: 'utf8', maxBuffer: 1e9 });
   return JSON.parse(stdout.split('\n').find((line) => line.startsWith('{'))!);
 }
-/** The median of so many runs, or the least, where another program's least is beside it. */
-function timed(rounds: number, work: () => unknown, of: (times: number[]) => number = median): number {
+function timed(rounds: number, work: () => unknown): number {
   const times: number[] = [];
   for (let round = -2; round < rounds; round++) {
     const start = performance.now();
     work();
     if (round >= 0) times.push(performance.now() - start);
   }
-  return of(times);
+  return median(times);
 }
 /** A commitment of so many HTLCs, 2,000 sat each. */
 const full = (count: number, number: number) => ({
@@ -100,7 +99,7 @@ export function benchChannels(rounds: number): boolean[] {
   const build = (): void => {
     if (buildCommitment(channel, read).unsigned !== made.unsigned) throw new Error('another commitment');
   };
-  const ours = timed(3 * rounds, build, (times) => Math.min(...times));
+  const ours = timed(3 * rounds, build);
   results.push(
     report({
       what: 'building and comparing 483 HTLCs',

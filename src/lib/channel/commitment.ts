@@ -155,7 +155,7 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
     version,
     locktime,
     inputs: [{ ...funding, sequence }],
-    outputs: outputs.map(({ sat, script }) => ({ sat, script })),
+    outputs,
   };
   const trimmed = state.htlcs.filter(isTrimmed);
   const unsigned = unsignedHex(template);
