@@ -11,12 +11,18 @@ import {
   capacities,
   describeGraph,
   gossmap,
+  keyOf,
   listChannels,
   makeNetwork,
   messages,
+  nodeAnnouncement,
   rapidSync,
   storeOf,
 } from '../support/gossip.ts';
+import { graphText } from '../../src/commands/gossip/dumps.ts';
+import { announceDocument } from '../../src/lib/gossip/announce.ts';
+import { Fields } from '../../src/lib/protocol/document.ts';
+import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { codeOf } from '../support/refusal.ts';
 import { bulkFile, fixture } from '../support/vectors.ts';
 
@@ -83,6 +89,75 @@ describe('one network', () => {
   it('is told by its first bytes', () => {
     for (const [kind, bytes] of Object.entries(dumps)) expect(sniffDump(bytes)).toBe(kind);
     expect(codeOf(() => sniffDump(hexToBytes('ffff')))).toBe('malformed-dump');
+  });
+});
+
+describe('messages of version 2', () => {
+  const made = (document: object): Uint8Array =>
+    hexToBytes(announceDocument(new Fields(parseJson(printJson(document))), {}).message);
+  const [one, two] = [keyOf(0), keyOf(1)].sort() as [string, string];
+  const channel = {
+    kind: 'channel_announcement_2',
+    short_channel_id: '800000x5x1',
+    capacity_sat: 5000,
+    node_id_1: one,
+    node_id_2: two,
+    outpoint: `${'ab'.repeat(32)}:1`,
+  };
+  it('make a graph with heights in place of times', () => {
+    const found = graph(
+      lines([
+        made(channel),
+        made({ kind: 'channel_update_2', short_channel_id: '800000x5x1', block_height: 800_010, htlc_maximum_msat: 9 }),
+        made({
+          kind: 'channel_update_2',
+          short_channel_id: '800000x5x1',
+          block_height: 800_011,
+          second_peer: true,
+          disable_flags: 1,
+        }),
+        made({ kind: 'node_announcement_2', node_id: two, alias: 'two', block_height: 7 }),
+      ]),
+    );
+    expect(found).toMatchObject({
+      network: 'mainnet',
+      nodes: [{ node_id: one }, { node_id: two, alias: 'two', block_height: 7 }],
+    });
+    expect(found.channels).toMatchObject([
+      {
+        short_channel_id: '800000x5x1',
+        capacity_sat: 5000,
+        one_to_two: {
+          fee_base_msat: 1000,
+          cltv_expiry_delta: 80,
+          htlc_maximum_msat: 9,
+          disabled: false,
+          block_height: 800_010,
+        },
+        two_to_one: { disabled: true, block_height: 800_011 },
+      },
+    ]);
+  });
+});
+
+describe('a node whose addresses cannot be read', () => {
+  it('does not cost the graph', () => {
+    const odd = nodeAnnouncement(network, 0, { addresses: '017f' });
+    const found = graph(lines([...messages(network).slice(0, -12), odd]));
+    expect(found.nodes[0]).toMatchObject({ alias: network.nodes[0]!.alias });
+    expect(found.nodes[0]!.addresses).toBeUndefined();
+  });
+});
+
+describe('the text of a graph', () => {
+  it('comes in parts that make one line of JSON, also of amounts above 2^53', () => {
+    const large = graph(json(describeGraph(makeNetwork(60, 2_100, 4))));
+    large.channels[1_500]!.one_to_two!.htlc_maximum_msat = 2n ** 64n - 1n;
+    const text = [...graphText(large)].join('');
+    expect(text.endsWith('}\n')).toBe(true);
+    expect(text.trim()).not.toContain('\n');
+    expect(text.trim()).toBe(printJson(large));
+    expect([...graphText({ ...large, nodes: [], channels: [] })].join('')).toMatch(/"nodes":\[\],"channels":\[\]\}\n$/);
   });
 });
 

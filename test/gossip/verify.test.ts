@@ -96,6 +96,19 @@ describe('a signed message', () => {
   });
 });
 
+describe('a problem', () => {
+  it('makes a message invalid also where its key is not known', () => {
+    const odd = update(network, channel!, 0, { htlc_minimum_msat: 2, htlc_maximum_msat: 1 });
+    expect(lineOf(odd, { verifier: new Verifier() })).toMatchObject({ valid: false, signatures: [] });
+  });
+  it('of version 2 is a field that is missing, which ends no stream', () => {
+    const bare = hexToBytes(`010b${'0408'}0c350000000500${'01'}`);
+    const line = lineOf(bare, { verifier: new Verifier() });
+    expect(line.valid).toBe(false);
+    expect(line.problems.map(({ field }) => field)).toEqual(['capacity_sat', 'node_id_1', 'node_id_2', 'outpoint']);
+  });
+});
+
 interface Row {
   case: string;
   message: string;
@@ -173,6 +186,8 @@ describe('gossip announce', () => {
       expect(valid(made.message, new Verifier(() => ({ script: output, amountSat: 10_000_000n })))).toMatchObject({
         valid: true,
       });
+    const less = new Verifier(() => ({ script, amountSat: 9_999_999n }));
+    expect(valid(made.message, less)).toMatchObject({ valid: false, problems: [{ field: 'capacity_sat' }] });
     const other = new Verifier(() => ({ script: keyPathScript(secret(9)), amountSat: 10_000_000n }));
     expect(valid(made.message, other)).toMatchObject({ valid: false, problems: [{ code: 'output-differs' }] });
     expect(valid(made.message, new Verifier())).toMatchObject({ valid: true, checks: { output: 'not-checked' } });

@@ -4,11 +4,11 @@
  */
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { creditPayment } from '../../src/lib/credit/quotes.ts';
+import { creditPayment } from '../../src/lib/ecash/payments.ts';
 import { paidUpTo } from '../../src/lib/credit/owed.ts';
 import { creditKind, type PayeeCredit, type PayerCredit } from '../../src/lib/credit/records.ts';
 import { upTo } from '../../src/lib/credit/spans.ts';
-import { waitingOf } from '../../src/lib/credit/waiting.ts';
+import { ledgerKind, payeeLedger, waitingOf, type PayeeLedger } from '../../src/lib/ecash/ledger.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
 import { newQuote, quoteKind, type PaymentEvent, type Quote } from '../../src/lib/ecash/quote.ts';
 import { confirmQuotes } from '../../src/lib/mint/confirm.ts';
@@ -40,6 +40,7 @@ beforeAll(async () => {
 /** All that the home stores. */
 interface Home {
   contract: PayeeCredit;
+  ledger: PayeeLedger;
   reverse: PayerCredit;
   tab: Tab | undefined;
   quotes: Record<string, Quote>;
@@ -67,7 +68,15 @@ class World {
   #names = 0;
 
   constructor() {
-    this.home = { contract: forward, reverse, tab: undefined, quotes: {}, invoices: {}, melts: {} };
+    this.home = {
+      contract: forward,
+      ledger: payeeLedger(forward, undefined),
+      reverse,
+      tab: undefined,
+      quotes: {},
+      invoices: {},
+      melts: {},
+    };
   }
 
   play({ op, n }: Step): void {
@@ -88,8 +97,11 @@ class World {
     const { contract } = this.home;
     if (contract.restored || contract.paidSat + amount > maxPaid(contract.terms)) return;
     const asked = named === null ? null : { id: '', until: 0, quote: named };
-    const { quoted, ...credited } = creditPayment(contract, asked, amount, quote, 'not-checked');
-    this.home.contract = { ...contract, paidSat: contract.paidSat + amount, quoted };
+    const { ledger } = this.home;
+    const { quoted, ...credited } = creditPayment(ledger, asked, amount, quote, { remote: new Map() });
+    const paidSat = contract.paidSat + amount;
+    this.home.contract = { ...contract, paidSat };
+    this.home.ledger = { ...ledger, paidSat, quoted };
     if (credited.quote) this.home.quotes[credited.quote.id] = credited.quote;
     this.paidEver += amount;
   }
@@ -105,13 +117,13 @@ class World {
     this.#accept(amountSat, reserved, id);
   }
   bind(): void {
-    const { contract } = this.home;
-    if (this.#reusable || contract.unconfirmed) return;
+    const { contract, ledger } = this.home;
+    if (this.#reusable || ledger.unconfirmed) return;
     const id = `reusable-${++this.#names}`;
     this.mint.quotes[id] = { paid: 0n, issued: 0n, seen: [] };
     const made = newQuote({ id, contract: contract.id, mint: mintUrl, amountSat: null });
-    this.home.quotes[id] = { ...made, creditedSat: waitingOf(contract) };
-    this.home.contract = { ...contract, quoted: upTo(contract.paidSat) };
+    this.home.quotes[id] = { ...made, creditedSat: waitingOf(ledger) };
+    this.home.ledger = { ...ledger, quoted: upTo(contract.paidSat) };
   }
   issue(n: number): void {
     const quote = this.#pick(Object.values(this.mint.quotes), n);
@@ -126,10 +138,10 @@ class World {
   report(n: number): void {
     const quote = this.#quote(n);
     if (!quote) return;
-    const { writes, result } = report(quote, this.home.contract, this.#figures(quote.id));
+    const { writes, result } = report(quote, this.home.ledger, this.#figures(quote.id));
     if (n % 5 === 0) return; // killed before the commit
     this.home.quotes[quote.id] = writes.quote;
-    if (writes.contract) this.home.contract = writes.contract as PayeeCredit;
+    if (writes.ledger) this.home.ledger = writes.ledger as PayeeLedger;
     if (result.cut) (this.cut[quote.id] ??= []).push(writes.quote.event!);
     if (result.cut && n % 3 !== 0) this.#credit(quote.id); // else killed before it was shown
   }
@@ -267,6 +279,7 @@ class World {
     this.home = {
       ...home,
       contract: creditKind.restored(home.contract) as PayeeCredit,
+      ledger: ledgerKind.restored(home.ledger) as PayeeLedger,
       reverse: creditKind.restored(home.reverse) as PayerCredit,
       quotes: Object.fromEntries(Object.entries(home.quotes).map(([id, q]) => [id, quoteKind.restored(q)])),
     };
@@ -280,19 +293,19 @@ class World {
     });
     const all = [...Object.values(this.home.quotes), ...lost];
     const done = confirmQuotes(
-      this.home.contract,
+      this.home.ledger,
       all.map((quote) => ({ quote, figures: this.#figures(quote.id) })),
     );
-    this.home.contract = done.contract;
+    this.home.ledger = done.ledger;
     for (const quote of done.quotes) this.home.quotes[quote.id] = quote;
     this.home.reverse = { ...this.home.reverse, restored: false };
   }
 
   check(): void {
-    const { contract, reverse: owing, quotes, invoices: known } = this.home;
+    const { contract, ledger, reverse: owing, quotes, invoices: known } = this.home;
     const sum = (list: readonly bigint[]): bigint => list.reduce((all, sat) => all + sat, 0n);
-    holds(contract.issuedSat <= contract.paidSat, 'issued + reported ≤ paid, per contract, over all its quotes');
-    holds(waitingOf(contract) <= contract.paidSat - contract.issuedSat, 'what waits is not reported');
+    holds(ledger.issuedSat <= contract.paidSat, 'issued + reported ≤ paid, per contract, over all its quotes');
+    holds(waitingOf(ledger) <= contract.paidSat - ledger.issuedSat, 'what waits is not reported');
     for (const q of Object.values(quotes)) {
       const row = quoteKind.row(q);
       holds(row.issuedSat! <= row.highSat && row.highSat <= row.limitSat, 'what is shown was paid');

@@ -3,7 +3,7 @@
  * what of the coin must be left to its owner.
  */
 import { describe, expect, it } from 'vitest';
-import { claimNamed } from '../../src/lib/cli/contract.ts';
+import { claimNamed } from '../../src/lib/cli/named.ts';
 import { playAgain } from '../../src/lib/engine/play.ts';
 import { keyClaim } from '../../src/lib/protocol/claims.ts';
 import { exitStatechain } from '../../src/lib/statechain/exit.ts';

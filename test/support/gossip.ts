@@ -1,8 +1,9 @@
 /** A small network made from a seed: its signed messages, and the same network as every dump has it. */
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { CHAIN_HASHES } from '../../src/lib/bitcoin/network.ts';
 import { announceDocument } from '../../src/lib/gossip/announce.ts';
-import { chainHashOf, type Policy } from '../../src/lib/gossip/graph.ts';
+import type { Policy } from '../../src/lib/gossip/graph.ts';
 import { LAYOUTS, readMessage, writeMessage } from '../../src/lib/gossip/message.ts';
 import { crc32c } from '../../src/lib/gossip/store.ts';
 import { fundingScript, signedHash } from '../../src/lib/gossip/verify.ts';
@@ -82,7 +83,7 @@ const unsigned = (type: number): Record<string, string> =>
 /** Writes a message from its values. */
 export const written = (type: number, values: object, extra?: Uint8Array): Uint8Array =>
   writeMessage(type, new Fields(parseJson(printJson(values))), extra);
-const CHAIN = { chain_hash: chainHashOf('mainnet') };
+const CHAIN = { chain_hash: CHAIN_HASHES.mainnet };
 
 export function announcement({ nodes }: TestNetwork, { scid, ends, bitcoin }: TestChannel, features = ''): Uint8Array {
   return signed(

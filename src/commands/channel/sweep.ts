@@ -29,7 +29,7 @@ export default class ChannelSweep extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(ChannelSweep);
-    const coins = (await coinsFrom(flags.utxo)) ?? [];
+    const coins = flags.utxo === undefined ? [] : await coinsFrom(flags.utxo);
     const merged = await Promise.all((flags.merge ?? []).map(psbtFrom));
     await runChannelSpend(flags, args.file, this.argv, (channel, document, keys, paying) =>
       sweepDocument(channel, document, keys, flags.point, { ...paying, coins, merged }),

@@ -1,8 +1,9 @@
-import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
-import { contractFlags, feeFlags } from '../../lib/cli/contract-flags.ts';
-import { arg, feerateFlag } from '../../lib/cli/flags.ts';
+import { contractFlags, feeFlags, overFlag } from '../../lib/cli/contract-flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
+import { arg } from '../../lib/cli/flags.ts';
 import { askFlags } from '../../lib/cli/mint-flags.ts';
-import { closeCredit } from '../../lib/credit/close.ts';
+import { feerate } from '../../lib/cli/step-flags.ts';
+import { closeCredit } from '../../lib/ecash/credit.ts';
 
 export default class CloseCredit extends ContractCommand {
   static override summary = 'Close a credit contract together: one transaction at a fee of today';
@@ -17,24 +18,13 @@ export default class CloseCredit extends ContractCommand {
   static override flags = {
     ...contractFlags,
     ...askFlags,
+    ...overFlag,
     ...feeFlags,
-    'max-feerate': feerateFlag({
-      summary: "The most that the other's proposal may cost (default 50)",
-      helpGroup: 'FEES',
-    }),
+    'max-feerate': feerate("The most that the other's proposal may cost (default 50)"),
   };
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(CloseCredit);
-    await this.open({
-      flags,
-      file: args.file,
-      table: closeCredit,
-      input: async (home) => ({
-        contract: await contractNamed(home, flags.contract),
-        allowFee: flags['allow-fee'] || undefined,
-        maxFeerate: flags['max-feerate'],
-      }),
-    });
+    await this.open({ table: closeCredit, steps: CloseCredit.flags, flags, file: args.file });
   }
 }

@@ -1,12 +1,14 @@
 import * as Flags from '@oclif/core/flags';
-import { ContractCommand, contractNamed, portsOf, stepsOf } from '../../lib/cli/contract.ts';
-import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
-import { contractsOf, exitFacts } from '../../lib/engine/contracts.ts';
+import { allowFee, overFlag } from '../../lib/cli/contract-flags.ts';
+import { ContractCommand, portsOf, stepsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
+import { yes } from '../../lib/cli/step-flags.ts';
+import { contractsOf, exitFacts } from '../../lib/engine/contracts.ts';
 import { withChildren } from './exit-children.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
-import { dueList, exitCredit } from '../../lib/credit/exit.ts';
+import { dueList } from '../../lib/credit/exit.ts';
+import { exitCredit } from '../../lib/ecash/credit.ts';
 import { isFunded } from '../../lib/credit/records.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -24,8 +26,8 @@ export default class ExitCredit extends ContractCommand {
   static override flags = {
     ...homeFlags,
     ...chainFlags,
-    ...contractFlag,
-    export: Flags.boolean({ summary: 'Print without freezing the contract', exclusive: ['due'], helpGroup: 'ACTION' }),
+    ...overFlag,
+    export: yes('Print without freezing the contract', 'ACTION', { exclusive: ['due'] }),
     children: feerateFlag({
       summary:
         'With --export: also sign a child for each of these fee rates (10,30,100), for a watchtower without a key to bump with',
@@ -34,7 +36,7 @@ export default class ExitCredit extends ContractCommand {
       dependsOn: ['export'],
       helpGroup: 'FEES',
     }),
-    'allow-fee': Flags.boolean({ ...feeFlags['allow-fee'], dependsOn: ['children'] }),
+    'allow-fee': Flags.boolean({ ...allowFee, dependsOn: ['children'] }),
     due: Flags.boolean({
       summary: 'List contracts whose deadline nears, the nearest first, one JSON object a line',
       exclusive: ['contract'],
@@ -56,14 +58,10 @@ export default class ExitCredit extends ContractCommand {
     if (!flags.due) {
       if (flags.contract === undefined) throw new Refusal('usage', '--contract ID or --due expected');
       return this.open({
-        flags,
-        file: undefined,
         table: exitCredit,
+        steps: ExitCredit.flags,
+        flags,
         ...(children && { print: (home, text) => withChildren(home, text, children, flags['allow-fee']) }),
-        input: async (home) => ({
-          contract: await contractNamed(home, flags.contract),
-          export: flags.export || undefined,
-        }),
       });
     }
     await withHome(flags, async (home) => {

@@ -1,19 +1,8 @@
-import * as Flags from '@oclif/core/flags';
+import { policyFrom, termsFlags } from './shared.ts';
+import { contractFlags, fundedBy, fundingFlags } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import {
-  contractFlags,
-  exitFeeFlag,
-  feeFlags,
-  fundingFlags,
-  keyFlags,
-  issuerFlags,
-  offerFlag,
-  policyFlags,
-  psbtFrom,
-  termsInput,
-  uncheckedFlag,
-} from '../../lib/cli/contract-flags.ts';
-import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { oneOf, sat } from '../../lib/cli/step-flags.ts';
 import { openCredit } from '../../lib/credit/open.ts';
 
 export default class OpenCredit extends ContractCommand {
@@ -29,37 +18,21 @@ export default class OpenCredit extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    as: Flags.option({ options: ['payee', 'payer'] as const })({
-      summary: 'Start: offer a contract in which this home is paid, or ask the other for an offer',
-      helpGroup: 'ACTION',
-    }),
-    amount: satFlag({ summary: 'Capacity of the contract', helpGroup: 'FUNDING' }),
+    as: oneOf(['payee', 'payer'], 'Start: offer a contract in which this home is paid, or ask the other for an offer'),
+    amount: sat('Capacity of the contract', 'FUNDING'),
     ...fundingFlags,
-    funding: Flags.string({
-      summary: "The unsigned PSBT by which another wallet funds the contract, on the 'addressed' message",
-      helpValue: 'FILE',
-      helpGroup: 'FUNDING',
-    }),
-    ...keyFlags,
-    ...feeFlags,
-    ...exitFeeFlag,
-    ...issuerFlags,
-    ...policyFlags,
-    ...offerFlag,
-    ...uncheckedFlag,
+    funding: fundedBy('contract'),
+    ...termsFlags,
   };
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(OpenCredit);
     await this.open({
+      table: openCredit,
+      steps: OpenCredit.flags,
       flags,
       file: args.file,
-      table: openCredit,
-      input: async (home) => ({
-        ...(await termsInput(flags, home.network)),
-        as: flags.as,
-        funding: flags.funding === undefined ? undefined : await psbtFrom(flags.funding),
-      }),
+      also: async ({ network }) => ({ policy: await policyFrom(flags, network) }),
     });
   }
 }

@@ -1,18 +1,9 @@
-import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
-import {
-  contractFlags,
-  exitFeeFlag,
-  feeFlags,
-  fundingFlags,
-  keyFlags,
-  issuerFlags,
-  offerFlag,
-  policyFlags,
-  termsInput,
-  uncheckedFlag,
-} from '../../lib/cli/contract-flags.ts';
-import { arg, satFlag } from '../../lib/cli/flags.ts';
-import { rollover } from '../../lib/credit/rollover.ts';
+import { policyFrom, termsFlags } from './shared.ts';
+import { contractFlags, fundingFlags, overFlag } from '../../lib/cli/contract-flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { sat } from '../../lib/cli/step-flags.ts';
+import { rollover } from '../../lib/ecash/credit.ts';
 
 export default class Rollover extends ContractCommand {
   static override summary = 'Settle a credit contract and open the next one, in one transaction';
@@ -26,27 +17,20 @@ export default class Rollover extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    amount: satFlag({ summary: 'Capacity of the next contract (default: all that is left)', helpGroup: 'FUNDING' }),
+    ...overFlag,
+    amount: sat('Capacity of the next contract (default: all that is left)', 'FUNDING'),
     ...fundingFlags,
-    ...keyFlags,
-    ...feeFlags,
-    ...exitFeeFlag,
-    ...issuerFlags,
-    ...policyFlags,
-    ...offerFlag,
-    ...uncheckedFlag,
+    ...termsFlags,
   };
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(Rollover);
     await this.open({
+      table: rollover,
+      steps: Rollover.flags,
       flags,
       file: args.file,
-      table: rollover,
-      input: async (home) => ({
-        ...(await termsInput(flags, home.network)),
-        contract: await contractNamed(home, flags.contract),
-      }),
+      also: async ({ network }) => ({ policy: await policyFrom(flags, network) }),
     });
   }
 }

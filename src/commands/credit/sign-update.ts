@@ -1,9 +1,11 @@
-import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
 import * as Flags from '@oclif/core/flags';
-import { contractFlags, programFlags, uncheckedFlag } from '../../lib/cli/contract-flags.ts';
-import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { programFlags, uncheckedFlag } from './shared.ts';
+import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
+import { arg } from '../../lib/cli/flags.ts';
 import { askFlags, quoteIn } from '../../lib/cli/mint-flags.ts';
-import { signUpdate } from '../../lib/credit/update.ts';
+import { sat, step, yes } from '../../lib/cli/step-flags.ts';
+import { signUpdate } from '../../lib/ecash/credit.ts';
 
 export default class SignUpdate extends ContractCommand {
   static override summary = 'Pay over an open credit contract, one signed update at a time';
@@ -19,40 +21,26 @@ export default class SignUpdate extends ContractCommand {
   static override flags = {
     ...contractFlags,
     ...askFlags,
-    amount: satFlag({
-      summary: 'At a start the amount to be paid; on a request the one amount that the payer agrees to',
-      helpGroup: 'ACTION',
-    }),
-    max: satFlag({ summary: 'Payer: agree to every amount up to this sum over the run', helpGroup: 'ACTION' }),
-    ecash: Flags.boolean({ summary: 'Payer: have this payment come back as ecash', helpGroup: 'ECASH' }),
-    request: Flags.string({
-      summary: 'Payer: pay this quote of a running mint (its payment request, or a file that holds it)',
-      helpValue: 'TEXT|FILE',
-      helpGroup: 'ECASH',
-    }),
-    'max-inflight': satFlag({
-      summary: 'Payer: how much may be paid whose ecash has not arrived (default: one update)',
-      helpGroup: 'ECASH',
-    }),
+    ...overFlag,
+    amount: sat('At a start the amount to be paid; on a request the one amount that the payer agrees to'),
+    max: sat('Payer: agree to every amount up to this sum over the run'),
+    ecash: yes('Payer: have this payment come back as ecash', 'ECASH'),
+    request: step(
+      Flags.string({
+        summary: 'Payer: pay this quote of a running mint (its payment request, or a file that holds it)',
+        helpValue: 'TEXT|FILE',
+        helpGroup: 'ECASH',
+      }),
+      quoteIn,
+      'quote',
+    ),
+    'max-inflight': sat('Payer: how much may be paid whose ecash has not arrived (default: one update)', 'ECASH'),
     ...programFlags,
     ...uncheckedFlag,
   };
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(SignUpdate);
-    await this.open({
-      flags,
-      file: args.file,
-      table: signUpdate,
-      input: async (home) => ({
-        contract: await contractNamed(home, flags.contract),
-        amount: flags.amount,
-        quote: flags.request === undefined ? undefined : await quoteIn(flags.request),
-        max: flags.max,
-        ecash: flags.ecash || undefined,
-        maxInflight: flags['max-inflight'],
-        unchecked: flags.unchecked || undefined,
-      }),
-    });
+    await this.open({ table: signUpdate, steps: SignUpdate.flags, flags, file: args.file });
   }
 }

@@ -1,10 +1,11 @@
 import * as Flags from '@oclif/core/flags';
-import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
-import { contractFlags } from '../../lib/cli/contract-flags.ts';
+import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { lineOrFile } from '../../lib/cli/mint-flags.ts';
+import { contractNamed } from '../../lib/cli/named.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { makeInvoice, printQr } from './invoice.ts';
-import { lineOrFile } from '../../lib/cli/mint-flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { creditInvoice } from '../../lib/mint/settle.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -20,6 +21,7 @@ export default class CreditInvoice extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
+    ...overFlag,
     amount: satFlag({ summary: 'What the invoice asks for', helpGroup: 'INVOICE' }),
     'expires-in': Flags.integer({
       summary: 'Seconds for which it can be paid (default 3600)',
@@ -61,10 +63,11 @@ export default class CreditInvoice extends ContractCommand {
     const { invoice, receipt } = flags;
     const shown = invoice && receipt ? { text: await lineOrFile(invoice), receipt } : undefined;
     await this.open({
+      table: creditInvoice,
+      steps: CreditInvoice.flags,
       flags,
       file: args.file,
-      table: creditInvoice,
-      input: async (home) => ({ contract: await contractNamed(home, named), shown }),
+      also: async () => ({ shown }),
     });
   }
 }

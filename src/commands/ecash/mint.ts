@@ -1,10 +1,11 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
-import { contractNamed, stopAt } from '../../lib/cli/contract.ts';
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
+import { stopAt } from '../../lib/cli/contract.ts';
 import { homeFlags, satFlag } from '../../lib/cli/flags.ts';
-import { withHome } from '../../lib/cli/home.ts';
 import { askFlags, namedMints } from '../../lib/cli/mint-flags.ts';
+import { contractNamed } from '../../lib/cli/named.ts';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import type { InHand } from '../../lib/cashu/in-hand.ts';

@@ -1,9 +1,10 @@
 import * as Flags from '@oclif/core/flags';
-import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
-import { contractFlags } from '../../lib/cli/contract-flags.ts';
+import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { withHome } from '../../lib/cli/home.ts';
 import { askFlags, lineOrFile, mintFlag, namedMints } from '../../lib/cli/mint-flags.ts';
+import { contractNamed } from '../../lib/cli/named.ts';
+import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -22,6 +23,7 @@ Over a contract that a restored home pays, --confirm lists the invoices that wer
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
+    ...overFlag,
     ...askFlags,
     mint: mintFlag("Start: the mint; must be the contract's"),
     renew: Flags.boolean({
@@ -67,14 +69,15 @@ Over a contract that a restored home pays, --confirm lists the invoices that wer
       });
     }
     await this.open({
+      table: ecashQuote,
+      steps: EcashQuote.flags,
       flags,
       file: args.file,
-      table: ecashQuote,
-      input: async (home) => {
+      also: async (home) => {
         const contract = await contractNamed(home, flags.contract);
-        if (contract === undefined) return { contract, quote: undefined };
+        if (contract === undefined) return { quote: undefined };
         const { quoteFor } = await import('../../lib/cashu/quotes.ts');
-        return { contract, quote: await quoteFor(home.store, contract, await namedMints(flags), flags) };
+        return { quote: await quoteFor(home.store, contract, await namedMints(flags), flags) };
       },
     });
   }

@@ -1,9 +1,10 @@
-import * as Flags from '@oclif/core/flags';
-import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
-import { contractFlags } from '../../lib/cli/contract-flags.ts';
-import { awaitedElsewhere } from './awaited.ts';
+import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { ecashRestore } from '../../lib/credit/ecash-restore.ts';
+import { contractNamed } from '../../lib/cli/named.ts';
+import { count, text } from '../../lib/cli/step-flags.ts';
+import { awaitedElsewhere } from './awaited.ts';
+import { ecashRestore } from '../../lib/ecash/restore.ts';
 
 export default class EcashRestore extends ContractCommand {
   static override summary = 'Get back ecash that was paid for and lost, from what the mint has signed';
@@ -15,31 +16,26 @@ export default class EcashRestore extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    keyset: Flags.string({
-      summary: 'Start: the keyset whose outputs are looked for',
-      helpValue: 'ID',
-      helpGroup: 'ECASH',
-    }),
-    from: Flags.integer({
-      summary: 'Start: look again from this counter on (default: the first that the wallet has not used)',
-      helpValue: 'COUNTER',
-      min: 0,
-      max: 2_000_000_000,
-      helpGroup: 'ECASH',
-    }),
+    ...overFlag,
+    keyset: text('Start: the keyset whose outputs are looked for', 'ID', 'ECASH'),
+    from: count(
+      'Start: look again from this counter on (default: the first that the wallet has not used)',
+      2_000_000_000,
+      { min: 0, helpValue: 'COUNTER', helpGroup: 'ECASH' },
+    ),
   };
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(EcashRestore);
     await this.open({
+      table: ecashRestore,
+      steps: EcashRestore.flags,
       flags,
       file: args.file,
-      table: ecashRestore,
-      input: async (home) => {
+      also: async (home) => {
         const contract = await contractNamed(home, flags.contract);
-        const { keyset, from } = flags;
-        if (contract === undefined || keyset === undefined) return { contract, keyset, from };
-        return { contract, keyset, from, due: await awaitedElsewhere(home, contract, keyset) };
+        if (contract === undefined || flags.keyset === undefined) return { due: undefined };
+        return { due: await awaitedElsewhere(home, contract, flags.keyset) };
       },
     });
   }

@@ -5,6 +5,7 @@
 import { readMessage, typeOf } from '../../lib/gossip/message.ts';
 import type { ChannelOutput } from '../../lib/gossip/verify.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
+import { scidParts } from '../../lib/wire/fields.ts';
 import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
 import { readDocument } from '../../lib/cli/stateless.ts';
 
@@ -38,7 +39,7 @@ class ChainOutputs {
   async look(message: Uint8Array): Promise<void> {
     const scid = announced(message);
     if (scid === undefined || this.#found.has(scid)) return;
-    const [height, index, vout] = scid.split('x').map(Number) as [number, number, number];
+    const [height, index, vout] = scidParts(scid);
     const txid = (await this.#txids(height))[index];
     const coin = txid === undefined ? undefined : await this.#rpc.txOut({ txid, vout }, false);
     if (coin) this.#found.set(scid, { script: coin.script, amountSat: coin.sat });

@@ -3,7 +3,7 @@ import { parseHeader } from '../../lib/bitcoin/header.ts';
 import { hexLine } from '../../lib/gossip/dump.ts';
 import { makeProof, type SpvProof } from '../../lib/gossip/spv.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { scidBytes, scidText } from '../../lib/wire/fields.ts';
+import { scidBytes, scidParts, scidText } from '../../lib/wire/fields.ts';
 import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
@@ -23,7 +23,7 @@ export async function makeSpvProof(flags: MakeValues, argv: readonly string[]): 
   if (flags.block === undefined && !rpc) throw new Refusal('usage', 'no block found: give --block FILE or --chain URL');
   const hex =
     flags.block === undefined
-      ? await rpc!.blockHex(await rpc!.blockHash(Number(scid.split('x')[0])))
+      ? await rpc!.blockHex(await rpc!.blockHash(scidParts(scid)[0]))
       : utf8(await readInput(flags.block, BLOCK_LIMIT)).trim();
   if (!/^(?:[0-9a-fA-F]{2})+$/.test(hex)) throw new Refusal('malformed-spv', 'a block found that is not hex');
   return makeProof(Uint8Array.from(Buffer.from(hex, 'hex')), scid);

@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { BaseCommand } from '../../lib/cli/base.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { keepFlag } from '../../lib/cli/keep-flags.ts';
 import { KEEP_DAYS, pruneHome } from '../../lib/engine/keep.ts';

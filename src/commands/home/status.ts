@@ -1,9 +1,10 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
-import { contractNamed, portsOf } from '../../lib/cli/contract.ts';
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
-import { statusLines, unwatched } from '../../lib/engine/status.ts';
+import { portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { contractNamed } from '../../lib/cli/named.ts';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { statusLines, unwatched } from '../../lib/engine/status.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';

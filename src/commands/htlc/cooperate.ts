@@ -1,7 +1,8 @@
 import * as Flags from '@oclif/core/flags';
-import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { contractFlags, feeFlags } from '../../lib/cli/contract-flags.ts';
-import { arg, feerateFlag, satFlag } from '../../lib/cli/flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { feerate, oneOf, sat, step, text } from '../../lib/cli/step-flags.ts';
 import { coinFrom, htlcFrom } from './shared.ts';
 import { htlcCooperate } from '../../lib/htlc/cooperate.ts';
 
@@ -17,41 +18,20 @@ export default class HtlcCooperate extends ContractCommand {
   static override flags = {
     ...contractFlags,
     ...feeFlags,
-    as: Flags.option({ options: ['claimer', 'refunder'] as const })({
-      summary: 'Start: which party this home is',
-      helpGroup: 'ACTION',
-    }),
-    htlc: Flags.string({ summary: 'Start: the document of htlc create', helpValue: 'FILE', helpGroup: 'ACTION' }),
-    utxo: Flags.string({ summary: 'Start: the coin', helpValue: 'TXID:VOUT:SAT', helpGroup: 'ACTION' }),
-    to: Flags.string({
-      summary: "Start: address to be paid to (default: a fresh one of the home's)",
-      helpValue: 'ADDRESS',
-      helpGroup: 'ACTION',
-    }),
-    amount: satFlag({ summary: 'Agree to give up an HTLC of this amount', helpGroup: 'ACTION' }),
-    max: satFlag({ summary: 'Agree to give up at most so much in this run', helpGroup: 'ACTION' }),
-    'max-feerate': feerateFlag({
-      summary: "The most that the other's proposal may cost (default 100)",
-      helpGroup: 'FEES',
-    }),
+    as: oneOf(['claimer', 'refunder'], 'Start: which party this home is'),
+    htlc: step(
+      Flags.string({ summary: 'Start: the document of htlc create', helpValue: 'FILE', helpGroup: 'ACTION' }),
+      htlcFrom,
+    ),
+    utxo: step(Flags.string({ summary: 'Start: the coin', helpValue: 'TXID:VOUT:SAT', helpGroup: 'ACTION' }), coinFrom),
+    to: text("Start: address to be paid to (default: a fresh one of the home's)", 'ADDRESS'),
+    amount: sat('Agree to give up an HTLC of this amount'),
+    max: sat('Agree to give up at most so much in this run'),
+    'max-feerate': feerate("The most that the other's proposal may cost (default 100)"),
   };
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(HtlcCooperate);
-    await this.open({
-      flags,
-      file: args.file,
-      table: htlcCooperate,
-      input: async () => ({
-        as: flags.as,
-        htlc: flags.htlc === undefined ? undefined : await htlcFrom(flags.htlc),
-        utxo: flags.utxo === undefined ? undefined : coinFrom(flags.utxo),
-        to: flags.to,
-        allowFee: flags['allow-fee'] || undefined,
-        maxFeerate: flags['max-feerate'],
-        amount: flags.amount,
-        max: flags.max,
-      }),
-    });
+    await this.open({ table: htlcCooperate, steps: HtlcCooperate.flags, flags, file: args.file });
   }
 }

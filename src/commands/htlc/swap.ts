@@ -1,7 +1,7 @@
-import * as Flags from '@oclif/core/flags';
-import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
-import { coinsFrom, contractFlags, expiryFrom, feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
-import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { contractFlags, feeFlags, fundingFlags, overFlag } from '../../lib/cli/contract-flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { count, oneOf, sat, text, yes } from '../../lib/cli/step-flags.ts';
 import { htlcSwap } from '../../lib/htlc/swap.ts';
 
 export default class HtlcSwap extends ContractCommand {
@@ -16,68 +16,26 @@ export default class HtlcSwap extends ContractCommand {
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    as: Flags.option({ options: ['initiator'] as const })({
-      summary: 'Start: offer a swap, with a fresh preimage',
-      helpGroup: 'ACTION',
-    }),
-    give: satFlag({ summary: 'Start: what this home locks', helpGroup: 'ACTION' }),
-    want: satFlag({ summary: 'What the other side is to lock; the responder says the least', helpGroup: 'ACTION' }),
-    margin: Flags.integer({
-      summary: 'Blocks between one deadline and the next: those offered, or the fewest accepted (default 36)',
-      helpValue: 'N',
-      min: 1,
-      max: 10_000,
-      helpGroup: 'ACTION',
-    }),
-    'min-conf': Flags.integer({
-      summary: "Confirmations of the other's coin that this home waits for (default 3, on regtest 1)",
-      helpValue: 'N',
-      min: 1,
-      max: 10_000,
-      helpGroup: 'ACTION',
-    }),
-    amount: satFlag({ summary: 'Agree to lock this amount', helpGroup: 'ACTION' }),
-    max: satFlag({ summary: 'Agree to lock at most so much in this run', helpGroup: 'ACTION' }),
-    unchecked: Flags.boolean({
-      summary: 'Go on although no node says that the other side has paid: loses everything where it has not',
-      helpGroup: 'ACTION',
-    }),
-    'same-hash': Flags.boolean({
-      summary: 'Responder: the hash is in another HTLC of this home, and that is meant',
-      helpGroup: 'ACTION',
-    }),
+    ...overFlag,
+    as: oneOf(['initiator'], 'Start: offer a swap, with a fresh preimage'),
+    give: sat('Start: what this home locks'),
+    want: sat('What the other side is to lock; the responder says the least'),
+    margin: count(
+      'Blocks between one deadline and the next: those offered, or the fewest accepted (default 36)',
+      10_000,
+    ),
+    'min-conf': count("Confirmations of the other's coin that this home waits for (default 3, on regtest 1)", 10_000),
+    amount: sat('Agree to lock this amount'),
+    max: sat('Agree to lock at most so much in this run'),
+    unchecked: yes('Go on although no node says that the other side has paid: loses everything where it has not'),
+    'same-hash': yes('Responder: the hash is in another HTLC of this home, and that is meant'),
     ...fundingFlags,
-    to: Flags.string({
-      summary: "Address that a claim pays to (default: a fresh one of the home's)",
-      helpValue: 'ADDRESS',
-      helpGroup: 'KEYS',
-    }),
+    to: text("Address that a claim pays to (default: a fresh one of the home's)", 'ADDRESS', 'KEYS'),
     ...feeFlags,
   };
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(HtlcSwap);
-    await this.open({
-      flags,
-      file: args.file,
-      table: htlcSwap,
-      input: async (home) => ({
-        contract: await contractNamed(home, flags.contract),
-        as: flags.as,
-        give: flags.give,
-        want: flags.want,
-        expires: await expiryFrom(flags.expires),
-        margin: flags.margin,
-        minConf: flags['min-conf'],
-        utxo: await coinsFrom(flags.utxo),
-        change: flags.change,
-        to: flags.to,
-        allowFee: flags['allow-fee'] || undefined,
-        unchecked: flags.unchecked || undefined,
-        sameHash: flags['same-hash'] || undefined,
-        amount: flags.amount,
-        max: flags.max,
-      }),
-    });
+    await this.open({ table: htlcSwap, steps: HtlcSwap.flags, flags, file: args.file });
   }
 }

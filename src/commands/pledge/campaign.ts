@@ -1,7 +1,8 @@
 import * as Flags from '@oclif/core/flags';
-import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { contractFlags, expiryFrom } from '../../lib/cli/contract-flags.ts';
-import { chainFlags, feerateFlag, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
+import { chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
+import { sat, step, text, yes } from '../../lib/cli/step-flags.ts';
 import { pledge } from '../../lib/pledge/table.ts';
 import { outputFrom, paidAmong, PROMISE } from './shared.ts';
 
@@ -27,14 +28,17 @@ Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; 
       helpGroup: 'ACTION',
     }),
     feerate: feerateFlag({ summary: "Fee rate that the pledges pay; otherwise the node's estimate, else 2" }),
-    min: satFlag({ summary: 'Least value of a pledged coin (default: the goal in 1500 parts)', helpGroup: 'ACTION' }),
-    until: Flags.string({
-      summary: 'When it ends for honest programs: a height, blocks from now, or a date',
-      helpValue: 'HEIGHT|+BLOCKS|DATE',
-      helpGroup: 'ACTION',
-    }),
-    title: Flags.string({ summary: 'What it is for, at most 200 characters', helpValue: 'TEXT', helpGroup: 'ACTION' }),
-    'allow-used': Flags.boolean({ summary: 'An address holds coins already, and that is meant', helpGroup: 'ACTION' }),
+    min: sat('Least value of a pledged coin (default: the goal in 1500 parts)'),
+    until: step(
+      Flags.string({
+        summary: 'When it ends for honest programs: a height, blocks from now, or a date',
+        helpValue: 'HEIGHT|+BLOCKS|DATE',
+        helpGroup: 'ACTION',
+      }),
+      expiryFrom,
+    ),
+    title: text('What it is for, at most 200 characters', 'TEXT'),
+    'allow-used': yes('An address holds coins already, and that is meant'),
     contract,
     again,
     'request-id': requestId,
@@ -43,20 +47,13 @@ Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; 
   async run(): Promise<void> {
     const { flags } = await this.parse(PledgeCampaign);
     await this.open({
-      flags,
-      file: undefined,
       table: pledge,
+      steps: PledgeCampaign.flags,
+      flags,
       starts: true,
-      input: async ({ network }) => {
+      also: async ({ network }) => {
         const outputs = flags.output?.map(outputFrom);
-        return {
-          outputs,
-          min: flags.min,
-          until: await expiryFrom(flags.until),
-          title: flags.title,
-          allowUsed: flags['allow-used'] || undefined,
-          paid: await paidAmong(outputs ?? [], network, flags, this.argv),
-        };
+        return { outputs, paid: await paidAmong(outputs ?? [], network, flags, this.argv) };
       },
     });
   }

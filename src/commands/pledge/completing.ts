@@ -2,11 +2,11 @@
  * Completing a campaign from a home or from a file.
  * Not here: which pledges are chosen and how they are joined (`lib/pledge/complete.ts`).
  */
+import { contractNamed } from '../../lib/cli/named.ts';
 import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
 import { factSource } from '../../lib/chain/source.ts';
 import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
-import { contractNamed } from '../../lib/cli/contract.ts';
 import { withHome, type HomeValues } from '../../lib/cli/home.ts';
 import { openInput } from '../../lib/cli/input.ts';
 import { linesOf } from '../../lib/cli/lines.ts';

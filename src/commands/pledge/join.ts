@@ -1,7 +1,8 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
-import { contractNamed, portsOf, stepsOf } from '../../lib/cli/contract.ts';
+import { portsOf, stepsOf } from '../../lib/cli/contract.ts';
 import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { contractNamed } from '../../lib/cli/named.ts';
+import { BaseCommand } from '../../lib/cli/base.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { openInput } from '../../lib/cli/input.ts';
 import { pledge } from '../../lib/pledge/table.ts';

@@ -1,7 +1,8 @@
 import * as Flags from '@oclif/core/flags';
+import { contractFlags, feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { coinsFrom, contractFlags, feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
-import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { sat, step, yes } from '../../lib/cli/step-flags.ts';
 import { pledge } from '../../lib/pledge/table.ts';
 import { PROMISE, unchecked } from './shared.ts';
 
@@ -20,14 +21,16 @@ Reads the campaign. A coin of just that value is pledged as it is; otherwise a s
   static override args = { file: arg({ description: 'The campaign (default: stdin)' }) };
   static override flags = {
     ...flags,
-    amount: satFlag({ summary: 'Value of the pledged coin, split off where no coin has it', helpGroup: 'ACTION' }),
-    coin: Flags.string({
-      summary: 'Pledge this coin of --utxo as it is',
-      helpValue: 'TXID:VOUT',
-      exclusive: ['amount'],
-      helpGroup: 'ACTION',
-    }),
-    seal: Flags.boolean({ summary: 'Encrypt the pledge to the collector', helpGroup: 'ACTION' }),
+    amount: sat('Value of the pledged coin, split off where no coin has it'),
+    coin: step(
+      Flags.string({
+        summary: 'Pledge this coin of --utxo as it is',
+        helpValue: 'TXID:VOUT',
+        exclusive: ['amount'],
+        helpGroup: 'ACTION',
+      }),
+    ),
+    seal: yes('Encrypt the pledge to the collector'),
     'psbt-version': Flags.option({ options: ['0', '2'] as const })({
       summary: 'Version of the PSBT for another wallet (default 0)',
       helpGroup: 'ACTION',
@@ -40,20 +43,12 @@ Reads the campaign. A coin of just that value is pledged as it is; otherwise a s
   async run(): Promise<void> {
     const { flags: values, args } = await this.parse(PledgeMake);
     await this.open({
+      table: pledge,
+      steps: PledgeMake.flags,
       flags: values,
       file: args.file,
-      table: pledge,
       starts: false,
-      input: async () => ({
-        amount: values.amount,
-        coin: values.coin,
-        utxo: await coinsFrom(values.utxo),
-        change: values.change,
-        allowFee: values['allow-fee'] || undefined,
-        seal: values.seal || undefined,
-        psbtVersion: values['psbt-version'] === '2' ? (2 as const) : undefined,
-        unchecked: values.unchecked || undefined,
-      }),
+      also: async () => ({ psbtVersion: values['psbt-version'] === '2' ? (2 as const) : undefined }),
     });
   }
 }

@@ -2,8 +2,8 @@
  * Pledges of a home: taking one back, and how they all stand.
  * Not here: the transaction that takes back (`lib/pledge/complete.ts`), verdicts (`status.ts` there).
  */
+import { contractNamed } from '../../lib/cli/named.ts';
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
-import { contractNamed } from '../../lib/cli/contract.ts';
 import { outcome } from '../../lib/contract/outcome.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
 import { seenOf } from '../../lib/engine/status.ts';

@@ -1,5 +1,6 @@
 /** Flags, words and inputs that the commands of pledges share. */
 import * as Flags from '@oclif/core/flags';
+import { yes } from '../../lib/cli/step-flags.ts';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { parseSat } from '../../lib/bitcoin/amount.ts';
 import { isNetwork, type Network } from '../../lib/bitcoin/network.ts';
@@ -19,10 +20,7 @@ import { checkSeal } from '../../lib/signing/seal.ts';
 export const PROMISE = `Promised: either all outputs are paid at once, or nobody's coin moves; until then each pledger takes back alone.
 Not promised: that others pay (who owns an output can add what is missing and gets it back: pay third parties, not the collector); that a pledge which is left over ends (completed without it, a campaign can be paid a second time with it: take it back, spillway pledge revoke); that a pledge expires (it ends only by spending its coin).`;
 
-export const unchecked = Flags.boolean({
-  summary: 'Go on without a height, or a node that has seen the coins',
-  helpGroup: 'ACTION',
-});
+export const unchecked = yes('Go on without a height, or a node that has seen the coins');
 
 export const campaignFlag = Flags.custom<string>({ helpValue: 'ID', helpGroup: 'ACTION' });
 

@@ -1,5 +1,5 @@
-import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
-import { contractFlag } from '../../lib/cli/contract-flags.ts';
+import { overFlag } from '../../lib/cli/contract-flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { EXPERIMENTAL } from './shared.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -16,16 +16,11 @@ ${EXPERIMENTAL}`;
     'Check, as anyone\nspillway statechain-audit --home operator --contract "$COIN" --tip 1000 | spillway statechain-verify --tip 1000',
   ];
   static override steps = stepsOf(auditStatechain);
-  static override flags = { ...homeFlags, ...chainFlags, ...contractFlag };
+  static override flags = { ...homeFlags, ...chainFlags, ...overFlag };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(StatechainAudit);
     if (flags.contract === undefined) throw new Refusal('usage', '--contract ID expected');
-    await this.open({
-      flags,
-      file: undefined,
-      table: auditStatechain,
-      input: async (home) => ({ contract: await contractNamed(home, flags.contract) }),
-    });
+    await this.open({ table: auditStatechain, steps: StatechainAudit.flags, flags });
   }
 }

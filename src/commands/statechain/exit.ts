@@ -1,9 +1,9 @@
 import * as Flags from '@oclif/core/flags';
-import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
-import { coinsFrom, contractFlag, feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
+import { feeFlags, fundingFlags, overFlag } from '../../lib/cli/contract-flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
+import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { documentIn } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { EXPERIMENTAL } from './shared.ts';
 import { exitStatechain, parseBundle } from '../../lib/statechain/exit.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -23,7 +23,7 @@ ${EXPERIMENTAL}`;
   static override flags = {
     ...homeFlags,
     ...chainFlags,
-    ...contractFlag,
+    ...overFlag,
     bundle: Flags.boolean({ summary: 'Print the bundle of --contract, or leave with one', helpGroup: 'ACTION' }),
     utxo: fundingFlags.utxo,
     ...feeFlags,
@@ -37,16 +37,13 @@ ${EXPERIMENTAL}`;
     const from = flags.contract === undefined ? documentIn(await readInput(args.file)) : undefined;
     if (from && !('document' in from)) throw new Refusal('malformed', 'a PSBT or transaction found, a bundle expected');
     await this.open({
-      flags,
-      file: undefined,
       table: exitStatechain,
+      steps: StatechainExit.flags,
+      flags,
       starts: true,
-      input: async (home) => ({
-        contract: await contractNamed(home, flags.contract),
+      also: async () => ({
         bundle: flags.bundle && !from ? (true as const) : undefined,
         from: from && parseBundle(from.document),
-        utxo: await coinsFrom(flags.utxo),
-        allowFee: flags['allow-fee'] || undefined,
       }),
     });
   }

@@ -1,15 +1,8 @@
-import * as Flags from '@oclif/core/flags';
+import { contractFlags, feeFlags, fundedBy, fundingFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { coinsFrom, contractFlags, feeFlags, fundingFlags, keyFlags, psbtFrom } from '../../lib/cli/contract-flags.ts';
-import { arg, satFlag } from '../../lib/cli/flags.ts';
-import {
-  EXPERIMENTAL,
-  lockFlag,
-  operatorFlag,
-  operatorFrom,
-  statechainPolicy,
-  statechainPolicyFlags,
-} from './shared.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { oneOf, sat } from '../../lib/cli/step-flags.ts';
+import { EXPERIMENTAL, lockFlag, operatorFlag, statechainPolicy, statechainPolicyFlags } from './shared.ts';
 import { openStatechain } from '../../lib/statechain/open.ts';
 
 export default class StatechainOpen extends ContractCommand {
@@ -26,20 +19,13 @@ ${EXPERIMENTAL}`;
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    as: Flags.option({ options: ['operator'] as const })({
-      summary: 'Start: offer to serve a coin',
-      helpGroup: 'ACTION',
-    }),
+    as: oneOf(['operator'], 'Start: offer to serve a coin'),
     ...operatorFlag,
     ...lockFlag,
-    amount: satFlag({ summary: 'Amount of the coin', helpGroup: 'FUNDING' }),
+    amount: sat('Amount of the coin', 'FUNDING'),
     utxo: fundingFlags.utxo,
     change: fundingFlags.change,
-    funding: Flags.string({
-      summary: "The unsigned PSBT by which another wallet funds the coin, on the 'addressed' message",
-      helpValue: 'FILE',
-      helpGroup: 'FUNDING',
-    }),
+    funding: fundedBy('coin'),
     payout: keyFlags.payout,
     ...feeFlags,
     ...statechainPolicyFlags,
@@ -48,21 +34,11 @@ ${EXPERIMENTAL}`;
   async run(): Promise<void> {
     const { flags, args } = await this.parse(StatechainOpen);
     await this.open({
+      table: openStatechain,
+      steps: StatechainOpen.flags,
       flags,
       file: args.file,
-      table: openStatechain,
-      input: async (home) => ({
-        as: flags.as,
-        policy: await statechainPolicy(flags, flags.as !== undefined, home.network),
-        operator: operatorFrom(flags.operator),
-        amount: flags.amount,
-        utxo: await coinsFrom(flags.utxo),
-        funding: flags.funding === undefined ? undefined : await psbtFrom(flags.funding),
-        payout: flags.payout,
-        change: flags.change,
-        allowFee: flags['allow-fee'] || undefined,
-        maxLock: flags['max-lock'],
-      }),
+      also: async ({ network }) => ({ policy: await statechainPolicy(flags, flags.as !== undefined, network) }),
     });
   }
 }

@@ -1,26 +1,27 @@
 /** Words and flags that the statechain commands share: what is experimental about them, what can be lost, the operator's policy. */
 import * as Flags from '@oclif/core/flags';
+import { satFlag } from '../../lib/cli/flags.ts';
+import { count, step } from '../../lib/cli/step-flags.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
 import type { Policy } from '../../lib/statechain/terms.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { satFlag } from '../../lib/cli/flags.ts';
 
 /** Stands in the help of every command of the family. */
 export const EXPERIMENTAL = `Experimental: no published analysis covers this use of the BIP327 tweak.
 What the operator and a previous owner can do together: spend the coin at once, whoever owns it, if both kept the keys of that owner's time. So can the operator and a receiver to whom the coin was sent, at any time from then on, also after a decline: that is the promise of an honest receiver, and only a withdrawal or an exit ends what the two could do. Deletion is an assumption; no receipt proves it. The operator alone can refuse to sign, so that the owner waits for its backup; a previous owner alone can use its own backup once that is valid, so the present owner must be confirmed before.
 An image of a whole machine put back, of the operator or of a receiver, is not noticed and breaks the scheme. The operator's shares lie in HOME.shares beside its home: no backup may hold them, and a home that was restored or copied only states what it knows.`;
 
-const count = (summary: string) =>
+const bound = (summary: string) =>
   Flags.integer({ summary, helpValue: 'N', min: 1, max: 1_000_000, helpGroup: 'POLICY' });
 /** The operator's policy, a flag for each bound. */
 export const statechainPolicyFlags = {
   'min-amount': satFlag({ summary: 'Smallest coin (default 10000)', helpGroup: 'POLICY' }),
   'max-amount': satFlag({ summary: 'Largest coin (default 100000000)', helpGroup: 'POLICY' }),
-  'initial-lock': count('Blocks until the first backup is valid (default 10000)'),
-  step: count('Blocks by which each backup is valid before the one of the owner before (default 100)'),
-  margin: count('Blocks before its backup at which a transfer under way ends (default 144)'),
-  'min-remaining': count('Blocks before its backup at which a transfer may still begin (default 288)'),
-  'min-conf': count('Confirmations of the funding before the first transfer (default 3, on regtest 1)'),
+  'initial-lock': bound('Blocks until the first backup is valid (default 10000)'),
+  step: bound('Blocks by which each backup is valid before the one of the owner before (default 100)'),
+  margin: bound('Blocks before its backup at which a transfer under way ends (default 144)'),
+  'min-remaining': bound('Blocks before its backup at which a transfer may still begin (default 288)'),
+  'min-conf': bound('Confirmations of the funding before the first transfer (default 3, on regtest 1)'),
 };
 type PolicyValues = {
   [K in keyof typeof statechainPolicyFlags]?: (K extends 'min-amount' | 'max-amount' ? bigint : number) | undefined;
@@ -50,29 +51,23 @@ export async function statechainPolicy(
   );
 }
 
-/** Blocks that a backup must be away: `min-remaining` of whoever is no operator. */
-export const remainingFlag = (summary: string) =>
-  Flags.integer({ summary, helpValue: 'N', min: 1, max: 1_000_000, helpGroup: 'ACTION' });
 /** Longest wait of an owner or receiver for its own backup. */
 export const lockFlag = {
-  'max-lock': Flags.integer({
-    summary: 'Blocks that the own backup may be away at most (default 52560, about a year)',
-    helpValue: 'N',
-    min: 1,
-    max: 1_000_000,
-    helpGroup: 'ACTION',
-  }),
+  'max-lock': count('Blocks that the own backup may be away at most (default 52560, about a year)', 1_000_000),
 };
 export const operatorFlag = {
-  operator: Flags.string({
-    summary: "The operator's own key (32 bytes, hex), as its site or its audit says it: the one that is trusted",
-    helpValue: 'KEY',
-    helpGroup: 'ACTION',
-  }),
+  operator: step(
+    Flags.string({
+      summary: "The operator's own key (32 bytes, hex), as its site or its audit says it: the one that is trusted",
+      helpValue: 'KEY',
+      helpGroup: 'ACTION',
+    }),
+    operatorFrom,
+  ),
 };
 /** @throws Refusal `usage` */
-export function operatorFrom(text: string | undefined): string | undefined {
-  if (text !== undefined && !/^[0-9a-f]{64}$/.test(text))
+export function operatorFrom(text: string): string {
+  if (!/^[0-9a-f]{64}$/.test(text))
     throw new Refusal('usage', '--operator: a public key of 32 bytes in lowercase hex expected');
   return text;
 }

@@ -1,8 +1,8 @@
-import * as Flags from '@oclif/core/flags';
-import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
-import { contractFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
+import { contractFlags, keyFlags, overBy } from '../../lib/cli/contract-flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { EXPERIMENTAL, lockFlag, operatorFlag, operatorFrom, remainingFlag } from './shared.ts';
+import { count, oneOf, yes } from '../../lib/cli/step-flags.ts';
+import { EXPERIMENTAL, lockFlag, operatorFlag } from './shared.ts';
 import { transferStatechain } from '../../lib/statechain/transfer.ts';
 
 export default class StatechainTransfer extends ContractCommand {
@@ -20,52 +20,28 @@ ${EXPERIMENTAL}`;
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    as: Flags.option({ options: ['receiver'] as const })({
-      summary: 'Start: invite a sender, with fresh keys',
-      helpGroup: 'ACTION',
-    }),
-    contract: Flags.string({
-      summary: 'The coin that answers an invitation: id, or at least its first 8 digits',
-      helpValue: 'ID',
-      helpGroup: 'ACTION',
-    }),
+    as: oneOf(['receiver'], 'Start: invite a sender, with fresh keys'),
+    contract: overBy('The coin that answers an invitation: id, or at least its first 8 digits'),
     ...operatorFlag,
     payout: keyFlags.payout,
     ...lockFlag,
-    'min-remaining': remainingFlag(
+    'min-remaining': count(
       'As receiver: blocks that the own backup must be away, now and when the coin is owned',
+      1_000_000,
     ),
-    'min-conf': Flags.integer({
-      summary: "As receiver: confirmations of the coin, beyond the operator's terms",
-      helpValue: 'N',
-      min: 1,
-      max: 1000,
-      helpGroup: 'ACTION',
-    }),
-    unchecked: Flags.boolean({
-      summary: "At 'owned' without a node: you have looked yourself whether the coin is still there",
-      helpGroup: 'ACTION',
-    }),
+    'min-conf': count("As receiver: confirmations of the coin, beyond the operator's terms", 1_000),
+    unchecked: yes("At 'owned' without a node: you have looked yourself whether the coin is still there"),
   };
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(StatechainTransfer);
     await this.open({
+      table: transferStatechain,
+      steps: StatechainTransfer.flags,
       flags,
       file: args.file,
-      table: transferStatechain,
       // --contract answers an invitation; alone, it says what --cancel gives up.
       starts: flags.as !== undefined || Boolean(flags.cancel && flags.contract !== undefined),
-      input: async (home) => ({
-        as: flags.as,
-        operator: operatorFrom(flags.operator),
-        contract: await contractNamed(home, flags.contract),
-        payout: flags.payout,
-        minRemaining: flags['min-remaining'],
-        minConf: flags['min-conf'],
-        maxLock: flags['max-lock'],
-        unchecked: flags.unchecked || undefined,
-      }),
     });
   }
 }

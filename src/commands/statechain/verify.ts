@@ -1,12 +1,13 @@
+import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { factSource } from '../../lib/chain/source.ts';
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { documentIn } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { arg, chainFlags } from '../../lib/cli/flags.ts';
+import { count } from '../../lib/cli/step-flags.ts';
 import { print } from '../../lib/cli/output.ts';
-import { EXPERIMENTAL, operatorFlag, operatorFrom, remainingFlag } from './shared.ts';
+import { EXPERIMENTAL, operatorFlag, operatorFrom } from './shared.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { readHistory, verify } from '../../lib/statechain/verify.ts';
@@ -24,13 +25,13 @@ ${EXPERIMENTAL}`;
   static override flags = {
     ...chainFlags,
     ...operatorFlag,
-    'min-remaining': remainingFlag('Blocks that the last backup must be away (default 1)'),
+    'min-remaining': count('Blocks that the last backup must be away (default 1)', 1_000_000),
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 76] as const;
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(StatechainVerify);
-    const operator = operatorFrom(flags.operator);
+    const operator = flags.operator === undefined ? undefined : operatorFrom(flags.operator);
     const read = documentIn(await readInput(args.file));
     if (!('document' in read)) throw new Refusal('malformed', 'a PSBT or transaction found, a document expected');
     const history = readHistory(read.document);

@@ -1,7 +1,7 @@
-import * as Flags from '@oclif/core/flags';
-import { ContractCommand, contractNamed, stepsOf } from '../../lib/cli/contract.ts';
-import { contractFlags, feeFlags } from '../../lib/cli/contract-flags.ts';
-import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { contractFlags, feeFlags, overFlag } from '../../lib/cli/contract-flags.ts';
+import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
+import { arg } from '../../lib/cli/flags.ts';
+import { sat, text } from '../../lib/cli/step-flags.ts';
 import { EXPERIMENTAL } from './shared.ts';
 import { withdrawStatechain } from '../../lib/statechain/withdraw.ts';
 
@@ -19,27 +19,14 @@ ${EXPERIMENTAL}`;
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
     ...contractFlags,
-    to: Flags.string({
-      summary: "Address to be paid to (default: a fresh one of the home's)",
-      helpValue: 'ADDRESS',
-      helpGroup: 'ACTION',
-    }),
-    fee: satFlag({ summary: 'The fee itself: to ask for a withdrawal again, with its --to', helpGroup: 'ACTION' }),
+    ...overFlag,
+    to: text("Address to be paid to (default: a fresh one of the home's)", 'ADDRESS'),
+    fee: sat('The fee itself: to ask for a withdrawal again, with its --to'),
     ...feeFlags,
   };
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(StatechainWithdraw);
-    await this.open({
-      flags,
-      file: args.file,
-      table: withdrawStatechain,
-      input: async (home) => ({
-        contract: await contractNamed(home, flags.contract),
-        to: flags.to,
-        fee: flags.fee,
-        allowFee: flags['allow-fee'] || undefined,
-      }),
-    });
+    await this.open({ table: withdrawStatechain, steps: StatechainWithdraw.flags, flags, file: args.file });
   }
 }

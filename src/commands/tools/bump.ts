@@ -1,16 +1,16 @@
+import { coinsFrom, contractFlags, feeFlags, fundingFlags, psbtFrom } from '../../lib/cli/contract-flags.ts';
+import { portsOf } from '../../lib/cli/contract.ts';
+import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { bump, stuckOf } from '../../lib/engine/bump.ts';
 import { leastChild } from '../../lib/engine/bump-least.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { coinsFrom, feeFlags, fundingFlags, psbtFrom, contractFlags } from '../../lib/cli/contract-flags.ts';
 import { documentIn, settlement } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
-import { portsOf } from '../../lib/cli/contract.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
@@ -46,7 +46,7 @@ export default class Bump extends BaseCommand {
       );
     const stuck = stuckOf(await settlement(read.document));
     const { rpc } = await chainOf(flags, this.argv);
-    const coins = (await coinsFrom(flags.utxo)) ?? [];
+    const coins = flags.utxo === undefined ? [] : await coinsFrom(flags.utxo);
     const merged = await Promise.all((flags.merge ?? []).map(psbtFrom));
     await withHome(flags, async (home) => {
       if (stuck.network !== home.network)

@@ -1,10 +1,11 @@
+import { issuerFlags, offerFlag, policyFrom, programFlags, standingFlags } from '../credit/shared.ts';
+import { portsOf, stopAt } from '../../lib/cli/contract.ts';
+import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { askFlags } from '../../lib/cli/mint-flags.ts';
+import { inputOf } from '../../lib/cli/step-flags.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { tipOf } from '../../lib/cli/chain.ts';
-import { portsOf, stopAt } from '../../lib/cli/contract.ts';
-import { issuerFlags, offerFrom, programFlags, standingFlags } from '../../lib/cli/contract-flags.ts';
-import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
-import { askFlags } from '../../lib/cli/mint-flags.ts';
 import { readPassphrase, readSecretFile } from '../../lib/cli/secrets.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -52,12 +53,10 @@ The first line on stdout says where it listens; each request is a line on stderr
       await home.keys(); // asks for the passphrase, where there is one
       const ports = await portsOf(home, flags, this.argv);
       const ecash = flags.ecash ?? (cdk && 'cdk');
-      const offer = { ...(await offerFrom(flags, home.network)), ecash, mint };
-      const standing = {
-        'open-credit': offer,
-        rollover: offer,
-        'close-credit': { maxFeerate: flags['max-feerate'] },
-      };
+      const policy = await policyFrom(flags, home.network);
+      const offer = { ...(await inputOf(offerFlag, flags, home)), policy, ecash, mint };
+      const close = { maxFeerate: flags['max-feerate'] };
+      const standing = { 'open-credit': offer, rollover: offer, 'close-credit': close };
       const limits = limitsFrom(flags);
       const command = workerCommand(raw, {
         ecash,

@@ -1,13 +1,13 @@
 import * as Flags from '@oclif/core/flags';
+import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
+import { portsOf } from '../../lib/cli/contract.ts';
+import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { contractNamed } from '../../lib/cli/named.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { unwatched } from '../../lib/engine/status.ts';
-import { contractNamed, portsOf } from '../../lib/cli/contract.ts';
-import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
-import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
-import { keepBesideFlags, keepDaysOf } from '../../lib/cli/keep-flags.ts';
-import { pruneBeside } from '../../lib/engine/keep.ts';
+import { keepBesideFlags, pruningBeside } from '../../lib/cli/keep-flags.ts';
 import { bundlePost, readBundle } from '../../lib/engine/watch-bundle.ts';
 import { note } from '../../lib/engine/log.ts';
 import { homePost } from '../../lib/engine/watch-home.ts';
@@ -83,7 +83,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
       const ports = await portsOf(home, flags, this.argv);
       (await unwatched(home, true)).forEach(note);
       const post = homePost(home, ports, await contractNamed(home, flags.contract));
-      await watch({ post, beside: (say) => pruneBeside(home, ports.source, keepDaysOf(flags), say) }, ports.source);
+      await watch({ post, beside: pruningBeside(home, ports.source, flags) }, ports.source);
     });
   }
 }

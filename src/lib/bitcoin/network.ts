@@ -32,3 +32,6 @@ export const CHAIN_HASHES: Readonly<Record<Network, string>> = {
   signet: 'f61eee3b63a380a477a063af32b2bbc97c9ff9f01f2c4225e973988108000000',
   regtest: '06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f',
 };
+/** Returns the network of a chain hash (hex); undefined for any other. */
+export const networkOfChain = (hash: string): Network | undefined =>
+  NETWORKS.find((network) => CHAIN_HASHES[network] === hash);

@@ -18,7 +18,7 @@ import { HDKey } from '@scure/bip32';
 import { RawOldTx } from '@scure/btc-signer/script.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { MAX_SAT } from '../bitcoin/amount.ts';
-import { CHAIN_HASHES, NETWORKS, type Network } from '../bitcoin/network.ts';
+import { networkOfChain, type Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { bareOf, txidOf, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -171,7 +171,7 @@ function readSingle(whole: Reader, expected: Network, keyOf: KeyOf): Backed {
   const from = readerOf(whole.take(whole.number(2)));
   const opener = from.number(1) === 1 ? 'local' : 'remote';
   const chain = bytesToHex(from.take(32));
-  const network = NETWORKS.find((name) => CHAIN_HASHES[name] === chain);
+  const network = networkOfChain(chain);
   if (network !== expected)
     throw new Refusal(
       'wrong-network',

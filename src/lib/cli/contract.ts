@@ -2,13 +2,11 @@
  * The base of every contract command: it reads one message (or starts), plays its row, prints. A
  * command file knows its flags and words; nothing of signatures, stores or JSON.
  */
-import { rowWords, type Action, type Claim } from '../protocol/action.ts';
-import { coinIdClaim, hashClaim, idClaim, keyClaim } from '../protocol/claims.ts';
+import { rowWords, type Action } from '../protocol/action.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Home } from '../home/home.ts';
-import type { Listed } from '../home/store.ts';
 import { BaseCommand } from './base.ts';
 import { chainOf, type ChainValues } from './chain.ts';
 import { psbtFrom } from './contract-flags.ts';
@@ -16,13 +14,15 @@ import { withHome, type HomeValues } from './home.ts';
 import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
 import { namedMints, type AskValues } from './mint-flags.ts';
+import { claimNamed } from './named.ts';
+import { inputOf, type InputOf } from './step-flags.ts';
 import { print } from './output.ts';
 import { note } from '../engine/log.ts';
 import { programsFrom } from '../engine/outside.ts';
 import { play, playAgain, type Line, type Printed } from '../engine/play.ts';
 import { promptFrom } from './prompt.ts';
 import { sniff } from '../engine/sniff.ts';
-import { allKinds, tableOf } from '../families.ts';
+import { tableOf } from '../families.ts';
 
 export interface ContractValues extends HomeValues, ChainValues, AskValues {
   merge?: string[] | undefined;
@@ -41,22 +41,41 @@ export interface ContractValues extends HomeValues, ChainValues, AskValues {
   unchecked?: boolean;
 }
 
-/** Part of a command file: its table, and its flags as the rows' input. */
-export interface Door<I extends object> {
+/** Part of a command file: its table and flags, and what else of them is a step's input. */
+interface Door<I extends object, F extends object> {
+  table: Action<any, any, I>;
+  /** Flags of the command; those that are marked (`step-flags.ts`) are the step's input. */
+  steps: F;
+  /** Values of the flags. */
   flags: ContractValues;
   /** The message's file; stdin by default. */
-  file: string | undefined;
-  table: Action<any, any, I>;
+  file?: string | undefined;
   /** Said by --as or --contract, where the command does not say it otherwise. */
   starts?: boolean;
   /** Returns the text to print, where that is not the document as it is. */
   print?(home: Home, text: string): Promise<string>;
-  input(home: Home): Promise<{ [K in keyof I]: I[K] | undefined }>;
 }
+/** Input that no single flag of this door gives; of an action with several doors another one may. */
+type Also<I, F> = Exclude<keyof I, keyof InputOf<F>>;
+type Rest<I, F> = [Also<I, F>] extends [never]
+  ? { also?: undefined }
+  : { also(home: Home): Promise<{ [K in Also<I, F>]?: I[K] | undefined }> };
+/** Refuses flags that give an input which no row takes, or one of another type. */
+type Fits<I, F> = [Exclude<keyof InputOf<F>, keyof I>] extends [never]
+  ? InputOf<F> extends { [K in keyof I]?: I[K] | undefined }
+    ? unknown
+    : { steps: 'an input of another type' }
+  : { steps: ['an input that no row takes', Exclude<keyof InputOf<F>, keyof I>] };
 
 export abstract class ContractCommand extends BaseCommand {
   /** Plays what the flags say. */
-  protected async open<I extends object>({ flags, file, table, input: inputFrom, ...door }: Door<I>): Promise<void> {
+  protected async open<I extends object, F extends object>({
+    flags,
+    file,
+    table,
+    steps,
+    ...door
+  }: Door<I, F> & Rest<I, F> & Fits<I, F>): Promise<void> {
     const named = flags.contract !== undefined && (flags.cancel === true || flags.again === true);
     const starts = named || (door.starts ?? (flags.contract !== undefined || flags.as !== undefined));
     const batch = flags.batch ?? false;
@@ -75,7 +94,8 @@ export abstract class ContractCommand extends BaseCommand {
         const ports = await portsOf(home, flags, this.argv);
         if (flags.again)
           return this.show(await playAgain(table, await claimNamed(home, flags.contract!), ports), flags.psbt);
-        const input = (named ? {} : await inputFrom(home)) as I;
+        const given = named ? {} : { ...(await inputOf(steps, { ...flags }, home)), ...(await door.also?.(home)) };
+        const input = given as I;
         if (flags.contract !== undefined && !named && !('contract' in input))
           throw new Refusal('usage', '--contract found; here it goes with --cancel or --again');
         const context = { feerate: flags.feerate };
@@ -187,61 +207,6 @@ export function stopAt(label: string): void {
   if (process.env['SPILLWAY_STOP_AT'] === label) process.kill(process.pid, 'SIGKILL');
 }
 
-/** The contract of this home whose id begins so. @throws Refusal `usage`, `unknown-contract` */
-export async function contractNamed(home: Home, prefix: string | undefined): Promise<string | undefined> {
-  if (prefix === undefined) return undefined;
-  if (!/^[0-9a-f]{8,64}$/.test(prefix))
-    throw new Refusal(
-      'usage',
-      `--contract ${JSON.stringify(prefix.slice(0, 70))} found, 8 to 64 lowercase hex digits expected`,
-    );
-  const found = await home.store.byName(prefix);
-  const names = [...new Set(found.map((r) => r.name))];
-  if (names.length === 1) return names[0];
-  throw new Refusal(
-    'unknown-contract',
-    names.length === 0
-      ? `no contract of this home begins with ${prefix}`
-      : `${names.length} contracts of this home begin with ${prefix}`,
-    {
-      hint: 'spillway status lists them',
-    },
-  );
-}
-
-/**
- * A claim of the record of this home whose name, or own key, begins so: of several records of one name the one that holds it,
- * else the newest.
- * @throws Refusal `usage`, `unknown-contract`
- */
-export async function claimNamed(home: Home, prefix: string): Promise<Claim> {
-  const listed = await home.store.byName(prefix);
-  const [own, ...more] = listed.length > 0 ? [] : await ownKeys(home, prefix);
-  if (own !== undefined && more.length === 0) return own;
-  const name = (await contractNamed(home, prefix))!;
-  const claims = [idClaim(name), keyClaim(name), hashClaim(name), coinIdClaim(name)];
-  const { found } = await home.store.load(claims);
-  const claim = claims.find((one) => found.has(one)) ?? (await firstKeys(listed)).at(-1);
-  // Every record with such a name holds it as a claim, or has a key.
-  if (claim === undefined) throw new Refusal('bug', `no claim leads to ${name}`);
-  return claim;
-}
-
-/** The keys of records that begin so, of those that records hold from first to last. */
-async function ownKeys({ store }: Home, prefix: string): Promise<Claim[]> {
-  const holders = await store.byClaim(keyClaim(prefix));
-  const first = await Promise.all(holders.map((holder) => firstKeys([holder])));
-  return holders.flatMap(({ claim }, i) => (first[i]!.includes(claim) ? [claim] : []));
-}
-
-/** The claims that records hold from first to last, of kinds that have one. */
-async function firstKeys(listed: readonly Listed[]): Promise<Claim[]> {
-  const all = await allKinds();
-  return listed.flatMap(({ kind, record }) => {
-    const { parse, key } = all.find(({ name }) => name === kind)!;
-    return key ? [key(parse(record))] : [];
-  });
-}
 /** The rows of a table, a line each, for --help. */
 export const stepsOf = (table: Action<any, any, any>): string[] =>
   table.rows.map((row) => `${rowWords(row)}: ${row.does}`);

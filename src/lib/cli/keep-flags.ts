@@ -1,6 +1,8 @@
 /** Flags of pruning: `--keep` and `--no-prune`. Not here: what they do (`engine/keep.ts`). */
 import * as Flags from '@oclif/core/flags';
-import { KEEP_DAYS, KEEP_LIMITS } from '../engine/keep.ts';
+import { KEEP_DAYS, KEEP_LIMITS, pruneBeside, type Beside } from '../engine/keep.ts';
+import type { Home } from '../home/home.ts';
+import type { FactSource } from '../protocol/ports.ts';
 
 export const keepFlag = (summary: string, more: { helpGroup?: string; exclusive?: string[] } = {}) =>
   Flags.integer({
@@ -22,3 +24,9 @@ export const keepBesideFlags = (more: { helpGroup: string; exclusive?: string[] 
 });
 export const keepDaysOf = (flags: { keep?: number | undefined; 'no-prune'?: boolean }): number | undefined =>
   flags['no-prune'] ? undefined : (flags.keep ?? KEEP_DAYS);
+
+/** Returns what begins pruning beside other work, as the flags say. */
+export const pruningBeside =
+  (home: Home, source: FactSource, flags: Parameters<typeof keepDaysOf>[0]) =>
+  (say: (line: string) => void): Beside =>
+    pruneBeside(home, source, keepDaysOf(flags), say);

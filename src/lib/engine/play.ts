@@ -1,11 +1,11 @@
 /**
- * Plays one row of any table: the only place where a contract command touches store, chain, terminal and randomness.
+ * Runner of every table: the only place where a contract command touches store, chain, terminal and randomness.
  *
  *   same input answered before? print that reply ─ load the records ─ authenticate ─ whose turn ─ flags of the row ─ facts
  *   ─ take (pure) ─ consent ─ commit once ─ copies outside the home ─ print
  *
- * A lost race starts again at the top. Nothing is printed that was not stored.
- * Not here: the pieces that a cancel has too (`stage.ts`), the way of a cancel (`give-up.ts`).
+ * A cancel is a row too. A lost race starts again at the top, and nothing is printed that was not stored.
+ * Not here: the pieces of a run (`stage.ts`), who may cancel (`cancel.ts`).
  */
 import {
   turn,
@@ -21,13 +21,13 @@ import { writesOf, type LoadedRecords } from '../home/change.ts';
 import { reservedIn } from '../home/reserved.ts';
 import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
 import { printJson } from '../protocol/json.ts';
-import type { FactSource, Ports, Reply } from '../protocol/ports.ts';
+import { CANCELLED, type FactSource, type Ports, type Reply } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkSeal } from '../signing/seal.ts';
-import { giveUp } from './give-up.ts';
+import { untilWon } from '../home/race.ts';
+import { cancelKey, cancelRow, checkMayCancel } from './cancel.ts';
 import {
   answer,
-  answered,
   checkStated,
   claimsOf,
   commit,
@@ -46,21 +46,36 @@ export type { Line, Printed };
 
 export async function play<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
-  line: Line<I>,
+  given: Line<I>,
   ports: Ports,
 ): Promise<Printed> {
+  // What came back from another wallet is no part of a cancel.
+  const line = given.cancel ? { ...given, merged: [] } : given;
   const read = line.json === null ? null : action.parse(line.json);
   checkNetwork(read, ports.network);
   const message = read && (await opened(action, read, line, ports));
-  if (line.cancel) return giveUp(action, message, line, ports);
-  const key = inputKey(action.type, line);
+  if (line.cancel) checkMayCancel(action, ports);
+  const key = line.cancel ? cancelKey(action.type, line) : inputKey(action.type, line);
   const agreed = new Set<string>();
-  return answered(
-    key,
-    ports,
-    (reply) => repeat(action, reply, line, ports),
-    () => once(action, message, line, ports, key, agreed),
-  );
+  const kept = async (): Promise<Printed | undefined> => {
+    const reply = key === null ? undefined : await ports.store.reply(key);
+    return reply && repeat(action, reply, line, ports);
+  };
+  return untilWon(async (attempt) => {
+    const answered = await kept();
+    if (answered) return answered;
+    try {
+      return await once(action, message, line, ports, key, agreed);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
+      const taken = await kept();
+      if (taken) return taken;
+      // A faster run may have destroyed a share between our two looks.
+      if (error.code === 'share-missing' && attempt < 3) return undefined;
+      throw error;
+    }
+  });
 }
 
 function checkNetwork(message: Step | null, network: string): void {
@@ -82,7 +97,7 @@ async function opened<M extends Step, Rs extends Records, I extends object>(
   return open ? open(await ports.keys([], new Map())) : message;
 }
 
-/** What makes two inputs the same: the message without `checks`, and the PSBTs that came back. */
+/** Digests an input: the message without `checks`, and the PSBTs that came back. Equal inputs have equal digests. */
 function inputKey<I>(type: string, line: Line<I>): string | null {
   if (line.json === null && line.requestId === undefined) return null;
   const { checks: _, ...message } = (line.json ?? { start: line.requestId }) as Record<string, unknown>;
@@ -108,7 +123,7 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
   line: Line<I>,
   ports: Ports,
 ): Promise<Printed> {
-  if (reply.flags !== flagDigest(action, reply.row, line))
+  if (!line.cancel && reply.flags !== flagDigest(action, reply.row, line))
     throw new Refusal('answered-otherwise', 'this input was answered before, with other flags', {
       hint: 'run it with the same flags, or --cancel the action first',
     });
@@ -161,11 +176,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   const loaded = await load(action, message, line, ports);
   const { seen, hand } = await handed(action, message, line, loaded, ports);
   const { records, by } = seen;
-  const peer = action.peer(seen, by);
-  const row = turn(action, seen);
-  ports.permit(action, row, seen);
-  if (peer !== null) checkSeal(line.json as object, typeof peer === 'string' ? peer : peer.stated, 'counterparty');
-  if (message) checkStated(action, message, records, by);
+  const row = line.cancel ? cancelRow(action, seen, line, hand) : turnOf(action, seen, line, ports);
   const given = { ...seen, input: { ...taken(row, line.standing), ...line.input } };
   checkFlags(row, given.input);
   const { facts, checks } = await factsFor(row, given, holdings(action, loaded), ports);
@@ -181,17 +192,18 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     agreed.add(digest(out.consent));
   }
   const said =
-    'message' in out
-      ? withEnvelope(action.type, out.message)
-      : waiting(action.type, row.name, ports.network, out.waits);
-  const signed = 'message' in out ? sealed(action, said, { ...records, ...out.writes }, by, hand.keys) : said;
-  const text = printJson({ ...signed, checks: { ...checks, ...out.checks } });
+    'waits' in out
+      ? waiting(action.type, row.name, ports.network, out.waits)
+      : withEnvelope(action.type, out.message ?? { step: CANCELLED, network: ports.network });
+  const isMessage = 'message' in out && out.message !== undefined;
+  const signed = isMessage ? sealed(action, said, { ...records, ...out.writes }, by, hand.keys) : said;
+  const text = printJson(line.cancel ? signed : { ...signed, checks: { ...checks, ...out.checks } });
   const reply = answer(action.type, row.name, text, {
     exit: 'waits' in out ? 3 : (out.exit ?? 0),
     ...(out.hint !== undefined && { hint: stillWaits(line, out) + out.hint }),
     stands: row.stands ?? false,
     ends: row.ends ?? false,
-    flags: flagDigest(action, row.name, line),
+    ...(!line.cancel && { flags: flagDigest(action, row.name, line) }),
     copies: out.copies ?? [],
   });
   const unkept = row.secret || out.passing;
@@ -209,6 +221,21 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   return printed(reply);
 }
 
+/** Returns the row whose turn it is, once the message is known to be the counterparty's and to state what this home knows. */
+function turnOf<M extends Step, Rs extends Records, I extends object>(
+  action: Action<M, Rs, I>,
+  seen: Seen<M | null, Rs, I>,
+  line: Line<I>,
+  ports: Ports,
+): Row<M, Rs, I> {
+  const peer = action.peer(seen, seen.by);
+  const row = turn(action, seen);
+  ports.permit(action, row, seen);
+  if (peer !== null) checkSeal(line.json as object, typeof peer === 'string' ? peer : peer.stated, 'counterparty');
+  if (seen.message) checkStated(action, seen.message, seen.records, seen.by);
+  return row;
+}
+
 /** The key of what a start printed, for --again; null where just that is kept already. */
 async function startKey(type: string, text: string, ports: Ports): Promise<string | null> {
   const key = digest([type, text]);
@@ -218,7 +245,7 @@ async function startKey(type: string, text: string, ports: Ports): Promise<strin
 const takes = <I>(row: Row<any, any, I>): Set<keyof I> =>
   new Set([...(row.asks ?? []), ...(row.may ?? []), ...(row.agrees ?? [])]);
 
-/** Of the standing orders, those that the row takes. */
+/** Returns the standing orders that the row takes. */
 function taken<I extends object>(row: Row<any, any, I>, standing: Partial<I> = {}): Partial<I> {
   const names = takes(row);
   return Object.fromEntries(Object.entries(standing).filter(([name]) => names.has(name as keyof I))) as Partial<I>;
@@ -235,7 +262,7 @@ function checkFlags<M extends Step, Rs extends Records, I extends object>(row: R
   if (missing.length > 0) throw new Refusal('usage', `'${row.name}' (${row.by}) needs ${missing.map(flag).join(', ')}`);
 }
 
-/** What the records hold that a step acts on, and those that they hold: theirs to spend. */
+/** Returns the claims of the records of a step, and of the records that those hold: theirs to spend. */
 const holdings = <M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   { records, held }: LoadedRecords<Rs>,
@@ -262,7 +289,7 @@ async function factsFor<M extends Step, Rs extends Records, I extends object>(
   return { facts: { ...facts, ...own }, checks: rest };
 }
 
-/** Of coins that a node shows unspent, or that nobody has looked at, nothing is asked. */
+/** Asks who spent coins. Coins that a node shows unspent, or that nobody has looked at, are left out. */
 async function spendsOf(
   all: readonly Gone[],
   coins: Facts['coins'] = 'not-checked',

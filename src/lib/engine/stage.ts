@@ -1,12 +1,11 @@
 /**
- * What every run of a contract action is made of, whichever way it goes: what it reads of the store, who this home is in it,
- * the seal and envelope of what it says, and the one commit.
- * Not here: the way of a step (`play.ts`), of a cancel (`give-up.ts`).
+ * Pieces of a run of a contract action: the records that it loads, the party that this home is in it, the seal and envelope
+ * of its message, and the one commit.
+ * Not here: the way of a run (`play.ts`), the row of a cancel (`cancel.ts`).
  */
 import { createHash } from 'node:crypto';
 import type { Action, Claim, Hand, Kept, Keys, Party, Records, Seen, Step } from '../protocol/action.ts';
 import { loadRecords, NO_REPLY, writesOf, type LoadedRecords } from '../home/change.ts';
-import { untilWon } from '../home/race.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { checkSame } from '../protocol/message.ts';
 import type { Commit, Ports, Reply } from '../protocol/ports.ts';
@@ -18,11 +17,11 @@ export interface Line<I> {
   /** The message as it was parsed, null for a start. */
   json: unknown;
   input: I;
-  /** What rows may take besides, each what it names: the standing orders of a server, which no digest covers. */
+  /** Standing orders of a server, of which each row takes those that it names; no digest covers them. */
   standing?: Partial<I>;
   /** PSBTs that came back from another wallet, base64. */
   merged: readonly string[];
-  /** What else the answer depends on and no row takes, such as the feerate: digested with the flags. */
+  /** Values that the answer depends on and no row takes, such as the fee rate: digested with the flags. */
   context?: object;
   requestId?: string | undefined;
   cancel?: boolean;
@@ -66,7 +65,7 @@ const NO_KEYS: Keys = {
   share: noKey,
 };
 
-/** What the runner reads of the store for one attempt. */
+/** Loads the records of one attempt. */
 export const load = <M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M | null,
@@ -80,7 +79,7 @@ export const load = <M extends Step, Rs extends Records, I>(
     over && { claim: over, roleOf: action.roleOf },
   );
 
-/** Who this home is in what was loaded, and what every step may use. */
+/** Returns the party that this home is by its records, and what every step may use. */
 export async function handed<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M | null,
@@ -153,33 +152,6 @@ export async function sayAgain(reply: Reply, ports: Ports): Promise<Printed> {
   await ports.store.recall(reply);
   return printed(reply);
 }
-
-/**
- * Answers an input once, whatever other runs of this home do: what is kept is said again; a lost race begins anew.
- * @param key of the input, null where none could come twice
- * @param again says what was kept @param attempt undefined: another run was faster
- * @throws Refusal as both do, and `concurrent`
- */
-export const answered = (
-  key: string | null,
-  ports: Ports,
-  again: (reply: Reply) => Promise<Printed>,
-  attempt: () => Promise<Printed | undefined>,
-): Promise<Printed> =>
-  untilWon(async (number) => {
-    const kept = async () => (key === null ? undefined : ports.store.reply(key));
-    const reply = await kept();
-    if (reply) return again(reply);
-    return attempt().catch(async (error: unknown) => {
-      if (!(error instanceof Refusal)) throw error;
-      // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
-      const taken = await kept();
-      if (taken) return again(taken);
-      // A faster run may have destroyed a share between our two looks.
-      if (error.code === 'share-missing' && number < 3) return undefined;
-      throw error;
-    });
-  });
 
 export async function commit<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,

@@ -7,9 +7,9 @@
 import { isNetwork } from '../bitcoin/network.ts';
 import { JsonRows } from '../protocol/json-rows.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { plain } from '../wire/bigsize.ts';
 import { scidBytes } from '../wire/fields.ts';
 import { GraphBuilder, nameOf, type Graph, type GraphNode, type NodeName, type Policy } from './graph.ts';
-import { plain } from './message.ts';
 
 type Row = { readonly [name: string]: unknown };
 

@@ -3,8 +3,8 @@
  * rising order of their short channel ids, the lesser node first.
  * Not here: the dumps (`store.ts`, `rgs.ts`, `gossmap.ts`, `graph-json.ts`), routes (`path.ts`).
  */
-import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
-import type { Network } from '../bitcoin/network.ts';
+import { hexToBytes } from '../bitcoin/bytes.ts';
+import { networkOfChain, type Network } from '../bitcoin/network.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { addressesOf } from './details.ts';
 import type { Message, Values } from './message.ts';
@@ -51,18 +51,6 @@ export interface Graph {
   nodes: GraphNode[];
   channels: Channel[];
 }
-
-const CHAINS: Readonly<Record<string, Network>> = {
-  '6fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000': 'mainnet',
-  '43497fd7f826957108f4a30fd9cec3aeba79972084e90ead01ea330900000000': 'testnet',
-  '43f08bdab050e35b567c864b91f47f50ae725ae2de53bcfbbaf284da00000000': 'testnet4',
-  f61eee3b63a380a477a063af32b2bbc97c9ff9f01f2c4225e973988108000000: 'signet',
-  '06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f': 'regtest',
-};
-/** The network of a chain hash, whose bytes stand as they do on the wire. */
-export const networkOf = (chainHash: Uint8Array): Network | undefined => CHAINS[bytesToHex(chainHash)];
-/** The chain hash of a network, hex. */
-export const chainHashOf = (network: Network): string => Object.keys(CHAINS).find((hash) => CHAINS[hash] === network)!;
 
 /** Returns the name of a node. */
 export const nameOf = ({ node_id: id, node }: GraphNode): NodeName => id ?? node!;
@@ -133,7 +121,7 @@ export class GraphBuilder {
       case 'channel_announcement':
       case 'channel_announcement_2':
         // Version 2 leaves the chain out on mainnet.
-        this.network ??= values['chain_hash'] === undefined ? 'mainnet' : CHAINS[values['chain_hash']];
+        this.network ??= values['chain_hash'] === undefined ? 'mainnet' : networkOfChain(values['chain_hash']);
         this.#last = scid;
         return this.channel({
           short_channel_id: scid,

@@ -13,46 +13,24 @@ import { Cursor } from '../bitcoin/cursor.ts';
 import { parseOutpoint } from '../bitcoin/outpoint.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readBigSize, readUint, writeBigSize, writeUint } from '../wire/bigsize.ts';
+import { readUint, writeUint } from '../wire/bigsize.ts';
 import {
+  bigSize,
   exactly,
   field,
   hexBytes,
   parseFields,
   point,
+  present,
   readFields,
   shortChannelId,
+  whole,
   writeFields,
   type Kind,
   type Namespace,
 } from '../wire/fields.ts';
 import { counted, part, type Parts } from '../wire/struct.ts';
 
-/** Returns a number where it is exact as one, a bigint above. */
-export const plain = (value: bigint): number | bigint => (value <= 9_007_199_254_740_991n ? Number(value) : value);
-
-type Whole = number | bigint;
-/** A number of a fixed size. */
-const whole = (size: 1 | 2 | 4 | 8): Kind<Whole> => ({
-  write: (value) => writeUint(BigInt(value), size),
-  read: (bytes) => plain(readUint(exactly(bytes, size))),
-  parse: (from, name) => plain(from.need(name, from.whole(name, (1n << BigInt(8 * size)) - 1n), 'a whole number')),
-});
-const bigSize: Kind<Whole> = {
-  write: (value) => writeBigSize(BigInt(value)),
-  read: (bytes) => {
-    const { value, end } = readBigSize(bytes);
-    exactly(bytes, end);
-    return plain(value);
-  },
-  parse: (from, name) => plain(from.need(name, from.whole(name), 'a whole number')),
-};
-/** A record that says yes by being there. */
-const present: Kind<boolean> = {
-  write: () => new Uint8Array(),
-  read: (bytes) => exactly(bytes, 0).length === 0,
-  parse: (from, name) => from.flag(name) || from.refuse(name, 'true, or no such field'),
-};
 /** A transaction id in the order of its bytes, and u16 of the output. */
 const outpoint: Kind<string> = {
   write: (text) => {
@@ -249,7 +227,7 @@ export const LAYOUTS: Readonly<Record<number, Layout>> = {
   }),
 };
 /** Values of an update of version 2 where they are left out. */
-const USUAL_2: Readonly<Record<string, Whole>> = {
+const USUAL_2: Readonly<Record<string, number>> = {
   disable_flags: 0,
   cltv_expiry_delta: 80,
   htlc_minimum_msat: 1,

@@ -7,6 +7,7 @@
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';
+import { scidParts } from '../wire/fields.ts';
 import { readMessage } from './message.ts';
 
 export const GOSSIP_LIMITS = {
@@ -41,7 +42,7 @@ export class Rate {
     const { short_channel_id: scid, node_id: node, block_height: height, second_peer: second } = values;
     if (height === undefined) return undefined;
     const of: string = scid === undefined ? node : `${scid}/${second ? 2 : 1}`;
-    const funding = scid === undefined ? 0 : Number(scid.split('x')[0]);
+    const funding = scid === undefined ? 0 : scidParts(scid)[0];
     return { of, block_height: height, ...this.#judge(of, height, funding) };
   }
 

@@ -6,11 +6,11 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Cursor } from '../bitcoin/cursor.ts';
-import { readBigSize, takeBigSize, writeUint } from '../wire/bigsize.ts';
+import { networkOfChain } from '../bitcoin/network.ts';
+import { plain, readBigSize, takeBigSize, writeUint } from '../wire/bigsize.ts';
 import { scidText } from '../wire/fields.ts';
 import { addressesOf } from './details.ts';
-import { networkOf, policyOf, type GraphBuilder, type GraphNode, type Policy } from './graph.ts';
-import { plain } from './message.ts';
+import { policyOf, type GraphBuilder, type GraphNode, type Policy } from './graph.ts';
 
 const WEEK = 604_800;
 const ADDITIONAL = 1n << 63n;
@@ -26,7 +26,7 @@ export function addRapidSync(bytes: Uint8Array, to: GraphBuilder): { skipped: nu
   if (bytesToHex(from.take(3)) !== '4c444b') from.refuse('another start than "LDK" found');
   const version = from.u8();
   if (version !== 1 && version !== 2) from.refuse(`version ${version} found, 1 or 2 expected`);
-  to.network = networkOf(from.take(32));
+  to.network = networkOfChain(bytesToHex(from.take(32)));
   to.at = from.u32();
   const nodes = readNodes(from, version, to);
   readChannels(from, version, nodes, to);

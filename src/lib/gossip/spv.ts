@@ -10,7 +10,7 @@ import { bytesToHex, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { hasWork, parseHeader } from '../bitcoin/header.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { shortChannelId } from '../wire/fields.ts';
+import { scidParts, shortChannelId } from '../wire/fields.ts';
 import { lineOf } from './line.ts';
 import { readMerkleBlock, rootOf, writeMerkleBlock } from './merkle-block.ts';
 import { Verifier, type ChannelOutput } from './verify.ts';
@@ -34,12 +34,10 @@ export interface SpvProof {
   merkle_block?: string;
 }
 
-const parts = (scid: string): [number, number, number] => scid.split('x').map(Number) as [number, number, number];
-
 /** Proves a channel's output from the whole block. @throws Refusal `malformed-spv` where the block has no such output */
 export function makeProof(block: Uint8Array, scid: string): SpvProof {
   const { header, transactions } = blockIn(block, 'malformed-spv');
-  const [height, index, vout] = parts(scid);
+  const [height, index, vout] = scidParts(scid);
   const found = transactions[index];
   const leaves = transactions.length;
   if (!found || vout >= found.outputs.length)
@@ -85,7 +83,7 @@ export function parseProof(from: Fields): SpvProof {
     type: 'spv-proof',
     version: 1,
     header: block ? bytesToHex(block.header) : hex('header'),
-    height: from.has('height') ? count('height', 0xffffff) : parts(scid)[0],
+    height: from.has('height') ? count('height', 0xffffff) : scidParts(scid)[0],
     tx_count: block ? block.leaves : count('tx_count', 1_000_000),
     index: block ? block.index : count('index', 0xffffff),
     siblings: block ? block.siblings.map(bytesToHex) : hashes(from),
@@ -124,7 +122,7 @@ export function verifyProof(proof: SpvProof, anchors: readonly string[], announc
   const header = parseHeader(hexToBytes(proof.header), 'malformed-spv');
   const { txid, outputs } = transactionIn(hexToBytes(proof.tx), 'malformed-spv');
   const { short_channel_id: scid, coinbase } = proof;
-  const [height, index, vout] = parts(scid);
+  const [height, index, vout] = scidParts(scid);
   const differs = (text: string): never => {
     throw new Refusal('merkle-differs', text);
   };

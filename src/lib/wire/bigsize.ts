@@ -24,6 +24,9 @@ export function readUint(bytes: Uint8Array): bigint {
   return value;
 }
 
+/** Returns a number where it is exact as one, a bigint above. */
+export const plain = (value: bigint): number | bigint => (value <= 9_007_199_254_740_991n ? Number(value) : value);
+
 /**
  * Returns a number as BigSize (BOLT1).
  * @throws Refusal `malformed-message` above 2^64 − 1

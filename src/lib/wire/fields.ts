@@ -8,7 +8,7 @@ import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Fields, pointIn } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
-import { readTruncated, readUint, writeTruncated, writeUint } from './bigsize.ts';
+import { plain, readBigSize, readTruncated, readUint, writeBigSize, writeTruncated, writeUint } from './bigsize.ts';
 import { atRecord, readStream, RecordRefusal, writeStream } from './tlv.ts';
 
 /** `T` is the value as JSON shows it: numbers as bigint, bytes as hex. */
@@ -46,6 +46,28 @@ export const hexBytes = (length?: number): Kind<string> => ({
   parse: (from, name) =>
     bytesToHex(from.need(name, from.bytes(name, length), length === undefined ? 'hex' : `${length} bytes in hex`)),
 });
+/** A number of a fixed size. */
+export const whole = (size: 1 | 2 | 4 | 8): Kind<number | bigint> => ({
+  write: (value) => writeUint(BigInt(value), size),
+  read: (bytes) => plain(readUint(exactly(bytes, size))),
+  parse: (from, name) => plain(from.need(name, from.whole(name, (1n << BigInt(8 * size)) - 1n), 'a whole number')),
+});
+/** A BigSize number that is all of a value. */
+export const bigSize: Kind<number | bigint> = {
+  write: (value) => writeBigSize(BigInt(value)),
+  read: (bytes) => {
+    const { value, end } = readBigSize(bytes);
+    exactly(bytes, end);
+    return plain(value);
+  },
+  parse: (from, name) => plain(from.need(name, from.whole(name), 'a whole number')),
+};
+/** A record that says yes by being there. */
+export const present: Kind<boolean> = {
+  write: () => new Uint8Array(),
+  read: (bytes) => exactly(bytes, 0).length === 0,
+  parse: (from, name) => from.flag(name) || from.refuse(name, 'true, or no such field'),
+};
 /** A compressed point, checked. */
 export const point: Kind<string> = {
   ...hexBytes(33),
@@ -61,6 +83,10 @@ const SCID = /^(0|[1-9]\d{0,7})x(0|[1-9]\d{0,7})x(0|[1-9]\d{0,4})$/;
 /** `BLOCKxTRANSACTIONxOUTPUT` of 8 bytes (BOLT7). */
 export const scidText = (bytes: Uint8Array): string =>
   `${readUint(bytes.subarray(0, 3))}x${readUint(bytes.subarray(3, 6))}x${readUint(bytes.subarray(6, 8))}`;
+
+/** Returns block, transaction and output of a short channel id. */
+export const scidParts = (scid: string): [block: number, transaction: number, output: number] =>
+  scid.split('x').map(Number) as [number, number, number];
 
 /** Returns the 8 bytes of a short channel id; also from hex. Undefined for other text. */
 export function scidBytes(text: string): Uint8Array | undefined {

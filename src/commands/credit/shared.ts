@@ -1,0 +1,100 @@
+/** Flags of credit contracts: fees, issuer, policy, programs outside. Not here: those that all contract commands have. */
+import * as Flags from '@oclif/core/flags';
+import type { Network } from '../../lib/bitcoin/network.ts';
+import { feeFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
+import { satFlag } from '../../lib/cli/flags.ts';
+import { feerate, oneOf, step, text, yes } from '../../lib/cli/step-flags.ts';
+import { ISSUERS } from '../../lib/credit/issuer.ts';
+import type { Policy } from '../../lib/credit/terms.ts';
+
+export const uncheckedFlag = {
+  unchecked: yes('Payee: go on without a height, or a node that has seen the funding: may lose all that is paid'),
+};
+
+const ecash = 'ECASH';
+/** Statements of a payee about the ecash that payments may become, when it offers a contract. */
+export const issuerFlags = {
+  ecash: oneOf(ISSUERS, 'Payee: who issues ecash for what is paid (default none)', ecash),
+  mint: text('Payee: URL of the mint behind the contract; needed for --ecash cdk', 'URL', ecash),
+};
+/** Programs outside, for a payee whose mint is not in its home. */
+export const programFlags = {
+  signer: Flags.string({
+    summary: 'Payee: program that signs blinded outputs, JSON in and out, for --ecash signer',
+    helpValue: 'COMMAND',
+    helpGroup: ecash,
+  }),
+  notify: Flags.string({
+    summary: 'Payee: program that is told what a contract was paid in total, for --ecash notify',
+    helpValue: 'COMMAND',
+    helpGroup: ecash,
+  }),
+};
+
+const count = (summary: string) =>
+  Flags.integer({ summary, helpValue: 'N', min: 1, max: 1_000_000, helpGroup: 'POLICY' });
+/** The payee's policy, a flag for each bound. */
+export const policyFlags = {
+  'min-amount': satFlag({ summary: 'Smallest contract (default 10000)', helpGroup: 'POLICY' }),
+  'max-amount': satFlag({ summary: 'Largest contract (default 100000000)', helpGroup: 'POLICY' }),
+  'min-blocks': count('Shortest term in blocks (default 1008)'),
+  'max-blocks': count('Longest term in blocks (default 52560)'),
+  'exit-feerate': Flags.integer({
+    summary: 'Fee rate of exit and refund in sat/vB (default 2)',
+    helpValue: 'SAT/VB',
+    min: 1,
+    max: 1000,
+    helpGroup: 'POLICY',
+  }),
+  'min-conf': count('Confirmations of the funding before the first payment (default 3, on regtest 1)'),
+  freeze: count('Blocks before expiry at which payments end (default 288)'),
+  margin: count('Blocks before expiry at which the payee exits (default 144)'),
+};
+/** Time for which an offer stands, and its answer without a coin. */
+export const offerFlag = {
+  'offer-expiry': step(
+    Flags.integer({
+      summary:
+        'Hours after which an offer ends that nobody has answered, and then an opening that nobody has funded (default 24)',
+      helpValue: 'HOURS',
+      min: 1,
+      max: 8_760,
+      helpGroup: 'POLICY',
+    }),
+    (hours) => hours * 3_600,
+  ),
+};
+/** Offer of a server to whoever asks. */
+export const standingFlags = { ...policyFlags, ...offerFlag };
+export type PolicyValues = {
+  [K in keyof typeof policyFlags]?: (K extends 'min-amount' | 'max-amount' ? bigint : number) | undefined;
+};
+
+/** The policy where a flag of it was given: whatever is not said is as by default. */
+export async function policyFrom(values: PolicyValues, network: Network): Promise<Policy | undefined> {
+  const { checkPolicy, defaultPolicy } = await import('../../lib/credit/terms.ts');
+  const given = Object.keys(policyFlags).some((name) => values[name as keyof PolicyValues] !== undefined);
+  if (!given) return undefined;
+  const standard = defaultPolicy(network);
+  return checkPolicy({
+    min_amount_sat: values['min-amount'] ?? standard.min_amount_sat,
+    max_amount_sat: values['max-amount'] ?? standard.max_amount_sat,
+    min_blocks: values['min-blocks'] ?? standard.min_blocks,
+    max_blocks: values['max-blocks'] ?? standard.max_blocks,
+    exit_feerate: values['exit-feerate'] ?? standard.exit_feerate,
+    min_conf: values['min-conf'] ?? standard.min_conf,
+    freeze_blocks: values.freeze ?? standard.freeze_blocks,
+    margin_blocks: values.margin ?? standard.margin_blocks,
+  });
+}
+
+/** Flags by which both parties say what a contract is to be, in an opening or a rollover, beside its amount and funding. */
+export const termsFlags = {
+  ...keyFlags,
+  ...feeFlags,
+  'max-exit-feerate': feerate('Payer: the most that exit and refund may cost (default 50)'),
+  ...issuerFlags,
+  ...policyFlags,
+  ...offerFlag,
+  ...uncheckedFlag,
+};

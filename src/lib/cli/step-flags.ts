@@ -1,0 +1,88 @@
+/**
+ * Flags that are the input of a contract action's step. Each is said once: its help, the way in which its text is read, and
+ * the input that it gives, by its own name (`--max-feerate` is `maxFeerate`) and type.
+ * Not here: the flags themselves (`contract-flags.ts`, each door), which row takes them (`engine/play.ts`).
+ */
+import * as Flags from '@oclif/core/flags';
+import type { BooleanFlag, OptionFlag } from '@oclif/core/interfaces';
+import type { Home } from '../home/home.ts';
+import { feerateFlag, satFlag } from './flags.ts';
+
+/** Mark of a flag that is a step's input. `name`: of the input, where it is not that of the flag. */
+export interface StepInput<T, N extends string = ''> {
+  readonly step: { readonly name: N; read(value: never, home: Home): T | Promise<T> };
+}
+
+type Camel<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
+type NameOf<K, N> = N extends '' ? Camel<K & string> : N & string;
+
+/** Input that flags give a step. */
+export type InputOf<F> = {
+  [K in keyof F as F[K] extends StepInput<any, infer N> ? NameOf<K, N> : never]?: F[K] extends StepInput<infer T, any>
+    ? T
+    : never;
+};
+
+export type StepFlag<V, T = V> = OptionFlag<V | undefined> & StepInput<T>;
+type Read<V, T> = (value: V, home: Home) => T | Promise<T>;
+
+/**
+ * Marks a flag as input of a step.
+ * @param read turns its value into the input; absent: the value is the input
+ * @param name of the input; absent: that of the flag
+ */
+export function step<V>(flag: OptionFlag<V | undefined>): StepFlag<V>;
+export function step<V, T>(flag: OptionFlag<V | undefined>, read: Read<V, T>): StepFlag<V, T>;
+export function step<V, T, N extends string>(
+  flag: OptionFlag<V | undefined>,
+  read: Read<V, T>,
+  name: N,
+): OptionFlag<V | undefined> & StepInput<T, N>;
+export function step(flag: object, read: Read<any, unknown> = (value) => value, name = ''): object {
+  return { ...flag, step: { name, read } };
+}
+
+/** Returns the input that the values of these flags are; a flag that was not given is absent. */
+export async function inputOf<F extends object>(
+  flags: F,
+  values: Readonly<Record<string, unknown>>,
+  home: Home,
+): Promise<InputOf<F>> {
+  const input: Record<string, unknown> = {};
+  for (const [flag, { step: marked }] of Object.entries(flags) as [string, Partial<StepInput<unknown, string>>][]) {
+    const value = values[flag];
+    if (!marked || value === undefined || value === false) continue;
+    const name = marked.name || flag.replace(/-(.)/g, (_, first: string) => first.toUpperCase());
+    input[name] = await marked.read(value as never, home);
+  }
+  return input as InputOf<F>;
+}
+
+/** Whole satoshis. */
+export const sat = (summary: string, helpGroup = 'ACTION'): StepFlag<bigint> => step(satFlag({ summary, helpGroup }));
+/** Fee rate in sat/vB, as satoshis for a thousand virtual bytes. */
+export const feerate = (summary: string, helpGroup = 'FEES'): StepFlag<number> =>
+  step(feerateFlag({ summary, helpGroup }));
+/** Switch: true or absent. */
+export const yes = (
+  summary: string,
+  helpGroup = 'ACTION',
+  more: { exclusive?: string[] } = {},
+): BooleanFlag<boolean> & StepInput<true> => ({
+  ...Flags.boolean({ summary, helpGroup, ...more }),
+  step: { name: '', read: () => true },
+});
+export const text = (summary: string, helpValue: string, helpGroup = 'ACTION'): StepFlag<string> =>
+  step(Flags.string({ summary, helpValue, helpGroup }));
+/** Whole number from `min` (1 by default) to `max`. */
+export const count = (
+  summary: string,
+  max: number,
+  { min = 1, helpValue = 'N', helpGroup = 'ACTION' } = {},
+): StepFlag<number> => step(Flags.integer({ summary, helpValue, min, max, helpGroup }));
+/** One of a few words. */
+export const oneOf = <const W extends string>(
+  words: readonly W[],
+  summary: string,
+  helpGroup = 'ACTION',
+): StepFlag<W> => step(Flags.option({ options: words })({ summary, helpGroup })) as StepFlag<W>;
