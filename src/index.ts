@@ -95,8 +95,8 @@ export { keySet, sortedKeySet, type KeySet } from './lib/signing/keyset.ts';
 
 // ── credit contracts: their actions, terms and transactions ───────────────────────────────────────────────────────────
 export type { Rules } from './lib/credit/fees.ts';
-export { closeCredit, type CloseInput, type CloseMessage } from './lib/credit/close.ts';
-export { exitCredit, verdictOf, type ExitDocument, type Verdict } from './lib/credit/exit.ts';
+export type { CloseInput, CloseMessage } from './lib/credit/close.ts';
+export { verdictOf, type ExitDocument, type Verdict } from './lib/credit/exit.ts';
 export {
   crowded,
   exitable,
@@ -110,8 +110,8 @@ export { openCredit } from './lib/credit/open.ts';
 export type { OpenInput, OpenMessage } from './lib/credit/open-messages.ts';
 export { readBundled, type Bundled } from './lib/credit/bundle.ts';
 export { creditKind, type Credit } from './lib/credit/records.ts';
-export { rollover } from './lib/credit/rollover.ts';
-export { signUpdate } from './lib/credit/update.ts';
+export { closeCredit, exitCredit, rollover, signUpdate } from './lib/ecash/credit.ts';
+export { ledgerKind, type Ledger } from './lib/ecash/ledger.ts';
 export type { UpdateInput, UpdateMessage } from './lib/credit/update-messages.ts';
 export type { Settlement } from './lib/contract/copy.ts';
 export { settlementOf } from './lib/credit/settlement.ts';
@@ -312,7 +312,7 @@ export { fundingScript, Verifier } from './lib/gossip/verify.ts';
 export { Draws } from './lib/protocol/draws.ts';
 export { countPayments, feasibleStates } from './lib/flow/count.ts';
 export { Balances } from './lib/flow/liquidity.ts';
-export { FlowNetwork } from './lib/flow/max-flow.ts';
+export { flowNetwork } from './lib/flow/max-flow.ts';
 export { networkOfGraph, parseNetwork, type Network as ChannelNetwork, type Wealth } from './lib/flow/network.ts';
 export { drawSamples, wilson } from './lib/flow/sample.ts';
 export { decideWealth, type Certificate } from './lib/flow/wealth.ts';

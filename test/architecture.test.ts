@@ -150,6 +150,13 @@ describe('families and the ground floor', () => {
     const found = ground.filter((file) => /\b(?:mint|ecash|cashu)\b|quote(?!d)|keyset/i.test(codeOf(file)));
     expect(found).toEqual([]);
   });
+  it('of a contract hold no word of what rides along with its payments', () => {
+    const said = ['update', 'rollover', 'close'].map((name) => `src/lib/credit/${name}.ts`);
+    const found = said.flatMap((file) =>
+      (textOf(file).match(/ecash|keyset|token|blinded/gi) ?? []).map((word) => `${file}: ${word}`),
+    );
+    expect(found).toEqual([]);
+  });
   it('read no clock, no environment, no network, and draw nothing', () => {
     const WORDS =
       /Date\.now|new Date\(\)|\bDate\(\)|Math\.random|\bprocess\.|randomBytes|getRandomValues|randomSecretKey|randomUUID|performance\.|setTimeout|setInterval|\bfetch\(|console\.|import\.meta|globalThis/g;

@@ -48,7 +48,7 @@ export interface Family {
   /** Error codes that it adds to those which families share. */
   errors?: ErrorRows;
   /** Records of the family in `status`. */
-  status?: () => Promise<readonly Shown<any>[]>;
+  status?: () => Promise<readonly Shown<any, any>[]>;
 }
 
 const creditWords = async () => (await import('./credit/describe.ts')).describeCredit;
@@ -58,40 +58,40 @@ const ALL: readonly Family[] = [
     name: 'credit',
     summary: 'a one-way payment channel with a mint',
     others: ['open-credit', 'sign-update', 'rollover', 'close-credit', 'exit-credit', 'liquidity'],
-    rooms: { credit: ['ecash'] },
+    rooms: { credit: [] },
     errors: CREDIT_ERRORS,
     actions: {
       'open-credit': async () => (await import('./credit/open.ts')).openCredit,
-      'sign-update': async () => (await import('./credit/update.ts')).signUpdate,
-      rollover: async () => (await import('./credit/rollover.ts')).rollover,
-      'close-credit': async () => (await import('./credit/close.ts')).closeCredit,
-      'exit-credit': async () => (await import('./credit/exit.ts')).exitCredit,
+      'sign-update': async () => (await import('./ecash/credit.ts')).signUpdate,
+      rollover: async () => (await import('./ecash/credit.ts')).rollover,
+      'close-credit': async () => (await import('./ecash/credit.ts')).closeCredit,
+      'exit-credit': async () => (await import('./ecash/credit.ts')).exitCredit,
     },
     kinds: async () => [(await import('./credit/records.ts')).creditKind],
     describe: creditWords,
     carries: async () => (await import('./credit/settlement.ts')).settlementOf,
-    status: async () => [(await import('./credit/status.ts')).creditShown],
+    status: async () => [(await import('./ecash/status.ts')).creditShown],
   },
   {
     name: 'ecash',
     summary: 'payments over a credit contract as Cashu tokens',
     others: ['credit-invoice'],
-    rooms: { ecash: [], mint: ['credit', 'ecash'] },
+    rooms: { ecash: ['credit'], mint: ['credit', 'ecash'] },
     errors: { ...ECASH_ERRORS, ...MINT_ERRORS },
     actions: {
       'ecash-quote': async () => (await import('./mint/bind.ts')).ecashQuote,
       'credit-invoice': async () => (await import('./mint/settle.ts')).creditInvoice,
-      'ecash-restore': async () => (await import('./credit/ecash-restore.ts')).ecashRestore,
+      'ecash-restore': async () => (await import('./ecash/restore.ts')).ecashRestore,
     },
     kinds: async () => {
-      const [{ keysetKind }, { quoteKind }, { tokenKind }, mint, { purseKind }] = await Promise.all([
+      const [{ ledgerKind }, { keysetKind }, { quoteKind }, { tokenKind }, mint] = await Promise.all([
+        import('./ecash/ledger.ts'),
         import('./ecash/keyset.ts'),
         import('./ecash/quote.ts'),
         import('./ecash/in-hand.ts'),
         import('./mint/records.ts'),
-        import('./mint/purse.ts'),
       ]);
-      return [keysetKind, tokenKind, quoteKind, mint.invoiceKind, mint.meltKind, mint.tabKind, purseKind];
+      return [ledgerKind, keysetKind, tokenKind, quoteKind, mint.invoiceKind, mint.meltKind, mint.tabKind];
     },
     describe: creditWords,
   },

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { execFileSync } from 'node:child_process';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { opened, pair } from '../support/credit.ts';
 
 /** Resident megabytes of a process. */

@@ -4,7 +4,7 @@
  * built program.
  */
 import { fileURLToPath } from 'node:url';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { opened, pair } from '../support/credit.ts';
 import { assetStreams } from './assets.ts';
 import { batchGrowth } from './batch.ts';
@@ -15,6 +15,7 @@ import { benchGossip } from './gossip.ts';
 import { interleaved, median, report, runToEnd } from './measure.ts';
 import { naiveExchange } from './naive.ts';
 import { benchNetwork } from './network.ts';
+import { benchNotarize } from './notarize.ts';
 import { benchOffers } from './offers.ts';
 import { benchOnions } from './onion.ts';
 import { benchPipelining } from './pipelining.ts';
@@ -123,5 +124,6 @@ results.push(...(await benchOffers(run, Math.min(rounds, 5))));
 results.push(...(await benchNetwork(run, Math.min(rounds, 5))));
 results.push(...(await assetStreams(run, rounds)));
 results.push(...(await benchStatechain(rounds)));
+results.push(...(await benchNotarize(run)));
 results.push(...(await benchPledges(run, Math.min(rounds, 5))));
 process.exitCode = results.every(Boolean) ? 0 : 1;

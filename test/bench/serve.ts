@@ -8,7 +8,7 @@ import { createBlindSignature, createDLEQProof, pointFromHex } from '@cashu/cash
 import { schnorr } from '@noble/curves/secp256k1.js';
 import { keyAggregate, nonceAggregate, nonceGen, Session, sortKeys } from '@scure/btc-signer/musig2.js';
 import { pubECDSA, tagSchnorr } from '@scure/btc-signer/utils.js';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { addKeyset } from '../../src/commands/ecash/keysets.ts';
 import { HOME_MINT, opened, pair, type Pair } from '../support/credit.ts';
 import { resident } from './batch.ts';

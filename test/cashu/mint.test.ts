@@ -9,7 +9,7 @@ import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { keysetClaim, keysetKind, newWallet, type KeysetRecord } from '../../src/lib/ecash/keyset.ts';
 import { quoteClaim, quoteKind } from '../../src/lib/ecash/quote.ts';
 import { change } from '../../src/lib/home/change.ts';
-import { purseClaim, purseKind, type Purse } from '../../src/lib/mint/purse.ts';
+import { ledgerClaim, ledgerKind, type Ledger } from '../../src/lib/ecash/ledger.ts';
 import { backUp, refused, sealedAs } from '../credit/helpers.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { KEYSET, MintError, at, isNamed } from '../support/mint.ts';
@@ -262,10 +262,10 @@ describe('ecash-mint', () => {
       const cut = new Error('cut off');
       const { home } = market.user;
       // A new record, at counter 0.
-      await change<{ purse: Purse; keyset: KeysetRecord }, void>(
+      await change<{ ledger: Ledger; keyset: KeysetRecord }, void>(
         home.store,
-        { purse: purseKind, keyset: keysetKind },
-        () => ({ purse: purseClaim(contract) }),
+        { ledger: ledgerKind, keyset: keysetKind },
+        () => ({ ledger: ledgerClaim(contract) }),
         () => ({ writes: { keyset: newWallet({ ...KEYSET, unit: 'sat' }, false) }, result: undefined }),
       );
       const stop = (label: string) => {
@@ -303,17 +303,17 @@ describe('ecash-quote', () => {
       throw cut;
     };
     await expect(mint(undefined, stop)).rejects.toBe(cut);
-    const { home } = market.user;
-    const purse = async () =>
-      purseKind.parse((await home.store.load([purseClaim(contract)])).found.get(purseClaim(contract))!.record);
-    const before = await purse();
+    const quotes = async () => {
+      const { quote: now, past } = await market.user.ledger(contract);
+      return { now, past };
+    };
     const { terms } = (await market.user.record(contract)) as PayerCredit;
     const { id } = await market.mint.newQuote({ pubkey: terms.ecash_pubkey! });
     const made = await market.user.run(ecashQuote, { input: { contract, quote: id } });
     const bound = await market.operator.run(ecashQuote, { on: made.message });
     expect(bound.message['quote']).toBe(quote);
     await market.user.run(ecashQuote, { on: await sealedAs(market.operator, bound.message, { quote: id }) });
-    expect(await purse()).toEqual({ ...before, quote: id, past: [quote] });
+    expect(await quotes()).toEqual({ now: id, past: [quote] });
     // An older answer does not bring the older one back.
     const older = await sealedAs(market.operator, bound.message, { id: 'ab'.repeat(16) });
     await refused(() => market.user.run(ecashQuote, { on: older }), 'quote-used', market.user);

@@ -4,13 +4,10 @@
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freshKey } from '../../src/commands/htlc/home.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
+import { ecashRestore } from '../../src/lib/ecash/restore.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';

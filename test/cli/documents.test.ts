@@ -11,8 +11,7 @@ import { inspect, inText, sequence } from '../../src/commands/tools/inspection.t
 import { statusTable } from '../../src/commands/home/status-table.ts';
 import { fundingPsbt, signFunding } from '../../src/lib/bitcoin/funding.ts';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { statusOf } from '../../src/lib/credit/status.ts';
 import { fakeNode } from '../chain/node.ts';

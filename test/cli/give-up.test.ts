@@ -1,11 +1,9 @@
 /** Cancels and repeats as every family has them: whose message is believed, what is said again, and what is not. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { play, playAgain } from '../../src/lib/engine/play.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { plainCommit } from '../../src/lib/home/change.ts';
 import type { Action, Claim } from '../../src/lib/protocol/action.ts';
 import { idClaim, keyClaim } from '../../src/lib/protocol/claims.ts';

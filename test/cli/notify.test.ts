@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { notifyPaid } from '../../src/lib/engine/notify.ts';
-import { creditKind, type Credit, type PayeeCredit } from '../../src/lib/credit/records.ts';
+import { ledgerClaim, ledgerKind, type Ledger, type PayeeLedger } from '../../src/lib/ecash/ledger.ts';
 import { change } from '../../src/lib/home/change.ts';
 import type { Home } from '../../src/lib/home/home.ts';
-import { idClaim } from '../../src/lib/protocol/claims.ts';
-import { parties, payeeOf } from '../credit/helpers.ts';
+import { parties } from '../credit/helpers.ts';
 import { opened, payMessages } from '../support/credit.ts';
 
 const offer = { ecash: 'notify' } as const;
@@ -29,7 +28,7 @@ describe('a mint that is told what was paid', () => {
       await payMessages(both, id, sat);
       ids.push(id);
     }
-    const issued = async () => Promise.all(ids.map(async (id) => (await payeeOf(both, id)).issuedSat));
+    const issued = async () => Promise.all(ids.map(async (id) => (await both.payee.ledger(id)).issuedSat));
     const at = file();
     const program = `read -r line; case "$line" in *${ids[0]}*) exit 3;; esac; echo "$line" >> ${at}`;
     await expect(notifyPaid(both.payee.home, program)).rejects.toMatchObject({ code: 'outside-failed' });
@@ -51,17 +50,17 @@ describe('a mint that is told what was paid', () => {
     const { home } = both.payee;
     const { store } = home;
     const listed = await store.unissued('notify');
-    await change<{ contract: Credit }, void>(
+    await change<{ ledger: Ledger }, void>(
       store,
-      { contract: creditKind },
-      () => ({ contract: idClaim(id) }),
-      ({ contract: c }) => ({ writes: { contract: { ...(c as PayeeCredit), issuedSat: sat } }, result: undefined }),
+      { ledger: ledgerKind },
+      () => ({ ledger: ledgerClaim(id) }),
+      ({ ledger: l }) => ({ writes: { ledger: { ...(l as PayeeLedger), issuedSat: sat } }, result: undefined }),
     );
     const [load, commit, flush] = [store.load.bind(store), store.commit.bind(store), store.flush.bind(store)];
     const stale = { ...home, store: { unissued: async () => listed, load, commit, flush } } as unknown as Home;
     const at = file();
     expect(await notifyPaid(stale, `cat >> ${at}`)).toBe(times);
-    expect([existsSync(at), (await payeeOf(both, id)).issuedSat]).toEqual([times > 0, 1_000n]);
+    expect([existsSync(at), (await both.payee.ledger(id)).issuedSat]).toEqual([times > 0, 1_000n]);
   });
 
   it.each(['', '; exit 1'])(
@@ -81,7 +80,7 @@ describe('a mint that is told what was paid', () => {
       writeFileSync(`${at}.go`, '');
       expect(await first).toBe(1);
       expect(sums(at)).toEqual([3_000, 1_000, 3_000]);
-      expect(await payeeOf(both, id)).toMatchObject({ issuedSat: 3_000n });
+      expect(await both.payee.ledger(id)).toMatchObject({ issuedSat: 3_000n });
     },
   );
 });

@@ -2,13 +2,10 @@
 import { beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { play, type Line } from '../../src/lib/engine/play.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Consent } from '../../src/lib/protocol/action.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { opened, ownCoin, pair, payMessages, type Pair } from '../support/credit.ts';

@@ -9,7 +9,7 @@ import { parentSource } from '../../src/commands/assets/parents.ts';
 import { readBundle } from '../../src/lib/engine/watch-bundle.ts';
 import { toTransaction, txidOf, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { exitCredit } from '../../src/lib/ecash/credit.ts';
 import { command } from '../support/command.ts';
 import { opened, payMessages } from '../support/credit.ts';
 import { TestParty } from '../support/party.ts';

@@ -3,7 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { describe, expect, it } from 'vitest';
 import { ContractCommand } from '../../src/lib/cli/contract.ts';
 import { count, inputOf, oneOf, sat, step, yes, type InputOf } from '../../src/lib/cli/step-flags.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit } from '../../src/lib/ecash/credit.ts';
 import type { Home } from '../../src/lib/home/home.ts';
 
 const flags = {

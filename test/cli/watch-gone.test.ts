@@ -7,7 +7,7 @@ import { factSource } from '../../src/lib/chain/source.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
+import { rollover } from '../../src/lib/ecash/credit.ts';
 import type { Watched } from '../../src/lib/credit/watch.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { fakeNode, type Answers } from '../chain/node.ts';

@@ -1,8 +1,7 @@
 /** What is finished is printed again by `--contract ID --again`: of any record, also in a home made of a backup and its journal. */
 import { afterEach, expect, it, vi } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit, rollover } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import { playAgain } from '../../src/lib/engine/play.ts';

@@ -2,8 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { closeCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { opened, payMessages, type Pair } from '../support/credit.ts';
 import { TestParty } from '../support/party.ts';
 import { spillway, type Ran } from '../cli/run.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { exitCredit } from '../../src/lib/ecash/credit.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';

@@ -2,11 +2,11 @@
  * What was signed for ecash and has not come, and what came, are sets of payments: a store that was restored, went on and then
  * read its journal has those of both, each once.
  */
+import { upTo } from '../../src/lib/credit/spans.ts';
+import { ledgerKind, payerLedger, type PayerLedger } from '../../src/lib/ecash/ledger.ts';
 import { describe, expect, it } from 'vitest';
-import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
-import { creditKind, nothingSigned, type PayerCredit } from '../../src/lib/credit/records.ts';
-import { statusOf } from '../../src/lib/credit/status.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { ecashRestore } from '../../src/lib/ecash/restore.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { ecashMessages, lostMessages, openedMint, payMessages, type Pair } from '../support/credit.ts';
 import { parties, payerOf } from './helpers.ts';
 import { contractWith } from './things.ts';
@@ -33,9 +33,10 @@ describe('ecash of a payer that was restored, paid on, and read its journal then
     await both.payer.lose(backup);
     await payMessages(both, id, 500n);
     await reconcile(both);
-    expect(await payerOf(both, id)).toMatchObject({ signedMaxSat: 1_100n, awaited: [{ paidSat: 600n }] });
+    expect(await payerOf(both, id)).toMatchObject({ signedMaxSat: 1_100n });
+    expect(await both.payer.ledger(id)).toMatchObject({ awaited: [{ paidSat: 600n }] });
     await both.payer.run(signUpdate, { on: lost.at(-1)! });
-    expect(await payerOf(both, id)).toMatchObject({ awaited: [], receivedSat: 600n });
+    expect(await both.payer.ledger(id)).toMatchObject({ awaited: [], arrived: upTo(600n) });
   });
 
   it('counts once each: what came before the loss, what came after it, and what came again', async () => {
@@ -49,31 +50,28 @@ describe('ecash of a payer that was restored, paid on, and read its journal then
     expect(await search(both, id)).toBe(1_000n);
     await ecashMessages(both, id, 500n);
     await reconcile(both, await both.payer.backUp());
-    expect(await payerOf(both, id)).toMatchObject({ signedMaxSat: 1_500n, awaited: [], receivedSat: 1_500n });
+    expect(await payerOf(both, id)).toMatchObject({ signedMaxSat: 1_500n });
+    const come = { awaited: [], arrived: upTo(1_500n) };
+    expect(await both.payer.ledger(id)).toMatchObject(come);
     await both.payer.run(signUpdate, { on: before.at(-2)! });
-    const record = await payerOf(both, id);
-    expect(record).toMatchObject({ awaited: [], receivedSat: 1_500n });
-    const facts = { tip: 1_000, coins: 'not-checked', known: 'not-checked' } as const;
-    expect(statusOf(id, record, facts)).toMatchObject({ ecash_sat: 1_500n, ecash_awaited_sat: 0n });
+    expect(await both.payer.ledger(id)).toMatchObject(come);
+    expect(await both.payer.status(id)).toMatchObject({ ecash_sat: 1_500n, ecash_awaited_sat: 0n });
   });
 });
 
 describe('two versions of a record', () => {
-  const { terms, ...rest } = contractWith();
-  const base = { ...rest, terms: { ...terms, ecash: 'cdk' }, state: 'open', role: 'payer', rolling: null };
-  const payer = (more: Partial<PayerCredit>) =>
-    ({ ...base, ...nothingSigned(terms), ...more }) as unknown as PayerCredit;
-  const both = (...[a, b]: [PayerCredit, PayerCredit]) =>
-    [creditKind.merged!(a, b), creditKind.merged!(b, a)] as [PayerCredit, PayerCredit];
+  const payer = (more: Partial<PayerLedger>): PayerLedger => ({ ...payerLedger(contractWith(), undefined), ...more });
+  const both = (...[a, b]: [PayerLedger, PayerLedger]) =>
+    [ledgerKind.merged!(a, b), ledgerKind.merged!(b, a)] as [PayerLedger, PayerLedger];
   const places = (fromSat: bigint, toSat: bigint) => [{ fromSat, toSat }];
   const one = { paidSat: 500n, amountSat: 500n, quote: null };
   const two = { paidSat: 900n, amountSat: 400n, quote: 'other' };
 
   it('know together what is under way: what one never saw the other tells, and what it saw it knows itself', () => {
-    const lost = payer({ signedMaxSat: 500n, inflight: [one], seen: places(0n, 500n) });
-    const later = payer({ signedMaxSat: 900n, inflight: [two], seen: places(500n, 900n) });
+    const lost = payer({ paidSat: 500n, inflight: [one], seen: places(0n, 500n) });
+    const later = payer({ paidSat: 900n, inflight: [two], seen: places(500n, 900n) });
     for (const merged of both(lost, later)) expect(merged.inflight).toEqual([one, two]);
-    const arrived = payer({ signedMaxSat: 900n, inflight: [two], seen: places(0n, 900n) });
+    const arrived = payer({ paidSat: 900n, inflight: [two], seen: places(0n, 900n) });
     for (const merged of both(lost, arrived)) expect(merged.inflight).toEqual([two]);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ASKED_LIMITS, ASKED_SECONDS } from '../../src/lib/credit/asked.ts';
 import { freezeHeight } from '../../src/lib/credit/checks.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { opened, payMessages, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
 import { backUp, parties, payeeOf, payerOf, refused, restore, sealedAs, tip } from './helpers.ts';

@@ -335,10 +335,9 @@ beforeAll(async () => {
 
 describe('altered messages', () => {
   it('every row that answers a message is played, and so attacked', async () => {
-    const here = new URL('../../src/lib/credit/', import.meta.url);
-    const modules = await Promise.all(
-      readdirSync(here).map((file) => import(new URL(file, here).href) as Promise<Record<string, unknown>>),
-    );
+    const rooms = ['credit', 'ecash'].map((room) => new URL(`../../src/lib/${room}/`, import.meta.url));
+    const files = rooms.flatMap((room) => readdirSync(room).map((file) => new URL(file, room).href));
+    const modules = await Promise.all(files.map((file) => import(file) as Promise<Record<string, unknown>>));
     const tables = modules
       .flatMap((m) => Object.values(m))
       .filter((v): v is Action<any, any, any> => Array.isArray((v as { rows?: unknown } | null)?.rows));

@@ -1,11 +1,8 @@
 /** What falls between two records or two actions: a close beside an update, an issuer that a rollover changes, what a refusal names. */
 import { describe, expect, it } from 'vitest';
 import { readBundled } from '../../src/lib/credit/bundle.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { RawTx } from '@scure/btc-signer/script.js';
@@ -13,7 +10,7 @@ import { hex } from '@scure/base';
 import { playAgain } from '../../src/lib/engine/play.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { lostMessages, opened, openedMint, ownCoin, payMessages } from '../support/credit.ts';
-import { parties, payerOf, policy, refused } from './helpers.ts';
+import { parties, policy, refused } from './helpers.ts';
 
 const MINT = 'https://mint.example.com';
 const expires = { blocks: 4_320 };
@@ -51,7 +48,7 @@ describe('a close while an update is in flight', () => {
     const contract = await opened(both, { offer: { ecash: 'cdk', mint: MINT } });
     await payMessages(both, contract, 50_000n);
     await refused(() => payer.run(closeCredit, { input: { contract } }), 'update-in-flight', payer);
-    const { inflight } = await payerOf(both, contract);
+    const { inflight } = await payer.ledger(contract);
     expect(inflight).toMatchObject([{ amountSat: 50_000n }]);
   });
 });

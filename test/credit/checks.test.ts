@@ -8,10 +8,8 @@ import {
   freezeHeight,
   topUpHeight,
 } from '../../src/lib/credit/checks.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
+import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Coin } from '../../src/lib/protocol/action.ts';
 import { checkCoins } from '../../src/lib/bitcoin/coin-checks.ts';
 import { opened, ownCoin, payMessages } from '../support/credit.ts';

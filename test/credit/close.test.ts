@@ -2,10 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { closeJob } from '../../src/lib/credit/jobs.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { psbtOf } from '../../src/lib/signing/exchange.ts';
 import { nonceGen } from '../../src/lib/signing/musig2.ts';
 import { opened, payMessages, type Pair } from '../support/credit.ts';

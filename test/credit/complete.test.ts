@@ -2,8 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { trustKeysets } from '../../src/commands/ecash/keysets.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { exitCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { ecashMessages, opened, openedMint, payMessages } from '../support/credit.ts';
 import { parties, payeeOf, refused } from './helpers.ts';
 
@@ -21,13 +20,16 @@ describe('reconcile --complete', () => {
     expect([completed, gathered.newest.commit > 0]).toEqual([2, true]);
     // As the command does once the journal is read.
     await trustKeysets(payee.home);
-    for (const one of [id, quiet])
-      expect(await payeeOf(both, one)).toMatchObject({ restored: false, unconfirmed: false, state: 'open' });
-    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 3_000n, issuedSat: 3_000n });
+    for (const one of [id, quiet]) {
+      expect(await payeeOf(both, one)).toMatchObject({ restored: false, state: 'open' });
+      expect(await payee.ledger(one)).toMatchObject({ unconfirmed: false });
+    }
+    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 3_000n });
+    expect(await payee.ledger(id)).toMatchObject({ issuedSat: 3_000n });
     await payMessages(both, quiet, 700n);
     expect(await payeeOf(both, quiet)).toMatchObject({ paidSat: 1_200n });
     await ecashMessages(both, id, 400n);
-    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 3_400n, issuedSat: 3_400n });
+    expect(await payee.ledger(id)).toMatchObject({ paidSat: 3_400n, issuedSat: 3_400n });
     expect((await payee.run(exitCredit, { input: { contract: id } })).exit).toBe(0);
     // What may be used twice is another matter, and stays said.
     expect([payee.home.restored, payee.home.mayRepeat]).toEqual([false, true]);

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import EcashMint from '../../src/commands/ecash/mint.ts';
 import EcashRestore from '../../src/commands/ecash/restore.ts';
 import { settledAs, creditKind, type FundedCredit } from '../../src/lib/credit/records.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { command, type Made } from '../support/command.ts';
@@ -67,7 +67,7 @@ it('what was paid for over a contract that the mint has dropped is found over a 
   await settle(payer, 400_000n);
   await pruneAt(payee, { days: 90 });
   const { records } = await pruneAt(payee, { days: 90, seconds: 91 * DAY, blocks: 91 * 144, deep: 95 * 144 });
-  expect(records).toEqual({ credit: 1 });
+  expect(records).toEqual({ credit: 1, ecash: 1 });
   const fresh = await opened(both, { offer: HOME_MINT });
   const found = await search(fresh);
   expect([found.search, found.token_sat, sumOf(found.token)]).toEqual(['complete', 700_000, 700_000]);

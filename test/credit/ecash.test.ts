@@ -1,18 +1,19 @@
 /** Payments that become ecash: issued once, in the commit that counts them, and found again after any loss. */
+import { total, upTo } from '../../src/lib/credit/spans.ts';
 import { describe, expect, it } from 'vitest';
 import { deriveKeysetId, getDecodedToken, getTokenMetadata, hasValidDleq } from '@cashu/cashu-ts';
 import { activateKeyset, addKeyset, keysetsOf, retireKeyset, trustKeysets } from '../../src/commands/ecash/keysets.ts';
-import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
-import { floatOf } from '../../src/lib/credit/status.ts';
+import { ecashRestore } from '../../src/lib/ecash/restore.ts';
+import { floatOf } from '../../src/lib/ecash/status.ts';
 import { viewOf } from '../../src/lib/credit/terms.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { keysetClaim, keysetKind, newWallet, type Keyset, type KeysetRecord } from '../../src/lib/ecash/keyset.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { loadCashu } from '../../src/lib/ecash/library.ts';
 import { signBlindly } from '../../src/lib/ecash/promise.ts';
 import { ecashMessages, lostMessages, opened, openedMint, payMessages, type Pair } from '../support/credit.ts';
 import type { Message, RunOptions } from '../support/party.ts';
-import { backUp, parties, payeeOf, payerOf, refused, restore, says, sealedAs } from './helpers.ts';
+import { backUp, parties, payerOf, refused, restore, says, sealedAs } from './helpers.ts';
 
 const keysetOf = async (both: Pair): Promise<Keyset> => (await keysetsOf(both.payee.home))[0]!.keyset;
 const step = async (both: Pair, who: 'payer' | 'payee', on: Message, more: RunOptions = {}): Promise<Message> =>
@@ -35,8 +36,9 @@ describe('a payment with --ecash', () => {
     expect([mint, unit]).toEqual([`spillway:${messages[0]!['contract'].payee_pubkey}`, 'sat']);
     expect(proofs.every((p) => p.id === keyset.id && hasValidDleq(p, keyset, { require: true }))).toBe(true);
     expect(deriveKeysetId(keyset.keys, { unit: 'sat', versionByte: 1 })).toBe(keyset.id);
-    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 2_101n, issuedSat: 2_101n });
-    expect(await payerOf(both, id)).toMatchObject({ signedMaxSat: 2_101n, receivedSat: 2_101n, awaited: [] });
+    expect(await both.payee.ledger(id)).toMatchObject({ paidSat: 2_101n, issuedSat: 2_101n });
+    expect(await payerOf(both, id)).toMatchObject({ signedMaxSat: 2_101n });
+    expect(await both.payer.ledger(id)).toMatchObject({ arrived: upTo(2_101n), awaited: [] });
   });
 
   it('repeated at any step gives the same bytes, the token too, or says that it was paid, and commits nothing', async () => {
@@ -63,9 +65,9 @@ describe('a payment with --ecash', () => {
     const both = await parties();
     const id = await openedMint(both);
     await payMessages(both, id, 1_000n);
-    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 1_000n, issuedSat: 0n });
+    expect(await both.payee.ledger(id)).toMatchObject({ paidSat: 1_000n, issuedSat: 0n });
     await ecashMessages(both, id, 500n);
-    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 1_500n, issuedSat: 500n });
+    expect(await both.payee.ledger(id)).toMatchObject({ paidSat: 1_500n, issuedSat: 500n });
   });
 
   it('is not given up by a server of the payer that takes the request first: whether it becomes ecash a person says', async () => {
@@ -111,7 +113,7 @@ describe('a payment with --ecash', () => {
     const second = await step(both, 'payee', signed);
     expect(sumOf((await step(both, 'payer', second))['token'])).toBe(500n);
     expect(sumOf((await step(both, 'payer', accepted!))['token'])).toBe(600n);
-    expect((await payerOf(both, id)).receivedSat).toBe(1_100n);
+    expect(total((await both.payer.ledger(id)).arrived)).toBe(1_100n);
   });
 
   it('a payment asked for again under a new keyset gets outputs of that keyset, which no later payment has', async () => {
@@ -334,7 +336,7 @@ describe('what the mint refuses, with nothing issued and nothing paid', () => {
       const lie = await sealedAs(both.payee, accepted!, { ecash: said });
       await refused(() => step(both, 'payer', lie), 'promises-differ', both.payer);
     }
-    expect((await payerOf(both, id)).awaited).toHaveLength(1);
+    expect((await both.payer.ledger(id)).awaited).toHaveLength(1);
     expect(sumOf((await step(both, 'payer', accepted!))['token'])).toBe(512n);
   });
 
@@ -346,7 +348,7 @@ describe('what the mint refuses, with nothing issued and nothing paid', () => {
     const forged = { ...promise, dleq: { ...promise.dleq, s: '11'.repeat(32) } };
     const message = await sealedAs(both.payee, accepted, { ecash: { ...accepted['ecash'], promises: [forged] } });
     await refused(() => step(both, 'payer', message), 'dleq-invalid', both.payer);
-    expect((await payerOf(both, id)).awaited).toHaveLength(1);
+    expect((await both.payer.ledger(id)).awaited).toHaveLength(1);
   });
 });
 
@@ -371,7 +373,7 @@ describe('--signer', () => {
     const accepted = await step(both, 'payee', signed, { outside: (body) => (asked.push(body), sign(body)) });
     expect(asked).toHaveLength(1);
     expect(sumOf((await step(both, 'payer', accepted))['token'])).toBe(700n);
-    expect((await payeeOf(both, id)).issuedSat).toBe(700n);
+    expect((await both.payee.ledger(id)).issuedSat).toBe(700n);
     // A repetition does not ask again.
     expect(await step(both, 'payee', signed)).toEqual(accepted);
   });
@@ -504,7 +506,7 @@ describe('ecash-restore', () => {
     await lostMessages(both, id, 777n);
     const found = await search(both, id);
     expect(sumOf(found.message['token'])).toBe(777n);
-    expect(await payerOf(both, id)).toMatchObject({ awaited: [], receivedSat: 777n });
+    expect(await both.payer.ledger(id)).toMatchObject({ awaited: [], arrived: upTo(777n) });
     const again = await search(both, id);
     expect(again.message).toMatchObject({ token: null, token_sat: 0 });
     // The coins are still to be had, by a search from the start.
@@ -552,7 +554,7 @@ describe('ecash-restore', () => {
     expect(early.message).toMatchObject({ search: 'complete', token: null });
     const signed = await signedFor(both, id, 777n);
     expect((await search(both, id)).message).toMatchObject({ token: null });
-    expect((await payerOf(both, id)).awaited).toHaveLength(1);
+    expect((await both.payer.ledger(id)).awaited).toHaveLength(1);
     await step(both, 'payee', signed);
     expect(sumOf((await search(both, id)).message['token'])).toBe(777n);
   });
@@ -647,9 +649,9 @@ describe('ecash-restore', () => {
     await refused(() => both.payer.run(ecashRestore, { on: twice }), 'promises-differ', both.payer);
     const part = await sealedAs(both.payee, answered.message, { found: found.slice(0, 1) });
     expect((await both.payer.run(ecashRestore, { on: part })).message).toMatchObject({ token_sat: 1 });
-    expect(await payerOf(both, id)).toMatchObject({ awaited: [{ amountSat: 777n }], receivedSat: 0n });
+    expect(await both.payer.ledger(id)).toMatchObject({ awaited: [{ amountSat: 777n }], arrived: [] });
     await both.payer.run(ecashRestore, { on: answered.message });
-    expect(await payerOf(both, id)).toMatchObject({ awaited: [], receivedSat: 777n });
+    expect(await both.payer.ledger(id)).toMatchObject({ awaited: [], arrived: upTo(777n) });
   });
 
   it('a keyset that was first used after the backup is searched before it is used again', async () => {
@@ -668,7 +670,7 @@ describe('ecash-restore', () => {
     expect((await payerOf(both, id)).signedMaxSat).toBe(1_000n);
     const received = await step(both, 'payer', await step(both, 'payee', await pay()));
     expect(sumOf(received['token'])).toBe(700n);
-    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 1_700n, issuedSat: 1_700n });
+    expect(await both.payee.ledger(id)).toMatchObject({ paidSat: 1_700n, issuedSat: 1_700n });
   });
 
   it('a keyset of a restored home is offered again only after reconcile, or by the word of its operator', async () => {
@@ -711,7 +713,7 @@ describe('ecash-restore', () => {
     await step(both, 'payee', bare);
     const found = await search(both, id);
     expect(found.message).toMatchObject({ token: null });
-    expect((await payerOf(both, id)).awaited).toEqual([]);
+    expect((await both.payer.ledger(id)).awaited).toEqual([]);
   });
 });
 
@@ -721,7 +723,7 @@ describe('the float', () => {
     const id = await openedMint(both, { amount: 1_000_000n });
     await ecashMessages(both, id, 50_000n);
     const payer = await payerOf(both, id);
-    const { tokens_sat, wanted_percent, swap_sat } = floatOf(payer, 10);
+    const { tokens_sat, wanted_percent, swap_sat } = floatOf(payer, 10, 50_000n);
     expect([tokens_sat, wanted_percent]).toEqual([50_000n, 10]);
     // The exit fee is nobody's: what is left counts without it.
     expect(swap_sat).toBeGreaterThan(49_000n);

@@ -1,10 +1,9 @@
 /** exit-credit: what is printed when, and what it freezes. */
 import { describe, expect, it } from 'vitest';
-import { dueList, exitCredit, verdictOf } from '../../src/lib/credit/exit.ts';
+import { exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
+import { dueList, verdictOf } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { settledAs } from '../../src/lib/credit/records.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { opened, payMessages } from '../support/credit.ts';
 import { parties, payeeOf, payerOf, policy, refused, show, tip } from './helpers.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { creditKind, settledAs, type Credit, type FundedCredit } from '../../src/lib/credit/records.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
+import { rollover } from '../../src/lib/ecash/credit.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { opened, payMessages, rollMessages } from '../support/credit.ts';

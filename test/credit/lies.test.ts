@@ -7,7 +7,7 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { rolloverJob } from '../../src/lib/credit/jobs.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { pairOf, rolloverPsbt } from '../../src/lib/credit/rolling.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
+import { rollover } from '../../src/lib/ecash/credit.ts';
 import { rollover as rolloverTemplate } from '../../src/lib/credit/transactions.ts';
 import { nonceGen } from '../../src/lib/signing/musig2.ts';
 import { opened, ownCoin, payMessages, type Pair } from '../support/credit.ts';

@@ -5,10 +5,10 @@ import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { txidOf } from '../../src/lib/bitcoin/transaction.ts';
 import { ASKED_LIMITS, checkUntil, lapsed, lapsesAt } from '../../src/lib/credit/asked.ts';
 import { checkBefore, checkMelts, checkNotFrozen, deadlineHeight, TIME_LIMITS } from '../../src/lib/credit/checks.ts';
-import { ecashRestore, RESTORE_LIMITS } from '../../src/lib/credit/ecash-restore.ts';
+import { ecashRestore, RESTORE_LIMITS } from '../../src/lib/ecash/restore.ts';
 import { EXIT_LIMITS, verdictOf } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { inflightQueries, QUOTE_LIMITS } from '../../src/lib/credit/quotes.ts';
+import { inflightQueries, QUOTE_LIMITS } from '../../src/lib/ecash/payments.ts';
 import type { FundedCredit } from '../../src/lib/credit/records.ts';
 import { hasLapsed, STANDING_LIMITS } from '../../src/lib/credit/standing.ts';
 import { REFUND_LIMITS } from '../../src/lib/credit/refund.ts';
@@ -28,7 +28,7 @@ import {
   refundFee,
 } from '../../src/lib/credit/transactions.ts';
 import { UPDATE_LIMITS } from '../../src/lib/credit/update-messages.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { parseAs } from '../../src/lib/protocol/message.ts';
 import { toTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { opened, ownCoin, payMessages, rollMessages } from '../support/credit.ts';
@@ -331,6 +331,9 @@ describe('quotes', () => {
     inflight: Array.from({ length: n }, (_, i) => ({ paidSat: BigInt(i), amountSat: 1n, quote: `q${i}` })),
   });
   limits(QUOTE_LIMITS, {
-    queries: { takes: (n: number) => inflightQueries(payer(n) as never)!.length === n, above: 'not taken' },
+    queries: {
+      takes: (n: number) => inflightQueries(payer(n) as never, payer(n) as never).length === n,
+      above: 'not taken',
+    },
   });
 });

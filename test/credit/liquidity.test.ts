@@ -1,13 +1,13 @@
 /** liquidity: sums over the contracts of a home, days, expiries for new contracts, and what a mass exit takes. */
+import { ledgerKind } from '../../src/lib/ecash/ledger.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DAY, figuresOf } from '../../src/lib/credit/figures.ts';
 import { crowded, exitable, liquidity, massExit, spread } from '../../src/lib/credit/liquidity.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { settledAs, type Credit, type Settled } from '../../src/lib/credit/records.ts';
 import { statusOf } from '../../src/lib/credit/status.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Coin } from '../../src/lib/protocol/action.ts';
 import type { SpentBy } from '../../src/lib/protocol/action.ts';
 import { opened, openedMint, ecashMessages, payMessages } from '../support/credit.ts';
@@ -173,7 +173,8 @@ describe('the sums', () => {
     const id = await openedMint(both);
     await ecashMessages(both, id, 2_100n);
     await payMessages(both, id, 900n);
-    const sums = liquidity('regtest', [await payeeOf(both, id)], facts);
+    const ledger = { ...(await both.payee.ledger(id)), role: 'payee' } as const;
+    const sums = liquidity('regtest', [await payeeOf(both, id)], facts, [ledgerKind.figures!(ledger)]);
     expect(sums).toMatchObject({ issued_sat: 2_100n, unissued_sat: 900n, holds_sat: 3_000n });
   });
 });

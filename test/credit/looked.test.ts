@@ -1,10 +1,8 @@
 /** What a party relies on without having looked: heights, the funding, an outpoint that a stranger names, an old offer, fees. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { coinClaim } from '../../src/lib/protocol/claims.ts';
 import { opened, ownCoin, payMessages, type Pair } from '../support/credit.ts';
 import { TestParty, type Message } from '../support/party.ts';

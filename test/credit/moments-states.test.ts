@@ -4,12 +4,9 @@
  * of it in the place of the message that brought the contract there. Given to whoever reads such a message.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
+import { ecashRestore } from '../../src/lib/ecash/restore.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { creditInvoice } from '../../src/lib/mint/settle.ts';
 import { addKeyset, keysetsOf } from '../../src/commands/ecash/keysets.ts';

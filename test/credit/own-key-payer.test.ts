@@ -1,10 +1,8 @@
 /** A payer whose key is in another wallet: what that wallet is asked to sign binds this home before it is asked. */
 import { describe, expect, it } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { refundJob } from '../../src/lib/credit/jobs.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { ownCoin } from '../support/credit.ts';
 import { parties, payeeOf, payerOf, policy, refused } from './helpers.ts';
 import { answers, OtherWallet } from './wallet.ts';

@@ -1,9 +1,8 @@
 /** A contract from its first message to its settlement; once its payee has dropped it, everything that was said is given again. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
-import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
+import { closeCredit, exitCredit } from '../../src/lib/ecash/credit.ts';
+import { ecashRestore } from '../../src/lib/ecash/restore.ts';
 import { creditKind, settledAs, type FundedCredit } from '../../src/lib/credit/records.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';

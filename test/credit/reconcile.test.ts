@@ -2,11 +2,11 @@
  * A home that was lost and made of its backup: what its journal brings back, what stays in doubt, and that no order,
  * repetition or missing end of the journal makes it forget what it knows or claim what it does not.
  */
+import { ledgerKind, payeeLedger, type Ledger, type PayeeLedger } from '../../src/lib/ecash/ledger.ts';
 import fc from 'fast-check';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import {
   creditKind,
@@ -17,9 +17,8 @@ import {
 } from '../../src/lib/credit/records.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
-import { liquidity } from '../../src/lib/credit/liquidity.ts';
-import { statusOf } from '../../src/lib/credit/status.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { liquidityOf } from '../../src/lib/credit/liquidity.ts';
+import { totalsOf } from '../../src/lib/engine/look.ts';
 import { notifyPaid } from '../../src/lib/engine/notify.ts';
 import { confirmIssued } from '../../src/commands/home/reconciling.ts';
 import { addKeyset, keysetsOf, trustKeysets } from '../../src/commands/ecash/keysets.ts';
@@ -79,8 +78,9 @@ describe('a payee that lost its home', () => {
 
     expect(outcomeOf(await bringIn(payee), id)).toBe('raised');
     const after = await payeeOf(both, id);
-    expect(after).toMatchObject({ paidSat: 3_000n, issuedSat: 3_000n, exit: before.exit, receipt: before.receipt });
-    expect(after).toMatchObject({ restored: true, unconfirmed: true, live: [], state: 'open' });
+    expect(after).toMatchObject({ paidSat: 3_000n, exit: before.exit, receipt: before.receipt });
+    expect(after).toMatchObject({ restored: true, live: [], state: 'open' });
+    expect(await payee.ledger(id)).toMatchObject({ paidSat: 3_000n, issuedSat: 3_000n, unconfirmed: true });
     const kernel = await judge();
     const coin = { sat: after.terms.capacity_sat, script: keysOf(after.terms).script };
     if (kernel) expect(await kernel.scripts(after.exit!, [coin])).toBe(true);
@@ -254,8 +254,8 @@ describe('a journal that is read again', () => {
     const again = await bringIn(payee);
     expect(again.outcomes.filter(({ outcome }) => outcome !== 'same')).toEqual([]);
     expect(await payee.record(reverse)).toMatchObject({ restored: false });
-    expect(await payeeOf(both, id)).toMatchObject({ unconfirmed: false, issuedSat: 3_000n });
-    expect(await payeeOf(both, forward)).toMatchObject({ restored: false, unconfirmed: false });
+    expect(await payee.ledger(id)).toMatchObject({ unconfirmed: false, issuedSat: 3_000n });
+    expect(await payeeOf(both, forward)).toMatchObject({ restored: false });
   });
 });
 
@@ -301,13 +301,12 @@ describe('what stays in doubt', () => {
     // The journal knows of more than the backup: what is confirmed before it is read would be too little.
     await refused(() => confirmIssued(payee.home, id, 0n), 'home-restored', payee);
     await bringIn(payee);
-    const facts = { tip: 1000, coins: 'not-checked', known: 'not-checked' } as const;
-    const shown = async () => {
-      const c = await payeeOf(both, id);
-      return [statusOf(id, c, facts).issued_sat, liquidity('regtest', [c], facts).issued_sat];
-    };
+    const shown = async () => [
+      (await payee.status(id)).issued_sat,
+      liquidityOf('regtest', 1_000, await totalsOf(payee.home)).issued_sat,
+    ];
     expect(await shown()).toEqual([1_400n, 1_400n]);
-    expect(statusOf(id, await payeeOf(both, id), facts).notes.join()).toContain('not confirmed');
+    expect((await payee.status(id)).notes.join()).toContain('not confirmed');
     for (const issued of [999n, 1_401n])
       await refused(() => confirmIssued(payee.home, id, issued), 'amount-differs', payee);
     expect(await confirmIssued(payee.home, id, 1_000n)).toMatchObject({ issued_sat: 1_000n, outcome: 'confirmed' });
@@ -348,7 +347,11 @@ describe('what stays in doubt', () => {
     await payee.reopen();
     await expect(notifyPaid(payee.home, 'false')).rejects.toMatchObject({ code: 'outside-failed' });
     const found = (await linesOf(payee, payee.journal())).flatMap(({ records }) => records);
-    expect(found).toMatchObject([{ kind: 'credit', name: id, record: { paidSat: 1_000 } }]);
+    const kinds = found.toSorted((a, b) => (a.kind < b.kind ? -1 : 1));
+    expect(kinds).toMatchObject([
+      { kind: 'credit', name: id, record: { paidSat: 1_000 } },
+      { kind: 'ecash', record: { contract: id, paidSat: 1_000, issuedSat: 0 } },
+    ]);
   });
 
   it('the end of the journal is lost: the exit before it stands, and the contract is flagged', async () => {
@@ -363,8 +366,8 @@ describe('what stays in doubt', () => {
     cutOff(payee, 1);
     await payee.lose(backup);
     await bringIn(payee);
-    const c = await payeeOf(both, id);
-    expect(c).toMatchObject({ paidSat: 1_000n, exit, unconfirmed: true });
+    expect(await payeeOf(both, id)).toMatchObject({ paidSat: 1_000n, exit });
+    expect(await payee.ledger(id)).toMatchObject({ unconfirmed: true });
   });
 
   it('a line within a record is cut: what is before it counts, and the file is named', async () => {
@@ -400,27 +403,36 @@ describe('a payer that lost its home', () => {
 });
 
 describe('any part of a journal, in any order', () => {
-  const versions: Credit[] = [];
-  let store: Credit;
+  /** Of the contract, each with its ledger. */
+  const versions: [Credit, Ledger][] = [];
+  let store: [Credit, Ledger];
 
   beforeAll(async () => {
     const both = await parties();
     const { payee, payer } = both;
     const id = await openedMint(both);
-    store = creditKind.restored(await payeeOf(both, id));
+    const first = await payeeOf(both, id);
+    store = [creditKind.restored(first), ledgerKind.restored(payeeLedger(first, undefined))];
     await ecashMessages(both, id, 1_000n);
     await payMessages(both, id, 200n);
     await ecashMessages(both, id, 300n);
     await rollMessages(both, id);
     const lines = await linesOf(payee, payee.journal());
-    for (const { kind, record, name } of lines.flatMap(({ records }) => records))
-      if (kind === 'credit' && name === id) versions.push(creditKind.restored(creditKind.parse(record)));
+    let ledger = store[1];
+    for (const { records } of lines)
+      for (const { kind, record, name } of records.toSorted((a, b) => (a.kind > b.kind ? -1 : 1))) {
+        if (name === `ecash ${id}`) ledger = ledgerKind.restored(ledgerKind.parse(record));
+        if (kind === 'credit' && name === id) versions.push([creditKind.restored(creditKind.parse(record)), ledger]);
+      }
     expect(versions.length).toBeGreaterThan(6);
     expect(payer.home.restored).toBe(false);
   });
 
-  const fold = (list: readonly Credit[]): PayeeCredit =>
-    list.reduce((a, b) => creditKind.merged!(a, b), store) as PayeeCredit;
+  const fold = (list: readonly [Credit, Ledger][]) =>
+    list.reduce(([a, l], [b, m]) => [creditKind.merged!(a, b), ledgerKind.merged!(l, m)], store) as [
+      PayeeCredit,
+      PayeeLedger,
+    ];
 
   it('gives the largest payment with its own exit, the largest sum issued, and no way back', () => {
     const indexes = fc.array(
@@ -429,25 +441,29 @@ describe('any part of a journal, in any order', () => {
     );
     fc.assert(
       fc.property(indexes, (chosen) => {
-        const some = chosen.map((i) => versions[i]!) as PayeeCredit[];
-        const merged = fold(some);
-        const most = some.reduce((a, b) => (b.paidSat > a.paidSat ? b : a));
+        const some = chosen.map((i) => versions[i]!) as [PayeeCredit, PayeeLedger][];
+        const [merged, ledger] = fold(some);
+        const most = some.map(([c]) => c).reduce((a, b) => (b.paidSat > a.paidSat ? b : a));
         expect(merged.paidSat).toBe(most.paidSat);
         expect(merged.exit).toBe(most.exit);
-        expect(merged.issuedSat).toBe(some.reduce((sum, c) => (c.issuedSat > sum ? c.issuedSat : sum), 0n));
-        const states = new Set(some.map(({ state }) => state));
+        expect(ledger.issuedSat).toBe(some.reduce((sum, [, l]) => (l.issuedSat > sum ? l.issuedSat : sum), 0n));
+        const states = new Set(some.map(([{ state }]) => state));
         expect(merged.state).toBe((['rolled', 'open'] as const).find((s) => states.has(s)) ?? 'accepted');
-        expect(merged).toMatchObject({ restored: true, unconfirmed: true, live: [] });
+        expect(merged).toMatchObject({ restored: true, live: [] });
+        expect(ledger).toMatchObject({ unconfirmed: true });
         // In any order, and once more.
-        expect(fold(some.toReversed())).toEqual(merged);
-        expect(fold([...some, ...some])).toEqual(merged);
+        expect(fold(some.toReversed())).toEqual([merged, ledger]);
+        expect(fold([...some, ...some])).toEqual([merged, ledger]);
         expect(creditKind.merged!(merged, merged)).toEqual(merged);
+        expect(ledgerKind.merged!(ledger, ledger)).toEqual(ledger);
         // The row that the store guards never falls.
-        let row = creditKind.row(store);
-        for (const c of some.map((_, n) => fold(some.slice(0, n + 1)))) {
-          const next = creditKind.row(c);
-          expect(next.highSat >= row.highSat && next.issuedSat! >= row.issuedSat! && next.left >= row.left).toBe(true);
-          row = next;
+        const rowsOf = ([c, l]: [Credit, Ledger]) => [creditKind.row(c), ledgerKind.row(l)] as const;
+        let [row, beside] = rowsOf(store);
+        for (const both of some.map((_, n) => fold(some.slice(0, n + 1)))) {
+          const [next, after] = rowsOf(both);
+          expect(next.highSat >= row.highSat && next.left >= row.left).toBe(true);
+          expect(after.highSat >= beside.highSat && after.issuedSat! >= beside.issuedSat!).toBe(true);
+          [row, beside] = [next, after];
         }
       }),
       { numRuns: 300 },

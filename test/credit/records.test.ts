@@ -20,7 +20,7 @@ const own = { path: [1, 2, 3, 4] as const, outside: false };
 const side = { pubkey: key(2), auth: '11'.repeat(32), address: 'a' };
 const contract = contractWith();
 const live = [
-  { paidSat: 2_100n, sighash: '22'.repeat(32), pubnonce: '33'.repeat(66), requestId: null, asked: null, keyset: null },
+  { paidSat: 2_100n, sighash: '22'.repeat(32), pubnonce: '33'.repeat(66), requestId: null, asked: null, offered: null },
 ];
 const rolling = { nextKey: key(9), paidSat: 1_000n, topUps: [], change: null, sighash: '44'.repeat(32), witnesses: {} };
 const close: Closing = { paidSat: 1_000n, feeSat: 300n, sighash: '55'.repeat(32) };
@@ -32,14 +32,11 @@ const payee = {
   exit: '00',
   receipt: null,
   live: [],
-  issuedSat: 0n,
-  quoted: [],
   rolling: null,
   closing: null,
   signedClose: null,
   refundSighash: '66'.repeat(32),
   restored: false,
-  unconfirmed: false,
 } as const;
 const payer = {
   ...contract,
@@ -51,15 +48,6 @@ const payer = {
   coins: [`${'bb'.repeat(32)}:0`],
   signedMaxSat: 2_100n,
   asked: [],
-  awaited: [],
-  searches: [],
-  seen: [],
-  arrived: [],
-  receivedSat: 0n,
-  quote: null,
-  bound: { paidSat: 0n, quoteSat: 0n },
-  went: [],
-  inflight: [],
   owedSat: null,
   invoicesSat: 0n,
   agreed: [],
@@ -110,8 +98,6 @@ describe('a record', () => {
       highSat: 1_000n,
       limitSat: maxPaid(contract.terms),
       left: false,
-      issuer: 'none',
-      issuedSat: 0n,
     });
     expect(creditKind.row(of('open, payer')).highSat).toBe(2_100n);
     expect(creditKind.row(of('offered'))).toMatchObject({ name: key(2), highSat: 0n, limitSat: 0n });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { keysOf } from '../../src/lib/credit/terms.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { readPsbt, shareOf } from '../../src/lib/bitcoin/psbt.ts';
 import { opened, payMessages, type Pair } from '../support/credit.ts';

@@ -1,12 +1,9 @@
 /** Reverse contracts: a mint that is paid by its customers pays its merchants, with the same commands and one home. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { creditKind, type PayerCredit } from '../../src/lib/credit/records.ts';
 import { raisedBy } from '../../src/lib/credit/owed.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
 import { statusOf } from '../../src/lib/credit/status.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { opened, pair, payMessages } from '../support/credit.ts';
 import { TestParty } from '../support/party.ts';

@@ -1,8 +1,7 @@
 /** What stands between an accepted rollover and a signature under it: a look at every coin, and no own close that is out. */
 import { describe, expect, it } from 'vitest';
 import type { Coin } from '../../src/lib/protocol/action.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
+import { closeCredit, rollover } from '../../src/lib/ecash/credit.ts';
 import { opened, ownCoin } from '../support/credit.ts';
 import { parties, payeeOf, payerOf, policy, refused, show } from './helpers.ts';
 

@@ -1,9 +1,7 @@
 /** What the same two homes do more than once, each message through `stage`: two contracts, rounds of one, cancelled, restarted. */
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { ecashRestore } from '../../src/lib/ecash/restore.ts';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { creditInvoice } from '../../src/lib/mint/settle.ts';

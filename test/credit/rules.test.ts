@@ -6,13 +6,10 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
 import { contractId } from '../../src/lib/credit/terms.ts';
 import { exitFee, refund, refundFee, refundVsize } from '../../src/lib/credit/transactions.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
 import type { Credit, PayeeCredit } from '../../src/lib/credit/records.ts';
 import { canonicalJson } from '../../src/lib/protocol/json.ts';

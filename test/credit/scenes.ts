@@ -2,17 +2,15 @@
 import { toTransaction, type Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { scriptOf } from '../../src/lib/bitcoin/address.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { creditInvoice } from '../../src/lib/mint/settle.ts';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { keysetsOf } from '../../src/commands/ecash/keysets.ts';
-import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
+import { ecashRestore } from '../../src/lib/ecash/restore.ts';
 import { lostMessages, opened, openedMint, ownCoin, payMessages, type Pair } from '../support/credit.ts';
 import type { Message, RunOptions } from '../support/party.ts';
 

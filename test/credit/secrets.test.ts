@@ -12,11 +12,10 @@ import { parseTransaction, taprootSighash } from '../../src/lib/bitcoin/transact
 import { update } from '../../src/lib/credit/transactions.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
 import type { PayeeCredit } from '../../src/lib/credit/records.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { exitCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { mod, toBytes, toNumber } from '../../src/lib/signing/curve.ts';
 import { nonceAgg, session } from '../../src/lib/signing/musig2.ts';
 import type { OpenNonce, Path } from '../../src/lib/protocol/action.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
 import { opened, pair, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 import type { TestParty } from '../support/party.ts';
 import { scenes } from './scenes.ts';

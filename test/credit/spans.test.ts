@@ -1,10 +1,9 @@
 /** Places of payments: the same payment counts once in any order. */
+import { ledgerKind, payerLedger } from '../../src/lib/ecash/ledger.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { over, put, upTo, within, type Span } from '../../src/lib/credit/spans.ts';
-import { creditKind, nothingSigned } from '../../src/lib/credit/records.ts';
-import type { PayerCredit } from '../../src/lib/credit/records.ts';
-import { boundTo, payForQuote } from '../../src/lib/credit/quotes.ts';
+import { boundTo, payForQuote } from '../../src/lib/ecash/payments.ts';
 import { contractWith } from './things.ts';
 
 const span = fc
@@ -43,22 +42,19 @@ describe('places', () => {
 });
 
 describe('a record', () => {
-  const { terms, ...rest } = contractWith();
-  const contract = { ...rest, terms: { ...terms, ecash: 'cdk', mint_url: 'https://mint.example' } };
-  const funded = { ...contract, state: 'open', restored: false, rolling: null };
-  const payer = { ...funded, ...nothingSigned(terms), role: 'payer', signedMaxSat: 1_000n } as unknown as PayerCredit;
+  const payer = { ...payerLedger(contractWith(), undefined), paidSat: 1_000n };
 
   it('in two versions: what went elsewhere may become less, and what was said of a quote goes with it', () => {
     const foreign = { fromSat: 0n, toSat: 1_000n, foreign: true } as const;
     const early = { ...payer, quote: 'q', went: [foreign], bound: { paidSat: 400n, quoteSat: 400n } };
-    const late = { ...early, receivedSat: 1n, went: upTo(1_000n), bound: { paidSat: 1_000n, quoteSat: 900n } };
+    const late = { ...early, arrived: upTo(1n), went: upTo(1_000n), bound: { paidSat: 1_000n, quoteSat: 900n } };
     for (const [a, b] of [
       [early, late],
       [late, early],
     ] as const)
-      expect(creditKind.merged!(a, b)).toMatchObject({ went: late.went, bound: late.bound, quote: 'q' });
-    const lost = { ...payer, signedMaxSat: 1_500n, went: [{ fromSat: 1_000n, toSat: 1_500n }] };
-    expect(creditKind.merged!(lost, early)).toMatchObject({
+      expect(ledgerKind.merged!(a, b)).toMatchObject({ went: late.went, bound: late.bound, quote: 'q' });
+    const lost = { ...payer, paidSat: 1_500n, went: [{ fromSat: 1_000n, toSat: 1_500n }] };
+    expect(ledgerKind.merged!(lost, early)).toMatchObject({
       went: [foreign, { fromSat: 1_000n, toSat: 1_500n }],
       quote: 'q',
       bound: early.bound,
@@ -67,43 +63,25 @@ describe('a record', () => {
 });
 
 describe('a payment behind one that was accepted and has not arrived', () => {
-  const { terms, ...rest } = contractWith();
   const accepted = { paidSat: 1_000n, amountSat: 500n, quote: null };
-  const payer = {
-    ...rest,
-    terms: { ...terms, ecash: 'cdk', mint_url: 'https://mint.example' },
-    ...nothingSigned(terms),
-    role: 'payer',
-    state: 'open',
-    signedMaxSat: 1_000n,
-    inflight: [accepted],
-  };
+  const payer = { ...payerLedger(contractWith(), undefined), inflight: [accepted] };
   const m = { previous_paid_sat: 1_000n, amount_sat: 200n, paid_sat: 1_200n, asked: null };
-  const pay = (most?: bigint) => payForQuote(payer as never, m as never, new Map(), most);
+  const pay = (most?: bigint) => payForQuote(payer, { signedMaxSat: 1_000n }, m as never, new Map(), most);
   it('waits for it, or for leave to have both under way', () => {
     for (const most of [undefined, 699n])
       expect(() => pay(most)).toThrow(expect.objectContaining({ code: 'ecash-awaited' }));
     expect(pay(700n).inflight).toEqual([accepted, { paidSat: 1_200n, amountSat: 200n, quote: null }]);
   });
   it('what the payee says of a quote last counts, also of as much', () => {
-    const said = boundTo(payer as unknown as PayerCredit, 'q', 1_000n, 400n);
+    const said = boundTo(payer, 'q', 1_000n, 400n);
     expect(boundTo(said, 'q', 1_000n, 500n).bound).toEqual({ paidSat: 1_000n, quoteSat: 500n });
     expect(boundTo(said, 'q', 999n, 300n).bound).toEqual({ paidSat: 1_000n, quoteSat: 400n });
   });
 });
 
 describe('a payment that is signed again', () => {
-  const { terms, ...rest } = contractWith();
-  const cdk = { ...rest, terms: { ...terms, ecash: 'cdk', mint_url: 'https://mint.example' } };
   const under = { paidSat: 1_000n, amountSat: 500n, quote: null };
-  const payer = {
-    ...cdk,
-    ...nothingSigned(terms),
-    role: 'payer',
-    state: 'open',
-    signedMaxSat: 2_000n,
-    inflight: [under],
-  };
+  const payer = { ...payerLedger(contractWith(), undefined), inflight: [under] };
   it.each([
     // satoshis paid before and after it; what is under way are the places from 500 to 1000
     [0n, 499n, false],
@@ -116,7 +94,7 @@ describe('a payment that is signed again', () => {
     [1_500n, 2_000n, false],
   ])('from %s to %s sat is under way once more only where one for its places is: %s', (before, paid, again) => {
     const m = { previous_paid_sat: before, amount_sat: paid - before, paid_sat: paid, asked: null };
-    const { inflight } = payForQuote(payer as never, m as never, new Map(), undefined);
+    const { inflight } = payForQuote(payer, { signedMaxSat: 2_000n }, m as never, new Map(), undefined);
     expect(inflight.some((p) => p.paidSat === paid && p.amountSat === paid - before)).toBe(again);
   });
 });

@@ -1,9 +1,7 @@
 /** Messages of a rollover that another one, an update or a restore has overtaken: refused on both sides, and the newer goes on. */
 import { describe, expect, it } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { opened, ownCoin, payMessages, rollMessages } from '../support/credit.ts';
 import type { Message, TestParty } from '../support/party.ts';

@@ -1,10 +1,7 @@
 /** How a credit record gets into each of its states, through the real steps. */
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { creditKind, paidOf, settledAs } from '../../src/lib/credit/records.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { change } from '../../src/lib/home/change.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';

@@ -1,8 +1,8 @@
 /** Somebody who has opened a contract and funded nothing: what it can make a payee keep, without end. */
 import { describe, expect, it } from 'vitest';
 import { addKeyset, keysetsOf } from '../../src/commands/ecash/keysets.ts';
-import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
+import { ecashRestore } from '../../src/lib/ecash/restore.ts';
+import { rollover } from '../../src/lib/ecash/credit.ts';
 import type { Policy } from '../../src/lib/credit/terms.ts';
 import { HOME_MINT, opened, payMessages } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';

@@ -4,12 +4,9 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { creditKind, isFunded, type Credit } from '../../src/lib/credit/records.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { canonicalJson } from '../../src/lib/protocol/json.ts';
 import { ERRORS, Refusal } from '../../src/lib/protocol/refusal.ts';

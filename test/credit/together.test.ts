@@ -1,11 +1,9 @@
 /** Contracts that belong together end together: an old contract and the one that it rolls into. */
 import { describe, expect, it } from 'vitest';
 import type { Spent } from '../../src/lib/bitcoin/transaction.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit, rollover } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { creditKind, settledAs, type Credit } from '../../src/lib/credit/records.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { opened, ownCoin, payMessages, rollMessages, type Pair } from '../support/credit.ts';

@@ -3,14 +3,12 @@
  * policies, issuers or payments before. What the one world says in a step, a counterparty of the other may say as a lie
  * that fits in itself.
  */
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { ecashRestore } from '../../src/lib/credit/ecash-restore.ts';
+import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
+import { ecashRestore } from '../../src/lib/ecash/restore.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import type { OpenInput } from '../../src/lib/credit/open-messages.ts';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
 import { defaultPolicy, type Policy } from '../../src/lib/credit/terms.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { addKeyset, keysetsOf } from '../../src/commands/ecash/keysets.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { creditInvoice } from '../../src/lib/mint/settle.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { play } from '../../src/lib/engine/play.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
 import { Transaction } from '@scure/btc-signer/transaction.js';
 import { schnorr } from '@noble/curves/secp256k1.js';

@@ -19,7 +19,7 @@ import { openCredit } from '../../src/lib/credit/open.ts';
 import { creditKind } from '../../src/lib/credit/records.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { keysetKind } from '../../src/lib/ecash/keyset.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { BIN, cleanEnv } from '../cli/run.ts';

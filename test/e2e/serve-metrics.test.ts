@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { PayeeCredit } from '../../src/lib/credit/records.ts';
 import { deadlineHeight } from '../../src/lib/credit/checks.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { fakeNode, type Answers } from '../chain/node.ts';
 import { freshDir } from '../cli/run.ts';
 import { opened, type Pair } from '../support/credit.ts';

@@ -1,7 +1,7 @@
 /** How much a payment leaves behind, that pruning leaves no more of many than of few, and that it may die anywhere. Many payments: `npm run bench`. */
 import { afterEach, expect, it } from 'vitest';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { opened, pair, payMessages, type Pair } from '../support/credit.ts';
 import { journalBytes, payForDays, rows, storeBytes } from '../support/growth.ts';
 import { DAY, pruneAt } from '../support/prune.ts';

@@ -2,10 +2,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { exitCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { creditKind, paidOf, settledAs, type FundedCredit } from '../../src/lib/credit/records.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { opened, pair, payMessages, type Pair } from '../support/credit.ts';
@@ -148,7 +147,7 @@ function suite(base: Base): void {
       await pruneAt(payee);
       const later = { seconds: 365 * DAY, blocks: 60_000, deep: 60_000 };
       const { store } = payee.home;
-      await sql(payee, `UPDATE record SET kind = 'pledge'`);
+      await sql(payee, `UPDATE record SET kind = 'unheard-of'`);
       const before = [await store.list(), await store.commits(), await count(payee, 'claim')];
       await expect(pruneAt(payee, later)).rejects.toMatchObject({ code: 'store-newer' });
       expect([await store.list(), await store.commits(), await count(payee, 'claim')]).toEqual(before);

@@ -7,7 +7,7 @@ import { withWitness, type Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { childOf } from '../../src/lib/bitcoin/package.ts';
 import { bump } from '../../src/lib/engine/bump.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
+import { rollover } from '../../src/lib/ecash/credit.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import type { Coin } from '../../src/lib/protocol/action.ts';

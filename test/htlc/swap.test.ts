@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit } from '../../src/lib/ecash/credit.ts';
 import { freshKey } from '../../src/commands/htlc/home.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
 import { describeHtlc } from '../../src/lib/htlc/describe.ts';

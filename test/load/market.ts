@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { opened, type Pair } from '../support/credit.ts';
 import { FakeChain } from '../support/chain.ts';
 import { startFakeNode, type FakeNode } from '../support/fake-node.ts';

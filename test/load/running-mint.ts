@@ -8,7 +8,7 @@ import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit } from '../../src/lib/ecash/credit.ts';
 import { deadlineHeight } from '../../src/lib/credit/checks.ts';
 import { creditKind } from '../../src/lib/credit/records.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';

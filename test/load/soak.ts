@@ -8,8 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { closeCredit, exitCredit } from '../../src/lib/ecash/credit.ts';
 import type { PayeeCredit } from '../../src/lib/credit/records.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
 import { judge } from '../support/kernel.ts';

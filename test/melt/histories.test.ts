@@ -4,17 +4,18 @@
  */
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { creditPayment } from '../../src/lib/credit/quotes.ts';
+import { creditPayment } from '../../src/lib/ecash/payments.ts';
 import { paidUpTo } from '../../src/lib/credit/owed.ts';
 import { creditKind, type PayeeCredit, type PayerCredit } from '../../src/lib/credit/records.ts';
 import { upTo } from '../../src/lib/credit/spans.ts';
-import { waitingOf } from '../../src/lib/credit/waiting.ts';
+import { ledgerKind, payeeLedger, waitingOf, type PayeeLedger } from '../../src/lib/ecash/ledger.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
-import { newQuote, quoteKind, type PaymentEvent, type Quote } from '../../src/lib/ecash/quote.ts';
+import { newQuote, quoteKind, type Figures, type PaymentEvent, type Quote } from '../../src/lib/ecash/quote.ts';
 import { confirmQuotes } from '../../src/lib/mint/confirm.ts';
-import { parseInvoice, type Invoice } from '../../src/lib/mint/invoice.ts';
+import { parseInvoice, signInvoiceReceipt, type Invoice } from '../../src/lib/mint/invoice.ts';
 import { checkMelt, payMelt, quoteMelt, type Verdict } from '../../src/lib/mint/melt.ts';
 import type { InvoiceRecord, Melt, Tab } from '../../src/lib/mint/records.ts';
+import { takeReceipt } from '../../src/lib/mint/settle.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { receivedOf, report } from '../../src/lib/serve/cdk-report.ts';
 import { Market } from '../support/mint-home.ts';
@@ -40,6 +41,7 @@ beforeAll(async () => {
 /** All that the home stores. */
 interface Home {
   contract: PayeeCredit;
+  ledger: PayeeLedger;
   reverse: PayerCredit;
   tab: Tab | undefined;
   quotes: Record<string, Quote>;
@@ -67,7 +69,15 @@ class World {
   #names = 0;
 
   constructor() {
-    this.home = { contract: forward, reverse, tab: undefined, quotes: {}, invoices: {}, melts: {} };
+    this.home = {
+      contract: forward,
+      ledger: payeeLedger(forward, undefined),
+      reverse,
+      tab: undefined,
+      quotes: {},
+      invoices: {},
+      melts: {},
+    };
   }
 
   play({ op, n }: Step): void {
@@ -88,8 +98,11 @@ class World {
     const { contract } = this.home;
     if (contract.restored || contract.paidSat + amount > maxPaid(contract.terms)) return;
     const asked = named === null ? null : { id: '', until: 0, quote: named };
-    const { quoted, ...credited } = creditPayment(contract, asked, amount, quote, 'not-checked');
-    this.home.contract = { ...contract, paidSat: contract.paidSat + amount, quoted };
+    const { ledger } = this.home;
+    const { quoted, ...credited } = creditPayment(ledger, asked, amount, quote, { remote: new Map() });
+    const paidSat = contract.paidSat + amount;
+    this.home.contract = { ...contract, paidSat };
+    this.home.ledger = { ...ledger, paidSat, quoted };
     if (credited.quote) this.home.quotes[credited.quote.id] = credited.quote;
     this.paidEver += amount;
   }
@@ -105,13 +118,13 @@ class World {
     this.#accept(amountSat, reserved, id);
   }
   bind(): void {
-    const { contract } = this.home;
-    if (this.#reusable || contract.unconfirmed) return;
+    const { contract, ledger } = this.home;
+    if (this.#reusable || ledger.unconfirmed) return;
     const id = `reusable-${++this.#names}`;
     this.mint.quotes[id] = { paid: 0n, issued: 0n, seen: [] };
     const made = newQuote({ id, contract: contract.id, mint: mintUrl, amountSat: null });
-    this.home.quotes[id] = { ...made, creditedSat: waitingOf(contract) };
-    this.home.contract = { ...contract, quoted: upTo(contract.paidSat) };
+    this.home.quotes[id] = { ...made, creditedSat: waitingOf(ledger) };
+    this.home.ledger = { ...ledger, quoted: upTo(contract.paidSat) };
   }
   issue(n: number): void {
     const quote = this.#pick(Object.values(this.mint.quotes), n);
@@ -126,10 +139,13 @@ class World {
   report(n: number): void {
     const quote = this.#quote(n);
     if (!quote) return;
-    const { writes, result } = report(quote, this.home.contract, this.#figures(quote.id));
+    this.#report(quote, this.#figures(quote.id), n);
+  }
+  #report(quote: Quote, figures: Figures | 'unknown', n: number): void {
+    const { writes, result } = report(quote, this.home.ledger, figures);
     if (n % 5 === 0) return; // killed before the commit
     this.home.quotes[quote.id] = writes.quote;
-    if (writes.contract) this.home.contract = writes.contract as PayeeCredit;
+    if (writes.ledger) this.home.ledger = writes.ledger as PayeeLedger;
     if (result.cut) (this.cut[quote.id] ??= []).push(writes.quote.event!);
     if (result.cut && n % 3 !== 0) this.#credit(quote.id); // else killed before it was shown
   }
@@ -249,6 +265,62 @@ class World {
     this.home.reverse = paidUpTo(c, c.owedSat!);
   }
 
+  // ── who lies ──
+  /** The mint states other figures of a quote than it has. */
+  lieFigures(n: number): void {
+    const quote = this.#quote(n);
+    const truth = quote && this.#figures(quote.id);
+    if (!truth || truth === 'unknown') return;
+    const { paidSat, issuedSat } = truth;
+    const by = BigInt((n % 700) + 1);
+    const lies = [
+      'unknown' as const,
+      { paidSat: paidSat + by, issuedSat },
+      { paidSat: paidSat > by ? paidSat - by : 0n, issuedSat },
+      { paidSat, issuedSat: paidSat + by },
+      { paidSat: quote.creditedSat, issuedSat: quote.creditedSat },
+    ];
+    this.#report(quote, this.#pick(lies, n)!, n);
+    this.lies += 1;
+  }
+  /** It sends a melt for the invoice of another. */
+  lieMelt(n: number): void {
+    const entry = this.#pick(Object.entries(this.home.melts), n);
+    if (!entry) return;
+    const [id, { digest, state }] = entry;
+    const other = invoices.findIndex((invoice) => invoice.digest !== digest);
+    const before = this.home.reverse.owedSat;
+    const { status } = this.#make(id, other, n);
+    holds(state === 'paid' || status !== 'paid', 'a melt pays the invoice that it was quoted for');
+    holds(this.home.reverse.owedSat === before, 'a lie raises no debt');
+    this.lies += 1;
+  }
+  /** A wallet has an invoice quoted that it has altered, or one under the name of another melt. */
+  lieQuote(n: number): void {
+    const invoice = invoices[n % invoices.length]!;
+    const found = { contract: this.home.reverse, ...this.#opt('invoice', this.home.invoices[invoice.digest]) };
+    const taken = Object.values(this.home.melts).find((melt) => melt.digest !== invoice.digest);
+    const altered = { ...invoice, document: { ...invoice.document, amount_sat: 1 } };
+    const foreign = { ...invoice, contract: 'ab'.repeat(32) };
+    const tries = [
+      () => quoteMelt(found, 'altered', altered, this.#now()),
+      () => quoteMelt(found, 'foreign', foreign, this.#now()),
+    ];
+    if (taken) tries.push(() => quoteMelt({ ...found, melt: taken }, taken.quote, invoice, this.#now()));
+    for (const lie of tries) holds(isRefused(lie), 'what is altered, foreign or named twice is not quoted');
+    this.lies += 1;
+  }
+  /** A merchant shows a receipt that the home has not signed. */
+  lieReceipt(n: number): void {
+    const invoice = invoices[n % invoices.length]!;
+    const known = this.home.invoices[invoice.digest];
+    const receipt = signInvoiceReceipt(invoice.digest, invoice.contract, new Uint8Array(32).fill(9));
+    const shown = () => takeReceipt(this.home.reverse, { tab: this.home.tab, invoice: known }, invoice, receipt);
+    holds(isRefused(shown), 'a forged receipt shows nothing');
+    this.lies += 1;
+  }
+  lies = 0;
+
   // ── older copies ──
   copyMint(): void {
     this.#copies.mint = structuredClone(this.mint);
@@ -267,6 +339,7 @@ class World {
     this.home = {
       ...home,
       contract: creditKind.restored(home.contract) as PayeeCredit,
+      ledger: ledgerKind.restored(home.ledger) as PayeeLedger,
       reverse: creditKind.restored(home.reverse) as PayerCredit,
       quotes: Object.fromEntries(Object.entries(home.quotes).map(([id, q]) => [id, quoteKind.restored(q)])),
     };
@@ -280,19 +353,19 @@ class World {
     });
     const all = [...Object.values(this.home.quotes), ...lost];
     const done = confirmQuotes(
-      this.home.contract,
+      this.home.ledger,
       all.map((quote) => ({ quote, figures: this.#figures(quote.id) })),
     );
-    this.home.contract = done.contract;
+    this.home.ledger = done.ledger;
     for (const quote of done.quotes) this.home.quotes[quote.id] = quote;
     this.home.reverse = { ...this.home.reverse, restored: false };
   }
 
   check(): void {
-    const { contract, reverse: owing, quotes, invoices: known } = this.home;
+    const { contract, ledger, reverse: owing, quotes, invoices: known } = this.home;
     const sum = (list: readonly bigint[]): bigint => list.reduce((all, sat) => all + sat, 0n);
-    holds(contract.issuedSat <= contract.paidSat, 'issued + reported ≤ paid, per contract, over all its quotes');
-    holds(waitingOf(contract) <= contract.paidSat - contract.issuedSat, 'what waits is not reported');
+    holds(ledger.issuedSat <= contract.paidSat, 'issued + reported ≤ paid, per contract, over all its quotes');
+    holds(waitingOf(ledger) <= contract.paidSat - ledger.issuedSat, 'what waits is not reported');
     for (const q of Object.values(quotes)) {
       const row = quoteKind.row(q);
       holds(row.issuedSat! <= row.highSat && row.highSat <= row.limitSat, 'what is shown was paid');
@@ -309,6 +382,15 @@ class World {
     const bounded = owing.signedMaxSat <= owing.owedSat! && owing.owedSat! <= maxPaid(owing.terms);
     holds(bounded, 'signed_max ≤ owed ≤ capacity − exit fee');
     for (const id of this.givenBack) holds(!this.paidMelts.has(id), 'whoever got ecash back was not paid on');
+  }
+}
+function isRefused(lie: () => unknown): boolean {
+  try {
+    lie();
+    return false;
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code === 'bug') throw error;
+    return true;
   }
 }
 function holds(what: boolean, rule: string): void {
@@ -333,7 +415,8 @@ const OPS = {
   restoreHome: 1,
   confirm: 1,
 };
-const history = (ops: Partial<typeof OPS>) =>
+const LIES = { lieFigures: 4, lieMelt: 4, lieQuote: 2, lieReceipt: 2 };
+const history = (ops: Record<string, number>) =>
   fc.array(
     fc.record({
       op: fc.oneof(...Object.entries(ops).map(([op, weight]) => ({ weight, arbitrary: fc.constant(op) }))),
@@ -350,7 +433,7 @@ const played = (steps: readonly Step[]): World => {
   return world;
 };
 
-describe('1,000 random histories keep the invariants', () => {
+describe('1,300 random histories keep the invariants', () => {
   it('with crashes, lost answers and handlers that run twice', () => {
     const { copyMint: _, restoreMint: __, copyHome: ___, restoreHome: ____, ...ops } = OPS;
     let [paid, arrived] = [0, 0];
@@ -369,6 +452,18 @@ describe('1,000 random histories keep the invariants', () => {
     // The histories are not idle: invoices are paid, and no quote stops without a reason.
     expect(paid).toBeGreaterThan(200);
     expect(arrived).toBe(600);
+  });
+
+  it('with a mint, wallets and merchants that lie', () => {
+    const { copyMint: _, restoreMint: __, copyHome: ___, restoreHome: ____, ...ops } = OPS;
+    let [lies, paid] = [0, 0];
+    const run = fc.property(history({ ...ops, ...LIES }), (steps) => {
+      const world = played(steps);
+      lies += world.lies;
+      paid += world.paidMelts.size;
+    });
+    fc.assert(run, { numRuns: 300, seed: 11 });
+    expect([lies > 300, paid > 20]).toEqual([true, true]);
   });
 
   it('with older copies of home and mint put back, and an operator who confirms', () => {

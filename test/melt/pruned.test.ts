@@ -62,7 +62,7 @@ describe('a contract of a running mint', () => {
     const dry = await prune({ dry: true });
     expect(await held()).toEqual([3, 4, 2, 2, 1]);
     const { records, unseen } = await prune();
-    expect([records, unseen]).toEqual([{ credit: 2, quote: 2, invoice: 2, melt: 2, tab: 1 }, 0]);
+    expect([records, unseen]).toEqual([{ credit: 2, ecash: 1, quote: 2, invoice: 2, melt: 2, tab: 1 }, 0]);
     expect(dry.records).toEqual(records);
     expect(await held()).toEqual([1, 2, 0, 0, 0]);
     // What is left goes on, and what has gone is neither melted nor paid again.
@@ -84,6 +84,7 @@ describe('a contract of a running mint', () => {
     await prune({ seconds: 110 * DAY });
     expect((await prune({ seconds: 300 * DAY, blocks: 60_000, deep: 60_000 })).records).toEqual({
       credit: 1,
+      ecash: 1,
       quote: 2,
     });
   });

@@ -4,13 +4,11 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { allTables } from '../../src/lib/families.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { creditKind, settledAs, type Credit, type FundedCredit } from '../../src/lib/credit/records.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
 import { statusOf } from '../../src/lib/credit/status.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { creditInvoice } from '../../src/lib/mint/settle.ts';

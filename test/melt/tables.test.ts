@@ -2,6 +2,7 @@
  * What becomes of each record of a mint behind contracts at each action: state × action, filled by running it. A cell is
  * the state that follows, or the code that refuses.
  */
+import { boundTo } from '../../src/lib/ecash/payments.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
 import {
@@ -17,13 +18,12 @@ import { confirmQuotes } from '../../src/lib/mint/confirm.ts';
 import { parseInvoice, type Invoice } from '../../src/lib/mint/invoice.ts';
 import { checkMelt, payMelt, quoteMelt } from '../../src/lib/mint/melt.ts';
 import { newToken, tokenKind, withoutSpent, type SignedToken, type TokenRecord } from '../../src/lib/ecash/in-hand.ts';
-import { newPurse, purseKind, type Purse } from '../../src/lib/mint/purse.ts';
 import { BY_RECEIPT, invoiceKind, newInvoice, type InvoiceRecord, type Melt } from '../../src/lib/mint/records.ts';
 import { takeReceipt } from '../../src/lib/mint/settle.ts';
 import { signInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { upTo } from '../../src/lib/credit/spans.ts';
-import { waitingOf } from '../../src/lib/credit/waiting.ts';
+import { ledgerKind, payeeLedger, payerLedger, waitingOf, type Ledger } from '../../src/lib/ecash/ledger.ts';
 import { contractWith } from '../credit/things.ts';
 import { Market } from '../support/mint-home.ts';
 import { codeOf } from '../support/refusal.ts';
@@ -106,16 +106,16 @@ describe('a quote', () => {
   });
 });
 
-describe('a purse', () => {
-  const first = newPurse({ contract: 'c', mint: 'm', quote: 'q' });
-  const states: Record<string, Purse> = { first, 'another quote': { ...first, quote: 'r', past: ['q'] } };
-  const say = (p: Purse): string => [...p.past, p.quote].join('>');
+describe('the quotes of a ledger', () => {
+  const first = boundTo(payerLedger(contractWith(), undefined), 'q', 1n, 1n);
+  const other = boundTo(first, 'r', 2n, 1n);
+  const states: Record<string, Ledger> = { first, 'another quote': other };
+  const say = (l: Ledger): string => (l.role === 'payer' ? [...l.past, l.quote].join('>') : '');
 
   it('has an answer in each state', () => {
     const table = filled(states, {
-      restored: (p) => say(purseKind.restored(p)),
-      'meets a journal with another quote': (p) =>
-        say(purseKind.merged!(p, purseKind.restored({ ...first, quote: 'r', past: ['q'] }))),
+      restored: (l) => say(ledgerKind.restored(l)),
+      'meets a journal with another quote': (l) => say(ledgerKind.merged!(l, ledgerKind.restored(other))),
     });
     noneEmpty(table);
     expect(table).toEqual(TABLES.purse);
@@ -266,8 +266,8 @@ describe('an invoice', () => {
 
 it('what is confirmed sums the quotes of a contract, whatever their state', () => {
   const { terms, ...rest } = contractWith();
-  const cdk = { ...rest, terms: { ...terms, ecash: 'cdk' } };
-  const payee = { ...cdk, paidSat: 2_000n, issuedSat: 0n, quoted: upTo(2_000n) } as never;
+  const cdk = { ...rest, terms: { ...terms, ecash: 'cdk' }, paidSat: 2_000n, restored: false } as never;
+  const payee = { ...payeeLedger(cdk, undefined), quoted: upTo(2_000n) };
   const quote = (id: string, paid: bigint, change: Partial<Quote>) => ({
     quote: { ...newQuote({ id, contract: 'c', mint: 'm', amountSat: null }), creditedSat: paid, ...change },
     figures: { paidSat: paid, issuedSat: 0n },
@@ -277,5 +277,5 @@ it('what is confirmed sums the quotes of a contract, whatever their state', () =
     quote('b', 500n, { stopped: 'home-restored', ackSat: 500n }),
     quote('c', 200n, { ackSat: 100n }),
   ]);
-  expect([done.contract.issuedSat, waitingOf(done.contract)]).toEqual([1_000n, 900n]);
+  expect([done.ledger.issuedSat, waitingOf(done.ledger)]).toEqual([1_000n, 900n]);
 });

@@ -14,7 +14,7 @@ import { bump } from '../../src/lib/engine/bump.ts';
 import { leastChild } from '../../src/lib/engine/bump-least.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit } from '../../src/lib/ecash/credit.ts';
 import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
 import { defaultPolicy, payoutScript } from '../../src/lib/credit/terms.ts';
 import { asListed } from '../../src/lib/credit/watch.ts';

@@ -3,7 +3,7 @@
  * but `watch --once` after each block. Bitcoin Core judges what is relayed and replaced; blocks take only what pays the spike.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit } from '../../src/lib/ecash/credit.ts';
 import { sumSat } from '../../src/lib/bitcoin/transaction.ts';
 import { isFunded, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { defaultPolicy, payoutScript } from '../../src/lib/credit/terms.ts';

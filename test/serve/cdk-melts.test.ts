@@ -4,9 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { backUp, refused, sealedAs } from '../credit/helpers.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
 import { confirmDebt, confirmFigures } from '../../src/lib/cashu/confirm.ts';
 import { INVOICE_LIMITS, isInvoiceReceipt, parseInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';

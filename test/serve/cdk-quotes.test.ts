@@ -7,10 +7,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { backUp, refused, sealedAs } from '../credit/helpers.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { ASKED_SECONDS } from '../../src/lib/credit/asked.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { waitingOf } from '../../src/lib/credit/waiting.ts';
-import { statusOf } from '../../src/lib/credit/status.ts';
+import { closeCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
+import { ledgerClaim, ledgerKind, waitingOf } from '../../src/lib/ecash/ledger.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
 import { newMintQuote, quoteFor } from '../../src/lib/cashu/quotes.ts';
 import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
@@ -41,11 +39,11 @@ afterEach(() => market.close());
 const KEY = `02${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
 /** Payee: what was reported, and what waits for a quote. */
 const sums = async (contract: string): Promise<bigint[]> => {
-  const c = await market.payee(contract);
-  return [c.issuedSat, waitingOf(c)];
+  const l = await market.operator.ledger(contract);
+  return [l.issuedSat, waitingOf({ ...l, role: 'payee' })];
 };
 /** Payer: what it signed for which quote. */
-const went = async (contract: string) => ((await market.user.record(contract)) as PayerCredit).went;
+const went = async (contract: string) => (await market.user.ledger(contract)).went;
 const paidAt = (quote: string): number => market.mint.state.quotes.find(({ id }) => id === quote)!.paid;
 /** Two ticks of the loop. */
 const moment = () => new Promise((done) => setTimeout(done, 500));
@@ -449,7 +447,7 @@ describe('--max-inflight counts what was paid and has not arrived', () => {
       await pay(contract, 800n, most);
       await market.arrived(quote, paid);
     }
-    const { inflight } = (await market.user.record(contract)) as PayerCredit;
+    const { inflight } = await market.user.ledger(contract);
     expect(inflight.map(({ amountSat }) => amountSat)).toEqual([2_100n, 800n]);
   });
 
@@ -493,7 +491,8 @@ describe('reporting', () => {
     expect(await market.operator.home.store.commits()).toBe(before + 1);
     expect(await market.quote(quote)).toMatchObject({ creditedSat: 2_100n });
     const c = await market.payee(contract);
-    expect([c.paidSat, waitingOf(c)]).toEqual([2_100n, 0n]);
+    const l = await market.operator.ledger(contract);
+    expect([c.paidSat, l.paidSat, waitingOf({ ...l, role: 'payee' })]).toEqual([2_100n, 2_100n, 0n]);
     await market.start();
   });
 
@@ -516,7 +515,7 @@ describe('reporting', () => {
     await market.pay(contract, 2_100n);
     await market.arrived(quote, 2_100);
     expect(seen).toEqual([0, 0]);
-    expect(await market.payee(contract)).toMatchObject({ issuedSat: 2_100n });
+    expect(await market.operator.ledger(contract)).toMatchObject({ issuedSat: 2_100n });
   });
 
   it('no row is shown that is not in the journal with its payments, though the process that cut it died before that', async () => {
@@ -532,7 +531,7 @@ describe('reporting', () => {
     expect(await rowOf(operator.home.store, quote, market.mint.url)).toMatchObject({ paymentId: `${quote}:0:2100` });
     const key = await operator.home.journalKey();
     const records = operator.journal().flatMap((file) => readJournal(file, key).lines.flatMap((line) => line.records));
-    expect(records.map(({ kind }) => kind).sort()).toEqual(['credit', 'quote']);
+    expect(records.map(({ kind }) => kind).sort()).toEqual(['credit', 'ecash', 'quote']);
     await market.start();
   });
 
@@ -674,7 +673,7 @@ describe('a mint or a home put back from an older copy', () => {
     await until(() => market.codes().includes('mint-ahead'), 'mint-ahead');
     expect(await stopped(quote)).toBe('mint-ahead');
     await expect(market.pay(contract, 900n)).rejects.toMatchObject({ code: 'mint-ahead' });
-    expect((await market.payee(contract)).issuedSat).toBe(0n);
+    expect((await market.operator.ledger(contract)).issuedSat).toBe(0n);
   });
 
   it('until the operator has confirmed the figures: then what was never told waits for a new quote', async () => {
@@ -704,14 +703,14 @@ describe('a mint or a home put back from an older copy', () => {
     const next = await market.bind(contract);
     expect(next).not.toBe(quote);
     await market.arrived(next, 900);
-    expect((await market.payee(contract)).issuedSat).toBe(3_000n);
+    expect((await market.operator.ledger(contract)).issuedSat).toBe(3_000n);
     await market.pay(contract, 100n);
     await market.arrived(next, 1_000);
     // 10: what went to the earlier quote counts for the payer as arrived.
     const asked = await market.user.run(signUpdate, { input: { contract, amount: 200n } });
     const requested = await market.operator.run(signUpdate, { on: asked.message });
     await market.user.run(signUpdate, { on: requested.message });
-    const { inflight, bound } = (await market.user.record(contract)) as PayerCredit;
+    const { inflight, bound } = await market.user.ledger(contract);
     expect([inflight.map(({ amountSat }) => amountSat), bound]).toEqual([[200n], { paidSat: 3_000n, quoteSat: 900n }]);
   });
 
@@ -737,13 +736,9 @@ describe('a mint or a home put back from an older copy', () => {
               result: undefined,
             }),
           );
-      expect(
-        statusOf(contract, await market.operator.record(contract), {
-          tip: 1_000,
-          coins: 'not-checked',
-          known: 'not-checked',
-        }).notes,
-      ).toContain('2100 sat wait for a quote of the mint: the payer runs ecash-quote');
+      expect((await market.operator.status(contract)).notes).toContain(
+        '2100 sat wait for a quote of the mint: the payer runs ecash-quote',
+      );
       const id = await quoteFor(market.user.home.store, contract, isNamed);
       const made = await market.user.run(ecashQuote, { input: { contract, quote: id } });
       const bound = await market.operator.run(ecashQuote, { on: made.message });
@@ -792,7 +787,7 @@ describe('a mint or a home put back from an older copy', () => {
     expect(paidAt(quote)).toBe(3_000);
     const said = await confirmFigures(market.operator.home, contract, [], isNamed);
     expect(said).toMatchObject({ paid_sat: 1_000n, at_the_mint_sat: 3_000n, reported_sat: 1_000n, waiting_sat: 0n });
-    expect(await market.payee(contract)).toMatchObject({ unconfirmed: false, issuedSat: 1_000n });
+    expect(await market.operator.ledger(contract)).toMatchObject({ unconfirmed: false, issuedSat: 1_000n });
   });
 
   it('what a quote that was given up got counts in the sum, also after the next restore', async () => {
@@ -805,12 +800,16 @@ describe('a mint or a home put back from an older copy', () => {
     const at = market.mint.state.quotes.find(({ id }) => id === quote)!;
     // It was given up, and the end of a journal brings a payment of which only the mint knows that it was reported.
     at.paid = 3_000;
-    await change<{ contract: any; quote: any }, void>(
+    await change<{ contract: any; ledger: any; quote: any }, void>(
       market.operator.home.store,
-      { contract: creditKind, quote: quoteKind },
-      () => ({ contract: idClaim(contract), quote: quoteClaim(quote) }),
-      ({ contract: c, quote: q }) => ({
-        writes: { contract: { ...c, paidSat: 3_000n, unconfirmed: true }, quote: { ...q, retired: true } },
+      { contract: creditKind, ledger: ledgerKind, quote: quoteKind },
+      () => ({ contract: idClaim(contract), ledger: ledgerClaim(contract), quote: quoteClaim(quote) }),
+      ({ contract: c, ledger: l, quote: q }) => ({
+        writes: {
+          contract: { ...c, paidSat: 3_000n },
+          ledger: { ...l, paidSat: 3_000n, unconfirmed: true },
+          quote: { ...q, retired: true },
+        },
         result: undefined,
       }),
     );

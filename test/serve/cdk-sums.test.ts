@@ -2,16 +2,11 @@
  * What waits for a quote, and what of a payer's payments has arrived at a mint, are read off the places of the payments:
  * each counts once in any order, after any restore.
  */
+import { ledgerClaim, ledgerKind, type Ledger, type PayerLedger } from '../../src/lib/ecash/ledger.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { signUpdate } from '../../src/lib/credit/update.ts';
-import { closeCredit } from '../../src/lib/credit/close.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
+import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
-import { creditKind, type Credit, type PayerCredit } from '../../src/lib/credit/records.ts';
 import { change } from '../../src/lib/home/change.ts';
-import { idClaim } from '../../src/lib/protocol/claims.ts';
-import { statusOf } from '../../src/lib/credit/status.ts';
 import { Market } from '../support/mint-home.ts';
 
 let market: Market;
@@ -41,9 +36,9 @@ describe('payee', () => {
     await market.stop();
     await market.operator.lose(backup);
     await market.operator.home.reconcile(market.operator.journal());
-    const record = await market.operator.record(contract);
-    const facts = { tip: 1_000, coins: 'not-checked', known: 'not-checked' } as const;
-    expect(statusOf(contract, record, facts).notes.filter((note) => note.includes('wait for a quote'))).toEqual([]);
+    expect((await market.operator.status(contract)).notes.filter((note) => note.includes('wait for a quote'))).toEqual(
+      [],
+    );
     await market.start();
   });
 });
@@ -56,11 +51,11 @@ describe('a contract that ends while something waits', () => {
     return contract;
   };
   const forget = (contract: string): Promise<void> =>
-    change<{ contract: Credit }, void>(
+    change<{ ledger: Ledger }, void>(
       market.user.home.store,
-      { contract: creditKind },
-      () => ({ contract: idClaim(contract) }),
-      ({ contract: c }) => ({ writes: { contract: { ...(c as PayerCredit), inflight: [] } }, result: undefined }),
+      { ledger: ledgerKind },
+      () => ({ ledger: ledgerClaim(contract) }),
+      ({ ledger: l }) => ({ writes: { ledger: { ...(l as PayerLedger), inflight: [] } }, result: undefined }),
     );
   const { user, operator } = { user: () => market.user, operator: () => market.operator };
 

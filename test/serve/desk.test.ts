@@ -1,7 +1,7 @@
 /** What a desk tells: refusals in full, own faults by their code only; and which messages follow each other. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { ERRORS, HOME_FAULTS, Refusal, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { codeOf, desk, errorLine, receive, type Entry } from '../../src/lib/serve/desk.ts';

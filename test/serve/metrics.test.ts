@@ -187,8 +187,8 @@ describe('a look', () => {
     const metrics = await metricsOf(lookAt(slow, chain));
     await Promise.all(Array.from({ length: 50 }, () => metrics.scrape()));
     await metrics.scrape();
-    // For the records' own sums, and for those with what the node says.
-    expect(asked).toBe(2);
+    // Contracts and their ledgers, for the records' own sums and for those with what the node says.
+    expect(asked).toBe(4);
   });
 });
 

@@ -4,7 +4,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { desk } from '../../src/lib/serve/desk.ts';

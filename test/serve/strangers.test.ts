@@ -1,9 +1,7 @@
 /** Who is a stranger, and how much strangers may do: over all, by address, by contract. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { closeCredit } from '../../src/lib/credit/close.ts';
+import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { codeOf, desk, type Work } from '../../src/lib/serve/desk.ts';
 import { Budgets, doorOf, STRANGER_LIMITS } from '../../src/lib/serve/strangers.ts';
 import { served, workHere } from '../../src/lib/serve/work.ts';

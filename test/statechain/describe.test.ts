@@ -8,7 +8,7 @@ import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import { auditStatechain } from '../../src/lib/statechain/audit.ts';
 import { exitStatechain } from '../../src/lib/statechain/exit.ts';
-import { exitCredit } from '../../src/lib/credit/exit.ts';
+import { exitCredit } from '../../src/lib/ecash/credit.ts';
 import { alterFields, type Altered } from '../credit/alter.ts';
 import { opened as openedCredit, pair, payMessages } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';

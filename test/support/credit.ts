@@ -2,9 +2,8 @@
 import type { Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import type { OpenInput } from '../../src/lib/credit/open-messages.ts';
-import { rollover } from '../../src/lib/credit/rollover.ts';
+import { rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
 import { addKeyset } from '../../src/commands/ecash/keysets.ts';
 import { TestParty, type Message } from './party.ts';
 

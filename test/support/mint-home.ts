@@ -6,7 +6,7 @@ import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { keysOf, defaultPolicy } from '../../src/lib/credit/terms.ts';
 import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { quoteClaim, quoteKind, type Quote } from '../../src/lib/ecash/quote.ts';
 import { signInvoice, type InvoiceTerms } from '../../src/lib/mint/invoice.ts';
 import { startCdk, type Cdk } from '../../src/lib/serve/cdk.ts';

@@ -10,7 +10,17 @@ import { mintQuote } from '../../src/lib/cashu/quotes.ts';
 import { play, type Printed } from '../../src/lib/engine/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { allKinds } from '../../src/lib/families.ts';
-import type { Credit } from '../../src/lib/credit/records.ts';
+import { isFunded, type Credit, type PayeeCredit, type PayerCredit } from '../../src/lib/credit/records.ts';
+import { statusOf, type StatusLine } from '../../src/lib/credit/status.ts';
+import {
+  ledgerClaim,
+  ledgerKind,
+  payeeLedger,
+  payerLedger,
+  type PayeeLedger,
+  type PayerLedger,
+} from '../../src/lib/ecash/ledger.ts';
+import { toldOf } from '../../src/lib/ecash/status.ts';
 import type { Found } from '../../src/lib/ecash/quote.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
@@ -57,6 +67,8 @@ export interface RunOptions {
   /** Called at each labelled point of the runner. */
   point?: (label: string) => void;
 }
+
+type AnyLedger = Omit<PayeeLedger, 'role'> & Omit<PayerLedger, 'role'>;
 
 export class TestParty {
   readonly dir: string;
@@ -194,6 +206,21 @@ export class TestParty {
   /** The record of a contract, by id or prefix. */
   async record(id: string): Promise<Credit> {
     return withSats((await this.home.store.byName(id))[0]!.record) as Credit;
+  }
+
+  /** The ecash half of a contract, an empty one where nothing was written of it. */
+  async ledger(id: string): Promise<AnyLedger> {
+    const c = (await this.record(id)) as PayeeCredit | PayerCredit;
+    const hit = (await this.home.store.load([ledgerClaim(c.id)])).found.get(ledgerClaim(c.id));
+    const known = hit && ledgerKind.parse(hit.record);
+    return (c.role === 'payee' ? payeeLedger(c, known) : payerLedger(c, known)) as unknown as AnyLedger;
+  }
+
+  /** What `status` says of a contract, here without a node. */
+  async status(id: string): Promise<StatusLine> {
+    const c = await this.record(id);
+    const told = isFunded(c) ? toldOf(c, { ...(await this.ledger(id)), role: c.role } as never) : {};
+    return statusOf(id, c, { tip: 1_000, coins: 'not-checked', known: 'not-checked' }, told);
   }
 
   /** Everything in the store that a step could change, to see that a refused one changed nothing. */

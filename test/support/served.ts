@@ -1,6 +1,6 @@
 /** A payee with an open contract, and servers of the built program on its home, which end with each test of the file. */
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import { signUpdate } from '../../src/lib/credit/update.ts';
+import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { opened, pair, type Pair } from './credit.ts';
 import type { Message } from './party.ts';
 import { Server } from './server.ts';

@@ -3,7 +3,7 @@ import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { askFlags } from '../../lib/cli/mint-flags.ts';
 import { feerate } from '../../lib/cli/step-flags.ts';
-import { closeCredit } from '../../lib/credit/close.ts';
+import { closeCredit } from '../../lib/ecash/credit.ts';
 
 export default class CloseCredit extends ContractCommand {
   static override summary = 'Close a credit contract together: one transaction at a fee of today';

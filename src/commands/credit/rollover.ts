@@ -3,7 +3,7 @@ import { contractFlags, fundingFlags, overFlag } from '../../lib/cli/contract-fl
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { sat } from '../../lib/cli/step-flags.ts';
-import { rollover } from '../../lib/credit/rollover.ts';
+import { rollover } from '../../lib/ecash/credit.ts';
 
 export default class Rollover extends ContractCommand {
   static override summary = 'Settle a credit contract and open the next one, in one transaction';

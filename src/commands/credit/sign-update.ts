@@ -5,7 +5,7 @@ import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { askFlags, quoteIn } from '../../lib/cli/mint-flags.ts';
 import { sat, step, yes } from '../../lib/cli/step-flags.ts';
-import { signUpdate } from '../../lib/credit/update.ts';
+import { signUpdate } from '../../lib/ecash/credit.ts';
 
 export default class SignUpdate extends ContractCommand {
   static override summary = 'Pay over an open credit contract, one signed update at a time';

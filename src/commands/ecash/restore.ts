@@ -4,7 +4,7 @@ import { arg } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { count, text } from '../../lib/cli/step-flags.ts';
 import { awaitedElsewhere } from './awaited.ts';
-import { ecashRestore } from '../../lib/credit/ecash-restore.ts';
+import { ecashRestore } from '../../lib/ecash/restore.ts';
 
 export default class EcashRestore extends ContractCommand {
   static override summary = 'Get back ecash that was paid for and lost, from what the mint has signed';

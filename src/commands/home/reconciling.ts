@@ -6,6 +6,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FUNDED, creditKind, isFunded, must, paidOf, type Credit } from '../../lib/credit/records.ts';
+import { ledgerClaim, ledgerKind, payeeLedger, type Ledger } from '../../lib/ecash/ledger.ts';
 import { change } from '../../lib/home/change.ts';
 import type { Home, Reconciled } from '../../lib/home/home.ts';
 import type { Outcome } from '../../lib/home/reconcile.ts';
@@ -52,15 +53,23 @@ export const filesToLookAt = ({ gathered, notGiven }: Reconciled): string[] => [
 export function reconcileDocuments(
   network: string,
   files: number,
-  { gathered, outcomes, notGiven, completed }: Reconciled,
+  { gathered, outcomes: all, notGiven, completed }: Reconciled,
 ): object[] {
+  const ledgers = new Map(all.flatMap((o) => (o.kind === ledgerKind.name ? [[(o.record as Ledger).contract, o]] : [])));
+  const outcomes = all.filter((o) => o.kind !== ledgerKind.name).map((o) => withLedger(o, ledgers));
   const head = { type: 'reconcile', version: 1, network } as const;
   const count = (outcome: Outcome['outcome']) => outcomes.filter((o) => o.outcome === outcome).length;
   const { lines, cut, newest } = gathered;
   return [
     ...outcomes
       .filter(({ outcome }) => outcome !== 'same')
-      .map(({ kind, name, outcome, record }) => ({ ...head, kind, name, outcome, ...figuresOf(kind, record) })),
+      .map(({ kind, name, outcome, record, ledger }) => ({
+        ...head,
+        kind,
+        name,
+        outcome,
+        ...figuresOf(kind, record, ledger),
+      })),
     {
       ...head,
       files,
@@ -77,13 +86,21 @@ export function reconcileDocuments(
   ];
 }
 
-function figuresOf(kind: string, record: unknown): object {
+/** Returns the outcome of a contract with that of its ledger: the two go as one. */
+function withLedger(of: Outcome, ledgers: ReadonlyMap<string, Outcome>): Outcome & { ledger?: Ledger } {
+  const beside = of.kind === creditKind.name ? ledgers.get(of.name) : undefined;
+  if (!beside) return of;
+  return { ...of, outcome: of.outcome === 'same' ? beside.outcome : of.outcome, ledger: beside.record as Ledger };
+}
+
+function figuresOf(kind: string, record: unknown, ledger: Ledger | undefined): object {
   if (kind !== creditKind.name) return {};
   const c = record as Credit;
   if (!isFunded(c)) return { role: c.role, state: c.state };
   const owed = 'owedSat' in c && c.owedSat !== null ? { owed_sat: c.owedSat } : {};
   // What is known to be issued: status counts all that was paid until it is confirmed.
-  const issued = 'issuedSat' in c && c.terms.ecash !== 'none' ? { issued_sat: c.issuedSat } : {};
+  const isIssued = c.role === 'payee' && c.terms.ecash !== 'none';
+  const issued = isIssued ? { issued_sat: payeeLedger(c, ledger).issuedSat } : {};
   return { role: c.role, state: c.state, paid_sat: paidOf(c), ...issued, ...owed };
 }
 
@@ -98,25 +115,26 @@ export async function confirmIssued(
   issued: bigint | undefined,
 ): Promise<object> {
   if (restored) throw homeRestored('its journal may know of more that was paid and issued');
-  return change<{ contract: Credit }, object>(
+  return change<{ contract: Credit; ledger: Ledger }, object>(
     store,
-    { contract: creditKind },
-    () => ({ contract: idClaim(id) }),
-    ({ contract }) => {
+    { contract: creditKind, ledger: ledgerKind },
+    () => ({ contract: idClaim(id), ledger: ledgerClaim(id) }),
+    ({ contract, ledger }) => {
       const c = must(contract, 'payee', 'accepted', ...FUNDED);
       if (c.terms.ecash === 'cdk')
         throw new Refusal('wrong-state', "the figures of a running mint's contract are read from the mint", {
           hint: `spillway ecash-quote --contract ${c.id.slice(0, 8)} --confirm`,
         });
-      if (!c.unconfirmed || c.terms.ecash === 'none')
+      const had = payeeLedger(c, ledger);
+      if (!had.unconfirmed || c.terms.ecash === 'none')
         throw new Refusal('wrong-state', 'nothing is to be confirmed for this contract');
       const issuedSat = issued ?? c.paidSat;
-      if (issuedSat < c.issuedSat || issuedSat > c.paidSat)
-        throw new Refusal('amount-differs', `${issuedSat} sat found, ${c.issuedSat} to ${c.paidSat} sat expected`, {
+      if (issuedSat < had.issuedSat || issuedSat > c.paidSat)
+        throw new Refusal('amount-differs', `${issuedSat} sat found, ${had.issuedSat} to ${c.paidSat} sat expected`, {
           hint: 'less than is known was not issued, and nothing above what was paid',
         });
       return {
-        writes: { contract: { ...c, issuedSat, unconfirmed: false } },
+        writes: { ledger: { ...had, issuedSat, unconfirmed: false } },
         result: {
           type: 'reconcile',
           version: 1,

@@ -14,6 +14,7 @@ import { writeOts } from '../../lib/notary/ots.ts';
 import {
   anchorIn,
   commitment,
+  Leaves,
   makeTree,
   NONCE_SIZE,
   proofOf,
@@ -51,9 +52,9 @@ export interface StampValues {
 
 /** Prints a plan: a line with the root, then a line a document. */
 export async function stamp(files: readonly string[], flags: StampValues): Promise<void> {
-  const leaves: Named[] = [];
+  const leaves = new Leaves();
   const add = (digest: Uint8Array, name: string | undefined) =>
-    void leaves.push({ digest, nonce: crypto.getRandomValues(new Uint8Array(NONCE_SIZE)), name });
+    leaves.add({ digest, nonce: crypto.getRandomValues(new Uint8Array(NONCE_SIZE)) }, name);
   for (const file of files) add(await digestOf(file, 'sha256'), basename(file));
   if (files.length === 0)
     for await (const from of objects(undefined)) add(from.need('digest', from.bytes('digest', 32)), from.text('name'));
@@ -95,11 +96,11 @@ async function payment(root: Uint8Array, flags: StampValues): Promise<object> {
 }
 
 /** Prints many lines in few writes. */
-async function printLines<T>(all: readonly T[], line: (one: T, i: number) => object | Promise<object>): Promise<void> {
-  for (let from = 0; from < all.length; from += LINES_AT_ONCE) {
+async function printLines(leaves: Leaves, line: (leaf: Named, i: number) => object | Promise<object>): Promise<void> {
+  for (let from = 0; from < leaves.length; from += LINES_AT_ONCE) {
     const made: string[] = [];
-    for (const [i, one] of all.slice(from, from + LINES_AT_ONCE).entries())
-      made.push(printJson(await line(one, from + i)));
+    for (let i = from; i < Math.min(from + LINES_AT_ONCE, leaves.length); i++)
+      made.push(printJson(await line(leaves.at(i)!, i)));
     await print(made.join('\n'));
   }
 }
@@ -114,16 +115,16 @@ async function* objects(file: string | undefined): AsyncGenerator<Fields> {
 
 interface Plan {
   root: Uint8Array;
-  leaves: Named[];
+  leaves: Leaves;
 }
 /** Reads a plan. @throws Refusal `unknown-type`, `malformed-message`, `root-differs` where its lines lead to another root */
 async function readPlan(file: string | undefined): Promise<Plan & { tree: ReturnType<typeof makeTree> }> {
-  const leaves: Named[] = [];
+  const leaves = new Leaves();
   let root: Uint8Array | undefined;
   for await (const from of objects(file)) {
     if (root) {
       const digest = from.need('digest', from.bytes('digest', 32));
-      leaves.push({ digest, nonce: from.need('nonce', from.bytes('nonce', NONCE_SIZE)), name: from.text('name') });
+      leaves.add({ digest, nonce: from.need('nonce', from.bytes('nonce', NONCE_SIZE)) }, from.text('name'));
       continue;
     }
     if (from.text('type') !== 'notarize-stamp')

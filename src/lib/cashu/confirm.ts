@@ -4,7 +4,7 @@
  */
 import { FUNDED, creditKind, must, type Credit, type PayerCredit } from '../credit/records.ts';
 import { authOf } from '../credit/terms.ts';
-import { waitingOf } from '../credit/waiting.ts';
+import { ledgerClaim, ledgerKind, payeeLedger, waitingOf, type Ledger } from '../ecash/ledger.ts';
 import { newQuote, quoteClaim, quoteKind, type Quote } from '../ecash/quote.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
@@ -34,13 +34,18 @@ export async function confirmFigures(
   // Those that were given up too: what they got was paid.
   const own = all.filter((q) => q.contract === contract && q.reserved === null).map(({ id }) => id);
   const ids = [...new Set([...own, ...named])];
-  const kinds = { contract: creditKind, ...Object.fromEntries(ids.map((id) => [`quote ${id}`, quoteKind])) } as never;
-  return change<Record<string, Quote> & { contract: Credit & Quote }, object>(
+  const kinds = {
+    contract: creditKind,
+    ledger: ledgerKind,
+    ...Object.fromEntries(ids.map((id) => [`quote ${id}`, quoteKind])),
+  } as never;
+  return change<Record<string, Quote> & { contract: Credit & Quote; ledger: Ledger & Quote }, object>(
     store,
     kinds,
     () =>
       ({
         contract: idClaim(contract),
+        ledger: ledgerClaim(contract),
         ...Object.fromEntries(ids.map((id) => [`quote ${id}`, quoteClaim(id)])),
       }) as never,
     async (found) => {
@@ -49,18 +54,18 @@ export async function confirmFigures(
       const mint = mintOf(c.terms);
       const at = { url: mint, named: isNamed(mint) };
       const quotes = await Promise.all(ids.map((id) => figuresOf(id, found[`quote ${id}`])));
-      const done = confirmQuotes(c, quotes);
+      const done = confirmQuotes(payeeLedger(c, found.ledger), quotes);
       const before = new Set(quotes.filter(({ quote }) => quote.retired).map(({ quote }) => quote.id));
       return {
         writes: {
-          contract: done.contract as never,
+          ledger: done.ledger as never,
           ...Object.fromEntries(done.quotes.map((quote) => [`quote ${quote.id}`, quote])),
         },
         result: said(contract, {
-          paid_sat: done.contract.paidSat,
+          paid_sat: done.ledger.paidSat,
           at_the_mint_sat: done.shownSat,
-          reported_sat: done.contract.issuedSat,
-          waiting_sat: waitingOf(done.contract),
+          reported_sat: done.ledger.issuedSat,
+          waiting_sat: waitingOf(done.ledger),
           given_up: done.quotes.filter(({ id, retired }) => retired && !before.has(id)).map(({ id }) => id),
         }),
       };

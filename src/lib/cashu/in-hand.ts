@@ -24,7 +24,7 @@ import type { Home } from '../home/home.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { purseKind, type Purse as Quotes } from '../mint/purse.ts';
+import { isQuoted, ledgerKind, type QuotedLedger } from '../ecash/ledger.ts';
 import { signaturesOf, signedFrom } from './search.ts';
 import { asked, walletOf } from './wallet.ts';
 
@@ -170,7 +170,7 @@ async function withoutShown(purse: AtMint, t: SignedToken): Promise<TokenRecord>
 }
 
 /** Finds what was minted with counters that this home may not know of, of each keyset of the mint where it may not. */
-export async function search(purse: AtMint, { contract, mint, quote }: Quotes): Promise<void> {
+export async function search(purse: AtMint, { contract, mint, quote }: QuotedLedger): Promise<void> {
   const { home, wallet } = purse;
   for (const { id } of wallet.keyChain.getKeysets())
     await change<{ keyset: KeysetRecord; token: TokenRecord }, void>(
@@ -218,8 +218,8 @@ export const printInHand = (given: PrintInHand) => alone(given.home, () => print
 
 async function printAlone({ home, contract, spent = false, isNamed, print }: PrintInHand): Promise<InHand> {
   const isWanted = (t: TokenRecord): boolean => contract === undefined || t.contract === contract;
-  const purses = (await home.store.list(purseKind.name)).map(({ record }) => purseKind.parse(record));
-  const known = purses.filter((q) => contract === undefined || q.contract === contract);
+  const ledgers = (await home.store.list(ledgerKind.name)).map(({ record }) => ledgerKind.parse(record));
+  const known = ledgers.filter(isQuoted).filter((l) => contract === undefined || l.contract === contract);
   const states = spent ? [...HELD, 'spent' as const] : HELD;
   const mints = new Set([...known, ...(await tokensIn(home, states, isWanted))].map(({ mint }) => mint));
   const unasked: { mint: string; why: string }[] = [];

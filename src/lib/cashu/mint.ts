@@ -15,7 +15,7 @@ import { keysetClaim, keysetKind, newWallet, type KeysetRecord } from '../ecash/
 import { amountsFor, outputsOf, placesFrom, signOutputs } from '../ecash/outputs.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
-import { purseClaim, purseKind, type Purse as Quotes } from '../mint/purse.ts';
+import { isQuoted, ledgerClaim, ledgerKind, type Ledger, type QuotedLedger } from '../ecash/ledger.ts';
 import type { Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -170,23 +170,23 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
 }
 
 /** The contract's own keys, and its quotes at the mint. @throws Refusal `quote-unknown`, and as `must` */
-const quotesOf = ({ store }: Home, contract: Hex): Promise<Pick<Credit, 'own'> & { quotes: Quotes }> =>
-  change<{ contract: Credit; quotes: Quotes }, Pick<Credit, 'own'> & { quotes: Quotes }>(
+const quotesOf = ({ store }: Home, contract: Hex): Promise<Pick<Credit, 'own'> & { quotes: QuotedLedger }> =>
+  change<{ contract: Credit; ledger: Ledger }, Pick<Credit, 'own'> & { quotes: QuotedLedger }>(
     store,
-    { contract: creditKind, quotes: purseKind },
-    () => ({ contract: idClaim(contract), quotes: purseClaim(contract) }),
-    (found) => {
-      if (!found.quotes)
+    { contract: creditKind, ledger: ledgerKind },
+    () => ({ contract: idClaim(contract), ledger: ledgerClaim(contract) }),
+    ({ ledger, ...found }) => {
+      if (!isQuoted(ledger))
         throw new Refusal('quote-unknown', 'this contract has no quote of its mint yet', {
           hint: `spillway ecash-quote --mint URL --contract ${contract.slice(0, 8)}`,
         });
       const { own } = must(found.contract, 'payer', ...FUNDED);
-      return { writes: {}, result: { own, quotes: found.quotes } };
+      return { writes: {}, result: { own, quotes: ledger } };
     },
   );
 
 /** An earlier quote that another one took the place of before all was minted that had been paid on it. */
-async function leftOver(mint: MintAt, { past }: Quotes): Promise<MintQuote | undefined> {
+async function leftOver(mint: MintAt, { past }: QuotedLedger): Promise<MintQuote | undefined> {
   for (const id of past) {
     const figures = await mintQuote(mint, id);
     if (figures !== 'unknown' && figures.paidSat > figures.issuedSat) return figures;
@@ -195,7 +195,7 @@ async function leftOver(mint: MintAt, { past }: Quotes): Promise<MintQuote | und
 }
 
 /** Waits a moment for what was just paid. */
-async function reported(mint: MintAt, { quote }: Quotes, looks: number): Promise<MintQuote> {
+async function reported(mint: MintAt, { quote }: QuotedLedger, looks: number): Promise<MintQuote> {
   for (let look = 1; ; look++) {
     const figures = await mintQuote(mint, quote);
     if (figures === 'unknown') throw new Refusal('quote-unknown', `the mint does not know quote ${quote}`);

@@ -15,7 +15,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { creditKind, must } from '../credit/records.ts';
 import { quoteId } from '../ecash/request.ts';
 import { mintOf } from '../mint/bind.ts';
-import { purseClaim, purseKind } from '../mint/purse.ts';
+import { isQuoted, ledgerClaim, ledgerKind } from '../ecash/ledger.ts';
 import type { Store } from '../protocol/ports.ts';
 import { askMint, unavailable, type MintAt } from './ask.ts';
 
@@ -88,8 +88,8 @@ export async function quoteFor(
   isNamed: (mint: string) => boolean,
   { mint, renew = false }: { mint?: string | undefined; renew?: boolean | undefined } = {},
 ): Promise<string> {
-  const [id, purse] = [idClaim(contract), purseClaim(contract)];
-  const { found } = await store.load([id, purse]);
+  const [id, beside] = [idClaim(contract), ledgerClaim(contract)];
+  const { found } = await store.load([id, beside]);
   const hit = found.get(id);
   const { terms } = must(
     hit && creditKind.parse(hit.record),
@@ -103,10 +103,9 @@ export async function quoteFor(
   const url = mintOf(terms);
   if (mint !== undefined && mintUrl(mint) !== url)
     throw new Refusal('usage', `--mint ${mint} found, the contract's mint is ${url}`);
-  const known = renew ? undefined : found.get(purse);
-  return known
-    ? purseKind.parse(known.record).quote
-    : (await newMintQuote({ url, named: isNamed(url) }, terms.ecash_pubkey!)).id;
+  const known = renew ? undefined : found.get(beside);
+  const ledger = known && ledgerKind.parse(known.record);
+  return isQuoted(ledger) ? ledger.quote : (await newMintQuote({ url, named: isNamed(url) }, terms.ecash_pubkey!)).id;
 }
 
 function quoteOf(json: Json, mint: MintAt): NewMintQuote {

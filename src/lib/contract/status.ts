@@ -2,7 +2,7 @@
  * Records of a family as `status` shows them: the coin that tells how each stands, and its line.
  * Not here: how the chain is asked (`engine/status.ts`), what a verdict says (each family).
  */
-import type { Facts, Hex, Kind } from '../protocol/action.ts';
+import type { Claim, Facts, Hex, Kind } from '../protocol/action.ts';
 import type { Followed, Seen } from './outcome.ts';
 
 /** Line of `status`. A field that a family does not have is absent. */
@@ -29,8 +29,10 @@ export interface Wanted {
 }
 
 /** Records of one kind in `status`. */
-export interface Shown<R> {
+export interface Shown<R, B = never> {
   kind: Kind<R>;
+  /** Record beside each that its line speaks of too, by its claim. */
+  beside?: { kind: Kind<B>; of(record: R): Claim | undefined };
   /** Coin that tells how the record stands; `ended`: nobody needs to look for what spent it. */
   coin?(record: R): (Followed & { ended: boolean }) | undefined;
   /** Blocks that are searched for the transactions that may spend a coin. */
@@ -38,7 +40,7 @@ export interface Shown<R> {
   /** True where the line states what leaving costs now. */
   feerate?: true;
   /** Line of a record; absent where `status` does not look after the kind. */
-  line?(name: Hex, record: R, facts: StatusFacts, wanted: Wanted): StatusLine;
+  line?(name: Hex, record: R, facts: StatusFacts, wanted: Wanted, beside?: B): StatusLine;
   /** Records that `watch` does not look after, in words; absent where it does. */
   unwatched?: { is(record: R): boolean; words(count: number): string };
 }

@@ -1,6 +1,7 @@
 /**
- * What a payer asks to pay: it agrees by asking, once, to one amount, for ten minutes. The first signature fixes what it
- * comes to in all; later ones only repeat that. A restore forgets it (`records.ts`).
+ * Wishes of a payer: it agrees by asking, once, to one amount, for ten minutes. The first signature
+ * fixes the sum that it comes to in all, and later ones only repeat that. A restore forgets them
+ * (`records.ts`).
  */
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -8,16 +9,16 @@ import type { Asked, Asking, PayerCredit } from './records.ts';
 import type { UpdateAt } from './update-messages.ts';
 
 export const ASKED_LIMITS = {
-  /** From the wish to its end. */
+  /** Time from the wish to its end. */
   lasts: { unit: 'seconds', most: 600 },
   /** Up to and with its last second. */
   until: { unit: 'Unix seconds', most: (asked: Asked) => asked.until },
-  /** What waits at the payee beside a new request: the oldest gives way. */
+  /** Wishes that wait at the payee beside a new request: the oldest gives way. */
   waiting: { unit: 'items', most: 16 },
 } satisfies Limits;
 export const ASKED_SECONDS = ASKED_LIMITS.lasts.most;
 
-/** When a wish ends for the payee: after ten minutes by its own clock, whatever the payer says. */
+/** Returns when a wish ends for the payee: after at most ten minutes by its own clock. */
 export const lapsesAt = (asked: Asked, now: number): number => Math.min(asked.until, now + ASKED_SECONDS);
 
 /** Still to be kept: what may yet be signed, and the last that was, which may have to be signed again. */
@@ -60,7 +61,7 @@ export function consume(c: PayerCredit, m: UpdateAt<'requested'>, now: number): 
   return kept(c.asked, now, c.signedMaxSat).map((a) => (a.id === mine.id ? { ...a, paidSat: m.paid_sat } : a));
 }
 
-/** Of the requests that payers asked for: which end, because they lapsed or are too many. */
+/** Returns those of the payers' requests that end, because they lapsed or are too many. */
 export function lapsed<L extends { asked: Asked | null; lapses?: number }>(live: readonly L[], now: number): L[] {
   const asked = live.filter((l) => l.asked !== null);
   return asked.filter((l, i) => (l.lapses ?? l.asked!.until) < now || i < asked.length - ASKED_LIMITS.waiting.most);

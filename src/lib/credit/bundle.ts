@@ -1,8 +1,9 @@
 /**
- * A contract to watch without home and key, from a document alone: an exit or refund that `exit-credit --export` printed,
- * with children signed beforehand where there are any, or the copy of a refund that a payer's home keeps outside
- * (`refund-copy.ts`). What would not do on the day is refused on the day that it is given: each transaction must be one of
- * its contract, and signed.
+ * A contract to watch without home and key, from a document alone. The document is an exit or
+ * refund that `exit-credit --export` printed, with children signed beforehand where there are any.
+ * Or it is the copy of a refund that a payer's home keeps outside (`refund-copy.ts`). A document
+ * that would not do on the day is refused when it is given: each transaction must be one of its
+ * contract, and signed.
  */
 import * as v from 'valibot';
 import { scriptOf } from '../bitcoin/address.ts';
@@ -60,9 +61,11 @@ const copied = v.object({
 });
 
 /**
- * @returns null for the copy of a statecoin's backup, which has a height of its own before which it must confirm and whose owner
- * may have passed the coin on, and for that of a swap's refund
- * @throws Refusal `malformed-message`, `wrong-network`, `terms-differ`, `transaction-differs`, `signature-invalid`, `not-final`
+ * Reads a document that a watchtower is given. A statecoin's backup has a height of its own, and its
+ * owner may have passed the coin on.
+ * @returns null for the copy of a statecoin's backup or of a swap's refund
+ * @throws Refusal `malformed-message`, `wrong-network`, `terms-differ`, `transaction-differs`,
+ * `signature-invalid`, `not-final`
  */
 export function readBundled(document: unknown): Bundled | null {
   const isCopy = (document as { type?: unknown } | null)?.type === 'refund-copy';
@@ -91,7 +94,7 @@ function readExport(document: unknown): Bundled {
   return { network, watched: watching({ id, role, terms, outpoint, contract, script, paidSat }, own, ways) };
 }
 
-/** Its refund is all that a copy knows of its contract: what else spends the coin is another transaction of the payer's. */
+/** Reads a copy, which knows the refund alone: any other spend of the coin is the payer's. */
 function readCopy(document: unknown): Bundled {
   const { network: name, contract: id, capacity_sat, expiry, script, address, hex } = parseAs(copied, document);
   const network = known(name);
@@ -117,7 +120,7 @@ function known(network: string): Network {
   return network;
 }
 
-/** Nothing of a bundle is frozen, closed or rolled over: whoever exported it keeps it up to date. */
+/** Returns a bundle as it is watched: never frozen, closed or rolled over, for its owner renews it. */
 const watching = (
   which: Pick<Watched, 'id' | 'role' | 'terms' | 'outpoint' | 'contract' | 'script' | 'paidSat'>,
   own: Ready,
@@ -135,7 +138,7 @@ const watching = (
   behind: false,
 });
 
-/** What was paid at least: a remainder below dust went to the payee, where the payer has no output. */
+/** Returns the least that was paid: without an output of the payer's, dust went to the payee. */
 function paidBy({ terms }: Contract, hex: Hex): bigint {
   const payer = payoutScript(terms, 'payer');
   const [own, rest] = [outputsOf(hex), outputsOf(hex).filter((o) => o.script === payer)];

@@ -1,4 +1,7 @@
-/** What chain and height allow: checks that a step makes before it signs. A fact that is not known was named in the output. */
+/**
+ * Checks of chain and height that a step makes before it signs. A fact that is not known was named
+ * in the output.
+ */
 import { checkCoin } from '../bitcoin/coin-checks.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts } from '../protocol/action.ts';
@@ -7,14 +10,14 @@ import { Refusal } from '../protocol/refusal.ts';
 import { isReverse, keysOf, type Contract, type Terms } from './terms.ts';
 
 type Tip = Facts['tip'];
-/** What the heights of a contract follow from. */
+/** Terms from which the heights of a contract follow. */
 export type Heights = Pick<Terms, 'expiry' | 'freeze_blocks' | 'margin_blocks'>;
 
-/** From this height on the contract takes no new updates. */
+/** Returns the first height at which the contract takes no new updates. */
 export const freezeHeight = (terms: Heights): number => terms.expiry - terms.freeze_blocks;
-/** From this height on no invoice is paid over a reverse contract: the merchant has the margin to take what it is owed. */
+/** Returns the first height at which no invoice is paid: a margin before the freeze. */
 export const meltsEndHeight = (terms: Heights): number => freezeHeight(terms) - terms.margin_blocks;
-/** From this height on the payee exits, and nothing that it holds may still change. */
+/** Returns the deadline, from which the payee exits and nothing that it holds may change. */
 export const deadlineHeight = (terms: Heights): number => terms.expiry - terms.margin_blocks;
 /** A rollover with new inputs can be double-spent by the payer: it needs time to notice and exit. */
 export const topUpHeight = (terms: Terms): number => terms.expiry - 2 * terms.margin_blocks;
@@ -22,7 +25,7 @@ export const topUpHeight = (terms: Terms): number => terms.expiry - 2 * terms.ma
 export const TIME_LIMITS = {
   update: { unit: 'height', most: (terms: Heights) => freezeHeight(terms) - 1 },
   melt: { unit: 'height', most: (terms: Heights) => meltsEndHeight(terms) - 1 },
-  /** Of steps that end at a height. */
+  /** Last height of a step that ends at one. */
   before: { unit: 'height', most: (end: number) => end - 1 },
 } satisfies Limits;
 
@@ -82,7 +85,8 @@ export function checkBefore(tip: Tip, limit: number, what: string): void {
 }
 
 /**
- * Before it is funded: what lies at the stated outpoint is nothing yet, or the contract's coin, and never another.
+ * Checks a stated outpoint before it is funded: nothing is there yet, or the contract's coin, and
+ * never another.
  * @throws Refusal `unsafe-funding`
  */
 export function checkStated(coins: Facts['coins'], { terms, outpoint }: Contract): string {
@@ -93,14 +97,17 @@ export function checkStated(coins: Facts['coins'], { terms, outpoint }: Contract
   return checkCoin(coins, expected, { minConf: 0, blame: 'payer' });
 }
 
-/** Is the contract's coin there, in a block? */
+/** Returns whether the contract's coin is there, in a block. */
 export function isThere(coins: Facts['coins'], { terms, outpoint }: Contract): boolean {
   const coin = coins === 'not-checked' ? undefined : coins.get(outpointText(outpoint));
   if (coin === undefined || coin === 'missing' || coin.confirmations === 0) return false;
   return coin.sat === terms.capacity_sat && coin.script === keysOf(terms).script;
 }
 
-/** Is the contract's coin there, as agreed, deep enough? @throws Refusal `funding-missing`, `funding-unconfirmed`, `unsafe-funding` */
+/**
+ * Checks that the contract's coin is there, as agreed and deep enough.
+ * @throws Refusal `funding-missing`, `funding-unconfirmed`, `unsafe-funding`
+ */
 export const checkFunding = (coins: Facts['coins'], { terms, outpoint }: Contract): string =>
   checkCoin(
     coins,

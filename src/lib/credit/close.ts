@@ -9,20 +9,19 @@ import * as v from 'valibot';
 import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, checkProposed } from '../bitcoin/fee.ts';
 import { outputsOf, sumSat, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
-import { table, type Hand, type Hex } from '../protocol/action.ts';
+import type { Hand, Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { hexOf, hexText, messageParser, psbt, sat, type MessageOf, checkSame } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, isOpenedBy, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { closeJob } from './jobs.ts';
-import { inflightQueries } from './quotes.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, must, paidOf, type Closing, type Credit, type FundedCredit } from './records.ts';
 import { dueSat, signedUpTo } from './owed.ts';
-import { contractSchema, otherRole, payoutScript, viewOf, type Role, type Terms } from './terms.ts';
+import { contractSchema, hearsByUpdates, otherRole, payoutScript, viewOf, type Role, type Terms } from './terms.ts';
 import { minPaid, PAID_LIMITS, settlementVsize } from './transactions.ts';
-import { checkArrived, checkHome, checkOwedKnown, checkSettled, ONCE, SIGN, overContract, TWICE } from './steps.ts';
-import { waits } from './waiting.ts';
+import { checkHome, checkOwedKnown, checkSettled, ONCE, SIGN, overContract, TWICE } from './steps.ts';
+import { riding, type UpdateRecords } from './rider.ts';
 
 const numbers = {
   contract: contractSchema,
@@ -44,15 +43,18 @@ export interface CloseInput {
   /** Satoshis for a thousand virtual bytes: the most that the other's proposal may cost. */
   maxFeerate?: number;
 }
-type Rs = { contract: Credit };
 
-export const closeCredit = table<CloseMessage, Rs, CloseInput>(
-  {
+/** Returns the action `close-credit` of what rides along with payments. */
+export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
+  (along) => ({
     type: 'close-credit',
     server: 'payee',
-    kinds: { contract: creditKind },
+    kinds: { contract: creditKind, ...along.kinds },
     parse: messageParser('close-credit', steps),
-    find: (m, input) => ({ contract: idClaim(m?.contract.id ?? input.contract ?? '') }),
+    find: (m, input, records) => ({
+      contract: idClaim(m?.contract.id ?? input.contract ?? ''),
+      ...along.beside(records.contract),
+    }),
     ...overContract,
     again: ({ records: { contract: c } }) =>
       c?.state === 'closed' && c.tx !== undefined ? finished(c, c.tx) : undefined,
@@ -73,8 +75,8 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
         );
       return { writes: { contract: { ...c, state: c.signedClose ? 'closing' : 'open', closing: null } as Credit } };
     },
-  },
-  (row) =>
+  }),
+  (row, along) =>
     (['payer', 'payee'] as const).flatMap((opener) => {
       const other = otherRole(opener);
       const when = [
@@ -89,12 +91,12 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
           does: 'proposes to close, to broadcast it itself; updates rest meanwhile',
           asks: ['contract'],
           may: ['allowFee'],
-          needs: ({ records }) => ({ feerate: true, remote: inflightQueries(records.contract) }),
+          needs: ({ records }) => ({ feerate: true, remote: along.owes(records.contract, records) }),
           take: ({ records, input, facts, ...hand }) => {
             if (opener === 'payee') checkHome(hand);
             const c = closable(records.contract);
             checkOwedKnown(c);
-            checkArrived(c, facts.remote);
+            along.checkEnds(c, records, facts.remote);
             const paidSat = c.role === 'payer' ? dueSat(c) : c.paidSat;
             const wanted = feeFor(facts.feerate, settlementVsize(c.terms));
             // A debt is paid however little is left for the fee: that of an exit always is.
@@ -162,7 +164,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
                 ...statedBy(c, opener, signedClose, m.receipt),
                 psbt: { close: psbtOf(job, { own: part, peer }) },
               },
-              ...waits(counted),
+              ...along.hint(records),
               ...kept,
             };
           },
@@ -191,7 +193,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
             const hex = withWitness(job.template, [[done.signature]]);
             return {
               message: { step: 'complete', network: m.network, ...said, txid: txidOfHex(hex), hex },
-              ...waits(c),
+              ...along.hint(records),
               writes: {
                 contract: {
                   ...c,
@@ -212,7 +214,7 @@ export const closeCredit = table<CloseMessage, Rs, CloseInput>(
 const closable = (c: Credit | undefined): FundedCredit & { state: 'accepted' | 'open' | 'closing' } =>
   c?.role === 'payer' ? must(c, 'payer', 'open', 'closing') : must(c, 'payee', 'accepted', 'open', 'closing');
 
-/** Whether a message is of this very proposal, and not of an older one that pays the same. */
+/** Returns whether a message is of this very proposal, not of an older one of the same sums. */
 const isOf = (hand: Hand, c: FundedCredit, { paidSat, feeSat, outside }: Closing, m: CloseMessage): boolean =>
   'psbt' in m &&
   m.opener === c.role &&
@@ -222,7 +224,7 @@ const isOf = (hand: Hand, c: FundedCredit, { paidSat, feeSat, outside }: Closing
 
 const receiptOf = (c: FundedCredit): Hex | null => (c.role === 'payee' ? c.receipt : null);
 
-/** What the messages of a close state, from this home's own record. */
+/** Returns the fields that the messages of a close state, from this home's own record. */
 const statedBy = (c: FundedCredit, opener: Role, close: Pick<Closing, 'paidSat' | 'feeSat'>, receipt: Hex | null) => ({
   contract: viewOf(c),
   opener,
@@ -257,7 +259,7 @@ function checkPayee(c: FundedCredit, m: { paid_sat: bigint }): FundedCredit {
       },
     );
   // What no update has told its mint's program a close must not pay: nobody would ever hear of it.
-  if (c.terms.ecash === 'notify' && m.paid_sat > paidOf(c))
+  if (hearsByUpdates(c.terms) && m.paid_sat > paidOf(c))
     throw new Refusal(
       'update-in-flight',
       `a close that pays ${m.paid_sat} sat found, of which ${m.paid_sat - paidOf(c)} sat were signed in an update that this home has not accepted: its mint would not hear of them`,

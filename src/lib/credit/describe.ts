@@ -72,7 +72,7 @@ const AMOUNTS = [
   ['fee_sat', 'fee'],
 ] as const;
 
-/** What the payer asked for, and the ecash that a payment may become; of a token only that it is there. */
+/** Returns the facts about a wish and the ecash of a payment; a token is only said to be there. */
 function ecashFacts(m: Readonly<Record<string, any>>): Fact[] {
   const facts: Fact[] = [];
   const { asked, ecash, outputs, found } = m;

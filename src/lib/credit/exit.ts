@@ -2,7 +2,7 @@
  * exit-credit: the unilateral exit. The payee's latest update, or the payer's refund, printed from the store: no key, no
  * counterparty. Printing the payee's exit freezes the contract for good; an export for a watchtower does not.
  */
-import { table, type Hex } from '../protocol/action.ts';
+import type { Hex } from '../protocol/action.ts';
 import { outcomeNeeds } from '../contract/outcome.ts';
 import { idClaim } from '../protocol/claims.ts';
 import type { Limits } from '../protocol/limit.ts';
@@ -20,7 +20,7 @@ import {
   type PayerCredit,
 } from './records.ts';
 import { payoutScript, viewOf, type ContractView } from './terms.ts';
-import { waits } from './waiting.ts';
+import { riding, type UpdateRecords } from './rider.ts';
 import { refund, update } from './transactions.ts';
 import { followed, hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 import { roleIn } from './steps.ts';
@@ -38,7 +38,7 @@ interface ExitOf<K extends 'exit' | 'refund'> {
   kind: K;
   network: string;
   contract: ContractView;
-  /** What it pays to this home. */
+  /** Sum that it pays to this home. */
   amount_sat: bigint;
   txid: Hex;
   /** Absent while a refund is not valid yet. */
@@ -54,22 +54,22 @@ export interface ExitInput {
   contract?: Hex;
   export?: boolean;
 }
-type Rs = { contract: Credit };
 
-export const exitCredit = table<ExitDocument, Rs, ExitInput>(
-  {
+/** Returns the action `exit-credit` of what rides along with payments. */
+export const exitTable = riding<ExitDocument, UpdateRecords, ExitInput>(
+  (along) => ({
     type: 'exit-credit',
-    kinds: { contract: creditKind },
+    kinds: { contract: creditKind, ...along.kinds },
     parse: () => {
       throw new Refusal('usage', 'exit-credit reads no message', { hint: 'give --contract ID' });
     },
-    find: (_, input) => ({ contract: idClaim(input.contract ?? '') }),
+    find: (_, input, records) => ({ contract: idClaim(input.contract ?? ''), ...along.beside(records.contract) }),
     party: ({ records }) => roleIn(records.contract),
     peer: () => null,
     sealWith: () => null,
     keyless: true,
-  },
-  (row) => [
+  }),
+  (row, along) => [
     row({
       name: 'exit',
       after: null,
@@ -83,7 +83,7 @@ export const exitCredit = table<ExitDocument, Rs, ExitInput>(
         const c = funded(records.contract!) as PayeeCredit;
         if (!c.exit)
           throw new Refusal('nothing-to-print', 'nothing was paid over this contract: there is nothing to exit with');
-        const { hint } = waits(c);
+        const { hint } = along.hint(records);
         const hints = [restored && MAY_KNOW_MORE, input.export ? NO_FREEZE : hint].filter(Boolean);
         return {
           message: exitOf(c, c.exit, facts),
@@ -130,7 +130,7 @@ const GONE: Partial<Record<Verdict, string>> = {
   dead: 'the funding was replaced by another transaction: this contract and its refund are dead',
 };
 
-/** What tells how a contract stands. */
+/** Returns the questions whose answers tell how a contract stands. */
 const exitQueries = (c: Credit | undefined) =>
   ({
     tip: true,
@@ -183,7 +183,10 @@ function refundOf(c: PayerCredit, facts: ExitFacts): ExitOf<'refund'> {
 const paysTo = (template: Template, script: Hex): bigint => sumSat(template.outputs.filter((o) => o.script === script));
 
 export const EXIT_LIMITS = {
-  /** When the payee's exit is due: from the deadline on, one that is not confirmed at expiry can be replaced by the refund. */
+  /**
+   * Returns when the payee's exit is due: from the deadline on. One that is not confirmed at expiry
+   * can be replaced by the refund.
+   */
   due: { unit: 'height', least: freezeHeight, most: deadlineHeight },
 } satisfies Limits;
 

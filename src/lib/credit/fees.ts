@@ -1,9 +1,9 @@
 /**
- * What a transaction of a contract and its child pay: enough to confirm soon, at least what a node takes for the place of
- * what must go, and never more than the budget.
+ * Fees of a contract's transaction and its child: enough to confirm soon, at least what a node asks
+ * for the place of what must go, and never more than the budget.
  *
- * A TRUC transaction has one child: a new one evicts the one that is there, whoever made it, and pays for that
- * (`bitcoin/replacement.ts`). Not here: when something is sent at all (`watch.ts`).
+ * A TRUC transaction has one child: a new one evicts the one that is there, whoever made it, and
+ * pays for that (`bitcoin/replacement.ts`). Not here: when something is sent at all (`watch.ts`).
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateOf, MIN_FEERATE } from '../bitcoin/fee.ts';
@@ -16,7 +16,7 @@ import type { Settled } from './states.ts';
 export interface Child {
   hex: Hex;
   fee: bigint;
-  /** What parent and child pay together, satoshis for 1000 vB. */
+  /** Feerate of parent and child together, satoshis for 1000 vB. */
   feerate: number;
 }
 /** A finished transaction that the watcher can send, or pay for. */
@@ -26,9 +26,9 @@ export interface Ready {
   txid: Hex;
   vsize: number;
   fee: bigint;
-  /** What it pays to the party that watches. */
+  /** Sum that it pays to the party that watches. */
   paysSat: bigint;
-  /** How much of that a child can spend on fees: what is left of it is no dust. */
+  /** Part of that which a child can spend on fees: the rest is no dust. */
   spareSat: bigint;
   /** Virtual bytes of a child that spends that output to its own script. */
   childVsize: number;
@@ -36,21 +36,21 @@ export interface Ready {
   children: readonly Child[] | null;
 }
 export interface Rules {
-  /** From so many on a spend is final. */
+  /** Depth at which a spend is final. */
   confirmations: number;
   /** The most that a child may pay, for each contract; null: a tenth of what its parent pays this party, or any that was signed beforehand. */
   feeBudgetSat: bigint | null;
 }
 /** Satoshis for 1000 vB. */
 export interface Fees {
-  /** To confirm soon. */
+  /** Feerate to confirm soon. */
   feerate: number;
   /** Below it the node's mempool takes nothing. */
   least: number;
-  /** What the node asks for the relay of a replacement. */
+  /** Feerate that the node asks for the relay of a replacement. */
   relay: number;
 }
-/** What a child pays, and what both pay together, satoshis for 1000 vB. */
+/** Fee of a child, and the feerate of both, satoshis for 1000 vB. */
 export interface Paying {
   feeSat: bigint;
   feerate: number;
@@ -62,11 +62,11 @@ const STEP = 1_000;
 
 export const CHILD_FEE_LIMITS = {
   child: { unit: 'sat', most: (tx: Ready, rules: Pick<Rules, 'feeBudgetSat'>) => budgetOf(tx, rules) },
-  /** What is wanted, where parent and children pay so much now. */
+  /** Feerate that is wanted, where parent and children pay so much now. */
   wanted: { unit: 'sat/kvB', least: (now: number) => now + STEP },
 } satisfies Limits;
 
-/** What a child may pay: never so much that nothing is left of the output that it spends. */
+/** Returns the most that a child may pay: something is left of the output that it spends. */
 function budgetOf(tx: Ready, { feeBudgetSat }: Pick<Rules, 'feeBudgetSat'>): bigint {
   const most = feeBudgetSat ?? (tx.children ? tx.spareSat : tx.paysSat / 10n);
   return minSat(most, tx.spareSat);
@@ -76,7 +76,7 @@ const together = (tx: Ready, feeSat: bigint): Paying => ({
   feeSat,
   feerate: feerateOf(tx.fee + feeSat, tx.vsize + tx.childVsize),
 });
-/** What a child pays, so that both reach a feerate. */
+/** Returns the fee of a child with which both reach a feerate. */
 const feeAt = (tx: Ready, feerate: number): bigint => feeFor(feerate, tx.vsize + tx.childVsize) - tx.fee;
 
 /** The child that comes nearest to `wantedSat` within the budget and pays `leastSat`; null: none does. */
@@ -94,8 +94,9 @@ function childWithin(tx: Ready, leastSat: bigint, wantedSat: bigint, rules: Rule
 }
 
 /**
- * How a transaction goes out: alone where it pays enough, or where nothing more may be paid and a node takes it as it is.
- * @param evicted what it takes the place of
+ * Returns how a transaction goes out: alone where it pays enough, or where no more may be paid and
+ * a node takes it as it is.
+ * @param evicted transactions whose place it takes
  */
 export function sendingOf(
   tx: Ready,

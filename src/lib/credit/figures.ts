@@ -1,13 +1,15 @@
 /**
- * What of a credit contract counts in the sums of its home: the figures of `liquidity`, of the metrics and of `status`.
+ * Figures of a credit contract: what of it counts in the sums of `liquidity`, of the metrics and of
+ * `status`.
  *
- * The store adds up what follows from the records alone. A node knows more of some (a coin that is spent, and not finally
- * yet): the same function says what such a contract counts then, and a report puts the one in place of the other.
+ * The store adds up what follows from the records alone. A node knows more of some: a coin that is
+ * spent, and not finally yet. The same function says what such a contract counts then, and a report
+ * puts the one in place of the other.
  *
  *   ROLE STATE      1: how many contracts there are
- *   locked_sat      capacity of what this home is paid over and whose coin is not known to be spent
- *   exits DAY       what was paid over these, by the day of the deadline; absent_sat: what of it has no coin on the chain
- *   pending_sat, settled_sat, lost_sat, issued_sat, unissued_sat, signed_sat, owed_sat, left_sat   as `Liquidity` has them
+ *   locked_sat      capacity of contracts over which this home is paid and whose coin is not known to be spent
+ *   exits DAY       sum paid over these, by the day of the deadline; absent_sat: the part without a coin on the chain
+ *   pending_sat, settled_sat, lost_sat, signed_sat, owed_sat, left_sat   as `Liquidity` has them
  *   deadline        a height: the contract has something to exit with until then
  *   expiry          a height: any other contract that may yet be settled
  *   unfunded        a height: where the contract ends unless somebody funds it; it counts in no sum
@@ -20,7 +22,6 @@ import { maxSat } from '../bitcoin/amount.ts';
 import {
   coveredSat,
   isFunded,
-  issuedOf,
   isUnfunded,
   type Credit,
   type FundedCredit,
@@ -33,10 +34,10 @@ import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 export const DAY = 144;
 export const dayOf = (height: number): number => Math.floor(height / DAY) * DAY;
 
-/** What a record alone says. */
+/** Facts about the chain for a record alone: none. */
 const UNSEEN: ExitFacts = { tip: 'not-checked', coins: 'not-checked', known: 'not-checked' };
 
-/** Is anything of it still to be settled, as far as record and chain say? */
+/** Returns whether anything of it is still to be settled, as far as record and chain say. */
 export function isLive(c: FundedCredit, facts: ExitFacts): boolean {
   if (hasLapsed(c, facts)) return false;
   const { is } = standingOf(c, facts);
@@ -68,7 +69,6 @@ function ofPayee(c: PayeeCredit, facts: ExitFacts): Figures {
     pending_sat: is === 'pending' ? c.paidSat : 0n,
     settled_sat: settledSat,
     lost_sat: lostSat,
-    ...(c.terms.ecash !== 'none' && { issued_sat: issuedOf(c), unissued_sat: c.paidSat - issuedOf(c) }),
     ...(c.paidSat > 0n && isLive(c, facts) ? { deadline: BigInt(deadlineHeight(c.terms)) } : untilExpiry(c)),
   };
 }

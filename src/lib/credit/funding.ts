@@ -25,10 +25,10 @@ export const readFunding = (terms: Terms, psbt: string, allowFee: boolean): Temp
 export const ownFunding = (terms: Terms, template: Template, facts: Pick<Facts, 'ours' | 'coins' | 'reserved'>) =>
   ownCoins(outputOf(terms), template, facts);
 
-/** Where the contract's output lies in its funding transaction. */
+/** Returns the place of the contract's output in its funding transaction. */
 export const contractOutpoint = (terms: Terms, template: Template): Contract['outpoint'] =>
   outpointIn(template, keysOf(terms).script);
 
-/** What a step has looked at stays known: whose contract was funded once is no stranger any more. */
+/** Returns the record, marked as funded once a step has seen the coin: no stranger's any more. */
 export const seenFunded = <C extends PayeeCredit>(c: C, coins: Facts['coins']): C =>
   c.funded || coins === 'not-checked' || !coins.has(outpointText(c.outpoint)) ? c : { ...c, funded: true };

@@ -29,5 +29,8 @@ export const rolloverJob = (c: Held, template: Template): Job => job(c, c.own, c
 /** Purpose of the key to which a payer's quotes are locked (NUT-20). */
 export const LOCKS = 2;
 
-/** The payer's key to which the contract's ecash quotes are locked. */
-export const ecashKey = (hand: Hand, own: Own): Hex => bytesToHex(publicKey(hand.keys.secret(own.path, LOCKS)));
+/** Returns the payer's side of the terms, with the key to which its quotes are locked. */
+export const payerSide = <S extends object>(hand: Hand, own: Own, side: S): S & { ecash: () => Hex } => ({
+  ...side,
+  ecash: () => bytesToHex(publicKey(hand.keys.secret(own.path, LOCKS))),
+});

@@ -1,15 +1,16 @@
 /**
- * What a home has in its credit contracts, when it falls due, and how new contracts are spread so that no day has more
- * exits than the chain takes.
+ * Liquidity: what a home has in its credit contracts and when it falls due. New contracts are
+ * spread so that no day has more exits than the chain takes.
  *
- * A day is 144 blocks that begin at a multiple of 144; an exit belongs to the day of its deadline, not of its expiry.
- * All exits are TRUC: each takes one child, which cannot pay for a second exit. So a mass exit needs one coin for each
- * exit whose own output is too small to pay for itself. Not here: making the children (`bitcoin/package.ts`).
+ * A day is 144 blocks that begin at a multiple of 144; an exit belongs to the day of its deadline,
+ * not of its expiry. All exits are TRUC: each takes one child, which cannot pay for a second exit.
+ * So a mass exit needs one coin for each exit whose own output is too small to pay for itself. Not
+ * here: making the children (`bitcoin/package.ts`).
  */
 import { childFee, childVsize } from '../bitcoin/package.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import type { Hex } from '../protocol/action.ts';
-import { Tally, totalOf, type Totals } from '../protocol/figures.ts';
+import { Tally, totalOf, type Figures, type Totals } from '../protocol/figures.ts';
 import { DAY, dayOf, figuresOf, isLive } from './figures.ts';
 import { isFunded, type Credit, type PayeeCredit } from './records.ts';
 import type { ExitFacts } from './standing.ts';
@@ -29,19 +30,22 @@ export interface Liquidity {
   tip: number | null;
   /** Contracts over which this home is paid and whose coin is not known to be spent. */
   contracts: number;
-  /** What they lock, and what of it was paid to this home: its exits bring that. */
+  /** Sum that they lock, and the part of it that was paid to this home: its exits bring that. */
   locked_sat: bigint;
   holds_sat: bigint;
-  /** What of it exits would bring that a node takes now: the coin is there. */
+  /** Part of it that exits would bring now: the coin is there. */
   settle_now_sat: bigint;
-  /** What was paid over contracts whose coin is spent: not finally yet or not known by what, paid out for good, and lost. */
+  /**
+   * Sums paid over contracts whose coin is spent: not finally yet or not known by what, paid out
+   * for good, and lost.
+   */
   pending_sat: bigint;
   settled_sat: bigint;
   lost_sat: bigint;
   /** Ecash over all contracts: issued or reported, and paid for but not yet issued. */
   issued_sat: bigint;
   unissued_sat: bigint;
-  /** As payer: signed away, owed beyond that (reverse contracts), and what comes back at expiry. */
+  /** Sums of a payer: signed away, owed beyond that, and coming back at expiry. */
   signed_sat: bigint;
   owed_sat: bigint;
   left_sat: bigint;
@@ -52,17 +56,24 @@ export interface Liquidity {
 export const isExitable = (c: Credit, facts: ExitFacts): c is PayeeCredit =>
   isFunded(c) && c.role === 'payee' && c.paidSat > 0n && isLive(c, facts);
 
-/** Of all these contracts. */
+/** Returns those of these contracts that have something to exit with. */
 export const exitable = (records: readonly Credit[], facts: ExitFacts): PayeeCredit[] =>
   records.filter((c) => isExitable(c, facts));
 
-export const liquidity = (network: string, records: readonly Credit[], facts: ExitFacts): Liquidity => {
+/** @param more figures of the records beside these, by which ecash is counted */
+export const liquidity = (
+  network: string,
+  records: readonly Credit[],
+  facts: ExitFacts,
+  more: readonly Figures[] = [],
+): Liquidity => {
   const tally = new Tally();
+  for (const figures of more) tally.add(figures);
   for (const c of records) tally.add(figuresOf(c, facts));
   return liquidityOf(network, facts.tip, tally.totals());
 };
 
-/** What the figures of its contracts come to (`figures.ts`). */
+/** Returns the liquidity that the figures of its contracts come to (`figures.ts`). */
 export function liquidityOf(network: string, tip: ExitFacts['tip'], totals: Totals): Liquidity {
   const sum = (name: string): bigint => totalOf(totals, name).sum;
   const days = daysOf(totals);
@@ -159,7 +170,10 @@ export interface MassExit {
   coins: { contract: Hex; at_least_sat: bigint }[];
 }
 
-/** What all exits at once take at a feerate (satoshis for 1000 vB), added up contract by contract; `text`: the same for people. */
+/**
+ * Cost of all exits at once at a feerate (satoshis for 1000 vB), added up contract by contract;
+ * `text`: the feerate for people.
+ */
 export class MassExits {
   readonly #feerate: number;
   readonly #text: string;
@@ -200,7 +214,7 @@ export class MassExits {
   }
 }
 
-/** Of all these contracts. */
+/** Returns the cost of the exits of all these contracts at once. */
 export function massExit(live: readonly PayeeCredit[], feerate: number, text: string): MassExit {
   const exits = new MassExits(feerate, text);
   for (const c of live) exits.add(c);

@@ -1,6 +1,6 @@
 /**
- * What a payee offers, for an opening or a rollover: fresh keys, a payout address, its policy, and who issues ecash for
- * what will be paid. Terms that follow from it: `terms.ts`.
+ * Offers of a payee, for an opening or a rollover: fresh keys, a payout address, its policy, and
+ * who issues ecash for payments. Not here: the terms that follow from one (`terms.ts`).
  */
 import * as v from 'valibot';
 import type { Network } from '../bitcoin/network.ts';
@@ -25,12 +25,19 @@ export interface OfferInput {
   /** Seconds until an offer ends that nobody has answered, and from its answer on until an opening ends that nobody has funded. */
   offerExpiry?: number;
 }
+/** Flags of whoever issues, and of an offer as a whole. */
+export const ISSUED = ['ecash', 'mint'] as const;
+export const OFFERED = ['policy', ...ISSUED, 'ownKey', 'payout', 'offerExpiry'] as const;
+
 type Given = Hand & { input: OfferInput; facts: Pick<Facts, 'payout' | 'now'> };
 
 /** An offer that nobody has answered ends after a day. */
 const OFFER_SECONDS = 86_400;
 
-/** Who issues, and behind which mint: as is said, else as in the contract that is rolled over; a mint stays with its issuer. */
+/**
+ * Returns who issues, and behind which mint: as is said, else as in the contract that is rolled
+ * over. A mint stays with its issuer.
+ */
 export function issuerOf(input: Pick<OfferInput, 'ecash' | 'mint'>, old?: Terms): Pick<Terms, 'ecash' | 'mint_url'> {
   const ecash = input.ecash ?? old?.ecash ?? 'none';
   const stays = ecash === old?.ecash || ecash === 'cdk';
@@ -50,8 +57,8 @@ export function checkIssuer(offer: Offer, expected: Pick<Terms, 'ecash' | 'mint_
 type Offered = Extract<Credit, { state: 'offered' }>;
 
 /**
- * Makes an offer. An earlier one of the same contract is said again with its keys and address, with a later end once it has
- * ended, and with the policy of today.
+ * Makes an offer. An earlier one of the same contract is made again with its keys and address and
+ * the policy of today; one that has ended gets a later end.
  * @throws Refusal `usage` for an issuer without what it needs
  */
 function makeOffer({ input, facts, ...hand }: Given, old?: Terms, had?: Offered) {
@@ -92,7 +99,7 @@ interface OfferRecords {
   next?: Credit | undefined;
 }
 
-/** What the offer of a rollover rests on. */
+/** Returns the questions that the offer of a rollover rests on. */
 export const rollingQueries = (input: OfferInput, { contract, next }: OfferRecords) =>
   ({
     tip: true,

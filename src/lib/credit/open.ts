@@ -1,9 +1,11 @@
 /**
- * open-credit: [asked (payer) →] offered (payee) → [addressed (payer) →] proposed (payer) → accepted (payee) → ready (payer).
+ * open-credit: [asked (payer) →] offered (payee) → [addressed (payer) →] proposed (payer) →
+ * accepted (payee) → ready (payer).
  *
- * The refund is signed before the funding: the payer opens it, the payee signs last, and only once the finished refund
- * is stored, here and outside the home, does the payer show its funding transaction.
- * Messages are found by the payee's key from first to last: a contract id exists only from `proposed` on.
+ * The refund is signed before the funding: the payer opens it, and the payee signs last. Only once
+ * the finished refund is stored, here and outside the home, does the payer show its funding
+ * transaction. Messages are found by the payee's key from first to last: a contract id exists only
+ * from `proposed` on.
  */
 import { expiryHeight, expiryWords, type Expiry } from '../bitcoin/locktime.ts';
 import type { Funding } from '../bitcoin/funding.ts';
@@ -20,8 +22,8 @@ import { contractOutpoint, fundFrom, ownFunding, readFunding } from './funding.t
 import { freshSide } from '../signing/side.ts';
 import { outsideOf, psbtOf } from '../signing/exchange.ts';
 import { checkLooked, checkStated } from './checks.ts';
-import { ecashKey } from './jobs.ts';
-import { offerOpening } from './offer.ts';
+import { payerSide } from './jobs.ts';
+import { OFFERED, offerOpening } from './offer.ts';
 import { NOTICE, parseOpen, payeeKey, type OpenInput, type OpenMessage } from './open-messages.ts';
 import { acceptRefund, completeRefund, openRefund, type Held } from './refund.ts';
 import { answeredBefore, hintOf, ONCE, overContract, SIGN, TWICE } from './steps.ts';
@@ -120,7 +122,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       after: 'asked',
       by: 'payee',
       does: 'offers, as below, because the payer asked',
-      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
+      may: OFFERED,
       needs: ({ input }) => ({ now: true, payout: unnamed(input.payout) }),
       take: (given) => offerOpening(given),
     }),
@@ -130,7 +132,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       by: 'payee',
       does: 'offers fresh keys, a payout address, its policy, and who issues ecash for what will be paid',
       asks: ['as'],
-      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
+      may: OFFERED,
       needs: ({ input }) => ({ now: true, payout: unnamed(input.payout) }),
       take: (given) => offerOpening(given),
     }),
@@ -147,13 +149,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         if (records.contract) throw answeredBefore(records.contract, 'open-credit');
         const [payout] = addressesFor([input.payout], facts.payout);
         const { own, side } = freshSide(hand, input.ownKey, payout);
-        const terms = agree(
-          message.network,
-          message.offer,
-          { ...side, ecash: () => ecashKey(hand, own) },
-          input,
-          facts,
-        );
+        const terms = agree(message.network, message.offer, payerSide(hand, own, side), input, facts);
         const { network: _, ...rest } = terms;
         const id = contractId(terms);
         return {
@@ -233,13 +229,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         if (records.contract) throw answeredBefore(records.contract, 'open-credit');
         const [payout, change] = addressesFor([input.payout, input.change], facts.payout);
         const { own, side } = freshSide(hand, input.ownKey, payout);
-        const terms = agree(
-          message.network,
-          message.offer,
-          { ...side, ecash: () => ecashKey(hand, own) },
-          input,
-          facts,
-        );
+        const terms = agree(message.network, message.offer, payerSide(hand, own, side), input, facts);
         const template = fundFrom(terms, input.utxo, change, facts.feerate, input.allowFee ?? false);
         const coins = checkSpendable(facts, template.inputs);
         const contract = { id: contractId(terms), terms, outpoint: contractOutpoint(terms, template), own };

@@ -1,9 +1,10 @@
 /**
- * What the payer of a reverse contract owes in all, and what that sum is made of: paid invoices, each once (`mint/records.ts`
- * has them by their digests), and updates that a person agreed to besides.
+ * Debt of the payer of a reverse contract. It is made of paid invoices, each once
+ * (`mint/records.ts` has them by their digests), and of updates that a person agreed to besides.
  *
- * A home that lost its store does not know all of them. What it had signed, by its own receipt, and the invoices that
- * customers show tell of the same debt: the larger counts, never both. What came after the loss comes on top of it.
+ * A home that lost its store does not know all of them. Its own receipt and the invoices that
+ * customers show tell of the same debt: the larger counts, never both. A debt from after the loss
+ * comes on top of it.
  * Not here: who may raise it (`mint/`, `update.ts`).
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
@@ -12,18 +13,18 @@ import { isReverse, type Terms } from './terms.ts';
 import { maxPaid } from './transactions.ts';
 
 export interface Owing {
-  /** What this home owes in all over a reverse contract, signed or not; null for any other. It only grows. */
+  /** Debt in all over a reverse contract, signed or not; null for any other. It only grows. */
   owedSat: bigint | null;
-  /** Of that, the invoices that are known here, paid or shown. */
+  /** Part of that in invoices that are known here, paid or shown. */
   invoicesSat: bigint;
-  /** Of that, what people agreed to beyond the invoices: by its places in what was signed. */
+  /** Part of that which people agreed to beyond the invoices: by its places in what was signed. */
   agreed: readonly Span[];
   /** Invoices that were paid since the store was lost; null where it never was. */
   freshSat: bigint | null;
   /** Largest sum of a receipt that a proposed rollover gave out for more than was signed; absent: none. */
   receiptSat?: bigint;
 }
-/** As much of a payer's record as this is about. */
+/** Fields of a payer's record that a debt is about. */
 type Payer = Owing & { terms: Terms; signedMaxSat: bigint };
 
 export const nothingOwed = (terms: Terms): Owing => ({
@@ -36,7 +37,7 @@ export const nothingOwed = (terms: Terms): Owing => ({
 const owing = <C extends Payer>(c: C, owedSat: bigint): C =>
   c.owedSat === null ? c : { ...c, owedSat: maxSat(c.owedSat, minSat(owedSat, maxPaid(c.terms))) };
 
-/** What the end of the contract pays the payee: what was signed, and what is owed beyond that. */
+/** Returns the sum that the end of the contract pays: signed, or owed beyond that. */
 export const dueSat = (c: Pick<Payer, 'signedMaxSat' | 'owedSat'>): bigint => maxSat(c.signedMaxSat, c.owedSat ?? 0n);
 
 /** The record once it has learnt by its own receipt that it had signed for so much. */

@@ -1,6 +1,7 @@
 /**
- * The payer's receipt: its signature over (contract, paid in all). The payee shows the latest one in every message that
- * states `paid`, so that a payer restored from a backup learns how much it had signed instead of refusing for ever.
+ * The payer's receipt: its signature over (contract, paid in all). The payee shows the latest one
+ * in every message that states `paid`. So a payer restored from a backup learns how much it had
+ * signed, instead of refusing for ever.
  */
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import type { Hex } from '../protocol/action.ts';

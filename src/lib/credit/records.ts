@@ -65,7 +65,6 @@ export const creditKind: Kind<Credit> = {
     ({
       ...c,
       ...('restored' in c && { restored: false }),
-      ...('unconfirmed' in c && { unconfirmed: false }),
     }) as Credit,
   holds(c): readonly HeldRecord[] {
     const key = heldKey(c);

@@ -14,14 +14,14 @@ export interface RefundCopy {
   contract: Hex;
   capacity_sat: bigint;
   expiry: number;
-  /** Of the contract's coin, by whose key the refund is signed. */
+  /** Script of the contract's coin, by whose key the refund is signed. */
   script: Hex;
   /** The first block that can hold the refund. */
   valid_from_height: number;
   txid: Hex;
   hex: Hex;
   address: string;
-  /** Where the address lies in the home's wallet (m/86'/coin'/0'/chain/index); null for an address of another wallet. */
+  /** Place of the address (m/86'/coin'/0'/chain/index); null for one of another wallet. */
   path: { chain: 0 | 1; index: number } | null;
 }
 

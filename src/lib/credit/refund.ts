@@ -26,7 +26,7 @@ export function openRefund(hand: Hand, contract: Held) {
 }
 
 export const REFUND_LIMITS = {
-  /** When an offer is answered: up to and with its last second. */
+  /** Last second in which an offer is answered. */
   answer: { unit: 'Unix seconds', most: (until: number) => until },
 } satisfies Limits;
 

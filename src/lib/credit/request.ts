@@ -1,10 +1,8 @@
 /**
- * What a payee asks for over a contract: a request of its own, or what the payer has asked to pay, with the nonce of the
- * update that would pay it. Each start is a new request; no two that are open can be paid by one signature.
+ * Requests of a payee over a contract: its own, or one that takes up a payer's wish, with the nonce
+ * of the update that would pay it. Each start is a new request; no two that are open can be paid by
+ * one signature.
  */
-import type { TokenRecord } from '../ecash/in-hand.ts';
-import type { KeysetRecord } from '../ecash/keyset.ts';
-import type { Quote } from '../ecash/quote.ts';
 import type { Done, Facts, Hand, Note } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { open, psbtOf } from '../signing/exchange.ts';
@@ -12,16 +10,14 @@ import { lapsed, lapsesAt, sameAsked } from './asked.ts';
 import { checkFunding, checkLooked, checkNotFrozen } from './checks.ts';
 import { seenFunded } from './funding.ts';
 import { updateJob } from './jobs.ts';
-import { checkGoesOn } from './quotes.ts';
-import { must, type Asked, type Credit, type Live, type PayeeCredit } from './records.ts';
+import { must, type Asked, type Live, type PayeeCredit } from './records.ts';
+import type { Rider, UpdateRecords } from './rider.ts';
 import { checkHome, ONCE, paysOwed } from './steps.ts';
-import { isReverse, viewOf } from './terms.ts';
+import { isReverse, viewOf, type Role } from './terms.ts';
 import { checkPaid } from './transactions.ts';
-import type { UpdateAt, UpdateInput } from './update-messages.ts';
+import { carrying, type UpdateAt, type UpdateInput } from './update-messages.ts';
 
-export type UpdateRecords = { contract: Credit; keyset: KeysetRecord; quote: Quote; token: TokenRecord };
-
-/** That a request was paid is noted, under its --request-id or the payer's wish: nobody is charged for it twice. */
+/** Returns the names under which a payment is noted: nobody is charged for it twice. */
 export const paidNames = ({
   requestId,
   asked,
@@ -44,18 +40,23 @@ interface Given extends Hand {
   records: Partial<UpdateRecords>;
   input: UpdateInput;
   requestId?: string | undefined;
-  facts: Pick<Facts, 'tip' | 'now' | 'coins' | 'notes'>;
+  facts: Pick<Facts, 'tip' | 'now' | 'coins' | 'notes' | 'remote'>;
 }
 
 /** @throws Refusal `same-transaction`, `request-paid`, what an update may not be, and where its quote has stopped */
-export function request(given: Given, amount: bigint, asked: Asked | null): Done<UpdateAt<'requested'>, UpdateRecords> {
+export function request(
+  along: Rider,
+  given: Given,
+  amount: bigint,
+  asked: Asked | null,
+): Done<UpdateAt<'requested'>, UpdateRecords> {
   const { records, input, requestId = null, facts, ...hand } = given;
   checkHome(hand);
   checkLooked(hand.network, facts, input.unchecked);
   const had = must(records.contract, 'payee', 'accepted', 'open');
   const funding = checkFunding(facts.coins, had);
   checkUpdates(had);
-  checkGoesOn(had, records.quote);
+  const ride = along.offers(had, asked, amount, { records, facts });
   checkNotFrozen(facts.tip, had.terms);
   checkGrows(amount);
   if (facts.notes.size > 0)
@@ -78,7 +79,6 @@ export function request(given: Given, amount: bigint, asked: Asked | null): Done
   const known = c.live.find((l) => l.sighash === job.nonceId.sighash);
   if (known) checkReplaces(known, { paidSat, requestId, asked });
   const opened = open(hand, job);
-  const keyset = records.keyset?.role === 'mint' ? records.keyset.keyset : null;
   const now: Live = {
     paidSat,
     sighash: job.nonceId.sighash,
@@ -86,10 +86,10 @@ export function request(given: Given, amount: bigint, asked: Asked | null): Done
     requestId,
     asked,
     ...(asked && { lapses: lapsesAt(asked, facts.now) }),
-    keyset: keyset?.id ?? null,
+    offered: ride.offered,
   };
   const kept = {
-    writes: { contract: { ...c, live: [...c.live.filter((l) => l !== known), now] } },
+    writes: { contract: { ...c, live: [...c.live.filter((l) => l !== known), now] }, ...ride.writes },
     checks: { funding },
   };
   const update = psbtOf(job, { own: opened?.share });
@@ -104,7 +104,7 @@ export function request(given: Given, amount: bigint, asked: Asked | null): Done
       paid_sat: paidSat,
       receipt: c.receipt,
       asked,
-      ecash: keyset && { keyset },
+      ...carrying(ride.says),
       psbt: { update },
     },
     opens: opened.opens,
@@ -112,6 +112,15 @@ export function request(given: Given, amount: bigint, asked: Asked | null): Done
   };
 }
 
+/** @throws Refusal `amount-not-growing` where the sums of a message do not add up */
+export function checkAmounts(m: { previous_paid_sat: bigint; amount_sat: bigint; paid_sat: bigint }, from: Role): void {
+  if (m.amount_sat <= 0n || m.previous_paid_sat + m.amount_sat !== m.paid_sat)
+    throw new Refusal(
+      'amount-not-growing',
+      `${m.previous_paid_sat} sat paid and ${m.amount_sat} sat asked make ${m.paid_sat} sat in this message`,
+      { blame: from },
+    );
+}
 export function checkGrows(amount: bigint): void {
   if (amount <= 0n)
     throw new Refusal('amount-not-growing', `an amount of ${amount} sat found, more than nothing expected`);

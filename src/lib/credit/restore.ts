@@ -1,19 +1,10 @@
 /**
- * What a restored or copied home still believes of its credit records, field by field, and what two versions of one record
- * know together. Open offers and proposals end; whatever only grows is the larger.
+ * Beliefs of a restored or copied home about its credit records, field by field, and what two
+ * versions of one record know together. Open offers and proposals end; a sum that only grows is the
+ * larger.
  */
 import { txidOfHex } from '../bitcoin/transaction.ts';
-import {
-  believing,
-  doubted,
-  kept,
-  largest,
-  once,
-  united,
-  voided,
-  type Belief,
-  type Beliefs,
-} from '../protocol/belief.ts';
+import { believing, kept, largest, once, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
 import type { Hex } from '../protocol/action.ts';
 import {
   cancelled,
@@ -21,30 +12,26 @@ import {
   isOpening,
   paidOf,
   type Asking,
-  type Awaited,
   type Closing,
   type Credit,
   type FundedCredit,
   type Live,
   type PayeeCredit,
-  type PayerCredit,
   type Rolling,
-  type Search,
   type Settled,
 } from './states.ts';
-import { arrivalsOf } from './arrivals.ts';
 import { over, type Span } from './spans.ts';
 
 /** Stays where either version has it; which records a restore marks so, `ended` says. */
 const marked = { merged: (later: boolean, earlier: boolean | undefined) => later || (earlier ?? false) };
 
 /**
- * Its transaction may have been signed since, so that its contract is known until somebody gives it up or the chain settles it;
- * of two, the later one took the place of the earlier.
+ * Belief about a rollover. Its transaction may have been signed since, so its contract is known
+ * until somebody gives it up or the chain settles it. The later one took the place of the earlier.
  */
 const rolling: Belief<Rolling | null> = { merged: (later, earlier = null) => later ?? earlier };
 
-/** Either version's word for it; who could name the transaction knows better. */
+/** Belief about the end: either version's word; one that names the transaction knows better. */
 const settled: Belief<Settled> = {
   merged: (later, earlier) => (later.by === 'other' && earlier?.txid === later.txid ? earlier : later),
   carried: true,
@@ -88,12 +75,8 @@ const fields: Beliefs<Credit> = {
   // They belong to the larger payment, see `withLargest`.
   exit: kept,
   receipt: kept,
-  quoted: spans,
-  issuedSat: largest,
-  told: largest,
   owedQuery: kept,
   owedStatedSat: { ...largest, carried: true },
-  unconfirmed: doubted,
   live: voided<readonly Live[]>([]),
   signedMaxSat: largest,
   owedSat: largest,
@@ -101,18 +84,7 @@ const fields: Beliefs<Credit> = {
   agreed: spans,
   freshSat: { ...largest, restored: () => 0n },
   receiptSat: { ...largest, carried: true },
-  bound: kept,
-  went: spans,
-  seen: spans,
   asked: voided<readonly Asking[]>([]),
-  // An answer that it had before the loss says nothing of what was used since.
-  searches: voided<readonly Search[]>([]),
-  awaited: united<Awaited>((a) => `${a.keyset}/${a.counter}`),
-  // See `arrivalsOf`.
-  inflight: kept,
-  arrived: kept,
-  receivedSat: kept,
-  quote: once,
 };
 
 /** The state in which a restore leaves a record. */
@@ -124,14 +96,12 @@ function ended(c: Credit): Credit {
   return { ...c, state, restored: c.restored || c.role === 'payee' || c.owedSat !== null } as Credit;
 }
 
-/** How far a funded contract has come: against a rollover or close that hangs, the payee exits. */
+/** Progress of a funded contract: against a rollover or close that hangs, the payee exits. */
 const RANK = { accepted: 0, open: 1, closing: 2, closed: 3, rolled: 3, exiting: 4 } as const;
 
 function isLater(a: Credit, b: Credit): boolean {
   if (!isFunded(a) || !isFunded(b)) return false;
-  const received = (c: FundedCredit): bigint => (c.role === 'payer' ? c.receivedSat : 0n);
-  const ahead = RANK[a.state] - RANK[b.state] || Number(paidOf(a) - paidOf(b)) || Number(received(a) - received(b));
-  return ahead > 0;
+  return (RANK[a.state] - RANK[b.state] || Number(paidOf(a) - paidOf(b))) > 0;
 }
 
 const believed = believing(fields, { restored: ended, isLater });
@@ -142,12 +112,13 @@ export function merged(a: Credit, b: Credit): Credit {
   if (!isFunded(a) || !isFunded(b)) return either(a, b);
   if (a.role !== b.role) return a;
   const both = withName(believed.merged(a, b) as FundedCredit, a, b);
-  if (both.role === 'payee') return withLargest(both, a as PayeeCredit, b as PayeeCredit);
-  const [later, earlier] = (isLater(a, b) ? [a, b] : [b, a]) as [PayerCredit, PayerCredit];
-  return arrivalsOf(withBound(both, a, b), later, earlier);
+  return both.role === 'payee' ? withLargest(both, a as PayeeCredit, b as PayeeCredit) : both;
 }
 
-/** Of two versions of which one is no contract yet, or none any more: an end that no restore made stands, where nothing was paid. */
+/**
+ * Merges two versions of which one is no contract yet, or none any more. An end that no restore
+ * made stands, where nothing was paid.
+ */
 function either(a: Credit, b: Credit): Credit {
   const end = [a, b].find((c) => c.state === 'cancelled' && !c.lost);
   const funded = [a, b].find(isFunded);
@@ -157,22 +128,15 @@ function either(a: Credit, b: Credit): Credit {
 /** The largest payment brings its exit. What the store's version alone knew to the end is not in doubt. */
 function withLargest(both: PayeeCredit, a: PayeeCredit, b: PayeeCredit): PayeeCredit {
   const { paidSat, exit, receipt } = b.paidSat > a.paidSat ? b : a;
-  const known = !isLater(b, a) && paidSat === a.paidSat && both.issuedSat === a.issuedSat;
-  const doubtful = { restored: a.restored || !known, unconfirmed: a.unconfirmed || !known };
-  return { ...both, paidSat, exit, receipt, ...doubtful };
+  const known = !isLater(b, a) && paidSat === a.paidSat;
+  return { ...both, paidSat, exit, receipt, restored: a.restored || !known };
 }
 
-/** What settled it may have had no name for a home that had forgotten what it had finished itself. */
+/** Names the end: a home that had forgotten what it had finished itself had no name for it. */
 function withName(both: FundedCredit, ...versions: readonly FundedCredit[]): FundedCredit {
   const { settled } = both;
   if (settled?.by !== 'other') return both;
   const ended = versions.find((c) => 'tx' in c && c.tx !== undefined && txidOfHex(c.tx) === settled.txid);
   if (ended?.state !== 'rolled' && ended?.state !== 'closed') return both;
   return { ...both, settled: { ...settled, by: ended.state === 'rolled' ? 'rollover' : 'close' } };
-}
-
-/** What was said of a quote goes with it; what was said last. */
-function withBound(both: PayerCredit, ...versions: readonly FundedCredit[]): PayerCredit {
-  const said = versions.flatMap((c) => (c.role === 'payer' && c.quote === both.quote ? c.bound : []));
-  return { ...both, bound: said.reduce((last, b) => (b.paidSat > last.paidSat ? b : last)) };
 }

@@ -89,7 +89,10 @@ export function checkTopUps(c: Contract, topUps: readonly Spent[]): void {
   }
 }
 
-/** What the messages of a rollover state, from this home's own records: so no word of the other side is passed on unchecked. */
+/**
+ * Returns the fields that the messages of a rollover state, from this home's own records: no word
+ * of the other side is passed on unchecked.
+ */
 export const pairOf = (c: Contract, next: Contract, parts: RolloverParts, receipt: Hex | null) => ({
   contract: viewOf(c),
   paid_sat: parts.paidSat,
@@ -100,7 +103,10 @@ export const pairOf = (c: Contract, next: Contract, parts: RolloverParts, receip
   fee_sat: feeOf(rollover(c, parts, next.terms)),
 });
 
-/** By which the next contract is found: the key that an answer names, or else the one that is offered or was rolled into. */
+/**
+ * Returns the claim of the next contract: the key that an answer names, or else the one that is
+ * offered or was rolled into.
+ */
 export function nextClaim(m: RollMessage | null, c: Credit | undefined, id: Hex): Claim | undefined {
   if (m !== null && m.step !== 'asked') return keyClaim(nextKey(m));
   if (m === null && c?.state === 'rolled' && c.rolling) return keyClaim(c.rolling.nextKey);
@@ -149,7 +155,7 @@ export function checkShape(template: Template, next: Contract): void {
     );
 }
 
-/** What the keys of the old contract sign. */
+/** Returns the signature hash for the keys of the old contract. */
 export const sighashOf = (c: Contract, template: Template): Hex =>
   bytesToHex(
     taprootSighash(
@@ -158,7 +164,7 @@ export const sighashOf = (c: Contract, template: Template): Hex =>
     ),
   );
 
-/** Which coins, capacity and change: everything that is left where no amount is given. */
+/** Returns coins, capacity and change: everything that is left where no amount is given. */
 export function planOf(
   c: Contract,
   paid: bigint,
@@ -245,12 +251,13 @@ export function cancelRolling({ contract: c, next }: Partial<RollRecords>, named
   );
 }
 
-/** Is the transaction the one that is under way, and does it make this very contract? */
+/** Returns whether the transaction is the one that is under way, and makes this very contract. */
 export const makes = (template: Template, sighash: Hex, rolling: Rolling, next: Contract): boolean =>
   sighash === rolling.sighash && outpointText(contractOutpoint(next.terms, template)) === outpointText(next.outpoint);
 
 /**
- * Before the old contract is signed away: the refund that is kept must be of the very contract that this rollover makes.
+ * Checks, before the old contract is signed away, that the refund that is kept is of the very
+ * contract that this rollover makes.
  * @throws Refusal `state-moved-on`
  */
 export function checkMakes(template: Template, sighash: Hex, rolling: Rolling, next: Contract): void {

@@ -63,5 +63,5 @@ export const parseRollover = messageParser('rollover', steps);
 /** The payee's key in the next contract: by it both homes find their record. */
 export const nextKey = (m: Exclude<RollMessage, { step: 'asked' }>): Hex =>
   'offer' in m ? m.offer.pubkey : m.next_contract.payee_pubkey;
-/** By which key a message names its rollover; a wish names none. */
+/** Returns the key by which a message names its rollover; a wish names none. */
 export const namedBy = (m: RollMessage): Hex => (m.step === 'asked' ? '' : nextKey(m));

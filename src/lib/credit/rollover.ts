@@ -1,10 +1,11 @@
 /**
- * rollover: [asked (payer) →] offered (payee) → proposed (payer) → accepted (payee) → signed (payer) → complete (payee).
+ * rollover: [asked (payer) →] offered (payee) → proposed (payer) → accepted (payee) → signed
+ * (payer) → complete (payee).
  *
- * One transaction pays the payee what was paid and funds the next contract, with coins that the payer may add. Two
- * contracts in every step: the old one is spent by a transaction that the payee opens (it will broadcast), the next one
- * gets its refund, which the payer opens, before anything of the old one is signed. Updates go on until the payer signs;
- * accepting one voids the rollover. Every transaction is rebuilt from this home's own records.
+ * One transaction pays the payee what was paid and funds the next contract, with coins that the
+ * payer may add. The old contract is spent by a transaction that the payee opens, for it will
+ * broadcast. The next one gets its refund, which the payer opens, before anything of the old one is
+ * signed. Updates go on until the payer signs; accepting one voids the rollover.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { expiryHeight, expiryWords } from '../bitcoin/locktime.ts';
@@ -12,7 +13,6 @@ import type { Network } from '../bitcoin/network.ts';
 import { readSame, writePsbt } from '../bitcoin/psbt.ts';
 import { toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
-import { table } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -22,8 +22,8 @@ import { checkFunding, checkLooked } from './checks.ts';
 import { isSigned, putStacks, signFunding } from '../bitcoin/funding.ts';
 import { contractOutpoint, seenFunded } from './funding.ts';
 import { freshSide } from '../signing/side.ts';
-import { ecashKey, rolloverJob } from './jobs.ts';
-import { checkIssuer, issuerOf, offerRollover, rollingQueries } from './offer.ts';
+import { payerSide, rolloverJob } from './jobs.ts';
+import { checkIssuer, ISSUED, issuerOf, OFFERED, offerRollover, rollingQueries } from './offer.ts';
 import { acceptRefund, completeRefund } from './refund.ts';
 import {
   cancelRolling,
@@ -56,31 +56,32 @@ import {
   overContract,
   TWICE,
 } from './steps.ts';
-import { waits } from './waiting.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, must, rollingOf, type Credit, type Rolling } from './records.ts';
 import { dueSat, signedUpTo } from './owed.ts';
+import { riding, type Beside } from './rider.ts';
 import { refundCopy } from './refund-copy.ts';
 import { namedBy, nextKey, parseRollover, type RollInput, type RollMessage } from './rollover-messages.ts';
 import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
 import { checkOffered, rollover as rolloverTemplate } from './transactions.ts';
 
-export const rollover = table<RollMessage, RollRecords, RollInput>(
-  {
+/** Returns the action `rollover` of what rides along with payments. */
+export const rolloverTable = riding<RollMessage, RollRecords & Beside, RollInput>(
+  (along) => ({
     type: 'rollover',
     server: 'payee',
-    kinds: { contract: creditKind, next: creditKind },
+    kinds: { contract: creditKind, next: creditKind, ...along.kinds },
     parse: parseRollover,
     find: (m, input, { contract }) => {
       const id = m?.contract.id ?? input.contract ?? '';
       const next = nextClaim(m, contract, id);
-      return { contract: idClaim(id), ...(next && { next }) };
+      return { contract: idClaim(id), ...(next && { next }), ...along.beside(contract) };
     },
     ...overContract,
     again: ({ records: { contract, next } }) => finishedRollover(contract, next),
     cancel: ({ records, message: m }) => cancelRolling(records, m && namedBy(m)),
-  },
-  (row) => [
+  }),
+  (row, along) => [
     row({
       name: 'asked',
       after: null,
@@ -98,7 +99,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       after: 'asked',
       by: 'payee',
       does: 'offers, as below, because the payer asked',
-      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
+      may: OFFERED,
       needs: ({ input, records }) => rollingQueries(input, records),
       take: (given) => offerRollover(given),
     }),
@@ -108,7 +109,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       by: 'payee',
       does: 'states what is paid and offers fresh keys for the next contract',
       asks: ['contract'],
-      may: ['policy', 'ecash', 'mint', 'ownKey', 'payout', 'offerExpiry'],
+      may: OFFERED,
       needs: ({ input, records }) => rollingQueries(input, records),
       take: (given) => offerRollover(given),
     }),
@@ -118,7 +119,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
       by: 'payer',
       does: 'proposes the next contract and the transaction that rolls into it, with the nonce of its refund',
       asks: ['expires'],
-      may: ['amount', 'utxo', 'ownKey', 'payout', 'change', 'allowFee', 'maxExitFeerate', 'ecash', 'mint'],
+      may: ['amount', 'utxo', 'ownKey', 'payout', 'change', 'allowFee', 'maxExitFeerate', ...ISSUED],
       needs: ({ input }) => ({
         tip: true,
         now: true,
@@ -163,8 +164,7 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         const expiry = expiryHeight(input.expires, facts.tip, facts.now);
         const paidSat = dueSat(counted);
         const plan = planOf(c, paidSat, input.amount, input.utxo ?? [], change, facts.feerate, input.allowFee ?? false);
-        const payer = { ...side, ecash: () => ecashKey(hand, own) };
-        const terms = termsFrom(message.network, message.offer, payer, plan.capacity, expiry);
+        const terms = termsFrom(message.network, message.offer, payerSide(hand, own, side), plan.capacity, expiry);
         checkOffered(terms, message.offer.policy, facts.tip, input);
         const coins = checkSpendable(facts, plan.topUps);
         const parts = { paidSat, topUps: plan.topUps, change: plan.change };
@@ -385,8 +385,11 @@ export const rollover = table<RollMessage, RollRecords, RollInput>(
         const hex = withWitness(template, stacks);
         return {
           message: { step: 'complete', network: m.network, ...pair, txid: txidOfHex(hex), hex },
-          ...waits(c),
-          writes: { contract: { ...c, state: 'rolled', tx: hex, live: [] } as Credit, next: { ...next, funded: true } },
+          ...along.hint(records),
+          writes: {
+            contract: { ...c, state: 'rolled', tx: hex, live: [] } as Credit,
+            next: { ...next, funded: true },
+          },
           spends: done.spends,
           checks,
         };

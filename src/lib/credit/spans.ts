@@ -1,14 +1,15 @@
 /**
- * Sets of sats by their place in what was paid over a contract: the first sat that was ever paid is at 0 to 1. A payment is
- * the stretch from the sum before it to the sum after it, so the same payment counts once, in whatever order and however
- * often it is told; a number is only read off such a set.
+ * Sets of sats by their place in what was paid over a contract: the first sat that was ever paid is
+ * at 0 to 1. A payment is the span from the sum before it to the sum after it. So the same payment
+ * counts once, in whatever order and however often it is told; a number is only read off such a
+ * set.
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
 
 export interface Span {
   fromSat: bigint;
   toSat: bigint;
-  /** It went to a quote of another wallet. */
+  /** True if it went to a quote of another wallet. */
   foreign?: true;
 }
 
@@ -30,12 +31,12 @@ export function put(spans: readonly Span[], span: Span): Span[] {
   }, []);
 }
 
-/** What either set has; where they differ, the later one's word. */
+/** Returns the union of two sets; where they differ, the later one's word. */
 export const over = (later: readonly Span[], earlier: readonly Span[]): Span[] => later.reduce(put, [...earlier]);
 
-/** How many sats are in it. */
+/** Returns the number of sats in the set. */
 export const total = (spans: readonly Span[]): bigint => spans.reduce((sum, s) => sum + s.toSat - s.fromSat, 0n);
 
-/** How many sats of the first `toSat` are in it. */
+/** Returns the number of those among the first `toSat` sats that are in the set. */
 export const within = (spans: readonly Span[], toSat: bigint): bigint =>
   spans.reduce((sum, s) => sum + maxSat(minSat(s.toSat, toSat) - s.fromSat, 0n), 0n);

@@ -1,6 +1,6 @@
 /**
- * What the chain made of a contract, and of what was paid over it: the one answer that `status`, `liquidity`, the metrics
- * and `exit-credit --due` give.
+ * Standing: what the chain made of a contract and of its payments. `status`, `liquidity`, the
+ * metrics and `exit-credit --due` give this one answer.
  *
  *   live      its coin is not spent, as far as is known: what was paid is held
  *   absent    its funding is not on the chain
@@ -9,8 +9,8 @@
  *   settled   the transaction that spent it is final, and pays what was paid
  *   lost      it is final, and pays this home less than it was paid
  *
- * Once `watch` has seen the end it is in the record; before, a node's answer counts. Not here: when something is due
- * (`exit.ts`, `watch.ts`).
+ * The end is in the record once `watch` has seen it; before, a node's answer counts. Not here: when
+ * something is due (`exit.ts`, `watch.ts`).
  */
 import { isFinal, outcome, type By, type Followed, type Seen } from '../contract/outcome.ts';
 import type { Facts } from '../protocol/action.ts';
@@ -20,17 +20,17 @@ import { payoutScript } from './terms.ts';
 import { shortOf } from './watch.ts';
 import { judged, waysOf } from './watched.ts';
 
-/** What is known of the chain, `spends` as far as coins are gone. */
+/** Known facts of the chain; `spends` as far as coins are gone. */
 export type ExitFacts = Pick<Facts, 'tip'> & Seen;
 
 export const STANDING_LIMITS = {
-  /** When an opening is funded that a payee waits for: up to and with the last second. */
+  /** Last second in which an opening is funded that a payee waits for. */
   funded: { unit: 'Unix seconds', most: (until: number) => until },
 } satisfies Limits;
 
 export interface Standing {
   is: 'live' | 'absent' | 'dead' | 'pending' | 'settled' | 'lost';
-  /** What spent it. */
+  /** Sort of transaction that spent it. */
   by?: Settled['by'];
   settledSat: bigint;
   lostSat: bigint;
@@ -58,7 +58,10 @@ export function standingOf(c: FundedCredit, facts: ExitFacts): Standing {
   return { is: 'pending', ...(way && { by: way.by }), ...NOTHING };
 }
 
-/** Of a transaction that it does not know, a payer cannot say what was due to it. */
+/**
+ * Returns the way in which a coin was spent. A payer cannot say of a transaction that it does not
+ * know what was due to it.
+ */
 function wayOf(c: FundedCredit, { tx, hex }: By) {
   const known = tx === null ? undefined : waysOf(c).get(tx);
   if (known || hex === null) return known;
@@ -75,8 +78,10 @@ function ended(c: FundedCredit, { by, paysSat }: Settled): Standing {
 }
 
 /**
- * Has it come to its end with nothing paid, and with no coin that anybody has seen? Then nothing can come of it.
- * @param now Unix seconds, where a contract ends too that was not funded in time and whose coin a node does not show
+ * Returns whether it has come to its end with nothing paid, and with no coin that anybody has seen:
+ * nothing can come of it.
+ * @param now Unix seconds, where a contract ends too that was not funded in time and whose coin a
+ * node does not show
  */
 export function hasLapsed(c: FundedCredit, facts: ExitFacts, now?: number): boolean {
   const { tip, coins } = facts;

@@ -1,13 +1,14 @@
 /**
- * What a home keeps of a credit contract: a union over role and state, so that the paid amount of an open contract
- * cannot be asked of an exiting one.
+ * Records of a credit contract: a union over role and state, so that the paid amount of an open
+ * contract cannot be asked of an exiting one.
  *
  *   payee: offered → accepted → open → (closing | rolled | closed | exiting)
  *   payer: [addressed →] proposed → open → (closing | rolled | closed)
  *
- * What the chain has settled without such a step is `exiting` on both sides: left for good.
- * `cancelled` ends an opening that did not come to be.
- * Not here: how the store keeps them (`records.ts`), what a restored home still believes of them (`restore.ts`).
+ * A contract that the chain has settled without such a step is `exiting` on both sides: left for
+ * good. `cancelled` ends an opening that did not come to be.
+ * Not here: how the store keeps them (`records.ts`), what a restored home still believes of them
+ * (`restore.ts`).
  */
 import { maxSat } from '../bitcoin/amount.ts';
 import type { Funding } from '../bitcoin/funding.ts';
@@ -15,7 +16,6 @@ import { txidOf, type Spent } from '../bitcoin/transaction.ts';
 import type { Hex, RecordRow } from '../protocol/action.ts';
 import type { Outside, Own } from '../signing/exchange.ts';
 import { nothingOwed, type Owing } from './owed.ts';
-import type { Span } from './spans.ts';
 import { isReverse, pubkeyOf, type Contract, type Offer, type Role, type Terms } from './terms.ts';
 import { close, maxPaid } from './transactions.ts';
 
@@ -25,15 +25,15 @@ export interface Live {
   sighash: Hex;
   /** null while another wallet has not put its nonce in. */
   pubnonce: Hex | null;
-  /** Under which --request-id it was asked for: two orders of one amount are not one. */
+  /** The --request-id under which it was asked for: two orders of one amount are not one. */
   requestId: string | null;
-  /** Which of the payer's `asked` it answers, until when that holds (Unix time), and which quote of a mint it pays. */
+  /** The payer's `asked` that it answers, with its end (Unix time) and quote. */
   asked: Asked | null;
-  /** When that ends by this home's own clock. */
+  /** End of that by this home's own clock. */
   lapses?: number;
-  /** The keyset of the ecash that it may become, as it was when it was asked for. */
-  keyset: Hex | null;
-  /** Where the key is in another wallet: the answer that it was asked to complete. */
+  /** Name of what was offered to ride along (`rider.ts`), as it was when it was asked for. */
+  offered: string | null;
+  /** Answer that another wallet was asked to complete, where the key is there. */
   answer?: Hex;
 }
 export interface Asked {
@@ -41,36 +41,13 @@ export interface Asked {
   until: number;
   quote: string | null;
 }
-/** What the payer asked to pay, and has agreed to by that; `paidSat`: what it signed for it in all, once it has. */
+/** A payer's wish to pay; `paidSat`: the sum in all that it signed for it, once it has. */
 export interface Asking {
   id: Hex;
   amountSat: bigint;
   until: number;
   quote: string | null;
   paidSat: bigint | null;
-}
-/** Ecash that was paid for and has not arrived: from these counters its secrets can be made again. */
-export interface Awaited {
-  paidSat: bigint;
-  amountSat: bigint;
-  keyset: Hex;
-  counter: number;
-}
-/** The search for lost ecash of a keyset that was asked for last: no other's answer is read. */
-export interface Search {
-  keyset: Hex;
-  id: Hex;
-}
-/** A payment by the sum that it came to in all; `quote` null: the contract's reusable one. */
-export interface Inflight {
-  paidSat: bigint;
-  amountSat: bigint;
-  quote: string | null;
-}
-/** What the payee has said: of the first `paidSat` so much belongs to the contract's reusable quote. */
-export interface Bound {
-  paidSat: bigint;
-  quoteSat: bigint;
 }
 /** A rollover under way: what, beside the two contracts, its transaction is made of. */
 export interface Rolling {
@@ -92,12 +69,12 @@ export interface Closing {
   outside?: Outside;
 }
 
-/** How a contract's coin was spent in the end, deep enough in the chain: no state, for it follows from no step. */
+/** The spend of a contract's coin, deep enough in the chain; it follows from no step. */
 export interface Settled {
   /** other: a transaction that is none of these, as far as this home can tell. */
   by: 'exit' | 'refund' | 'close' | 'rollover' | 'other';
   txid: Hex;
-  /** What it pays to this home. */
+  /** Sum that it pays to this home. */
   paysSat: bigint;
 }
 
@@ -108,7 +85,7 @@ export interface Held extends Contract {
 }
 export interface PayeeFunded extends Held {
   role: 'payee';
-  /** Its coin was seen on the chain, or this home has completed the rollover that makes it. */
+  /** True once its coin was seen, or this home has completed the rollover that makes it. */
   funded?: true;
   /** Unix time, seconds, by this home's clock: not funded by then, an opening ends. */
   until?: number;
@@ -118,16 +95,10 @@ export interface PayeeFunded extends Held {
   /** The payer's signature over `paidSat`. */
   receipt: Hex | null;
   live: readonly Live[];
-  /** What of `paidSat` became ecash, or was reported to its issuer. */
-  issuedSat: bigint;
-  /** How often a program was told what was paid (`--ecash notify`); absent: never. */
-  told?: number;
   /** The last question for what is owed that was asked once nothing more could be owed: its answer is final. */
   owedQuery?: Hex;
-  /** What the mint of a reverse contract has stated then that it owes in all. */
+  /** Debt in all that the mint of a reverse contract has stated then. */
   owedStatedSat?: bigint;
-  /** What of `paidSat` belongs to quotes of a running mint; the rest waits for one. */
-  quoted: readonly Span[];
   rolling: Rolling | null;
   /** The own close that is proposed. */
   closing: Closing | null;
@@ -136,8 +107,6 @@ export interface PayeeFunded extends Held {
   refundSighash: Hex;
   /** The record comes from a restored or copied store: no more updates. */
   restored: boolean;
-  /** And what was reported to a mint since is not known: nothing is, until the operator has confirmed its figures. */
-  unconfirmed: boolean;
 }
 export interface PayerFunded extends Held, Owing {
   role: 'payer';
@@ -149,20 +118,6 @@ export interface PayerFunded extends Held, Owing {
   coins: readonly string[];
   signedMaxSat: bigint;
   asked: readonly Asking[];
-  awaited: readonly Awaited[];
-  searches: readonly Search[];
-  /** The reusable quote of the contract's running mint, once it is bound. */
-  quote: string | null;
-  bound: Bound;
-  /** What was signed for which kind of quote, as far as it is known. */
-  went: readonly Span[];
-  /** Payments to a running mint whose arrival there was not seen yet, oldest first. */
-  inflight: readonly Inflight[];
-  /** What was signed for in this store, and not only learnt of by a receipt. */
-  seen: readonly Span[];
-  /** The payments whose ecash has come; and how much that is, with what came before they were kept. */
-  arrived: readonly Span[];
-  receivedSat: bigint;
   /** The record comes from a restored or copied store: what it owed last may be missing, so nothing more is melted. */
   restored: boolean;
   rolling: Rolling | null;
@@ -216,12 +171,12 @@ interface Cancelled {
   own: Own;
   key: Hex;
   lost?: true;
-  /** Of one that was not only proposed: what the store never forgets of its record. */
+  /** Part of its record that the store never forgets, where it was not only proposed. */
   guarded?: Guarded;
-  /** Nothing was ever signed that pays to the payee's address. */
+  /** True if nothing was ever signed that pays to the payee's address. */
   unpaid?: true;
 }
-export type Guarded = Pick<RecordRow, 'issuer' | 'issuedSat' | 'owedSat'>;
+export type Guarded = Pick<RecordRow, 'owedSat'>;
 
 export type PayeeCredit = Extract<Credit, { role: 'payee'; paidSat: bigint }>;
 export type PayerCredit = Extract<Credit, { role: 'payer'; signedMaxSat: bigint }>;
@@ -230,18 +185,21 @@ export type FundedCredit = PayeeCredit | PayerCredit;
 export const isFunded = (c: Credit): c is FundedCredit => 'paidSat' in c || 'signedMaxSat' in c;
 /** The rollover under way, where there is one. */
 export const rollingOf = (c: Credit | undefined): Rolling | null => (c && 'rolling' in c ? c.rolling : null);
-/** What the payee has in the end: what was paid, or what a close or rollover pays beyond that. */
+/** Returns the sum that the payee has in the end, by updates, a close or a rollover. */
 export function receivedSat(c: PayeeCredit): bigint {
   const ends = c.settled?.by === 'close' || c.settled?.by === 'rollover';
   const finished = c.state === 'closed' ? c.closing?.paidSat : c.state === 'rolled' ? c.rolling?.paidSat : 0n;
   return maxSat(c.paidSat, (c.settled ? ends && c.settled.paysSat : finished) || 0n);
 }
-/** Of a reverse contract only its mint knows what is owed: true once it has stated, for good, no more than was paid. */
+/**
+ * Returns whether nothing is owed. Only the mint of a reverse contract knows: it has stated, for
+ * good, no more than was paid.
+ */
 export const owesNothing = (c: PayeeCredit): boolean =>
   !isReverse(c.terms) || (c.owedStatedSat !== undefined && c.owedStatedSat <= receivedSat(c));
 /**
- * What a payer has paid of what it owes: what it signed, or what a close or rollover pays beyond that, unless the chain has
- * settled the contract otherwise.
+ * Returns the part of a payer's debt that is paid: what it signed, or what a close or rollover pays
+ * beyond that, unless the chain has settled the contract otherwise.
  */
 export function coveredSat(c: PayerCredit): bigint {
   // An exit may be older than the last update. Where nothing comes back, the rest is dust in its fee.
@@ -250,42 +208,30 @@ export function coveredSat(c: PayerCredit): bigint {
   const pays = by === 'close' ? ownCloseSat(c) : by === 'rollover' ? c.rolling?.paidSat : 0n;
   return maxSat(c.signedMaxSat, pays ?? 0n);
 }
-/** What the own close pays the payee; 0 where the chain took another one, which pays no more than was signed. */
+/**
+ * Returns the sum that the own close pays the payee; 0 where the chain took another one, which pays
+ * no more than was signed.
+ */
 function ownCloseSat({ closing, settled, ...contract }: PayerCredit): bigint {
   if (!closing) return 0n;
   const { paidSat, feeSat } = closing;
   return !settled || settled.txid === txidOf(close(contract, paidSat, feeSat)) ? paidSat : 0n;
 }
-/** What a funded record begins with. */
+/** Fields with which a funded record begins. */
 export const NOTHING_PAID = {
   paidSat: 0n,
   exit: null,
   receipt: null,
   live: [],
-  issuedSat: 0n,
-  quoted: [],
-  unconfirmed: false,
 } as const;
 export const nothingSigned = (terms: Terms) =>
   ({
     signedMaxSat: 0n,
     asked: [],
-    awaited: [],
-    searches: [],
-    quote: null,
-    bound: { paidSat: 0n, quoteSat: 0n },
-    went: [],
-    inflight: [],
-    seen: [],
-    arrived: [],
-    receivedSat: 0n,
     ...nothingOwed(terms),
     restored: false,
   }) as const;
-/** What of the payments counts as ecash: all, while the end of a lost store's journal may be missing. */
-export const issuedOf = (c: PayeeCredit): bigint =>
-  c.unconfirmed && c.terms.ecash !== 'none' ? c.paidSat : c.issuedSat;
-/** What was paid (payee), or has been signed for (payer). */
+/** Returns the sum that was paid (payee), or has been signed for (payer). */
 export const paidOf = (c: FundedCredit): bigint => (c.role === 'payee' ? c.paidSat : c.signedMaxSat);
 
 /** States that a contract never leaves for one that takes updates. */
@@ -316,7 +262,7 @@ export const heldKey = (c: Credit): Hex | null => {
   return undone ? null : (rollingOf(c)?.nextKey ?? null);
 };
 
-/** What is left of a rollover once the payee exits: one that is finished may still confirm, until the chain says otherwise. */
+/** Returns the rest of a rollover once the payee exits: a finished one may still confirm. */
 const finishedRolling = (c: FundedCredit): Rolling | null =>
   c.state === 'rolled' || c.state === 'exiting' ? c.rolling : null;
 
@@ -337,7 +283,7 @@ export function released(c: Credit): Credit {
  */
 export const mayLapse = (c: Credit): c is Unpaid => isUnpaid(c) && !c.restored;
 
-/** Nor has anybody funded it, as far as this home has seen: it is a stranger's, and counts in no sum. */
+/** Returns whether nobody is known to have funded it either: a stranger's, counted in no sum. */
 export const isUnfunded = (c: Credit): c is Unpaid => isUnpaid(c) && !c.funded;
 
 type Unpaid = Extract<Credit, { role: 'payee'; state: 'accepted' | 'open' | 'closing' }>;
@@ -354,11 +300,10 @@ export const isOpening = (c: Credit | undefined): c is Opening =>
   c?.state === 'offered' || c?.state === 'addressed' || c?.state === 'proposed';
 
 export const guardedOf = (c: FundedCredit): Guarded => ({
-  ...(c.role === 'payee' && { issuer: c.terms.ecash, issuedSat: c.issuedSat }),
   ...(c.role === 'payer' && c.owedSat !== null && { owedSat: c.owedSat }),
 });
 
-/** What is left of an opening that was given up: its key, so that it is never shown again. */
+/** Returns the rest of an opening that was given up: its key, so that it is never shown again. */
 export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'open' | 'closing' }>): Cancelled => ({
   role: c.role,
   state: 'cancelled',
@@ -368,11 +313,14 @@ export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'op
   ...(isUnsigned(c) && { unpaid: true }),
 });
 
-/** Until the payee asks for a first payment or a close nothing is signed that pays to its address, and the record is in no other state; nor was its coin ever seen. */
+/**
+ * Returns whether nothing is signed yet that pays to the payee's address. That begins when the
+ * payee asks for a first payment or a close, which changes the state. Its coin was not seen either.
+ */
 const isUnsigned = (c: Credit): boolean =>
   c.role === 'payee' && (c.state === 'offered' || (c.state === 'accepted' && !c.funded));
 
-/** What this home may have a nonce open for: the signature hashes of its refund, of what it asked for, is rolling and proposed. */
+/** Returns the signature hashes for which this home may have a nonce open. */
 export function openFor(c: Credit): readonly Hex[] {
   if (c.state === 'proposed') return c.nonce === null ? [] : [c.nonce];
   if (!isFunded(c) || !(c.state === 'accepted' || c.state === 'open' || c.state === 'closing')) return [];

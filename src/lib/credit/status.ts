@@ -1,13 +1,10 @@
-/** How a contract stands, in one line: for `status`. */
-import type { Shown } from '../contract/status.ts';
+/** One line of `status` about a contract. */
 import type { Hex } from '../protocol/action.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
 import { verdictOf, type Verdict } from './exit.ts';
-import { coveredSat, creditKind, isFunded, issuedOf, owesNothing, paidOf, type Credit } from './records.ts';
-import { followed, hasLapsed, standingOf, type ExitFacts } from './standing.ts';
-import { maxPaid } from './transactions.ts';
-import { waits } from './waiting.ts';
+import { coveredSat, isFunded, owesNothing, paidOf, type Credit } from './records.ts';
+import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 
 export interface StatusLine {
   type: 'status';
@@ -18,12 +15,12 @@ export interface StatusLine {
   state: string;
   capacity_sat?: bigint;
   paid_sat?: bigint;
-  /** What the payer still has: what was not signed away. */
+  /** Sum that the payer still has: it was not signed away. */
   left_sat?: bigint;
-  /** What the payer got back as ecash, and what it has paid for and not got. */
+  /** Sums that the payer got back as ecash, and that it has paid for and not got. */
   ecash_sat?: bigint;
   ecash_awaited_sat?: bigint;
-  /** With --float: how much of the balance is in tokens, and how much more (less, where negative) would be the share wished. */
+  /** Answer to --float: the share in tokens, and how much more (less, where negative) is wished. */
   float?: { tokens_sat: bigint; percent: number; wanted_percent: number; swap_sat: bigint };
   /** Payer of a reverse contract: what it owes in all. */
   owed_sat?: bigint;
@@ -37,26 +34,14 @@ export interface StatusLine {
   notes: string[];
 }
 
-/**
- * How much of a payer's balance is in tokens, which somebody else keeps, beside what the contract still holds for it.
- * @param tokens what the wallet holds in tokens of this contract; all that came, where it does not say
- */
-export function floatOf(
-  c: Extract<Credit, { signedMaxSat: bigint }>,
-  wanted: number,
-  tokens = c.receivedSat,
-): NonNullable<StatusLine['float']> {
-  const balance = maxPaid(c.terms) - c.signedMaxSat + tokens;
-  const percent = balance === 0n ? 0 : Number((tokens * 1000n) / balance / 10n);
-  return {
-    tokens_sat: tokens,
-    percent,
-    wanted_percent: wanted,
-    swap_sat: (balance * BigInt(wanted)) / 100n - tokens,
-  };
+/** Part of a line that another record tells. */
+export interface Told {
+  figures?: Pick<StatusLine, 'ecash_sat' | 'ecash_awaited_sat' | 'issued_sat'>;
+  hint?: string;
+  doubt?: string;
 }
 
-export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
+export function statusOf(name: Hex, c: Credit, facts: ExitFacts, told: Told = {}): StatusLine {
   const line: StatusLine = { type: 'status', version: 1, contract: name, role: c.role, state: c.state, notes: [] };
   if ('terms' in c) Object.assign(line, { capacity_sat: c.terms.capacity_sat, expiry: c.terms.expiry });
   if ('outpoint' in c) line.outpoint = outpointText(c.outpoint);
@@ -75,20 +60,12 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
     if (c.owedSat > covered)
       line.notes.push(`${c.owedSat - covered} sat are owed and not ${c.owedSat > c.signedMaxSat ? 'signed' : 'paid'}`);
   }
-  if (c.terms.ecash !== 'none')
-    Object.assign(
-      line,
-      c.role === 'payee'
-        ? { issued_sat: issuedOf(c) }
-        : { ecash_sat: c.receivedSat, ecash_awaited_sat: c.awaited.reduce((sum, a) => sum + a.amountSat, 0n) },
-    );
+  Object.assign(line, told.figures);
   if (c.role === 'payee' && c.settled && !owesNothing(c))
     line.notes.push('what the mint owes beyond this is not stated, or not paid: credit-invoice --check asks');
-  const { hint } = waits(c);
-  if (hint) line.notes.push(hint);
+  if (told.hint) line.notes.push(told.hint);
   if (c.role === 'payee' && c.restored) line.notes.push('from a restored store: no updates');
-  if (c.role === 'payee' && c.unconfirmed && c.terms.ecash !== 'none')
-    line.notes.push('how much is issued is not confirmed: all that was paid counts');
+  if (told.doubt) line.notes.push(told.doubt);
   return {
     ...line,
     paid_sat: paidOf(c),
@@ -97,14 +74,3 @@ export function statusOf(name: Hex, c: Credit, facts: ExitFacts): StatusLine {
     verdict: verdictOf(c, facts),
   };
 }
-
-/** Credit contracts in `status`. */
-export const creditShown: Shown<Credit> = {
-  kind: creditKind,
-  coin: (c) => (isFunded(c) ? { ...followed(c), ended: c.settled !== undefined } : undefined),
-  line(name, c, facts, { float, tokens }) {
-    const line = statusOf(name, c, facts);
-    if (float !== undefined && 'receivedSat' in c) line.float = floatOf(c, float, tokens);
-    return line;
-  },
-};

@@ -1,10 +1,12 @@
-/** What the steps of every action of this family begin with: who is who, the same contract, the nonces that are open. */
+/**
+ * First checks of the steps of every action of this family: who is who, the same contract, a home
+ * that may act.
+ */
 import { outpointText } from '../bitcoin/outpoint.ts';
-import type { Facts, Hand, Hex } from '../protocol/action.ts';
+import type { Hand, Hex } from '../protocol/action.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { payeePubkey, type Credit, type FundedCredit } from './records.ts';
 import { dueSat } from './owed.ts';
-import { stillInflight } from './quotes.ts';
 import { authOf, otherRole, viewOf, type Role } from './terms.ts';
 
 /** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
@@ -35,7 +37,7 @@ export function roleIn(c: Credit | undefined): Role {
   return c.role;
 }
 
-/** Of every action over a contract that both sides know: who is who, and that both speak of the same. */
+/** Head of every action over a contract that both sides know. */
 export const overContract = {
   party: ({ records }: { records: Over }): Role => roleIn(records.contract),
   /** The counterparty's authentication key. */
@@ -68,26 +70,11 @@ export function checkSettled(c: FundedCredit): void {
       hint: `the payee takes it by sign-update while updates go on; after that ${paysOwed(c.id)}`,
     });
 }
-/** What still pays a debt where updates have ended. */
+/** Returns the words for what still pays a debt where updates have ended. */
 export const paysOwed = (contract: Hex): string => {
   const id = contract.slice(0, 8);
   return `a close that the payer proposes (close-credit --contract ${id}) or a rollover pays all that is owed`;
 };
-
-/**
- * A payer that proposes the end of a contract would pay for what was signed and never came.
- * @param found the mint's own figures, as `inflightQueries` asks for them
- * @throws Refusal `update-in-flight`
- */
-export function checkArrived(c: FundedCredit, found: Facts['remote']): void {
-  if (c.role === 'payee') return;
-  const sum = (all: readonly { amountSat: bigint }[]) => all.reduce((sat, { amountSat }) => sat + amountSat, 0n);
-  const missing = sum(c.awaited) + sum(stillInflight(c, found));
-  if (missing > 0n)
-    throw new Refusal('update-in-flight', `${missing} sat were signed for ecash that has not come`, {
-      hint: "give the payee's last message to sign-update again, or ecash-mint; or let the payee open the close",
-    });
-}
 
 /** @param by the command that answered it */
 export const answeredBefore = (c: Credit, by: 'open-credit' | 'rollover'): Refusal => {

@@ -1,9 +1,11 @@
 /**
- * What two parties agree on when they open a credit contract, and what follows from it alone.
+ * Terms on which two parties agree when they open a credit contract, and what follows from them
+ * alone.
  *
- * A one-way (Spillman) channel in a MuSig2 taproot output: the payer funds it, the payee is paid from it by updates
- * that it could publish at any time, and from `expiry` on the payer has everything back that was not published.
- * The contract's id is a hash of the terms; the outpoint is not part of it, so that the id exists before the funding.
+ * The contract is a one-way (Spillman) channel in a MuSig2 taproot output. The payer funds it; the
+ * payee is paid by updates that it could publish at any time. From `expiry` on the payer has
+ * everything back that was not published. The contract's id is a hash of the terms; the outpoint is
+ * not part of it, so that the id exists before the funding.
  */
 import * as v from 'valibot';
 import { addressOf, scriptOf } from '../bitcoin/address.ts';
@@ -27,11 +29,11 @@ export type { Side };
 export type Role = 'payer' | 'payee';
 export const otherRole = (role: Role): Role => (role === 'payer' ? 'payee' : 'payer');
 
-/** What a payee is ready to accept, stated in its offer. */
+/** Bounds within which a payee accepts a contract, stated in its offer. */
 export interface Policy {
   min_amount_sat: bigint;
   max_amount_sat: bigint;
-  /** How far ahead of the tip a contract may expire. */
+  /** Distance from the tip at which a contract may expire. */
   min_blocks: number;
   max_blocks: number;
   /** sat/vB, of exit and refund. */
@@ -136,7 +138,7 @@ export const termsEntries = {
   freeze_blocks: blocks,
   margin_blocks: blocks,
   ecash: issuer,
-  /** To it the contract's quotes are locked (NUT-20); the payer's. */
+  /** The payer's key to which the contract's quotes are locked (NUT-20). */
   ecash_pubkey: v.nullable(pubkey),
   mint_url: v.nullable(mintUrl),
 };
@@ -214,6 +216,9 @@ export function termsFrom(
 /** A contract over which a mint pays a merchant: others may raise what its payer owes. */
 export const isReverse = (terms: Terms): boolean => terms.ecash === 'none' && terms.mint_url !== null;
 
+/** Returns whether the issuer hears of payments by updates alone, so that nobody would tell it of another end. */
+export const hearsByUpdates = (terms: Terms): boolean => terms.ecash === 'notify';
+
 /** @throws Refusal `terms-differ` for an issuer without what it needs, or with what it cannot use */
 function checkEcash(terms: Terms, from: Party): void {
   const wrong =
@@ -226,8 +231,8 @@ function checkEcash(terms: Terms, from: Party): void {
 }
 
 /**
- * What a party checks of a contract that the other one states, before anything is signed: the terms are those of the
- * offer, within its bounds, and everything derived is derived from them.
+ * Checks a contract that the other party states, before anything is signed: the terms are those of
+ * the offer and within its bounds, and everything derived is derived from them.
  */
 export function readContract(view: ContractView, network: Network, from: Party): Contract {
   const { id: _, address: __, descriptor: ___, outpoint: at, ...stated } = view;

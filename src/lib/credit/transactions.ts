@@ -28,7 +28,10 @@ import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkKeys, checkTermsWithin, keysOf, payoutScript, type Contract, type Policy, type Terms } from './terms.ts';
 
-/** Its script is worked out when it is asked for: a signature commits to it, a txid does not, and a watcher needs txids alone. */
+/**
+ * Returns the contract's coin as an input. Its script is worked out when it is asked for: a
+ * signature commits to it, a txid does not, and a watcher needs txids alone.
+ */
 const contractCoin = ({ terms, outpoint }: Contract, sequence: number): Input => ({
   ...outpoint,
   sat: terms.capacity_sat,
@@ -67,7 +70,7 @@ export const PAID_LIMITS = {
     least: (terms: Terms) =>
       maxSat(minPaid(terms) + exitFee(terms), dustLimit(payoutScript(terms, 'payer')) + refundFee(terms)),
   },
-  /** What a party pays for what the other side sets a fee of, unless it says otherwise. */
+  /** Most that a party pays where the other side sets the fee, unless it says otherwise. */
   feerate: { unit: 'sat/kvB', most: 50_000 },
   /** The refund's fee: a hundredth, unless more is allowed. */
   refund: { unit: 'sat', most: (capacity: bigint) => capacity / 100n },
@@ -97,7 +100,7 @@ export function checkCapacity(terms: Terms): void {
     throw new Refusal('below-dust', `a capacity of ${terms.capacity_sat} sat found, at least ${least} expected`);
 }
 
-/** What a payer agrees to pay for exit and refund. */
+/** Most that a payer agrees to pay for exit and refund. */
 export interface Bounds {
   /** Satoshis for 1000 vB. */
   maxExitFeerate?: number;
@@ -105,9 +108,10 @@ export interface Bounds {
 }
 
 /**
- * What a payer checks of terms that follow from an offer, before it draws keys for good.
- * @throws Refusal `key-rejected`, `out-of-policy`, `below-dust`; `fee-too-high` where the refund would burn a hundredth
- * (the exit, one output larger, burns less than two then), or their feerate is above what it agrees to
+ * Checks terms that follow from an offer, for a payer that has not drawn keys for good yet.
+ * @throws Refusal `key-rejected`, `out-of-policy`, `below-dust`; `fee-too-high` for a refund that
+ * would burn a hundredth, or for feerates above the payer's bound. The exit, one output larger,
+ * burns less than two hundredths then.
  */
 export function checkOffered(terms: Terms, policy: Policy, tip: number | 'not-checked', bounds: Bounds): void {
   checkKeys(terms, 'payee');
@@ -159,7 +163,7 @@ function settle(contract: Contract, paid: bigint, fee: bigint): Template {
   return { version: 3, locktime: 0, inputs: [contractCoin(contract, SEQUENCE_RBF)], outputs: sortOutputs(outputs) };
 }
 
-/** What a rollover adds to the two contracts. */
+/** Parts of a rollover beside the two contracts. */
 export interface RolloverParts {
   paidSat: bigint;
   topUps: readonly Spent[];
@@ -178,7 +182,7 @@ export function rollover(old: Contract, parts: RolloverParts, next: Terms): Temp
   return { version: 3, locktime: 0, inputs: sortInputs(inputs), outputs: sortOutputs(outputs) };
 }
 
-/** What a rollover needs before the next contract's keys are known: the script of a taproot output stands for it. */
+/** Returns the outputs before the next contract's keys are known, with a taproot script in its place. */
 export const rolloverOutputs = (old: Terms, paid: bigint, capacity: bigint): Output[] =>
   [
     { sat: paid, script: payoutScript(old, 'payee') },

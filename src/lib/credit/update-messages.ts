@@ -1,7 +1,5 @@
 /** The messages of an update, step by step, and the flags that its steps take. The steps themselves: `update.ts`. */
 import * as v from 'valibot';
-import { keysetId, keysetSchema } from '../ecash/keyset.ts';
-import { outputs, promises } from '../ecash/outputs.ts';
 import type { Hex } from '../protocol/action.ts';
 import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { hexOf, messageParser, psbt, sat, type MessageOf } from '../protocol/message.ts';
@@ -12,7 +10,7 @@ export const UPDATE_LIMITS = {
   token: { unit: 'characters', most: 100_000 },
 } satisfies Limits;
 
-/** Which wish of the payer an update fulfils, until when (Unix time), and which quote of a mint it pays. */
+/** The payer's wish that an update fulfils, with its end (Unix time) and quote. */
 const askedSchema = v.strictObject({
   id: hexOf(16),
   until: wholeIn(UPDATE_LIMITS.until),
@@ -28,21 +26,20 @@ const amounts = {
   asked: v.nullable(askedSchema),
 };
 const update = v.strictObject({ update: psbt });
-const steps = {
+/** Forms of what rides along with a payment, in the steps that have it. */
+export type UpdateForms = Readonly<Record<'requested' | 'signed' | 'accepted', v.GenericSchema<unknown, object>>>;
+
+const stepsOf = (along: UpdateForms) => ({
   asked: { contract: contractSchema, amount_sat: sat, asked: askedSchema },
   /** `receipt` covers `previous_paid_sat`. */
-  requested: { ...amounts, ecash: v.nullable(v.strictObject({ keyset: keysetSchema })), psbt: update },
-  /** From here on `receipt` covers `paid_sat`. */
-  signed: {
-    ...amounts,
-    ecash: v.nullable(v.strictObject({ keyset_id: keysetId, outputs, signature: hexOf(64) })),
-    psbt: update,
-  },
-  accepted: { ...amounts, ecash: v.nullable(v.strictObject({ keyset_id: keysetId, promises })) },
+  requested: { ...amounts, ecash: v.nullable(along.requested), psbt: update },
+  /** Receipts of this step and the later ones cover `paid_sat`. */
+  signed: { ...amounts, ecash: v.nullable(along.signed), psbt: update },
+  accepted: { ...amounts, ecash: v.nullable(along.accepted) },
   /** `token` is money: whoever reads it can spend it. */
   received: { ...amounts, token: v.pipe(v.string(), v.startsWith('cashuB'), v.maxLength(UPDATE_LIMITS.token.most)) },
-} as const;
-export type UpdateMessage = MessageOf<typeof steps>;
+});
+export type UpdateMessage = MessageOf<ReturnType<typeof stepsOf>>;
 export type UpdateAt<S extends UpdateMessage['step']> = Extract<UpdateMessage, { step: S }>;
 
 export interface UpdateInput {
@@ -58,4 +55,9 @@ export interface UpdateInput {
   /** Payee: go on without a height, or without having seen the funding. */
   unchecked?: boolean;
 }
-export const parseUpdate = messageParser('sign-update', steps);
+export const updateParser = (along: UpdateForms) => messageParser('sign-update', stepsOf(along));
+
+/** The field of what rides along. */
+export const carrying = (says: object | null) => ({ ecash: says });
+/** Flags of what rides along, where the payer signs. */
+export const CARRIED = ['ecash', 'maxInflight'] as const satisfies readonly (keyof UpdateInput)[];

@@ -1,21 +1,22 @@
 /**
- * What is due for a credit contract, as data: a pure function of what is watched, what the chain shows and what fees may
- * cost. Whoever watches acts on it (`engine/watch.ts`) and asks again: nothing here remembers, so that a restart, a
- * reorganisation or a second watchtower changes nothing.
+ * Duties over a credit contract, as data: a pure function of what is watched, what the chain shows
+ * and what fees may cost. Whoever watches acts on it (`engine/watch.ts`) and asks again. Nothing
+ * here remembers: a restart, a reorganisation or a second watchtower changes nothing.
  *
  *   margin before it  a merchant warns: invoices are paid no more, take what is owed
  *   freeze            both warn: payments have ended, roll over or close
- *   halfway           both offer a close. Not before: an offered close keeps a rollover out, which is made until the deadline
+ *   halfway           both offer a close. Not before: an offered close keeps a rollover out until the deadline
  *   deadline          the payee exits; a rollover or close that hangs is paid for by a child
  *   half the margin   the payee exits also against a rollover or close that hangs, or from a store that may be behind
  *   expiry            the payer takes its refund
  *   always            what pays the payee less than it was paid is outbid; what pays as much is left alone, and helped
  *
- * Whatever is sent is sent again while it is in no mempool, and paid for by a child while its feerate is too low. What
- * takes the place of something pays for that too (`fees.ts`); where the budget does not reach so far, it is said and nothing
- * is given up. The chain has settled a contract once its coin is spent by a transaction that is deep enough, and what it
- * pays too little is lost; an exit is never proposed against a transaction that is in a block. Not here: which transactions
- * can spend the coin, and what they pay to whom (`watched.ts`).
+ * A transaction is sent again while it is in no mempool, and paid for by a child while its feerate
+ * is too low. One that takes the place of another pays for that too (`fees.ts`); where the budget
+ * does not reach so far, it is said and nothing is given up. The chain has settled a contract once
+ * a transaction that is deep enough spends its coin; what that pays too little is lost. An exit is
+ * never proposed against a transaction that is in a block. Not here: which transactions can spend
+ * the coin, and what they pay to whom (`watched.ts`).
  */
 import { maxSat } from '../bitcoin/amount.ts';
 import { feerateOf } from '../bitcoin/fee.ts';
@@ -28,7 +29,7 @@ import { helpOf, sendingOf, type Fees, type Paying, type Ready, type Rules } fro
 import type { Settled } from './states.ts';
 import type { Contract, Role } from './terms.ts';
 
-/** What a transaction is, and what it pays to the party that watches. */
+/** Sort of a transaction, and the sum that it pays to the party that watches. */
 export interface Way {
   /** other: none that follows from the contract's terms and is known here. */
   by: Settled['by'];
@@ -43,7 +44,7 @@ export interface Watched {
   contract: Contract | null;
   /** The script that pays the party that watches. */
   script: Hex;
-  /** What the payee was paid: a transaction that pays it less loses money. */
+  /** Sum that the payee was paid: a transaction that pays it less loses money. */
   paidSat: bigint;
   /** Exit or refund; null: nothing was paid. */
   own: Ready | null;
@@ -51,28 +52,31 @@ export interface Watched {
   pending: Ready | null;
   /** The exit was printed or sent: it is right at any height. */
   exiting: boolean;
-  /** Can this party offer a close? `again`: it has, and nothing came back. */
+  /** Possibility of this party to offer a close; `again`: it has, and nothing came back. */
   offers: boolean | 'again';
-  /** What may spend the coin, by txid. */
+  /** Transactions that may spend the coin, by txid. */
   ways: ReadonlyMap<Hex, Way>;
-  /** Whether a rollover or close would be among them. */
+  /** True if a rollover or close would be among them. */
   knowsAll: boolean;
-  /** Nothing was paid over it: never funded, it ends at its expiry. absent: only if nobody has funded it for sure. */
+  /**
+   * True if nothing was paid over it: never funded, it ends at its expiry. absent: only if nobody
+   * has funded it for sure.
+   */
   lapses: boolean | 'absent';
-  /** From this height on its owner is told that payments have ended, or soon end. */
+  /** Height from which its owner is told that payments have ended, or soon end. */
   warnsAt: number;
   /** The payee's home was restored and has not read its journal, which may know an exit that pays more. */
   behind: boolean;
 }
 
-/** What tells whether there is anything to do about a contract; all else is worked out where there may be. */
+/** Parts that tell whether there may be anything to do; all else is worked out then. */
 export interface Listed extends Pick<Watched, 'id' | 'role' | 'outpoint'> {
   /** Below this height there is nothing to do while its coin is unspent. */
   restsUntil: number;
   /** undefined: nothing is watched of it any more. */
   open(): Promise<Watched | undefined>;
 }
-/** What is sent again at any height never rests. */
+/** Returns the height below which nothing is done; none for a contract whose transaction is resent. */
 export const restsUntil = (warnsAt: number, sends: boolean): number => (sends ? -Infinity : warnsAt);
 export const asListed = (w: Watched): Listed => ({
   ...w,
@@ -80,18 +84,18 @@ export const asListed = (w: Watched): Listed => ({
   open: async () => w,
 });
 
-/** What spends the coin. */
+/** Transaction that spends the coin. */
 export interface Spend {
   by: Settled['by'];
   /** null: the node does not say. */
   txid: Hex | null;
-  /** What it pays to the party that watches; null: the node does not show it. */
+  /** Sum that it pays to the party that watches; null: the node does not show it. */
   paysSat: bigint | null;
   /** 0: in the mempool. */
   confirmations: number;
-  /** In the mempool: what it pays, and its children; null where the node does not say. */
+  /** Fees in the mempool: its own, and its children's; null where the node does not say. */
   paying: { all: Paid; own: Paid } | null;
-  /** As this party can pay for it with a child; null where it cannot be read. */
+  /** The transaction as this party can pay for it with a child; null where it cannot be read. */
   tx: Ready | null;
 }
 export interface Seen extends Fees {
@@ -113,32 +117,32 @@ export type Waiting =
   /** The coin is gone, and neither its funding nor what spends it can be found. */
   | 'not-found'
   | 'nothing-to-exit'
-  /** For its journal: the exit that is known may be an older one. */
+  /** Waits for the journal: the exit that is known may be an older one. */
   | 'restored';
 export type Due =
   | { do: 'wait'; why: Waiting }
   /** Payments have ended: roll over, or close. */
   | { do: 'warn' }
   | { do: 'propose-close' }
-  /** It has expired, nothing was paid, and there is no coin: nothing can come of it. */
+  /** Ends the record: it has expired, nothing was paid, and there is no coin. */
   | { do: 'lapse' }
   /** `child`: what it pays, and what both pay together; null: alone. */
   | { do: 'exit' | 'refund' | 'rebroadcast'; tx: Ready; child: Paying | null }
   | { do: 'bump'; tx: Ready; child: Paying }
-  /** It should go out or be bumped, and that takes a child for `needsSat`: more than the budget, or the last that was signed. */
+  /** Asks for money: a child for `needsSat` is needed, more than the budget or the last one. */
   | { do: 'over-budget'; tx: Ready; wanted: number; needsSat: bigint }
-  /** It should be bumped, and there is neither key nor child. */
+  /** Asks for a key: it should be bumped, and there is neither key nor child. */
   | { do: 'needs-bump'; tx: Ready; wanted: number }
-  /** In a block, and it pays this party less than it was paid; `lost` once that is final. */
+  /** Tells of a loss: a transaction in a block pays this party too little; `lost`: finally. */
   | { do: 'overtaken' | 'lost'; by: Settled['by']; txid: Hex; paysSat: bigint; lostSat: bigint }
   | { do: 'settled'; by: Settled['by']; txid: Hex; paysSat: bigint };
 
 /** Halfway from the freeze height to the deadline. */
 const offerAt = (t: Heights): number => deadlineHeight(t) - Math.floor((t.freeze_blocks - t.margin_blocks) / 2);
-/** When the party sends what is its own: the payee at the deadline, the payer once nodes take the refund. */
+/** Returns when the party sends its own: payees at the deadline, payers once nodes take it. */
 export const dueAt = (w: Pick<Watched, 'role' | 'terms'>): number =>
   w.role === 'payee' ? deadlineHeight(w.terms) : w.terms.expiry;
-/** From here on the payee waits for no rollover, no close and no journal. */
+/** Returns the height from which the payee waits for no rollover, no close and no journal. */
 export const lastAt = (t: Heights): number => t.expiry - Math.floor(t.margin_blocks / 2);
 
 export const WATCH_LIMITS = {
@@ -166,7 +170,7 @@ export function decide(w: Watched, seen: Seen, rules: Rules): Due {
 
 const wait = (why: Waiting): Due => ({ do: 'wait', why });
 
-/** What a transaction leaves of what the payee was paid. */
+/** Returns the part of the payee's money that a transaction leaves out. */
 export const shortOf = (w: Pick<Watched, 'role' | 'paidSat'>, paysSat: bigint): bigint =>
   w.role === 'payee' ? maxSat(w.paidSat - paysSat, 0n) : 0n;
 
@@ -199,11 +203,11 @@ function onUnspent(w: Watched, seen: Seen, rules: Rules): Due {
   return wait('early');
 }
 
-/** May a merchant that has taken nothing yet still be owed something, and get it? */
+/** Returns whether a merchant that has taken nothing may still be owed something. */
 const takesMore = ({ terms, warnsAt }: Watched, tip: number): boolean =>
   warnsAt < freezeHeight(terms) && tip >= warnsAt && tip < terms.expiry;
 
-/** Something in the mempool spends the coin. */
+/** Returns the duty where a transaction in the mempool spends the coin. */
 function onPending(w: Watched, seen: Seen, spend: Spend, rules: Rules): Due {
   const { tip } = seen;
   const { own, pending, role } = w;
@@ -221,8 +225,9 @@ function onPending(w: Watched, seen: Seen, spend: Spend, rules: Rules): Due {
 }
 
 /**
- * From which height on the exit takes the place of what is in the mempool: at once where that pays less than was paid,
- * never where it pays more than the exit, and from half the margin on where it pays as much and does not confirm.
+ * Returns the height from which the exit takes the place of what is in the mempool. That is at once
+ * where it pays less than was paid, and never where it pays more than the exit. Where it pays as
+ * much and does not confirm, it is half the margin.
  */
 function outbidAt({ terms, role, paidSat, knowsAll, behind }: Watched, own: Ready, { by, paysSat }: Spend): number {
   const hangs = behind ? Infinity : lastAt(terms);

@@ -99,7 +99,10 @@ export function waysOf(c: FundedCredit, next?: Contract): ReadonlyMap<Hex, Way> 
   return ways;
 }
 
-/** What a transaction that spends the contract's coin is, by its outputs alone, and what it pays to that script. */
+/**
+ * Returns the sort of a transaction that spends the contract's coin, by its outputs alone, and the
+ * sum that it pays to that script.
+ */
 export function judged(c: Contract, hex: Hex, script: Hex): Way {
   const outputs = outputsOf(hex);
   const txid = txidOfHex(hex);

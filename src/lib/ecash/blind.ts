@@ -47,7 +47,7 @@ export function blindSignature(B: Point, secret: Uint8Array): BlindSignature {
   return { C_: bytesToHex(pointBytes(C)), dleq: { e: bytesToHex(e), s: bytesToHex(toBytes(s)) } };
 }
 
-/** From all that the proof is about, so that the same output gets the same bytes. */
+/** Returns a nonce made of all that the proof is about: the same output gets the same bytes. */
 function proofNonce(secret: Uint8Array, ...points: readonly Point[]): bigint {
   const about = concatBytes(utf8ToBytes('Cashu_DLEQ_R_v1'), ...points.map(long));
   for (let i = 0; ; i++) {
@@ -56,7 +56,7 @@ function proofNonce(secret: Uint8Array, ...points: readonly Point[]): bigint {
   }
 }
 
-/** As the wallet checks it: the secret behind the mint's key A has made C' of B'. */
+/** Returns whether the secret behind the mint's key A has made C' of B'. */
 export function isBlindSignature(C: Point, B: Point, A: Point, dleq: BlindSignature['dleq']): boolean {
   const e = parseScalar(hexToBytes(dleq.e));
   const s = parseScalar(hexToBytes(dleq.s));

@@ -23,7 +23,7 @@ export const amount = v.pipe(
   v.custom<unknown>((value) => amountOf(value) !== undefined, AMOUNT),
   v.transform((value) => amountOf(value)!),
 );
-/** As the name of a field. */
+/** Amount as the name of a field. */
 export const amountText = v.pipe(
   v.string(),
   v.check((digits) => amountIn(digits) !== undefined, AMOUNT),
@@ -38,7 +38,7 @@ export const someText = v.pipe(text, v.nonEmpty('text that is not empty'));
 export const list = <T>(item: v.GenericSchema<unknown, T>) => v.array(item, 'a list');
 export const object = <const E extends v.ObjectEntries>(entries: E) => v.object(entries, 'an object');
 
-/** What is bytes: in JSON as hex, in CBOR as they are. */
+/** Forms of bytes: in JSON as hex, in CBOR as they are. */
 function forms(bytes: v.GenericSchema<unknown, string>) {
   const sized = (length: number) => v.pipe(bytes, v.length(2 * length, `${length} bytes`));
   return {

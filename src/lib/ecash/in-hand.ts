@@ -31,7 +31,7 @@ export interface TokenRecord {
   /** Coins that the mint has called spent. It may have been wrong. */
   spent: readonly Coin[];
   state: 'asked' | 'refused' | 'signed' | 'printed' | 'spent';
-  /** It comes from a restored store, or was found by a search: it may have been printed, and spent, elsewhere. */
+  /** True if it may have been printed and spent elsewhere: restored, or found by a search. */
   older: boolean;
 }
 export interface Coin {

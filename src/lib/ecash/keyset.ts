@@ -1,9 +1,10 @@
 /**
- * Keysets: the public keys under which a mint issues ecash, one key an amount, and the id that commits to them.
+ * Keysets: the public keys under which a mint issues ecash, one key an amount, and the id that
+ * commits to them.
  *
- * NUT-01, NUT-02 (https://github.com/cashubtc/nuts/blob/main/02.md). Made here: ids of version 2 (`01…`), amounts 2^0 to
- * 2^31, no input fee, no expiry. A keyset is read only with an id that follows from its keys, so that a mint cannot give
- * one user keys of his own under a known name.
+ * NUT-01, NUT-02 (https://github.com/cashubtc/nuts/blob/main/02.md). Made here: ids of version 2
+ * (`01…`), amounts 2^0 to 2^31, no input fee, no expiry. A keyset is read only with an id that
+ * follows from its keys. So a mint cannot give one user keys of his own under a known name.
  * Not here: secret keys (`home/keys.ts`), signing (`promise.ts`).
  */
 import * as v from 'valibot';
@@ -26,7 +27,7 @@ export const keysetId = v.pipe(v.string(), v.regex(/^01[0-9a-f]{64}$/, 'a keyset
 export const keysetSchema = v.strictObject({
   id: keysetId,
   unit: v.literal('sat'),
-  /** By amount, in decimal. */
+  /** Public keys by amount, in decimal. */
   keys: v.pipe(
     v.record(v.pipe(v.string(), v.regex(/^[1-9]\d{0,15}$/, 'an amount')), pubkey),
     v.check((keys) => allows(KEYSET_LIMITS.keys, Object.keys(keys).length), `at most ${KEYSET_LIMITS.keys.most} keys`),
@@ -35,9 +36,11 @@ export const keysetSchema = v.strictObject({
 export type Keyset = v.InferOutput<typeof keysetSchema>;
 
 /**
- * What a home keeps of a keyset. `mint`: the home issues under it, its keys lie at `path`, or with a signer outside where
- * that is null; `doubted`: it was active when its store was lost, and may have been retired since. `wallet`: another mint's,
- * with the first counter of NUT-13 that was never used; `restored`: as far as this store knows.
+ * Record of a keyset.
+ * `mint`: the home issues under it, and its keys lie at `path`; null: with a signer outside.
+ * `doubted`: it was active when its store was lost, and may have been retired since.
+ * `wallet`: another mint's, with the first counter of NUT-13 that was never used. `restored`: as
+ * far as this store knows.
  */
 export type KeysetRecord =
   | { role: 'mint'; keyset: Keyset; path: Path | null; active: boolean; doubted: boolean }

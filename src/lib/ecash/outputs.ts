@@ -1,9 +1,10 @@
 /**
- * The wallet's side of a payment that becomes ecash: blinded outputs, the signature that ties them to one request, and
- * the token that comes of the mint's blind signatures.
+ * The wallet's side of a payment that becomes ecash: blinded outputs, the signature that ties them
+ * to one request, and the token that comes of the mint's blind signatures.
  *
- * NUT-00, NUT-12 (DLEQ), NUT-13 (secrets from seed and counter, so that they can be found again), NUT-20 (the request is
- * signed, so that no relay can put outputs of its own in): https://github.com/cashubtc/nuts
+ * NUT-00, NUT-12 (DLEQ), NUT-13 (secrets from seed and counter, so that they can be found again),
+ * NUT-20: https://github.com/cashubtc/nuts. The request is signed, so that no relay can put outputs
+ * of its own in.
  * Not here: the mint's side (`promise.ts`), tokens of others (`token.ts`).
  */
 import * as v from 'valibot';
@@ -32,7 +33,7 @@ export const promise = v.strictObject({
 export type BlindPromise = v.InferOutput<typeof promise>;
 export const promises = v.pipe(v.array(promise), v.minLength(least), v.maxLength(most));
 
-/** Where a secret comes from. The amount is not part of it. */
+/** Source of a secret. The amount is not part of it. */
 export interface Place {
   counter: number;
   amountSat: bigint;

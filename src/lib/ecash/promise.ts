@@ -60,7 +60,7 @@ export function signBlindly(keys: Pick<Keys, 'secret'>, path: Path, outs: readon
 }
 
 /**
- * What a signer outside answered, checked against the public keys before it is kept.
+ * Reads the answer of a signer outside, checked against the public keys before it is kept.
  * @throws Refusal `malformed-message`, `promises-differ`, `dleq-invalid`
  */
 export function readSigned(answer: unknown, keyset: Keyset, outs: readonly BlindedOutput[]): BlindPromise[] {
@@ -86,6 +86,6 @@ function provenBy({ B_, C_, dleq, key }: { B_: Hex; C_: Hex; dleq: { e: Hex; s: 
   return C !== undefined && isBlindSignature(C, B!, A!, dleq);
 }
 
-/** What is noted of signed outputs, each under its own name: whoever lost a reply finds them again. */
+/** Returns a note for each signed output, so that whoever lost a reply finds it again. */
 export const promiseNotes = (contract: Hex, outs: readonly BlindedOutput[], signed: readonly BlindPromise[]): Note[] =>
   outs.map(({ B_ }, i) => ({ name: outputNote(B_), body: { contract, ...signed[i]! } }));

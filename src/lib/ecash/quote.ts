@@ -21,19 +21,19 @@ export interface Quote {
   mint: string;
   /** null: the contract's reusable quote, for whatever is paid. */
   amountSat: bigint | null;
-  /** What accepted updates have paid to it. */
+  /** Sum that accepted updates have paid to it. */
   creditedSat: bigint;
   /** Reported, and not acknowledged yet. */
   event: PaymentEvent | null;
   /** The mint's figure that was acknowledged last. */
   ackSat: bigint;
-  /** What the mint had issued when it was last asked. */
+  /** Sum that the mint had issued when it was last asked. */
   issuedSat: bigint;
-  /** Why nothing more is reported, accepted or melted on it. */
+  /** Reason why nothing more is reported, accepted or melted on it. */
   stopped: Stop | null;
   /** The operator gave it up after it had stopped: it is no longer the contract's. */
   retired: boolean;
-  /** Until then (Unix time) an `asked` keeps others from it; null once it is bound. */
+  /** Time (Unix) until which an `asked` keeps others from it; null once it is bound. */
   reserved: number | null;
 }
 export interface PaymentEvent {
@@ -43,7 +43,7 @@ export interface PaymentEvent {
 /** The mint is behind what it had acknowledged, or ahead of what it was told; or this record is from a restored home. */
 export type Stop = 'mint-behind' | 'mint-ahead' | 'home-restored';
 
-/** What a mint says of a quote. */
+/** A mint's statement about a quote. */
 export interface MintQuote {
   id: string;
   /** null: for any amount, again and again. */
@@ -55,7 +55,7 @@ export interface MintQuote {
   /** Unix seconds. */
   expiry: number | null;
 }
-/** What was found out of a quote at its mint. */
+/** Finding about a quote at its mint. */
 export type Found = MintQuote | 'unknown' | 'not-checked';
 export const foundOf = ({ remote }: Pick<Facts, 'remote'>, id: string): Found =>
   (remote.get(id) as MintQuote | 'unknown' | undefined) ?? 'not-checked';
@@ -115,10 +115,10 @@ export const quoteKind: Kind<Quote> = {
   },
 };
 
-/** Something is to be told, or was and is not acknowledged. */
+/** Returns whether something is to be told, or was and is not acknowledged. */
 export const isPending = (q: Quote): boolean => stateOf(q) === 'pending';
 
-/** By this a server finds its work. */
+/** Returns the state by which a server finds its work. */
 const stateOf = (q: Quote): 'pending' | 'idle' | 'stopped' | 'retired' =>
   q.retired ? 'retired' : q.stopped ? 'stopped' : q.event || q.creditedSat > q.ackSat ? 'pending' : 'idle';
 
@@ -139,7 +139,9 @@ export const newQuote = (q: Pick<Quote, 'id' | 'contract' | 'mint' | 'amountSat'
   reserved: null,
 });
 
-/** What the mint says of a quote. @throws Refusal `mint-unavailable`, `quote-unknown` */
+/**
+ * Returns the mint's statement about a quote. @throws Refusal `mint-unavailable`, `quote-unknown`
+ */
 export function answered(found: Found): MintQuote {
   if (found === 'not-checked') throw new Refusal('mint-unavailable', 'the mint was not asked about its quote');
   if (found === 'unknown') throw new Refusal('quote-unknown', 'the mint knows no such quote');
@@ -147,9 +149,10 @@ export function answered(found: Found): MintQuote {
 }
 
 /**
- * What the mint must say of a quote before it becomes a contract's.
+ * Checks the mint's statement about a quote before that becomes a contract's.
  * @param expected `amountSat` null: the reusable quote, locked to `pubkey`, the contract's own
- * @throws Refusal `mint-unavailable`, `quote-unknown`, `quote-amount`, `quote-unlocked`, `quote-used`
+ * @throws Refusal `mint-unavailable`, `quote-unknown`, `quote-amount`, `quote-unlocked`,
+ * `quote-used`
  */
 export function checkUnpaid(
   facts: Found,
@@ -168,7 +171,7 @@ export function checkUnpaid(
   return found;
 }
 
-/** What a contract wants of a quote for one amount, and until when. */
+/** Wish of a contract for a quote of one amount, and its end. */
 export interface Wish {
   id: string;
   contract: Hex;
@@ -238,7 +241,10 @@ export function cutEvent(q: Quote): Quote | undefined {
 /** Names quote, before and after: the same event has the same name for ever, another never has. */
 export const paymentId = (q: Quote, event: PaymentEvent): string => `${q.id}:${event.beforeSat}:${event.afterSat}`;
 
-/** What the mint's figures say of the quote. @param figures 'unknown' where the mint does not know the quote */
+/**
+ * Returns the quote as the mint's figures have it. @param figures 'unknown' where the mint does not
+ * know the quote
+ */
 export function acknowledge(q: Quote, figures: Figures | 'unknown'): Quote {
   if (q.stopped || q.retired) return q;
   if (figures === 'unknown') return { ...q, stopped: 'mint-behind' };

@@ -38,7 +38,7 @@ export interface CreditRequest {
 export const printRequest = ({ network, quote, amountSat, mint, home }: CreditRequest): string =>
   printJson({ type: 'credit-request', version: 1, network, quote, amount_sat: amountSat, mint, home });
 
-/** Is this meant to be a request? An answer to it must never be a melt. */
+/** Returns whether this is meant to be a request: an answer to it must never be a melt. */
 export const looksLikeRequest = (line: string): boolean => line.includes('"credit-request"');
 
 /** @throws Refusal `malformed-request` */

@@ -1,6 +1,7 @@
 /**
- * What `ecash-token` reads and prints: a token as a JSON document and back, its secrets left out where asked, and the
- * findings of a verification. Proofs have the names of NUT-00, so that a wallet takes them as they are.
+ * Documents of `ecash-token`: a token as JSON and back, its secrets left out where asked, and the
+ * findings of a verification. Proofs have the names of NUT-00, so that a wallet takes them as they
+ * are.
  */
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -65,8 +66,9 @@ export interface DecodeOptions {
 }
 
 /**
- * What a token holds.
- * @throws Refusal `malformed-message`; `malformed-token`, `duplicate-secret`, `keyset-ambiguous` without `explain`
+ * Returns the contents of a token.
+ * @throws Refusal `malformed-message`; `malformed-token`, `duplicate-secret`, `keyset-ambiguous`
+ * without `explain`
  */
 export function decodeDocument(
   document: Fields,
@@ -99,7 +101,7 @@ export function encodeDocument(document: Fields, keysets: readonly MintKeys[], f
 }
 
 /**
- * What was found of each proof, without its secret, and what is missing to tell.
+ * Returns the findings about each proof, without its secret, and what is missing to tell.
  * @throws Refusal as `tokenIn` and `verifyToken` do
  */
 export function verifyDocument(

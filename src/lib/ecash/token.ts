@@ -1,11 +1,12 @@
 /**
  * Cashu tokens as text: `cashuA…` (V3, JSON) and `cashuB…` (V4, CBOR), read strictly and written.
  *
- * NUT-00 (https://github.com/cashubtc/nuts/blob/main/00.md), short keyset ids NUT-02, DLEQ NUT-12, blinded keys NUT-28.
- * Written by @cashu/cashu-ts. Read here, because its reader takes bytes behind the end, repeated keys, amounts as text,
- * letters that are no base64 and text that is not UTF-8: two programs could see two tokens in one. Unknown fields are
- * ignored, as NUT-00 has it.
- * Not here: did the mint sign (`verify.ts`), is it spent (only the mint knows), BLS keysets (ids `02…`).
+ * NUT-00 (https://github.com/cashubtc/nuts/blob/main/00.md), short keyset ids NUT-02, DLEQ NUT-12,
+ * blinded keys NUT-28. Written by @cashu/cashu-ts, and read here. Its reader takes bytes behind the
+ * end, repeated keys, amounts as text, letters that are no base64 and text that is not UTF-8: two
+ * programs could see two tokens in one. Unknown fields are ignored, as NUT-00 has it.
+ * Not here: did the mint sign (`verify.ts`), is it spent (only the mint knows), BLS keysets (ids
+ * `02…`).
  */
 import { base64url, base64urlnopad } from '@scure/base';
 import { decode, Tokenizer, Type, type DecodeOptions } from 'cborg';
@@ -26,13 +27,13 @@ export interface Dleq {
 export interface Proof {
   /** Keyset id in hex: 8 bytes (V1, or a V2 cut short), 33 bytes (V2); before 2023, 12 characters of base64. */
   id: string;
-  /** In the token's unit. */
+  /** Amount in the token's unit. */
   amount: bigint;
   secret: string;
   /** The mint's signature: a compressed point in hex. */
   C: string;
   dleq?: Dleq;
-  /** What the secret's spending condition asks for (NUT-11, NUT-14): JSON as text. */
+  /** Spending condition of the secret (NUT-11, NUT-14): JSON as text. */
   witness?: string;
   p2pk_e?: string;
 }
@@ -48,7 +49,7 @@ export interface Token {
 export const totalOf = ({ proofs }: Pick<Token, 'proofs'>): bigint =>
   proofs.reduce((sum, { amount }) => sum + amount, 0n);
 
-/** Has this id of a V2 keyset been cut to 8 bytes, so that only a list of keysets tells which one is meant? */
+/** Returns whether this id of a V2 keyset was cut to 8 bytes and needs a list of keysets. */
 export const isShortId = (id: string): boolean => /^01[0-9a-f]{14}$/.test(id);
 
 // ── the fields ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -84,7 +85,7 @@ const tokenCbor = object({
   t: list(object({ i: inBytes.id, p: list(proofCbor) })),
 });
 
-/** In one order of keys, and without those that are empty. */
+/** Returns the fields in one order of keys, without those that are empty. */
 function proofOf({ id, amount, secret, C, dleq, witness, p2pk_e }: v.InferOutput<typeof proofJson>): Proof {
   return {
     id,

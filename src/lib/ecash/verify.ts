@@ -1,16 +1,18 @@
 /**
- * Is this token what it says? Each proof against the mint's public keys: the keyset is known and of the token's unit, it
- * has a key for the amount, and the DLEQ proof shows that the mint signed with that very key.
+ * Verification of a token, each proof against the mint's public keys. The keyset is known and of
+ * the token's unit. It has a key for the amount, and the DLEQ proof shows that the mint signed with
+ * that very key.
  *
- * NUT-12 (https://github.com/cashubtc/nuts/blob/main/12.md), by @cashu/cashu-ts. Secrets of a token are unique already
- * (`token.ts`). Not here: is it spent, and do its spending conditions allow it (only the mint knows).
+ * NUT-12 (https://github.com/cashubtc/nuts/blob/main/12.md), by @cashu/cashu-ts. Secrets of a token
+ * are unique already (`token.ts`). Not here: is it spent, and do its spending conditions allow it
+ * (only the mint knows).
  */
 import { Refusal } from '../protocol/refusal.ts';
 import { cashu } from './library.ts';
 import { keysetOf, type MintKeys } from './mint-keys.ts';
 import type { Proof, Token } from './token.ts';
 
-/** What was found of one proof; a check that could not be made is named. */
+/** Finding about one proof; a check that could not be made is named. */
 export interface Finding {
   proof: Proof;
   /** Undefined where the keyset is not among those given. */

@@ -1,6 +1,7 @@
 /** Credit contracts of a home, and what the chain says of all of them at once. */
 import { creditKind, isFunded, type Credit } from '../credit/records.ts';
 import { followed, type ExitFacts } from '../credit/standing.ts';
+import { ledgerKind, type Ledger } from '../ecash/ledger.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import type { Claim } from '../protocol/kind.ts';
@@ -15,7 +16,11 @@ export interface Named {
 
 export const contractsOf = (home: Home): Promise<Named[]> => contractsReader(home)();
 
-/** For who asks again and again: a contract is read anew only where it has changed. */
+/** Returns the ledgers of all contracts. */
+export const ledgersOf = async ({ store }: Home): Promise<Ledger[]> =>
+  (await store.list(ledgerKind.name)).map(({ record }) => ledgerKind.parse(record));
+
+/** Returns a reader for repeated looks: it reads a contract anew only where that has changed. */
 export function contractsReader({ store }: Home): () => Promise<Named[]> {
   let held: ReadonlyMap<string, Named> = new Map();
   return async () => {

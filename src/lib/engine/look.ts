@@ -10,8 +10,12 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { figuresOf } from '../credit/figures.ts';
 import { creditKind, type Credit, type FundedCredit } from '../credit/records.ts';
 import type { ExitFacts } from '../credit/standing.ts';
+import { ledgerKind } from '../ecash/ledger.ts';
 import type { Otherwise } from '../home/figures.ts';
-import type { HomeStore, Ordered } from '../home/store.ts';
+import type { Home } from '../home/home.ts';
+import type { HomeStore } from '../home/sql-store.ts';
+import type { Ordered } from '../home/store.ts';
+import type { Totals } from '../protocol/figures.ts';
 import { sameJson } from '../protocol/json.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { exitFacts } from './contracts.ts';
@@ -88,6 +92,10 @@ export function lookingOver(
     return { tip, coins: asks ? 'chain' : 'not-checked', otherwise };
   };
 }
+
+/** Returns the sums over all contracts and their ledgers. */
+export const totalsOf = async (home: Pick<Home, 'totals'>, otherwise?: Look['otherwise']): Promise<Totals> =>
+  new Map([...(await home.totals(ledgerKind)), ...(await home.totals(creditKind, otherwise))]);
 
 /** The nearest height at which this home must exit; undefined where it has nothing to exit with. */
 export async function nextDeadline(

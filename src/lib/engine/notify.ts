@@ -6,11 +6,12 @@
  * by side, whoever finds that the other has told meanwhile tells again: so what is told last is never an older total.
  */
 import { maxSat } from '../bitcoin/amount.ts';
-import { creditKind, type PayeeCredit } from '../credit/records.ts';
-import { change } from '../home/change.ts';
+import { creditKind, type Credit, type PayeeCredit } from '../credit/records.ts';
+import { ledgerClaim, ledgerKind, payeeLedger, type Ledger } from '../ecash/ledger.ts';
+import { change, type KindsOf } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
+import type { Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
-import { withSats } from '../protocol/json.ts';
 import { askProgram } from './outside.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function notifyPaid(home: Home, command: string): Promise<number> {
   const failed: unknown[] = [];
   for (const { record } of await home.store.unissued('notify')) {
     try {
-      if (await tellOne(home, command, withSats(record) as PayeeCredit)) told += 1;
+      if (await tellOne(home, command, ledgerKind.parse(record).contract)) told += 1;
     } catch (error) {
       failed.push(error);
     }
@@ -32,9 +33,9 @@ export async function notifyPaid(home: Home, command: string): Promise<number> {
 }
 
 /** @returns whether the program was told */
-async function tellOne(home: Home, command: string, { id, terms }: PayeeCredit): Promise<boolean> {
+async function tellOne(home: Home, command: string, id: Hex): Promise<boolean> {
   for (let beaten = false; ; beaten = true) {
-    const { paidSat, issuedSat, unconfirmed, told = 0 } = await kept(home, id);
+    const { terms, paidSat, issuedSat, unconfirmed, told } = await kept(home, id);
     // From a restored store: what it was told last may be missing here, and is the operator's to say.
     if (unconfirmed || (issuedSat >= paidSat && !beaten)) return beaten;
     const document = {
@@ -60,22 +61,23 @@ async function tellOne(home: Home, command: string, { id, terms }: PayeeCredit):
  * Returns the record as it is now, and in the journal: the process that accepted the payment may
  * have died before it had written that.
  */
-const kept = ({ store }: Home, id: string): Promise<PayeeCredit> =>
-  change(store, { contract: creditKind }, named(id), ({ contract }) => ({
-    writes: {},
-    result: contract as PayeeCredit,
-  }));
-const named = (id: string) => () => ({ contract: idClaim(id) });
+const kept = ({ store }: Home, id: Hex) =>
+  change(store, KINDS, named(id), ({ contract, ledger }) => {
+    const { terms } = contract as PayeeCredit;
+    return { writes: {}, result: { ...payeeLedger(contract as PayeeCredit, ledger), terms } };
+  });
+const KINDS: KindsOf<{ contract: Credit; ledger: Ledger }> = { contract: creditKind, ledger: ledgerKind };
+const named = (id: Hex) => () => ({ contract: idClaim(id), ledger: ledgerClaim(id) });
 
 /**
  * Another run may write the contract meanwhile; what was told stays told.
  * @param paidSat null where the program failed @param told how often it had been told before
  * @returns false where another has told meanwhile: then it is told again
  */
-const reported = (home: Home, id: string, paidSat: bigint | null, told: number): Promise<boolean> =>
-  change(home.store, { contract: creditKind }, named(id), ({ contract }) => {
-    const c = contract as PayeeCredit;
-    if ((c.told ?? 0) !== told) return { writes: {}, result: false };
+const reported = (home: Home, id: Hex, paidSat: bigint | null, told: number): Promise<boolean> =>
+  change(home.store, KINDS, named(id), ({ contract, ledger }) => {
+    const l = payeeLedger(contract as PayeeCredit, ledger);
+    if (l.told !== told) return { writes: {}, result: false };
     if (paidSat === null) return { writes: {}, result: true };
-    return { writes: { contract: { ...c, issuedSat: maxSat(c.issuedSat, paidSat), told: told + 1 } }, result: true };
+    return { writes: { ledger: { ...l, issuedSat: maxSat(l.issuedSat, paidSat), told: told + 1 } }, result: true };
   });

@@ -8,7 +8,7 @@ import type { Shown, StatusLine, Wanted } from '../contract/status.ts';
 import { FAMILIES } from '../families.ts';
 import type { Home } from '../home/home.ts';
 import type { Listed } from '../home/store.ts';
-import type { Facts } from '../protocol/action.ts';
+import type { Claim, Facts, Kind } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 
 /** Lists the records of a kind, or those of one name: then no other record is read. */
@@ -17,12 +17,25 @@ const ofKind = (kind: string, { store }: Pick<Home, 'store'>, name?: string): Pr
     ? store.list(kind)
     : store.byName(name).then((found) => found.filter((one) => one.kind === kind && one.name === name));
 
-const allShown = async (): Promise<Shown<any>[]> =>
+const allShown = async (): Promise<Shown<any, any>[]> =>
   (await Promise.all(FAMILIES.map(({ status }) => status?.() ?? []))).flat();
 
+/** Returns the records of a kind by their claims: those of some claims, or all. */
+async function byClaim(
+  { store }: Pick<Home, 'store'>,
+  kind: Kind<any>,
+  of: readonly (Claim | undefined)[] | undefined,
+): Promise<ReadonlyMap<Claim | undefined, unknown>> {
+  const rows = of
+    ? [...(await store.load(of.filter((claim) => claim !== undefined))).found.values()]
+    : await store.list(kind.name);
+  const records = rows.map(({ record }) => kind.parse(record));
+  return new Map(records.flatMap((record) => kind.claims(record).map((claim) => [claim, record] as const)));
+}
+
 /**
- * Asks for every coin, and of those that are gone for their transactions and, where the end of one is not known yet, for
- * what spends it.
+ * Asks for every coin. Of coins that are gone it asks for their transactions, and for what spends those whose end is not
+ * known yet.
  */
 export async function seenOf(
   source: FactSource,
@@ -52,7 +65,7 @@ export async function statusLines(
   wanted: Wanted = {},
 ): Promise<StatusLine[]> {
   const lines: StatusLine[] = [];
-  for (const { kind, coin, blocks, feerate, line } of await allShown()) {
+  for (const { kind, beside, coin, blocks, feerate, line } of await allShown()) {
     if (!line) continue;
     const rows = (await ofKind(kind.name, home, name)).map((row) => ({
       name: row.name,
@@ -64,7 +77,10 @@ export async function statusLines(
       ...(await seenOf(source, coins, blocks)),
       ...(feerate && (await source.facts({ feerate })).facts),
     };
-    lines.push(...rows.map((row) => line(row.name, row.record, facts, wanted)));
+    const others = beside
+      ? await byClaim(home, beside.kind, name === undefined ? undefined : rows.map(({ record }) => beside.of(record)))
+      : undefined;
+    lines.push(...rows.map((row) => line(row.name, row.record, facts, wanted, others?.get(beside!.of(row.record)))));
   }
   // A node that does not answer is told, also where there is nothing to ask of it.
   if (lines.length === 0) await seenOf(source, []);

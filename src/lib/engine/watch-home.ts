@@ -1,5 +1,5 @@
 /** The contracts of a home, watched: exits freeze, children are signed, what the chain settled is marked. */
-import { closeCredit } from '../credit/close.ts';
+import { closeCredit } from '../ecash/credit.ts';
 import {
   FUNDED,
   creditKind,

@@ -6,7 +6,8 @@
  *   notes    that lapse (`Note.lapses`), once they are old
  *   records  that are over (`RecordRow.over`), and were so, unchanged, for as long as is kept. What was settled on the chain
  *            (`Kind.spent`) goes only where the node shows each coin spent, as deep as the days that are kept have blocks.
- *   parts    records that go with another (`Kind.part`), right before it, once nothing more can come of any of them
+ *   parts    records that go with another (`Kind.part`), right before it, once nothing more can come of any of them, and
+ *            none was written for as long
  *
  * Old is what is old by the home's clock and by the chain's height, as `mark`s of the store tell them. Neither a clock that
  * is set forward nor a node that is ahead makes anything old alone. Without a height no record goes. What holds money, owes any or
@@ -37,7 +38,7 @@ import {
   type OldRecord,
   type Place,
 } from './prune-sql.ts';
-import type { SqlStore } from './sql-store.ts';
+import type { HomeStore } from './sql-store.ts';
 import { setMeta } from './standing.ts';
 
 const DAY = { seconds: 86_400, blocks: 144 };
@@ -57,7 +58,7 @@ const SLICE = 100;
 const LAST_LOOK = 'pruned';
 
 export interface PruneOptions {
-  store: SqlStore;
+  store: HomeStore;
   kinds: readonly Kind<any>[];
   source: FactSource;
   keepDays: number;
@@ -200,7 +201,7 @@ async function pruneRecords(work: Work, ended: number, nothing: number): Promise
   for (const { row, claims } of old) {
     const own = claims.flatMap((claim) => parts.get(claim) ?? []);
     if (stopped()) break;
-    if (own.some(({ over }) => !over)) unseen += 1;
+    if (own.some(({ over, rev }) => !over || rev > ended)) unseen += 1;
     else {
       for (const [kind, some] of bySlices(own))
         await count(kind, dry ? some.length : await store.pruneRecords(claims, () => dropParts(some)));

@@ -14,7 +14,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { change, plainCommit, releasedBy, writeOf } from './change.ts';
 import { readJournal } from './journal.ts';
 import type { Settled } from './lost.ts';
-import type { HomeStore } from './store.ts';
+import type { HomeStore } from './sql-store.ts';
 
 type Kinds = readonly Kind<any>[];
 
@@ -68,7 +68,8 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
         const parsed: unknown = kind.parse(written);
         const record = kind.restored(parsed);
         // What it doubted for being restored it may have doubted no more.
-        const over = !foreign && kind.row(kind.completed?.(parsed) ?? parsed).over !== undefined;
+        const settled: unknown = kind.completed?.(parsed) ?? parsed;
+        const over = !foreign && (kind.row(settled).over !== undefined || (kind.part?.(settled).over ?? false));
         versions.push({ kind, name, record, rev, path, over, versions: kind.holds ? [record] : [] });
         if (rev > newest.commit) newest = { commit: rev, at: line.at };
       }
@@ -274,7 +275,8 @@ export async function finish(store: HomeStore, kinds: Kinds): Promise<number> {
         it
           ? { writes: { it: kind.completed!(it) as object }, result: !sameJson(kind.completed!(it), it) }
           : { writes: {}, result: false };
-      if (await change<{ it: object }, boolean>(store, { it: kind }, find, take)) done += 1;
+      // What goes with another record is none to count.
+      if ((await change<{ it: object }, boolean>(store, { it: kind }, find, take)) && !kind.part) done += 1;
     }
   return done;
 }

@@ -7,14 +7,14 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { checkFunding } from '../credit/checks.ts';
-import { boundTo } from '../credit/quotes.ts';
 import { FUNDED, must, creditKind, type Credit } from '../credit/records.ts';
 import { upTo } from '../credit/spans.ts';
-import { waitingOf } from '../credit/waiting.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { checkSame, hexOf, messageParser, sat, text, type MessageOf } from '../protocol/message.ts';
 import { checkHome, outpointOf, overContract } from '../credit/steps.ts';
 import { contractSchema, viewOf, type Terms } from '../credit/terms.ts';
+import { ledgerKind, ledgerOf, payeeLedger, payerLedger, waitingOf, type Ledger } from '../ecash/ledger.ts';
+import { boundTo } from '../ecash/payments.ts';
 import {
   answered,
   checkNotStopped,
@@ -29,13 +29,10 @@ import {
 import { quoteId } from '../ecash/request.ts';
 import { table, type Hex, type Queries } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { newPurse, purseClaim, purseKind, type Purse } from './purse.ts';
-
-/** What waits for a quote waits through the contract's end. */
 
 /** `id` is new each time: what was bound before may have been given up since. */
 const said = { contract: contractSchema, id: hexOf(16), mint: text, quote: quoteId };
-/** What the payee counts as paid, and what of it belongs to this quote. */
+/** Sum that the payee counts as paid, and the part of it that belongs to this quote. */
 const told = { ...said, paid_sat: sat, credited_sat: sat };
 const steps = { made: said, bound: told, stored: told } as const;
 export type QuoteMessage = MessageOf<typeof steps>;
@@ -46,19 +43,20 @@ export interface QuoteInput {
   quote?: string;
 }
 /** `quote`: the contract's; `named`: the one in the message. */
-type Rs = { contract: Credit; quote: Quote; named: Quote; purse: Purse };
+type Rs = { contract: Credit; ledger: Ledger; quote: Quote; named: Quote };
 
 export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
   {
     type: 'ecash-quote',
     server: 'payee',
-    kinds: { contract: creditKind, quote: quoteKind, named: quoteKind, purse: purseKind },
+    kinds: { contract: creditKind, ledger: ledgerKind, quote: quoteKind, named: quoteKind },
     parse: messageParser('ecash-quote', steps),
     find: (m, input, { contract }) => {
       const id = m?.contract.id ?? input.contract ?? '';
+      const ledger = ledgerOf(contract);
       return {
         contract: idClaim(id),
-        ...(contract?.role === 'payer' && { purse: purseClaim(id) }),
+        ...(ledger && { ledger }),
         ...(contract?.role === 'payee' && m && { quote: reusableClaim(id), named: quoteClaim(m.quote) }),
       };
     },
@@ -94,7 +92,8 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
         checkHome(hand);
         const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
         checkSame({ mint: mintOf(c.terms) }, m, 'payer');
-        if (c.unconfirmed)
+        const ledger = payeeLedger(c, records.ledger);
+        if (ledger.unconfirmed)
           throw new Refusal('contract-restored', 'this contract comes from a restored store: nothing is bound to it', {
             hint: 'the operator compares the figures, and goes on with ecash-quote --confirm',
           });
@@ -104,7 +103,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
           checkNotStopped(records.quote);
           return { message: bound(records.quote), writes: {} };
         }
-        const waitingSat = waitingOf(c);
+        const waitingSat = waitingOf(ledger);
         if (c.state !== 'accepted' && c.state !== 'open' && waitingSat === 0n)
           throw new Refusal('wrong-state', `the contract is '${c.state}' in this home, and nothing waits for a quote`);
         if (records.named?.retired && records.named.contract === c.id)
@@ -123,7 +122,8 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
         const made = newQuote({ id: m.quote, contract: c.id, mint: m.mint, amountSat: null });
         // What was paid before there was a quote is its first payment.
         const quote = { ...made, creditedSat: waitingSat };
-        return { message: bound(quote), writes: { contract: { ...c, quoted: upTo(c.paidSat) }, quote }, checks };
+        const writes = { quote, ...(c.paidSat > 0n && { ledger: { ...ledger, quoted: upTo(c.paidSat) } }) };
+        return { message: bound(quote), writes, checks };
       },
     }),
     row({
@@ -147,16 +147,15 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
             `${m.paid_sat} sat stated as paid, ${m.credited_sat} of them to this quote; this home has signed for ${c.signedMaxSat} sat`,
             { blame: 'payee', hint: 'a restored payer takes the next update first' },
           );
-        const had = records.purse ?? newPurse({ contract: c.id, mint: m.mint, quote: m.quote });
+        const had = payerLedger(c, records.ledger);
         if (had.past.includes(m.quote))
           throw new Refusal('quote-used', `quote ${m.quote} was given up: another one took its place`, {
             blame: 'payee',
           });
-        // What is under way on the one before goes on.
-        const purse = had.quote === m.quote ? had : { ...had, quote: m.quote, past: [...had.past, had.quote] };
         return {
           message: { ...m, step: 'stored' },
-          writes: { contract: boundTo(c, m.quote, m.paid_sat, m.credited_sat), purse },
+          // What is under way on the one before goes on.
+          writes: { ledger: boundTo(had, m.quote, m.paid_sat, m.credited_sat) },
         };
       },
     }),

@@ -1,22 +1,25 @@
 /**
- * What an operator does after home or mint came back from an older copy: the mint's figures, summed over all quotes of a
- * contract, become what was reported; quotes that stopped are given up, and what they were never told waits for a new one.
+ * Steps of an operator after home or mint came back from an older copy. The mint's figures, summed
+ * over all quotes of a contract, become what was reported. Quotes that stopped are given up, and
+ * what they were never told waits for a new one.
  *
- * On the safe side of the mint: all that was ever shown counts as reported, arrived or not. What a customer lost by that
- * the operator makes good by hand. Not here: reading the figures (`cashu/`), asking the operator (the command).
+ * On the safe side of the mint: all that was ever shown counts as reported, arrived or not. A
+ * customer's loss by that the operator makes good by hand. Not here: reading the figures
+ * (`cashu/`), asking the operator (the command).
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
 import { knownUpTo } from '../credit/owed.ts';
 import { upTo } from '../credit/spans.ts';
-import type { PayeeCredit, PayerCredit } from '../credit/records.ts';
+import type { PayerCredit } from '../credit/records.ts';
+import type { PayeeLedger } from '../ecash/ledger.ts';
 import { shownSat, type Figures, type Quote } from '../ecash/quote.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { InvoiceRecord } from './records.ts';
 
 export interface Confirmed {
-  contract: PayeeCredit;
+  ledger: PayeeLedger;
   quotes: readonly Quote[];
-  /** What the mint shows on all quotes of the contract. */
+  /** Sum that the mint shows on all quotes of the contract. */
   shownSat: bigint;
 }
 
@@ -24,17 +27,17 @@ const sum = (list: readonly bigint[]): bigint => list.reduce((all, sat) => all +
 
 /** @param quotes all of the contract, those too that were given up */
 export function confirmQuotes(
-  c: PayeeCredit,
+  l: PayeeLedger,
   quotes: readonly { quote: Quote; figures: Figures | 'unknown' }[],
 ): Confirmed {
   const paidOn = (f: Figures | 'unknown'): bigint => (f === 'unknown' ? 0n : f.paidSat);
   const shown = sum(quotes.map(({ figures }) => paidOn(figures)));
   const counted = sum(quotes.map(({ quote, figures }) => maxSat(paidOn(figures), shownSat(quote))));
-  const issuedSat = minSat(maxSat(c.issuedSat, counted), c.paidSat);
+  const issuedSat = minSat(maxSat(l.issuedSat, counted), l.paidSat);
   const after = quotes.map(({ quote }) => (quote.stopped ? { ...quote, retired: true } : quote));
   const kept = sum(after.filter((q) => !q.retired).map((q) => q.creditedSat - shownSat(q)));
   return {
-    contract: { ...c, issuedSat, quoted: upTo(minSat(issuedSat + kept, c.paidSat)), unconfirmed: false },
+    ledger: { ...l, issuedSat, quoted: upTo(minSat(issuedSat + kept, l.paidSat)), unconfirmed: false },
     quotes: after,
     shownSat: shown,
   };
@@ -50,7 +53,7 @@ export function refusedAsUnpaid(invoice: InvoiceRecord): InvoiceRecord {
   return { ...invoice, doubted: false, round: invoice.round + 1, quoted: 0 };
 }
 
-/** What this home owes, by all invoices that it knows now as paid. */
+/** Returns the debt of this home by all invoices that it knows now as paid. */
 export function confirmOwed<C extends PayerCredit>(c: C, invoices: readonly InvoiceRecord[]): C {
   const paid = invoices.filter((i) => i.contract === c.id && i.paid !== null);
   return { ...knownUpTo(c, sum(paid.map(({ amountSat }) => amountSat))), restored: false };

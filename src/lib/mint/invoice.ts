@@ -1,9 +1,10 @@
 /**
- * A merchant's invoice: one line that a wallet pays in ecash at the mint (a melt of the method `credit`), whereupon the
- * mint's home owes the amount over the merchant's contract.
+ * A merchant's invoice: one line that a wallet pays in ecash at the mint (a melt of the method
+ * `credit`). Then the mint's home owes the amount over the merchant's contract.
  *
- * The merchant makes it alone: nothing is stored and nobody is asked. Its authentication key of the contract signs it as it
- * signs messages (`signing/seal.ts`); the digest that is signed names the invoice everywhere, however its text is spaced.
+ * The merchant makes it alone: nothing is stored and nobody is asked. Its authentication key of the
+ * contract signs it as it signs messages (`signing/seal.ts`). The digest that is signed names the
+ * invoice everywhere, however its text is spaced.
  */
 import * as v from 'valibot';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
@@ -50,9 +51,9 @@ export interface InvoiceTerms {
   memo?: string | undefined;
 }
 export interface Invoice extends InvoiceTerms {
-  /** What names it: 32 bytes. */
+  /** Digest that names it: 32 bytes. */
   digest: Hex;
-  /** As it was signed. */
+  /** Document as it was signed. */
   document: object;
 }
 

@@ -18,7 +18,7 @@ import { BY_RECEIPT, newInvoice, type Due, type InvoiceRecord, TAB_LIMITS, type 
 
 export type MeltRecords = { contract: Credit; invoice: InvoiceRecord; melt: Melt; tab: Tab };
 type Found = Partial<MeltRecords>;
-/** What the home knows when it is asked. */
+/** Knowledge of the home when it is asked. */
 export interface Now {
   network: string;
   /** URL of the mint that asks. */
@@ -37,14 +37,14 @@ export type Verdict =
   | { status: 'unknown' };
 
 export const MELT_LIMITS = {
-  /** When an invoice can be paid: before its end. */
+  /** Last second in which an invoice can be paid: before its end. */
   payable: { unit: 'Unix seconds', most: (expiry: number) => expiry - 1 },
   /** Melts of one invoice that are quoted before one is sent: whoever has its line may ask for them, and each is kept. */
   quotes: { unit: 'items', most: 20 },
 } satisfies Limits;
 
 type Reverse = PayerCredit & { state: 'open'; owedSat: bigint };
-/** What is known without asking anybody. */
+/** Knowledge without asking anybody. */
 type Here = Pick<Now, 'network' | 'mint'> & { facts: Pick<Facts, 'now'> };
 
 /** The merchant's contract that an invoice is paid over. @throws Refusal `not-an-invoice` where this home serves none such */
@@ -59,7 +59,10 @@ function reverseOf(c: Credit | undefined, invoice: Invoice, now: Here): Reverse 
   return ours;
 }
 
-/** Can the contract owe so much more, as far as this home alone knows? @throws Refusal `contract-restored`, `invoice-expired`, `below-dust`, `over-capacity`, … */
+/**
+ * Checks that the contract can owe so much more, as far as this home alone knows.
+ * @throws Refusal `contract-restored`, `invoice-expired`, `below-dust`, `over-capacity`, …
+ */
 export function checkOwable(c: Reverse, amountSat: bigint, expiry: number, { facts }: Here): void {
   if (c.restored)
     throw new Refusal(
@@ -75,7 +78,10 @@ export function checkOwable(c: Reverse, amountSat: bigint, expiry: number, { fac
   checkPaid(c.terms, c.owedSat + amountSat);
 }
 
-/** And as far as chain and mint show? @throws Refusal `frozen`, `funding-missing`, `chain-unavailable`, … */
+/**
+ * Checks the same as far as chain and mint show. @throws Refusal `frozen`, `funding-missing`,
+ * `chain-unavailable`, …
+ */
 function checkShown(c: Reverse, { facts, stopped }: Now): void {
   if (stopped) throw stopped;
   if (facts.tip === 'not-checked') throw new Refusal('chain-unavailable', 'no height of the chain is known');
@@ -84,8 +90,8 @@ function checkShown(c: Reverse, { facts, stopped }: Now): void {
 }
 
 /**
- * What refuses a melt quote without a look at the chain: anybody may ask for one, and whatever is no merchant's invoice of
- * this home, or too many for one, costs no more than this.
+ * Refuses a melt quote without a look at the chain. Anybody may ask for one; one that is for no
+ * merchant's invoice of this home, or too many for one, costs no more than this.
  */
 export function checkQuotable(found: Found, quote: string, invoice: Invoice, now: Here): [Reverse, InvoiceRecord] {
   const { digest, id, contract, amountSat } = invoice;
@@ -191,7 +197,10 @@ const verdictOf = ({ digest, amountSat, paid }: InvoiceRecord): Verdict => ({
   proof: paid!.proof,
 });
 
-/** What is still due; settled ones make room. @throws Refusal `invoices-unsettled` */
+/**
+ * Returns the invoices that are still due; settled ones make room. @throws Refusal
+ * `invoices-unsettled`
+ */
 export function checkDue(due: readonly Due[], settledSat: bigint): readonly Due[] {
   const left = due.length < TAB_LIMITS.due.most ? due : due.filter(({ owedSat }) => owedSat > settledSat);
   // One more comes.

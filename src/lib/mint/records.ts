@@ -1,12 +1,12 @@
 /**
- * What the mint's home keeps of invoices: one record an invoice, one a melt quote of the mint, and for each contract the
- * invoices that it owes and that are not settled yet.
+ * Records of invoices in the mint's home: one an invoice, one a melt quote of the mint, and for
+ * each contract the invoices that it owes and that are not settled yet.
  *
  *   invoice  open → paid
  *   melt     new → paid | refused
  *
- * A melt is `new` only as long as its round is the invoice's: raising the round refuses all that were quoted before, however
- * many they are, in one write. Not here: what moves them (`melt.ts`).
+ * A melt is `new` only as long as its round is the invoice's. Raising the round refuses all that
+ * were quoted before, however many they are, in one write. Not here: what moves them (`melt.ts`).
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, doubted, kept, largest, once, united } from '../protocol/belief.ts';
@@ -25,10 +25,10 @@ export interface InvoiceRecord {
   quoted: number;
   /** Once it is paid: the melt quote that paid it, or that a receipt was shown, and the home's word for it. */
   paid: { by: string; proof: Hex } | null;
-  /** It was known when the store was lost, and may have been paid since. */
+  /** True if it was known when the store was lost, and may have been paid since. */
   doubted: boolean;
 }
-/** In place of a melt quote. */
+/** Payer of an invoice that was shown with its receipt, in place of a melt quote. */
 export const BY_RECEIPT = 'receipt';
 export const newInvoice = (of: Pick<InvoiceRecord, 'digest' | 'id' | 'contract' | 'amountSat'>): InvoiceRecord => ({
   ...of,

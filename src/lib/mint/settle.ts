@@ -151,7 +151,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
   ],
 );
 
-/** What the merchant does about what is due: an update where the contract still takes one. */
+/** Returns the hint for what is due: an update where the contract still takes one. */
 function dueAs(c: PayeeCredit, due: bigint, tip: Facts['tip']): { hint: string; exit?: 3 } {
   const at = c.id.slice(0, 8);
   const isFrozen = tip !== 'not-checked' && tip >= freezeHeight(c.terms);
@@ -161,7 +161,7 @@ function dueAs(c: PayeeCredit, due: bigint, tip: Facts['tip']): { hint: string; 
   return { exit: 3, hint: `${due} sat are due, and contract ${at} takes no more updates: ${how}` };
 }
 
-/** Can no invoice be paid over the contract any more? */
+/** Returns whether no invoice can be paid over the contract any more. */
 const isOver = (c: PayeeCredit, tip: Facts['tip']): boolean =>
   c.settled !== undefined || (tip !== 'not-checked' && tip >= freezeHeight(c.terms));
 

@@ -29,18 +29,49 @@ export interface Leaf {
   nonce: Uint8Array;
 }
 
+/** Documents by their places, such as a list of leaves. */
+export interface Places<T extends Leaf> {
+  readonly length: number;
+  at(place: number): T | undefined;
+}
+
+const LEAF = HASH + NONCE_SIZE;
+const BLOCK = 65_536;
+/** Leaves in 48 bytes each, so that a million need no million objects. */
+export class Leaves implements Places<Leaf & { name: string | undefined }> {
+  readonly #blocks: Uint8Array[] = [];
+  readonly #names = new Map<number, string>();
+  length = 0;
+
+  add({ digest, nonce }: Leaf, name: string | undefined): void {
+    if (this.length % BLOCK === 0) this.#blocks.push(new Uint8Array(BLOCK * LEAF));
+    const at = (this.length % BLOCK) * LEAF;
+    this.#blocks.at(-1)!.set(digest, at);
+    this.#blocks.at(-1)!.set(nonce, at + HASH);
+    if (name !== undefined) this.#names.set(this.length, name);
+    this.length += 1;
+  }
+  at(place: number): (Leaf & { name: string | undefined }) | undefined {
+    if (place < 0 || place >= this.length) return undefined;
+    const start = (place % BLOCK) * LEAF;
+    const bytes = this.#blocks[Math.floor(place / BLOCK)]!.subarray(start, start + LEAF);
+    return { digest: bytes.subarray(0, HASH), nonce: bytes.subarray(HASH), name: this.#names.get(place) };
+  }
+}
+
 /** The levels of the tree, leaves first, each level's nodes one behind another. */
 export type Tree = readonly Uint8Array[];
 
 /** Makes the tree of at least one leaf. */
-export function makeTree(leaves: readonly Leaf[]): Tree {
-  const pair = new Uint8Array(HASH + NONCE_SIZE);
+export function makeTree(leaves: Places<Leaf>): Tree {
+  const pair = new Uint8Array(LEAF);
   const bottom = new Uint8Array(leaves.length * HASH);
-  leaves.forEach(({ digest, nonce }, i) => {
+  for (let i = 0; i < leaves.length; i++) {
+    const { digest, nonce } = leaves.at(i)!;
     pair.set(digest);
     pair.set(nonce, HASH);
     bottom.set(sha256(pair), i * HASH);
-  });
+  }
   return grow(bottom);
 }
 export const rootOf = (tree: Tree): Uint8Array => tree.at(-1)!;

@@ -8,6 +8,7 @@
  * Not here: the service that carries the events (`cdk.ts`).
  */
 import { creditKind, type Credit } from '../credit/records.ts';
+import { ledgerClaim, ledgerKind, type Ledger } from '../ecash/ledger.ts';
 import {
   acknowledge,
   cutEvent,
@@ -19,7 +20,7 @@ import {
   type Quote,
 } from '../ecash/quote.ts';
 import { change, type FindOf } from '../home/change.ts';
-import type { HomeStore } from '../home/store.ts';
+import type { HomeStore } from '../home/sql-store.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import type { Limits } from '../protocol/limit.ts';
@@ -180,9 +181,9 @@ export class Reporter {
       const figures = await this.#o.figures(id);
       this.#away = { times: 0, until: -Infinity };
       point('report-before-commit');
-      const { cut, moved, stopped, waits } = await change(store, KINDS, find, ({ quote, contract }) =>
+      const { cut, moved, stopped, waits } = await change(store, KINDS, find, ({ quote, contract, ledger }) =>
         // Figures say nothing of a row that was cut or acknowledged after they were read.
-        contract && standOf(quote!) === before ? report(quote!, contract, figures) : asIs(NOTHING),
+        contract && standOf(quote!) === before ? report(quote!, ledger, figures) : asIs(NOTHING),
       );
       if (stopped) log({ code: stopped, text: `quote ${id}: nothing more is reported, accepted or melted on it` });
       if (cut) {
@@ -225,11 +226,15 @@ const doubled = (times: number, most: number): number => Math.min(FIRST_MS * 2 *
 /** A record of a quote is named after it. */
 const idIn = (name: string): string => name.slice('quote '.length);
 
-type Rs = { quote: Quote; contract: Credit };
-const KINDS = { quote: quoteKind, contract: creditKind };
+type Rs = { quote: Quote; contract: Credit; ledger: Ledger };
+const KINDS = { quote: quoteKind, contract: creditKind, ledger: ledgerKind };
 const findOf =
   (id: string): FindOf<Rs> =>
-  ({ quote }) => ({ quote: quoteClaim(id), contract: quote && idClaim(quote.contract) });
+  ({ quote }) => ({
+    quote: quoteClaim(id),
+    contract: quote && idClaim(quote.contract),
+    ledger: quote && ledgerClaim(quote.contract),
+  });
 const asIs = <T>(result: T) => ({ writes: {}, result });
 const standOf = ({ ackSat, event, issuedSat, stopped, retired }: Quote): string =>
   canonicalJson([ackSat, event, issuedSat, stopped, retired]);
@@ -247,11 +252,11 @@ const NOTHING: Step = { cut: undefined, moved: true, stopped: null, waits: true 
 /** One step of one quote: the figures acknowledge or stop it; if then something waits, the next row, counted as reported. */
 export function report(
   quote: Quote,
-  contract: Credit,
+  ledger: Ledger | undefined,
   figures: Figures | 'unknown',
-): { writes: { quote: Quote; contract?: Credit }; result: Step } {
+): { writes: { quote: Quote; ledger?: Ledger }; result: Step } {
   const seen = acknowledge(quote, figures);
-  const payee = contract.role === 'payee' && 'issuedSat' in contract && !contract.unconfirmed ? contract : undefined;
+  const payee = ledger?.role === 'payee' && !ledger.unconfirmed ? ledger : undefined;
   const cut = payee && cutEvent(seen);
   const result = {
     cut: cut && receivedOf(cut),
@@ -261,7 +266,7 @@ export function report(
   };
   if (!cut) return { writes: { quote: seen }, result };
   const issuedSat = payee.issuedSat + cut.event!.afterSat - cut.event!.beforeSat;
-  return { writes: { quote: cut, contract: { ...payee, issuedSat } }, result };
+  return { writes: { quote: cut, ledger: { ...payee, issuedSat } }, result };
 }
 
 /**

@@ -6,10 +6,9 @@
  * `spillway_chain_up` is 0.
  */
 import { failureOf } from '../engine/failure.ts';
-import { lookingOver, nextDeadline } from '../engine/look.ts';
+import { lookingOver, nextDeadline, totalsOf } from '../engine/look.ts';
 import { note } from '../engine/log.ts';
 import { allTables } from '../families.ts';
-import { creditKind } from '../credit/records.ts';
 import type { Home } from '../home/home.ts';
 import type { Facts } from '../protocol/action.ts';
 import { isServed } from '../protocol/served.ts';
@@ -102,14 +101,11 @@ export function lookAt(home: Home, source: FactSource): () => Promise<Looked> {
   const byChain = async (tip: Facts['tip']): Promise<ByChain | undefined> => {
     const look = await coins(tip);
     if (!look) return undefined;
-    const [totals, deadline] = [await home.totals(creditKind, look.otherwise), await nextDeadline(home.store, look)];
+    const [totals, deadline] = [await totalsOf(home, look.otherwise), await nextDeadline(home.store, look)];
     return { at: look.tip, totals, deadline };
   };
   return shared(async () => {
-    const [stored, tip] = await Promise.all([
-      patient('the store', home.totals(creditKind)),
-      patient('the node', height()),
-    ]);
+    const [stored, tip] = await Promise.all([patient('the store', totalsOf(home)), patient('the node', height())]);
     const chain = stored && tip !== undefined ? await patient('the store', byChain(tip)) : undefined;
     return { network: home.network, stored, tip, chain };
   }, LOOK_MS);

@@ -1,10 +1,8 @@
 /** What two homes do in the model of credit records: arbitrary commands, without the homes. */
 import fc from 'fast-check';
-import { closeCredit } from '../../../src/lib/credit/close.ts';
-import { ecashRestore } from '../../../src/lib/credit/ecash-restore.ts';
+import { closeCredit, rollover, signUpdate } from '../../../src/lib/ecash/credit.ts';
+import { ecashRestore } from '../../../src/lib/ecash/restore.ts';
 import { openCredit } from '../../../src/lib/credit/open.ts';
-import { rollover } from '../../../src/lib/credit/rollover.ts';
-import { signUpdate } from '../../../src/lib/credit/update.ts';
 
 export type Who = 0 | 1;
 export const other = (who: Who): Who => (who === 0 ? 1 : 0);

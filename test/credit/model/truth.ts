@@ -7,6 +7,7 @@ import { bytesToHex } from '../../../src/lib/bitcoin/bytes.ts';
 import { outpointText } from '../../../src/lib/bitcoin/outpoint.ts';
 import { parseTransaction, sumSat, taprootSighash, type Template } from '../../../src/lib/bitcoin/transaction.ts';
 import { creditKind, heldKey, isFunded, type Credit, type FundedCredit } from '../../../src/lib/credit/records.ts';
+import { total } from '../../../src/lib/credit/spans.ts';
 import { keysOf, payoutScript, pubkeyOf } from '../../../src/lib/credit/terms.ts';
 import { maxPaid, refund, update } from '../../../src/lib/credit/transactions.ts';
 import { outputNote } from '../../../src/lib/ecash/promise.ts';
@@ -14,7 +15,7 @@ import { confirmOwed } from '../../../src/lib/mint/confirm.ts';
 import { invoiceKind } from '../../../src/lib/mint/records.ts';
 import { parseJson } from '../../../src/lib/protocol/json.ts';
 import { verifies } from '../../../src/lib/signing/bip340.ts';
-import type { Message } from '../../support/party.ts';
+import type { Message, TestParty } from '../../support/party.ts';
 import { TABLES, type Who } from './commands.ts';
 import type { World } from './world.ts';
 
@@ -77,16 +78,16 @@ export class Truth {
       const answered = await world.homes[0].run(restore, { on: asked.message });
       const { text, message } = await world.homes[1].run(restore, { on: answered.message });
       this.hears(1, text, message);
-      const c = (await world.records(1)).find((r) => 'id' in r && r.id === id) as FundedCredit & { role: 'payer' };
       const names = [...new Set(outputs.map(({ B_ }) => outputNote(B_)))];
       const notes = await world.homes[0].home.store.notes(names);
       const signed = [...notes.values()] as unknown as { amount_sat: number }[];
       const issued = signed.reduce((sum, { amount_sat }) => sum + BigInt(amount_sat), 0n);
       all += issued;
-      expect(c.receivedSat, 'what came as ecash').toBe(issued);
+      const [mine, theirs] = [await world.homes[1].ledger(id), await world.homes[0].ledger(id)];
+      expect(total(mine.arrived), 'what came as ecash').toBe(issued);
       expect(issued, 'no more ecash than was paid').toBeLessThanOrEqual(payee.paidSat);
-      expect(payee.issuedSat, 'what was issued').toBe(issued);
-      for (const a of c.awaited) expect(a.paidSat, 'awaited, and came').toBeGreaterThan(payee.paidSat);
+      expect(theirs.issuedSat, 'what was issued').toBe(issued);
+      for (const a of mine.awaited) expect(a.paidSat, 'awaited, and came').toBeGreaterThan(payee.paidSat);
       if (issued > 0n) world.count('ecash drained');
     }
     expect(this.arrivedSat(), 'all ecash that was issued is to be had').toBe(all);
@@ -103,7 +104,7 @@ export async function check(world: World): Promise<void> {
     const all = await world.records(i);
     claims(world, i);
     for (const c of all) ends(world, i, c, all);
-    for (const c of all.filter(isFunded)) owes(world, i, c);
+    for (const c of all.filter(isFunded)) owes(world, i, c, await world.homes[i].ledger(c.id));
   }
   for (const id of world.contracts)
     expect(world.truth.signedOver(id), `${id}: more paid than was ever signed`).toBeGreaterThanOrEqual(
@@ -148,15 +149,20 @@ function ends({ homes, truth }: World, i: Who, c: Credit, all: readonly Credit[]
 }
 
 /** No debt is forgotten or counted twice, and what a party holds is good for it. */
-function owes({ homes, truth, chain }: World, i: Who, c: FundedCredit): void {
+function owes(
+  { homes, truth, chain }: World,
+  i: Who,
+  c: FundedCredit,
+  l: Awaited<ReturnType<TestParty['ledger']>>,
+): void {
   const { terms, id } = c;
   if (c.role === 'payer') {
     most(truth.signed, id, c.signedMaxSat);
     expect(isGood(refund(c), c.refund, keysOf(terms).script), 'the refund').toBe(true);
     const came = truth.cutShort.has(i) ? truth.paidOver(id) : truth.arrivedSat();
-    expect(c.receivedSat, 'what came as ecash').toBeLessThanOrEqual(came);
-    const awaited = new Set(c.awaited.map((a) => `${a.keyset}/${a.counter}`));
-    expect(awaited.size, 'awaited once').toBe(c.awaited.length);
+    expect(total(l.arrived), 'what came as ecash').toBeLessThanOrEqual(came);
+    const awaited = new Set(l.awaited.map((a) => `${a.keyset}/${a.counter}`));
+    expect(awaited.size, 'awaited once').toBe(l.awaited.length);
     if (c.owedSat === null) return;
     expect(c.signedMaxSat <= c.owedSat && c.owedSat <= maxPaid(terms), 'signed ≤ owed ≤ capacity').toBe(true);
     if (!truth.hasForgotten(i)) expect(c.owedSat, 'a debt forgotten').toBeGreaterThanOrEqual(truth.owedOver(id));
@@ -165,7 +171,8 @@ function owes({ homes, truth, chain }: World, i: Who, c: FundedCredit): void {
   }
   if (!homes[i].home.restored && !chain.isSpent(id))
     expect(c.paidSat, `${id}: a payment forgotten`).toBeGreaterThanOrEqual(truth.paidOver(id));
-  expect(c.issuedSat, 'more ecash than was paid').toBeLessThanOrEqual(c.paidSat);
+  expect(l.issuedSat, 'more ecash than was paid').toBeLessThanOrEqual(c.paidSat);
+  if (c.terms.ecash !== 'none') expect(l.paidSat, 'what the ledger knows as paid').toBe(c.paidSat);
   expect(c.exit === null).toBe(c.paidSat === 0n);
   if (c.exit === null) return;
   const template = update(c, c.paidSat);

@@ -4,7 +4,7 @@
  */
 import { expect } from 'vitest';
 import { addKeyset } from '../../../src/commands/ecash/keysets.ts';
-import { exitCredit } from '../../../src/lib/credit/exit.ts';
+import { exitCredit } from '../../../src/lib/ecash/credit.ts';
 import { raisedBy } from '../../../src/lib/credit/owed.ts';
 import { creditKind, isFunded, type Credit, type PayerCredit } from '../../../src/lib/credit/records.ts';
 import { maxPaid } from '../../../src/lib/credit/transactions.ts';

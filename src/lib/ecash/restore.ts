@@ -17,35 +17,35 @@ import {
   keysetSchema,
   newWallet,
   type KeysetRecord,
-} from '../ecash/keyset.ts';
-import { newToken, tokenClaim, tokenKind, type TokenRecord } from '../ecash/in-hand.ts';
-import { loadCashu } from '../ecash/library.ts';
-import { outputsOf, promise, tokenOf, type BlindPromise, type Place } from '../ecash/outputs.ts';
-import { outputNote } from '../ecash/promise.ts';
+} from './keyset.ts';
+import { newToken, tokenClaim, tokenKind, type TokenRecord } from './in-hand.ts';
+import { loadCashu } from './library.ts';
+import { outputsOf, promise, tokenOf, type BlindPromise, type Place } from './outputs.ts';
+import { outputNote } from './promise.ts';
 import { table, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { hexOf, messageParser, pubkey, sat, type MessageOf, checkSame } from '../protocol/message.ts';
 import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { issuesHere, placesOf, tokenMint } from './ecash.ts';
-import { receiving } from './arrivals.ts';
-import { checkReceipt } from './receipt.ts';
 import {
-  FUNDED,
-  creditKind,
-  must,
+  ledgerKind,
+  ledgerOf,
+  payerLedger,
+  receiving,
   type Awaited,
-  type Credit,
-  type PayeeCredit,
-  type PayerCredit,
+  type Ledger,
+  type PayerLedger,
   type Search,
-} from './records.ts';
-import { signedUpTo } from './owed.ts';
-import { checkHome, overContract } from './steps.ts';
-import { contractSchema, viewOf } from './terms.ts';
+} from './ledger.ts';
+import { issuesHere, placesOf, tokenMint } from './rider.ts';
+import { checkReceipt } from '../credit/receipt.ts';
+import { FUNDED, creditKind, must, type Credit, type PayeeCredit, type PayerCredit } from '../credit/records.ts';
+import { signedUpTo } from '../credit/owed.ts';
+import { checkHome, overContract } from '../credit/steps.ts';
+import { contractSchema, viewOf } from '../credit/terms.ts';
 
-/** So many counters are looked at in one round, and so many unused ones in a row end the search. */
+/** Counters that are looked at in one round, and unused ones in a row that end the search. */
 const WINDOW = 100;
 const GAP = 50;
 export const RESTORE_LIMITS = {
@@ -97,20 +97,22 @@ export interface EcashRestoreInput {
   /** Coins of this keyset that were paid for over other contracts, and that this home does not hold. */
   due?: readonly Place[];
 }
-type Rs = { contract: Credit; keyset: KeysetRecord; token: TokenRecord };
+type Rs = { contract: Credit; ledger: Ledger; keyset: KeysetRecord; token: TokenRecord };
 
 export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
   {
     type: 'ecash-restore',
     server: 'payee',
-    kinds: { contract: creditKind, keyset: keysetKind, token: tokenKind },
+    kinds: { contract: creditKind, ledger: ledgerKind, keyset: keysetKind, token: tokenKind },
     parse: messageParser('ecash-restore', steps),
     find: (m, input, { contract }) => {
       const id = m?.keyset_id ?? input.keyset;
       const role = contract?.role === 'payee' ? 'mint' : 'wallet';
+      const ledger = contract?.role === 'payer' ? ledgerOf(contract) : undefined;
       const places = m?.step === 'answered' && role === 'wallet' ? statedIn(m) : [];
       return {
         contract: idClaim(m?.contract.id ?? input.contract ?? ''),
+        ...(ledger && { ledger }),
         ...(contract && id !== undefined && { keyset: keysetClaim(role, id) }),
         ...(places.length > 0 && { token: tokenClaim(m!.keyset_id, places) }),
       };
@@ -131,7 +133,8 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         checkIssues(c);
         if (!v.is(keysetId, input.keyset)) throw new Refusal('no-keyset', `${input.keyset} is the id of no keyset`);
         const wallet = records.keyset?.role === 'wallet' ? records.keyset : undefined;
-        const own = wallet ? awaitedOf(c, wallet.keyset.id).flatMap((a) => placesOf(a, wallet.keyset)) : [];
+        const ledger = payerLedger(c, records.ledger);
+        const own = wallet ? awaitedOf(ledger, wallet.keyset.id).flatMap((a) => placesOf(a, wallet.keyset)) : [];
         const next = nextPlaces(input.from ?? wallet?.counter ?? 0);
         const places = once([...own, ...next, ...(input.due ?? [])]).slice(0, RESTORE_LIMITS.outputs.most);
         const made = outputsOf(hand.keys.seed(), input.keyset, places);
@@ -146,7 +149,10 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
             outputs: made.map(({ B_ }, i) => ({ counter: places[i]!.counter, B_ })),
           },
           writes: {
-            contract: { ...c, searches: [...c.searches.filter(({ keyset }) => keyset !== search.keyset), search] },
+            ledger: {
+              ...ledger,
+              searches: [...ledger.searches.filter(({ keyset }) => keyset !== search.keyset), search],
+            },
           },
         };
       },
@@ -189,7 +195,8 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         checkReceipt(had, m.paid_sat, m.receipt, 'payee');
         const keyset = checkKeyset(m.keyset, 'payee');
         checkSame({ id: m.keyset_id }, keyset, 'payee');
-        checkAskedLast(had, m);
+        const ledger = payerLedger(had, records.ledger);
+        checkAskedLast(ledger, m);
         const c = signedUpTo(had, m.paid_sat);
         const wallet = records.keyset?.role === 'wallet' ? records.keyset : newWallet(keyset, true);
         const shown = shownIn(m, hand.keys.seed());
@@ -204,7 +211,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         const next = Math.max(wallet.counter, last + 1);
         const covered = counters.has(wallet.counter) && range(wallet.counter, next + GAP).every((n) => counters.has(n));
         const signedAt = new Map(places.map(({ counter, amountSat }) => [counter, amountSat]));
-        const due = awaitedOf(c, keyset.id).map((a) => ({ a, places: placesOf(a, keyset) }));
+        const due = awaitedOf(ledger, keyset.id).map((a) => ({ a, places: placesOf(a, keyset) }));
         const arrived = due.filter(({ places: all }) => all.every((p) => signedAt.get(p.counter) === p.amountSat));
         // What was paid by another update comes no more; a part of a payment is none.
         const never = due.filter(
@@ -214,7 +221,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         );
         const gone = new Set(never.map(({ a }) => a));
         const come = receiving(
-          c,
+          ledger,
           arrived.map(({ a }) => a),
         );
         return {
@@ -230,7 +237,8 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
             token,
           },
           writes: {
-            contract: { ...come, awaited: come.awaited.filter((a) => !gone.has(a)) },
+            contract: c,
+            ledger: { ...come, awaited: come.awaited.filter((a) => !gone.has(a)) },
             keyset: { ...wallet, counter: next, restored: wallet.restored && !covered },
             ...(token !== null && !records.token && { token: newToken(of) }),
           },
@@ -243,8 +251,12 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
 
 type Answered = Extract<EcashRestoreMessage, { step: 'answered' }>;
 
-/** What an earlier answer did not find may be in use since. @throws Refusal `state-moved-on` */
-function checkAskedLast({ id: contract, searches }: PayerCredit, { id, keyset_id }: Answered): void {
+/**
+ * Checks that the answer is to the last search: what an earlier one did not find may be in use
+ * since.
+ * @throws Refusal `state-moved-on`
+ */
+function checkAskedLast({ contract, searches }: PayerLedger, { id, keyset_id }: Answered): void {
   if (searches.some((search) => search.id === id && search.keyset === keyset_id)) return;
   throw new Refusal('state-moved-on', 'an answer to another search found than the one that this home asked for last', {
     hint: `ask again: spillway ecash-restore --contract ${contract.slice(0, 8)} --keyset ${keyset_id}`,
@@ -270,7 +282,7 @@ function statedIn({ outputs, found }: Answered): Place[] {
   return places.every(({ counter }) => counter >= 0) ? places : [];
 }
 
-/** What the payee has signed of them, each once. @throws Refusal `promises-differ` */
+/** Returns those that the payee has signed, each once. @throws Refusal `promises-differ` */
 function foundIn({ found }: Answered, shown: ReadonlyMap<Hex, number>): { place: Place; signed: BlindPromise }[] {
   const once = new Set<Hex>();
   return found.map(({ B_, ...signed }) => {
@@ -301,4 +313,4 @@ function once(places: readonly Place[]): Place[] {
   const seen = new Set<number>();
   return places.filter(({ counter }) => !seen.has(counter) && seen.add(counter));
 }
-const awaitedOf = (c: PayerCredit, keyset: Hex): Awaited[] => c.awaited.filter((a) => a.keyset === keyset);
+const awaitedOf = ({ awaited }: PayerLedger, keyset: Hex): Awaited[] => awaited.filter((a) => a.keyset === keyset);

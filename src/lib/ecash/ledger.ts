@@ -1,0 +1,255 @@
+/**
+ * The ecash half of a credit contract: a record beside the contract's own, written in the same commits.
+ *
+ * The payee's says how much of what was paid became ecash. The payer's says what it waits for and what has come.
+ * Each payment is a span of what was paid in all (`credit/spans.ts`). So of two versions of a record, one of a restored
+ * store and one of its journal, each payment counts once and none is lost.
+ * Not here: what rides along with an update (`rider.ts`), quotes (`quote.ts`), tokens (`in-hand.ts`).
+ */
+import { MAX_SAT } from '../bitcoin/amount.ts';
+import type { Issuer } from '../credit/issuer.ts';
+import { over, put, total, within, type Span } from '../credit/spans.ts';
+import type { Credit, PayeeCredit, PayerCredit } from '../credit/states.ts';
+import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
+import {
+  believing,
+  doubted,
+  kept,
+  largest,
+  once,
+  united,
+  voided,
+  type Belief,
+  type Beliefs,
+} from '../protocol/belief.ts';
+import { idClaim } from '../protocol/claims.ts';
+import { withSats } from '../protocol/json.ts';
+
+/** Ecash that was paid for and has not arrived: its secrets can be made again from these counters. */
+export interface Awaited {
+  paidSat: bigint;
+  amountSat: bigint;
+  keyset: Hex;
+  counter: number;
+}
+/** The last search for lost ecash of a keyset; answers to an earlier one are not read. */
+export interface Search {
+  keyset: Hex;
+  id: Hex;
+}
+/** A payment, by the sum that it came to in all; `quote` null: the contract's reusable one. */
+export interface Inflight {
+  paidSat: bigint;
+  amountSat: bigint;
+  quote: string | null;
+}
+/** Statement of the payee: of the first `paidSat`, `quoteSat` belong to the contract's reusable quote. */
+export interface Bound {
+  paidSat: bigint;
+  quoteSat: bigint;
+}
+
+interface Half {
+  contract: Hex;
+  /** Sum that the contract's payments came to in all, as of the last one that was written here. */
+  paidSat: bigint;
+}
+export interface PayeeLedger extends Half {
+  role: 'payee';
+  issuer: Issuer;
+  /** Part of `paidSat` that became ecash, or was reported to its issuer. */
+  issuedSat: bigint;
+  /** Number of times that a program was told what was paid (`--ecash notify`). */
+  told: number;
+  /** Payments that belong to quotes of a running mint; the others wait for one. */
+  quoted: readonly Span[];
+  /** True after a restore, until the operator has confirmed how much was issued. */
+  unconfirmed: boolean;
+}
+export interface PayerLedger extends Half {
+  role: 'payer';
+  awaited: readonly Awaited[];
+  searches: readonly Search[];
+  /** URL of the contract's mint; null for one that has none. */
+  mint: string | null;
+  /** The reusable quote of the contract's running mint, once it is bound. */
+  quote: string | null;
+  /** Quotes whose place it took. */
+  past: readonly string[];
+  bound: Bound;
+  /** Kind of quote that each signed payment went to, as far as known. */
+  went: readonly Span[];
+  /** Payments to a running mint whose arrival there was not seen yet, oldest first. */
+  inflight: readonly Inflight[];
+  /** Payments that were signed in this store, and not only learnt of by a receipt. */
+  seen: readonly Span[];
+  /** Payments whose ecash has come. */
+  arrived: readonly Span[];
+}
+export type Ledger = PayeeLedger | PayerLedger;
+/** The payer's half once a quote of a running mint is bound. */
+export type QuotedLedger = PayerLedger & { mint: string; quote: string };
+export const isQuoted = (l: Ledger | undefined): l is QuotedLedger => l?.role === 'payer' && l.quote !== null;
+
+export const ledgerClaim = (contract: Hex): Claim => `ecash:contract/${contract}`;
+
+/** Returns the claim of a contract's ledger; undefined where the contract knows no ecash, or is none yet. */
+export const ledgerOf = (c: Credit | undefined): Claim | undefined =>
+  c && 'id' in c && c.terms.ecash !== 'none' ? ledgerClaim(c.id) : undefined;
+
+/** Returns the payee's half; before its first payment that of a contract over which nothing was issued. */
+export const payeeLedger = (c: PayeeCredit, known: Ledger | undefined): PayeeLedger =>
+  known?.role === 'payee'
+    ? known
+    : {
+        role: 'payee',
+        contract: c.id,
+        issuer: c.terms.ecash,
+        paidSat: c.paidSat,
+        issuedSat: 0n,
+        told: 0,
+        quoted: [],
+        // A lost store may have known of payments.
+        unconfirmed: c.restored,
+      };
+
+/** Returns the payer's half; an empty one where there is none. */
+export const payerLedger = (
+  { id, terms }: Pick<PayerCredit, 'id' | 'terms'>,
+  known: Ledger | undefined,
+): PayerLedger =>
+  known?.role === 'payer'
+    ? known
+    : {
+        role: 'payer',
+        contract: id,
+        paidSat: 0n,
+        awaited: [],
+        searches: [],
+        mint: terms.mint_url,
+        quote: null,
+        past: [],
+        bound: { paidSat: 0n, quoteSat: 0n },
+        went: [],
+        inflight: [],
+        seen: [],
+        arrived: [],
+      };
+
+/** Returns the sum of the payments that count as ecash: all of them while the end of a lost store's journal may be missing. */
+export const issuedOf = (l: PayeeLedger): bigint => (l.unconfirmed ? l.paidSat : l.issuedSat);
+
+/** Returns the sum of the payments that wait for a quote of the contract's running mint. */
+export const waitingOf = (l: Ledger | undefined): bigint =>
+  l?.role === 'payee' && l.issuer === 'cdk' ? l.paidSat - within(l.quoted, l.paidSat) : 0n;
+
+/** Returns the hint for a payee over a contract that ends: payments wait for a quote through its end. */
+export function waits(l: Ledger | undefined): { hint?: string } {
+  const sat = waitingOf(l);
+  return sat > 0n ? { hint: `${sat} sat wait for a quote of the mint: the payer runs ecash-quote` } : {};
+}
+
+export const sumOf = (all: readonly { amountSat: bigint }[]): bigint =>
+  all.reduce((sum, { amountSat }) => sum + amountSat, 0n);
+
+/** Returns the span of a payment to a running mint. */
+export const spanOf = ({ paidSat, amountSat, quote }: Inflight): Span => ({
+  fromSat: paidSat - amountSat,
+  toSat: paidSat,
+  ...(quote !== null && { foreign: true }),
+});
+
+/** Returns whether a set holds the whole span. */
+const holds = (spans: readonly Span[], { fromSat, toSat }: Span): boolean =>
+  within(spans, toSat) - within(spans, fromSat) === toSat - fromSat;
+
+/** Returns whether the ecash of the payment that came to this sum has come; signed again, it is not paid for twice. */
+export const hasCome = ({ arrived }: PayerLedger, paidSat: bigint): boolean =>
+  holds(arrived, { fromSat: paidSat - 1n, toSat: paidSat });
+
+/** Returns the ledger once the ecash of these payments has come. */
+export const receiving = (l: PayerLedger, come: readonly Pick<Awaited, 'paidSat' | 'amountSat'>[]): PayerLedger =>
+  withoutCome({
+    ...l,
+    arrived: come
+      .map(({ paidSat, amountSat }) => ({ fromSat: paidSat - amountSat, toSat: paidSat }))
+      .reduce(put, [...l.arrived]),
+  });
+
+/** Ends the wait for payments that have come. Of two payments for one place one is accepted, and the other comes no more. */
+const withoutCome = (l: PayerLedger): PayerLedger => ({
+  ...l,
+  awaited: l.awaited.filter(({ paidSat }) => !hasCome(l, paidSat)),
+});
+
+/** Spans that either version knows. */
+const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => over(later, earlier) };
+
+const fields: Beliefs<Ledger> = {
+  role: kept,
+  contract: kept,
+  issuer: kept,
+  paidSat: largest,
+  issuedSat: largest,
+  told: largest,
+  quoted: spans,
+  unconfirmed: doubted,
+  awaited: united<Awaited>((a) => `${a.keyset}/${a.counter}`),
+  // An answer from before the loss says nothing of what was used since.
+  searches: voided<readonly Search[]>([]),
+  mint: kept,
+  quote: once,
+  past: united<string>((id) => id),
+  // See `merged`.
+  bound: kept,
+  inflight: kept,
+  went: spans,
+  seen: spans,
+  arrived: spans,
+};
+const received = (l: Ledger): bigint => (l.role === 'payer' ? total(l.arrived) : 0n);
+const isLater = (a: Ledger, b: Ledger): boolean =>
+  a.paidSat === b.paidSat ? received(a) > received(b) : a.paidSat > b.paidSat;
+const believed = believing(fields, { isLater });
+
+function merged(a: Ledger, b: Ledger): Ledger {
+  if (a.role !== b.role) return a;
+  const both = believed.merged(a, b);
+  // What the store's version alone knew to the end is not in doubt.
+  if (both.role === 'payee') {
+    const isKnown = a.role === 'payee' && both.paidSat === a.paidSat && both.issuedSat === a.issuedSat;
+    return { ...both, unconfirmed: (a.role === 'payee' && a.unconfirmed) || !isKnown };
+  }
+  const [later, earlier] = (isLater(a, b) ? [a, b] : [b, a]) as [PayerLedger, PayerLedger];
+  // A payment that the later one has seen signed is under way as it says.
+  const unseen = earlier.inflight.filter((p) => !holds(later.seen, spanOf(p)));
+  const inflight = [...unseen, ...later.inflight].sort((x, y) => Number(x.paidSat - y.paidSat));
+  // The longest list of quotes ends in the last one; a statement about it goes with it.
+  const quote = (later.past.length >= earlier.past.length ? later : earlier).quote ?? both.quote;
+  const stated = [later, earlier].flatMap((l) => (l.quote === quote ? l.bound : []));
+  const bound = stated.reduce((last, next) => (next.paidSat > last.paidSat ? next : last));
+  return withoutCome({ ...both, quote, inflight, bound });
+}
+
+export const ledgerKind: Kind<Ledger> = {
+  name: 'ecash',
+  parse: (json) => withSats(json) as Ledger,
+  claims: (l) => [ledgerClaim(l.contract)],
+  row: (l): RecordRow => ({
+    name: `ecash ${l.contract}`,
+    state: 'open',
+    highSat: l.paidSat,
+    limitSat: MAX_SAT,
+    left: false,
+    ...(l.role === 'payee' && { issuer: l.issuer, issuedSat: l.issuedSat }),
+  }),
+  figures: (l) => (l.role === 'payee' ? { issued_sat: issuedOf(l), unissued_sat: l.paidSat - issuedOf(l) } : {}),
+  // It holds its contract until all that was paid is issued, or reported to its issuer.
+  part: (l) => ({
+    of: idClaim(l.contract),
+    over: l.role === 'payer' || (!l.unconfirmed && l.issuedSat === l.paidSat),
+  }),
+  restored: believed.restored,
+  merged,
+  completed: (l) => (l.role === 'payee' ? { ...l, unconfirmed: false } : l),
+};

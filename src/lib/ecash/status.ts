@@ -1,0 +1,48 @@
+/** Credit contracts in `status`, with what became ecash. Not here: the rest of the line (`credit/status.ts`). */
+import { isFunded, creditKind, type Credit, type PayerCredit } from '../credit/records.ts';
+import { total } from '../credit/spans.ts';
+import { followed } from '../credit/standing.ts';
+import { statusOf, type StatusLine, type Told } from '../credit/status.ts';
+import { maxPaid } from '../credit/transactions.ts';
+import type { Shown } from '../contract/status.ts';
+import { issuedOf, ledgerKind, ledgerOf, payeeLedger, payerLedger, sumOf, waits, type Ledger } from './ledger.ts';
+
+/**
+ * Returns how much of a payer's balance is in tokens, which somebody else keeps, beside what the contract still holds for it.
+ * @param tokens sum that the wallet holds in tokens of this contract
+ */
+export function floatOf(c: PayerCredit, wanted: number, tokens: bigint): NonNullable<StatusLine['float']> {
+  const balance = maxPaid(c.terms) - c.signedMaxSat + tokens;
+  const percent = balance === 0n ? 0 : Number((tokens * 1000n) / balance / 10n);
+  return {
+    tokens_sat: tokens,
+    percent,
+    wanted_percent: wanted,
+    swap_sat: (balance * BigInt(wanted)) / 100n - tokens,
+  };
+}
+
+/** Returns the words of `status` about a contract's ecash. */
+export function toldOf(c: Credit, known: Ledger | undefined): Told {
+  if (!isFunded(c) || c.terms.ecash === 'none') return {};
+  if (c.role === 'payer') {
+    const { arrived, awaited } = payerLedger(c, known);
+    return { figures: { ecash_sat: total(arrived), ecash_awaited_sat: sumOf(awaited) } };
+  }
+  const l = payeeLedger(c, known);
+  const doubt = l.unconfirmed && { doubt: 'how much is issued is not confirmed: all that was paid counts' };
+  return { figures: { issued_sat: issuedOf(l) }, ...waits(l), ...doubt };
+}
+
+/** Credit contracts in `status`. */
+export const creditShown: Shown<Credit, Ledger> = {
+  kind: creditKind,
+  beside: { kind: ledgerKind, of: ledgerOf },
+  coin: (c) => (isFunded(c) ? { ...followed(c), ended: c.settled !== undefined } : undefined),
+  line(name, c, facts, { float, tokens }, ledger) {
+    const line = statusOf(name, c, facts, toldOf(c, ledger));
+    if (float !== undefined && isFunded(c) && c.role === 'payer')
+      line.float = floatOf(c, float, tokens ?? line.ecash_sat ?? 0n);
+    return line;
+  },
+};
