@@ -6,7 +6,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
-import { report } from './lib/cli/errors.ts';
 import { Refusal } from './lib/protocol/refusal.ts';
 
 /** `require` is the bundler's word for "evaluate here". */
@@ -146,6 +145,7 @@ export async function run(argv: readonly string[], root: string, options: RunOpt
   try {
     await start(argv, root, options);
   } catch (error) {
+    const { report } = await import('./lib/cli/errors.ts');
     process.exitCode = await report(error, argv);
   }
 }

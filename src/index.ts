@@ -312,7 +312,7 @@ export { fundingScript, Verifier } from './lib/gossip/verify.ts';
 export { Draws } from './lib/protocol/draws.ts';
 export { countPayments, feasibleStates } from './lib/flow/count.ts';
 export { Balances } from './lib/flow/liquidity.ts';
-export { FlowNetwork } from './lib/flow/max-flow.ts';
+export { flowNetwork } from './lib/flow/max-flow.ts';
 export { networkOfGraph, parseNetwork, type Network as ChannelNetwork, type Wealth } from './lib/flow/network.ts';
 export { drawSamples, wilson } from './lib/flow/sample.ts';
 export { decideWealth, type Certificate } from './lib/flow/wealth.ts';

@@ -14,7 +14,7 @@ import { signedHash } from '../../src/lib/gossip/verify.ts';
 import { parsedKey, verifiesParsed } from '../../src/lib/signing/ecdsa.ts';
 import { capacities, describeGraph, drawer, makeNetwork, messages, storeOf, update2 } from '../support/gossip.ts';
 import { bulkFile } from '../support/vectors.ts';
-import { interleaved, median, report, runToEnd } from './measure.ts';
+import { median, report, runToEnd } from './measure.ts';
 
 /** Ends of the channels, as numbers of nodes: of the snapshot of February 2026, or drawn, as many. */
 function shape(): [number, number][] {
@@ -53,16 +53,21 @@ function cpuOf(work: () => unknown): number {
   return (process.cpuUsage().user - user) / 1000;
 }
 
-/** Most megabytes that a run of the program ever holds. */
-function peak(run: string, argv: readonly string[]): number {
-  const tell = "process.on('exit', () => process.stderr.write('peak ' + process.resourceUsage().maxRSS))";
+/** Most megabytes that a run of the program ever holds, and its milliseconds of CPU. */
+function costOf(run: string, argv: readonly string[]): { peak: number; cpu: number } {
+  const tell = `process.on('exit', () => {
+    const { maxRSS, userCPUTime } = process.resourceUsage();
+    process.stderr.write('cost ' + maxRSS + ' ' + userCPUTime);
+  })`;
   const node = `data:text/javascript,${encodeURIComponent(tell)}`;
   const script = `"$0" --import "$1" "$2" "\${@:3}" 2>&1 >/dev/null`;
   const said = runToEnd('bash', ['-c', script, process.execPath, node, run, ...argv]);
-  return Number(/peak (\d+)/.exec(said)![1]) / 1024;
+  const [, rss, cpu] = /cost (\d+) (\d+)/.exec(said)!;
+  return { peak: Number(rss) / 1024, cpu: Number(cpu) / 1000 };
 }
+const peak = (run: string, argv: readonly string[]): number => costOf(run, argv).peak;
 
-export async function benchGossip(run: string, rounds: number): Promise<boolean[]> {
+export function benchGossip(run: string, rounds: number): boolean[] {
   const dir = mkdtempSync(join(tmpdir(), 'bench-gossip-'));
   const file = (name: string, data: string | Uint8Array): string => {
     writeFileSync(join(dir, name), data);
@@ -100,44 +105,36 @@ export async function benchGossip(run: string, rounds: number): Promise<boolean[
     for (let i = 0; i < 8 * signatures; i++)
       if (!verifiesParsed(signature, hash, key)) throw new Error('the signature is wrong');
   };
-  const verify = (times: number) => {
-    const path = store(times);
-    return () => void runToEnd(process.execPath, [run, 'gossip', 'verify', path]);
-  };
-  const took = await interleaved(
-    [
-      { name: 'few', run: verify(2) },
-      { name: 'many', run: verify(10) },
-      { name: 'all', run: verify(18) },
-      { name: 'bare', run: bare },
-    ],
-    rounds,
+  const verified: Record<number, number[]> = { 2: [], 10: [], 18: [] };
+  const loop: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    for (const [count, all] of Object.entries(verified))
+      all.push(costOf(run, ['gossip', 'verify', store(Number(count))]).cpu);
+    loop.push(cpuOf(bare));
+  }
+  const [few, many, most] = [2, 10, 18].map((count) => median(verified[count]!)) as [number, number, number];
+  console.log(
+    `      ${((1000 * 8 * signatures) / (most - many)).toFixed(0)} signatures of gossip verified a second of CPU`,
   );
-  const [few, many, most] = ['few', 'many', 'all'].map((each) => took.get(each)!) as [number, number, number];
-  console.log(`      ${((1000 * 8 * signatures) / (many - few)).toFixed(0)} signatures of gossip verified a second`);
-  line('gossip verify', (many - few) / took.get('bare')!, 1.25, '× a bare loop of its ECDSA');
+  // The earlier messages bear the cost of compiling.
+  line('gossip verify', (most - many) / median(loop), 1.25, '× a bare loop of its ECDSA');
   line('gossip verify, the later messages', (most - many) / (many - few), 1.3, '× the earlier ones');
 
   const hex = (list: readonly Uint8Array[]): string => list.map((message) => `${bytesToHex(message)}\n`).join('');
   const updates = hex(Array.from({ length: 500 }, (_, i) => update2(800_000 + i)));
   const plain = concatBytes(...Array.from({ length: 20 }, () => new TextEncoder().encode(hex(all))));
   const streams = [
-    ['decode', [], plain],
-    ['rate', ['--tip', '801000'], new TextEncoder().encode(updates.repeat(200))],
+    ['decode', [], plain, 10],
+    ['rate', ['--tip', '801000'], new TextEncoder().encode(updates.repeat(1500)), 3],
   ] as const;
-  for (const [command, flags, once] of streams) {
-    const ten = concatBytes(...Array.from({ length: 10 }, () => once));
-    const [short, long] = [file(`${command}-1`, once), file(`${command}-10`, ten)];
+  for (const [command, flags, once, times] of streams) {
+    const more = concatBytes(...Array.from({ length: times }, () => once));
+    const [short, long] = [file(`${command}-once`, once), file(`${command}-more`, more)];
     const grown = peak(run, ['gossip', command, ...flags, long]) - peak(run, ['gossip', command, ...flags, short]);
-    line(`memory of gossip ${command}, ten times ${(once.length / 1e6).toFixed(1)} MB`, grown, 24, 'MB more');
+    line(`memory of gossip ${command}, ${times} times ${(once.length / 1e6).toFixed(0)} MB`, grown, 24, 'MB more');
   }
-  const verified = ['gossip', 'verify', join(dir, 'store-18')];
-  line(
-    'memory of gossip verify, nine times as much',
-    peak(run, verified) - peak(run, ['gossip', 'verify', join(dir, 'store-2')]),
-    16,
-    'MB more',
-  );
+  const [short, long] = [2, 18].map((count) => peak(run, ['gossip', 'verify', store(count)])) as [number, number];
+  line('memory of gossip verify, nine times as much', long - short, 24, 'MB more');
   rmSync(dir, { recursive: true });
   return results;
 }

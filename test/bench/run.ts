@@ -119,7 +119,7 @@ results.push(...(await benchStore(Number(process.env['BENCH_PAYMENTS'] ?? 10_000
 results.push(...(await benchMintStore()));
 results.push(...benchChannels(Math.min(rounds, 7)));
 results.push(await benchOnions(run, Math.min(rounds, 5)));
-results.push(...(await benchGossip(run, Math.min(rounds, 5))));
+results.push(...benchGossip(run, Math.min(rounds, 5)));
 results.push(...(await benchOffers(run, Math.min(rounds, 5))));
 results.push(...(await benchNetwork(run, Math.min(rounds, 5))));
 results.push(...(await assetStreams(run, rounds)));

@@ -8,7 +8,14 @@ import ChannelInspect from '../../src/commands/channel/inspect.ts';
 import ChannelSecrets from '../../src/commands/channel/secrets.ts';
 import ChannelVerify from '../../src/commands/channel/verify.ts';
 import { CASES, channelDocument, keysOf, spentBy } from '../support/channel.ts';
+import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { bareOf } from '../../src/lib/bitcoin/transaction.ts';
+import { readChannel } from '../../src/lib/channel/document.ts';
+import { FundingSpend } from '../../src/lib/channel/funding.ts';
+import { Fields } from '../../src/lib/protocol/document.ts';
+import { nonceGen, publicKey, sign } from '../../src/lib/signing/musig2.ts';
 import { command } from '../support/command.ts';
+import { channelFor, keysDocument, keysFor } from '../support/played-channel.ts';
 import { judge } from '../support/kernel.ts';
 
 const kernel = await judge();
@@ -75,6 +82,50 @@ describe('channel-build', () => {
     expect(said.variants[0].outputs.map((o: any) => o.amount_sat)).toEqual([3_999_000, 6_000_000]);
     const wrong = { both: signatures['closee-only'] };
     expect((await close({ signatures: wrong }, '--keys', local!)).code).toBe('signature-invalid');
+  });
+  it('--close of a taproot channel: the other side signs each variant last, and both partial signatures finish it', async () => {
+    const document: any = channelFor('taproot');
+    const taproot = file('taproot.json', document);
+    const balances = { local_sat: 400_000, remote_sat: 600_000 };
+    const run3 = (more: object, ...argv: string[]) =>
+      run(ChannelBuild, [
+        '--close',
+        '--channel',
+        taproot,
+        ...argv,
+        file('close3.json', { ...CLOSE, ...balances, ...more }),
+      ]);
+    const ownKey = keysFor('taproot', 'local').secrets.funding!;
+    const drawn = ['both', 'closee-only'].map(
+      (name, i) => [name, nonceGen({ random: new Uint8Array(32).fill(i + 1), pubkey: publicKey(ownKey) })] as const,
+    );
+    const nonces = Object.fromEntries(drawn.map(([name, { pubnonce }]) => [name, { local: bytesToHex(pubnonce) }]));
+    const keys = file('taproot-remote.json', keysDocument('taproot', 'remote'));
+    const theirs = await run3({ nonces }, '--keys', keys);
+    expect(theirs.said.variants.map((v: any) => [v.variant, v.hex])).toEqual([
+      ['both', null],
+      ['closee-only', null],
+    ]);
+    const channel3 = readChannel(new Fields(document));
+    const whole = theirs.said.variants.map((v: any) => {
+      const bare = bareOf(v.unsigned);
+      const template = { ...bare, inputs: [{ ...channel3.funding, sequence: bare.inputs[0]!.sequence }] };
+      const both = { local: hexToBytes(v.nonces.local), remote: hexToBytes(v.nonces.remote) };
+      const { secnonce } = new Map(drawn).get(v.variant)!;
+      const partial = bytesToHex(sign(secnonce, ownKey, new FundingSpend(channel3, template).session(both)));
+      return [v.variant, { nonces: v.nonces, partials: { ...v.partial_signatures, local: partial } }];
+    });
+    const by = (name: string) => Object.fromEntries(whole.map(([variant, all]: any) => [variant, all[name]]));
+    const { said } = await run3({ nonces: by('nonces'), partial_signatures: by('partials') });
+    const prevouts = [{ sat: channel3.funding.sat, script: channel3.funding.script }];
+    for (const { hex } of said.variants) {
+      expect(hex).toMatch(/^02000000/);
+      if (kernel) expect(await kernel.scripts(hex, prevouts)).toBe(true);
+    }
+    const bent = { both: { ...by('partials').both, remote: '11'.repeat(32) } };
+    expect((await run3({ nonces: by('nonces'), partial_signatures: bent }, '--keys', keys)).code).toBe(
+      'peer-partial-invalid',
+    );
   });
   it.each([
     ['the closer has dust', { local_sat: 1_200 }, ['closee-only']],

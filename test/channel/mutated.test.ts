@@ -11,6 +11,7 @@ import { parseBackup } from '../../src/lib/channel/lnd.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { adapt } from '../../src/lib/signing/adaptor.ts';
+import { parsePre as parseEcdsaPre } from '../../src/lib/signing/ecdsa-adaptor.ts';
 import { CASES, channelDocument } from '../support/channel.ts';
 import { fixture } from '../support/vectors.ts';
 
@@ -124,5 +125,11 @@ describe('mutated inputs', () => {
     const t = new Uint8Array(32).fill(1);
     const found = outcomes(20, (draw) => adapt(mutated(pre, draw), t));
     expect([...found.keys()].sort()).toEqual(['adaptor-invalid', 'read']);
+  });
+  it('pre-signatures of ECDSA', () => {
+    const pre = hexToBytes(fixture('channel/ecdsa-adaptor.json').cases[0].adaptor_sig);
+    const found = outcomes(21, (draw) => parseEcdsaPre(mutated(pre, draw)));
+    expect([...found.keys()].filter((code) => !['adaptor-invalid', 'scalar-range', 'read'].includes(code))).toEqual([]);
+    expect(found.get('adaptor-invalid')).toBeGreaterThan(RUNS / 10);
   });
 });

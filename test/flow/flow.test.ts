@@ -12,7 +12,7 @@ import {
   wealthDocument,
 } from '../../src/lib/flow/document.ts';
 import { Balances } from '../../src/lib/flow/liquidity.ts';
-import { FlowNetwork } from '../../src/lib/flow/max-flow.ts';
+import { flowNetwork } from '../../src/lib/flow/max-flow.ts';
 import {
   networkOfGraph,
   parseNetwork,
@@ -201,7 +201,7 @@ describe('the most that can be paid', () => {
       const nodes = 2 + draw(7);
       const edges = Array.from({ length: 1 + draw(16) }, () => [draw(nodes), draw(nodes), draw(9), draw(9)]);
       const expected = byPaths(nodes, edges as [number, number, number, number][]);
-      const network = new FlowNetwork(nodes, Float64Array.from(edges.flat()));
+      const network = flowNetwork(nodes, Float64Array.from(edges.flat()));
       expect(network.maxFlow(0, nodes - 1)).toBe(expected);
       expect(network.maxFlow(0, nodes - 1)).toBe(expected);
     }

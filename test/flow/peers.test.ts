@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { FlowNetwork } from '../../src/lib/flow/max-flow.ts';
+import { flowNetwork } from '../../src/lib/flow/max-flow.ts';
 import { drawer } from '../support/gossip.ts';
 
 const hasJudge = spawnSync('python3', ['-c', 'import networkx']).status === 0;
@@ -35,7 +35,7 @@ it('agrees with networkx, where it is installed', () => {
     .split('\n')
     .map((line) => JSON.parse(line));
   const ours = cases.map(({ nodes, edges, pairs }) => {
-    const network = new FlowNetwork(nodes, Float64Array.from(edges.flat()));
+    const network = flowNetwork(nodes, Float64Array.from(edges.flat()));
     return pairs.map(([a, b]) => network.maxFlow(a, b));
   });
   expect(ours).toEqual(theirs);

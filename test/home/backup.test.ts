@@ -9,7 +9,7 @@ import type { Claim } from '../../src/lib/protocol/action.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import { filesIn } from '../../src/lib/home/journal-file.ts';
-import type { SqlStore } from '../../src/lib/home/sql-store.ts';
+import type { HomeStore } from '../../src/lib/home/sql-store.ts';
 import { without } from '../../src/lib/home/lost.ts';
 import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';
 import { commitOf, nonceOf, tempDir, thing, things, write } from './fixture.ts';
@@ -389,7 +389,7 @@ describe('a backup', () => {
     const one = await home();
     await pay(one, [A], 1);
     const parent = tempDir();
-    const store = one.store as unknown as SqlStore;
+    const store = one.store as unknown as HomeStore;
     const snapshot = store.snapshot.bind(store);
     store.snapshot = async (work) => {
       const taken = await snapshot(work);

@@ -19,8 +19,7 @@ import { MIGRATIONS } from '../../src/lib/home/schema.ts';
 import { setMeta } from '../../src/lib/home/standing.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
 import { SqliteStore } from '../../src/lib/home/sqlite.ts';
-import type { SqlStore } from '../../src/lib/home/sql-store.ts';
-import type { HomeStore } from '../../src/lib/home/store.ts';
+import type { HomeStore } from '../../src/lib/home/sql-store.ts';
 import { havePgBouncer, startPgBouncer, startPooler } from '../support/pgbouncer.ts';
 import { havePostgres, serverUser, startPostgres, type Cluster } from '../support/postgres.ts';
 import { Flights } from './flights.ts';
@@ -200,7 +199,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       async (value) => {
         const url = await cluster.database();
         const said = async (store: HomeStore) =>
-          (store as SqlStore).snapshot(() => get(`SELECT current_setting('synchronous_commit') AS value`));
+          (store as HomeStore).snapshot(() => get(`SELECT current_setting('synchronous_commit') AS value`));
         const store = await made(url);
         await store.commits();
         await cluster.sql(url, `ALTER SYSTEM SET synchronous_commit = ${value}`);

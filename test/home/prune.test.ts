@@ -147,7 +147,7 @@ function suite(base: Base): void {
       await pruneAt(payee);
       const later = { seconds: 365 * DAY, blocks: 60_000, deep: 60_000 };
       const { store } = payee.home;
-      await sql(payee, `UPDATE record SET kind = 'pledge'`);
+      await sql(payee, `UPDATE record SET kind = 'unheard-of'`);
       const before = [await store.list(), await store.commits(), await count(payee, 'claim')];
       await expect(pruneAt(payee, later)).rejects.toMatchObject({ code: 'store-newer' });
       expect([await store.list(), await store.commits(), await count(payee, 'claim')]).toEqual(before);

@@ -7,7 +7,7 @@ import { change } from '../../src/lib/home/change.ts';
 import type { Database } from '../../src/lib/home/database.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import { filesIn } from '../../src/lib/home/journal-file.ts';
-import { SqlStore } from '../../src/lib/home/sql-store.ts';
+import { HomeStore } from '../../src/lib/home/sql-store.ts';
 import type { Claim, Kind, WalletPath } from '../../src/lib/protocol/action.ts';
 import { commitOf, tempDir, thing, things, write, type Thing } from './fixture.ts';
 
@@ -265,7 +265,7 @@ describe('a race that the database calls lost', () => {
       storeKey: new Uint8Array(32),
       address: async () => ({ address: 'x', script: '51' }),
     });
-    return { store: new SqlStore(database, { secrets }), asked: () => asked };
+    return { store: new HomeStore(database, { secrets }), asked: () => asked };
   };
 
   it('is tried again, and never taken for addresses that are there', async () => {

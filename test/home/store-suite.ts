@@ -1,7 +1,7 @@
 /** What every store of a home does, whatever its database: run with SQLite here, with others where they are. */
 import { describe, expect, it } from 'vitest';
 import type { Claim } from '../../src/lib/protocol/action.ts';
-import type { HomeStore } from '../../src/lib/home/store.ts';
+import type { HomeStore } from '../../src/lib/home/sql-store.ts';
 import { commitOf, hex, nonceOf, thing, write } from './fixture.ts';
 
 /** @param make a new, empty store of the seed of `sqlite.test.ts`; the suite closes it */

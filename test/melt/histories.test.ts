@@ -10,11 +10,12 @@ import { creditKind, type PayeeCredit, type PayerCredit } from '../../src/lib/cr
 import { upTo } from '../../src/lib/credit/spans.ts';
 import { ledgerKind, payeeLedger, waitingOf, type PayeeLedger } from '../../src/lib/ecash/ledger.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
-import { newQuote, quoteKind, type PaymentEvent, type Quote } from '../../src/lib/ecash/quote.ts';
+import { newQuote, quoteKind, type Figures, type PaymentEvent, type Quote } from '../../src/lib/ecash/quote.ts';
 import { confirmQuotes } from '../../src/lib/mint/confirm.ts';
-import { parseInvoice, type Invoice } from '../../src/lib/mint/invoice.ts';
+import { parseInvoice, signInvoiceReceipt, type Invoice } from '../../src/lib/mint/invoice.ts';
 import { checkMelt, payMelt, quoteMelt, type Verdict } from '../../src/lib/mint/melt.ts';
 import type { InvoiceRecord, Melt, Tab } from '../../src/lib/mint/records.ts';
+import { takeReceipt } from '../../src/lib/mint/settle.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { receivedOf, report } from '../../src/lib/serve/cdk-report.ts';
 import { Market } from '../support/mint-home.ts';
@@ -138,7 +139,10 @@ class World {
   report(n: number): void {
     const quote = this.#quote(n);
     if (!quote) return;
-    const { writes, result } = report(quote, this.home.ledger, this.#figures(quote.id));
+    this.#report(quote, this.#figures(quote.id), n);
+  }
+  #report(quote: Quote, figures: Figures | 'unknown', n: number): void {
+    const { writes, result } = report(quote, this.home.ledger, figures);
     if (n % 5 === 0) return; // killed before the commit
     this.home.quotes[quote.id] = writes.quote;
     if (writes.ledger) this.home.ledger = writes.ledger as PayeeLedger;
@@ -261,6 +265,62 @@ class World {
     this.home.reverse = paidUpTo(c, c.owedSat!);
   }
 
+  // ── who lies ──
+  /** The mint states other figures of a quote than it has. */
+  lieFigures(n: number): void {
+    const quote = this.#quote(n);
+    const truth = quote && this.#figures(quote.id);
+    if (!truth || truth === 'unknown') return;
+    const { paidSat, issuedSat } = truth;
+    const by = BigInt((n % 700) + 1);
+    const lies = [
+      'unknown' as const,
+      { paidSat: paidSat + by, issuedSat },
+      { paidSat: paidSat > by ? paidSat - by : 0n, issuedSat },
+      { paidSat, issuedSat: paidSat + by },
+      { paidSat: quote.creditedSat, issuedSat: quote.creditedSat },
+    ];
+    this.#report(quote, this.#pick(lies, n)!, n);
+    this.lies += 1;
+  }
+  /** It sends a melt for the invoice of another. */
+  lieMelt(n: number): void {
+    const entry = this.#pick(Object.entries(this.home.melts), n);
+    if (!entry) return;
+    const [id, { digest, state }] = entry;
+    const other = invoices.findIndex((invoice) => invoice.digest !== digest);
+    const before = this.home.reverse.owedSat;
+    const { status } = this.#make(id, other, n);
+    holds(state === 'paid' || status !== 'paid', 'a melt pays the invoice that it was quoted for');
+    holds(this.home.reverse.owedSat === before, 'a lie raises no debt');
+    this.lies += 1;
+  }
+  /** A wallet has an invoice quoted that it has altered, or one under the name of another melt. */
+  lieQuote(n: number): void {
+    const invoice = invoices[n % invoices.length]!;
+    const found = { contract: this.home.reverse, ...this.#opt('invoice', this.home.invoices[invoice.digest]) };
+    const taken = Object.values(this.home.melts).find((melt) => melt.digest !== invoice.digest);
+    const altered = { ...invoice, document: { ...invoice.document, amount_sat: 1 } };
+    const foreign = { ...invoice, contract: 'ab'.repeat(32) };
+    const tries = [
+      () => quoteMelt(found, 'altered', altered, this.#now()),
+      () => quoteMelt(found, 'foreign', foreign, this.#now()),
+    ];
+    if (taken) tries.push(() => quoteMelt({ ...found, melt: taken }, taken.quote, invoice, this.#now()));
+    for (const lie of tries) holds(isRefused(lie), 'what is altered, foreign or named twice is not quoted');
+    this.lies += 1;
+  }
+  /** A merchant shows a receipt that the home has not signed. */
+  lieReceipt(n: number): void {
+    const invoice = invoices[n % invoices.length]!;
+    const known = this.home.invoices[invoice.digest];
+    const receipt = signInvoiceReceipt(invoice.digest, invoice.contract, new Uint8Array(32).fill(9));
+    const shown = () => takeReceipt(this.home.reverse, { tab: this.home.tab, invoice: known }, invoice, receipt);
+    holds(isRefused(shown), 'a forged receipt shows nothing');
+    this.lies += 1;
+  }
+  lies = 0;
+
   // ── older copies ──
   copyMint(): void {
     this.#copies.mint = structuredClone(this.mint);
@@ -324,6 +384,15 @@ class World {
     for (const id of this.givenBack) holds(!this.paidMelts.has(id), 'whoever got ecash back was not paid on');
   }
 }
+function isRefused(lie: () => unknown): boolean {
+  try {
+    lie();
+    return false;
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.code === 'bug') throw error;
+    return true;
+  }
+}
 function holds(what: boolean, rule: string): void {
   if (!what) throw new Error(`broken: ${rule}`);
 }
@@ -346,7 +415,8 @@ const OPS = {
   restoreHome: 1,
   confirm: 1,
 };
-const history = (ops: Partial<typeof OPS>) =>
+const LIES = { lieFigures: 4, lieMelt: 4, lieQuote: 2, lieReceipt: 2 };
+const history = (ops: Record<string, number>) =>
   fc.array(
     fc.record({
       op: fc.oneof(...Object.entries(ops).map(([op, weight]) => ({ weight, arbitrary: fc.constant(op) }))),
@@ -363,7 +433,7 @@ const played = (steps: readonly Step[]): World => {
   return world;
 };
 
-describe('1,000 random histories keep the invariants', () => {
+describe('1,300 random histories keep the invariants', () => {
   it('with crashes, lost answers and handlers that run twice', () => {
     const { copyMint: _, restoreMint: __, copyHome: ___, restoreHome: ____, ...ops } = OPS;
     let [paid, arrived] = [0, 0];
@@ -382,6 +452,18 @@ describe('1,000 random histories keep the invariants', () => {
     // The histories are not idle: invoices are paid, and no quote stops without a reason.
     expect(paid).toBeGreaterThan(200);
     expect(arrived).toBe(600);
+  });
+
+  it('with a mint, wallets and merchants that lie', () => {
+    const { copyMint: _, restoreMint: __, copyHome: ___, restoreHome: ____, ...ops } = OPS;
+    let [lies, paid] = [0, 0];
+    const run = fc.property(history({ ...ops, ...LIES }), (steps) => {
+      const world = played(steps);
+      lies += world.lies;
+      paid += world.paidMelts.size;
+    });
+    fc.assert(run, { numRuns: 300, seed: 11 });
+    expect([lies > 300, paid > 20]).toEqual([true, true]);
   });
 
   it('with older copies of home and mint put back, and an operator who confirms', () => {

@@ -11,6 +11,7 @@ import { drawTopology, topologyOf } from '../../src/lib/gossip/topology.ts';
 import { Bucket, READINGS, simulate, type Attack, type Reading, type Rules } from '../../src/lib/sim/back-pressure.ts';
 import { command, refusedCommand } from '../support/command.ts';
 import { gossmap, makeNetwork } from '../support/gossip.ts';
+import { codeOf } from '../support/refusal.ts';
 
 const RULES: Rules = {
   seconds: 60,
@@ -157,6 +158,11 @@ describe('a network', () => {
     expect(lost.retried).toBe(0);
     expect(tried.retried).toBeGreaterThan(0);
     expect(tried.retried).toBeLessThanOrEqual(tried.drops);
+  });
+  it('without channels is refused, whatever the attack', () => {
+    for (const attack of [{ kind: 'none' }, { kind: 'bounce', rate: 1, hops: 4 }, { kind: 'spam', links: 1, total: 9 }])
+      for (const empty of [[], [[], []]])
+        expect(codeOf(() => simulate(empty, RULES, attack as Attack, new Draws('sim', '1')))).toBe('malformed-message');
   });
   it('is drawn with as many channels as are asked for, all of it joined', () => {
     const peers = drawTopology(50, 120, new Draws('sim', '7'));

@@ -4,7 +4,6 @@ import { arg } from '../../lib/cli/flags.ts';
 import { readKeys } from '../../lib/cli/secrets.ts';
 import { hexFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { announceDocument } from '../../lib/gossip/announce.ts';
-import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class GossipAnnounce extends BaseCommand {
   static override summary = 'A gossip message of version 2, made and signed';
@@ -20,15 +19,13 @@ export default class GossipAnnounce extends BaseCommand {
       helpValue: 'FILE',
       exclusive: ['signature'],
     }),
-    signature: hexFlag({ summary: 'A signature of 64 bytes that was made elsewhere' }),
+    signature: hexFlag({ summary: 'A signature of 64 bytes that was made elsewhere', length: 64 }),
   };
   static override exits = [0, 2, 3, 65, 66, 70, 77] as const;
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(GossipAnnounce);
     const { signature } = flags;
-    if (signature && signature.length !== 64)
-      throw new Refusal('usage', `--signature: ${signature.length} bytes found, 64 expected`);
     const given = {
       ...(flags.keys !== undefined && { secrets: await readKeys(flags.keys) }),
       ...(signature && { signature: Buffer.from(signature).toString('hex') }),

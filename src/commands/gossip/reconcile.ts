@@ -52,7 +52,6 @@ With --simulate a whole network is played instead, random or with the channels o
     seed: Flags.string({ ...simulated, helpValue: 'TEXT', summary: 'Text that the draws follow from (default 1)' }),
     'max-input': maxInputFlag,
   },
-  exits: [0, 2, 65, 66, 70, 76],
   run: async ({ maxInput: limit, salt = randomBytes(16), ...flags }, { first, second }) => {
     if (flags.simulate) {
       const { peers = 100, degree = 8, seed = '1' } = flags;

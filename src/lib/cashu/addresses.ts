@@ -1,6 +1,7 @@
 /**
- * Which addresses a mint may be asked at that nobody here has named: those of the public internet only. Whoever names a mint
- * in a contract would else choose what this machine connects to: its own ports, its network's, a cloud's metadata.
+ * The addresses at which a mint may be asked that nobody here has named: those of the public internet
+ * only. Whoever names a mint in a contract would else choose what this machine connects to: its own
+ * ports, its network's, a cloud's metadata.
  *
  * Registries: IANA's special-purpose addresses for IPv4 and IPv6. Not here: names, which are looked up as they are asked (`ask.ts`).
  */
@@ -23,7 +24,7 @@ const PRIVATE_V4 = [
   ['203.0.113.0', 24],
   ['224.0.0.0', 3],
 ] as const;
-/** Of the global ones: documentation, protocols, and tunnels that hold any IPv4 address (Teredo, 6to4). */
+/** The global ones that are none: documentation, protocols, and tunnels that hold any IPv4 address (Teredo, 6to4). */
 const PRIVATE_V6 = [
   ['2001::', 23],
   ['2001:db8::', 32],

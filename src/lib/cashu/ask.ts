@@ -1,6 +1,7 @@
 /**
- * One call to a mint over HTTP. Whoever named the mint may be hostile, and so may the mint: it is connected to at an address
- * that was looked at, a redirect is no answer, and an answer is read to so many bytes and for so long and no further.
+ * One call to a mint over HTTP. Whoever named the mint may be hostile, and so may the mint. It is
+ * connected to at an address that was looked at, and a redirect is no answer. An answer is read to
+ * so many bytes and for so long, and no further.
  *
  * A name is looked up once a call, and the connection goes to what was found then: a name whose answers change leads nowhere
  * else. Not here: what is asked (`quotes.ts`, `library.ts`), which addresses are whose (`addresses.ts`).
@@ -14,7 +15,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { isPublic } from './addresses.ts';
 
 export interface MintAt {
-  /** As `mintUrl` writes it. */
+  /** The URL as `mintUrl` writes it. */
   url: string;
   /** Whoever runs this program named it: it may be at a private address. */
   named: boolean;
@@ -24,7 +25,7 @@ export interface Call {
   body?: string | undefined;
   headers?: Readonly<Record<string, string>> | undefined;
   limit: { readonly most: number };
-  /** From its beginning to the last byte. */
+  /** Time of the whole call, from its beginning to the last byte. */
   timeoutMs: number;
 }
 export interface Answer {
@@ -116,7 +117,7 @@ async function once(mint: MintAt, path: string, call: Call, lookup: Lookup): Pro
   return promise.finally(() => clearTimeout(timer));
 }
 
-/** What a connection asks for the addresses of a name; it goes to one of those that come back. */
+/** The lookup that a connection asks for the addresses of a name; it goes to one of those that come back. */
 const looking =
   (mint: MintAt, lookup: Lookup): LookupFunction =>
   (host, { all }, done) => {

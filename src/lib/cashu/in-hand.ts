@@ -29,7 +29,7 @@ import { signaturesOf, signedFrom } from './search.ts';
 import { asked, walletOf } from './wallet.ts';
 
 export const LEDGER_LIMITS = {
-  /** For another run of this home that is at its ecash: as long as a mint may take to answer. */
+  /** Time to wait for another run of this home that is at its ecash: as long as a mint may take to answer. */
   held: { unit: 'milliseconds', most: 60_000 },
 } satisfies Limits;
 
@@ -78,7 +78,7 @@ export const keepToken = ({ store }: Pick<Home, 'store'>, token: TokenRecord): P
     () => ({ writes: { token }, result: token }),
   );
 
-/** Whose ecash is at hand, and the mint that can be asked about it; undefined where it cannot. */
+/** The home whose ecash is at hand, and the mint that can be asked about it; undefined where it cannot. */
 export interface Purse {
   home: Home;
   wallet: Wallet | undefined;
@@ -112,7 +112,7 @@ export async function handOver(purse: Purse, t: SignedToken, print: PrintToken):
 }
 
 /**
- * What the mint has signed of a token's outputs (NUT-09), kept once it verifies.
+ * Asks back what the mint has signed of a token's outputs (NUT-09), and keeps it once it verifies.
  * @returns the token as it is now: as it was where nothing is signed; the coins that the mint has signed, of what sums it
  * says, where another copy of this home has used these places
  */
@@ -195,11 +195,11 @@ export async function search(purse: AtMint, { contract, mint, quote }: QuotedLed
 
 export interface PrintInHand {
   home: Home;
-  /** Its tokens only, where it is given. */
+  /** The contract whose tokens alone are printed; all are where it is not given. */
   contract?: Hex | undefined;
   /** Asks also about the coins that a mint has called spent. */
   spent?: boolean;
-  /** Whether the operator named the mint. */
+  /** Tells whether the operator named the mint. */
   isNamed(mint: string): boolean;
   print: PrintToken;
 }
@@ -261,7 +261,7 @@ async function printAlone({ home, contract, spent = false, isNamed, print }: Pri
   async function walletAt(mint: string): Promise<Wallet | undefined> {
     return /^https?:/.test(mint) ? walletOf({ url: mint, named: isNamed(mint) }) : undefined;
   }
-  /** What a mint says; where it does not, that is noted and what is known stands. */
+  /** Resolves to what a mint says; where it does not, that is noted and what is known stands. */
   async function told<T>(mint: string, known: T, ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();

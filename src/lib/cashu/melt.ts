@@ -17,7 +17,7 @@ import { bytesToHex, hexToBytes } from '../signing/curve.ts';
 import { isUnknownQuote } from './quotes.ts';
 import { asked, walletOf } from './wallet.ts';
 
-/** What a run that was cut off leaves for the next one. */
+/** The note that a run that was cut off leaves for the next one. */
 export interface Journal {
   read(): Promise<string | undefined>;
   write(text: string): Promise<void>;
@@ -217,7 +217,7 @@ class Payment {
     }
   }
 
-  /** What came of the seed under any keyset of the mint, and the token itself, as the mint shows them. */
+  /** Finds what came of the seed under any keyset of the mint, and the token itself, as the mint shows them. */
   async left(): Promise<Record<'unspent' | 'pending', Proof[]>> {
     const own = this.proofs();
     const made: Proof[] = [];

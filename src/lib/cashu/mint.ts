@@ -44,7 +44,7 @@ const LOOK_MS = 250;
 export interface MintEcash {
   home: Home;
   contract: Hex;
-  /** Whether the operator named the mint. */
+  /** Tells whether the operator named the mint. */
   isNamed(mint: string): boolean;
   /** All that was reported and not minted yet, where it is not given. */
   amountSat?: bigint | undefined;
@@ -53,7 +53,7 @@ export interface MintEcash {
 }
 export interface Minted {
   token: string;
-  /** It was found again in a home that was lost: its coins may be in use already, and there may be more to mint. */
+  /** True where it was found again in a home that was lost: its coins may be in use already, and there may be more to mint. */
   again: boolean;
   /** Sum of the other tokens of this contract that were made and never printed. */
   waitingSat: bigint;
@@ -92,7 +92,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
   async function askBack(): Promise<void> {
     for (const t of await tokensIn(home, ['asked', 'refused'], isOurs)) await askedBack(purse, t);
   }
-  /** What was made on this contract's quotes and is not spent. */
+  /** Lists what was made on this contract's quotes and is not spent. */
   function inHand(): Promise<TokenRecord[]> {
     return tokensIn(home, ['signed', 'asked', 'refused', 'printed'], isOurs);
   }

@@ -1,6 +1,7 @@
 /**
- * How the Cashu library asks a mint: by this program's own call (`ask.ts`), so that what it reads has an end, and its
- * contract with the library: a mint's refusal comes back as the library's error with the mint's code (NUT-00).
+ * The way in which the Cashu library asks a mint: by this program's own call (`ask.ts`), so that what
+ * it reads has an end. A mint's refusal comes back as the library's error with the mint's code
+ * (NUT-00).
  */
 import type { RequestFn } from '@cashu/cashu-ts';
 import { loadCashu } from '../ecash/library.ts';
@@ -14,7 +15,7 @@ export const WALLET_LIMITS = {
 /** A melt is answered once its invoice is paid. */
 const TIMEOUT_MS = 60_000;
 
-/** For `new Mint(url, { customRequest })`. */
+/** Makes the `customRequest` of `new Mint(url, { customRequest })`. */
 export async function requestTo(mint: MintAt): Promise<RequestFn> {
   const { JSONInt, MintOperationError } = await loadCashu();
   return async <T>({ endpoint, requestBody, headers, method }: Parameters<RequestFn>[0]): Promise<T> => {

@@ -1,5 +1,5 @@
 /**
- * What a mint has signed of a wallet's outputs (NUT-09): of some that are known, or of all from a counter on.
+ * Searches for what a mint has signed of a wallet's outputs (NUT-09): of some that are known, or of all from a counter on.
  * Not here: what is kept of it (`wallet.ts`), whether it is spent.
  */
 import type { Mint } from '@cashu/cashu-ts';
@@ -7,7 +7,7 @@ import { outputsOf, placesFrom, type BlindedOutput, type BlindPromise, type Plac
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** So many counters are asked about at once, and so many unused ones in a row end the search. */
+/** Counters that are asked about at once, and unused ones in a row that end the search. */
 const WINDOW = 100;
 const GAP = 300;
 
@@ -24,7 +24,7 @@ export function promiseOf({ id, amount, C_, dleq }: Signature): BlindPromise {
 }
 export const messageOf = ({ amount_sat, id, B_ }: BlindedOutput) => ({ amount: Number(amount_sat), id, B_ });
 
-/** What the mint has signed before, output by output. */
+/** Resolves to what the mint has signed before, output by output. */
 export async function signaturesOf(
   mint: Mint,
   outs: readonly BlindedOutput[],

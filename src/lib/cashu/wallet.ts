@@ -23,7 +23,7 @@ export async function walletOf(mint: MintAt, seed?: Uint8Array): Promise<Wallet>
   return wallet;
 }
 
-/** What the mint says, in this program's words. @throws Refusal `mint-refused`, `mint-unavailable` */
+/** Says what the mint says in this program's words. @throws Refusal `mint-refused`, `mint-unavailable` */
 export async function asked<T>(mint: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();

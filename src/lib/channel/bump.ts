@@ -7,7 +7,16 @@ import { childFee, childOf, isAnchor } from '../bitcoin/package.ts';
 import { maxSat } from '../bitcoin/amount.ts';
 import { feerateOf, feerateText } from '../bitcoin/fee.ts';
 import { Sighashes } from '../bitcoin/sighash.ts';
-import { bareOf, sumSat, txidOf, txidOfHex, vsizeOfHex, type Spent, type Template } from '../bitcoin/transaction.ts';
+import {
+  bareOf,
+  sumSat,
+  txidOf,
+  txidOfHex,
+  vsizeOfHex,
+  type BareTransaction,
+  type Spent,
+  type Template,
+} from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -77,7 +86,7 @@ export function bumpChild(hex: Hex, parentFee: bigint | undefined, owner: Owner 
     throw new Refusal('nothing-to-bump', 'no anchor found that can be spent', {
       hint: 'for an anchor of a key give --channel and --keys',
     });
-  const anchor: Spent = { txid: txidOf(template), vout, ...outputs[vout]! };
+  const anchor: Spent = { txid: template.txid, vout, ...outputs[vout]! };
   const parent = { version: version === 3 ? 3 : 2, vsize: vsizeOfHex(hex), fee } as const;
   const least = (vsize: number): bigint =>
     maxSat(wanted.least(vsize), own ? childFee(parent, vsize + ANCHOR_EXTRA, wanted.feerate) : 0n);
@@ -87,7 +96,7 @@ export function bumpChild(hex: Hex, parentFee: bigint | undefined, owner: Owner 
 }
 
 /** Returns the anchor of the owner's own key. @throws Refusal `wrong-key` where its secret is missing */
-function ownAnchor(template: Template, { channel, keys, point }: Owner) {
+function ownAnchor(template: Omit<BareTransaction, 'stacks'>, { channel, keys, point }: Owner) {
   const known = readKnowledge(channel, new Fields({}), keys, point);
   const matched = matchTransaction(channel, template, known);
   const { holder } = matched;

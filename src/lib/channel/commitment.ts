@@ -86,7 +86,7 @@ const sat = (msat: bigint): bigint => msat / 1000n;
 const feeOfWeight = (feeratePerKw: number, weight: number): bigint =>
   BigInt(Math.floor((feeratePerKw * weight) / 1000));
 /** Fee of an HTLC transaction. */
-const secondFee = (format: FormatName, feeratePerKw: number, { direction }: Htlc): bigint =>
+const secondFee = (format: FormatName, feeratePerKw: number, direction: Htlc['direction']): bigint =>
   feeOfWeight(feeratePerKw, FORMAT[format].second[direction === 'offered' ? 'timeout' : 'success']);
 
 /** Returns the mask of the channel's commitment numbers; undefined where a payment basepoint is not known. */
@@ -117,7 +117,9 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
       `balances and HTLCs of ${sum} msat found, at most the ${funding.sat} sat of the funding expected`,
     );
   const feerate = weight === 0 ? 0 : state.feeratePerKw;
-  const isTrimmed = (h: Htlc): boolean => sat(h.amountMsat) < state.dustLimitSat + secondFee(format, feerate, h);
+  const least = (direction: Htlc['direction']): bigint => state.dustLimitSat + secondFee(format, feerate, direction);
+  const [offered, received] = [1000n * least('offered'), 1000n * least('received')];
+  const isTrimmed = (h: Htlc): boolean => h.amountMsat < (h.direction === 'offered' ? offered : received);
   const kept = state.htlcs.filter((h) => !isTrimmed(h));
   const most = COMMITMENT_LIMITS.htlcs.most(format);
   if (!allows({ most }, kept.length))
@@ -136,7 +138,7 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
 
   const parts: RoleOutput[] = [];
   const add = (role: Role, amount: bigint, lock: Lock, htlc?: Htlc): void =>
-    void parts.push({ role, sat: amount, script: lock.script, lock, ...(htlc && { htlc }) });
+    void parts.push({ role, sat: amount, script: lock.script, lock, htlc });
   const plain = (role: Exclude<Role, 'htlc'>, amount: bigint): void =>
     add(role, amount, plainLock(channel, state.holder, role, keys));
   // By expiry first: the order of outputs that are otherwise the same.
@@ -153,7 +155,7 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
     version,
     locktime,
     inputs: [{ ...funding, sequence }],
-    outputs: outputs.map(({ sat, script }) => ({ sat, script })),
+    outputs,
   };
   const trimmed = state.htlcs.filter(isTrimmed);
   const unsigned = unsignedHex(template);
@@ -176,7 +178,7 @@ export function secondStages(
       version: FORMAT[channel.format].version,
       locktime: way.locktime,
       inputs: [{ txid, vout, sat: amount, script, sequence: way.sequence }],
-      outputs: [{ sat: amount - secondFee(channel.format, feeratePerKw, htlc), script: lock.script }],
+      outputs: [{ sat: amount - secondFee(channel.format, feeratePerKw, htlc.direction), script: lock.script }],
     };
     return { htlc, vout, way, peerType: FORMAT[channel.format].second.sighash, spent, lock, template };
   });

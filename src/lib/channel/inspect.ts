@@ -8,7 +8,7 @@ import { addressOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptType } from '../bitcoin/script.ts';
-import { bareOf, sumSat, txidOf, type BareTransaction, type Template } from '../bitcoin/transaction.ts';
+import { bareOf, sumSat, type BareTransaction, type Template } from '../bitcoin/transaction.ts';
 import type { Holes } from '../htlc/scripts.ts';
 import type { Channel } from './commitment.ts';
 import { ANCHOR_SAT, type FormatName } from './format.ts';
@@ -86,7 +86,7 @@ export function inspectTransaction(hex: string, context?: { channel: Channel; kn
   return {
     type: 'channel-inspect',
     version: 1,
-    txid: txidOf(transaction),
+    txid: transaction.txid,
     kind: isFundingSpend && !isCommitment ? 'close' : found.kind,
     formats: channel ? [channel.format] : found.formats,
     number: number ?? null,

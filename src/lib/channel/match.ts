@@ -6,7 +6,7 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { bareOf, txidOf, type BareTransaction, type Template } from '../bitcoin/transaction.ts';
+import { bareOf, type BareTransaction, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -115,10 +115,11 @@ export function kindOf(
   return { kind: 'commitment', number: mask === undefined ? undefined : reveal(hidden, mask) };
 }
 
+type Unsigned = Omit<BareTransaction, 'stacks'>;
 /** Holds a transaction against its channel; undefined where no output is known. */
-export function match(channel: Channel, template: Template, known: Knowledge): Matched | undefined {
+export function match(channel: Channel, template: Unsigned, known: Knowledge): Matched | undefined {
   const { kind, number } = kindOf(channel, template, known.number);
-  const txid = txidOf(template);
+  const { txid } = template;
   const tried = (known.holder ? [known.holder] : (['local', 'remote'] as const)).map((holder): Matched => {
     const point = known.pointOf(holder, number);
     const keys = commitmentKeys(channel, holder, point);
@@ -136,7 +137,7 @@ export function match(channel: Channel, template: Template, known: Knowledge): M
 const score = ({ outputs }: Matched): number => outputs.filter((o) => o && o.role !== 'anchor').length;
 
 /** Holds a transaction against its channel. @throws Refusal `unknown-commitment` for one that is not the channel's */
-export function matchTransaction(channel: Channel, template: Template, known: Knowledge): Matched {
+export function matchTransaction(channel: Channel, template: Unsigned, known: Knowledge): Matched {
   const found = match(channel, template, known);
   if (found) return found;
   const refuse = (found: string, hint: string): never => {

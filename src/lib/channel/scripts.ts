@@ -225,7 +225,6 @@ export function lockOf(format: FormatName, output: OutputName, keys: CommitmentK
   const { delay, htlc } = details;
   if (form.ways.delayed && delay === undefined)
     throw new Refusal('malformed-message', "to_self_delay of the commitment's holder expected");
-  const [claim, refund] = form.keys.map((name) => need(keys, name)) as [Uint8Array, Uint8Array?];
   const once = SEQUENCE_RBF;
   const after = { once, delay: delay!, block: oneBlock ? 1 : once, sixteen: 16, stage: second.sequence };
   const shapes = shapesOf(form);
@@ -236,10 +235,18 @@ export function lockOf(format: FormatName, output: OutputName, keys: CommitmentK
     const way: Way = { name, key, words, sequence: after[moment], locktime };
     return peer ? { ...way, peer } : way;
   });
-  const holes: Holes = { claim, 'claim-x': x(claim) };
-  if (refund) Object.assign(holes, { refund, 'refund-x': x(refund) });
+  const holes: Holes = {};
+  form.keys.forEach((name, i) => {
+    const hole = i === 0 ? 'claim' : 'refund';
+    if (taproot) holes[`${hole}-x`] = x(need(keys, name));
+    else holes[hole] = need(keys, name);
+  });
   if (form.ways.delayed) holes.lock = { kind: 'blocks', value: delay! };
-  if (htlc) Object.assign(holes, { hash: ripemd160(htlc.paymentHash), lock: { kind: 'height', value: htlc.expiry } });
+  if (htlc) {
+    holes.hash = ripemd160(htlc.paymentHash);
+    holes.lock = { kind: 'height', value: htlc.expiry };
+    if (!taproot) holes['revocation-hash'] = hashOf(need(keys, 'revocation'));
+  }
   if (taproot) {
     const internalKey = form.internal ? bytesToHex(x(need(keys, form.internal))) : CHANNEL_NUMS;
     const leaves = shapes.flatMap(({ name, leaf }) => (leaf ? [{ name, code: writeScript(leaf, holes) }] : []));
@@ -252,11 +259,10 @@ export function lockOf(format: FormatName, output: OutputName, keys: CommitmentK
     return { kind: 'p2tr', ...tree, ways: shown };
   }
   if (output === 'to_remote' && !oneBlock) {
-    const hash = bytesToHex(hash160(claim));
+    const hash = bytesToHex(hash160(holes.claim!));
     const code = hexToBytes(`76a914${hash}88ac`);
     return { script: `0014${hash}`, kind: 'p2wpkh', code, ways: [{ ...ways[0]!, words: ['sig', 'key'] }] };
   }
-  if (htlc) holes['revocation-hash'] = hashOf(need(keys, 'revocation'));
   return p2wsh(writeScript(form.texts![oneBlock ? 1 : 0] ?? form.texts![0]!, holes), ways);
 }
 const hashes = new WeakMap<Uint8Array, Uint8Array>();

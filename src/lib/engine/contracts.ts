@@ -20,7 +20,7 @@ export const contractsOf = (home: Home): Promise<Named[]> => contractsReader(hom
 export const ledgersOf = async ({ store }: Home): Promise<Ledger[]> =>
   (await store.list(ledgerKind.name)).map(({ record }) => ledgerKind.parse(record));
 
-/** For who asks again and again: a contract is read anew only where it has changed. */
+/** Returns a reader for repeated looks: it reads a contract anew only where that has changed. */
 export function contractsReader({ store }: Home): () => Promise<Named[]> {
   let held: ReadonlyMap<string, Named> = new Map();
   return async () => {

@@ -1,4 +1,4 @@
-/** What `broadcast`, `bump` and `inspect` read: any document that this program prints, a PSBT, or a transaction. */
+/** Input of `broadcast`, `bump` and `inspect`: any document that this program prints, a PSBT, or a transaction. */
 import { finalHex } from '../bitcoin/finalize.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
 import { copySettlement, type Settlement } from '../contract/copy.ts';

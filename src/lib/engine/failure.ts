@@ -35,7 +35,7 @@ export function failureOf(thrown: unknown): Failure {
   return failure('bug', `${error.name}: ${message}`, hint);
 }
 
-/** What the system says of a file where nothing else looked at it. */
+/** Returns whether an error is the system's about a file, which nothing else has looked at. */
 const isOfFiles = (error: NodeJS.ErrnoException): boolean =>
   error.path !== undefined && error.syscall !== undefined && OF_FILES.test(error.code ?? '');
 const OF_FILES = /^(EACCES|EPERM|EROFS|ENOSPC|EDQUOT|EIO|ENOTDIR|EISDIR|ELOOP|ENAMETOOLONG)$/;

@@ -1,6 +1,7 @@
 /** Long lists a page at a time: their number costs no memory. */
 import type { Kind } from '../protocol/action.ts';
-import type { HomeStore, Ordered, Stretch } from '../home/store.ts';
+import type { HomeStore } from '../home/sql-store.ts';
+import type { Ordered, Stretch } from '../home/store.ts';
 
 /** @param read the next page of at most so many, after an entry; the last one is shorter, and may be empty */
 export async function* pages<T>(

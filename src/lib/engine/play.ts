@@ -97,7 +97,7 @@ async function opened<M extends Step, Rs extends Records, I extends object>(
   return open ? open(await ports.keys([], new Map())) : message;
 }
 
-/** What makes two inputs the same: the message without `checks`, and the PSBTs that came back. */
+/** Digests an input: the message without `checks`, and the PSBTs that came back. Equal inputs have equal digests. */
 function inputKey<I>(type: string, line: Line<I>): string | null {
   if (line.json === null && line.requestId === undefined) return null;
   const { checks: _, ...message } = (line.json ?? { start: line.requestId }) as Record<string, unknown>;
@@ -245,7 +245,7 @@ async function startKey(type: string, text: string, ports: Ports): Promise<strin
 const takes = <I>(row: Row<any, any, I>): Set<keyof I> =>
   new Set([...(row.asks ?? []), ...(row.may ?? []), ...(row.agrees ?? [])]);
 
-/** Of the standing orders, those that the row takes. */
+/** Returns the standing orders that the row takes. */
 function taken<I extends object>(row: Row<any, any, I>, standing: Partial<I> = {}): Partial<I> {
   const names = takes(row);
   return Object.fromEntries(Object.entries(standing).filter(([name]) => names.has(name as keyof I))) as Partial<I>;
@@ -262,7 +262,7 @@ function checkFlags<M extends Step, Rs extends Records, I extends object>(row: R
   if (missing.length > 0) throw new Refusal('usage', `'${row.name}' (${row.by}) needs ${missing.map(flag).join(', ')}`);
 }
 
-/** What the records hold that a step acts on, and those that they hold: theirs to spend. */
+/** Returns the claims of the records of a step, and of the records that those hold: theirs to spend. */
 const holdings = <M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   { records, held }: LoadedRecords<Rs>,
@@ -289,7 +289,7 @@ async function factsFor<M extends Step, Rs extends Records, I extends object>(
   return { facts: { ...facts, ...own }, checks: rest };
 }
 
-/** Of coins that a node shows unspent, or that nobody has looked at, nothing is asked. */
+/** Asks who spent coins. Coins that a node shows unspent, or that nobody has looked at, are left out. */
 async function spendsOf(
   all: readonly Gone[],
   coins: Facts['coins'] = 'not-checked',

@@ -1,6 +1,6 @@
 /**
- * What every run of a contract action is made of, whichever way it goes: what it reads of the store, who this home is in it,
- * the seal and envelope of what it says, and the one commit.
+ * Pieces of a run of a contract action: the records that it loads, the party that this home is in it, the seal and envelope
+ * of its message, and the one commit.
  * Not here: the way of a run (`play.ts`), the row of a cancel (`cancel.ts`).
  */
 import { createHash } from 'node:crypto';
@@ -17,11 +17,11 @@ export interface Line<I> {
   /** The message as it was parsed, null for a start. */
   json: unknown;
   input: I;
-  /** What rows may take besides, each what it names: the standing orders of a server, which no digest covers. */
+  /** Standing orders of a server, of which each row takes those that it names; no digest covers them. */
   standing?: Partial<I>;
   /** PSBTs that came back from another wallet, base64. */
   merged: readonly string[];
-  /** What else the answer depends on and no row takes, such as the feerate: digested with the flags. */
+  /** Values that the answer depends on and no row takes, such as the fee rate: digested with the flags. */
   context?: object;
   requestId?: string | undefined;
   cancel?: boolean;
@@ -65,7 +65,7 @@ const NO_KEYS: Keys = {
   share: noKey,
 };
 
-/** What the runner reads of the store for one attempt. */
+/** Loads the records of one attempt. */
 export const load = <M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M | null,
@@ -79,7 +79,7 @@ export const load = <M extends Step, Rs extends Records, I>(
     over && { claim: over, roleOf: action.roleOf },
   );
 
-/** Who this home is in what was loaded, and what every step may use. */
+/** Returns the party that this home is by its records, and what every step may use. */
 export async function handed<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M | null,

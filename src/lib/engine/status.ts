@@ -34,8 +34,8 @@ async function byClaim(
 }
 
 /**
- * Asks for every coin, and of those that are gone for their transactions and, where the end of one is not known yet, for
- * what spends it.
+ * Asks for every coin. Of coins that are gone it asks for their transactions, and for what spends those whose end is not
+ * known yet.
  */
 export async function seenOf(
   source: FactSource,

@@ -5,7 +5,7 @@
  * Not here: which wealth can be held (`wealth.ts`).
  */
 import type { NodeName } from '../gossip/graph.ts';
-import { FlowNetwork } from './max-flow.ts';
+import { flowNetwork, type FlowNetwork } from './max-flow.ts';
 import type { Network } from './network.ts';
 import type { Liquidity } from './wealth.ts';
 
@@ -34,7 +34,7 @@ export class Balances {
       const [through, all] = [nodes++, free.reduce((sum, sat) => sum + sat, 0)];
       of.forEach((member, place) => edges.push(member, through, free[place]!, all));
     });
-    this.#flow = new FlowNetwork(nodes, Float64Array.from(edges));
+    this.#flow = flowNetwork(nodes, Float64Array.from(edges));
   }
 
   /** Returns the most that the payer can pay. */

@@ -7,7 +7,7 @@
  * project's. Not here: balances as they are (`liquidity.ts`).
  */
 import type { NodeName } from '../gossip/graph.ts';
-import { FlowNetwork } from './max-flow.ts';
+import { flowNetwork } from './max-flow.ts';
 import type { Network, Wealth } from './network.ts';
 
 /** Reason of a no, which anybody can check by adding up what it names. */
@@ -57,7 +57,7 @@ function byFlow({ channels, members }: Network, free: readonly number[], rest: W
     of.forEach((member) => edges.push(i, channels.length + member, free[i]!, 0)),
   );
   rest.forEach((sat, member) => edges.push(channels.length + member, source + 1, sat, 0));
-  const flow = new FlowNetwork(source + 2, Float64Array.from(edges));
+  const flow = flowNetwork(source + 2, Float64Array.from(edges));
   if (flow.maxFlow(source, source + 1) === sum(free)) {
     let edge = channels.length;
     const liquidity = channels.map(({ least }) => least.map((sat) => sat + flow.flowOver(edge++)));

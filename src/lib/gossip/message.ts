@@ -45,17 +45,16 @@ const outpoint: Kind<string> = {
   },
 };
 
-/** Returns an alias in UTF-8 without the zero bytes behind it; undefined for other bytes, which then are shown in hex. */
-function aliasText(bytes: Uint8Array): string | undefined {
-  let end = bytes.length;
-  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+/** Returns an alias in UTF-8 without the zero bytes behind it; other bytes in hex. */
+function aliasText(bytes: Uint8Array): string {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, end));
-    return /[\u0000-\u001f\u007f-\u009f]/.test(text) || /^[0-9a-f]{64}$/.test(text) ? undefined : text;
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).replace(/\0+$/, '');
+    return /[\u0000-\u001f\u007f-\u009f]/.test(text) || IN_HEX.test(text) ? bytesToHex(bytes) : text;
   } catch {
-    return undefined;
+    return bytesToHex(bytes);
   }
 }
+const IN_HEX = /^[0-9a-f]{64}$/;
 const aliasIn = (from: Fields, name: string, least: number): string => {
   const text = from.need(name, from.text(name), 'a text');
   const size = new TextEncoder().encode(text).length;
@@ -64,17 +63,18 @@ const aliasIn = (from: Fields, name: string, least: number): string => {
 /** An alias of 32 bytes, zeros behind its text; other bytes in hex. */
 const paddedAlias: Kind<string> = {
   write: (text) => {
-    const bytes = /^[0-9a-f]{64}$/.test(text) ? hexToBytes(text) : new TextEncoder().encode(text);
+    const bytes = IN_HEX.test(text) ? hexToBytes(text) : new TextEncoder().encode(text);
     return concatBytes(bytes, new Uint8Array(32 - bytes.length));
   },
-  read: (bytes) => aliasText(bytes) ?? bytesToHex(bytes),
-  parse: (from, name) => (/^[0-9a-f]{64}$/.test(from.text(name) ?? '') ? from.text(name)! : aliasIn(from, name, 0)),
+  read: aliasText,
+  parse: (from, name) => (IN_HEX.test(from.text(name) ?? '') ? from.text(name)! : aliasIn(from, name, 0)),
 };
 const alias: Kind<string> = {
   write: (text) => new TextEncoder().encode(text),
   read: (bytes) => {
-    const text = bytes.length <= 32 ? aliasText(bytes) : undefined;
-    if (!text) throw new Refusal('tlv-value', 'no text of 1 to 32 bytes in UTF-8 found');
+    const text = aliasText(bytes);
+    if (text === '' || bytes.length > 32 || text === bytesToHex(bytes))
+      throw new Refusal('tlv-value', 'no text of 1 to 32 bytes in UTF-8 found');
     return text;
   },
   parse: (from, name) => aliasIn(from, name, 1),

@@ -10,7 +10,7 @@ import type { Draws } from '../protocol/draws.ts';
 import { quantiles } from '../protocol/quantiles.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { differ, type Sketching } from './reconcile.ts';
-import type { Topology } from './topology.ts';
+import { needPeers, type Topology } from './topology.ts';
 
 export interface Setting extends Sketching {
   minutes?: number | undefined;
@@ -40,8 +40,7 @@ interface Pair {
  */
 export function simulateGossip(peers: Topology, setting: Setting, draws: Draws): object {
   const { minutes = 30, rate = 100, period = 60, messageBytes = 138, bits, real = false } = setting;
-  if (!peers.some((others) => others.length > 0))
-    throw new Refusal('malformed-message', 'no two peers found, a network with channels expected');
+  needPeers(peers);
   const count = Math.round(rate * minutes);
   if (count > 2 ** (bits - 1))
     throw new Refusal('element-range', `${count} messages found, at most ${2 ** (bits - 1)} of ${bits} bits expected`);

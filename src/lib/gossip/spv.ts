@@ -13,7 +13,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { scidParts, shortChannelId } from '../wire/fields.ts';
 import { lineOf } from './line.ts';
 import { readMerkleBlock, rootOf, writeMerkleBlock } from './merkle-block.ts';
-import { Verifier, type ChannelOutput } from './verify.ts';
+import { Verifier, type ChannelOutput, type Verdict } from './verify.ts';
 
 /** A proof as JSON has it. Bytes are in hex and in the order of the chain, siblings from the leaf upwards. */
 export interface SpvProof {
@@ -98,27 +98,12 @@ export function parseProof(from: Fields): SpvProof {
   return proof;
 }
 
-export interface Proved {
-  type: 'spv-verified';
-  version: 1;
-  short_channel_id: string;
-  block_hash: string;
-  height: number;
-  txid: string;
-  vout: number;
-  amount_sat: bigint;
-  script: string;
-  /** True where the verifier knows the block. */
-  anchored: boolean;
-  checks: Record<string, 'not-checked'>;
-}
-
 /**
  * Checks a proof, and the output against an announcement.
  * @param anchors hashes in display order that the verifier takes for blocks of the best chain at the height
  * @throws Refusal `merkle-differs`, `work-missing`, `output-differs`, `signature-invalid`, `malformed-spv`, `malformed-gossip`
  */
-export function verifyProof(proof: SpvProof, anchors: readonly string[], announcement?: Uint8Array): Proved {
+export function verifyProof(proof: SpvProof, anchors: readonly string[], announcement?: Uint8Array) {
   const header = parseHeader(hexToBytes(proof.header), 'malformed-spv');
   const { txid, outputs } = transactionIn(hexToBytes(proof.tx), 'malformed-spv');
   const { short_channel_id: scid, coinbase } = proof;
@@ -134,7 +119,7 @@ export function verifyProof(proof: SpvProof, anchors: readonly string[], announc
   };
   if (!leads(txid, index, proof.siblings))
     differs('the path of the transaction does not lead to the root of the block');
-  const checks: Proved['checks'] = {};
+  const checks: Verdict['checks'] = {};
   if (coinbase) {
     const first = transactionIn(hexToBytes(coinbase.tx), 'malformed-spv');
     if (!first.coinbase || !leads(first.txid, 0, coinbase.siblings))
@@ -149,8 +134,8 @@ export function verifyProof(proof: SpvProof, anchors: readonly string[], announc
   const anchored = anchors.includes(header.hash);
   if (!anchored) checks['anchor'] = 'not-checked';
   return {
-    type: 'spv-verified',
-    version: 1,
+    type: 'spv-verified' as const,
+    version: 1 as const,
     short_channel_id: scid,
     block_hash: header.hash,
     height,
@@ -158,6 +143,7 @@ export function verifyProof(proof: SpvProof, anchors: readonly string[], announc
     vout,
     amount_sat: output.sat,
     script: output.script,
+    // True where the verifier knows the block.
     anchored,
     checks,
   };

@@ -4,6 +4,7 @@
  * Not here: capacities and policies (`graph.ts`).
  */
 import type { Draws } from '../protocol/draws.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import type { Graph } from './graph.ts';
 
 /** Peers of each node, by their places. */
@@ -38,4 +39,10 @@ export function topologyOf({ nodes, channels }: Graph): Topology {
   return joined(nodes.length, (join) => {
     for (const { node_1: one, node_2: two } of channels) join(places.get(one)!, places.get(two)!);
   });
+}
+
+/** Refuses a network that nothing can be played on. @throws Refusal `malformed-message` where no two are peers */
+export function needPeers(topology: Topology): void {
+  if (!topology.some((peers) => peers.length > 0))
+    throw new Refusal('malformed-message', 'no two peers found, a network with channels expected');
 }

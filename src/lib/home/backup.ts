@@ -20,7 +20,7 @@ import { isKnown, isRead, lostOf, mayLack, readOf, unreadOf } from './lost.ts';
 import { MIGRATIONS } from './schema.ts';
 import { ARMOR, checkMnemonic, seedOf, writeSeed } from './seed.ts';
 import { COLUMNS } from './sql-pieces.ts';
-import type { SqlStore } from './sql-store.ts';
+import type { HomeStore } from './sql-store.ts';
 
 /** Replies that stand for good, and show no nonce. */
 const STANDING = 'stands = 1 AND key NOT IN (SELECT reply FROM shown)';
@@ -72,7 +72,7 @@ export interface BackupOptions {
   to: string;
   seed: boolean;
   config: Config;
-  store: SqlStore;
+  store: HomeStore;
   journal: Journal;
 }
 
@@ -107,7 +107,7 @@ const seedForm = (dir: string) =>
   readFileSync(join(dir, SEED_FILE), 'utf8').startsWith(ARMOR) ? ('encrypted' as const) : ('plain' as const);
 
 /** A new SQLite file with all of the store at one moment, but for what must not be in a copy. */
-async function copyStore(store: SqlStore, path: string) {
+async function copyStore(store: HomeStore, path: string) {
   closeSync(openSync(path, 'wx', 0o600));
   // In one file: what a log beside it holds would not be in the copy, and its end cannot say that the disk was full.
   const target = new Connection(path, MIGRATIONS, { journal: 'DELETE' });

@@ -60,10 +60,9 @@ import { checkMnemonic, makeMnemonic, readSeed, seedOf, writeSeed } from './seed
 import type { Pruned, PruneOptions } from './prune.ts';
 import type { Gathered, Outcome } from './reconcile.ts';
 import { ShareFolder, sharesBeside } from './shares.ts';
-import type { SqlStore, StoreOptions } from './sql-store.ts';
+import type { HomeStore, StoreOptions } from './sql-store.ts';
 import { setMeta } from './standing.ts';
 import { SqliteStore } from './sqlite.ts';
-import type { HomeStore } from './store.ts';
 import { tidesOf } from './tide.ts';
 
 export interface InitOptions {
@@ -362,7 +361,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
   };
 }
 
-function openSqlite(dir: string, options: StoreOptions): { store: SqlStore; place: Place } {
+function openSqlite(dir: string, options: StoreOptions): { store: HomeStore; place: Place } {
   try {
     return { store: new SqliteStore({ path: join(dir, STORE_FILE), ...options }), place: filePlace(dir) };
   } catch (error) {

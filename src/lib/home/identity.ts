@@ -31,7 +31,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { syncDirectory, writePrivate } from './files.ts';
 import type { Lost } from './lost.ts';
-import type { SqlStore } from './sql-store.ts';
+import type { HomeStore } from './sql-store.ts';
 import type { Standing } from './standing.ts';
 import type { Tides } from './tide.ts';
 
@@ -105,7 +105,7 @@ export function isWorn(dir: string, kept: string, now: number): boolean {
  * present ones, are then another store's. Does nothing where the store is not itself, or the disk
  * takes no file.
  */
-export async function renewIdentity(dir: string, homeId: string, store: SqlStore): Promise<void> {
+export async function renewIdentity(dir: string, homeId: string, store: HomeStore): Promise<void> {
   const place = filePlace(dir);
   const file = `${IDENTITY_FILE}-${randomBytes(4).toString('hex')}`;
   let left: string | undefined;
@@ -172,7 +172,7 @@ const TOUCHED =
 
 export interface Checks {
   place: Place;
-  store: SqlStore;
+  store: HomeStore;
   /** Tides in the refunds folder, and beside the journal. */
   tides: Pick<Tides, 'kept' | 'journal'>;
   /** Asked for only where the store is not itself, so that a healthy home loads no family. */
@@ -189,7 +189,7 @@ export interface Held {
   held: boolean;
 }
 
-/** Finds out whether the store is itself, and makes it harmless where it is not (`SqlStore.settle`). */
+/** Finds out whether the store is itself, and makes it harmless where it is not (`HomeStore.settle`). */
 export async function checkIdentity({ place, store, tides, kinds, tell }: Checks): Promise<Held> {
   const { kept, journal } = tides;
   const marksOf = (life: string): Marks => ({ kept: kept.read(life), journal: journal.read(life) });

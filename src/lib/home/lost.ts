@@ -11,10 +11,12 @@
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { FoundFile } from './journal.ts';
-import type { HomeStore } from './store.ts';
 
 export type Lost = 'words' | 'pending' | 'accepted';
-type Marks = Pick<HomeStore, 'meta' | 'setMeta'>;
+interface Marks {
+  meta(key: string): Promise<string | undefined>;
+  setMeta(key: string, value: string): Promise<void>;
+}
 
 /** undefined: it was never lost. */
 export const lostOf = async (store: Marks): Promise<Lost | undefined> =>

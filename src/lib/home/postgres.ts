@@ -24,7 +24,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { get, put, type Counter, type Database, type Row, type Sql, type Statement } from './database.ts';
 import type { Place } from './identity.ts';
 import { POSTGRES_MIGRATIONS } from './schema.ts';
-import { SqlStore, type StoreOptions } from './sql-store.ts';
+import { HomeStore, type StoreOptions } from './sql-store.ts';
 import { getMeta, setMeta } from './standing.ts';
 
 const WAIT_MS = 10_000;
@@ -70,13 +70,13 @@ export async function openPostgres(
   homeId: string,
   options: StoreOptions,
   waits?: Waits,
-): Promise<{ store: SqlStore; place: Place }> {
+): Promise<{ store: HomeStore; place: Place }> {
   const db = new Postgres(url, waits);
   try {
     await db.migrate(homeId);
     const text = await db.identity();
     return {
-      store: new SqlStore(db, options),
+      store: new HomeStore(db, options),
       place: { text: () => text, compare: (kept) => (kept === text ? 'same' : 'other') },
     };
   } catch (error) {

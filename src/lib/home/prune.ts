@@ -38,7 +38,7 @@ import {
   type OldRecord,
   type Place,
 } from './prune-sql.ts';
-import type { SqlStore } from './sql-store.ts';
+import type { HomeStore } from './sql-store.ts';
 import { setMeta } from './standing.ts';
 
 const DAY = { seconds: 86_400, blocks: 144 };
@@ -58,7 +58,7 @@ const SLICE = 100;
 const LAST_LOOK = 'pruned';
 
 export interface PruneOptions {
-  store: SqlStore;
+  store: HomeStore;
   kinds: readonly Kind<any>[];
   source: FactSource;
   keepDays: number;

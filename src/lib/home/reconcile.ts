@@ -14,7 +14,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { change, plainCommit, releasedBy, writeOf } from './change.ts';
 import { readJournal } from './journal.ts';
 import type { Settled } from './lost.ts';
-import type { HomeStore } from './store.ts';
+import type { HomeStore } from './sql-store.ts';
 
 type Kinds = readonly Kind<any>[];
 

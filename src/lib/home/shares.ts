@@ -30,7 +30,7 @@ import {
 } from './files.ts';
 import { holdFor } from './hold.ts';
 import { lock, unlock } from './nonce-box.ts';
-import type { HomeStore } from './store.ts';
+import type { HomeStore } from './sql-store.ts';
 
 /** Time to wait for whoever holds the folder. */
 export const WAIT_LIMITS = { held: { unit: 'milliseconds', most: 10_000 } } satisfies Limits;

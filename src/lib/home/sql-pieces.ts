@@ -10,7 +10,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { all, get, marks, put, together, type Row, type Sql } from './database.ts';
 import { heldFigures, putFigures } from './figures.ts';
 import { PENDING } from './schema.ts';
-import type { Pending } from './store.ts';
+import type { Listed, Pending } from './store.ts';
 
 export interface Owner {
   id: number;
@@ -190,3 +190,26 @@ export function* consumedOf(spends: readonly NonceId[]): Sql<NonceId | undefined
 
 export const endNonce = ({ of, sighash }: NonceId): Sql<void> =>
   put('DELETE FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
+
+/** A row of the table `record`, whose body is parsed when it is asked for. */
+export function lazily<L extends Listed>({ body, ...row }: Row): L {
+  return Object.defineProperty(row, 'record', {
+    get: () => parseJson(body as string),
+    enumerable: true,
+  }) as unknown as L;
+}
+
+/** The name under which commits that use addresses wait for each other. */
+export const ADDRESSES = 'addresses';
+
+/** All that a commit touches, by name: see `Database.write`. */
+export function namesOf({ key, reads, writes, opens, spends, notes, addresses }: Commit): string[] {
+  return [
+    ...(key === null ? [] : [`reply:${key}`]),
+    ...[...reads, ...writes].flatMap(({ claim }) => claim ?? []),
+    ...writes.flatMap(({ claims }) => claims),
+    ...[...opens, ...spends].map(({ of }) => of),
+    ...notes.map(({ name }) => `note:${name}`),
+    ...(addresses.length > 0 ? [ADDRESSES] : []),
+  ];
+}

@@ -11,9 +11,9 @@
 import type { Claim, Hex, Kind, Note, OwnAddress, WalletPath } from '../protocol/action.ts';
 import type { Totals } from '../protocol/figures.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
-import type { Commit, Loaded, Reply, SealedNonce } from '../protocol/ports.ts';
+import type { Commit, Loaded, Reply, SealedNonce, Store } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { all, marks, put, together, type Database, type Row, type Sql } from './database.ts';
+import { all, marks, put, together, type Database, type Sql } from './database.ts';
 import { inOrder, statedInOrder, totalsOf, type Otherwise } from './figures.ts';
 import type { Journal } from './journal.ts';
 import { openNonce, sealNonce } from './nonce-box.ts';
@@ -29,6 +29,9 @@ import {
   pendingAbove,
   touch,
   writeRecords,
+  lazily,
+  ADDRESSES,
+  namesOf,
   type Owner,
 } from './sql-pieces.ts';
 import {
@@ -44,7 +47,7 @@ import {
 import { untilWon } from './race.ts';
 import { forget, forgetDead, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
 import { getMeta, setMeta, settle, standingOf, type Begun, type Standing } from './standing.ts';
-import type { CommitWatch, HomeStore, Listed, Ordered, Stated, StoredAddress, StoreSecrets, Stretch } from './store.ts';
+import type { CommitWatch, Listed, Ordered, Stated, StoredAddress, StoreSecrets, Stretch } from './store.ts';
 
 export interface StoreOptions {
   secrets: () => Promise<StoreSecrets>;
@@ -55,7 +58,7 @@ export interface StoreOptions {
   point?: ((label: string) => void) | undefined;
 }
 
-export class SqlStore implements HomeStore {
+export class HomeStore implements Store {
   readonly #db: Database;
   readonly #secrets: () => Promise<StoreSecrets>;
   readonly #watch: CommitWatch | undefined;
@@ -186,13 +189,16 @@ export class SqlStore implements HomeStore {
     return new Map(notes.map(({ name, body }) => [name, body as Json]));
   }
 
+  /** All records, or those of a kind, or of a kind in one state, oldest first. */
   async list(kind?: string, state?: string): Promise<readonly Listed[]> {
     const where = [kind !== undefined && 'kind = ?', state !== undefined && 'state = ?'].filter((w) => w !== false);
     const values = [kind, state].filter((v) => v !== undefined);
     return this.#listed(where.length > 0 ? `WHERE ${where.join(' AND ')}` : '', ...values);
   }
 
+  /** Returns quotes on which something waits, by the commit that wrote each last: those of commits above this one. */
   pending = async (kind: string, above: number) => this.#db.ask(() => pendingAbove(kind, above));
+  /** The records of this issuer of which not all that was paid is issued or reported. */
   async unissued(issuer: string): Promise<readonly Listed[]> {
     return this.#listed('WHERE issuer = ? AND issued_sat < high_sat', issuer);
   }
@@ -203,6 +209,7 @@ export class SqlStore implements HomeStore {
     return this.#listed('WHERE name >= ? AND name < ?', prefix, `${prefix}g`);
   }
 
+  /** The records that hold a claim which begins so, each with that; none for a prefix of fewer than 8 hex digits. */
   async byClaim(prefix: Claim): Promise<readonly (Listed & { claim: Claim })[]> {
     if (!/:[0-9a-f]{8,}$/.test(prefix)) return [];
     const sql = `SELECT claim, kind, name, state, rev, body FROM claim JOIN record ON id = claim.record
@@ -216,10 +223,12 @@ export class SqlStore implements HomeStore {
     return (await this.#db.ask(() => all(sql, ...values))).map((row) => lazily<Listed>(row));
   }
 
+  /** The records of a kind that have this figure, the smallest first. */
   async inOrder(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Ordered[]> {
     const rows = await this.#db.ask(() => inOrder(kind, figure, stretch));
     return rows.map((row) => lazily<Ordered>({ ...row, value: BigInt(row['value'] as number) }));
   }
+  /** The same of those that claim an outpoint which the other side has stated, without their bodies. */
   async stated(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Stated[]> {
     const rows = await this.#db.ask(() => statedInOrder(kind, figure, stretch));
     return rows.map((row) => ({ ...row, value: BigInt(row['value'] as number) }) as unknown as Stated);
@@ -238,9 +247,11 @@ export class SqlStore implements HomeStore {
     const [spare, used] = await this.#db.ask(() => together(spareAddresses(count), lastAddresses()));
     return [...spare, ...(await addressesAfter(used, count - spare.length, this.#secrets))];
   }
+  /** The next `count` receiving addresses that nobody was ever given. */
   async fresh(count: number): Promise<readonly OwnAddress[]> {
     return addressesAfter(await this.lastUsed(), count, this.#secrets);
   }
+  /** The last place of each chain that was ever in use. */
   async lastUsed(): Promise<readonly WalletPath[]> {
     return this.#db.ask(lastAddresses);
   }
@@ -249,10 +260,12 @@ export class SqlStore implements HomeStore {
     return scripts.length === 0 ? new Map() : this.#db.ask(() => placesOf(scripts));
   }
 
+  /** The addresses in use, by chain and index, also those that are given again. */
   async addresses(): Promise<readonly StoredAddress[]> {
     return this.#db.ask(allAddresses);
   }
 
+  /** Marks places as used, and to be given to nobody; those that are already so stay as they are. */
   async addAddresses(paths: readonly WalletPath[]): Promise<void> {
     const { address } = await this.#secrets();
     const places = await Promise.all(paths.map(async (path) => ({ ...path, ...(await address(path)) })));
@@ -285,10 +298,12 @@ export class SqlStore implements HomeStore {
   async setMeta(key: string, value: string): Promise<void> {
     await this.#surely([`meta:${key}`], () => setMeta(key, value));
   }
+  /** Returns the number of commits that this store has seen. */
   async commits(): Promise<number> {
     return this.#db.ask(() => this.#db.counter.get());
   }
 
+  /** The next commit has a number above this one. */
   async atLeast(number: number): Promise<void> {
     const { counter } = this.#db;
     await this.#surely('all', function* () {
@@ -326,6 +341,10 @@ export class SqlStore implements HomeStore {
     });
   }
 
+  /**
+   * Returns those of these claims that a record holds, once no commit that names one is under way.
+   * @throws Refusal `store-unavailable`
+   */
   async claimed(claims: readonly Claim[]): Promise<ReadonlySet<Claim>> {
     return this.#surely(claims, function* () {
       return new Set((yield* ownersOf(claims)).keys());
@@ -373,27 +392,4 @@ export class SqlStore implements HomeStore {
   close(): void {
     this.#db.close();
   }
-}
-
-/** A row of the table `record`, whose body is parsed when it is asked for. */
-function lazily<L extends Listed>({ body, ...row }: Row): L {
-  return Object.defineProperty(row, 'record', {
-    get: () => parseJson(body as string),
-    enumerable: true,
-  }) as unknown as L;
-}
-
-/** The name under which commits that use addresses wait for each other. */
-const ADDRESSES = 'addresses';
-
-/** All that a commit touches, by name: see `Database.write`. */
-function namesOf({ key, reads, writes, opens, spends, notes, addresses }: Commit): string[] {
-  return [
-    ...(key === null ? [] : [`reply:${key}`]),
-    ...[...reads, ...writes].flatMap(({ claim }) => claim ?? []),
-    ...writes.flatMap(({ claims }) => claims),
-    ...[...opens, ...spends].map(({ of }) => of),
-    ...notes.map(({ name }) => `note:${name}`),
-    ...(addresses.length > 0 ? [ADDRESSES] : []),
-  ];
 }

@@ -10,7 +10,7 @@ import { Connection } from './connection.ts';
 import type { Counter, Database, Row, Sql } from './database.ts';
 import { refuseExposed, refuseNetworkDisk } from './files.ts';
 import { MIGRATIONS } from './schema.ts';
-import { SqlStore, type StoreOptions } from './sql-store.ts';
+import { HomeStore, type StoreOptions } from './sql-store.ts';
 import { getMeta, setMeta } from './standing.ts';
 
 export interface SqliteOptions extends StoreOptions {
@@ -19,7 +19,7 @@ export interface SqliteOptions extends StoreOptions {
   made?: 'new';
 }
 
-export class SqliteStore extends SqlStore {
+export class SqliteStore extends HomeStore {
   /** @throws Refusal `network-disk`, as `Connection`, or `secret-exposed` where others may read the file */
   constructor({ path, made, ...options }: SqliteOptions) {
     refuseNetworkDisk(dirname(path));

@@ -23,6 +23,7 @@ const BEGUN_BY: Readonly<Record<string, string>> = {
   credit: 'open-credit',
   statecoin: 'statechain-open',
   'htlc-swap': 'htlc swap',
+  pledge: 'pledge make',
 };
 /** Returns the hint about a record that holds what another one needs. */
 export function freeing({ kind, name }: { kind: string; name: string }): string {

@@ -20,7 +20,7 @@ import {
   type Quote,
 } from '../ecash/quote.ts';
 import { change, type FindOf } from '../home/change.ts';
-import type { HomeStore } from '../home/store.ts';
+import type { HomeStore } from '../home/sql-store.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import type { Limits } from '../protocol/limit.ts';

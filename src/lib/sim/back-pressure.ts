@@ -8,7 +8,7 @@
  * here; and more, which `READINGS` names. All messages count, also those for the node itself.
  * Times are milliseconds. Not here: onions themselves (`onion/`).
  */
-import type { Topology } from '../gossip/topology.ts';
+import { needPeers, type Topology } from '../gossip/topology.ts';
 import type { Draws } from '../protocol/draws.ts';
 
 /**
@@ -138,8 +138,12 @@ class Events {
   }
 }
 
-/** Plays one run. The attacker, where there is one, is a node of its own behind the others. */
+/**
+ * Plays one run. The attacker, where there is one, is a node of its own behind the others.
+ * @throws Refusal `malformed-message` for a network without channels
+ */
 export function simulate(topology: Topology, rules: Rules, attack: Attack, draws: Draws): Outcome {
+  needPeers(topology);
   const attacker = topology.length;
   const links = attack.kind === 'spam' ? Math.min(attack.links, attacker) : attack.kind === 'bounce' ? 1 : 0;
   const reached = new Set<number>();
