@@ -277,6 +277,14 @@ describe('fees', () => {
     expect(await make(0)).toBe('fee-too-high');
     expect(await make(1)).toBeUndefined();
     expect(await make(0, { allowFee: true })).toBeUndefined();
+    // The way back is paid at the pledger's own rate: 111 vB at 521 sat/vB are 57,831 sat.
+    alice.chain.feerate = 521_000;
+    const dear = { ...(await ownCoin(alice, 400_000n)), txid: 'cd'.repeat(32) };
+    const give = (more: object) =>
+      outcome(alice.run(table, { on, input: { utxo: [dear], amount: 400_000n, ...more } }));
+    expect(await give({})).toBe('fee-too-high');
+    expect(await give({ allowFee: true })).toBeUndefined();
+    alice.chain.feerate = 1_000;
     const foreign = coinOf(walletKey('p2tr', 70), 70, 57_749n);
     const outside = { utxo: [foreign], coin: outpointText(foreign) };
     expect(await outcome(alice.run(table, { on, input: outside }))).toBe('fee-too-high');

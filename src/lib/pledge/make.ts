@@ -67,7 +67,7 @@ export function chosen({ amount, coin, utxo }: MakeInput): Chosen {
   return { split: amount! };
 }
 
-/** Pledges an own coin as it is. @throws Refusal as `checkSpendable`, `below-minimum`, `below-dust` */
+/** Pledges an own coin as it is. @throws Refusal as `checkSpendable`, `below-minimum`, `below-dust`, `fee-too-high` */
 export function pledgeCoin(
   gate: Gate,
   coin: Spent,
@@ -127,6 +127,8 @@ function recorded(
 ): OwnPledge {
   const pledge = hashes.sign(coin, secret, hand.random(32));
   const script = scriptOf(address, network);
+  const wayBack = revocation(coin, { secret, script, aux: hand.random(32) }, feerate);
+  guardFee(wayBack.feeSat, coin.sat, input.allowFee);
   return {
     network,
     state: 'made',
@@ -136,7 +138,7 @@ function recorded(
     coins: [],
     pledge,
     sealed: input.seal ? sealPledge(campaign, pledge, secret) : null,
-    revocation: revocation(coin, { secret, script, aux: hand.random(32) }, feerate),
+    revocation: wayBack,
     back: { address, chain, index },
   };
 }
