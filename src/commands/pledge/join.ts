@@ -31,12 +31,11 @@ export default class PledgeJoin extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(PledgeJoin);
-    const source = await openInput(args.file);
     await withHome(flags, async (home) => {
       const { source: facts } = await portsOf(home, flags, this.argv);
       const seats = new HomeSeats(home, await contractNamed(home, flags.contract));
       const trust = { unchecked: flags.unchecked || home.network === 'regtest' };
-      await gatherLines(source, seats, facts, trust, flags.batch ? undefined : LINE_LIMIT);
+      await gatherLines(await openInput(args.file), seats, facts, trust, flags.batch ? undefined : LINE_LIMIT);
     });
   }
 }
