@@ -102,6 +102,9 @@ describe('a pledge', () => {
     const made = await alice.run(table, { on, input: { utxo, coin: outpointText(utxo[0]!) } });
     expect(made).toMatchObject({ exit: 0, message: { step: 'pledged', pledge: { sat: 400_000 } } });
     expect(made.message['auth']).toBeUndefined();
+    expect(made.hint).toBe(
+      `400000 sat are pledged to "": they move only in a transaction that pays 1000000 sat, to ${ADDRESSES.p2tr}`,
+    );
     const again = await alice.run(table, { on, input: { utxo, coin: outpointText(utxo[0]!) } });
     expect(again.text.replace(/"checks".*/, '')).toBe(made.text.replace(/"checks".*/, ''));
     const other = await begun(collector, { outputs: [{ ...OUTPUTS[0], sat: 2_000_000n }] });
@@ -122,6 +125,9 @@ describe('a pledge', () => {
     const input = { utxo, amount: 400_000n };
     const split = await alice.run(table, { on, input });
     expect(split).toMatchObject({ exit: 3, message: { step: 'split' } });
+    expect(split.hint).toContain(
+      '; 400000 sat are pledged to "": they move only in a transaction that pays 1000000 sat',
+    );
     const [copy] = alice.home.copies().copies;
     expect(copy!.body).toMatchObject({ type: 'refund-copy', capacity_sat: 400_000, valid_from_height: 0 });
     const [record] = await own(alice);

@@ -28,7 +28,16 @@ import {
 } from '../protocol/message.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
-import { campaignForm, campaignOf, checkCampaign, COLLECTOR, defaultMin, goalOf, PLEDGER } from './campaign.ts';
+import {
+  campaignForm,
+  campaignOf,
+  checkCampaign,
+  COLLECTOR,
+  defaultMin,
+  goalOf,
+  PLEDGER,
+  type Campaign,
+} from './campaign.ts';
 import { checkTime, Gate, gathered, isSame, keptOf, trustIn, withRoom } from './gather.ts';
 import {
   ADDRESSES_NEEDED,
@@ -245,7 +254,7 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
         if ('waits' in outside)
           return {
             waits: outside.waits,
-            hint: 'sign the PSBT in the wallet that owns the coin, type ALL|ANYONECANPAY, then --merge FILE on the same input; to take it back spend the coin there',
+            hint: `sign the PSBT in the wallet that owns the coin, type ALL|ANYONECANPAY, then --merge FILE on the same input; to take it back spend the coin there; ${purposeOf(gate.campaign, choice.coin.sat)}`,
             passing: true,
             writes: {},
           };
@@ -312,7 +321,7 @@ function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolean) {
     return {
       ...common,
       waits: { split: fundingPsbt(own.split) },
-      hint: 'sign the split in the wallet that owns its coins',
+      hint: `sign the split in the wallet that owns its coins; ${purposeOf(own.campaign, own.pledge.sat)}`,
       writes: { own },
     };
   }
@@ -321,13 +330,21 @@ function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolean) {
       ...common,
       message: said(own),
       exit: 3 as const,
-      hint: 'send this split (spillway broadcast); once a block has it the same command prints the pledge',
+      hint: `send this split (spillway broadcast); once a block has it the same command prints the pledge; ${purposeOf(own.campaign, own.pledge.sat)}`,
       checks: { split: coins === 'not-checked' ? 'not-checked' : 'unconfirmed' },
       writes: { own },
     };
   const made: OwnPledge = own.state === 'split' ? { ...own, state: 'made', coins: [outpointText(own.pledge)] } : own;
   const looked = coins === 'not-checked' ? 'not-checked' : 'confirmed';
-  return { ...common, message: said(made), checks: { coin: looked }, writes: { own: made } };
+  const hint = purposeOf(own.campaign, own.pledge.sat);
+  return { ...common, message: said(made), hint, checks: { coin: looked }, writes: { own: made } };
+}
+
+/** Returns in words what a pledge of so many satoshis is signed for. */
+function purposeOf(campaign: Campaign, pledgedSat: bigint): string {
+  const [first, ...more] = campaign.outputs;
+  const others = more.length > 0 ? ` and ${more.length} more outputs` : '';
+  return `${pledgedSat} sat are pledged to ${JSON.stringify(campaign.title)}: they move only in a transaction that pays ${goalOf(campaign)} sat, to ${first!.address}${others}`;
 }
 
 const isThere = ({ pledge: { sat: amount, script, ...at } }: OwnPledge, coins: Facts['coins'], mayTrust: boolean) => {
