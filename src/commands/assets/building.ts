@@ -94,7 +94,7 @@ async function rateOf(
 /** Says which parents are needed to tell whether a coin carries units; exit 3. */
 async function printMissing(type: string, network: Network, missing: readonly string[]): Promise<void> {
   note('parents are missing: supply them with --prev or --chain, so that no coloured coin is spent unseen');
-  await print(printJson({ type, version: 1, network, missing }));
+  await print({ type, version: 1, network, missing });
   process.exitCode = 3;
 }
 

@@ -2,7 +2,6 @@ import * as Flags from '@oclif/core/flags';
 import { Colu, coluPayload } from '../../lib/assets/colu/decode.ts';
 import { DecodeCommand, decodeArgs, decodeFlags } from './decoding.ts';
 import { print } from '../../lib/cli/output.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class DecodeColu extends DecodeCommand {
   static override summary =
@@ -25,7 +24,7 @@ export default class DecodeColu extends DecodeCommand {
   async run(): Promise<void> {
     const { flags, args } = await this.parse(DecodeColu);
     const { network, payload } = flags;
-    if (payload !== undefined) return print(printJson(coluPayload(payload)));
+    if (payload !== undefined) return print(coluPayload(payload));
     await this.decode(flags, args.file, (parents) => new Colu({ network, parents }), { payload: coluPayload });
   }
 }

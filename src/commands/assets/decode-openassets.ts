@@ -2,7 +2,6 @@ import * as Flags from '@oclif/core/flags';
 import { addressDocument, asidesOf, markerAlone, openAssetsDecoder } from './openassets.ts';
 import { DecodeCommand, decodeArgs, decodeFlags } from './decoding.ts';
 import { print } from '../../lib/cli/output.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class DecodeOpenassets extends DecodeCommand {
   static override summary = 'Read a transaction as Open Assets: which outputs carry how many units of which asset';
@@ -42,7 +41,7 @@ export default class DecodeOpenassets extends DecodeCommand {
     const { marker, script, address, network, explain } = flags;
     if (marker !== undefined || script !== undefined) return print(markerAlone({ marker, script, network, explain }));
     if (address !== undefined || flags['asset-id'] !== undefined)
-      return print(printJson(await addressDocument(address, flags['asset-id'], network)));
+      return print(await addressDocument(address, flags['asset-id'], network));
     await this.decode(flags, args.file, await openAssetsDecoder(flags), asidesOf(network));
   }
 }

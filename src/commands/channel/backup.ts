@@ -100,7 +100,7 @@ async function writeChannel(dir: string, channel: Channel, keys: Keys): Promise<
   return files;
 }
 const printFound = (network: string, channels: readonly object[]): Promise<void> =>
-  print(printJson({ type: 'channel-import', version: 1, network, channels }));
+  print({ type: 'channel-import', version: 1, network, channels });
 
 /** Imports the channels of an lnd backup. @throws Refusal `usage`, `cannot-write`, and as `readLndBackup` */
 export async function importLnd(flags: Values, file: string | undefined): Promise<void> {

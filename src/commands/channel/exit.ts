@@ -5,7 +5,6 @@ import { print } from '../../lib/cli/output.ts';
 import { wholeFlag } from '../../lib/cli/stateless.ts';
 import { signBacked } from '../../lib/channel/lnd.ts';
 import { note } from '../../lib/engine/log.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class ChannelExit extends BaseCommand {
@@ -43,6 +42,6 @@ export default class ChannelExit extends BaseCommand {
     const signed = signBacked(one, newest);
     note(`if commitment ${signed.number} is not the newest, the peer takes the whole channel within its delay`);
     const checks = { revoked: newest === undefined ? 'not-checked' : `not below ${newest}` };
-    await print(printJson({ type: 'channel-exit', version: 1, network, outpoint: one.outpoint, ...signed, checks }));
+    await print({ type: 'channel-exit', version: 1, network, outpoint: one.outpoint, ...signed, checks });
   }
 }

@@ -8,7 +8,6 @@ import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import type { GivenUp, Melted } from '../../lib/cashu/melt.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 const file = (summary: string) => ({ summary, helpValue: 'FILE', helpGroup: 'MINT' });
@@ -64,7 +63,7 @@ An invoice that expired, was paid by another or is refused for good is given up:
       mint: mintUrl(flags.mint),
       token: utf8(await readInput(tokenFile)).trim(),
       journal: fileJournal(noteFile),
-      print: (done: Melted | GivenUp) => print(printJson(meltDocument(done))),
+      print: (done: Melted | GivenUp) => print(meltDocument(done)),
     };
     const change = changeOut === undefined ? undefined : changeFile(changeOut, append);
     const line = invoice === undefined ? undefined : await lineOrFile(invoice);

@@ -6,7 +6,6 @@ import { askFlags, lineOrFile, mintFlag, namedMints } from '../../lib/cli/mint-f
 import { contractNamed } from '../../lib/cli/named.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { ecashQuote } from '../../lib/mint/bind.ts';
 
@@ -65,7 +64,7 @@ Over a contract that a restored home pays, --confirm lists the invoices that wer
         if (!debt && unpaid.length > 0)
           throw new Refusal('wrong-state', '--unpaid found, and a contract over which this home pays no merchant');
         const { quote: quotes = [] } = flags;
-        await print(printJson(debt ?? (await confirmFigures(home, contract, quotes, await namedMints(flags)))));
+        await print(debt ?? (await confirmFigures(home, contract, quotes, await namedMints(flags))));
       });
     }
     await this.open({

@@ -5,7 +5,6 @@ import { dumpFlag, readGraph } from './dumps.ts';
 import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag, wholeFlag } from '../../lib/cli/stateless.ts';
 import { pathDocument, SEARCH_LIMITS } from '../../lib/gossip/path.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 const nodeFlag = (summary: string) =>
   Flags.custom<string | number>({
@@ -59,6 +58,6 @@ export default class GossipPath extends BaseCommand {
       height: flags.height,
       finalDelta: flags['final-delta'],
     });
-    await print(printJson(made));
+    await print(made);
   }
 }

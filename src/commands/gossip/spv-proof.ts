@@ -8,7 +8,6 @@ import { hexLine } from '../../lib/gossip/dump.ts';
 import { parseProof, verifyProof } from '../../lib/gossip/spv.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { print } from '../../lib/cli/output.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class GossipSpvProof extends BaseCommand {
@@ -36,7 +35,7 @@ export default class GossipSpvProof extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(GossipSpvProof);
-    if (args.action === 'make') return print(printJson(await makeSpvProof(flags, this.argv)));
+    if (args.action === 'make') return print(await makeSpvProof(flags, this.argv));
     const announcement =
       flags.announcement === undefined
         ? undefined

@@ -4,7 +4,6 @@ import { homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class Backup extends BaseCommand {
   static override summary = 'Copy a home while it works: everything of one moment but open nonces';
@@ -38,7 +37,7 @@ A backup is no home: restore --from makes one of it, on this machine or another,
         note(`${file} is of this home's journal, and was never brought in: reconcile --journal reads it`);
       if (made.shares > 0)
         note(`${made.shares} shares of statecoins are in no backup: once restored, their owners can only exit`);
-      await print(printJson({ type: 'backup', version: 1, network: home.network, id: home.id, to: dir, ...made }));
+      await print({ type: 'backup', version: 1, network: home.network, id: home.id, to: dir, ...made });
     });
   }
 }

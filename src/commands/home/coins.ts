@@ -7,7 +7,6 @@ import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { progress } from '../../lib/cli/progress.ts';
 import { GAP, SCAN_LIMITS } from '../../lib/engine/wallet-scan.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 const { tip: _, ...nodeFlags } = chainFlags;
@@ -44,7 +43,7 @@ With --pretend no node is asked: on regtest it prints a coin that exists on no c
     const { pretend } = flags;
     if (pretend !== undefined) {
       const { pretendCoin } = await import('../../lib/engine/wallet.ts');
-      return print(printJson([await withHome(flags, (home) => pretendCoin(home, pretend))]));
+      return print([await withHome(flags, (home) => pretendCoin(home, pretend))]);
     }
     const { rpc } = await chainOf(flags, this.argv);
     if (!rpc) throw new Refusal('usage', 'no node to ask, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
@@ -58,6 +57,6 @@ With --pretend no node is asked: on regtest it prints a coin that exists on no c
       note(`looked at up to address ${cutAt.chain}/${cutAt.index}, and coins lie close to it: run it again to look on`);
       process.exitCode = 3;
     }
-    await print(printJson(coins));
+    await print(coins);
   }
 }

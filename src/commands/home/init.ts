@@ -7,7 +7,6 @@ import { homeOptions } from '../../lib/cli/home.ts';
 import { createFile, print, writeFileWhole } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { readPassphrase, readSecret } from '../../lib/cli/secrets.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 const NETWORKS = ['mainnet', 'testnet', 'testnet4', 'signet', 'regtest'] as const;
@@ -56,7 +55,7 @@ Never run two copies of a home, and never put back an image of a machine, or a s
     if (out !== undefined) await writeFileWhole(out, `${mnemonic}\n`, 0o600);
     else if (fd === undefined) showOnce(mnemonic, home);
     note('the words restore the plain coins of this home; contracts need its backup and its journal');
-    await print(printJson({ type: 'init', version: 1, network, home, id }));
+    await print({ type: 'init', version: 1, network, home, id });
   }
 }
 

@@ -9,7 +9,6 @@ import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { progress } from '../../lib/cli/progress.ts';
 import { slices } from '../../lib/engine/slices.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class Prune extends BaseCommand {
   static override summary = 'Drop what nothing more can come of: old replies, lapsed wishes, contracts long settled';
@@ -44,7 +43,7 @@ Others may work on the home meanwhile. The file of the store gets no smaller: wh
           `${pruned.unseen} records are old enough, and the node does not show their coins spent so deep, or a mint has not acknowledged all`,
         );
       const said = { type: 'prune', version: 1, network: home.network, tip, keep_days: keepDays, dry_run: dry };
-      await print(printJson({ ...said, ...pruned }));
+      await print({ ...said, ...pruned });
     });
   }
 }

@@ -7,7 +7,7 @@ import { isBolt3, SCRIPT_TYPES, typesOf, VARIANTS, type ScriptType, type Variant
 import { hashFrom, hashOf, type Hash } from '../../lib/htlc/terms.ts';
 import { documentOf } from '../../lib/htlc/view.ts';
 import { Fields, pointIn } from '../../lib/protocol/document.ts';
-import { parseJson, printJson } from '../../lib/protocol/json.ts';
+import { parseJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { bytesToHex } from '../../lib/signing/curve.ts';
 import type { Home } from '../../lib/home/home.ts';
@@ -218,5 +218,5 @@ async function show({ htlc, reused }: Made, checks: Record<string, string>): Pro
       'this home was restored: this hash may have been in another HTLC, and whoever claims that one can claim this one',
     );
   const hash = reused === undefined ? 'not-checked' : HASH_WORDS[`${reused}`];
-  await print(printJson({ ...documentOf(htlc), checks: { ...checks, hash } }));
+  await print({ ...documentOf(htlc), checks: { ...checks, hash } });
 }

@@ -3,7 +3,6 @@ import { homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { freshKey } from './home.ts';
 import { print } from '../../lib/cli/output.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class HtlcKeyCommand extends BaseCommand {
   static override summary = 'A fresh key of the home for an HTLC, with the hash of a preimage that the home can repeat';
@@ -19,7 +18,7 @@ export default class HtlcKeyCommand extends BaseCommand {
     const { flags } = await this.parse(HtlcKeyCommand);
     await withHome(flags, async (home) => {
       const { pubkey, auth, hash } = await freshKey(home);
-      await print(printJson({ type: 'htlc-key', version: 1, network: home.network, pubkey, auth, hash }));
+      await print({ type: 'htlc-key', version: 1, network: home.network, pubkey, auth, hash });
     });
   }
 }

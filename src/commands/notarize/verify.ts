@@ -5,7 +5,6 @@ import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { verified } from './shared.ts';
 import { print } from '../../lib/cli/output.ts';
 import { hexFlag } from '../../lib/cli/stateless.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 const { tip: _, ...nodeFlags } = chainFlags;
 
@@ -41,6 +40,6 @@ export default class NotarizeVerify extends BaseCommand {
     const { flags, args } = await this.parse(NotarizeVerify);
     const [document, exit] = await verified(args.file, flags, this.argv);
     process.exitCode = exit;
-    await print(printJson(document));
+    await print(document);
   }
 }

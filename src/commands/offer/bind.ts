@@ -8,7 +8,6 @@ import { readKey } from '../../lib/cli/secrets.ts';
 import { keyFlags, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
 import { bindingDocument, checkBinding, makeBinding, parseBinding } from '../../lib/names/bind.ts';
 import { publicKeyOf } from '../../lib/offer/build.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class OfferBind extends BaseCommand {
@@ -42,7 +41,7 @@ export default class OfferBind extends BaseCommand {
       if (!key || domain === undefined || expiresAt === undefined)
         throw new Refusal('usage', '--domain, --expires-at and --key-file expected');
       publicKeyOf(key);
-      return print(printJson(bindingDocument(makeBinding(domain, expiresAt, key))));
+      return print(bindingDocument(makeBinding(domain, expiresAt, key)));
     }
     if (proof === undefined) throw new Refusal('usage', 'no proof found', { hint: 'give --proof FILE' });
     const given = await proofFile(proof);

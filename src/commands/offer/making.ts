@@ -10,7 +10,6 @@ import type { OfferValues } from '../../lib/offer/fields.ts';
 import { refuseFirst, type OfferMessage, type Problem } from '../../lib/offer/message.ts';
 import { checkMirror } from '../../lib/offer/verify.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { parsePoint } from '../../lib/signing/curve.ts';
 import { answerOffer, chainOf, fallbacksOf, messageFile, networkFlag, now, pathsFile, proposalFlag } from './shared.ts';
 import { secretFlags } from '../../lib/cli/secret-flags.ts';
@@ -89,7 +88,7 @@ export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
     },
     async refund(): Promise<void> {
       const more = { offer_description: flags.description, offer_absolute_expiry: flags['expires-at'] };
-      await print(printJson(answerOffer(made(undefined, more))));
+      await print(answerOffer(made(undefined, more)));
     },
   };
 }

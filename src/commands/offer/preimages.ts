@@ -6,7 +6,6 @@ import { secretFlags } from '../../lib/cli/secret-flags.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
 import { hexFlag } from '../../lib/cli/stateless.ts';
 import { PREIMAGE_CHAIN_LIMITS, chainDocument } from '../../lib/offer/preimages.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 
 export default class OfferPreimages extends BaseCommand {
   static override summary = 'Preimages for the periods of an offer, each of which proves all payments before it';
@@ -34,6 +33,6 @@ export default class OfferPreimages extends BaseCommand {
     needProposal(flags.proposal, 'preimages');
     const last = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
     const random = () => crypto.getRandomValues(new Uint8Array(32));
-    await print(printJson(chainDocument(flags.salt ?? random(), last ?? random(), flags.count)));
+    await print(chainDocument(flags.salt ?? random(), last ?? random(), flags.count));
   }
 }

@@ -3,7 +3,6 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { completeFrom } from './completing.ts';
 import { campaignFlag, unchecked } from './shared.ts';
 
@@ -47,7 +46,7 @@ Whoever sees the transaction can exchange its inputs for other pledges, so its i
   async run(): Promise<void> {
     const { flags, args } = await this.parse(PledgeComplete);
     const { document, completed } = await completeFrom(flags, args.file, this.argv);
-    await print(printJson(document));
+    await print(document);
     if (!completed) process.exitCode = 3;
   }
 }

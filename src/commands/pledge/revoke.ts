@@ -5,7 +5,6 @@ import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { revoke } from './own.ts';
 import { campaignFlag } from './shared.ts';
 
@@ -33,7 +32,7 @@ export default class PledgeRevoke extends BaseCommand {
     await withHome(flags, async (home) => {
       const { source } = await portsOf(home, flags, this.argv);
       const { document, isThere } = await revoke(home, flags.contract, flags.coin, source);
-      await print(printJson(document));
+      await print(document);
       if (isThere) return;
       note('the coin is not among the unspent ones: it may have paid the campaign, or be taken back already');
       process.exitCode = 3;

@@ -8,7 +8,6 @@ import { readInput } from '../../lib/cli/input.ts';
 import { count } from '../../lib/cli/step-flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { EXPERIMENTAL, operatorFlag, operatorFrom } from './shared.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { readHistory, verify } from '../../lib/statechain/verify.ts';
 
@@ -39,7 +38,7 @@ ${EXPERIMENTAL}`;
     const { facts } = await source.facts({ tip: true, coins: [outpointText(history.coin.outpoint)] });
     const { tip = 'not-checked', coins = 'not-checked' } = facts;
     const found = verify(history, operator, { tip, coins }, flags['min-remaining'] ?? 1);
-    await print(printJson(found));
+    await print(found);
     if (found.valid && Object.values(found.checks).some((how) => how.startsWith('not-'))) process.exitCode = 3;
   }
 }

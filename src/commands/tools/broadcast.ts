@@ -5,7 +5,6 @@ import { readInput } from '../../lib/cli/input.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { send } from '../../lib/chain/send.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 const { tip: _, ...nodeFlags } = chainFlags;
@@ -28,6 +27,6 @@ export default class Broadcast extends BaseCommand {
     if (!rpc)
       throw new Refusal('usage', 'no node to send through, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
     const txids = await send(rpc, network, txs);
-    await print(printJson({ type: 'broadcast', version: 1, txid: txids.at(-1), txids }));
+    await print({ type: 'broadcast', version: 1, txid: txids.at(-1), txids });
   }
 }

@@ -3,7 +3,6 @@
  * A line that cannot be read is yielded as its refusal; the lines behind it are read all the same.
  */
 import { isAscii } from 'node:buffer';
-import { printJson } from '../protocol/json.ts';
 import { errorObject, failureOf } from '../engine/failure.ts';
 import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { print } from './output.ts';
@@ -93,7 +92,7 @@ export async function answerLines(
       first ||= exit;
     } catch (error) {
       const failure = failureOf(error);
-      await print(printJson(errorObject(failure)));
+      await print(errorObject(failure));
       first ||= failure.exit;
     }
   }
