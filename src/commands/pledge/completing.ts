@@ -3,6 +3,7 @@
  * Not here: which pledges are chosen and how they are joined (`lib/pledge/complete.ts`).
  */
 import { contractNamed } from '../../lib/cli/named.ts';
+import { maxSat } from '../../lib/bitcoin/amount.ts';
 import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
 import { factSource } from '../../lib/chain/source.ts';
@@ -62,8 +63,7 @@ export async function completeFrom(
     const common = { type: 'pledge-complete', version: 1, network: gate.network };
     if ('missing' in made) {
       const stands = standing(gate, sumOf(gate.offered(pledges)));
-      const coin = taprootCoin(made.missing, gate.campaign);
-      const worth = coin > gate.campaign.min_sat ? coin : gate.campaign.min_sat;
+      const worth = maxSat(taprootCoin(made.missing, gate.campaign), gate.campaign.min_sat);
       note(`${made.missing} sat are missing; a taproot coin of ${worth} sat is worth that`);
       return { document: { ...common, step: 'underfunded', ...stands, checks: { coins: checks['coins'] } } };
     }

@@ -12,14 +12,14 @@ import { visible } from '../engine/text.ts';
 const expected = (words: string, input: string): Refusal =>
   new Refusal('usage', `"${visible(input, 60)}" found, ${words} expected`);
 
-type Camel<Name> = Name extends `${infer Word}-${infer Rest}` ? `${Word}${Capitalize<Camel<Rest>>}` : Name;
+export type Camel<Name> = Name extends `${infer Word}-${infer Rest}` ? `${Word}${Capitalize<Camel<Rest>>}` : Name;
 /** Flags under the names that the library has: `min-fee-msat` is `minFeeMsat`. */
 export type Camelled<T> = { [Name in keyof T as Camel<Name & string>]: T[Name] };
+/** Returns the name that the library has for a flag. */
+export const camelName = (flag: string): string => flag.replace(/-./g, ([, letter]) => letter!.toUpperCase());
 /** Renames flags to the names that the library has. */
 export const camel = <T extends object>(flags: T): Camelled<T> =>
-  Object.fromEntries(
-    Object.entries(flags).map(([name, value]) => [name.replace(/-./g, ([, letter]) => letter!.toUpperCase()), value]),
-  ) as Camelled<T>;
+  Object.fromEntries(Object.entries(flags).map(([name, value]) => [camelName(name), value])) as Camelled<T>;
 
 /** An argument. oclif would fill one that is not given from stdin, within 10 ms: `ignoreStdin` keeps it from that. */
 export const arg = (options: { description: string }) => Args.string({ ...options, ignoreStdin: true });

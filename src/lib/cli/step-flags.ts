@@ -6,14 +6,13 @@
 import * as Flags from '@oclif/core/flags';
 import type { BooleanFlag, OptionFlag } from '@oclif/core/interfaces';
 import type { Home } from '../home/home.ts';
-import { feerateFlag, satFlag } from './flags.ts';
+import { camelName, feerateFlag, satFlag, type Camel } from './flags.ts';
 
 /** Mark of a flag that is a step's input. `name`: of the input, where it is not that of the flag. */
 export interface StepInput<T, N extends string = ''> {
   readonly step: { readonly name: N; read(value: never, home: Home): T | Promise<T> };
 }
 
-type Camel<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
 type NameOf<K, N> = N extends '' ? Camel<K & string> : N & string;
 
 /** Input that flags give a step. */
@@ -52,7 +51,7 @@ export async function inputOf<F extends object>(
   for (const [flag, { step: marked }] of Object.entries(flags) as [string, Partial<StepInput<unknown, string>>][]) {
     const value = values[flag];
     if (!marked || value === undefined || value === false) continue;
-    const name = marked.name || flag.replace(/-(.)/g, (_, first: string) => first.toUpperCase());
+    const name = marked.name || camelName(flag);
     input[name] = await marked.read(value as never, home);
   }
   return input as InputOf<F>;

@@ -6,11 +6,11 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { minSat } from '../bitcoin/amount.ts';
 import { bytesToHex, concatBytes, MAX_U64 } from '../bitcoin/bytes.ts';
 import { writeUint } from '../wire/bigsize.ts';
 
 const head = (kind: string, source: string) => ({ type: 'cost', version: 1, kind, source });
-const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 export interface Jit {
   paymentMsat: bigint;
@@ -68,7 +68,7 @@ export interface Ads {
 export function adsCost(ads: Ads): object {
   const { base = 0n, creation = 0n, minAmount = 0n, maxAmount = 0xffff_ffffn, basis, weight } = ads;
   const mining = (ads.feerateKw * weight) / 1000n;
-  const share = (lesser(ads.requested, ads.contributed) * basis) / 10_000n;
+  const share = (minSat(ads.requested, ads.contributed) * basis) / 10_000n;
   const service = share + base + (ads.new ? creation : 0n);
   const rate = concatBytes(
     writeUint(minAmount, 4),
@@ -144,7 +144,7 @@ export function phoenixdCost(phoenixd: Phoenixd): object {
       credit += amount;
       return { amount_sat: amount, event: 'fee-credit', needed_sat: fee, received_sat: 0n, fee_credit_sat: credit };
     }
-    const used = lesser(credit, fee);
+    const used = minSat(credit, fee);
     const paid = fee - used;
     credit -= used;
     channels += 1;

@@ -5,6 +5,7 @@
  * worth its coin less the fee of its input at the campaign's fee rate.
  * Not here: the transaction (`complete.ts`).
  */
+import { maxSat } from '../bitcoin/amount.ts';
 import { outputSize, scriptType } from '../bitcoin/script.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
@@ -12,13 +13,11 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { CAMPAIGN_LIMITS, goalOf, outputsOf, PLEDGER, type Campaign } from './campaign.ts';
 
-const most = (a: bigint, b: bigint): bigint => (a > b ? a : b);
-
 export const SUM_LIMITS = {
   /** Weight of a transaction that nodes relay. Source: Bitcoin Core, policy.h, MAX_STANDARD_TX_WEIGHT. */
   weight: { unit: 'WU', most: 400_000 },
   /** Fee beyond the campaign's own, unless more is allowed. */
-  excess: { unit: 'sat', most: (goal: bigint) => most(330n, goal / 100n) },
+  excess: { unit: 'sat', most: (goal: bigint) => maxSat(330n, goal / 100n) },
   /** Steps of the search for the least excess. */
   tries: { unit: 'items', most: 100_000 },
 } satisfies Limits;
@@ -48,7 +47,7 @@ export function checkWorth(coin: Pick<Spent, 'sat' | 'script'>, campaign: Campai
 
 /** Returns the value of a taproot coin that is worth so much, and worth taking. */
 export const taprootCoin = (netSat: bigint, { feerate }: Pick<Campaign, 'feerate'>): bigint =>
-  most(netSat, CAMPAIGN_LIMITS.net.least) + feeOfWeight(TAPROOT_WEIGHT, feerate);
+  maxSat(netSat, CAMPAIGN_LIMITS.net.least) + feeOfWeight(TAPROOT_WEIGHT, feerate);
 
 /** A sum as it is added to and taken from. */
 export interface Sum {

@@ -7,6 +7,7 @@
  * Not here: completing and taking back, which wait for nobody (`complete.ts`).
  */
 import * as v from 'valibot';
+import { maxSat } from '../bitcoin/amount.ts';
 import { fundingPsbt, isSigned } from '../bitcoin/funding.ts';
 import { expiryHeight, type Expiry } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
@@ -188,7 +189,7 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
           {
             outputs,
             feerate: facts.feerate,
-            min_sat: input.min ?? leastOf(defaultMin(goalOf({ outputs })), taprootCoin(0n, facts)),
+            min_sat: input.min ?? maxSat(defaultMin(goalOf({ outputs })), taprootCoin(0n, facts)),
             until: input.until ? expiryHeight(input.until, facts.tip, facts.now) : null,
             title: input.title ?? '',
             auth,
@@ -308,8 +309,6 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
     }),
   ],
 );
-
-const leastOf = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
 const isFull = ({ campaign, network, sum }: CampaignRecord, script: string): boolean =>
   !new Goal(campaign, network as Network).fits(plus(sum, { script }, 0n));
