@@ -94,7 +94,7 @@ export * as musig2 from './lib/signing/musig2.ts';
 export { keySet, sortedKeySet, type KeySet } from './lib/signing/keyset.ts';
 
 // ── credit contracts: their actions, terms and transactions ───────────────────────────────────────────────────────────
-export type { Rules } from './lib/credit/fees.ts';
+export type { Rules } from './lib/contract/fees.ts';
 export type { CloseInput, CloseMessage } from './lib/credit/close.ts';
 export { verdictOf, type ExitDocument, type Verdict } from './lib/credit/exit.ts';
 export {

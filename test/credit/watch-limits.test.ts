@@ -1,6 +1,6 @@
 /** The heights from and up to which a watcher acts, and what it may pay for that. */
 import { describe } from 'vitest';
-import { CHILD_FEE_LIMITS } from '../../src/lib/credit/fees.ts';
+import { CHILD_FEE_LIMITS } from '../../src/lib/contract/fees.ts';
 import { WATCH_LIMITS } from '../../src/lib/credit/watch.ts';
 import { limits } from '../support/limits.ts';
 import { due, payee, payer, ready, rules, seen, spent, terms, told } from './watching.ts';

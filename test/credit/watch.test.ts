@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { withChildren } from '../../src/commands/credit/exit-children.ts';
 import { closeCredit, exitCredit } from '../../src/lib/ecash/credit.ts';
 import { settledAs } from '../../src/lib/credit/records.ts';
-import type { Rules } from '../../src/lib/credit/fees.ts';
+import type { Rules } from '../../src/lib/contract/fees.ts';
 import { dueAt, decide, lastAt, shortOf, type Due, type Seen, type Watched } from '../../src/lib/credit/watch.ts';
 import { readBundled } from '../../src/lib/credit/bundle.ts';
 import { judged, watchedOf } from '../../src/lib/credit/watched.ts';

@@ -1,5 +1,5 @@
 /** Contracts that are watched, what the chain shows of them, and what is due: for tests of `credit/watch.ts`. */
-import type { Rules } from '../../src/lib/credit/fees.ts';
+import type { Rules } from '../../src/lib/contract/fees.ts';
 import { decide, type Seen, type Watched } from '../../src/lib/credit/watch.ts';
 
 export type By = 'exit' | 'refund' | 'close' | 'rollover' | 'other';

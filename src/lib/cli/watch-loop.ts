@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Rules } from '../credit/fees.ts';
+import type { Rules } from '../contract/fees.ts';
 import { failureOf } from '../engine/failure.ts';
 import type { Beside } from '../engine/keep.ts';
 import { toLog } from '../engine/log.ts';

@@ -30,13 +30,14 @@ import { verifies } from '../signing/bip340.ts';
 import { freezeHeight } from './checks.ts';
 import { contractSchema, payoutScript, readContract, type Contract } from './terms.ts';
 import { refund, update } from './transactions.ts';
-import type { Child, Ready } from './fees.ts';
+import type { Child, Ready } from '../contract/fees.ts';
+import type { Settled } from './states.ts';
 import type { Watched, Way } from './watch.ts';
 import { readyOf } from './watched.ts';
 
 export interface Bundled {
   network: Network;
-  watched: Watched & { own: Ready };
+  watched: Watched & { own: Ready<Settled['by']> };
 }
 
 const exported = v.object({
@@ -123,7 +124,7 @@ function known(network: string): Network {
 /** Returns a bundle as it is watched: never frozen, closed or rolled over, for its owner renews it. */
 const watching = (
   which: Pick<Watched, 'id' | 'role' | 'terms' | 'outpoint' | 'contract' | 'script' | 'paidSat'>,
-  own: Ready,
+  own: Ready<Settled['by']>,
   ways: readonly (readonly [Hex, Way])[],
 ): Bundled['watched'] => ({
   ...which,

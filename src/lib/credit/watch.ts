@@ -12,7 +12,7 @@
  *   always            what pays the payee less than it was paid is outbid; what pays as much is left alone, and helped
  *
  * A transaction is sent again while it is in no mempool, and paid for by a child while its feerate
- * is too low. One that takes the place of another pays for that too (`fees.ts`); where the budget
+ * is too low. One that takes the place of another pays for that too (`contract/fees.ts`); where the budget
  * does not reach so far, it is said and nothing is given up. The chain has settled a contract once
  * a transaction that is deep enough spends its coin; what that pays too little is lost. An exit is
  * never proposed against a transaction that is in a block. Not here: which transactions can spend
@@ -25,7 +25,7 @@ import { childrenOf, withChildren, type Evicted, type Paid } from '../bitcoin/re
 import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { deadlineHeight, freezeHeight, type Heights } from './checks.ts';
-import { helpOf, sendingOf, type Fees, type Paying, type Ready, type Rules } from './fees.ts';
+import { helpOf, sendingOf, type Fees, type Paying, type Ready, type Rules } from '../contract/fees.ts';
 import type { Settled } from './states.ts';
 import type { Contract, Role } from './terms.ts';
 

@@ -20,7 +20,7 @@ import { mayLapse, owesNothing, type FundedCredit, type Settled } from './states
 import { freezeHeight, meltsEndHeight } from './checks.ts';
 import { isReverse, payoutScript, type Contract } from './terms.ts';
 import { close, maxPaid, refund, update } from './transactions.ts';
-import type { Child, Ready } from './fees.ts';
+import type { Child, Ready } from '../contract/fees.ts';
 import { restsUntil, type Listed, type Watched, type Way } from './watch.ts';
 
 const ownOf = (c: FundedCredit): Hex | null => (c.role === 'payer' ? c.refund : c.exit);
@@ -133,7 +133,7 @@ export function readyOf(
   inputsSat: bigint,
   script: Hex,
   children: readonly Child[] | null,
-): Ready {
+): Ready<Settled['by']> {
   const outputs = outputsOf(hex);
   const own = outputs.filter((o) => o.script === script);
   const largest = own.map(({ sat }) => sat).reduce(maxSat, 0n);

@@ -15,7 +15,7 @@ import { DEFAULT_FEERATE, networkOfNode } from '../chain/source.ts';
 import { spendersIn } from '../chain/spenders.ts';
 import { anyMissing, spendOf, type Blocks, type Spender } from '../chain/spends.ts';
 import { freezeHeight } from '../credit/checks.ts';
-import type { Fees, Paying, Ready, Rules } from '../credit/fees.ts';
+import type { Fees, Paying, Ready, Rules } from '../contract/fees.ts';
 import {
   decide,
   dueAt,

@@ -3,14 +3,13 @@
  * for the place of what must go, and never more than the budget.
  *
  * A TRUC transaction has one child: a new one evicts the one that is there, whoever made it, and
- * pays for that (`bitcoin/replacement.ts`). Not here: when something is sent at all (`watch.ts`).
+ * pays for that (`bitcoin/replacement.ts`). Not here: when something is sent at all (`duty.ts`).
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateOf, MIN_FEERATE } from '../bitcoin/fee.ts';
 import { replacementFee, type Evicted } from '../bitcoin/replacement.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
-import type { Settled } from './states.ts';
 
 /** A child that was signed beforehand, for whoever has no key. */
 export interface Child {
@@ -20,8 +19,9 @@ export interface Child {
   feerate: number;
 }
 /** A finished transaction that the watcher can send, or pay for. */
-export interface Ready {
-  by: Settled['by'];
+export interface Ready<By extends string = string> {
+  /** Sort of transaction, as events name it. */
+  by: By;
   hex: Hex;
   txid: Hex;
   vsize: number;

@@ -1,0 +1,265 @@
+/**
+ * Duties over a contract: which transaction must be in a block, from when, by when, and what it is worth. A family
+ * states its duties as data. Whoever watches (`engine/watch.ts`) asks the chain and does what `decideDuty` says.
+ *
+ *   not yet       nothing is sent before its moment
+ *   unspent       the transaction is sent, with a child where its feerate is too low, and again while no mempool has it
+ *   in a mempool  what pays this party is helped; what takes its money is outbid, as far as the budget reaches
+ *   in a block    deep enough it is settled, or lost; before, one waits
+ *
+ * Nothing here remembers: a restart, a reorganisation or a second watcher changes nothing. Nothing follows from the
+ * absence of a coin alone. Not here: fees (`fees.ts`), how the chain is asked (`chain/spends.ts`).
+ */
+import { minSat } from '../bitcoin/amount.ts';
+import { feeFor, feerateOf, feerateText } from '../bitcoin/fee.ts';
+import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
+import { childrenOf, replacementFee, withChildren, type Evicted, type Paid } from '../bitcoin/replacement.ts';
+import type { Hand, Hex, Kind } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import {
+  CHILD_FEE_LIMITS,
+  helpOf,
+  sendingOf,
+  type Fees,
+  type Paying,
+  type Ready,
+  type Rules,
+  type Short,
+} from './fees.ts';
+
+/** A transaction that spends a watched coin, as the party that watches sees it. */
+export interface Way {
+  /** Sort of transaction, as events name it; other: none that is known here. */
+  by: string;
+  /** Satoshis that it pays to the party that watches. */
+  paysSat: bigint;
+  /** Satoshis that the party loses if it confirms; 0n for one that is as good as its own. */
+  lostSat: bigint;
+}
+
+/** A coin that is watched, and whatever may spend it. */
+export interface WatchedCoin {
+  outpoint: Outpoint;
+  /** Transactions that may spend it, by txid. */
+  ways: ReadonlyMap<Hex, Way>;
+  /** Judges a spender that is none of them; undefined where the record cannot tell. Absent: it never can, and blocks are not searched. */
+  judge?: (hex: Hex) => Way | undefined;
+  /** Other coins that an own transaction spends beside this one, and without which it is void. */
+  beside?: readonly Outpoint[];
+}
+
+/** Transaction that spends a watched coin. */
+export interface Spend {
+  by: string;
+  /** null: the node does not say. */
+  txid: Hex | null;
+  /** The whole transaction; null where it is one of the coin's `ways`, or not shown. */
+  hex: Hex | null;
+  /** null: nobody can tell what it pays. */
+  paysSat: bigint | null;
+  lostSat: bigint | null;
+  /** 0: in the mempool. */
+  confirmations: number;
+  /** Fees in the mempool: its own, and with all its children; null where the node does not say. */
+  paying: { all: Paid; own: Paid } | null;
+}
+
+/** State of a watched coin on the chain. */
+export interface CoinSeen {
+  /** spent: by a transaction in a block or the mempool · absent: not on the chain, or not any more · unclear: one of both */
+  coin: 'unspent' | 'spent' | 'absent' | 'unclear';
+  /** Blocks that it lies in, while it is unspent; 0 for the mempool. */
+  depth: number;
+  /** null for a coin that is spent: by a transaction in a block that nobody can name. */
+  spend: Spend | null;
+  /** True if one of the coins `beside` it is gone. */
+  conflicted: boolean;
+}
+export interface Seen extends Fees {
+  tip: number;
+  /** Median time of the last eleven blocks, Unix seconds (BIP113). */
+  medianTime: number;
+  /** Watched coins by `TXID:VOUT`. */
+  coins: ReadonlyMap<string, CoinSeen>;
+}
+
+/** First moment at which a transaction can be in the next block; null: at once. */
+export type From = { height: number } | { median_time: number } | { confirmations: number } | null;
+
+/** A transaction that is signed when it is sent, so that its fee can follow the mempool. */
+export interface Unsigned {
+  by: string;
+  /** Virtual size, at most. */
+  vsize: number;
+  /** Sum of the coin, fee included. */
+  sat: bigint;
+  /** Least sum that its output may hold. */
+  dustSat: bigint;
+  sign(hand: Hand, feeSat: bigint): Ready;
+}
+
+export interface Duty {
+  /** Stable over looks: what it does, and the coin that it spends. */
+  id: string;
+  /** Event of its sending: `exit`, `claim`, `refund`, `revoke`. */
+  does: string;
+  /** Reason, for people. */
+  why: string;
+  outpoint: Outpoint;
+  tx: Ready | Unsigned;
+  from: From;
+  /** Height of the block by which it must have confirmed; null: nobody else can take the coin. */
+  by: number | null;
+  /** Satoshis that are lost if it does not confirm: they bound its fee. */
+  worthSat: bigint;
+  /** True if it was sent before: it is sent again at any height. */
+  sent?: boolean;
+}
+
+/** `beaten`: the transaction in the mempool that would take this party's money, which is told beside. */
+export type Due =
+  /** An act or a word is not due yet. */
+  | { do: 'rest' }
+  /** `short`: something is due that could not be done, or money is at stake. */
+  | { do: 'tell'; event: string; more?: object; short?: true; beaten?: object }
+  | { do: 'send'; event: string; tx: Ready; child: Paying | null; beaten?: object }
+  /** Signed at that fee, then sent; `event` is `bump` where it takes its own place. */
+  | { do: 'sign'; event: string; tx: Unsigned; feeSat: bigint; beaten?: object }
+  | { do: 'bump'; tx: Ready; child: Paying }
+  /** A final transaction has ended the contract. */
+  | { do: 'end'; event: 'settled' | 'lost'; by: string; txid: Hex; paysSat: bigint; lostSat: bigint };
+
+export const DUTY_LIMITS = {
+  /** A transaction can be in the block after the tip. */
+  height: { unit: 'height', least: (from: number) => from - 1 },
+  /** BIP68: a relative lock in blocks. */
+  confirmations: { unit: 'confirmations', least: (from: number) => from },
+  /** BIP113: the block after the tip compares with the tip's median time. */
+  median_time: { unit: 'Unix seconds', least: (from: number) => from + 1 },
+  final: { unit: 'confirmations', least: ({ confirmations }: Pick<Rules, 'confirmations'>) => confirmations },
+} satisfies Limits;
+
+/** Returns whether a transaction can be in the next block. */
+export function isReady(from: From, { tip, medianTime }: Pick<Seen, 'tip' | 'medianTime'>, depth: number): boolean {
+  if (from === null) return true;
+  if ('height' in from) return allows({ least: DUTY_LIMITS.height.least(from.height) }, tip);
+  if ('confirmations' in from) return allows({ least: DUTY_LIMITS.confirmations.least(from.confirmations) }, depth);
+  return allows({ least: DUTY_LIMITS.median_time.least(from.median_time) }, medianTime);
+}
+
+/** Returns what is due now for a duty. */
+export function decideDuty(duty: Duty, seen: Seen, rules: Rules): Due {
+  const found = seen.coins.get(outpointText(duty.outpoint))!;
+  const { coin, spend } = found;
+  if (spend && spend.confirmations > 0) return onMined(spend, rules);
+  if (spend) return onPending(duty, found, spend, seen, rules);
+  if (coin === 'absent') return { do: 'tell', event: 'unfunded', short: true };
+  if (coin === 'unclear') return { do: 'tell', event: 'not-found', short: true };
+  if (coin === 'spent') return SPENT_OTHERWISE;
+  return isReady(duty.from, seen, found.depth) || duty.sent ? sending(duty, null, seen, rules) : { do: 'rest' };
+}
+
+const SPENT_OTHERWISE: Due = { do: 'tell', event: 'spent-otherwise', short: true };
+
+/** Returns what is due where a transaction in a block spends the coin. */
+function onMined({ by, txid, paysSat, lostSat, confirmations }: Spend, rules: Rules): Due {
+  if (txid === null || paysSat === null || lostSat === null) return SPENT_OTHERWISE;
+  const isFinal = allows({ least: DUTY_LIMITS.final.least(rules) }, confirmations);
+  if (isFinal) return { do: 'end', event: lostSat > 0n ? 'lost' : 'settled', by, txid, paysSat, lostSat };
+  if (lostSat === 0n) return { do: 'tell', event: 'confirming' };
+  return { do: 'tell', event: 'overtaken', short: true, more: overtaken({ by, txid, paysSat, lostSat }) };
+}
+
+const overtaken = ({ by, txid, paysSat, lostSat }: Pick<Spend, 'by' | 'txid' | 'paysSat' | 'lostSat'>): object => ({
+  by,
+  txid,
+  pays_sat: paysSat,
+  short_sat: lostSat,
+});
+
+/** Returns what is due where a transaction in the mempool spends the coin. */
+function onPending(duty: Duty, { depth }: CoinSeen, spend: Spend, seen: Seen, rules: Rules): Due {
+  const evicted = spend.paying && withChildren(spend.paying.all, spend.paying.own);
+  if (spend.lostSat === 0n) return help(duty, spend, evicted, seen, rules);
+  const beaten = overtaken(spend);
+  if (!isReady(duty.from, seen, depth)) return { do: 'tell', event: 'overtaken', more: beaten, short: true };
+  const outbid = sending(duty, evicted, seen, rules);
+  return 'event' in outbid && outbid.do !== 'end' ? { ...outbid, beaten } : outbid;
+}
+
+/** A transaction in the mempool that pays this party; a child may pay for it already. */
+function help(duty: Duty, { txid, paying }: Spend, evicted: Evicted | null, seen: Seen, rules: Rules): Due {
+  const { tx } = duty;
+  const inMempool: Due = { do: 'tell', event: 'in-mempool' };
+  if (!paying) return inMempool;
+  const now = feerateOf(paying.all.feeSat, paying.all.vsize);
+  if ('sign' in tx) {
+    const wanted = Math.max(seen.feerate, seen.least);
+    if (!evicted || !allows({ least: CHILD_FEE_LIMITS.wanted.least(now) }, wanted)) return inMempool;
+    return signing(duty, tx, evicted, seen, rules, 'bump');
+  }
+  // What another has finished and what pays as much is left to whoever has made it.
+  if (tx.txid !== txid) return inMempool;
+  const due = helpOf({ ...tx, fee: paying.own.feeSat }, now, childrenOf(paying.all, paying.own), seen, rules);
+  if (due === null) return inMempool;
+  return due.do === 'bump' ? { ...due, tx } : asked(duty, due);
+}
+
+function sending(duty: Duty, evicted: Evicted | null, seen: Seen, rules: Rules): Due {
+  const { tx } = duty;
+  const event = duty.sent ? 'rebroadcast' : duty.does;
+  if ('sign' in tx) return signing(duty, tx, evicted, seen, rules, event);
+  const due = sendingOf(tx, evicted, seen, rules);
+  return 'child' in due ? { do: 'send', event, tx, child: due.child } : asked(duty, due);
+}
+
+/** A transaction that is signed at the fee that it needs now. */
+function signing(duty: Duty, tx: Unsigned, evicted: Evicted | null, fees: Fees, rules: Rules, event: string): Due {
+  const wanted = Math.max(fees.feerate, fees.least);
+  const most = minSat(rules.feeBudgetSat ?? duty.worthSat / 10n, tx.sat - tx.dustSat);
+  const instead = evicted ? replacementFee(evicted, tx.vsize, fees.relay) : 0n;
+  const least = feeFor(fees.least, tx.vsize);
+  const leastSat = instead > least ? instead : least;
+  const wantedSat = feeFor(wanted, tx.vsize);
+  const needsSat = wantedSat > leastSat ? wantedSat : leastSat;
+  if (leastSat > most) return asked(duty, { do: 'over-budget', wanted: feerateOf(needsSat, tx.vsize), needsSat });
+  return { do: 'sign', event, tx, feeSat: minSat(needsSat, most) };
+}
+
+/** Asks people for money or a key: the transaction cannot go out, or not soon. */
+const asked = ({ tx, by }: Duty, { do: event, wanted, ...short }: Short): Due => ({
+  do: 'tell',
+  event,
+  short: true,
+  more: {
+    by: tx.by,
+    ...('txid' in tx && { txid: tx.txid }),
+    wanted: feerateText(wanted),
+    ...('needsSat' in short && { needs_sat: short.needsSat }),
+    deadline_height: by,
+  },
+});
+
+/** A record as it is watched. */
+export interface Watched {
+  id: Hex;
+  role: string;
+  coins: readonly WatchedCoin[];
+  /** Everything that may fall due, the nearest first; the calendar prints it. */
+  duties: readonly Duty[];
+  /** Returns what is due now; most often it asks `decideDuty` of one duty. */
+  decide(seen: Seen, rules: Rules): readonly Due[];
+}
+
+/** A family's part of `watch`, for the records of one kind. */
+export interface Watcher<R> {
+  kind: Kind<R>;
+  /** Figures of the kind by which its records are read, those that fall due first in front. */
+  order: readonly string[];
+  /** Returns the record as it is watched; undefined where nothing is any more. */
+  watched(record: R): Watched | undefined;
+  /** Record once a final transaction has ended it. */
+  ended(record: R, end: Extract<Due, { do: 'end' }>): R;
+  /** Record before a transaction of its own is sent; absent where that changes nothing. */
+  sent?(record: R, tx: Ready): R;
+}
