@@ -49,7 +49,7 @@ export function watchedBundle(document: unknown): { network: Network; watched: W
   };
 }
 
-/** Before the height of the owner before, only this owner or a later one can have spent the coin. */
+/** A spend that nobody can name: below the height of the owner before it is this owner’s, or a later one’s. */
 function spentBy({ spend }: CoinSeen, by: number | null, tip: number): Due {
   const block = spend ? tip + 1 - spend.confirmations : tip;
   if (by !== null && allows({ least: TOWER_LIMITS.former.least(by) }, block)) return SPENT_OTHERWISE;
