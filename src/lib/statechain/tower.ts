@@ -49,7 +49,7 @@ export function watchedBundle(document: unknown): { network: Network; watched: W
   };
 }
 
-/** A spend that nobody can name: below the height of the owner before it is this owner’s, or a later one’s. */
+/** A spend that nobody can name: below the height of the owner before it is one of this owner, or of a later one. */
 function spentBy({ spend }: CoinSeen, by: number | null, tip: number): Due {
   const block = spend ? tip + 1 - spend.confirmations : tip;
   if (by !== null && allows({ least: TOWER_LIMITS.former.least(by) }, block)) return SPENT_OTHERWISE;

@@ -26,14 +26,12 @@ import {
   type Duty,
   type Seen,
   type Watched,
-  type Watcher,
   type Way,
 } from '../contract/duty.ts';
 import { readyOf, type Ready, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { statecoinKind } from './records.ts';
 import { windowOf, type Window } from './standing.ts';
 import {
   atRest,
@@ -264,14 +262,3 @@ export function exitingAs(c: Statecoin, { by }: Pick<Ready, 'by'>): Statecoin {
     throw new Refusal('state-moved-on', `the coin is '${c.state}' in this home by now: nothing of its own is sent`);
   return by === 'exit' ? { ...c, exiting: true } : c;
 }
-
-/** Returns the order in which records are read: `leaves` by the height of an exit, `held` where none is due. */
-export const WATCH_ORDER = ['leaves', 'held'] as const;
-
-export const statecoinWatcher: Watcher<Statecoin> = {
-  kind: statecoinKind,
-  order: WATCH_ORDER,
-  watched: (c) => watchedCoin(c, new Set()),
-  ended: settledAs,
-  sent: exitingAs,
-};
