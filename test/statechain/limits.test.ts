@@ -598,7 +598,7 @@ describe('heights at which a watched coin is asked about', () => {
         await withdrawMessages(all.operator, all.bob, id);
         const c = await ownerOf(all.bob, id);
         // The withdrawal pays another wallet: this home can only exit.
-        const w = watchedCoin(c, new Set([...scripts({ ...c, withdrawals: [] })]))!;
+        const w = watchedCoin(c, scripts({ ...c, withdrawals: [] }))!;
         const txid = txidOfHex((c as { tx?: string }).tx!);
         return due(w, height, by(w, txid, { paying: { all: hung, own: hung } })).do === 'send';
       },
