@@ -7,6 +7,7 @@ import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import type { Network } from '../../src/lib/bitcoin/network.ts';
 import { scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
+import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { DUST_LIMITS } from '../../src/lib/bitcoin/script.ts';
 import type { Facts } from '../../src/lib/protocol/action.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
@@ -41,8 +42,11 @@ import { EvilOperator } from '../support/evil-operator.ts';
 import { honest } from '../support/histories.ts';
 import { limits, unchanged } from '../support/limits.ts';
 import type { Message, TestParty } from '../support/party.ts';
-import { audit, coinOf, opened, POLICY, show, tip, transferMessages } from '../support/statechain.ts';
+import { audit, coinOf, opened, POLICY, show, tip, transferMessages, withdrawMessages } from '../support/statechain.ts';
+import { TOWER_LIMITS, watchedBundle } from '../../src/lib/statechain/tower.ts';
+import { STATECOIN_WATCH_LIMITS, watchedCoin } from '../../src/lib/statechain/watch.ts';
 import { ADDRESSES } from '../credit/things.ts';
+import { by, due, FORMER, OWN, ownerOf, scripts, second } from './watching.ts';
 import { backUp, parties, refused, restore, sealedAs, stateOf, step } from './helpers.ts';
 
 const operatorRecord = async (operator: TestParty, id: string): Promise<OperatorRecord> =>
@@ -580,5 +584,48 @@ describe('records of one coin are told apart, and the later owner has its id', (
     expect((await reconcile(alice.home.store, gathered)).map(({ outcome }) => outcome)).toEqual(['added']);
     const bundle = await alice.run(exitStatechain, { input: { contract: id, bundle: true } });
     expect(bundle.message['hex']).toBe(owned['hex']);
+  });
+});
+
+describe('heights at which a watched coin is asked about', () => {
+  const held = { valid_from_height: OWN + 1, confirm_before_height: FORMER, step: 100 };
+  const hung = { feeSat: 0n, vsize: 110 };
+  limits(STATECOIN_WATCH_LIMITS, {
+    hangs: {
+      async takes(height: number) {
+        const all = await parties();
+        const { id } = await second(all);
+        await withdrawMessages(all.operator, all.bob, id);
+        const c = await ownerOf(all.bob, id);
+        // The withdrawal pays another wallet: this home can only exit.
+        const w = watchedCoin(c, scripts({ ...c, withdrawals: [] }))!;
+        const txid = txidOfHex((c as { tx?: string }).tx!);
+        return due(w, height, by(w, txid, { paying: { all: hung, own: hung } })).do === 'send';
+      },
+      figures: [held],
+      below: 'not taken',
+    },
+    asked: {
+      async takes(height: number) {
+        const { bob } = await second(await parties());
+        return due(watchedCoin({ ...bob, restored: true }, scripts(bob))!, height).do === 'tell';
+      },
+      figures: [held],
+      below: 'not taken',
+    },
+  });
+  limits(TOWER_LIMITS, {
+    former: {
+      async takes(height: number) {
+        const all = await parties();
+        const { id, former } = await second(all);
+        const { message } = await all.bob.run(exitStatechain, { input: { contract: id, bundle: true } });
+        const { watched: w } = watchedBundle(message)!;
+        const told = due(w, height, by(w, former, { confirmations: 1 }));
+        return told.do === 'tell' && told.short === true;
+      },
+      figures: [FORMER],
+      below: 'not taken',
+    },
   });
 });

@@ -151,7 +151,7 @@ export function isReady(from: From, { tip, medianTime }: Pick<Seen, 'tip' | 'med
 export function decideDuty(duty: Duty, seen: Seen, rules: Rules): Due {
   const found = seen.coins.get(outpointText(duty.outpoint))!;
   const { coin, spend } = found;
-  if (spend && spend.confirmations > 0) return onMined(spend, rules);
+  if (spend && spend.confirmations > 0) return minedOf(spend, rules);
   if (spend) return onPending(duty, found, spend, seen, rules);
   if (coin === 'absent') return { do: 'tell', event: 'unfunded', short: true };
   if (coin === 'unclear') return { do: 'tell', event: 'not-found', short: true };
@@ -159,10 +159,11 @@ export function decideDuty(duty: Duty, seen: Seen, rules: Rules): Due {
   return isReady(duty.from, seen, found.depth) || duty.sent ? sending(duty, null, seen, rules) : { do: 'rest' };
 }
 
-const SPENT_OTHERWISE: Due = { do: 'tell', event: 'spent-otherwise', short: true };
+/** Tells that the coin is gone, and that nobody can say whom that pays. */
+export const SPENT_OTHERWISE: Due = { do: 'tell', event: 'spent-otherwise', short: true };
 
 /** Returns what is due where a transaction in a block spends the coin. */
-function onMined({ by, txid, paysSat, lostSat, confirmations }: Spend, rules: Rules): Due {
+export function minedOf({ by, txid, paysSat, lostSat, confirmations }: Spend, rules: Rules): Due {
   if (txid === null || paysSat === null || lostSat === null) return SPENT_OTHERWISE;
   const isFinal = allows({ least: DUTY_LIMITS.final.least(rules) }, confirmations);
   if (isFinal) return { do: 'end', event: lostSat > 0n ? 'lost' : 'settled', by, txid, paysSat, lostSat };

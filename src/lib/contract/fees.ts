@@ -7,7 +7,10 @@
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateOf, MIN_FEERATE } from '../bitcoin/fee.ts';
+import { childVsize, isAnchor } from '../bitcoin/package.ts';
 import { replacementFee, type Evicted } from '../bitcoin/replacement.ts';
+import { dustLimit } from '../bitcoin/script.ts';
+import { outputsOf, sumSat, txidOfHex, vsizeOfHex } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 
@@ -34,6 +37,34 @@ export interface Ready<By extends string = string> {
   childVsize: number;
   /** The only children that there are; null: the watcher can sign any. */
   children: readonly Child[] | null;
+}
+/**
+ * Returns a finished transaction as its fees are weighed. Its child spends the largest output of the script, and an anchor.
+ * @param inputsSat sum of the coins that it spends @param script of the party that watches, hex
+ * @param children all that there are; null: the party can sign any
+ */
+export function readyOf<By extends string>(
+  by: By,
+  hex: Hex,
+  inputsSat: bigint,
+  script: Hex,
+  children: readonly Child[] | null,
+): Ready<By> {
+  const outputs = outputsOf(hex);
+  const own = outputs.filter((o) => o.script === script);
+  const largest = own.map(({ sat }) => sat).reduce(maxSat, 0n);
+  const anchors = outputs.filter(isAnchor).map((o) => o.script);
+  return {
+    by,
+    hex,
+    txid: txidOfHex(hex),
+    vsize: vsizeOfHex(hex),
+    fee: inputsSat - sumSat(outputs),
+    paysSat: sumSat(own),
+    spareSat: maxSat(largest - dustLimit(script), 0n),
+    childVsize: childVsize([...anchors, script], script),
+    children,
+  };
 }
 export interface Rules {
   /** Depth at which a spend is final. */

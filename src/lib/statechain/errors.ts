@@ -3,7 +3,8 @@ import type { ErrorRows } from '../protocol/refusal.ts';
 
 export const STATECHAIN_ERRORS = {
   'coin-frozen': [75, 'the statecoin is frozen for a transfer'],
-  'coin-closed': [75, 'the statecoin was withdrawn: nothing more is signed for it'],
+  'coin-closed': [75, 'the statecoin was withdrawn or exited: nothing more is signed for it'],
+  'exit-sent': [75, 'the exit of the statecoin was sent: it is passed on no more'],
   'count-moved': [75, 'the operator has signed for the statecoin since its record was checked'],
   'stale-record': [75, "the operator's record is of another opening, or too old"],
   'operator-differs': [76, 'another operator than the pinned one'],

@@ -184,7 +184,7 @@ const ownBundle = (c: OwnerRecord, ours: Facts['ours']): { coin: Coin; bundle: B
 });
 
 /** A bundle from outside, believed only as far as it proves itself. @throws Refusal `terms-differ`, `transaction-differs`, … */
-function readBundle(from: NonNullable<ExitInput['from']>, network: Network): { coin: Coin; bundle: Bundle } {
+export function readBundle(from: NonNullable<ExitInput['from']>, network: Network): { coin: Coin; bundle: Bundle } {
   if (from.network !== network)
     throw new Refusal('wrong-network', `a bundle for ${from.network} found, this home is for ${network}`);
   const { network: _, moved: __, ...bundle } = from;

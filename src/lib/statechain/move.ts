@@ -53,6 +53,7 @@ export function openCoin(hand: Pick<Hand, 'restored'>, found: Statecoin | undefi
     throw new Refusal('coin-frozen', `the coin is frozen for a transfer to ${coin.frozen.invite.pubkey}`, {
       hint: 'the sender or the operator can give that transfer up with --cancel',
     });
+  if (coin.settled) throw new Refusal('coin-closed', `the coin was spent on the chain by ${coin.settled.txid}`);
   if (coin.state === 'closed') throw new Refusal('coin-closed', 'a withdrawal of this coin was signed');
   return coin;
 }

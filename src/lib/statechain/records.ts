@@ -5,18 +5,20 @@
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { coinClaim, coinIdClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
+import type { Figures } from '../protocol/figures.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { merged, restored } from './restore.ts';
 import {
   isOperators,
   isOwners,
+  isWatched,
   keyOf,
   type OperatorRecord,
   type OwnerCoin,
   type Role,
   type Statecoin,
 } from './states.ts';
-import { viewOf } from './terms.ts';
+import { locktimeAt, viewOf } from './terms.ts';
 
 export * from './states.ts';
 
@@ -103,6 +105,13 @@ export const statecoinKind: Kind<Statecoin> = {
       (c.state === 'closed' && c.role === 'operator');
     return { name, state: c.state, highSat: count, limitSat: 1_000_000n, left, ...overOf(c) };
   },
+  figures: (c): Figures => {
+    if (!isWatched(c)) return {};
+    const position = c.entries.length - 1;
+    const height = BigInt(locktimeAt(c.terms, position));
+    return isOwners(c) && position > 0 ? { leaves: height } : { held: height };
+  },
+  completed: (c) => (c.role === 'owner' && 'restored' in c ? { ...c, restored: false } : c),
   spent: (c) => (isOperators(c) ? [{ outpoint: c.outpoint, ways: [] }] : []),
   restored,
   merged,

@@ -68,6 +68,8 @@ const fields: Beliefs<Statecoin> = {
   tx: once,
   closing: once,
   lost: kept,
+  exiting: once,
+  settled: once,
   cancelled: openings((later, earlier) => ({ ...later, declined: later.declined ?? earlier.declined })),
   given: openings((later, earlier) => ({
     ...later,

@@ -64,11 +64,20 @@ function checkExposed(c: OwnerRecord, invite: Invite, own: Statecoin | undefined
   );
 }
 
+/** Returns the coin, unless its exit was sent: what is passed on then is spent already. @throws Refusal `exit-sent` */
+function stays<C extends OwnerRecord>(c: C): C {
+  if (c.exiting)
+    throw new Refusal('exit-sent', 'the exit of this coin was sent: it is passed on no more', {
+      hint: 'spillway status says what has become of it',
+    });
+  return c;
+}
+
 export function offer(
   { invite, network, operator }: At<'invited'>,
   { coin, next }: Partial<TransferRecords>,
 ): Out<'offered'> {
-  const c = must(coin, 'owner', 'owned');
+  const c = stays(must(coin, 'owner', 'owned'));
   if (operator !== c.terms.operator)
     throw new Refusal(
       'operator-differs',
@@ -82,7 +91,7 @@ export function offer(
 }
 
 export function send(hand: Hand, m: At<'opened'>, { coin, next }: Partial<TransferRecords>): Out<'sent'> {
-  const c = must(coin, 'owner', 'offering');
+  const c = stays(must(coin, 'owner', 'offering'));
   const { invite, opening, record } = m;
   if (!sameJson(c.to, invite) || c.given.some((g) => g.operator_pubkey === opening.operator_pubkey))
     throw new Refusal('state-moved-on', 'this opening is not for the transfer that this home offered last');

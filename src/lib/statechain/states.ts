@@ -20,6 +20,14 @@ import type { Coin, Offer, Terms } from './terms.ts';
 
 export type Role = 'operator' | 'owner';
 
+/** Final spend of the coin, as the chain showed it. */
+export interface Settled {
+  /** Sort of the transaction: exit, withdrawal, former-owner, next-owner, other. */
+  by: string;
+  txid: Hex;
+  /** Satoshis that an owner has lost by it. */
+  lostSat: bigint;
+}
 export interface OperatorCoin extends Coin {
   role: 'operator';
   own: Own;
@@ -31,6 +39,7 @@ export interface OperatorCoin extends Coin {
   /** The one withdrawal that it has signed. */
   closing: { address: string; feeSat: bigint } | null;
   restored: boolean;
+  settled?: Settled;
 }
 /** A transfer under way at the operator. `share`: the file with S', x and E. */
 export interface Frozen {
@@ -79,6 +88,9 @@ export interface OwnerCoin extends Coin {
   declined: boolean;
   /** A later record of this home holds the coin's id. */
   superseded: boolean;
+  /** The exit was sent: the coin is passed on no more. */
+  exiting?: true;
+  settled?: Settled;
 }
 /** A receiver's, before the coin is its own. */
 export interface Pending extends Coin {
@@ -149,6 +161,12 @@ export const isOperators = (c: Statecoin | undefined): c is OperatorRecord => c?
 export const isOwners = (c: Statecoin | undefined): c is OwnerRecord => c?.role === 'owner' && 'given' in c;
 export const isPending = (c: Statecoin | undefined): c is PendingRecord =>
   c?.state === 'received' || c?.state === 'declined';
+
+/** A coin that somebody can spend yet, to the gain or loss of this home, or of which it is to be told. */
+export const isWatched = (
+  c: Statecoin,
+): c is Exclude<OwnerRecord, { state: 'gone' }> | Exclude<OperatorRecord, { state: 'closed' }> =>
+  isOwners(c) ? c.state !== 'gone' && !c.superseded && c.settled === undefined : isOperators(c) && c.state !== 'closed';
 
 export type Beginning = Extract<Statecoin, { state: 'offered' | 'invited' | 'addressed' | 'proposed' }>;
 export const isBeginning = (c: Statecoin): c is Beginning =>

@@ -48,6 +48,14 @@ export const statecoinsShown: Shown<Statecoin> = {
   },
 };
 
+/** Spenders of a coin, as `watch` names them, in words. */
+const SPENDERS: Readonly<Record<string, string>> = {
+  exit: "its owner's exit",
+  withdrawal: 'its withdrawal',
+  'former-owner': 'the backup of an owner before',
+  'next-owner': 'the exit of the next owner',
+};
+
 /** Size of a child that spends anchor and payout and pays to one taproot output. */
 const CHILD_VSIZE = 153;
 
@@ -73,12 +81,18 @@ export function statechainStatus(name: Hex, c: Statecoin, facts: CoinFacts & { f
     ...(facts.tip !== 'not-checked' && { transfers_left: transfersLeft(c.terms, position, facts.tip) }),
   };
   if (c.restored) held.notes.push('from a restored store');
+  if (c.settled) held.notes.push(`spent by ${SPENDERS[c.settled.by] ?? 'another'}: ${c.settled.txid}, final`);
   if (isOperators(c)) {
     if (c.state === 'frozen') held.notes.push(`frozen for ${c.frozen.invite.pubkey.slice(0, 16)}`);
     return held;
   }
   if (c.declined) held.notes.push('declined before: no payment');
   if (c.state === 'gone') return held;
+  if (c.settled) {
+    const { lostSat } = c.settled;
+    if (lostSat > 0n) held.notes.push(`${lostSat} sat are lost`);
+    return { ...held, verdict: lostSat > 0n ? 'lost' : 'done' };
+  }
   const exit_vbytes = vsizeOfHex(c.backups.at(-1)!) + CHILD_VSIZE;
   const { verdict, words } = standingOf(followedCoin(c), windowOf(c), facts);
   return {
@@ -101,6 +115,7 @@ function notesOf(c: OwnerRecord, verdict: Verdict, words: string | undefined): s
     );
   if (verdict === 'early' || verdict === 'due' || verdict === 'late' || verdict === 'pending')
     notes.push('watch does not look after statecoins: run status and statechain-exit in time');
+  if (c.exiting) notes.push('its exit was sent: it is passed on no more');
   if (exposed(c).length > 0 && c.state === 'owned')
     notes.push('a cancelled transfer is not declined: exit, withdraw or renew');
   if (c.withdrawals.length > 0 && c.state === 'owned')

@@ -198,7 +198,7 @@ function holding(c: Statecoin | undefined): Holding {
 
 /** The coin as the operator may close it; one that is closed, to repeat its signature. */
 function closable(hand: Parameters<typeof openCoin>[0], c: Statecoin | undefined): OperatorRecord {
-  if (!isOperators(c) || c.state !== 'closed') return openCoin(hand, c);
+  if (!isOperators(c) || c.state !== 'closed' || c.settled) return openCoin(hand, c);
   checkServes(hand, c);
   return c;
 }

@@ -1,0 +1,57 @@
+/**
+ * A statecoin's bundle, watched by whoever has neither home nor key: `statechain-exit --bundle`, an `owned` message, and the
+ * copies that homes keep outside. It tells and does not send: a backup needs a child, which needs a key, and a bundle never
+ * knows whether its owner has passed the coin on since. Not here: the same from a record (`watch.ts`).
+ */
+import { scriptOf } from '../bitcoin/address.ts';
+import { isNetwork, type Network } from '../bitcoin/network.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { decideDuty, SPENT_OTHERWISE, type CoinSeen, type Due, type Watched } from '../contract/duty.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { parseBundle, readBundle } from './exit.ts';
+import { exitDuty, exitOf } from './watch.ts';
+
+export const TOWER_LIMITS = {
+  /** Height of a block that can hold the backup of the owner before. */
+  former: { unit: 'height', least: (confirmBefore: number) => confirmBefore + 1 },
+} satisfies Limits;
+
+/**
+ * Reads a bundle that proves itself: the transaction follows from the coin's terms, and is signed.
+ * @param document parsed JSON
+ * @returns null for a coin that its owner has passed on
+ * @throws Refusal `malformed-message`, `wrong-network`, `terms-differ`, `transaction-differs`, `signature-invalid`, …
+ */
+export function watchedBundle(document: unknown): { network: Network; watched: Watched } | null {
+  const from = parseBundle(document);
+  const { network } = from;
+  if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network.slice(0, 40)} is not known`);
+  const { coin, bundle } = readBundle(from, network);
+  if (from.moved === true) return null;
+  const exit = exitOf(coin, bundle.hex, scriptOf(bundle.address, network), new Set());
+  const duty = exitDuty(coin, bundle, exit, false);
+  const ways = new Map([[exit.txid, { by: 'exit', paysSat: exit.paysSat, lostSat: 0n }]]);
+  return {
+    network,
+    watched: {
+      id: coin.id,
+      role: 'owner',
+      coins: [{ outpoint: coin.outpoint, ways }],
+      duties: duty.by === null ? [] : [duty],
+      decide: (seen, rules) => {
+        const found = seen.coins.get(outpointText(coin.outpoint))!;
+        if (found.coin === 'unspent' && duty.by === null) return [{ do: 'rest' }];
+        const isKnown = found.spend?.txid === exit.txid;
+        return [found.coin === 'spent' && !isKnown ? spentBy(found, duty.by, seen.tip) : decideDuty(duty, seen, rules)];
+      },
+    },
+  };
+}
+
+/** A spend that nobody can name: below the height of the owner before it is one of this owner, or of a later one. */
+function spentBy({ spend }: CoinSeen, by: number | null, tip: number): Due {
+  const block = spend ? tip + 1 - spend.confirmations : tip;
+  if (by !== null && allows({ least: TOWER_LIMITS.former.least(by) }, block)) return SPENT_OTHERWISE;
+  return { do: 'tell', event: 'spent-otherwise' };
+}

@@ -1,0 +1,264 @@
+/**
+ * A statecoin as `watch` sees it, from a home's record: what spends it, what this home sends of its own, and when.
+ *
+ *   owned, offering  the exit, once it is valid; with no owner before this one, nothing: nobody can take the coin
+ *   withdrawing      the same, while the operator has not signed
+ *   closed           the withdrawal, sent and helped; the exit where that cannot be, or hangs halfway to the deadline
+ *   sent, restored   another may own the coin by now: its exit is sent against an owner before both, and told otherwise
+ *   open, frozen     nothing, as operator: what ended the coin is told, and ends the record
+ *   any other        not watched: given away, given up, or not a coin yet
+ *
+ * An exit is a backup, which pays no fee: its child pays for both, out of anchor and payout. What an owner before this one
+ * sends is outbid at any height from which the own backup is valid, and told before. Not here: fees (`contract/fees.ts`),
+ * what each transaction is sent with (`engine/watch.ts`), bundles without a home (`tower.ts`).
+ */
+import { scriptOf } from '../bitcoin/address.ts';
+import { maxSat } from '../bitcoin/amount.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { outputsOf, sumSat, txidOf } from '../bitcoin/transaction.ts';
+import {
+  decideDuty,
+  isReady,
+  minedOf,
+  SPENT_OTHERWISE,
+  type CoinSeen,
+  type Due,
+  type Duty,
+  type Seen,
+  type Watched,
+  type Way,
+} from '../contract/duty.ts';
+import { readyOf, type Ready, type Rules } from '../contract/fees.ts';
+import type { Hex } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { windowOf, type Window } from './standing.ts';
+import {
+  atRest,
+  freed,
+  isOperators,
+  isOwners,
+  isWatched,
+  type OperatorRecord,
+  type OwnerRecord,
+  type Statecoin,
+} from './states.ts';
+import { locktimeAt, type Coin } from './terms.ts';
+import { backup, withdraw } from './transactions.ts';
+
+/** An owner's coin by its heights. */
+interface Held extends Window {
+  step: number;
+}
+export const STATECOIN_WATCH_LIMITS = {
+  /** A withdrawal hangs: its exit takes its place. */
+  hangs: { unit: 'height', least: (c: Held) => c.valid_from_height + Math.floor(c.step / 2) },
+  /** An owner that may have given the coin away is asked: the next owner's backup is valid. */
+  asked: { unit: 'height', least: (c: Held) => c.valid_from_height - c.step },
+} satisfies Limits;
+
+type Watching = Exclude<OwnerRecord, { state: 'gone' }>;
+const exitScript = (c: OwnerRecord): Hex => scriptOf(c.entries.at(-1)!.address, c.terms.network);
+/** Returns the withdrawal that this home has completed. */
+const completedOf = (c: OwnerRecord): { hex: Hex; script: Hex } | undefined => {
+  const { tx } = c as { tx?: Hex };
+  return c.state === 'closed' && tx !== undefined ? { hex: tx, script: outputsOf(tx)[0]!.script } : undefined;
+};
+
+/** Returns the scripts of a record of which it must be known whether they pay this home. */
+export function scriptsIn(c: Statecoin): readonly Hex[] {
+  if (!isOwners(c) || !isWatched(c)) return [];
+  const addresses = [...c.entries, ...c.withdrawals].map(({ address }) => address);
+  return [...new Set(addresses.map((address) => scriptOf(address, c.terms.network)))];
+}
+
+/** @param ours those of `scriptsIn` that pay this home */
+export function watchedCoin(c: Statecoin, ours: ReadonlySet<Hex>): Watched | undefined {
+  if (!isWatched(c)) return undefined;
+  return isOwners(c) ? ownersCoin(c, ours) : operatorsCoin(c);
+}
+
+/** Returns a coin's backup as it is sent. @param script that it pays */
+export function exitOf(coin: Coin, hex: Hex, script: Hex, ours: ReadonlySet<Hex>): Ready {
+  return readyOf('exit', hex, coin.terms.amount_sat, script, ours.has(script) ? null : []);
+}
+export function exitDuty({ id, outpoint, terms }: Coin, at: Window, tx: Ready, sent: boolean): Duty {
+  const { confirm_before_height: by } = at;
+  return {
+    id: `${id} exit ${outpointText(outpoint)}`,
+    does: 'exit',
+    why:
+      by === null
+        ? 'nobody had the coin before: it is helped where it was sent'
+        : `from height ${by} on the owner before can take the coin with its own backup`,
+    outpoint,
+    tx,
+    from: { height: at.valid_from_height },
+    by,
+    worthSat: terms.amount_sat,
+    ...(sent && { sent }),
+  };
+}
+
+function ownersCoin(c: Watching, ours: ReadonlySet<Hex>): Watched {
+  const at = windowOf(c);
+  const done = completedOf(c);
+  const { amount_sat: sat } = c.terms;
+  const exit = exitDuty(c, at, exitOf(c, c.backups.at(-1)!, exitScript(c), ours), c.exiting === true);
+  const withdrawal: Duty | undefined = done && {
+    ...exit,
+    id: `${c.id} withdraw ${outpointText(c.outpoint)}`,
+    does: 'withdraw',
+    why: 'the withdrawal was signed and is not in a block',
+    tx: readyOf('withdrawal', done.hex, sat, done.script, ours.has(done.script) ? null : []),
+    from: null,
+    // Whoever completed it may have sent it: it is sent again.
+    sent: true,
+  };
+  const threatened = at.confirm_before_height !== null;
+  const sends = [...(withdrawal ? [withdrawal] : []), ...(threatened || exit.sent ? [exit] : [])];
+  return {
+    id: c.id,
+    role: c.role,
+    coins: [
+      {
+        outpoint: c.outpoint,
+        ways: ownersWays(c, ours),
+        judge: (hex) => (doubtOf(c) === null ? strangersWay(c, hex, ours) : undefined),
+      },
+    ],
+    duties: sends,
+    decide: (seen, rules) => [decideOwners(c, { at, exit, withdrawal, sends }, seen, rules)],
+  };
+}
+
+/** Reason why another may own the coin by now, as its event says it; null: none. */
+function doubtOf(c: OwnerRecord): 'restored' | 'in-transfer' | null {
+  if (c.state === 'sent') return 'in-transfer';
+  return c.restored ? 'restored' : null;
+}
+
+interface Owners {
+  at: Window;
+  exit: Duty;
+  withdrawal: Duty | undefined;
+  /** Duties by which the coin is spent where nothing else spends it. */
+  sends: readonly Duty[];
+}
+function decideOwners(c: Watching, { at, exit, withdrawal, sends }: Owners, seen: Seen, rules: Rules): Due {
+  const found = seen.coins.get(outpointText(c.outpoint))!;
+  const { coin, spend } = found;
+  const held: Held = { ...at, step: c.terms.step_blocks };
+  const doubt = doubtOf(c);
+  if (doubt !== null && coin === 'unspent' && !exit.sent) {
+    const asked = sends.length > 0 && allows({ least: STATECOIN_WATCH_LIMITS.asked.least(held) }, seen.tip);
+    return asked ? { do: 'tell', event: doubt, short: true, more: heights(at) } : { do: 'rest' };
+  }
+  if (doubt !== null && spend && spend.lostSat === null) return SPENT_OTHERWISE;
+  if (coin === 'absent') return { do: 'tell', event: 'unfunded', ...(c.entries.length > 1 && { short: true }) };
+  const own = [exit, withdrawal].find((duty) => duty && 'txid' in duty.tx && duty.tx.txid === spend?.txid);
+  if (own === withdrawal && own && hangs(held, found, seen, rules, own)) {
+    const instead = decideDuty(exit, asRival(found, exit, seen), rules);
+    if (instead.do === 'send') return { do: 'send', event: instead.event, tx: instead.tx, child: instead.child };
+  }
+  const tried = own ? [own] : coin === 'unspent' ? sends : [withdrawal, exit];
+  const dues = tried
+    .filter((duty) => duty !== undefined)
+    .filter((duty) => duty !== exit || !withdrawal || isReady(exit.from, seen, found.depth))
+    .map((duty) => decideDuty(duty, seen, rules));
+  return dues.find((due) => due.do !== 'tell') ?? dues[0] ?? { do: 'rest' };
+}
+
+const heights = ({ valid_from_height, confirm_before_height }: Window): object => ({
+  from_height: valid_from_height,
+  deadline_height: confirm_before_height,
+});
+
+/** Returns whether an own withdrawal waits too long and cannot be helped. */
+function hangs(held: Held, { spend }: CoinSeen, seen: Seen, rules: Rules, withdrawal: Duty): boolean {
+  if (held.confirm_before_height === null || spend?.confirmations !== 0) return false;
+  const late = allows({ least: STATECOIN_WATCH_LIMITS.hangs.least(held) }, seen.tip);
+  const due = decideDuty(withdrawal, seen, rules);
+  return late && due.do === 'tell' && due.short === true;
+}
+/** The same look, where what spends the coin is to make room. */
+const asRival = (found: CoinSeen, { outpoint, worthSat }: Duty, seen: Seen): Seen => ({
+  ...seen,
+  coins: new Map([[outpointText(outpoint), { ...found, spend: { ...found.spend!, lostSat: worthSat } }]]),
+});
+
+/** Every transaction that may spend an owner's coin by this home's record: the backups of all owners, and withdrawals. */
+function ownersWays(c: Watching, ours: ReadonlySet<Hex>): ReadonlyMap<Hex, Way> {
+  const { amount_sat: sat, network } = c.terms;
+  const last = c.entries.length - 1;
+  const backups = c.entries.map((entry, i): [Hex, Way] => {
+    const own = i === last || ours.has(scriptOf(entry.address, network));
+    const way = own ? { by: 'exit', paysSat: sat, lostSat: 0n } : { by: 'former-owner', paysSat: 0n, lostSat: sat };
+    return [txidOf(backup(c, entry)), way];
+  });
+  const withdrawals = c.withdrawals.map(({ address, feeSat }): [Hex, Way] => {
+    const paysSat = ours.has(scriptOf(address, network)) ? sat - feeSat : 0n;
+    return [txidOf(withdraw(c, address, feeSat)), { by: 'withdrawal', paysSat, lostSat: 0n }];
+  });
+  const next: [Hex, Way][] =
+    c.state === 'sent'
+      ? [
+          [
+            txidOf(backup(c, { address: c.to.address, locktime: locktimeAt(c.terms, last + 1) })),
+            { by: 'next-owner', paysSat: 0n, lostSat: 0n },
+          ],
+        ]
+      : [];
+  return new Map([...backups, ...withdrawals, ...next]);
+}
+
+/** A transaction that this owner has not signed, nor any owner before it as its operator has shown. */
+function strangersWay(c: OwnerRecord, hex: Hex, ours: ReadonlySet<Hex>): Way {
+  const own = outputsOf(hex).filter(({ script }) => script === exitScript(c) || ours.has(script));
+  const paysSat = sumSat(own);
+  return { by: 'other', paysSat, lostSat: maxSat(c.terms.amount_sat - paysSat, 0n) };
+}
+
+function operatorsCoin(c: OperatorRecord): Watched {
+  const last = c.entries.length - 1;
+  const none = { paysSat: 0n, lostSat: 0n };
+  const ways = c.entries.map((entry, i): [Hex, Way] => [
+    txidOf(backup(c, entry)),
+    { by: i === last ? 'exit' : 'former-owner', ...none },
+  ]);
+  return {
+    id: c.id,
+    role: c.role,
+    coins: [{ outpoint: c.outpoint, ways: new Map(ways), judge: () => ({ by: 'other', ...none }) }],
+    duties: [],
+    decide: ({ coins }, rules) => [decideOperators(coins.get(outpointText(c.outpoint))!, rules)],
+  };
+}
+
+/** An operator holds no money: it is told, and what nobody has funded is no matter of its own. */
+function decideOperators({ spend }: CoinSeen, rules: Rules): Due {
+  if (!spend) return { do: 'rest' };
+  const { by, txid, confirmations } = spend;
+  if (confirmations === 0) return { do: 'tell', event: 'in-mempool', more: { by, ...(txid !== null && { txid }) } };
+  const due = minedOf(spend, rules);
+  return due.do === 'tell' ? { do: 'tell', event: due.event, more: { by, ...(txid !== null && { txid }) } } : due;
+}
+
+/** Returns the record as it stands once a final transaction has spent its coin. An operator's share ends with it. */
+export function settledAs(c: Statecoin, { by, txid, lostSat }: Extract<Due, { do: 'end' }>): Statecoin {
+  const settled = { by, txid, lostSat };
+  if (isOperators(c)) return { ...(c.state === 'frozen' ? freed(c) : c), state: 'closed', share: null, settled };
+  if (!isOwners(c) || c.state === 'gone') return c;
+  // What the next owner has taken was given to it: its receipt may come yet.
+  return { ...atRest(c), state: by === 'next-owner' ? 'gone' : 'closed', settled };
+}
+
+/**
+ * Returns the record before its exit is sent: it is passed on no more.
+ * @throws Refusal `state-moved-on` where it has another owner by now
+ */
+export function exitingAs(c: Statecoin, { by }: Pick<Ready, 'by'>): Statecoin {
+  if (!isOwners(c) || !isWatched(c))
+    throw new Refusal('state-moved-on', `the coin is '${c.state}' in this home by now: nothing of its own is sent`);
+  return by === 'exit' ? { ...c, exiting: true } : c;
+}
