@@ -1,11 +1,26 @@
 /** Figures as ratios of medians from one run, with variants interleaved, so that a noisy machine hits all of them alike. */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 
 export const median = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b);
   const at = sorted.length >> 1;
   return sorted.length % 2 ? sorted[at]! : (sorted[at - 1]! + sorted[at]!) / 2;
 };
+
+/** Seconds of CPU that a process has used, in steps of a hundredth; Linux alone says so. */
+export function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Seconds of CPU that a piece of work takes in this process. */
+export async function cpuFor(work: () => unknown): Promise<number> {
+  const start = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1e6;
+}
 
 export interface Variant {
   name: string;

@@ -1,23 +1,29 @@
-/** The same signature by @scure/btc-signer's musig2 as its examples use it: two parties, tap tweak, both partials verified. */
-import { keyAggregate, nonceAggregate, nonceGen, Session, sortKeys } from '@scure/btc-signer/musig2.js';
-import { pubECDSA, tagSchnorr } from '@scure/btc-signer/utils.js';
+/** The same signature by the bare steps of BIP327 on the curve that the program uses: two parties, tap tweak, both partials verified. */
+import { taggedHash } from '../../src/lib/signing/curve.ts';
+import * as musig2 from '../../src/lib/signing/musig2.ts';
 
-const secrets = [new Uint8Array(32).fill(5), new Uint8Array(32).fill(6)];
-const pubkeys = sortKeys(secrets.map((s) => pubECDSA(s)));
-const ordered = pubkeys.map((p) => secrets.find((s) => Buffer.compare(pubECDSA(s), p) === 0)!);
-const message = new Uint8Array(32).fill(7);
+export const SECRETS = [new Uint8Array(32).fill(5), new Uint8Array(32).fill(6)] as const;
+export const PUBKEYS = SECRETS.map(musig2.publicKey);
+export const MESSAGE = new Uint8Array(32).fill(7);
 
-/** Both parties' work; the partial of each is checked once, without the signer's own second check. */
+/** The key of both, with the tweak of a taproot output. */
+export function tweakedKey(): musig2.KeyAgg {
+  const plain = musig2.keyAgg(PUBKEYS);
+  return musig2.applyTweak(plain, { tweak: taggedHash('TapTweak', plain.xQ), xOnly: true });
+}
+
+/** Both parties' work; the partial of each is checked once, by the other. */
 export function naiveExchange(): void {
-  const x = keyAggregate(pubkeys).aggPublicKey.toBytes(true).slice(1);
-  const tweaks = [tagSchnorr('TapTweak', x)];
-  const agg = keyAggregate(pubkeys, tweaks, [true]).aggPublicKey.toBytes(true).slice(1);
-  const nonces = pubkeys.map((p, i) => nonceGen(p, ordered[i]!, agg, message));
-  const publics = nonces.map((n) => n.public);
-  const sessions = nonces.map(() => new Session(nonceAggregate(publics), pubkeys, message, tweaks, [true]));
-  const partials = sessions.map((s, i) => s.sign(nonces[i]!.secret, ordered[i]!, true));
+  const keys = SECRETS.map(tweakedKey);
+  const nonces = SECRETS.map((secret, i) =>
+    musig2.nonceGen({ random: MESSAGE, secret, pubkey: PUBKEYS[i]!, aggregate: keys[i]!.xQ, message: MESSAGE }),
+  );
+  const publics = nonces.map(({ pubnonce }) => pubnonce);
+  const sessions = keys.map((key) => musig2.session(key, musig2.nonceAgg(publics), MESSAGE));
+  const partials = sessions.map((s, i) => musig2.sign(nonces[i]!.secnonce, SECRETS[i]!, s));
   partials.forEach((partial, i) => {
-    if (!sessions[1 - i]!.partialSigVerify(partial, publics, i)) throw new Error('a partial signature does not verify');
+    if (!musig2.partialVerify(partial, publics[i]!, i, sessions[1 - i]!))
+      throw new Error('a partial signature does not verify');
   });
-  sessions[0]!.partialSigAgg(partials);
+  musig2.partialAgg(partials, sessions[0]!);
 }

@@ -1,23 +1,16 @@
 /** Whoever sends requests ahead and reads nothing: what `serve --http` holds for each such connection, and what it costs. */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { opened, pair } from '../support/credit.ts';
 import { resident } from './batch.ts';
-import { report } from './measure.ts';
+import { cpuOf, report } from './measure.ts';
 
 const CONNECTIONS = 256;
 const ONE = 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n';
 /** Each connection sends so much: some 1,700 requests. */
 const SENT = ONE.repeat(Math.floor(60_000 / ONE.length));
 const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
-
-/** Seconds of CPU, of all threads. */
-function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
 
 export async function benchPipelining(run: string): Promise<boolean[]> {
   const both = await pair(117);
