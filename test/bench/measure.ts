@@ -1,6 +1,6 @@
 /** Figures as ratios of medians from one run, with variants interleaved, so that a noisy machine hits all of them alike. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 export const median = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b);
@@ -8,10 +8,12 @@ export const median = (values: readonly number[]): number => {
   return sorted.length % 2 ? sorted[at]! : (sorted[at - 1]! + sorted[at]!) / 2;
 };
 
-/** Seconds of CPU that a process has used, in steps of a hundredth; Linux alone says so. */
+/** Seconds of CPU that the threads of a process have used; Linux alone says so. */
 export function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  const nanoseconds = readdirSync(`/proc/${pid}/task`).map((task) =>
+    Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return nanoseconds.reduce((sum, each) => sum + each, 0) / 1e9;
 }
 
 /** Seconds of CPU that a piece of work takes in this process. */

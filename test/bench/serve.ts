@@ -32,11 +32,11 @@ export class Served {
   readonly #lines: AsyncIterator<string>;
 
   /** @param seed of a home whose randomness is repeatable */
-  constructor(run: string, dir: string, seed?: number) {
+  constructor(run: string, dir: string, seed?: number, flags: readonly string[] = []) {
     const insecure = seed !== undefined && { SPILLWAY_INSECURE_SEED: Buffer.alloc(32, seed).toString('hex') };
     const env = { ...process.env, ...insecure, SPILLWAY_TIP: '1000' };
     // The first updates of contracts whose coins nobody has seen are strangers' messages, of which a minute takes only so many.
-    this.child = spawn(process.execPath, [run, 'serve', '--home', dir, '--stdio', '--offers', '1000'], {
+    this.child = spawn(process.execPath, [run, 'serve', '--home', dir, '--stdio', '--offers', '1000', ...flags], {
       env,
       stdio: ['pipe', 'pipe', 'ignore'],
     });
