@@ -71,18 +71,19 @@ describe.skipIf(!able)('owners of statecoins that watch', () => {
   /** One look. @returns its events */
   async function watch(
     home: string,
+    c: Scene,
     feerate: number,
     code: number,
     more = `--fee-budget ${BUDGET}`,
   ): Promise<Printed[]> {
-    const ran = await p.run(`spillway watch --home ${home} --once --feerate ${feerate} ${more}`);
+    const ran = await p.run(`spillway watch --home ${home} --contract ${c.id} --once --feerate ${feerate} ${more}`);
     expect(ran, ran.stderr).toMatchObject({ code });
     return ran.stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Printed]));
   }
   const about = (events: readonly Printed[], c: Scene) =>
     events.filter(({ contract }) => contract === c.id).map(({ event }) => event as string);
-  const status = (home: string, c: Scene): Promise<Printed> =>
-    p.json(`spillway status --home ${home} --contract ${c.id}`);
+  const status = (home: string, c: Scene, code = 0): Promise<Printed> =>
+    p.json(`spillway status --home ${home} --contract ${c.id}`, code);
   /** Sum that transaction and child have left of the coin, paid to the home of the owner. */
   async function left(home: string, txid: string): Promise<bigint> {
     const { outputs } = await node.tx(txid);
@@ -99,9 +100,9 @@ describe.skipIf(!able)('owners of statecoins that watch', () => {
   it('an exit that is stuck is raced by the owner before, and gets its place back', async () => {
     const c = await bobs();
     await node.mineTo(c.own - 1);
-    expect(about(await watch('bob', 2, 0), c)).toEqual([]);
+    expect(about(await watch('bob', c, 2, 0), c)).toEqual([]);
     await node.mine();
-    const [sent] = await watch('bob', 2, 0);
+    const [sent] = await watch('bob', c, 2, 0);
     expect(sent).toMatchObject({ event: 'exit', contract: c.id, role: 'owner' });
     const own = sent!['txid'] as string;
     // It is passed on no more, and blocks leave it out until the owner before can take the coin.
@@ -109,17 +110,17 @@ describe.skipIf(!able)('owners of statecoins that watch', () => {
     await emptyTo(c.former);
     const theirs = await steal('alice', c, 60);
     expect(await node.rpc('getrawmempool')).not.toContain(own);
-    const fought = about(await watch('bob', 2, 3), c);
+    const fought = about(await watch('bob', c, 2, 3), c);
     expect(fought).toEqual(['overtaken', 'rebroadcast']);
     expect(await node.rpc('getrawmempool')).not.toContain(theirs);
     await node.mine();
     expect(await node.isMined(own)).toBe(true);
     await node.mine(5);
-    expect(about(await watch('bob', 2, 0), c)).toEqual(['settled']);
+    expect(about(await watch('bob', c, 2, 0), c)).toEqual(['settled']);
     expect(await left('bob', own)).toBeGreaterThanOrEqual(BigInt(SAT - BUDGET));
-    expect(about(await watch('bob', 2, 0), c)).toEqual([]);
+    expect(about(await watch('bob', c, 2, 0), c)).toEqual([]);
     // The operator is told, and its record and share end.
-    expect(about(await watch('operator', 2, 0), c)).toEqual(['settled']);
+    expect(about(await watch('operator', c, 2, 0), c)).toEqual(['settled']);
     expect((await status('operator', c))['state']).toBe('closed');
     expect(await status('bob', c)).toMatchObject({ state: 'closed', verdict: 'done' });
   });
@@ -127,9 +128,9 @@ describe.skipIf(!able)('owners of statecoins that watch', () => {
   it('a fee spike to 300 sat/vB is paid as far as the budget reaches, and else said', async () => {
     const c = await bobs();
     await node.mineTo(c.own);
-    expect(about(await watch('bob', 2, 0), c)).toEqual(['exit']);
+    expect(about(await watch('bob', c, 2, 0), c)).toEqual(['exit']);
     await empty();
-    expect(about(await watch('bob', 300, 0), c)).toEqual(['bump']);
+    expect(about(await watch('bob', c, 300, 0), c)).toEqual(['bump']);
     const { txid } = JSON.parse(
       (await p.text(`spillway statechain-exit --home bob --contract ${c.id}`)).trim(),
     ) as Printed;
@@ -137,10 +138,11 @@ describe.skipIf(!able)('owners of statecoins that watch', () => {
     expect((entry.fees.descendant * 1e8) / entry.descendantsize).toBeGreaterThanOrEqual(300);
     await empty();
     // Of what is too dear it is told what it takes; nothing is given up.
-    const short = await watch('bob', 900, 3);
+    expect(about(await watch('bob', c, 900, 0), c)).toEqual(['bump']);
+    const short = await watch('bob', c, 900, 3);
     expect(short.at(-1)).toMatchObject({ event: 'over-budget', contract: c.id, deadline_height: c.former });
     await node.mine(6);
-    expect(about(await watch('bob', 2, 0), c)).toEqual(['settled']);
+    expect(about(await watch('bob', c, 2, 0), c)).toEqual(['settled']);
     expect(await left('bob', txid as string)).toBeGreaterThanOrEqual(BigInt(SAT - BUDGET));
   });
 
@@ -148,20 +150,20 @@ describe.skipIf(!able)('owners of statecoins that watch', () => {
     const c = await bobs();
     await node.mineTo(c.own);
     await node.goDown();
-    await watch('bob', 2, 69);
+    await watch('bob', c, 2, 69);
     await node.comeBack();
-    const [sent] = await watch('bob', 2, 0);
+    const [sent] = await watch('bob', c, 2, 0);
     expect(sent).toMatchObject({ event: 'exit', contract: c.id });
     const own = sent!['txid'] as string;
     await node.mine(6);
-    expect(about(await watch('bob', 2, 0, '--confirmations 7'), c)).toEqual(['confirming']);
+    expect(about(await watch('bob', c, 2, 0, '--confirmations 7'), c)).toEqual(['confirming']);
     const first = await node.rpc('getblockhash', (await node.height()) - 5);
     await node.rpc('invalidateblock', first);
     for (let n = 0; n < 7; n++) await empty();
     expect(await node.isMined(own)).toBe(false);
-    expect(['rebroadcast', 'in-mempool']).toContain(about(await watch('bob', 2, 0), c)[0]);
+    expect(['rebroadcast', 'in-mempool']).toContain(about(await watch('bob', c, 2, 0), c)[0]);
     await node.mine(7);
-    expect(about(await watch('bob', 2, 0), c)).toEqual(['settled']);
+    expect(about(await watch('bob', c, 2, 0), c)).toEqual(['settled']);
     expect(await node.isMined(own)).toBe(true);
   });
 
@@ -173,16 +175,16 @@ describe.skipIf(!able)('owners of statecoins that watch', () => {
         | spillway statechain-withdraw --home bob | tee withdrawn.json`);
     const own = p.read('withdrawn.json')['txid'] as string;
     // Whoever has asked for it need not send it.
-    expect(about(await watch('bob', 2, 0), c)).toEqual(['rebroadcast']);
+    expect(about(await watch('bob', c, 2, 0), c)).toEqual(['rebroadcast']);
     expect(await node.rpc('getrawmempool')).toContain(own);
     await emptyTo(c.former);
     const theirs = await steal('alice', c, 60);
     expect(await node.rpc('getrawmempool')).toContain(theirs);
-    expect(about(await watch('bob', 2, 3), c)).toEqual(['overtaken', 'rebroadcast']);
+    expect(about(await watch('bob', c, 2, 3), c)).toEqual(['overtaken', 'rebroadcast']);
     await node.mine();
     expect(await node.isMined(own)).toBe(true);
     await node.mine(5);
-    expect(await watch('bob', 2, 0)).toMatchObject([{ event: 'settled', by: 'withdrawal', txid: own }]);
+    expect(await watch('bob', c, 2, 0)).toMatchObject([{ event: 'settled', by: 'withdrawal', txid: own }]);
     expect(await left('bob', own)).toBeGreaterThanOrEqual(BigInt(SAT - BUDGET - 2_000));
   });
 
@@ -190,38 +192,38 @@ describe.skipIf(!able)('owners of statecoins that watch', () => {
     const c = await bobs();
     await emptyTo(c.former);
     const theirs = await steal('alice', c, 60);
-    const told = await watch('bob', 2, 3, '--fee-budget 1000');
+    const told = await watch('bob', c, 2, 3, '--fee-budget 1000');
     expect(told).toMatchObject([
       { event: 'overtaken', by: 'former-owner', txid: theirs, short_sat: SAT },
       { event: 'over-budget', contract: c.id },
     ]);
     await node.mine(6);
-    const lost = await watch('bob', 2, 3);
+    const lost = await watch('bob', c, 2, 3);
     expect(lost).toMatchObject([{ event: 'lost', by: 'former-owner', txid: theirs, lost_sat: SAT }]);
-    expect(await status('bob', c)).toMatchObject({ verdict: 'lost', state: 'closed' });
+    expect(await status('bob', c, 3)).toMatchObject({ verdict: 'lost', state: 'closed' });
   });
 
   it('a home that was put back, or copied, sends no backup of a coin that it has given away', async () => {
     const c = await bobs();
-    await p.text(`spillway backup --home bob --to before --seed; cp -r bob copied`);
+    await p.text(`spillway backup --home bob --to before > before.json; cp -r bob copied`);
     await hand(c, 'bob', 'carol');
     await p.text('spillway restore --home again --from before');
     const [own, hers] = [c.own, c.own - 20];
     await node.mineTo(hers);
-    for (const home of ['again', 'copied']) expect(about(await watch(home, 2, 3), c), home).toEqual(['restored']);
+    for (const home of ['again', 'copied']) expect(about(await watch(home, c, 2, 3), c), home).toEqual(['restored']);
     // Bob himself has no receipt: he waits, and is told so.
-    expect(about(await watch('bob', 2, 3), c)).toEqual(['in-transfer']);
+    expect(about(await watch('bob', c, 2, 3), c)).toEqual(['in-transfer']);
     await node.mineTo(own);
-    for (const home of ['again', 'copied', 'bob']) await watch(home, 2, 3);
+    for (const home of ['again', 'copied', 'bob']) await watch(home, c, 2, 3);
     expect(await node.rpc('getrawmempool')).toEqual([]);
-    const [sent] = await watch('carol', 2, 0);
+    const [sent] = await watch('carol', c, 2, 0);
     expect(sent).toMatchObject({ event: 'exit', contract: c.id });
-    for (const home of ['again', 'copied']) expect(about(await watch(home, 90, 3), c)).toEqual(['spent-otherwise']);
-    expect(about(await watch('bob', 90, 0), c)).toEqual(['in-mempool']);
+    for (const home of ['again', 'copied']) expect(about(await watch(home, c, 90, 3), c)).toEqual(['spent-otherwise']);
+    expect(about(await watch('bob', c, 90, 0), c)).toEqual(['in-mempool']);
     await node.mine(6);
     expect(await node.isMined(sent!['txid'] as string)).toBe(true);
-    expect(about(await watch('bob', 2, 0), c)).toEqual(['settled']);
-    expect(about(await watch('carol', 2, 0), c)).toEqual(['settled']);
+    expect(about(await watch('bob', c, 2, 0), c)).toEqual(['settled']);
+    expect(about(await watch('carol', c, 2, 0), c)).toEqual(['settled']);
   });
 
   it('a tower with a bundle asks for a child, and pays with none; with a coin of its own it leaves for the owner', async () => {
@@ -244,6 +246,6 @@ describe.skipIf(!able)('owners of statecoins that watch', () => {
     await node.mine(6);
     expect(await node.isMined(txids[0])).toBe(true);
     expect(await tower(0)).toMatchObject([{ event: 'settled', by: 'exit' }]);
-    expect(about(await watch('bob', 2, 0), c)).toEqual(['settled']);
+    expect(about(await watch('bob', c, 2, 0), c)).toEqual(['settled']);
   });
 });
