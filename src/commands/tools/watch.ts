@@ -26,8 +26,7 @@ A statecoin's owner: its exit from the height of its backup on, with a child; a 
 Events are JSON on stdout, a line each; log lines go to stderr. With --bundle the exports of exit-credit --export and the copies in HOME.refunds are watched, without home and key: sent, and bumped with the children that were exported with them (--children), else told as needs-bump. A statecoin's bundle is told and never sent: spillway bump --utxo pays for it. Events that nobody reads and a disk that is full end nothing: what is due is sent, events are told with a later look once they can be, and the exit code is 73 where some never were. With --once the exit code is 3 where something due could not be done, or money was overtaken or lost.`;
   static override examples = [
     "A mint's cron job, and who is to be told\nspillway watch --home mint --once --fee-budget 20000 | jq -r 'select(.event == \"propose-close\").message' > close.ndjson",
-    'A watchtower, without a key\nspillway exit-credit --home mint --contract "$ID" --export --children 10,30,100 > tower/exit.json\nspillway watch --bundle tower --every 60',
-    'The same for a payer\nspillway watch --bundle user.refunds --every 60',
+    'A watchtower, without a key (for a payer: --bundle user.refunds)\nspillway exit-credit --home mint --contract "$ID" --export --children 10,30,100 > tower/exit.json\nspillway watch --bundle tower --every 60',
     'An owner of statecoins\nspillway watch --home bob --every 60 --fee-budget 20000 | jq -r \'select(.event == "overtaken" or .event == "restored" or .event == "in-transfer")\'',
   ];
   static override flags = {
@@ -77,7 +76,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     };
     if (bundle) {
       const { network, left } = await readBundle(bundle);
-      if (left > 0) note(`${left} copies are not watched: of coins that were passed on, or of swaps' refunds`);
+      if (left > 0) note(`${left} copies are not watched`);
       return watch({ post: bundlePost(network, bundle) }, factSource({ network, rpc, feerate: flags.feerate }));
     }
     await withHome(flags, async (home) => {

@@ -1,6 +1,6 @@
 /**
- * What a look has made ready, sent: alone, or with the child that pays for it, and told. What no node takes with its child goes
- * out without it. Not here: what is due (`watch.ts`, `duties.ts`).
+ * Sends the transactions that a look has made ready, alone or with the child that pays for each. One that no node takes with
+ * its child goes out without it. Not here: what is due (`watch.ts`, `duties.ts`).
  */
 import { feerateText } from '../bitcoin/fee.ts';
 import { isStarting, RpcError, type Rpc } from '../chain/rpc.ts';
