@@ -1,4 +1,5 @@
 /** The suite of `npm test`; what needs a node or a server has configurations of its own beside its tests. */
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { temporary } from './test/support/temporary.ts';
 
@@ -25,8 +26,8 @@ export default defineConfig({
   test: {
     env: common.env,
     globalSetup: './test/support/temporary.ts',
-    // Much of it waits for the processes that it starts: no core is left to itself.
-    maxWorkers: '100%',
+    // Some of it waits for others, or for time to pass: one worker more than there are cores.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         test: {

@@ -1,10 +1,11 @@
 /**
- * Kill -9 at every labelled point of report and melt, in the process that serves a mint: afterwards every sum is right to
- * the satoshi, whoever asks again.
+ * Kill -9 at every labelled point of report and melt (outside CI the points take turns), in the process that serves a mint:
+ * afterwards every sum is right to the satoshi, whoever asks again.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TestMint } from '../support/mint.ts';
 import { until } from '../support/mint-home.ts';
+import { rotating } from '../support/rotate.ts';
 import { Shop } from '../support/shop.ts';
 import { bash } from '../cli/run.ts';
 
@@ -32,7 +33,7 @@ async function down(): Promise<void> {
 }
 
 describe('a server killed while it reports', () => {
-  it.each(['report-before-commit', 'before-tide', 'in-commit', 'report-committed', 'report-shown'])(
+  it.each(rotating(['report-before-commit', 'before-tide', 'in-commit', 'report-committed', 'report-shown'], 2))(
     '%s: the payment arrives once',
     async (label) => {
       await up();
@@ -53,7 +54,7 @@ describe('a server killed while it reports', () => {
 });
 
 describe('a server killed in mid-melt', () => {
-  it.each(['melt-before-commit', 'in-commit', 'before-tide', 'melt-before-answer'])(
+  it.each(rotating(['melt-before-commit', 'in-commit', 'before-tide', 'melt-before-answer'], 2))(
     '%s: paid once, or given back and not paid',
     async (label) => {
       await up();
@@ -106,7 +107,8 @@ describe('serve', () => {
     await up();
     const began = performance.now();
     await shop.kill('SIGTERM');
-    expect(performance.now() - began).toBeLessThan(5_000);
+    // Less than the grace that is for calls under way.
+    expect(performance.now() - began).toBeLessThan(2_000);
   });
 });
 

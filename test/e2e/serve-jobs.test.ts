@@ -14,6 +14,7 @@ import { opened, openedMint, type Pair } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
 import { DAY, pruneAt } from '../support/prune.ts';
 import { servedPair } from '../support/served.ts';
+import { rotating } from '../support/rotate.ts';
 import { Server } from '../support/server.ts';
 import { openOwn, World } from '../support/spillway.ts';
 
@@ -175,7 +176,7 @@ describe('with workers', () => {
   });
 
   const LABELS = ['before-commit', 'in-commit', 'before-tide', 'after-commit', 'before-print'] as const;
-  it.each(LABELS)('a worker that is killed %s', async (label) => {
+  it.each(rotating(LABELS, 2))('a worker that is killed %s', async (label) => {
     const on = (await signed()).text;
     const [had, commits] = [await paid(), await both.payee.home.store.commits()];
     const server = await serve(['--http', '0', '--jobs', '1'], { SPILLWAY_STOP_AT: label });

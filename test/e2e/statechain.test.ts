@@ -10,6 +10,7 @@ import { scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { freshDir, spillway, type Ran } from '../cli/run.ts';
 import { warm } from '../support/host.ts';
 import type { Message } from '../support/party.ts';
+import { rotating } from '../support/rotate.ts';
 
 const WHO = ['operator', 'alice', 'bob', 'carol'] as const;
 type Who = (typeof WHO)[number];
@@ -144,7 +145,7 @@ describe('killed at a labelled point', () => {
     await transfer(coin, 'alice', 'bob', play);
   }
 
-  it.each(LABELS)(
+  it.each(rotating(LABELS, 3))(
     '%s: the retry prints what an undisturbed run prints, and the operator holds the shares that it names',
     async (label) => {
       if (!told) {

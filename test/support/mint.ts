@@ -161,8 +161,8 @@ export class TestMint {
   }
 
   #listen(): void {
-    if (this.#down) return;
-    const stream = this.#client.WaitPaymentEvent({}) as Events;
+    const client = this.#client;
+    const stream = client.WaitPaymentEvent({}) as Events;
     this.#stream = stream;
     stream.on('data', ({ paymentReceived }) => {
       this.shown.push(paymentReceived);
@@ -170,7 +170,7 @@ export class TestMint {
     });
     let over = false;
     const again = (): void => {
-      if (!over) setTimeout(() => this.#listen(), 50).unref();
+      if (!over) setTimeout(() => client === this.#client && this.#listen(), 50).unref();
       over = true;
     };
     stream.on('error', again).on('end', again);

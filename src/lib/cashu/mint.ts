@@ -13,6 +13,7 @@ import type { MintQuote } from '../ecash/quote.ts';
 import { isSigned, newToken, sumOf, tokenKind, type SignedToken, type TokenRecord } from '../ecash/in-hand.ts';
 import { keysetClaim, keysetKind, newWallet, type KeysetRecord } from '../ecash/keyset.ts';
 import { amountsFor, outputsOf, placesFrom, signOutputs } from '../ecash/outputs.ts';
+import { stillInflight } from '../ecash/payments.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { isQuoted, ledgerClaim, ledgerKind, type Ledger, type QuotedLedger } from '../ecash/ledger.ts';
@@ -194,12 +195,14 @@ async function leftOver(mint: MintAt, { past }: QuotedLedger): Promise<MintQuote
   return undefined;
 }
 
-/** Waits a moment for what was just paid. */
-async function reported(mint: MintAt, { quote }: QuotedLedger, looks: number): Promise<MintQuote> {
+/** Reads the figures of the contract's quote; waits a moment for a payment that is on its way to it. */
+async function reported(mint: MintAt, ledger: QuotedLedger, looks: number): Promise<MintQuote> {
+  const { quote } = ledger;
   for (let look = 1; ; look++) {
     const figures = await mintQuote(mint, quote);
     if (figures === 'unknown') throw new Refusal('quote-unknown', `the mint does not know quote ${quote}`);
-    if (figures.paidSat > figures.issuedSat || look === looks) return figures;
+    const comes = stillInflight(ledger, new Map([[quote, figures]])).some((p) => p.quote === null);
+    if (figures.paidSat > figures.issuedSat || !comes || look === looks) return figures;
     await new Promise((done) => setTimeout(done, LOOK_MS));
   }
 }

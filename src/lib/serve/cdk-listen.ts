@@ -55,11 +55,12 @@ export async function listen(options: ListenOptions): Promise<{ address: string;
   const grpc = await import('./grpc.ts');
   const service = grpc.loadPackageDefinition(grpc.fromJSON(DESCRIPTOR as never, LOADER)) as any;
   const server = new grpc.Server({ 'grpc.max_receive_message_length': GRPC_LIMITS.request.most });
+  const streams = new Set<ServerWritableStream<object, object>>();
   server.addService(service[PACKAGE][SERVICE].service, {
     ...Object.fromEntries(
       Object.entries(options.handlers).map(([name, handle]) => [name, unary(handle as Handler, log)]),
     ),
-    WaitPaymentEvent: stream(options.events, log),
+    WaitPaymentEvent: stream(options.events, log, streams),
   });
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
   const take = (socket: Socket): void => injector.injectConnection(socket.on('error', () => {}));
@@ -99,6 +100,8 @@ export async function listen(options: ListenOptions): Promise<{ address: string;
     async stop() {
       const closed = new Promise<void>((done) => door.close(() => done()));
       injector.drain(GRACE_MS);
+      // A stream of events has no end of its own, and would keep its connection until the grace is over.
+      for (const call of streams) call.end();
       const forced = setTimeout(() => sockets.forEach((socket) => socket.destroy()), GRACE_MS);
       await closed;
       clearTimeout(forced);
@@ -122,8 +125,10 @@ const unary =
   };
 
 const stream =
-  (events: ListenOptions['events'], log: ListenOptions['log']) =>
+  (events: ListenOptions['events'], log: ListenOptions['log'], open: Set<ServerWritableStream<object, object>>) =>
   (call: ServerWritableStream<object, object>): void => {
+    open.add(call);
+    for (const over of ['cancelled', 'close', 'error'] as const) call.on(over, () => open.delete(call));
     events((paymentReceived) => call.write({ paymentReceived })).then(
       (end) => {
         for (const over of ['cancelled', 'close', 'error'] as const) call.on(over, end);
