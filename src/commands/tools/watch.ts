@@ -17,7 +17,6 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 
 const group = 'WATCH';
 const { tip: _, ...nodeFlags } = chainFlags;
-
 export default class Watch extends BaseCommand {
   static override summary =
     'Do what falls due: offer closes, exit, refund, send again, bump, and mark what the chain settled';
