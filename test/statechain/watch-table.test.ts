@@ -286,7 +286,7 @@ describe('the table of statecoins in watch', () => {
     }
     for (const all of open.splice(0)) all.close();
   });
-  const told = [...Object.keys(STATES)];
+  const told = Object.keys(STATES);
   const filled = () => [...cells].flatMap(([name, found]) => (found.cell ? [{ name, ...found, ...found.cell }] : []));
 
   it('has every cell, as it is written beside', () => {
@@ -302,7 +302,7 @@ describe('the table of statecoins in watch', () => {
       'first owner',
       'copy of a first owner',
       'bundle',
-      ...told.filter((s) => /^operator/.test(s)),
+      ...told.filter((s) => s.startsWith('operator')),
     ];
     const quiet = filled().filter(({ state, shown }) => idle.includes(state) && shown.tx === undefined);
     expect(quiet.length).toBeGreaterThan(150);
