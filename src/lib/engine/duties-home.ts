@@ -1,9 +1,10 @@
 /** The records of a home that families watch by duties: read a page at a time, and anew only where they have changed. */
-import type { Due, Watched, Watcher } from '../contract/duty.ts';
+import type { Watcher } from '../contract/duty.ts';
 import type { Ready } from '../contract/fees.ts';
 import { allWatchers } from '../families.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
+import type { Listed } from '../home/store.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bumpAlone } from './bump.ts';
@@ -18,12 +19,12 @@ const AT_ONCE = 200;
 const NONE: ReadonlySet<Hex> = new Set();
 
 type Held = Pick<Resting, 'id' | 'role' | 'outpoints' | 'restsUntil'>;
-const heldOf = ({ id, role, coins, restsUntil }: Watched): Held => ({
-  id,
-  role,
-  outpoints: coins.map(({ outpoint }) => outpoint),
-  restsUntil,
-});
+function restOf({ kind, watched }: Watcher<any>, { record }: Pick<Listed, 'record'>): Held | undefined {
+  const found = watched(kind.parse(record), NONE);
+  if (!found) return undefined;
+  const { id, role, coins, restsUntil } = found;
+  return { id, role, outpoints: coins.map(({ outpoint }) => outpoint), restsUntil };
+}
 
 /** A child that spends the anchor and an output of this home, and nothing else, at a fee that its budget has bounded. */
 export async function childAt(home: Home, { hex, fee }: Ready, feeSat: bigint) {
@@ -39,31 +40,32 @@ export function dutyPost(home: Home, only: string | undefined): DutyPost {
   const { store } = home;
   let held: ReadonlyMap<string, Held | undefined> = new Map();
 
-  const ofRecord = (watcher: Watcher<any>, record: unknown): (() => Promise<Charge | undefined>) => {
-    const claim = watcher.kind.key?.(record) ?? watcher.kind.claims(record)[0]!;
+  async function chargeOf(watcher: Watcher<any>, row: Pick<Listed, 'record'>): Promise<Charge | undefined> {
+    const { kind } = watcher;
+    const record: unknown = kind.parse(row.record);
+    const claim = kind.key?.(record) ?? kind.claims(record)[0]!;
     const rewrite = (next: (it: object) => object): Promise<void> =>
       change<{ it: object }, void>(
         store,
-        { it: watcher.kind },
+        { it: kind },
         () => ({ it: claim }),
         ({ it }) => {
           if (!it) throw new Refusal('state-moved-on', 'the record is not there any more');
           return { writes: { it: next(it) }, result: undefined };
         },
       );
-    return async () => {
-      const ours = new Set((await store.ours(watcher.scripts?.(record) ?? [])).keys());
-      const watched = watcher.watched(record, ours);
-      if (!watched) return undefined;
-      return {
+    const ours = new Set((await store.ours(watcher.scripts?.(record) ?? [])).keys());
+    const watched = watcher.watched(record, ours);
+    return (
+      watched && {
         watched,
         async sent(tx) {
           if (watcher.sent) await rewrite((it) => watcher.sent!(it, tx) as object);
         },
-        ended: (end: Extract<Due, { do: 'end' }>) => rewrite((it) => watcher.ended(it, end) as object),
-      };
-    };
-  };
+        ended: (end) => rewrite((it) => watcher.ended(it, end) as object),
+      }
+    );
+  }
 
   return {
     async *resting() {
@@ -77,13 +79,9 @@ export function dutyPost(home: Home, only: string | undefined): DutyPost {
           for (const row of page) {
             const revision = `${watcher.kind.name} ${row.name} ${row.state} ${row.rev}`;
             try {
-              const record: unknown = watcher.kind.parse(row.record);
-              if (!held.has(revision)) {
-                const watched = watcher.watched(record, NONE);
-                now.set(revision, watched && heldOf(watched));
-              } else now.set(revision, held.get(revision));
-              const rests = now.get(revision);
-              if (rests) found.push({ ...rests, open: ofRecord(watcher, record) });
+              const rests = held.has(revision) ? held.get(revision) : restOf(watcher, row);
+              now.set(revision, rests);
+              if (rests) found.push({ ...rests, open: () => chargeOf(watcher, row) });
             } catch (error) {
               found.push({ id: row.name, why: damaged(error) });
             }
