@@ -138,7 +138,6 @@ describe('files outside the rooms of a family', () => {
     'src/lib/cli/contract.ts',
     'src/lib/cli/front.ts',
     'src/lib/cli/mint-flags.ts',
-    'src/lib/cli/watch-loop.ts',
     'src/lib/engine/contracts.ts',
     'src/lib/engine/funded.ts',
     'src/lib/engine/lapse.ts',

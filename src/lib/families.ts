@@ -19,6 +19,7 @@ import { ONION_ERRORS } from './onion/errors.ts';
 import { SKETCH_ERRORS } from './sketch/errors.ts';
 import { STATECHAIN_ERRORS } from './statechain/errors.ts';
 import type { Settlement } from './contract/copy.ts';
+import type { WatchedDocument, Watcher } from './contract/duty.ts';
 import type { Shown } from './contract/status.ts';
 import type { Action, Kind } from './protocol/action.ts';
 import type { Document } from './protocol/message.ts';
@@ -47,6 +48,13 @@ export interface Family {
   carries?: () => Promise<(document: Document) => Settlement | undefined>;
   /** Error codes that it adds to those which families share. */
   errors?: ErrorRows;
+  /** Records of the family in `watch`. */
+  duties?: () => Promise<readonly Watcher<any>[]>;
+  /**
+   * Reads a document of the family that is watched without a home. Null: nothing is due of it any more; undefined: it is no
+   * document of this family.
+   */
+  bundled?: () => Promise<(document: Document) => WatchedDocument | null | undefined>;
   /** Records of the family in `status`. */
   status?: () => Promise<readonly Shown<any, any>[]>;
 }
@@ -110,6 +118,8 @@ const ALL: readonly Family[] = [
     kinds: async () => [(await import('./statechain/records.ts')).statecoinKind],
     describe: async () => (await import('./statechain/describe.ts')).describeStatechain,
     carries: async () => (await import('./statechain/settlement.ts')).statechainSettlement,
+    duties: async () => [(await import('./statechain/watch.ts')).statecoinWatcher],
+    bundled: async () => (await import('./statechain/tower.ts')).watchedBundle,
     status: async () => [(await import('./statechain/status.ts')).statecoinsShown],
   },
   {
@@ -231,6 +241,10 @@ ALL.forEach(register);
 /** Returns the table of a contract action; undefined for a type that no family has. */
 export const tableOf = async (type: unknown): Promise<Action<any, any, any> | undefined> =>
   FAMILIES.flatMap(({ actions = {} }) => (Object.hasOwn(actions, String(type)) ? actions[String(type)]! : []))[0]?.();
+
+/** Returns what `watch` does over the records of each family. */
+export const allWatchers = async (): Promise<Watcher<any>[]> =>
+  (await Promise.all(FAMILIES.map(({ duties }) => duties?.() ?? []))).flat();
 
 export const allTables = (): Promise<Action<any, any, any>[]> =>
   Promise.all(FAMILIES.flatMap(({ actions = {} }) => Object.values(actions).map((load) => load())));

@@ -57,8 +57,6 @@ it('an exit that hangs is pending until it is final, and one that the owner befo
   fund();
   desk.chain.mine(last['valid_from_height'] - 1 - desk.chain.tip);
   expect((await status(bob)).slice(0, 2)).toEqual([0, 'due']);
-  const watched = await desk.run(bob.dir, ['watch', '--once']);
-  expect(watched.stderr).toContain('statecoins: 1, which watch does not look after');
   const hangs = await exit(bob, '--feerate', '1');
   await desk.send(bob.dir, hangs.stdout);
   desk.chain.feerate = 20_000;
@@ -66,7 +64,6 @@ it('an exit that hangs is pending until it is final, and one that the owner befo
   const [code, verdict, notes, deadline] = await status(bob);
   expect([code, verdict, deadline]).toEqual([0, 'pending', last['confirm_before_height']]);
   expect(notes).toContain(`spent by its exit: ${hangs.out.txids[0]} in the mempool`);
-  expect(notes).toContain('watch does not look after statecoins');
   const dearer = await exit(bob, '--feerate', '3');
   expect([dearer.code, dearer.out.verdict, dearer.out.fee_sat > hangs.out.fee_sat]).toEqual([0, 'pending', true]);
   // From here on the backup of the owner before is final too: hers pays more.

@@ -179,8 +179,8 @@ describe('a coin that may be another’s by now', () => {
     const w = watchedCoin(c, scripts(c))!;
     const next = txidOf(backup(c, { address: said.at(-1)!['invite'].address, locktime: OWN - 100 }));
     const [former] = c.entries.map((entry) => txidOf(backup(c, entry)));
-    expect(due(w, OWN - 100)).toEqual({ do: 'rest' });
-    for (const height of [OWN - 99, OWN, FORMER, FORMER + 1_000])
+    expect(due(w, OWN - 101)).toEqual({ do: 'rest' });
+    for (const height of [OWN - 100, OWN, FORMER, FORMER + 1_000])
       expect(due(w, height)).toEqual({
         do: 'tell',
         event: 'in-transfer',
@@ -208,7 +208,7 @@ describe('a coin that may be another’s by now', () => {
     const c = await ownerOf(all.bob, id);
     const w = watchedCoin(c, scripts(c))!;
     expect(c).toMatchObject({ state: 'owned', restored: true });
-    expect(due(w, OWN - 100)).toEqual({ do: 'rest' });
+    expect(due(w, OWN - 101)).toEqual({ do: 'rest' });
     expect(due(w, OWN)).toMatchObject({ do: 'tell', event: 'restored', short: true });
     const taker = by(w, 'ee'.repeat(32));
     expect(due(w, OWN, taker, { feerate: 90_000 })).toMatchObject({ do: 'tell', event: 'spent-otherwise' });

@@ -1,5 +1,6 @@
 /** What a post lists, all of it. */
-import type { Post, Unread } from '../../src/lib/engine/watch.ts';
+import type { Unread } from '../../src/lib/engine/sending.ts';
+import type { Post } from '../../src/lib/engine/watch.ts';
 import type { Listed } from '../../src/lib/credit/watch.ts';
 
 const isRead = (one: Listed | Unread): one is Listed => !('why' in one);

@@ -17,16 +17,16 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 
 const group = 'WATCH';
 const { tip: _, ...nodeFlags } = chainFlags;
-
 export default class Watch extends BaseCommand {
   static override summary =
     'Do what falls due: offer closes, exit, refund, send again, bump, and mark what the chain settled';
   static override description = `Looks at every contract of a home, once (--once, for cron) or again and again until SIGTERM. Both parties: a warning from the freeze height on, a close offered from halfway to the deadline on, the same until it is done, and from there a child for a rollover or close that hangs. The payee: the exit at the deadline, at half the margin also against a rollover or close that hangs. The payer: the refund at expiry. In a restored home the payee waits for reconcile, up to half the margin, and says restored. Whatever is sent is sent again while no mempool has it, and gets a child while its fee rate is below --feerate or the node's estimate, within --fee-budget. What pays the payee less than it was paid is told as overtaken and outbid at any height, what pays it more is left alone. A contract counts as settled, or lost, at --confirmations, not before.
-Events are JSON on stdout, a line each; log lines go to stderr. With --bundle the exports of exit-credit --export and the copies in HOME.refunds are watched, without home and key: sent, and bumped with the children that were exported with them (--children), else told as needs-bump. Events that nobody reads and a disk that is full end nothing: what is due is sent, events are told with a later look once they can be, and the exit code is 73 where some never were. With --once the exit code is 3 where something due could not be done, or money was overtaken or lost.`;
+A statecoin's owner: its exit from the height of its backup on, with a child; a backup of an owner before it is told as overtaken, and outbid; a withdrawal is sent until it is in a block. The first owner's coin is left alone at any height: nobody else can take it. A coin that may be another's by now (sent without a receipt, or of a restored home) is told as in-transfer or restored, and its exit is sent only against an owner before both. A statecoin's operator is told what spent a coin, and its record and share end.
+Events are JSON on stdout, a line each; log lines go to stderr. With --bundle the exports of exit-credit --export and the copies in HOME.refunds are watched, without home and key: sent, and bumped with the children that were exported with them (--children), else told as needs-bump. A statecoin's bundle is told and never sent: spillway bump --utxo pays for it. Events that nobody reads and a disk that is full end nothing: what is due is sent, events are told with a later look once they can be, and the exit code is 73 where some never were. With --once the exit code is 3 where something due could not be done, or money was overtaken or lost.`;
   static override examples = [
     "A mint's cron job, and who is to be told\nspillway watch --home mint --once --fee-budget 20000 | jq -r 'select(.event == \"propose-close\").message' > close.ndjson",
-    'A watchtower, without a key\nspillway exit-credit --home mint --contract "$ID" --export --children 10,30,100 > tower/exit.json\nspillway watch --bundle tower --every 60',
-    'The same for a payer\nspillway watch --bundle user.refunds --every 60',
+    'A watchtower, without a key (for a payer: --bundle user.refunds)\nspillway exit-credit --home mint --contract "$ID" --export --children 10,30,100 > tower/exit.json\nspillway watch --bundle tower --every 60',
+    'An owner of statecoins\nspillway watch --home bob --every 60 --fee-budget 20000 | jq -r \'select(.event == "overtaken" or .event == "restored" or .event == "in-transfer")\'',
   ];
   static override flags = {
     ...homeFlags,
@@ -34,7 +34,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     ...contractFlag,
     bundle: Flags.string({
       summary:
-        'In place of a home: what exit-credit --export printed, copies of refunds, or folders of them; read at each look',
+        'In place of a home: what exit-credit --export or statechain-exit --bundle printed, copies of refunds, or folders of them; read at each look',
       helpValue: 'FILE|DIR',
       multiple: true,
       exclusive: ['contract'],
@@ -75,7 +75,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     };
     if (bundle) {
       const { network, left } = await readBundle(bundle);
-      if (left > 0) note(`${left} copies of statecoins' backups and swaps' refunds are not watched`);
+      if (left > 0) note(`${left} copies are not watched`);
       return watch({ post: bundlePost(network, bundle) }, factSource({ network, rpc, feerate: flags.feerate }));
     }
     await withHome(flags, async (home) => {

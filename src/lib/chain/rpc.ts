@@ -26,10 +26,7 @@ const IN_WARMUP = -28;
 /** Returns whether the node says that it is still starting. */
 export const isStarting = (error: RpcError): boolean => error.rpcCode === IN_WARMUP;
 
-/**
- * Returns undefined for the error about a block that a pruned node no longer has.
- * @throws the error where it says anything else
- */
+/** Returns undefined for the error about a block that a pruned node no longer has. @throws any other error */
 export function unlessPruned(error: unknown): undefined {
   if (!(error instanceof RpcError) || isStarting(error)) throw error;
 }
@@ -43,8 +40,9 @@ export interface ChainInfo {
   blocks: number;
   bestBlock: Hex;
   initialDownload: boolean;
-  /** Time of the newest block, Unix seconds; btcd says it only in the block's header. */
+  /** Time of the newest block, Unix seconds; btcd says it only in the block's header. The median of eleven: BIP113. */
   time: number | undefined;
+  medianTime: number | undefined;
 }
 /** A descriptor that ends in `*`, and the first and last number that take the place of it. */
 export type RangedDescriptor = { desc: string; range: readonly [number, number] };
@@ -91,6 +89,7 @@ export class Rpc extends JsonRpc {
       bestBlock: info.text('bestblockhash'),
       initialDownload: info.has('initialblockdownload') && info.yes('initialblockdownload'),
       time: info.has('time') ? info.whole('time') : undefined,
+      medianTime: info.has('mediantime') ? info.whole('mediantime') : undefined,
     };
   }
 

@@ -35,6 +35,7 @@ const STATES = new Set([
   'overtaken',
   'propose-close',
   'restored',
+  'in-transfer',
   'over-budget',
   'needs-bump',
   'refused',

@@ -12,6 +12,7 @@
  */
 import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateOf, feerateText } from '../bitcoin/fee.ts';
+import type { Network } from '../bitcoin/network.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { childrenOf, replacementFee, withChildren, type Evicted, type Paid } from '../bitcoin/replacement.ts';
 import type { Hand, Hex, Kind } from '../protocol/action.ts';
@@ -245,6 +246,8 @@ const asked = ({ tx, by }: Duty, { do: event, wanted, ...short }: Short): Due =>
 export interface Watched {
   id: Hex;
   role: string;
+  /** Height below which nothing is due while its coins are unspent. */
+  restsUntil: number;
   coins: readonly WatchedCoin[];
   /** Everything that may fall due, the nearest first; the calendar prints it. */
   duties: readonly Duty[];
@@ -252,15 +255,29 @@ export interface Watched {
   decide(seen: Seen, rules: Rules): readonly Due[];
 }
 
+/** A document that is watched without home or key. */
+export interface WatchedDocument {
+  network: Network;
+  watched: Watched;
+}
+
 /** A family's part of `watch`, for the records of one kind. */
 export interface Watcher<R> {
   kind: Kind<R>;
   /** Figures of the kind by which its records are read, those that fall due first in front. */
   order: readonly string[];
-  /** Returns the record as it is watched; undefined where nothing is any more. */
-  watched(record: R): Watched | undefined;
+  /** Returns the scripts of which it must be known whether they pay this home. Absent: that changes nothing. */
+  scripts?(record: R): readonly Hex[];
+  /**
+   * Returns the record as it is watched; undefined where nothing is any more.
+   * @param ours those of `scripts` that pay this home
+   */
+  watched(record: R, ours: ReadonlySet<Hex>): Watched | undefined;
   /** Record once a final transaction has ended it. */
   ended(record: R, end: Extract<Due, { do: 'end' }>): R;
-  /** Record before a transaction of its own is sent; absent where that changes nothing. */
+  /**
+   * Record before a transaction of its own is sent for the first time; absent where that changes nothing.
+   * @throws Refusal `state-moved-on` where it may not be sent any more
+   */
   sent?(record: R, tx: Ready): R;
 }

@@ -9,12 +9,18 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import type { Watched, WatchedDocument } from '../contract/duty.ts';
 import { readBundled, type Bundled } from '../credit/bundle.ts';
+import { FAMILIES } from '../families.ts';
 import { asListed, dueAt } from '../credit/watch.ts';
 import type { Network } from '../bitcoin/network.ts';
+import type { Ready } from '../contract/fees.ts';
+import type { Hex } from '../protocol/action.ts';
 import { openFile, readAll } from './files.ts';
 import { utf8 } from './sniff.ts';
 import { pieces } from './slices.ts';
+import type { Resting } from './duties.ts';
 import type { Post } from './watch.ts';
 
 /** Size of the exports of a folder of contracts; a line each. */
@@ -26,7 +32,9 @@ const AT_ONCE = 200;
 export interface Bundle {
   network: Network;
   watched: Bundled['watched'][];
-  /** Copies of statecoins' backups, which are not watched. */
+  /** Documents that families watch by duties. */
+  duties: Watched[];
+  /** Copies of which nothing is due any more, or that are not watched. */
   left: number;
   bad: readonly Bad[];
 }
@@ -36,7 +44,7 @@ export interface Bad {
   why: Refusal;
 }
 /** Documents of each file when it was last good, which stand in for it while it is not. */
-type Last = Map<string, readonly Bundled[]>;
+type Last = Map<string, readonly (Bundled | WatchedDocument)[]>;
 
 /**
  * One bad document does not keep the contracts of the others from what is due for them: it is named.
@@ -45,12 +53,12 @@ type Last = Map<string, readonly Bundled[]>;
  */
 export async function readBundle(names: readonly string[], network?: string, last: Last = new Map()): Promise<Bundle> {
   const bad: Bad[] = [];
-  const found: Bundled[] = [];
+  const found: (Bundled | WatchedDocument)[] = [];
   let left = 0;
   for (const name of names)
     for (const file of (await tolerant(bad, name, () => filesOf(name))) ?? [...last.keys()].filter(isIn(name))) {
       const before = bad.length;
-      const good: Bundled[] = [];
+      const good: (Bundled | WatchedDocument)[] = [];
       for (const [at, text] of (await tolerant(bad, file, () => documentsOf(file))) ?? []) {
         const read = await tolerant(bad, at, () => readOne(text, network));
         if (read) good.push(read);
@@ -67,7 +75,9 @@ export async function readBundle(names: readonly string[], network?: string, las
       bad[0]?.why ??
       new Refusal('malformed', 'an empty bundle found, exports of exit-credit or copies of refunds expected')
     );
-  return { network: networks[0], watched: newest(found), left, bad };
+  const ofCredit = found.filter(isOfCredit);
+  const duties = new Map(found.flatMap((one) => (isOfCredit(one) ? [] : [[keyOf(one.watched), one.watched] as const])));
+  return { network: networks[0], watched: newest(ofCredit), duties: [...duties.values()], left, bad };
 }
 
 /** undefined: it is refused. */
@@ -81,11 +91,27 @@ async function tolerant<T>(bad: Bad[], file: string, read: () => T | Promise<T>)
   }
 }
 
-function readOne(text: string, network: string | undefined): Bundled | null {
-  const read = readBundled(parseJson(text));
+const isOfCredit = (one: Bundled | WatchedDocument): one is Bundled => 'own' in one.watched;
+const keyOf = ({ id, role, duties, coins }: Watched): string =>
+  [role, id, ...coins.map(({ outpoint }) => outpointText(outpoint)), ...duties.map((duty) => duty.id)].join(' ');
+
+async function readOne(text: string, network: string | undefined): Promise<Bundled | WatchedDocument | null> {
+  const document = parseJson(text);
+  const found = await readByFamily(document);
+  const read = found === undefined ? readBundled(document) : found;
   if (read && network !== undefined && read.network !== network)
     throw new Refusal('wrong-network', `a document for ${read.network} found, ${network} expected`);
   return read;
+}
+
+/** undefined: no family watches such a document by duties. */
+async function readByFamily(document: unknown): Promise<WatchedDocument | null | undefined> {
+  if (typeof document !== 'object' || document === null) return undefined;
+  for (const { bundled } of FAMILIES) {
+    const read = (await bundled?.())?.(document);
+    if (read !== undefined) return read;
+  }
+  return undefined;
 }
 
 /**
@@ -135,21 +161,41 @@ async function documentsOf(file: string): Promise<(readonly [at: string, text: s
   return full.length === 1 ? [[file, full[0]![1]]] : full;
 }
 
+/** A child that was signed beforehand. */
+function childOf({ hex, children }: Ready, feeSat: bigint): { txs: readonly Hex[]; fee_sat: bigint } {
+  const child = children!.find((one) => one.fee === feeSat)!;
+  return { txs: [hex, child.hex], fee_sat: child.fee };
+}
+
 export function bundlePost(network: string, names: readonly string[]): Post {
   /** Contracts that this process has seen settled; another process sees them again. */
   const settled = new Set<string>();
   const last: Last = new Map();
+  let duties: readonly Watched[] = [];
   return {
     network,
     async list() {
-      const { watched, bad } = await readBundle(names, network, last);
+      const { watched, bad, ...rest } = await readBundle(names, network, last);
+      duties = rest.duties.filter(({ id, role }) => !settled.has(`${role} ${id}`));
       const live = watched.filter(({ own }) => !settled.has(own.txid)).sort((a, b) => dueAt(a) - dueAt(b));
       return { listed: pieces(live.map(asListed), AT_ONCE), bad };
     },
     freeze: async ({ own }) => own!,
-    async withChild(_, { hex, children }, feeSat) {
-      const child = children!.find((one) => one.fee === feeSat)!;
-      return { txs: [hex, child.hex], fee_sat: child.fee };
+    withChild: async (_, tx, feeSat) => childOf(tx, feeSat),
+    duties: {
+      *resting() {
+        const charge = (watched: Watched): Resting => ({
+          ...watched,
+          outpoints: watched.coins.map(({ outpoint }) => outpoint),
+          open: async () => ({
+            watched,
+            sent: async () => {},
+            ended: async () => void settled.add(`${watched.role} ${watched.id}`),
+          }),
+        });
+        yield* pieces(duties.map(charge), AT_ONCE);
+      },
+      withChild: async (tx, feeSat) => childOf(tx, feeSat),
     },
     propose: async () => undefined,
     lapse: async () => {},

@@ -23,8 +23,8 @@ import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { parseJson } from '../protocol/json.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { bumpAlone } from './bump.ts';
 import { changeCredit } from './contracts.ts';
+import { childAt, dutyPost } from './duties-home.ts';
 import { failureOf } from './failure.ts';
 import { markFunded } from './funded.ts';
 import { lapse, lapseAll } from './lapse.ts';
@@ -32,7 +32,8 @@ import { note } from './log.ts';
 import { pagesOf } from './pages.ts';
 import { play, playAgain } from './play.ts';
 import { slices } from './slices.ts';
-import type { Post, Unread } from './watch.ts';
+import type { Unread } from './sending.ts';
+import type { Post } from './watch.ts';
 
 /** Number of contracts that are read in one go. */
 const AT_ONCE = 200;
@@ -173,13 +174,8 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
         return { writes: { contract: exitingAs(c) }, result: own };
       });
     },
-    async withChild(_, { hex, fee }, feeSat) {
-      const stuck = { network: home.network, hex, feeSat: fee };
-      // The budget has bounded the fee; a tenth of what a small contract pays may be too little to save it.
-      const dear = { feerate: 0, least: () => feeSat, allowFee: true };
-      const { package: txs, fee_sat } = await bumpAlone(home, stuck, dear);
-      return { txs, fee_sat };
-    },
+    withChild: (_, tx, feeSat) => childAt(home, tx, feeSat),
+    duties: dutyPost(home, only),
     async propose({ id, offers }) {
       // What it has printed may have got lost in a pipe; what showed a nonce that is gone is proposed anew.
       const kept =

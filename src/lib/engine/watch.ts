@@ -8,14 +8,13 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateText, MIN_FEERATE } from '../bitcoin/fee.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
-import { isStarting, RpcError, type Rpc } from '../chain/rpc.ts';
+import { RpcError, type Rpc } from '../chain/rpc.ts';
 import { recentBlocks } from '../chain/recent.ts';
-import { send } from '../chain/send.ts';
 import { DEFAULT_FEERATE, networkOfNode } from '../chain/source.ts';
 import { spendersIn } from '../chain/spenders.ts';
 import { anyMissing, spendOf, type Blocks, type Spender } from '../chain/spends.ts';
 import { freezeHeight } from '../credit/checks.ts';
-import type { Fees, Paying, Ready, Rules } from '../contract/fees.ts';
+import type { Fees, Ready, Rules } from '../contract/fees.ts';
 import {
   decide,
   dueAt,
@@ -33,14 +32,22 @@ import type { Settled } from '../credit/records.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { failureOf, type Failure } from './failure.ts';
+import { lookAtDuties, type DutyPost } from './duties.ts';
+import { failureOf } from './failure.ts';
+import {
+  doneOf,
+  eachOf,
+  endsLook,
+  valueOf,
+  withChild,
+  type Results,
+  type Said,
+  type Sending,
+  type Unread,
+  type Why,
+} from './sending.ts';
 import { pieces, slices } from './slices.ts';
 
-/** A contract whose record cannot be read. */
-export interface Unread {
-  id: Hex;
-  why: Refusal;
-}
 /** Owner of the contracts, and what can be done for them beside sending. */
 export interface Post {
   network: string;
@@ -58,6 +65,8 @@ export interface Post {
   settle(w: Watched, settled: Settled): Promise<void>;
   /** Gives up what was never funded, unless something was paid meanwhile. */
   lapse(w: Watched): Promise<void>;
+  /** Records that their families watch by duties; absent where there are none. */
+  duties?: DutyPost;
   /** Looks what else is new, once all that is due is done; absent where nothing is kept. Returns the contracts of a payee that lapsed. */
   after?(stopped: () => boolean): Promise<readonly Hex[]>;
 }
@@ -93,13 +102,13 @@ export async function look(
   let all = bad.length === 0 && unread.length === 0;
   for (const { file, why } of bad) await tell(tip, { event: 'refused', file, code: why.code, message: why.message });
   for (const { code, message } of unread) await tell(tip, { event: 'fees-unknown', code, message });
-  const refused = async ({ id, role }: Pick<Listed, 'id'> & Partial<Listed>, error: unknown): Promise<void> => {
+  const refused = async ({ id, role }: { id: Hex; role?: string }, error: unknown): Promise<void> => {
     await refuseAway(node, post.network, error);
     all = false;
     const { code, message } = failureOf(error);
     await tell(tip, { event: 'refused', contract: id, ...(role && { role }), code, message });
   };
-  const said = async ({ id, role }: Watched, { event, more, short }: Said): Promise<void> => {
+  const said = async ({ id, role }: { id: Hex; role: string }, { event, more, short }: Said): Promise<void> => {
     all &&= !short;
     if (event !== undefined) await tell(tip, { event, contract: id, role, ...more });
   };
@@ -144,6 +153,10 @@ export async function look(
     for (const some of afterFunding(watched)) await actOn(some);
     if (stopped()) break;
   }
+  if (post.duties && !stopped()) {
+    const at = { rpc: many, blocks, network: post.network, tip, fees, rules };
+    await lookAtDuties(post.duties, at, { said, refused }, stopped);
+  }
   const lapsed = (await post.after?.(stopped)) ?? [];
   for (const contract of lapsed) await tell(tip, { event: 'lapsed', contract, role: 'payee' });
   return all;
@@ -162,14 +175,6 @@ function* afterFunding(watched: readonly Watched[]): Generator<readonly Watched[
 
 /** Number of transactions that are made ready before they are sent, in one request. */
 const SENT_AT_ONCE = 25;
-
-type Results<T> = readonly PromiseSettledResult<T>[];
-const eachOf = <T, R>(all: readonly T[], ask: (one: T) => Promise<R>): Promise<Results<R>> =>
-  Promise.allSettled(all.map(ask));
-function valueOf<T>(result: PromiseSettledResult<T>): T {
-  if (result.status === 'rejected') throw result.reason;
-  return result.value;
-}
 
 /** Returns the contracts of which more is to be known than that their coin is unspent. */
 async function astir(rpc: Rpc, listed: readonly Listed[], tip: number): Promise<Listed[]> {
@@ -225,12 +230,6 @@ const isThere = (node: Node, network: string): Promise<boolean> =>
     () => false,
   );
 
-/** Returns whether an error ends the look: without node, cookie or chain no contract can be looked at. */
-const endsLook = (error: Refusal): boolean =>
-  error instanceof RpcError
-    ? isStarting(error)
-    : ['chain-unavailable', 'chain-stale', 'wrong-network', 'no-input'].includes(error.code);
-
 async function seenBy(
   rpc: Rpc,
   { recent, spenders }: Required<Blocks>,
@@ -271,25 +270,8 @@ function overtakenBy(w: Watched, { spend }: Seen): object | undefined {
 
 const inputsOf = (hex: Hex) => parseTransaction(hex).inputs.map((i) => ({ txid: bytesToHex(i.txid), vout: i.index }));
 
-interface Said {
-  /** undefined: nothing worth a line. */
-  event?: string;
-  more?: object;
-  /** True if something is due that could not be done. */
-  short?: boolean;
-}
-
-/** A transaction that is ready to be sent, alone or with its child. */
-interface Sending {
-  w: Watched;
-  event: string;
-  tx: Ready;
-  made?: { txs: readonly Hex[]; fee_sat: bigint; feerate: number };
-  /** Failure before. */
-  why?: Why | undefined;
-}
-
 async function act(post: Post, w: Watched, due: Due, tip: number): Promise<Said | Sending> {
+  const childOf = (tx: Ready) => (feeSat: bigint) => post.withChild(w, tx, feeSat);
   switch (due.do) {
     case 'wait':
       if (due.why === 'restored') return { event: due.why, short: true, more: { exits_at: lastAt(w.terms) } };
@@ -326,10 +308,10 @@ async function act(post: Post, w: Watched, due: Due, tip: number): Promise<Said 
     case 'refund':
     case 'rebroadcast': {
       const { tx, why } = due.do === 'exit' ? await frozen(post, w, due.tx) : { tx: due.tx };
-      return withChild(post, { w, event: due.do, tx, why }, due.child);
+      return withChild(childOf(tx), { event: due.do, tx, why }, due.child);
     }
     case 'bump':
-      return withChild(post, { w, event: due.do, tx: due.tx }, due.child);
+      return withChild(childOf(due.tx), { event: due.do, tx: due.tx }, due.child);
   }
 }
 
@@ -347,51 +329,9 @@ const warning = (w: Watched, tip: number): Said => ({
   },
 });
 
-/** Reason why something was not done as it should be. */
-type Why = Pick<Failure, 'code' | 'message'>;
-
 /** The exit, frozen. It goes out where that fails too, as on a full disk: past its height no payment is accepted any more. */
 const frozen = (post: Post, w: Watched, tx: Ready): Promise<{ tx: Ready; why?: Why }> =>
   post.freeze(w).then(
     (newest) => ({ tx: newest }),
     (error: unknown) => ({ tx, why: failureOf(error) }),
   );
-
-/** Returns whether a transaction may go without its child: only one that is not in the mempool yet. */
-const mayGoAlone = ({ event }: Sending, error: unknown): error is Refusal =>
-  event !== 'bump' && error instanceof Refusal && !endsLook(error);
-
-async function withChild(post: Post, sending: Sending, child: Paying | null): Promise<Sending> {
-  if (child === null) return sending;
-  try {
-    const { txs, fee_sat } = await post.withChild(sending.w, sending.tx, child.feeSat);
-    return { ...sending, made: { txs, fee_sat, feerate: child.feerate } };
-  } catch (error) {
-    if (mayGoAlone(sending, error)) return { ...sending, why: error };
-    throw error;
-  }
-}
-
-async function doneOf(rpc: Rpc, network: string, done: Said | Sending | { failed: unknown }): Promise<Said> {
-  if ('failed' in done) throw done.failed;
-  return 'tx' in done ? sendOut(rpc, network, done) : done;
-}
-
-async function sendOut(rpc: Rpc, network: string, sending: Sending): Promise<Said> {
-  const { event, tx, made, why } = sending;
-  const { by, txid, hex } = tx;
-  const failed = why && { code: why.code, message: why.message };
-  if (!made) {
-    await send(rpc, network, [hex]);
-    return { event, short: why !== undefined, more: { by, txid, ...failed } };
-  }
-  try {
-    const [, child_txid] = await send(rpc, network, made.txs);
-    const paid = { child_txid, child_fee_sat: made.fee_sat, feerate: feerateText(made.feerate) };
-    return { event, short: why !== undefined, more: { by, txid, ...paid, ...failed } };
-  } catch (error) {
-    if (!mayGoAlone(sending, error)) throw error;
-    const { made: _, ...alone } = sending;
-    return sendOut(rpc, network, { ...alone, why: error });
-  }
-}

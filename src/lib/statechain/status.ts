@@ -41,11 +41,6 @@ export const statecoinsShown: Shown<Statecoin> = {
   blocks: 'ways',
   feerate: true,
   line: (name, c, { feerate, ...facts }) => statechainStatus(name, c, { ...facts, feerate: feerate! }),
-  unwatched: {
-    is: (c) => isOwners(c) && c.state !== 'gone' && c.state !== 'closed',
-    words: (count) =>
-      `statecoins: ${count}, which watch does not look after: status says what is due, statechain-exit does it`,
-  },
 };
 
 /** Spenders of a coin, as `watch` names them, in words. */
@@ -104,6 +99,11 @@ export function statechainStatus(name: Hex, c: Statecoin, facts: CoinFacts & { f
   };
 }
 
+const watchedFrom = (c: OwnerRecord): string =>
+  c.restored || c.state === 'sent'
+    ? 'another may own it by now: watch sends its exit only against an owner before both'
+    : `watch sends its exit from height ${windowOf(c).valid_from_height} on`;
+
 function notesOf(c: OwnerRecord, verdict: Verdict, words: string | undefined): string[] {
   const before = confirmBefore(c.terms, c.entries.length - 1);
   const notes: string[] = [];
@@ -113,8 +113,7 @@ function notesOf(c: OwnerRecord, verdict: Verdict, words: string | undefined): s
     notes.push(
       `statechain-exit${before === null ? '' : `, before height ${before},`} with a higher --feerate outbids what pays less`,
     );
-  if (verdict === 'early' || verdict === 'due' || verdict === 'late' || verdict === 'pending')
-    notes.push('watch does not look after statecoins: run status and statechain-exit in time');
+  if (verdict === 'early' && before !== null) notes.push(watchedFrom(c));
   if (c.exiting) notes.push('its exit was sent: it is passed on no more');
   if (exposed(c).length > 0 && c.state === 'owned')
     notes.push('a cancelled transfer is not declined: exit, withdraw or renew');

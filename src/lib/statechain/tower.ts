@@ -4,11 +4,12 @@
  * knows whether its owner has passed the coin on since. Not here: the same from a record (`watch.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
-import { isNetwork, type Network } from '../bitcoin/network.ts';
+import { isNetwork } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { decideDuty, SPENT_OTHERWISE, type CoinSeen, type Due, type Watched } from '../contract/duty.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { decideDuty, SPENT_OTHERWISE, type CoinSeen, type Due, type WatchedDocument } from '../contract/duty.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
+import type { Document } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { parseBundle, readBundle } from './exit.ts';
 import { exitDuty, exitOf } from './watch.ts';
 
@@ -17,13 +18,20 @@ export const TOWER_LIMITS = {
   former: { unit: 'height', least: (confirmBefore: number) => confirmBefore + 1 },
 } satisfies Limits;
 
+/** The printed bundle or exit, the message that ends a transfer, or the copy outside a home. */
+const isBundle = ({ type, step, coin }: Document): boolean =>
+  type === 'statechain-exit' ||
+  (type === 'statechain-transfer' && step === 'owned') ||
+  (type === 'refund-copy' && coin !== undefined);
+
 /**
  * Reads a bundle that proves itself: the transaction follows from the coin's terms, and is signed.
  * @param document parsed JSON
- * @returns null for a coin that its owner has passed on
+ * @returns null for a coin that its owner has passed on; undefined for any other document
  * @throws Refusal `malformed-message`, `wrong-network`, `terms-differ`, `transaction-differs`, `signature-invalid`, …
  */
-export function watchedBundle(document: unknown): { network: Network; watched: Watched } | null {
+export function watchedBundle(document: Document): WatchedDocument | null | undefined {
+  if (!isBundle(document)) return undefined;
   const from = parseBundle(document);
   const { network } = from;
   if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network.slice(0, 40)} is not known`);
@@ -37,6 +45,7 @@ export function watchedBundle(document: unknown): { network: Network; watched: W
     watched: {
       id: coin.id,
       role: 'owner',
+      restsUntil: duty.by === null ? Infinity : bundle.valid_from_height - 1,
       coins: [{ outpoint: coin.outpoint, ways }],
       duties: duty.by === null ? [] : [duty],
       decide: (seen, rules) => {

@@ -26,12 +26,14 @@ import {
   type Duty,
   type Seen,
   type Watched,
+  type Watcher,
   type Way,
 } from '../contract/duty.ts';
 import { readyOf, type Ready, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { statecoinKind } from './records.ts';
 import { windowOf, type Window } from './standing.ts';
 import {
   atRest,
@@ -53,8 +55,8 @@ interface Held extends Window {
 export const STATECOIN_WATCH_LIMITS = {
   /** A withdrawal hangs: its exit takes its place. */
   hangs: { unit: 'height', least: (c: Held) => c.valid_from_height + Math.floor(c.step / 2) },
-  /** An owner that may have given the coin away is asked: the next owner's backup is valid. */
-  asked: { unit: 'height', least: (c: Held) => c.valid_from_height - c.step },
+  /** An owner that may have given the coin away is asked: the next owner's backup can be in the next block. */
+  asked: { unit: 'height', least: (c: Held) => c.valid_from_height - 1 - c.step },
 } satisfies Limits;
 
 type Watching = Exclude<OwnerRecord, { state: 'gone' }>;
@@ -117,14 +119,24 @@ function ownersCoin(c: Watching, ours: ReadonlySet<Hex>): Watched {
   };
   const threatened = at.confirm_before_height !== null;
   const sends = [...(withdrawal ? [withdrawal] : []), ...(threatened || exit.sent ? [exit] : [])];
+  const doubt = doubtOf(c);
+  const rests = (): number => {
+    if (sends.length === 0) return Infinity;
+    if (withdrawal || exit.sent) return -Infinity;
+    return doubt === null ? at.valid_from_height - 1 : STATECOIN_WATCH_LIMITS.asked.least(heldBy(c, at));
+  };
   return {
     id: c.id,
     role: c.role,
+    restsUntil: rests(),
     coins: [
       {
         outpoint: c.outpoint,
-        ways: ownersWays(c, ours),
-        judge: (hex) => (doubtOf(c) === null ? strangersWay(c, hex, ours) : undefined),
+        // Worked out where it is asked for: keys are summed for it.
+        get ways() {
+          return ownersWays(c, ours);
+        },
+        judge: (hex) => (doubt === null ? strangersWay(c, hex, ours) : undefined),
       },
     ],
     duties: sends,
@@ -138,6 +150,8 @@ function doubtOf(c: OwnerRecord): 'restored' | 'in-transfer' | null {
   return c.restored ? 'restored' : null;
 }
 
+const heldBy = (c: OwnerRecord, at: Window): Held => ({ ...at, step: c.terms.step_blocks });
+
 interface Owners {
   at: Window;
   exit: Duty;
@@ -148,7 +162,7 @@ interface Owners {
 function decideOwners(c: Watching, { at, exit, withdrawal, sends }: Owners, seen: Seen, rules: Rules): Due {
   const found = seen.coins.get(outpointText(c.outpoint))!;
   const { coin, spend } = found;
-  const held: Held = { ...at, step: c.terms.step_blocks };
+  const held = heldBy(c, at);
   const doubt = doubtOf(c);
   if (doubt !== null && coin === 'unspent' && !exit.sent) {
     const asked = sends.length > 0 && allows({ least: STATECOIN_WATCH_LIMITS.asked.least(held) }, seen.tip);
@@ -222,14 +236,24 @@ function strangersWay(c: OwnerRecord, hex: Hex, ours: ReadonlySet<Hex>): Way {
 function operatorsCoin(c: OperatorRecord): Watched {
   const last = c.entries.length - 1;
   const none = { paysSat: 0n, lostSat: 0n };
-  const ways = c.entries.map((entry, i): [Hex, Way] => [
-    txidOf(backup(c, entry)),
-    { by: i === last ? 'exit' : 'former-owner', ...none },
-  ]);
+  const ways = () =>
+    c.entries.map((entry, i): [Hex, Way] => [
+      txidOf(backup(c, entry)),
+      { by: i === last ? 'exit' : 'former-owner', ...none },
+    ]);
   return {
     id: c.id,
     role: c.role,
-    coins: [{ outpoint: c.outpoint, ways: new Map(ways), judge: () => ({ by: 'other', ...none }) }],
+    restsUntil: Infinity,
+    coins: [
+      {
+        outpoint: c.outpoint,
+        get ways() {
+          return new Map(ways());
+        },
+        judge: () => ({ by: 'other', ...none }),
+      },
+    ],
     duties: [],
     decide: ({ coins }, rules) => [decideOperators(coins.get(outpointText(c.outpoint))!, rules)],
   };
@@ -262,3 +286,13 @@ export function exitingAs(c: Statecoin, { by }: Pick<Ready, 'by'>): Statecoin {
     throw new Refusal('state-moved-on', `the coin is '${c.state}' in this home by now: nothing of its own is sent`);
   return by === 'exit' ? { ...c, exiting: true } : c;
 }
+
+export const statecoinWatcher: Watcher<Statecoin> = {
+  kind: statecoinKind,
+  // By the height of an exit, then those of which none is due.
+  order: ['leaves', 'held'],
+  scripts: scriptsIn,
+  watched: watchedCoin,
+  ended: settledAs,
+  sent: exitingAs,
+};
