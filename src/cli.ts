@@ -1,14 +1,14 @@
 /**
- * The program: which commands there are, and how a command line becomes one of them. Bundled into dist/cli.cjs.
- * With the manifest oclif needs no command's code but that of the one that runs, so each is evaluated when it is asked
- * for; a getter does that, because `oclif manifest` reads them all and does not wait.
+ * The program: which commands there are, and how a command line becomes one of them. Bundled into dist/cli.cjs, with a file
+ * beside it for each command. With the manifest oclif needs no command's code but that of the one that runs, so each is
+ * loaded when it is asked for; a getter does that, because `oclif manifest` reads them all and does not wait.
  */
 import { readFileSync } from 'node:fs';
 import type { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
 import { Refusal } from './lib/protocol/refusal.ts';
 
-/** `require` is the bundler's word for "evaluate here". */
+/** `require` loads the file of a command when it is called. */
 const MODULES: Record<string, () => { default: Command.Class }> = {
   adaptor: () => require('./commands/channel/adaptor.ts'),
   address: () => require('./commands/home/address.ts'),

@@ -104,7 +104,7 @@ const GROUPS: Record<string, () => boolean[] | Promise<boolean[]>> = {
     report({
       what: `memory of a batch over ${updates} updates`,
       ratio: await batchGrowth(run, updates),
-      limit: 50,
+      limit: 30,
       unit: 'MB more',
     }),
   ],
