@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
-import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
@@ -11,18 +10,23 @@ import { keepBesideFlags, pruningBeside } from '../../lib/cli/keep-flags.ts';
 import { bundlePost, readBundle } from '../../lib/engine/watch-bundle.ts';
 import { note } from '../../lib/engine/log.ts';
 import { homePost } from '../../lib/engine/watch-home.ts';
+import { print } from '../../lib/cli/output.ts';
 import { watchLoop, type LoopOptions } from '../../lib/cli/watch-loop.ts';
+import { calendar } from '../../lib/engine/calendar.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+import { calendarTable } from './calendar-table.ts';
+import { watchFlags } from './watch-flags.ts';
 import { factSource } from '../../lib/chain/source.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-const group = 'WATCH';
 const { tip: _, ...nodeFlags } = chainFlags;
 export default class Watch extends BaseCommand {
   static override summary =
     'Do what falls due: offer closes, exit, refund, send again, bump, and mark what the chain settled';
   static override description = `Looks at every contract of a home, once (--once, for cron) or again and again until SIGTERM. Both parties: a warning from the freeze height on, a close offered from halfway to the deadline on, the same until it is done, and from there a child for a rollover or close that hangs. The payee: the exit at the deadline, at half the margin also against a rollover or close that hangs. The payer: the refund at expiry. In a restored home the payee waits for reconcile, up to half the margin, and says restored. Whatever is sent is sent again while no mempool has it, and gets a child while its fee rate is below --feerate or the node's estimate, within --fee-budget. What pays the payee less than it was paid is told as overtaken and outbid at any height, what pays it more is left alone. A contract counts as settled, or lost, at --confirmations, not before.
 A statecoin's owner: its exit from the height of its backup on, with a child; a backup of an owner before it is told as overtaken, and outbid; a withdrawal is sent until it is in a block. The first owner's coin is left alone at any height: nobody else can take it. A coin that may be another's by now (sent without a receipt, or of a restored home) is told as in-transfer or restored, and its exit is sent only against an owner before both. A statecoin's operator is told what spent a coin, and its record and share end.
-Events are JSON on stdout, a line each; log lines go to stderr. With --bundle the exports of exit-credit --export and the copies in HOME.refunds are watched, without home and key: sent, and bumped with the children that were exported with them (--children), else told as needs-bump. A statecoin's bundle is told and never sent: spillway bump --utxo pays for it. Events that nobody reads and a disk that is full end nothing: what is due is sent, events are told with a later look once they can be, and the exit code is 73 where some never were. With --once the exit code is 3 where something due could not be done, or money was overtaken or lost.`;
+Events are JSON on stdout, a line each; log lines go to stderr. With --bundle the exports of exit-credit --export and the copies in HOME.refunds are watched, without home and key: sent, and bumped with the children that were exported with them (--children), else told as needs-bump. A statecoin's bundle is told and never sent: spillway bump --utxo pays for it. Events that nobody reads and a disk that is full end nothing: what is due is sent, events are told with a later look once they can be, and the exit code is 73 where some never were. With --once the exit code is 3 where something due could not be done, or money was overtaken or lost.
+--dry-run sends nothing and prints what would be sent: from when, by when, what is lost otherwise, and the fee as fees are now; JSON, a line each, or a table on a terminal.`;
   static override examples = [
     "A mint's cron job, and who is to be told\nspillway watch --home mint --once --fee-budget 20000 | jq -r 'select(.event == \"propose-close\").message' > close.ndjson",
     'A watchtower, without a key (for a payer: --bundle user.refunds)\nspillway exit-credit --home mint --contract "$ID" --export --children 10,30,100 > tower/exit.json\nspillway watch --bundle tower --every 60',
@@ -32,46 +36,21 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     ...homeFlags,
     ...nodeFlags,
     ...contractFlag,
-    bundle: Flags.string({
-      summary:
-        'In place of a home: what exit-credit --export or statechain-exit --bundle printed, copies of refunds, or folders of them; read at each look',
-      helpValue: 'FILE|DIR',
-      multiple: true,
-      exclusive: ['contract'],
-      helpGroup: group,
-    }),
-    once: Flags.boolean({ summary: 'Look once', exclusive: ['every'], helpGroup: group }),
-    every: Flags.integer({
-      summary: 'Seconds between two looks (default 30)',
-      helpValue: 'S',
-      min: 1,
-      max: 86_400,
-      helpGroup: group,
-    }),
-    confirmations: Flags.integer({
-      summary: 'From how many on the chain has settled a contract (default 6)',
-      helpValue: 'N',
-      min: 1,
-      max: 1_000,
-      helpGroup: group,
-    }),
-    ...keepBesideFlags({ exclusive: ['bundle'], helpGroup: group }),
-    'fee-budget': satFlag({
-      summary:
-        'The most that a child may pay, for each contract (default a tenth of what its parent pays this home; with --bundle any child)',
-      helpGroup: 'FEES',
-    }),
+    ...watchFlags,
+    ...keepBesideFlags({ exclusive: ['bundle'], helpGroup: 'WATCH' }),
     feerate: feeFlags.feerate,
   };
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Watch);
-    const { bundle, once, every = 30, confirmations = 6, 'fee-budget': feeBudgetSat = null } = flags;
+    const { bundle, once, every = 30, confirmations = 6, 'fee-budget': feeBudgetSat = null, 'dry-run': dry } = flags;
     const rest = { rules: { confirmations, feeBudgetSat }, everySeconds: once ? undefined : every };
     const { rpc } = await chainOf(flags, this.argv);
     if (!rpc) throw new Refusal('usage', 'no node to ask, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
     const watch = async (what: Pick<LoopOptions, 'post' | 'beside'>, source: LoopOptions['node']['source']) => {
-      process.exitCode = (await watchLoop({ ...what, node: { rpc, source }, ...rest })) || !once ? 0 : 3;
+      const node = { rpc, source };
+      if (!dry) process.exitCode = (await watchLoop({ ...what, node, ...rest })) || !once ? 0 : 3;
+      else await this.#show(what.post.network, await calendar(what.post, node, rest.rules));
     };
     if (bundle) {
       const { network, left } = await readBundle(bundle);
@@ -85,5 +64,13 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
       const post = homePost(home, ports, await contractNamed(home, flags.contract));
       await watch({ post, beside: pruningBeside(home, ports.source, flags) }, ports.source);
     });
+  }
+
+  /** The calendar: a table on a terminal, a line for each transaction in a pipe. */
+  async #show(network: string, { tip, events }: Awaited<ReturnType<typeof calendar>>): Promise<void> {
+    if (events.some(({ event }) => event === 'refused')) process.exitCode = 3;
+    const lines = events.map((event) => printJson({ type: 'watch', version: 1, network, tip, ...event }));
+    if (process.stdout.isTTY) await print(calendarTable(events));
+    else if (lines.length > 0) await print(lines.join('\n'));
   }
 }

@@ -14,6 +14,7 @@ import { DEFAULT_FEERATE, networkOfNode } from '../chain/source.ts';
 import { spendersIn } from '../chain/spenders.ts';
 import { anyMissing, spendOf, type Blocks, type Spender } from '../chain/spends.ts';
 import { freezeHeight } from '../credit/checks.ts';
+import type { Duty, From } from '../contract/duty.ts';
 import type { Fees, Ready, Rules } from '../contract/fees.ts';
 import {
   decide,
@@ -205,7 +206,7 @@ async function opened(
 }
 
 /** Returns the node's fees. Where they cannot be read, what is due goes out at the usual rate. */
-async function feesOf(node: Node, network: string): Promise<{ fees: Fees; unread: readonly Why[] }> {
+export async function feesOf(node: Node, network: string): Promise<{ fees: Fees; unread: readonly Why[] }> {
   const unread: Why[] = [];
   const read = <T>(answer: Promise<T>): Promise<T | undefined> =>
     answer.catch(async (error: unknown) => {
@@ -328,6 +329,38 @@ const warning = (w: Watched, tip: number): Said => ({
       tip < freezeHeight(w.terms) && { take_owed_before: freezeHeight(w.terms) }),
   },
 });
+
+/** A transaction that will be sent. */
+export interface Planned extends Pick<Duty, 'does' | 'why' | 'tx' | 'from' | 'by' | 'worthSat'> {
+  contract: Hex;
+  role: string;
+}
+
+/** A rollover or close that this party has finished goes first, then its exit or refund. */
+export function plannedOf(w: Watched | undefined): Planned[] {
+  if (!w) return [];
+  const { id: contract, role, own, pending, terms, paidSat } = w;
+  const by = role === 'payee' ? terms.expiry : null;
+  const planned = (tx: Ready, does: string, why: string, from: From, worthSat: bigint): Planned => ({
+    contract,
+    role,
+    does,
+    why,
+    tx,
+    from,
+    by,
+    worthSat,
+  });
+  return [
+    ...(pending ? [planned(pending, 'rebroadcast', `the ${pending.by} was signed`, null, paidSat)] : []),
+    ...(own && role === 'payee'
+      ? [planned(own, 'exit', 'the payer can take a refund at the expiry', { height: dueAt(w) + 1 }, paidSat)]
+      : []),
+    ...(own && role === 'payer'
+      ? [planned(own, 'refund', 'the contract has expired', { height: dueAt(w) + 1 }, own.paysSat)]
+      : []),
+  ];
+}
 
 /** The exit, frozen. It goes out where that fails too, as on a full disk: past its height no payment is accepted any more. */
 const frozen = (post: Post, w: Watched, tx: Ready): Promise<{ tx: Ready; why?: Why }> =>

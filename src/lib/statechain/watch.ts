@@ -139,10 +139,12 @@ function ownersCoin(c: Watching, ours: ReadonlySet<Hex>): Watched {
         judge: (hex) => (doubt === null ? strangersWay(c, hex, ours) : undefined),
       },
     ],
-    duties: sends,
+    duties: doubt === null ? sends : sends.map((duty) => ({ ...duty, why: AGAINST })),
     decide: (seen, rules) => [decideOwners(c, { at, exit, withdrawal, sends }, seen, rules)],
   };
 }
+
+const AGAINST = 'another may own it by now: only against an owner before both';
 
 /** Reason why another may own the coin by now, as its event says it; null: none. */
 function doubtOf(c: OwnerRecord): 'restored' | 'in-transfer' | null {

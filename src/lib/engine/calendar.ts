@@ -1,0 +1,87 @@
+/**
+ * The calendar of `watch --dry-run`: every transaction that a home or a bundle would send, from when, by when, and at which fee
+ * as fees are now. Nothing is sent, signed or written. Not here: what is due at once (`watch.ts`, `duties.ts`).
+ */
+import { feeFor, feerateText } from '../bitcoin/fee.ts';
+import type { From } from '../contract/duty.ts';
+import { sendingOf, type Fees, type Rules } from '../contract/fees.ts';
+import type { Hex } from '../protocol/action.ts';
+import { failureOf } from './failure.ts';
+import { feesOf, plannedOf, type Node, type Planned, type Post, type WatchEvent } from './watch.ts';
+
+/** @returns what is planned, the earliest first, behind what cannot be read @throws Refusal as `look` does */
+export async function calendar(post: Post, node: Node, rules: Rules): Promise<{ tip: number; events: WatchEvent[] }> {
+  const tip = (await node.source.facts({ tip: true })).facts.tip as number;
+  const { fees } = await feesOf(node, post.network);
+  const { listed, bad } = await post.list(tip);
+  const refused: WatchEvent[] = bad.map(({ file, why }) => ({ ...refusedFor(why), file }));
+  const planned: Planned[] = [];
+  const read = async <T>(contract: Hex, open: () => Promise<T | undefined>): Promise<T | undefined> => {
+    try {
+      return await open();
+    } catch (error) {
+      refused.push({ ...refusedFor(error), contract });
+      return undefined;
+    }
+  };
+  for await (const piece of listed)
+    for (const one of piece) {
+      if ('why' in one) refused.push({ ...refusedFor(one.why), contract: one.id });
+      else planned.push(...plannedOf(await read(one.id, one.open)));
+    }
+  for await (const piece of post.duties?.resting() ?? [])
+    for (const one of piece) {
+      if ('why' in one) refused.push({ ...refusedFor(one.why), contract: one.id });
+      else {
+        const { watched } = (await read(one.id, one.open)) ?? {};
+        planned.push(...(watched?.duties ?? []).map((duty) => ({ ...duty, contract: one.id, role: one.role })));
+      }
+    }
+  planned.sort((a, b) => momentOf(a.from) - momentOf(b.from) || Number(b.worthSat - a.worthSat));
+  return { tip, events: [...refused, ...planned.map((one) => eventOf(one, fees, rules))] };
+}
+
+const refusedFor = (error: unknown): WatchEvent => {
+  const { code, message } = failureOf(error);
+  return { event: 'refused', code, message };
+};
+
+/** Heights and times by their size: what waits for confirmations comes first. */
+function momentOf(from: From): number {
+  if (from === null || 'confirmations' in from) return 0;
+  return 'height' in from ? from.height : from.median_time;
+}
+
+function eventOf({ contract, role, does, why, tx, from, by, worthSat }: Planned, fees: Fees, rules: Rules): WatchEvent {
+  return {
+    event: 'planned',
+    contract,
+    role,
+    does,
+    by: tx.by,
+    ...('txid' in tx && { txid: tx.txid }),
+    ...(from !== null && 'height' in from && { from_height: from.height }),
+    ...(from !== null && 'median_time' in from && { from_time: from.median_time }),
+    ...(from !== null && 'confirmations' in from && { after_confirmations: from.confirmations }),
+    deadline_height: by,
+    worth_sat: worthSat,
+    ...costOf(tx, worthSat, fees, rules),
+    why,
+  };
+}
+
+/** Fees of a transaction and its child, as a look would pay them now. */
+function costOf(tx: Planned['tx'], worthSat: bigint, fees: Fees, rules: Rules): object {
+  const wanted = Math.max(fees.feerate, fees.least);
+  if ('sign' in tx) {
+    const [feeSat, most] = [feeFor(wanted, tx.vsize), rules.feeBudgetSat ?? worthSat / 10n];
+    return { fee_sat: feeSat < most ? feeSat : most, feerate: feerateText(wanted) };
+  }
+  const sending = sendingOf(tx, null, fees, rules);
+  if ('child' in sending) {
+    const { child } = sending;
+    return { fee_sat: tx.fee + (child?.feeSat ?? 0n), ...(child && { feerate: feerateText(child.feerate) }) };
+  }
+  const { do: short, wanted: asked } = sending;
+  return { short, feerate: feerateText(asked), ...('needsSat' in sending && { needs_sat: sending.needsSat }) };
+}
