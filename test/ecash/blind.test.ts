@@ -1,7 +1,7 @@
 import { createBlindSignature, createDLEQProof, OutputData, Amount, pointFromHex } from '@cashu/cashu-ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blindSignature, isBlindSignature, type BlindSignature } from '../../src/lib/ecash/blind.ts';
+import { blindSignature, hashToCurve, isBlindSignature, type BlindSignature } from '../../src/lib/ecash/blind.ts';
 import {
   bytesToHex,
   G,
@@ -31,6 +31,14 @@ function takenByCashu(C_: string, B: Point, A: Point, dleq: BlindSignature['dleq
     return false;
   }
 }
+
+it.each([
+  ['00', '024cce997d3b518f739663b757deaec95bcd9473c30a14ac2fd04023a739d1a725'],
+  ['01', '022e7158e11c9506f1aa4248bf531298daa7febd6194f003edcd9b93ade6253acf'],
+  ['02', '026cdbe15362df59cd1dd3c9c11de8aedac2106eca69236ecd9fbe117af897be4f'],
+])('the point of a secret is the one that NUT-00 publishes: %s', (last, point) =>
+  expect(hexOf(hashToCurve(hexToBytes(last.padStart(64, '0'))))).toBe(point),
+);
 
 describe('a blind signature', () => {
   const edges = [1n, 2n, N - 1n, N >> 1n].map(toBytes);

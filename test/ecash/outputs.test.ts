@@ -1,12 +1,13 @@
 /** Into which amounts a payment is split, what may be signed for it, and what a keyset may be. */
-import { deriveKeysetId } from '@cashu/cashu-ts';
-import { beforeAll, expect, it } from 'vitest';
+import { Amount, deriveKeysetId, getDecodedToken, OutputData } from '@cashu/cashu-ts';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { checkKeyset, keysetSchema, type Keyset } from '../../src/lib/ecash/keyset.ts';
 import { loadCashu } from '../../src/lib/ecash/library.ts';
-import { amountsFor } from '../../src/lib/ecash/outputs.ts';
+import { blindSignature } from '../../src/lib/ecash/blind.ts';
+import { amountsFor, outputsOf, placesFrom, tokenOf } from '../../src/lib/ecash/outputs.ts';
 import { checkOutputs } from '../../src/lib/ecash/promise.ts';
 import { parseAs } from '../../src/lib/protocol/message.ts';
-import { bytesToHex, toBytes } from '../../src/lib/signing/curve.ts';
+import { bytesToHex, hexToBytes, parsePoint, toBytes } from '../../src/lib/signing/curve.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { codeOf, refusal } from '../support/refusal.ts';
 
@@ -88,4 +89,48 @@ it.each([
     );
   if (expected === 'taken') expect(work).not.toThrow();
   else expect(refusal(work)).toMatchObject({ code: 'outputs-differ', blame: 'payer', message: expected });
+});
+
+describe.each([0, 1])('by a keyset id of version %i', (versionByte) => {
+  const keys = { 1: key, 2: key, 4: key };
+  const keyset: Keyset = { id: deriveKeysetId(keys, { unit: 'sat', versionByte }), unit: 'sat', keys };
+  const seed = new Uint8Array(64).fill(9);
+  const places = placesFrom(20, [1n, 2n, 4n, 4n]);
+  const theirs = () =>
+    places.map(({ counter, amountSat }) =>
+      OutputData.createSingleDeterministicData(amountSat, seed, counter, keyset.id),
+    );
+  const signed = () =>
+    outputsOf(seed, keyset.id, places).map(({ amount_sat, id, B_ }) => ({
+      amount_sat,
+      id,
+      ...blindSignature(parsePoint(hexToBytes(B_))!, toBytes(7n)),
+    }));
+  const token = (promises = signed()) => tokenOf(seed, places, keyset, promises, 'https://mint.example');
+
+  it('outputs are those of cashu-ts, and so are the coins that come of them', () => {
+    expect(outputsOf(seed, keyset.id, places)).toEqual(
+      theirs().map(({ blindedMessage: { id, B_ } }, i) => ({ amount_sat: places[i]!.amountSat, id, B_ })),
+    );
+    const coins = signed().map(({ amount_sat, id, C_, dleq }, i) =>
+      theirs()[i]!.toProof({ id, amount: Amount.from(amount_sat), C_, dleq }, keyset),
+    );
+    const plain = (proofs: readonly { amount: unknown }[]) => proofs.map((p) => ({ ...p, amount: String(p.amount) }));
+    expect(plain(getDecodedToken(token(), [keyset.id]).proofs)).toEqual(plain(coins));
+    // The same proof, in capitals.
+    const loud = ({ e, s }: { e: string; s: string }) => ({ e: e.toUpperCase(), s: s.toUpperCase() });
+    expect(token(signed().map((one) => ({ ...one, dleq: loud(one.dleq) })))).toBe(token());
+  });
+
+  it.each([
+    ['a proof that is none', (one: any) => ({ ...one, dleq: { ...one.dleq, s: one.dleq.e } })],
+    ['a proof without a half', (one: any) => ({ ...one, dleq: { e: one.dleq.e } })],
+    ['a proof that is no text', (one: any) => ({ ...one, dleq: { e: 7, s: 8 } })],
+    ['a signature that is no point', (one: any) => ({ ...one, C_: `02${'ff'.repeat(32)}` })],
+    ['a signature that is no text', (one: any) => ({ ...one, C_: 7 })],
+    ['a signature by another key', (one: any) => ({ ...one, C_: key })],
+  ])('no coin comes of %s', (_, change) => {
+    const [first, ...rest] = signed();
+    expect(codeOf(() => token([change(first), ...rest]))).toBe('dleq-invalid');
+  });
 });

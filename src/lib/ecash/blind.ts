@@ -1,12 +1,14 @@
 /**
- * A mint's blind signature and its proof, over the curve of `signing/`: C' = a·B', and that the a of A = a·G made it. The bytes
- * are those of @cashu/cashu-ts, which takes many times as long; the tests compare.
+ * Blind signatures over the curve of `signing/`. A wallet blinds: B' = Y + r·G, where Y is the point of its secret. The mint
+ * signs: C' = a·B', with a proof that the a of A = a·G made it. The wallet unblinds: C = C' − r·A. The bytes are those of
+ * @cashu/cashu-ts, which takes many times as long; the tests compare.
  *
  * NUT-00, NUT-12: https://github.com/cashubtc/nuts. Not here: which outputs are signed (`promise.ts`).
  */
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { equalBytes } from '../bitcoin/bytes.ts';
 import type { Hex } from '../protocol/action.ts';
 import {
   bytesToHex,
@@ -15,6 +17,7 @@ import {
   linear,
   mod,
   N,
+  parsePoint,
   parseScalar,
   Point,
   pointBytes,
@@ -36,6 +39,24 @@ export interface BlindSignature {
 const long = (point: Point): Uint8Array => concatBytes(Uint8Array.of(4), point.affine!);
 const challenge = (...points: readonly Point[]): Uint8Array =>
   sha256(utf8ToBytes(points.map((point) => bytesToHex(long(point))).join('')));
+
+/** Returns the point of a secret (NUT-00, `hash_to_curve`). */
+export function hashToCurve(secret: Uint8Array): Point {
+  const hash = sha256(concatBytes(utf8ToBytes('Secp256k1_HashToCurve_Cashu_'), secret));
+  const counter = new DataView(new ArrayBuffer(4));
+  for (let i = 0; ; i++) {
+    counter.setUint32(0, i, true);
+    const x = sha256(concatBytes(hash, new Uint8Array(counter.buffer)));
+    const point = parsePoint(concatBytes(Uint8Array.of(2), x));
+    if (point) return point;
+  }
+}
+
+/** Returns B' of a secret. @param r the blinding factor, 32 bytes @throws Error where it is out of range */
+export const blinded = (secret: Uint8Array, r: Uint8Array): Point => hashToCurve(secret).add(timesG(secretScalar(r)));
+
+/** Returns C of a mint's C' under its key A. @param r as of `blinded` */
+export const unblinded = (C_: Point, A: Point, r: Uint8Array): Point => C_.subtract(secretTimes(A, secretScalar(r)));
 
 /** @throws Error where the secret is out of range */
 export function blindSignature(B: Point, secret: Uint8Array): BlindSignature {
@@ -62,5 +83,5 @@ export function isBlindSignature(C: Point, B: Point, A: Point, dleq: BlindSignat
   const s = parseScalar(hexToBytes(dleq.s));
   if (e === undefined || s === undefined) return false;
   const points = [linear(A, N - e, s), publicSum([B, C], [s, N - e])];
-  return points.every((point) => point.affine) && bytesToHex(challenge(...points, A, C)) === dleq.e;
+  return points.every((point) => point.affine) && equalBytes(challenge(...points, A, C), toBytes(e));
 }

@@ -7,12 +7,15 @@
  * of its own in.
  * Not here: the mint's side (`promise.ts`), tokens of others (`token.ts`).
  */
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 import * as v from 'valibot';
 import type { Hex } from '../protocol/action.ts';
 import { hexOf, pubkey, sat } from '../protocol/message.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signHash } from '../signing/bip340.ts';
+import { bytesToHex, hexToBytes, parsePoint, pointBytes, type Point } from '../signing/curve.ts';
+import { blinded, isBlindSignature, unblinded } from './blind.ts';
 import { keysetId, type Keyset } from './keyset.ts';
 import { cashu } from './library.ts';
 
@@ -58,17 +61,29 @@ export function amountsFor(amount: bigint, keyset: Keyset): bigint[] {
   return amounts.reverse();
 }
 
-const dataOf = (seed: Uint8Array, keyset: Hex, places: readonly Place[]) =>
-  places.map(({ counter, amountSat }) =>
-    cashu().OutputData.createSingleDeterministicData(amountSat, seed, counter, keyset),
-  );
+interface OutputData {
+  amountSat: bigint;
+  /** The coin's secret, as text. */
+  secret: string;
+  /** The blinding factor, 32 bytes. */
+  r: Uint8Array;
+  B_: Point;
+}
+/** The secrets of NUT-13, and what is shown of them. */
+const dataOf = (seed: Uint8Array, keyset: Hex, places: readonly Place[]): OutputData[] =>
+  places.map(({ counter, amountSat }) => {
+    const made = cashu().deriveSecretAndBlindingFactor(seed, keyset, counter);
+    const secret = bytesToHex(made.secret);
+    const r = made.blindingFactor;
+    return { amountSat, secret, r, B_: blinded(utf8ToBytes(secret), r) };
+  });
 
 /** @param seed 64 bytes. The outputs of these places, the same each time. */
 export const outputsOf = (seed: Uint8Array, keyset: Hex, places: readonly Place[]): BlindedOutput[] =>
-  dataOf(seed, keyset, places).map(({ blindedMessage: m }, i) => ({
-    amount_sat: places[i]!.amountSat,
-    id: m.id,
-    B_: m.B_,
+  dataOf(seed, keyset, places).map(({ amountSat, B_ }) => ({
+    amount_sat: amountSat,
+    id: keyset,
+    B_: bytesToHex(pointBytes(B_)),
   }));
 
 const asMessages = (outs: readonly BlindedOutput[]) =>
@@ -103,23 +118,41 @@ export function tokenOf(
   if (signed.length !== data.length)
     throw new Refusal('promises-differ', `${signed.length} blind signatures found, ${data.length} expected`, blame);
   const proofs = data.map((one, i) => {
-    const { amount_sat, id, C_, dleq } = signed[i]!;
-    const { amountSat } = places[i]!;
-    if (amount_sat !== amountSat || id !== keyset.id)
+    const promise = signed[i]!;
+    const { amount_sat, id } = promise;
+    if (amount_sat !== one.amountSat || id !== keyset.id)
       throw new Refusal(
         'promises-differ',
-        `a blind signature for ${amount_sat} sat of keyset ${id} found, ${amountSat} sat of ${keyset.id} expected`,
+        `a blind signature for ${amount_sat} sat of keyset ${id} found, ${one.amountSat} sat of ${keyset.id} expected`,
         blame,
       );
-    try {
-      return one.toProof({ id, amount: cashu().Amount.from(amount_sat), C_, dleq }, keyset);
-    } catch {
+    const proof = proofOf(one, promise, keyset);
+    if (!proof)
       throw new Refusal(
         'dleq-invalid',
         `the blind signature for ${amount_sat} sat is not by the mint's key for it`,
         blame,
       );
-    }
+    return proof;
   });
   return cashu().getEncodedToken({ mint, unit: keyset.unit, proofs });
+}
+
+/** The coin that a blind signature makes of an output; undefined where it is not by the keyset's key, or of another form. */
+function proofOf({ secret, r, B_ }: OutputData, { amount_sat, id, C_, dleq }: BlindPromise, keyset: Keyset) {
+  try {
+    const [C, A] = [C_, keyset.keys[String(amount_sat)]!].map((hex) => parsePoint(hexToBytes(hex)));
+    if (!C || !A || !isBlindSignature(C, B_, A, dleq)) return undefined;
+    const [e, s] = [dleq.e, dleq.s].map((hex) => hex.toLowerCase()) as [Hex, Hex];
+    return {
+      id,
+      amount: cashu().Amount.from(amount_sat),
+      secret,
+      C: bytesToHex(pointBytes(unblinded(C, A, r))),
+      dleq: { e, s, r: bytesToHex(r) },
+    };
+  } catch {
+    // A mint's answer over HTTP was not looked at before: a field may be no hex, or no text.
+    return undefined;
+  }
 }

@@ -7,7 +7,10 @@
  * are unique already (`token.ts`). Not here: is it spent, and do its spending conditions allow it
  * (only the mint knows).
  */
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { Refusal } from '../protocol/refusal.ts';
+import { bytesToHex, pointBytes } from '../signing/curve.ts';
+import { hashToCurve } from './blind.ts';
 import { cashu } from './library.ts';
 import { keysetOf, type MintKeys } from './mint-keys.ts';
 import type { Proof, Token } from './token.ts';
@@ -21,7 +24,7 @@ export interface Finding {
 }
 
 /** The point that a secret stands for, hex: what mints store of spent proofs (NUT-07), and no secret. */
-export const pointOf = (secret: string): string => cashu().hashToCurve(new TextEncoder().encode(secret)).toHex(true);
+export const pointOf = (secret: string): string => bytesToHex(pointBytes(hashToCurve(utf8ToBytes(secret))));
 
 /**
  * Checks every proof. @throws Refusal with the first reason against it: `keyset-ambiguous`, `unit-differs`,
