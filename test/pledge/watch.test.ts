@@ -38,7 +38,8 @@ async function scene(until: number | null = UNTIL) {
   const [collector, alice] = [await party((seed += 2)), await party(seed + 1)];
   collector.chain.feerate = 1000;
   const outputs = [{ address: ADDRESSES.p2tr, sat: 1_000_000n }];
-  const on = (await collector.run(table, { input: { outputs, ...(until !== null && { until: { height: until } }) } })).message;
+  const on = (await collector.run(table, { input: { outputs, ...(until !== null && { until: { height: until } }) } }))
+    .message;
   const coin = await ownCoin(alice, 400_000n);
   await alice.run(table, { on, input: { utxo: [coin], coin: outpointText(coin) } });
   const record = async (): Promise<OwnPledge> =>
