@@ -16,7 +16,7 @@ import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { dustLimit } from '../bitcoin/script.ts';
-import { outputsOf, sumSat, type Spent } from '../bitcoin/transaction.ts';
+import { outputsOf, sumSat, txidOfHex, type Spent } from '../bitcoin/transaction.ts';
 import {
   decideDuty,
   isReady,
@@ -163,6 +163,13 @@ const judging =
     };
   };
 
+/** Claim that was printed or sent, by which a node with an index finds it at any depth. */
+function waysOf(s: Paid): ReadonlyMap<Hex, Way> {
+  const tx = printed(s);
+  if (tx === undefined) return new Map();
+  return new Map([[txidOfHex(tx), { by: 'claim', paysSat: sumSat(outputsOf(tx)), lostSat: 0n }]]);
+}
+
 function watchedSwap(s: Swap): Watched | undefined {
   if (!('paid' in s) || (s.state !== 'funded' && s.state !== 'claimed')) return undefined;
   const { own, theirs } = legs(s);
@@ -176,7 +183,7 @@ function watchedSwap(s: Swap): Watched | undefined {
     restsUntil: claim ? -Infinity : ownExpiry(s),
     coins: [
       { outpoint: own.coin, ways: new Map(), judge: judging(own, hash, 'refund') },
-      ...(theirs ? [{ outpoint: theirs.coin, ways: new Map(), judge: judging(theirs, hash, 'claim') }] : []),
+      ...(theirs ? [{ outpoint: theirs.coin, ways: waysOf(s), judge: judging(theirs, hash, 'claim') }] : []),
     ],
     duties: [...(claim ? [claim] : []), refund],
     decide: (seen, rules) => decideSwap(s, { own, theirs, refund }, seen, rules),
@@ -215,7 +222,9 @@ function decideSwap(s: Paid, { own, theirs, refund }: Legs, seen: Seen, rules: R
   if (other?.spend?.by === 'claim') return dues.length > 0 ? dues : decideForeign(other.spend, rules);
   if (isClaimed && isGone && isFinal(mine.spend, rules))
     return [{ do: 'end', event: 'lost', by: 'claim', txid: mine.spend.txid, paysSat: 0n, lostSat: own.coin.sat }];
-  if (isClaimed && !isTaken(other)) return dues.length > 0 ? dues : [unclaimed(mine.spend!)];
+  // Only a coin that is gone for good is worth the other side's claim of the own one.
+  const isRace = mine.spend?.confirmations === 0 && isTaken(other) && other!.spend!.confirmations > 0;
+  if (isClaimed && !isRace) return dues.length > 0 ? dues : [unclaimed(mine.spend!)];
   dues.push(decideRefund(refund, mine, seen, rules, isBack && claims === true));
   return dues;
 }
