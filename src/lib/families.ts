@@ -184,6 +184,8 @@ const ALL: readonly Family[] = [
     describe: async () => (await import('./pledge/describe.ts')).describePledge,
     documents: ['pledge-complete', 'pledge-revoke'],
     carries: async () => (await import('./pledge/describe.ts')).pledgeSettlement,
+    duties: async () => [(await import('./pledge/watch.ts')).pledgeWatcher],
+    bundled: async () => (await import('./pledge/watch.ts')).pledgeDocument,
     status: async () => (await import('./pledge/status.ts')).pledgesShown,
     errors: PLEDGE_ERRORS,
   },

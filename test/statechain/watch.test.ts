@@ -5,7 +5,12 @@ import { txidOf, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import type { Due } from '../../src/lib/contract/duty.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { exitStatechain } from '../../src/lib/statechain/exit.ts';
-import { statecoinKind, type OperatorRecord, type OwnerRecord } from '../../src/lib/statechain/records.ts';
+import {
+  statecoinKind,
+  type OperatorRecord,
+  type OwnerRecord,
+  type Statecoin,
+} from '../../src/lib/statechain/records.ts';
 import { watchedBundle } from '../../src/lib/statechain/tower.ts';
 import { backup, withdraw } from '../../src/lib/statechain/transactions.ts';
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
@@ -198,6 +203,15 @@ describe('a coin that may be another’s by now', () => {
     // Once it was sent it is sent again.
     const again = exitingAs(c, { by: 'exit' });
     expect(due(watchedCoin(again, scripts(c))!, FORMER)).toMatchObject({ do: 'send', event: 'rebroadcast' });
+  });
+  it('is left by hand with a warning', async () => {
+    const all = await parties();
+    const { id } = await second(all);
+    const exit = async () => (await all.bob.run(exitStatechain, { input: { contract: id } })).hint;
+    all.bob.chain.tip = OWN;
+    expect(await exit()).toMatch(/must be in a block below 2000/);
+    await rewrite(all.bob, id, (c) => ({ ...(c as OwnerRecord), restored: true }) as Statecoin);
+    expect(await exit()).toMatch(/another may own it by now/);
   });
   it('of a restored home waits for its owner, until the owner says that the journal is whole', async () => {
     const all = await parties();

@@ -53,7 +53,7 @@ export async function revoke(
         throw new Refusal('wrong-state', 'nobody was shown this pledge: its coin is not split off yet', {
           hint: 'spillway pledge make --contract ID --cancel gives it up',
         });
-      const taken: OwnPledge = { ...record, state: 'revoked' };
+      const taken: OwnPledge = record.state === 'spent' ? record : { ...record, state: 'revoked' };
       return { writes: { own: taken }, result: taken };
     },
   );

@@ -2,8 +2,8 @@
  * Records of campaigns. A collector keeps its campaign and a row for each pledge; a pledger keeps
  * what it has pledged, and how it takes that back.
  *
- *   campaign: open → completed          pledge: split → made → revoked
- *                                               split → cancelled
+ *   campaign: open → completed          pledge: split → made → revoked → spent
+ *                                               split → cancelled     made → spent
  *
  * A pledge of the collector's is a record of its own, found by its coin, so that so many
  * pledges cost so many writes. The campaign keeps their sum.
@@ -17,6 +17,7 @@ import type { Own } from '../signing/exchange.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, kept, once, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, idClaim } from '../protocol/claims.ts';
+import type { Figures } from '../protocol/figures.ts';
 import { canonicalJson, withSats } from '../protocol/json.ts';
 import type { Campaign, Terms } from './campaign.ts';
 import type { Revocation } from './complete.ts';
@@ -45,8 +46,8 @@ export interface Seat {
 /** A pledge of this home. */
 export interface OwnPledge {
   network: string;
-  /** `split`: nobody was shown the pledge, for its coin is not there yet. */
-  state: 'split' | 'made' | 'revoked' | 'cancelled';
+  /** `split`: nobody was shown the pledge, for its coin is not there yet. `spent`: its coin is, for good. */
+  state: 'split' | 'made' | 'revoked' | 'cancelled' | 'spent';
   campaign: Campaign;
   /** Amount or coin that was asked for, by which the same command finds it again. */
   asked: string;
@@ -133,7 +134,9 @@ export const pledgeKind: Kind<OwnPledge> = {
   parse: (json) => withSats(json) as OwnPledge,
   claims: (own): readonly Claim[] => [
     ownClaim(own),
-    ...(own.state === 'cancelled' ? [] : [askedClaim(own.campaign.id, own.asked), ...own.coins.map(coinClaim)]),
+    ...(own.state === 'cancelled' || own.state === 'spent'
+      ? []
+      : [askedClaim(own.campaign.id, own.asked), ...own.coins.map(coinClaim)]),
   ],
   key: (own) => ownClaim(own),
   row: ({ campaign, state }): RecordRow => ({
@@ -141,14 +144,22 @@ export const pledgeKind: Kind<OwnPledge> = {
     state,
     highSat: 0n,
     limitSat: 0n,
-    left: state === 'revoked' || state === 'cancelled',
-    ...(state === 'revoked' && { over: 'ended' }),
+    left: state === 'revoked' || state === 'cancelled' || state === 'spent',
+    ...((state === 'revoked' || state === 'spent') && { over: 'ended' }),
     ...(state === 'cancelled' && { over: 'nothing' }),
   }),
+  figures: ({ state, campaign: { until } }): Figures =>
+    state === 'made'
+      ? until === null
+        ? { open: 1n }
+        : { over: BigInt(until) }
+      : state === 'revoked'
+        ? { over: 1n }
+        : {},
   spent: ({ pledge: { txid, vout }, revocation }) => [{ outpoint: { txid, vout }, ways: [revocation.txid] }],
   ...believing(pledgeBeliefs, { isLater: (one, other) => STATES.indexOf(one.state) > STATES.indexOf(other.state) }),
 };
-const STATES: readonly OwnPledge['state'][] = ['split', 'cancelled', 'made', 'revoked'];
+const STATES: readonly OwnPledge['state'][] = ['split', 'cancelled', 'made', 'revoked', 'spent'];
 
 /** @param asked an amount, or an outpoint */
 export const askedClaim = (campaign: Hex, asked: string): Claim => seatClaim(campaign, `own-${asked}`);

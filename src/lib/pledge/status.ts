@@ -62,7 +62,7 @@ function pledgeLine(
     capacity_sat: own.pledge.sat,
     ...(own.campaign.until !== null && { expiry: own.campaign.until }),
     verdict,
-    notes: verdict === 'due' ? ['pledge revoke takes it back'] : [],
+    notes: verdict === 'due' ? ['watch takes it back, or pledge revoke'] : [],
   };
 }
 
@@ -88,10 +88,5 @@ const pledges: Shown<OwnPledge> = {
   kind: pledgeKind,
   coin: (own) => ({ ...followedPledge(own), ended: false }),
   line: pledgeLine,
-  unwatched: {
-    is: ({ state }) => state === 'made',
-    words: (count) =>
-      `pledges: ${count}, which watch does not take back: status says what is due, pledge revoke does it`,
-  },
 };
 export const pledgesShown: readonly Shown<any>[] = [campaigns, pledges];

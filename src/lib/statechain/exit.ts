@@ -20,7 +20,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { keyPathScript } from '../signing/keyset.ts';
 import { bundleEntries, bundleOf, type Bundle } from './backup.ts';
 import { checkBackup } from './history.ts';
-import { isOwners, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
+import { isOwners, mayBeAnothers, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
 import { followedBundle, followedCoin, standingOf, type Verdict } from './standing.ts';
 import { confirmBefore, locktimeAt, readCoin, type Coin } from './terms.ts';
 import { ANCHOR, ANCHOR_VOUT, backupSighash, PAYOUT_VOUT } from './transactions.ts';
@@ -144,6 +144,7 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
             bundle.confirm_before_height !== null && {
               hint: `it must be in a block below ${bundle.confirm_before_height}: watch it, and run this again with a higher --feerate`,
             }),
+          ...(verdict === 'due' && own && mayBeAnothers(own) && { hint: ANOTHERS }),
         };
       },
     }),
@@ -155,6 +156,8 @@ const GONE =
 /** Returns the advice while a coin is spent and nothing is final. */
 const dearer = ({ confirm_before_height: before }: Bundle): string =>
   `until it is final run this again${before === null ? '' : ` before height ${before}`}: at a higher --feerate the package takes the place of what pays less`;
+const ANOTHERS =
+  'another may own it by now, and this would take it from that owner: the coin was sent and no receipt has come, or this home was restored';
 const LATE =
   'the backup of the owner before is valid too: whichever confirms first wins, and the higher fee replaces the other';
 

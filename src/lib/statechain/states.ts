@@ -168,6 +168,9 @@ export const isWatched = (
 ): c is Exclude<OwnerRecord, { state: 'gone' }> | Exclude<OperatorRecord, { state: 'closed' }> =>
   isOwners(c) ? c.state !== 'gone' && !c.superseded && c.settled === undefined : isOperators(c) && c.state !== 'closed';
 
+/** Returns whether another may own the coin by now: it was sent and no receipt has come, or its home was restored. */
+export const mayBeAnothers = (c: OwnerRecord): boolean => c.state === 'sent' || c.restored;
+
 export type Beginning = Extract<Statecoin, { state: 'offered' | 'invited' | 'addressed' | 'proposed' }>;
 export const isBeginning = (c: Statecoin): c is Beginning =>
   ['offered', 'invited', 'addressed', 'proposed'].includes(c.state);

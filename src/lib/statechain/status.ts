@@ -7,7 +7,7 @@ import { vsizeOfHex } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Shown } from '../contract/status.ts';
 import { followedCoin, standingOf, windowOf, type CoinFacts, type Verdict } from './standing.ts';
-import { isOperators, isOwners, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
+import { isOperators, isOwners, mayBeAnothers, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
 import { exposed } from './send.ts';
 import { confirmBefore, locktimeAt, transfersLeft } from './terms.ts';
 
@@ -100,7 +100,7 @@ export function statechainStatus(name: Hex, c: Statecoin, facts: CoinFacts & { f
 }
 
 const watchedFrom = (c: OwnerRecord): string =>
-  c.restored || c.state === 'sent'
+  mayBeAnothers(c)
     ? 'another may own it by now: watch sends its exit only against an owner before both'
     : `watch sends its exit from height ${windowOf(c).valid_from_height} on`;
 

@@ -41,6 +41,7 @@ import {
   isOperators,
   isOwners,
   isWatched,
+  mayBeAnothers,
   type OperatorRecord,
   type OwnerRecord,
   type Statecoin,
@@ -148,8 +149,8 @@ const AGAINST = 'another may own it by now: only against an owner before both';
 
 /** Reason why another may own the coin by now, as its event says it; null: none. */
 function doubtOf(c: OwnerRecord): 'restored' | 'in-transfer' | null {
-  if (c.state === 'sent') return 'in-transfer';
-  return c.restored ? 'restored' : null;
+  if (!mayBeAnothers(c)) return null;
+  return c.state === 'sent' ? 'in-transfer' : 'restored';
 }
 
 const heldBy = (c: OwnerRecord, at: Window): Held => ({ ...at, step: c.terms.step_blocks });
