@@ -192,4 +192,37 @@ describe.skipIf(found?.kind !== 'bitcoind')('pledges on a node', () => {
       });
     }
   });
+
+  it('are taken back by watch at the height at which their campaign is over, and against a completion only where asked', async () => {
+    const until = (await node.height()) + 40;
+    const { campaign: made } = await campaign(1_000_000, `--feerate 2 --until ${until}`);
+    const watch = async (home: string, feerate: number, code = 0): Promise<Printed[]> => {
+      const ran = await pipes.run(
+        `spillway watch --home ${home} --contract ${made.id} --once --feerate ${feerate} --fee-budget 50000`,
+      );
+      expect(ran, ran.stderr).toMatchObject({ code });
+      return ran.stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Printed]));
+    };
+    const files = [await pledge('alice', 600_000), await pledge('bob', 410_000)];
+    for (const file of files) await pipes.run(`spillway pledge join --home bridge --contract ${made.id} ${file}`);
+    const done = await pipes.json(`spillway pledge complete --home bridge --contract ${made.id} --allow-fee`);
+    // Alice asks for hers back while the completion waits: her way back takes its place, with a child that pays for that.
+    await node.rpc('sendrawtransaction', done['hex']);
+    expect(await watch('bob', 2)).toMatchObject([{ event: 'in-mempool' }]);
+    await pipes.run(`spillway pledge revoke --home alice --contract ${made.id} >back.json`);
+    expect((await watch('alice', 2, 3)).map(({ event }) => event)).toEqual(['overtaken', 'rebroadcast']);
+    const { txid } = pipes.read('back.json');
+    expect(await node.rpc('getrawmempool')).not.toContain(done['txid']);
+    await node.mine(6);
+    expect(await node.isMined(txid)).toBe(true);
+    expect(await watch('alice', 2)).toMatchObject([{ event: 'settled', by: 'revocation', txid }]);
+    // Bob does nothing but watch.
+    await node.mineTo(until - 1);
+    expect(await watch('bob', 20)).toEqual([]);
+    await node.mine();
+    const [taken] = await watch('bob', 20);
+    expect(taken).toMatchObject({ event: 'revoke', by: 'revocation', child_fee_sat: expect.any(Number) });
+    await node.mine(6);
+    expect(await watch('bob', 20)).toMatchObject([{ event: 'settled', by: 'revocation', txid: taken!['txid'] }]);
+  });
 });

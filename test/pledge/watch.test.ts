@@ -64,7 +64,7 @@ async function scene(until: number | null = UNTIL) {
     expect(chain.accept([hex])).toBeUndefined();
     return txidOfHex(hex);
   };
-  return { alice, chain, watch, record, takeBack, complete };
+  return { alice, chain, watch, record, takeBack, complete, on };
 }
 const told = (events: readonly WatchEvent[]) => events.map(({ event, by }) => [event, by]);
 
@@ -134,6 +134,26 @@ describe('a pledge that is watched', () => {
   });
 });
 
+it('two pledges of one campaign are two, also in a home that was restored', async () => {
+  const { alice, chain, watch, on } = await scene();
+  const other = await ownCoin(alice, 500_000n);
+  await alice.run(table, { on, input: { utxo: [other], coin: outpointText(other) } });
+  chain.give(other);
+  await alice.lose(await alice.backUp());
+  const post = homePost(alice.home, alice.ports(), undefined);
+  // What is held of them from the first look serves the second.
+  for (const look_ of ['first', 'second']) {
+    const coins = new Set<string>();
+    for await (const piece of post.duties!.resting())
+      for (const one of piece) if (!('why' in one)) one.outpoints.forEach((at) => coins.add(outpointText(at)));
+    expect([look_, coins.size]).toEqual([look_, 2]);
+  }
+  chain.mine(UNTIL - chain.tip);
+  expect(told(await watch())).toEqual([
+    ['revoke', 'revocation'],
+    ['revoke', 'revocation'],
+  ]);
+});
 it('a copy of a way back in a folder that is watched is left, and keeps nothing from being read', async () => {
   const { alice } = await scene();
   const copy = alice.home.copies().copies.find(({ name }) => name.startsWith('pledge-'))!;

@@ -1,14 +1,15 @@
 /**
- * Homes of one machine as their users have them: each run a process of the built program, all before one node, whose chain a
- * test plays. Played in process: `party.ts` beside this file.
+ * Homes of one machine as their users have them: each run a command line of the built program (`host.ts`), all before one node,
+ * whose chain a test plays. Played in process: `party.ts` beside this file.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { scriptOf } from '../../src/lib/bitcoin/address.ts';
-import { spillway, type Ran } from '../cli/run.ts';
+import type { Ran } from '../cli/run.ts';
 import { FakeChain } from './chain.ts';
 import { startFakeNode, type FakeNode } from './fake-node.ts';
+import { warm } from './host.ts';
 
 export interface Said extends Ran {
   /** What was printed, parsed; undefined for nothing, or several lines. */
@@ -35,7 +36,7 @@ export class Desk {
   /** @param home its name, or the directory of one that was made elsewhere */
   async run(home: string, argv: readonly string[], stdin = '', env: Record<string, string> = {}): Promise<Said> {
     const own = { SPILLWAY_HOME: resolve(this.dir, home), SPILLWAY_CHAIN: this.#node.url, CI: '1' };
-    const ran = await spillway(argv, { stdin, env: { ...own, ...env }, cwd: this.dir });
+    const ran = await warm(argv, { stdin, env: { ...own, ...env }, cwd: this.dir });
     let out: unknown;
     try {
       out = JSON.parse(ran.stdout);

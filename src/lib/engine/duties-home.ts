@@ -80,7 +80,8 @@ export function dutyPost(home: Home, only: string | undefined): DutyPost {
         for await (const page of pagesIn(watcher)) {
           const found: (Resting | Unread)[] = [];
           for (const row of page) {
-            const revision = `${watcher.kind.name} ${row.name} ${row.state} ${row.rev}`;
+            // Two records may have one name, and after a restore one revision.
+            const revision = `${watcher.kind.name} ${row.id} ${row.rev}`;
             try {
               const rests = held.has(revision) ? held.get(revision) : restOf(watcher, row);
               now.set(revision, rests);
@@ -110,7 +111,8 @@ export function dutyPost(home: Home, only: string | undefined): DutyPost {
 
   async function* pagesIn({ kind, order }: Watcher<any>) {
     if (only !== undefined) {
-      yield (await store.byName(only)).filter((row) => row.kind === kind.name && row.name === only);
+      const named = (await store.byName(only)).filter((row) => row.kind === kind.name && row.name === only);
+      yield named.map((row, id) => ({ ...row, id }));
       return;
     }
     for (const figure of order) yield* pagesOf(store, kind, figure, { most: AT_ONCE });
