@@ -90,6 +90,7 @@ describe('a swap', () => {
         return w.decide(now, rules)[0]!.do === 'sign';
       },
       figures: [1_144],
+      above: 'not taken',
     },
   });
 });
