@@ -243,6 +243,13 @@ describe('a coin that may be another’s by now', () => {
     expect(c).toMatchObject({ state: 'owned', restored: false });
     expect(due(watchedCoin(c, scripts(c))!, OWN)).toMatchObject({ do: 'send', event: 'exit' });
   });
+  it('is its sender’s where this home had declined it: neither exited nor fought for', async () => {
+    const { bob } = await second(await parties());
+    const declined = { ...bob, declined: true } as OwnerRecord;
+    expect(watchedCoin(declined, scripts(bob))).toBeUndefined();
+    expect(statecoinKind.figures!(declined)).toEqual({});
+    expect(refusal(() => exitingAs(declined, { by: 'exit' })).code).toBe('state-moved-on');
+  });
   it('that has moved is not watched, nor is one that this home has received only half', async () => {
     const all = await parties();
     const id = await opened(all);

@@ -162,11 +162,16 @@ export const isOwners = (c: Statecoin | undefined): c is OwnerRecord => c?.role 
 export const isPending = (c: Statecoin | undefined): c is PendingRecord =>
   c?.state === 'received' || c?.state === 'declined';
 
-/** A coin that somebody can spend yet, to the gain or loss of this home, or of which it is to be told. */
+/**
+ * A coin that somebody can spend yet, to the gain or loss of this home, or of which it is to be told. One whose transfer this
+ * home has declined is its sender's.
+ */
 export const isWatched = (
   c: Statecoin,
 ): c is Exclude<OwnerRecord, { state: 'gone' }> | Exclude<OperatorRecord, { state: 'closed' }> =>
-  isOwners(c) ? c.state !== 'gone' && !c.superseded && c.settled === undefined : isOperators(c) && c.state !== 'closed';
+  isOwners(c)
+    ? c.state !== 'gone' && !c.superseded && !c.declined && c.settled === undefined
+    : isOperators(c) && c.state !== 'closed';
 
 /** Returns whether another may own the coin by now: it was sent and no receipt has come, or its home was restored. */
 export const mayBeAnothers = (c: OwnerRecord): boolean => c.state === 'sent' || c.restored;

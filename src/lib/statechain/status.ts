@@ -113,7 +113,7 @@ function notesOf(c: OwnerRecord, verdict: Verdict, words: string | undefined): s
     notes.push(
       `statechain-exit${before === null ? '' : `, before height ${before},`} with a higher --feerate outbids what pays less`,
     );
-  if (verdict === 'early' && before !== null) notes.push(watchedFrom(c));
+  if (verdict === 'early' && before !== null && !c.declined) notes.push(watchedFrom(c));
   if (c.exiting) notes.push('its exit was sent: it is passed on no more');
   if (exposed(c).length > 0 && c.state === 'owned')
     notes.push('a cancelled transfer is not declined: exit, withdraw or renew');

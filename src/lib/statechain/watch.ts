@@ -6,7 +6,7 @@
  *   closed           the withdrawal, sent and helped; the exit where that cannot be, or hangs halfway to the deadline
  *   sent, restored   another may own the coin by now: its exit is sent against an owner before both, and told otherwise
  *   open, frozen     nothing, as operator: what ended the coin is told, and ends the record
- *   any other        not watched: given away, given up, or not a coin yet
+ *   any other        not watched: given away, given up, declined before, or not a coin yet
  *
  * An exit is a backup, which pays no fee: its child pays for both, out of anchor and payout. What an owner before this one
  * sends is outbid at any height from which the own backup is valid, and told before. Not here: fees (`contract/fees.ts`),
