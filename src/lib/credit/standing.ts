@@ -41,7 +41,10 @@ const NOTHING = { settledSat: 0n, lostSat: 0n } as const;
 /** The contract's coin, and what is known to spend it and its funding. */
 export const followed = (c: FundedCredit): Followed => ({
   outpoint: c.outpoint,
-  ways: c.settled ? [] : [...waysOf(c).keys()],
+  // Each commit asks for a standing, and most without a node: transactions are hashed only for whoever has looked.
+  get ways() {
+    return c.settled ? [] : [...waysOf(c).keys()];
+  },
   funding: 'funding' in c && c.funding ? c.funding.template.inputs : [],
 });
 
