@@ -86,7 +86,8 @@ export const swapKind: Kind<Swap> = {
     ...overOf(s),
   }),
   figures: (s): Figures => {
-    if (s.state === 'claimed' || (s.state === 'funded' && s.preimage !== null)) return { claims: BigInt(s.offer.expiry) };
+    if (s.state === 'claimed' || (s.state === 'funded' && s.preimage !== null))
+      return { claims: BigInt(s.offer.expiry) };
     return s.state === 'funded' ? { refunds: BigInt(ownExpiry(s)) } : {};
   },
   spent: (s) =>
