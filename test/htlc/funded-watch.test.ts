@@ -1,5 +1,5 @@
 /** HTLCs that a home has paid, and copies of refunds without a home: sent once their lock has ended, unless they are claimed. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -141,7 +141,7 @@ describe('the copy of a refund of a swap, without a home', () => {
     const offered = await stage('alice', htlcSwap, { input: OFFER });
     const accepted = await stage('bob', htlcSwap, { on: offered, amount: WANT, input: ACCEPT });
     const coin = await ownCoin(alice, 150_000n);
-    const { copies, message } = (await alice.run(htlcSwap, { on: accepted, input: { utxo: [coin] } })) as any;
+    const { message } = (await alice.run(htlcSwap, { on: accepted, input: { utxo: [coin] } })) as any;
     const chain = new FakeChain(TIP);
     chain.give(coin);
     expect(chain.accept([finalHex(message.psbt.first).hex])).toBeUndefined();
@@ -149,11 +149,10 @@ describe('the copy of a refund of a swap, without a home', () => {
     const { url } = await fakeNode(chain.answers());
     const rpc = new Rpc({ url });
     const source = factSource({ network: 'regtest', rpc });
-    return { alice, bob, chain, rpc, source, copies, message, first: readHtlc(accepted['htlcs'].first) };
+    return { alice, bob, chain, rpc, source, message, first: readHtlc(accepted['htlcs'].first) };
   }
   it('is sent at its height, tells of a claim with its preimage, and is refused with a byte altered', async () => {
     const { alice, bob, chain, rpc, source, message, first } = await copied();
-    const { readdirSync, readFileSync } = await import('node:fs');
     const folder = `${alice.dir}.refunds`;
     const name = readdirSync(folder).find((file) => file.startsWith('swap-'))!;
     const text = readFileSync(join(folder, name), 'utf8');
@@ -187,7 +186,7 @@ describe('the copy of a refund of a swap, without a home', () => {
     expect(codeOf(() => watchedRefund({ ...document, capacity_sat: Number(document.capacity_sat) - 1 }))).toBe(
       'signature-invalid',
     );
-    const hex = `${document.hex.slice(0, -10)}${'11'.repeat(1)}${document.hex.slice(-8)}`;
+    const hex = `${document.hex.slice(0, -10)}11${document.hex.slice(-8)}`;
     expect(codeOf(() => watchedRefund({ ...document, hex }))).toBe('transaction-differs');
   });
 });
