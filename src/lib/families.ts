@@ -138,7 +138,8 @@ const ALL: readonly Family[] = [
     describe: async () => (await import('./htlc/describe.ts')).describeHtlc,
     documents: ['htlc'],
     carries: async () => (await import('./htlc/settlement.ts')).htlcSettlement,
-    status: async () => [(await import('./htlc/swap-records.ts')).swapsShown],
+    status: async () => [(await import('./htlc/swap-status.ts')).swapsShown],
+    duties: async () => [(await import('./htlc/watch.ts')).swapWatcher],
   },
   {
     name: 'onion',

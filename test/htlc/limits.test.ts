@@ -15,9 +15,14 @@ import {
   SWAP_LIMITS,
   type Offer,
 } from '../../src/lib/htlc/swap-terms.ts';
+import { swapKind } from '../../src/lib/htlc/swap-records.ts';
+import { SWAP_WATCH_LIMITS, swapWatcher } from '../../src/lib/htlc/watch.ts';
+import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { parseAs } from '../../src/lib/protocol/message.ts';
+import { rules, unspent } from '../contract/dutiful.ts';
+import { pair, swapMessages } from './scenes.ts';
 import { limits } from '../support/limits.ts';
 import { key } from '../credit/things.ts';
 
@@ -71,6 +76,22 @@ describe('a swap', () => {
       ...unsafe,
     },
     step: { takes: (n: number) => checkTime(n, 1_500, 'it is done'), figures: [1_500], above: 'expired' },
+  });
+  limits(SWAP_WATCH_LIMITS, {
+    claim: {
+      async takes(tip: number) {
+        const both = await pair(390);
+        await swapMessages(both);
+        const [row] = await both.alice.home.store.list('htlc-swap');
+        both.close();
+        const w = swapWatcher.watched(swapKind.parse(row!.record), new Set())!;
+        const coins = new Map(w.coins.map(({ outpoint }) => [outpointText(outpoint), unspent]));
+        const now = { tip, medianTime: 0, coins, feerate: 2_000, least: 1_000, relay: 1_000 };
+        return w.decide(now, rules)[0]!.do === 'sign';
+      },
+      figures: [1_144],
+      above: 'not taken',
+    },
   });
 });
 

@@ -33,6 +33,8 @@ const STATES = new Set([
   'unfunded',
   'not-found',
   'overtaken',
+  'claimed',
+  'too-late',
   'propose-close',
   'restored',
   'in-transfer',

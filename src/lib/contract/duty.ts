@@ -273,6 +273,8 @@ export interface Watcher<R> {
    * @param ours those of `scripts` that pay this home
    */
   watched(record: R, ours: ReadonlySet<Hex>): Watched | undefined;
+  /** Record with what a look has shown and must not be forgotten; undefined where that is nothing new. */
+  learnt?(record: R, seen: Seen): R | undefined;
   /** Record once a final transaction has ended it. */
   ended(record: R, end: Extract<Due, { do: 'end' }>): R;
   /**

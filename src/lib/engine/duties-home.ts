@@ -59,6 +59,9 @@ export function dutyPost(home: Home, only: string | undefined): DutyPost {
     return (
       watched && {
         watched,
+        async learn(seen) {
+          if (watcher.learnt?.(record, seen)) await rewrite((it) => (watcher.learnt!(it, seen) ?? it) as object);
+        },
         async sent(tx) {
           if (watcher.sent) await rewrite((it) => watcher.sent!(it, tx) as object);
         },

@@ -27,6 +27,8 @@ export interface Resting {
 /** A record that is watched, and what is written of it. */
 export interface Charge {
   watched: Watched;
+  /** Writes what a look has shown, before anything is done. */
+  learn?(seen: Seen): Promise<void>;
   /** Writes that a transaction of its own is sent, before it is. @throws Refusal `state-moved-on` where it may not be */
   sent(tx: Ready): Promise<void>;
   ended(end: Extract<Due, { do: 'end' }>): Promise<void>;
@@ -107,7 +109,9 @@ async function actOn(
       if (stopped()) break;
       const w = charge.watched;
       try {
-        for (const due of w.decide(valueOf(seen[i]!), at.rules))
+        const now = valueOf(seen[i]!);
+        await charge.learn?.(now).catch((error: unknown) => refused(w, error));
+        for (const due of w.decide(now, at.rules))
           ready.push({
             w,
             beaten: 'beaten' in due ? due.beaten : undefined,
@@ -190,7 +194,7 @@ async function act(post: DutyPost, charge: Charge, due: Due): Promise<Said | Sen
     case 'sign': {
       if (!post.hand) return { event: 'needs-bump', short: true, more: { by: due.tx.by } };
       const tx = due.tx.sign(await post.hand(), due.feeSat);
-      return { event: due.event, tx, why: due.event === 'bump' ? undefined : await stored(charge, tx) };
+      return { event: due.event, tx, why: await stored(charge, tx) };
     }
   }
 }

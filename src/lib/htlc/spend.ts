@@ -25,6 +25,8 @@ export interface Spend {
   signers: readonly PathName[];
   template: Template;
   feeSat: bigint;
+  /** Virtual size with the largest signatures. */
+  vsize: number;
   validFrom: ValidFrom | null;
 }
 export interface SpendInput {
@@ -33,13 +35,15 @@ export interface SpendInput {
   to: Hex;
   /** Satoshis for a thousand virtual bytes. */
   feerate: number;
+  /** Fee that is paid whatever the feerate. */
+  fee?: bigint;
   allowFee?: boolean;
 }
 
 const LARGEST = { ecdsa: new Uint8Array(72), schnorr: new Uint8Array(64) };
 
 /** @throws Refusal `fee-too-high`, `below-dust` */
-export function spend(htlc: Htlc, path: PathName, { coin, to, feerate, allowFee = false }: SpendInput): Spend {
+export function spend(htlc: Htlc, path: PathName, { coin, to, feerate, fee, allowFee = false }: SpendInput): Spend {
   const built = build(htlc);
   const form = formOf(built, path);
   const elements = elementsOf(form.witness);
@@ -57,7 +61,8 @@ export function spend(htlc: Htlc, path: PathName, { coin, to, feerate, allowFee 
     { claim: largest, refund: largest },
     new Uint8Array(32),
   );
-  const feeSat = feeFor(feerate, vsizeOfHex(sized));
+  const vsize = vsizeOfHex(sized);
+  const feeSat = fee ?? feeFor(feerate, vsize);
   if (feeSat >= coin.sat)
     throw new Refusal(
       'fee-too-high',
@@ -71,6 +76,7 @@ export function spend(htlc: Htlc, path: PathName, { coin, to, feerate, allowFee 
     ...made,
     template: template(left),
     feeSat,
+    vsize,
     validFrom: momentOf(htlc, path, timing),
   };
 }

@@ -56,7 +56,7 @@ export function finishedSwap(swap: Extract<Swap, { paid: Outpoint }>): SwapMessa
   const [first, second] = role === 'initiator' ? [paid, theirs] : [theirs!, paid];
   if ('tx' in swap && second)
     return {
-      step: swap.state === 'settled' ? 'settled' : 'claimed',
+      step: swap.state === 'settled' && role === 'responder' ? 'settled' : 'claimed',
       ...said,
       first,
       second,

@@ -30,13 +30,13 @@ type Paid = Extract<Swap, { paid: Outpoint }>;
 const FINAL = `${OUTCOME_LIMITS.final.least} confirmations`;
 
 /** The home's own HTLC, and what it was paid with. */
-const ownLeg = ({ paid, coins }: Paid): Followed => ({
+export const ownLeg = ({ paid, coins }: Paid): Followed => ({
   outpoint: paid,
   ways: [],
   funding: coins.map((at) => parseOutpoint(at)!),
 });
 /** The other side's HTLC; null while this home has not gone on from it. */
-const theirLeg = (swap: Paid): Followed | null =>
+export const theirLeg = (swap: Paid): Followed | null =>
   swap.theirs && { outpoint: swap.theirs, ways: 'tx' in swap && swap.tx !== undefined ? [txidOfHex(swap.tx)] : [] };
 
 /** The other HTLC of the swap that this one belongs to; null where it is not known. */
@@ -49,7 +49,7 @@ export function otherLeg(swap: Swap | undefined, { refund }: Pick<Htlc, 'refund'
  * Returns the path by which a transaction spends an HTLC. Only a claim shows the preimage, and a
  * spend that both have signed shows nothing but one signature.
  */
-function spentBy(hex: Hex, { txid, vout }: Outpoint, hash: Hex): 'claim' | 'refund' | 'cooperate' {
+export function spentBy(hex: Hex, { txid, vout }: Outpoint, hash: Hex): 'claim' | 'refund' | 'cooperate' {
   const index = parseTransaction(hex).inputs.findIndex((i) => bytesToHex(i.txid) === txid && i.index === vout);
   // Whoever drew the preimage can show it in the annex of a refund.
   const shown = withoutAnnex(shownBy(hex)[index] ?? []);

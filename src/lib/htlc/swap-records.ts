@@ -6,10 +6,10 @@
  * `cancelled` ends what nobody has paid for, `ended` what was paid for and is over without a claim. The keys are records of
  * their own (`records.ts`), so that claim and refund of either HTLC work without the swap.
  */
-import type { Shown } from '../contract/status.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, kept, once, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, hashClaim } from '../protocol/claims.ts';
+import type { Figures } from '../protocol/figures.ts';
 import { withSats } from '../protocol/json.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -33,6 +33,14 @@ interface Funded extends Agreed {
   paid: Outpoint;
   /** The other side's, as soon as this home has gone on from it. */
   theirs: Outpoint | null;
+  /** Refund key of the own HTLC. */
+  refunding: Own;
+  /** Address that refunds and claims by `watch` pay. */
+  payout: string;
+  /** Preimage as a spender of the own HTLC has shown it, in a block or not. */
+  preimage: Hex | null;
+  /** True once `watch` has sent a claim: the preimage is public. */
+  revealed: boolean;
 }
 export type Swap =
   | ({ role: 'initiator'; state: 'offered' } & Held)
@@ -40,7 +48,8 @@ export type Swap =
   /** `tx`: the own claim that was printed last. Settled: a claim of this home's is final on the chain. */
   | ({ role: Swapper; state: 'funded' } & Funded)
   | ({ role: Swapper; state: 'claimed' | 'settled'; tx: Hex } & Funded)
-  | ({ role: Swapper; state: 'ended' } & Funded)
+  /** `lostSat`: what the own HTLC held, where its claim has paid for nothing. */
+  | ({ role: Swapper; state: 'ended'; lostSat?: bigint } & Funded)
   /** `lost`: given up because its store was restored; the journal may know that it went on. */
   | ({ role: Swapper; state: 'cancelled'; lost?: true } & Held);
 
@@ -55,7 +64,12 @@ const beliefs: Beliefs<Swap> = {
   coins: kept,
   paid: kept,
   theirs: once,
+  refunding: kept,
+  payout: kept,
+  preimage: once,
+  revealed: { restored: (revealed) => revealed, merged: (later, earlier) => later || earlier === true },
   tx: once,
+  lostSat: kept,
   lost: kept,
 };
 
@@ -71,6 +85,11 @@ export const swapKind: Kind<Swap> = {
     left: isLeft(s),
     ...overOf(s),
   }),
+  figures: (s): Figures => {
+    if (s.state === 'claimed' || (s.state === 'funded' && s.preimage !== null))
+      return { claims: BigInt(s.offer.expiry) };
+    return s.state === 'funded' ? { refunds: BigInt(ownExpiry(s)) } : {};
+  },
   spent: (s) =>
     'paid' in s ? [s.paid, ...(s.theirs ? [s.theirs] : [])].map((outpoint) => ({ outpoint, ways: [] })) : [],
   ...believing(beliefs, {
@@ -98,6 +117,10 @@ function progress(s: Swap): number {
   if (s.state === 'cancelled') return s.lost ? 0 : 1;
   return s.state === 'funded' ? 2 : s.state === 'claimed' ? 3 : 4;
 }
+
+/** Returns the height at which the own HTLC expires. */
+export const ownExpiry = ({ role, offer, answer }: Agreed & { role: Swapper }): number =>
+  role === 'initiator' ? offer.expiry : answer.expiry;
 
 /** The keys that this home has in a swap, as far as its record tells. */
 export const ownSide = (swap: Swap): Side | undefined =>
@@ -127,16 +150,3 @@ export function mustSwap<S extends Swap['state']>(
     );
   return swap as Extract<Swap, { state: S }>;
 }
-
-/** Returns whether this home has paid, and can still lose what it has paid. */
-const isUnderWay = (s: Swap): boolean => s.state === 'funded' || s.state === 'claimed';
-
-/** Swaps, which neither `status` nor `watch` looks after. */
-export const swapsShown: Shown<Swap> = {
-  kind: swapKind,
-  unwatched: {
-    is: isUnderWay,
-    words: (count) =>
-      `swaps under way: ${count}, which neither status nor watch looks after: claim before the expiry with htlc swap, or take back with htlc refund`,
-  },
-};

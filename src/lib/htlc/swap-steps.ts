@@ -149,6 +149,10 @@ export function pay(
       coins: template.inputs.map(outpointText),
       paid,
       theirs: null,
+      refunding: refunding.own,
+      payout: facts.payout.at(-1)!.address,
+      preimage: null,
+      revealed: false,
     },
     outcome: {
       copies: [refundCopy(hand, htlc, { ...paid, sat: amount }, offer.hash, refunding, facts.payout.at(-1)!)],

@@ -254,7 +254,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       may: ['to', 'allowFee', 'minConf', 'unchecked'],
       needs: ({ input, message, records: { swap } }) => claimNeeds(swap, input, message.second),
       take: ({ message: m, records, input, facts, ...hand }) => {
-        const had = mustSwap(records.swap, 'initiator', 'funded', 'claimed');
+        const had = mustSwap(records.swap, 'initiator', 'funded', 'claimed', 'settled');
         const terms = recorded(had);
         checkSame({ ...statedBy(terms), first: had.paid, ...(had.theirs && { second: had.theirs }) }, m, 'responder');
         const { second } = htlcsOf(terms);
@@ -274,7 +274,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
           ...told(stands, isFirst ? 'broadcast it now, before it is handed on: it' : 'it', terms.answer.expiry),
           passing: true,
           checks: { second: checkOf(stands) },
-          writes: { swap: { ...had, state: 'claimed', theirs: m.second, tx: done.hex } },
+          writes: { swap: { ...had, state: isFirst ? 'claimed' : had.state, theirs: m.second, tx: done.hex } },
         };
       },
     }),

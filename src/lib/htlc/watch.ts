@@ -1,0 +1,289 @@
+/**
+ * A swap as `watch` sees it: two coins, the own HTLC and the other side's, and what of both is this home's.
+ *
+ *   claim    by the responder once a spender of its own HTLC shows the preimage, in a block or not;
+ *            by the initiator only once its own step has claimed: nothing here decides to show a preimage first
+ *   refund   of the own HTLC at its expiry, unless the other side's HTLC is claimed: then the own one is theirs
+ *
+ * Both are signed when they are sent, so that their fees follow the mempool, up to the budget. A claim that nobody has seen
+ * is held back once the other side's refund is valid too: it could lose, and the preimage with it. Every verdict rests on a
+ * transaction: settled by a final claim or refund of this home; lost where the own HTLC is claimed and the other one is
+ * gone. Not here: the steps (`swap.ts`), copies of refunds without a home (`tower.ts`).
+ */
+import { scriptOf } from '../bitcoin/address.ts';
+import { maxSat } from '../bitcoin/amount.ts';
+import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
+import { dustLimit } from '../bitcoin/script.ts';
+import { outputsOf, sumSat, txidOfHex, type Spent } from '../bitcoin/transaction.ts';
+import {
+  decideDuty,
+  isReady,
+  type CoinSeen,
+  type Due,
+  type Duty,
+  type Seen,
+  type Spend as Spender,
+  type Unsigned,
+  type Watched,
+  type Watcher,
+  type Way,
+} from '../contract/duty.ts';
+import { readyOf, type Rules } from '../contract/fees.ts';
+import type { Hand, Hex } from '../protocol/action.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { preimageOf } from './records.ts';
+import { preimageIn, shownBy } from './secret.ts';
+import { finish, signatureBy } from './sign.ts';
+import { spend } from './spend.ts';
+import { spentBy } from './swap-outcome.ts';
+import { ownExpiry, swapKind, type Swap } from './swap-records.ts';
+import { coinOf, recorded } from './swap-steps.ts';
+import { htlcsOf } from './swap-terms.ts';
+import type { PathName } from './scripts.ts';
+import type { Htlc } from './terms.ts';
+
+type Paid = Extract<Swap, { paid: Outpoint }>;
+
+export const SWAP_WATCH_LIMITS = {
+  /** A claim that nobody has seen is sent: in the next block the other side's refund is not valid yet. */
+  claim: { unit: 'height', most: (expiry: number) => expiry - 1 },
+} satisfies Limits;
+
+/** One HTLC of a swap. */
+interface Leg {
+  htlc: Htlc;
+  coin: Spent;
+  expiry: number;
+}
+const legs = (s: Paid): { own: Leg; theirs: Leg | null } => {
+  const { first, second } = htlcsOf(recorded(s));
+  const { offer, answer } = s;
+  const isFirst = s.role === 'initiator';
+  const one = { htlc: first, sat: offer.give_sat, expiry: offer.expiry };
+  const two = { htlc: second, sat: offer.want_sat, expiry: answer.expiry };
+  const [own, theirs] = isFirst ? [one, two] : [two, one];
+  const at = ({ htlc, sat, expiry }: typeof one, outpoint: Outpoint): Leg => ({
+    htlc,
+    coin: coinOf(htlc, outpoint, sat),
+    expiry,
+  });
+  return { own: at(own, s.paid), theirs: s.theirs && at(theirs, s.theirs) };
+};
+
+const printed = (s: Paid): Hex | undefined => ('tx' in s ? s.tx : undefined);
+/** Script that the home's transactions pay: the one of a claim that was printed, or the record's own. */
+const payoutOf = (s: Paid): Hex => {
+  const before = printed(s);
+  return before === undefined ? scriptOf(s.payout, s.network as Network) : outputsOf(before)[0]!.script;
+};
+
+/** Returns the preimage that a look shows: of the own HTLC alone, whose spender is read whole. */
+function shownPreimage(s: Paid, seen: Seen): Hex | null {
+  const hex = seen.coins.get(outpointText(s.paid))?.spend?.hex;
+  if (s.role === 'initiator' || !hex) return null;
+  const found = preimageIn(shownBy(hex).flat(), s.offer.hash);
+  return found ? bytesToHex(found) : null;
+}
+
+/** Returns the preimage of a claim; undefined while this home may not or cannot claim. */
+function secretFor(s: Paid, preimage: Hex | null): ((hand: Hand) => Uint8Array) | undefined {
+  if (s.role === 'initiator') return s.state === 'claimed' ? ({ keys }) => preimageOf(keys, s) : undefined;
+  const known = preimage ?? s.preimage ?? printedPreimage(s);
+  return known === null ? undefined : () => hexToBytes(known);
+}
+function printedPreimage(s: Paid): Hex | null {
+  const tx = printed(s);
+  const found = tx === undefined ? undefined : preimageIn(shownBy(tx).flat(), s.offer.hash);
+  return found ? bytesToHex(found) : null;
+}
+
+/** A claim or refund of this home, signed at the fee that it is given. */
+function unsigned(s: Paid, { htlc, coin }: Leg, path: PathName, secret?: (hand: Hand) => Uint8Array): Unsigned {
+  const script = path === 'claim' ? payoutOf(s) : scriptOf(s.payout, htlc.network);
+  const made = (fee?: bigint) =>
+    spend(htlc, path, { coin, to: script, feerate: 0, ...(fee !== undefined && { fee }), allowFee: true });
+  const before = path === 'claim' ? printed(s) : undefined;
+  // Other nodes may hold what was sent before: what takes its place pays no less.
+  const paid = before === undefined ? 0n : coin.sat - sumSat(outputsOf(before));
+  return {
+    by: path,
+    vsize: made().vsize,
+    sat: coin.sat,
+    dustSat: dustLimit(script),
+    sign(hand, feeSat) {
+      const one = made(maxSat(feeSat, paid));
+      const { own, refunding } = s;
+      const signature = signatureBy(one, hand.keys.contract((path === 'claim' ? own : refunding).path));
+      const preimage = secret?.(hand);
+      const { hex } = finish(one, { signatures: { [path]: signature }, ...(preimage && { preimage }) });
+      return readyOf(path, hex, coin.sat, script, null);
+    },
+  };
+}
+
+function claimDuty(s: Paid, theirs: Leg, secret: (hand: Hand) => Uint8Array): Duty {
+  return {
+    id: `${s.offer.hash} claim ${outpointText(theirs.coin)}`,
+    does: 'claim',
+    why: `the preimage is public, and from block ${theirs.expiry + 1} on the other side can take its coin back`,
+    outpoint: theirs.coin,
+    tx: unsigned(s, theirs, 'claim', secret),
+    from: null,
+    by: theirs.expiry,
+    worthSat: theirs.coin.sat,
+    ...(printed(s) !== undefined && { sent: true }),
+  };
+}
+function refundDuty(s: Paid, own: Leg): Duty {
+  return {
+    id: `${s.offer.hash} refund ${outpointText(own.coin)}`,
+    does: 'refund',
+    why: 'the own HTLC has expired, and nobody has claimed it',
+    outpoint: own.coin,
+    tx: unsigned(s, own, 'refund'),
+    from: { height: own.expiry + 1 },
+    by: null,
+    worthSat: own.coin.sat,
+  };
+}
+
+/** Judges what spends an HTLC. @param mine the path that pays this home */
+const judging =
+  ({ coin }: Leg, hash: Hex, mine: PathName) =>
+  (hex: Hex): Way => {
+    const by = spentBy(hex, coin, hash);
+    // Whatever both have signed was agreed.
+    return {
+      by,
+      paysSat: by === mine ? sumSat(outputsOf(hex)) : 0n,
+      lostSat: by === mine || by === 'cooperate' ? 0n : coin.sat,
+    };
+  };
+
+/** Claim that was printed or sent, by which a node with an index finds it at any depth. */
+function waysOf(s: Paid): ReadonlyMap<Hex, Way> {
+  const tx = printed(s);
+  if (tx === undefined) return new Map();
+  return new Map([[txidOfHex(tx), { by: 'claim', paysSat: sumSat(outputsOf(tx)), lostSat: 0n }]]);
+}
+
+function watchedSwap(s: Swap): Watched | undefined {
+  if (!('paid' in s) || (s.state !== 'funded' && s.state !== 'claimed')) return undefined;
+  const { own, theirs } = legs(s);
+  const { hash } = s.offer;
+  const secret = secretFor(s, null);
+  const claim = theirs && secret && claimDuty(s, theirs, secret);
+  const refund = refundDuty(s, own);
+  return {
+    id: hash,
+    role: s.role,
+    restsUntil: claim ? -Infinity : ownExpiry(s),
+    coins: [
+      { outpoint: own.coin, ways: new Map(), judge: judging(own, hash, 'refund') },
+      ...(theirs ? [{ outpoint: theirs.coin, ways: waysOf(s), judge: judging(theirs, hash, 'claim') }] : []),
+    ],
+    duties: [...(claim ? [claim] : []), refund],
+    decide: (seen, rules) => decideSwap(s, { own, theirs, refund }, seen, rules),
+  };
+}
+
+type Told = Extract<Due, { do: 'tell' }>;
+const REST: Due = { do: 'rest' };
+const isFinal = (spender: Spender | null | undefined, { confirmations }: Rules): spender is Spender & { txid: Hex } =>
+  !!spender && spender.txid !== null && spender.lostSat !== null && spender.confirmations >= confirmations;
+/** Returns whether somebody else has what a coin held. */
+const isTaken = (found: CoinSeen | undefined): boolean => (found?.spend?.lostSat ?? 0n) > 0n;
+
+interface Legs {
+  own: Leg;
+  theirs: Leg | null;
+  refund: Duty;
+}
+function decideSwap(s: Paid, { own, theirs, refund }: Legs, seen: Seen, rules: Rules): readonly Due[] {
+  const mine = seen.coins.get(outpointText(own.coin))!;
+  const other = theirs ? seen.coins.get(outpointText(theirs.coin)) : undefined;
+  const secret = secretFor(s, shownPreimage(s, seen));
+  const isClaimed = mine.spend?.by === 'claim';
+  const isBack = mine.spend?.by === 'refund' || mine.spend?.by === 'cooperate';
+  const isGone = isTaken(other) && isFinal(other!.spend, rules);
+
+  // What the other side took back is a loss only where it has the own coin too.
+  const claims =
+    theirs && other && secret && !(isGone || (isTaken(other) && other.spend!.confirmations > 0 && !isClaimed));
+  const dues: Due[] = [];
+  if (claims) {
+    const due = decideClaim(s, theirs, secret, isClaimed, seen, rules);
+    if (due.do === 'end') return [due];
+    dues.push(due);
+  }
+  if (other?.spend?.by === 'claim') return dues.length > 0 ? dues : decideForeign(other.spend, rules);
+  if (isClaimed && isGone && isFinal(mine.spend, rules))
+    return [{ do: 'end', event: 'lost', by: 'claim', txid: mine.spend.txid, paysSat: 0n, lostSat: own.coin.sat }];
+  // Only a coin that is gone for good is worth the other side's claim of the own one.
+  const isRace = mine.spend?.confirmations === 0 && isTaken(other) && other!.spend!.confirmations > 0;
+  if (isClaimed && !isRace) return dues.length > 0 ? dues : [unclaimed(mine.spend!)];
+  dues.push(decideRefund(refund, mine, seen, rules, isBack && claims === true));
+  return dues;
+}
+
+/** A claim that this home's record does not know of: another copy of its keys has made it. */
+function decideForeign(spender: Spender, rules: Rules): Due[] {
+  const { by, txid, paysSat } = spender;
+  if (!isFinal(spender, rules)) return [{ do: 'tell', event: 'confirming' }];
+  return [{ do: 'end', event: 'settled', by, txid: txid!, paysSat: paysSat ?? 0n, lostSat: 0n }];
+}
+
+/** The own HTLC was claimed, and this home cannot claim the other one: it does not know where that lies, or the preimage. */
+const unclaimed = ({ txid, by }: Spender): Told => ({ do: 'tell', event: 'claimed', short: true, more: { by, txid } });
+
+function decideClaim(
+  s: Paid,
+  theirs: Leg,
+  secret: (hand: Hand) => Uint8Array,
+  isClaimed: boolean,
+  seen: Seen,
+  rules: Rules,
+): Due {
+  const duty = claimDuty(s, theirs, secret);
+  const { coin, spend: spender } = seen.coins.get(outpointText(theirs.coin))!;
+  const isHidden = s.role === 'initiator' && !s.revealed && !isClaimed;
+  const isLate = !allows({ most: SWAP_WATCH_LIMITS.claim.most(theirs.expiry) }, seen.tip);
+  if (isHidden && isLate && (coin === 'unspent' || isTaken({ coin, spend: spender } as CoinSeen)))
+    return { do: 'tell', event: 'too-late', short: true, more: { by: 'claim', deadline_height: theirs.expiry } };
+  return decideDuty(duty, seen, rules);
+}
+
+function decideRefund(refund: Duty, mine: CoinSeen, seen: Seen, rules: Rules, isOpen: boolean): Due {
+  const { coin, spend: spender } = mine;
+  if (coin === 'absent') return { do: 'tell', event: 'unfunded' };
+  // What both have signed pays whom they agreed on: nothing takes its place.
+  if (spender?.by === 'cooperate' && spender.confirmations === 0) return { do: 'tell', event: 'in-mempool' };
+  if (coin === 'unclear' && !isReady(refund.from, seen, 0)) return { do: 'tell', event: 'not-found' };
+  const due = decideDuty(refund, seen, rules);
+  return due.do === 'end' && isOpen ? REST : due;
+}
+
+export const swapWatcher: Watcher<Swap> = {
+  kind: swapKind,
+  // By the height at which the other side can take back what is claimed, then that of the own refund.
+  order: ['claims', 'refunds'],
+  watched: watchedSwap,
+  learnt(s, seen) {
+    if (!('paid' in s) || s.preimage !== null) return undefined;
+    const preimage = shownPreimage(s, seen);
+    return preimage === null ? undefined : { ...s, preimage };
+  },
+  sent(s, { by, hex }) {
+    if (!('paid' in s) || s.state === 'ended' || s.state === 'settled')
+      throw new Refusal('state-moved-on', `the swap is '${s.state}' by now: nothing of it is sent`);
+    return by === 'claim' ? { ...s, state: 'claimed', tx: hex, revealed: true } : s;
+  },
+  ended(s, { by, lostSat }) {
+    if (!('paid' in s)) return s;
+    if (by === 'claim' && lostSat === 0n && 'tx' in s) return { ...s, state: 'settled' };
+    return { ...s, state: 'ended', ...(lostSat > 0n && { lostSat }) };
+  },
+};
