@@ -215,11 +215,20 @@ function sending(duty: Duty, evicted: Evicted | null, seen: Seen, rules: Rules):
   return 'child' in due ? { do: 'send', event, tx, child: due.child } : asked(duty, due);
 }
 
+/** What must be bettered, as Core weighs it: each virtual size has been rounded up by as many as three units of weight. */
+const byWeight = ({ parts, ...evicted }: Evicted): Evicted => ({
+  ...evicted,
+  parts: parts.map(({ feeSat, vsize }) => ({
+    feeSat: (feeSat * BigInt(4 * vsize)) / BigInt(4 * vsize - 3) + 1n,
+    vsize,
+  })),
+});
+
 /** A transaction that is signed at the fee that it needs now. */
 function signing(duty: Duty, tx: Unsigned, evicted: Evicted | null, fees: Fees, rules: Rules, event: string): Due {
   const wanted = Math.max(fees.feerate, fees.least);
   const most = minSat(rules.feeBudgetSat ?? duty.worthSat / 10n, tx.sat - tx.dustSat);
-  const instead = evicted ? replacementFee(evicted, tx.vsize, fees.relay) : 0n;
+  const instead = evicted ? replacementFee(byWeight(evicted), tx.vsize, fees.relay) : 0n;
   const least = feeFor(fees.least, tx.vsize);
   const leastSat = instead > least ? instead : least;
   const wantedSat = feeFor(wanted, tx.vsize);
