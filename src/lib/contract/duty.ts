@@ -215,7 +215,7 @@ function sending(duty: Duty, evicted: Evicted | null, seen: Seen, rules: Rules):
   return 'child' in due ? { do: 'send', event, tx, child: due.child } : asked(duty, due);
 }
 
-/** What must be bettered, as Core weighs it: each virtual size has been rounded up by as many as three units of weight. */
+/** Returns the parts to better as Core weighs them: each virtual size has been rounded up by as many as three units of weight. */
 const byWeight = ({ parts, ...evicted }: Evicted): Evicted => ({
   ...evicted,
   parts: parts.map(({ feeSat, vsize }) => ({
