@@ -139,7 +139,11 @@ const ALL: readonly Family[] = [
     documents: ['htlc'],
     carries: async () => (await import('./htlc/settlement.ts')).htlcSettlement,
     status: async () => [(await import('./htlc/swap-status.ts')).swapsShown],
-    duties: async () => [(await import('./htlc/watch.ts')).swapWatcher],
+    duties: async () => [
+      (await import('./htlc/watch.ts')).swapWatcher,
+      (await import('./htlc/funded.ts')).fundedWatcher,
+    ],
+    bundled: async () => (await import('./htlc/tower.ts')).watchedRefund,
   },
   {
     name: 'onion',

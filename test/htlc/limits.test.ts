@@ -89,7 +89,7 @@ describe('a swap', () => {
         const now = { tip, medianTime: 0, coins, feerate: 2_000, least: 1_000, relay: 1_000 };
         return w.decide(now, rules)[0]!.do === 'sign';
       },
-      figures: [1_144],
+      figures: [1_108],
       above: 'not taken',
     },
   });

@@ -251,11 +251,19 @@ describe('the initiator', () => {
   it('holds back a claim that nobody has seen once the other side can take its coin back', async () => {
     const { chain, watch, claims, toTip } = await scene();
     await claims();
-    toTip(SECOND);
+    toTip(SECOND - 36);
     expect(told(await watch('alice'))).toEqual(['too-late claim']);
     expect(chain.mempool).toEqual([]);
     toTip(FIRST);
     expect(told(await watch('alice'))).toEqual(['too-late claim', 'refund refund']);
+  });
+  it('goes on with a claim that was seen in a mempool, also late', async () => {
+    const { chain, watch, claims, send, toTip } = await scene();
+    send(await claims());
+    expect(told(await watch('alice'))).toEqual(['in-mempool']);
+    chain.mempool = [];
+    toTip(SECOND - 1);
+    expect(told(await watch('alice'))).toEqual(['rebroadcast claim']);
   });
   it('races the refund where its preimage is public', async () => {
     const { bob, chain, first, second, coins, watch, claims, send, toTip, preimage } = await scene();

@@ -58,7 +58,8 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
         seen = checkSpendable({ coins: facts.coins, reserved }, template.inputs);
         return signedBy(home, { template, witnesses: {} });
       };
-      const kept = home && (await fundOnce(home, htlc.refund, { sat, script: output }, outpointsOf(coins), make));
+      const kept =
+        home && (await fundOnce(home, htlc, { sat, script: output }, outpointsOf(coins), make, () => freshIn(home)));
       const funding = kept ?? (await make());
       const { template } = funding;
       const txid = txidOf(template);
@@ -93,6 +94,9 @@ async function cancelled(home: Home | undefined, pubkey: string, network: string
 async function changeOf(change: string | undefined, home: Home | undefined): Promise<string> {
   if (change !== undefined) return change;
   if (!home) throw new Refusal('usage', 'no address for the change', { hint: 'give --change ADDRESS, or --home DIR' });
+  return freshIn(home);
+}
+async function freshIn(home: Home): Promise<string> {
   const { freshAddress } = await import('../../lib/engine/wallet.ts');
   return (await freshAddress(home)).address;
 }

@@ -5,7 +5,7 @@
 import { createHtlc, type CreateInput, type PartyKey } from '../../lib/htlc/create.ts';
 import { htlcKeyKind, keyRecord, mayShow, preimageOf, type HtlcKey } from '../../lib/htlc/records.ts';
 import { swapKind } from '../../lib/htlc/swap-records.ts';
-import { htlcId } from '../../lib/htlc/view.ts';
+import { htlcId, viewOf } from '../../lib/htlc/view.ts';
 import type { Hash, Htlc } from '../../lib/htlc/terms.ts';
 import type { Funding } from '../../lib/bitcoin/funding.ts';
 import type { Output } from '../../lib/bitcoin/transaction.ts';
@@ -188,13 +188,14 @@ export const payoutFor = (home: Home, pubkey: Hex, fresh: () => Promise<string>)
  */
 export const fundOnce = (
   home: Home,
-  pubkey: Hex,
+  htlc: Htlc,
   { sat: amountSat, script }: Output,
   given: readonly string[],
   make: () => Promise<Funding>,
+  fresh: () => Promise<string>,
 ): Promise<Funding | undefined> =>
   untilWon(async () => {
-    const key = await keyAt(home, pubkey);
+    const key = await keyAt(home, htlc.refund);
     if (!key) return { funding: undefined };
     const { funded } = key.record;
     if (funded) {
@@ -211,9 +212,10 @@ export const fundOnce = (
     }
     const funding = await make();
     const coins = funding.template.inputs.map(({ txid, vout }) => `${txid}:${vout}`);
-    return (await keep(home, { ...key.record, funded: { amountSat, funding, coins } }, key.rev))
-      ? { funding }
-      : undefined;
+    // Its refund falls due while nobody is there to name an address.
+    const payout = key.record.payout ?? (await fresh());
+    const paid = { htlc: viewOf(htlc), over: false, amountSat, funding, coins };
+    return (await keep(home, { ...key.record, payout, funded: paid }, key.rev)) ? { funding } : undefined;
   }).then(({ funding }) => funding);
 
 /** Frees the coins of a payment that nobody has sent. @throws Refusal `unknown-contract` where none is kept */

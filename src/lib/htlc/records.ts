@@ -5,12 +5,14 @@
 import type { Claim, Hex, Keys, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, kept, once, voided, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, hashClaim, keyClaim } from '../protocol/claims.ts';
+import type { Figures } from '../protocol/figures.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { taggedHash } from '../signing/curve.ts';
 import type { Funding } from '../bitcoin/funding.ts';
 import type { Own } from '../signing/exchange.ts';
 import { hashOf, type Hash } from './terms.ts';
+import { readHtlc } from './view.ts';
 
 /** The cooperative spend that this home has opened. */
 export interface Proposal {
@@ -47,6 +49,10 @@ export interface HtlcKey {
   funded: Funded | null;
 }
 export interface Funded {
+  /** Terms of the HTLC (`viewOf`). */
+  htlc: object;
+  /** True once its coin is spent for good. */
+  over: boolean;
   amountSat: bigint;
   funding: Funding;
   /** `TXID:VOUT` of its inputs, reserved. */
@@ -117,6 +123,9 @@ const beliefs: Beliefs<HtlcKey> = {
   funded: once,
 };
 
+/** Number of the lock: a height, a time or a count of blocks; at least 1, for nothing is kept of a zero. */
+const dueOf = ({ htlc }: Funded): bigint => BigInt(readHtlc(htlc).lock.value);
+
 export const htlcKeyKind: Kind<HtlcKey> = {
   name: 'htlc-key',
   parse: (json) => withSats(json) as HtlcKey,
@@ -127,6 +136,7 @@ export const htlcKeyKind: Kind<HtlcKey> = {
     ...(k.funded?.coins ?? []).map(coinClaim),
   ],
   nonces: ({ proposal }) => (proposal ? [proposal.sighash] : []),
+  figures: ({ funded }): Figures => (funded && !funded.over ? { refunds: dueOf(funded) } : {}),
   row: (k): RecordRow => ({ name: k.pubkey, state: 'kept', highSat: 0n, limitSat: 0n, left: false }),
   ...believing(beliefs, { isLater: () => false }),
 };

@@ -39,7 +39,7 @@ interface Funded extends Agreed {
   payout: string;
   /** Preimage as a spender of the own HTLC has shown it, in a block or not. */
   preimage: Hex | null;
-  /** True once `watch` has sent a claim: the preimage is public. */
+  /** True once `watch` has sent a claim of this home's, or has seen one: the preimage is public. */
   revealed: boolean;
 }
 export type Swap =

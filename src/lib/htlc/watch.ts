@@ -6,7 +6,7 @@
  *   refund   of the own HTLC at its expiry, unless the other side's HTLC is claimed: then the own one is theirs
  *
  * Both are signed when they are sent, so that their fees follow the mempool, up to the budget. A claim that nobody has seen
- * is held back once the other side's refund is valid too: it could lose, and the preimage with it. Every verdict rests on a
+ * is held back once its margin has begun: it could lose, and the preimage with it. Every verdict rests on a
  * transaction: settled by a final claim or refund of this home; lost where the own HTLC is claimed and the other one is
  * gone. Not here: the steps (`swap.ts`), copies of refunds without a home (`tower.ts`).
  */
@@ -41,15 +41,16 @@ import { spend } from './spend.ts';
 import { spentBy } from './swap-outcome.ts';
 import { ownExpiry, swapKind, type Swap } from './swap-records.ts';
 import { coinOf, recorded } from './swap-steps.ts';
-import { htlcsOf } from './swap-terms.ts';
+import { claimBy, htlcsOf, SWAP_LIMITS } from './swap-terms.ts';
 import type { PathName } from './scripts.ts';
 import type { Htlc } from './terms.ts';
+import type { Own } from '../signing/exchange.ts';
 
 type Paid = Extract<Swap, { paid: Outpoint }>;
 
 export const SWAP_WATCH_LIMITS = {
-  /** A claim that nobody has seen is sent: in the next block the other side's refund is not valid yet. */
-  claim: { unit: 'height', most: (expiry: number) => expiry - 1 },
+  /** A claim that nobody has seen is sent, as its step makes one: a margin before the other side can take its coin back. */
+  claim: { unit: 'height', most: (by: number) => SWAP_LIMITS.step.most(by) },
 } satisfies Limits;
 
 /** One HTLC of a swap. */
@@ -100,28 +101,41 @@ function printedPreimage(s: Paid): Hex | null {
   return found ? bytesToHex(found) : null;
 }
 
-/** A claim or refund of this home, signed at the fee that it is given. */
-function unsigned(s: Paid, { htlc, coin }: Leg, path: PathName, secret?: (hand: Hand) => Uint8Array): Unsigned {
-  const script = path === 'claim' ? payoutOf(s) : scriptOf(s.payout, htlc.network);
-  const made = (fee?: bigint) =>
-    spend(htlc, path, { coin, to: script, feerate: 0, ...(fee !== undefined && { fee }), allowFee: true });
-  const before = path === 'claim' ? printed(s) : undefined;
-  // Other nodes may hold what was sent before: what takes its place pays no less.
-  const paid = before === undefined ? 0n : coin.sat - sumSat(outputsOf(before));
+/** A spend of this home by one key. */
+interface Signing {
+  htlc: Htlc;
+  coin: Omit<Spent, 'script'>;
+  path: PathName;
+  key: Own;
+  /** Script that it pays. */
+  script: Hex;
+  /** Least fee that it pays. */
+  leastSat?: bigint;
+  secret?: (hand: Hand) => Uint8Array;
+}
+/** Returns a claim or refund that is signed at the fee that it is given. */
+export function unsigned({ htlc, coin, path, key, script, leastSat = 0n, secret }: Signing): Unsigned {
+  const made = (fee: bigint) => spend(htlc, path, { coin, to: script, feerate: 0, fee, allowFee: true });
   return {
     by: path,
-    vsize: made().vsize,
+    vsize: made(0n).vsize,
     sat: coin.sat,
     dustSat: dustLimit(script),
     sign(hand, feeSat) {
-      const one = made(maxSat(feeSat, paid));
-      const { own, refunding } = s;
-      const signature = signatureBy(one, hand.keys.contract((path === 'claim' ? own : refunding).path));
+      const one = made(maxSat(feeSat, leastSat));
+      const signature = signatureBy(one, hand.keys.contract(key.path));
       const preimage = secret?.(hand);
       const { hex } = finish(one, { signatures: { [path]: signature }, ...(preimage && { preimage }) });
       return readyOf(path, hex, coin.sat, script, null);
     },
   };
+}
+
+/** A claim that takes the place of the one before pays no less: other nodes may hold that. */
+function signedClaim(s: Paid, { htlc, coin }: Leg, secret: (hand: Hand) => Uint8Array): Unsigned {
+  const before = printed(s);
+  const leastSat = before === undefined ? 0n : coin.sat - sumSat(outputsOf(before));
+  return unsigned({ htlc, coin, path: 'claim', key: s.own, script: payoutOf(s), leastSat, secret });
 }
 
 function claimDuty(s: Paid, theirs: Leg, secret: (hand: Hand) => Uint8Array): Duty {
@@ -130,7 +144,7 @@ function claimDuty(s: Paid, theirs: Leg, secret: (hand: Hand) => Uint8Array): Du
     does: 'claim',
     why: `the preimage is public, and from block ${theirs.expiry + 1} on the other side can take its coin back`,
     outpoint: theirs.coin,
-    tx: unsigned(s, theirs, 'claim', secret),
+    tx: signedClaim(s, theirs, secret),
     from: null,
     by: theirs.expiry,
     worthSat: theirs.coin.sat,
@@ -143,7 +157,7 @@ function refundDuty(s: Paid, own: Leg): Duty {
     does: 'refund',
     why: 'the own HTLC has expired, and nobody has claimed it',
     outpoint: own.coin,
-    tx: unsigned(s, own, 'refund'),
+    tx: unsigned({ ...own, path: 'refund', key: s.refunding, script: scriptOf(s.payout, own.htlc.network) }),
     from: { height: own.expiry + 1 },
     by: null,
     worthSat: own.coin.sat,
@@ -250,7 +264,7 @@ function decideClaim(
   const duty = claimDuty(s, theirs, secret);
   const { coin, spend: spender } = seen.coins.get(outpointText(theirs.coin))!;
   const isHidden = s.role === 'initiator' && !s.revealed && !isClaimed;
-  const isLate = !allows({ most: SWAP_WATCH_LIMITS.claim.most(theirs.expiry) }, seen.tip);
+  const isLate = !allows({ most: SWAP_WATCH_LIMITS.claim.most(claimBy(recorded(s))) }, seen.tip);
   if (isHidden && isLate && (coin === 'unspent' || isTaken({ coin, spend: spender } as CoinSeen)))
     return { do: 'tell', event: 'too-late', short: true, more: { by: 'claim', deadline_height: theirs.expiry } };
   return decideDuty(duty, seen, rules);
@@ -272,7 +286,12 @@ export const swapWatcher: Watcher<Swap> = {
   order: ['claims', 'refunds'],
   watched: watchedSwap,
   learnt(s, seen) {
-    if (!('paid' in s) || s.preimage !== null) return undefined;
+    if (!('paid' in s)) return undefined;
+    if (s.role === 'initiator') {
+      const isSeen = s.theirs && seen.coins.get(outpointText(s.theirs))?.spend?.by === 'claim';
+      return isSeen && !s.revealed ? { ...s, revealed: true } : undefined;
+    }
+    if (s.preimage !== null) return undefined;
     const preimage = shownPreimage(s, seen);
     return preimage === null ? undefined : { ...s, preimage };
   },

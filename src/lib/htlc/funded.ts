@@ -1,0 +1,77 @@
+/**
+ * An HTLC that a home has paid with `htlc fund`, as `watch` sees it: its refund, from its lock on, unless it is claimed.
+ * A claim is what it was paid for, and is left alone at any height. Not here: swaps (`watch.ts`), locks by relative seconds,
+ * which count from a time that no look asks for: `htlc refund` serves them.
+ */
+import { scriptOf } from '../bitcoin/address.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { outputsOf, sumSat, txidOf } from '../bitcoin/transaction.ts';
+import { decideDuty, type Due, type Duty, type From, type Seen, type Watched, type Watcher } from '../contract/duty.ts';
+import type { Rules } from '../contract/fees.ts';
+import { isRelative, type Lock } from './lock.ts';
+import { htlcKeyKind, type HtlcKey } from './records.ts';
+import { spentBy } from './swap-outcome.ts';
+import { build } from './terms.ts';
+import { readHtlc } from './view.ts';
+import { unsigned } from './watch.ts';
+
+/** Returns from when a refund can be in the next block; undefined for a lock that no duty states. */
+function fromOf({ kind, value }: Lock): From | undefined {
+  if (kind === 'height') return { height: value + 1 };
+  if (kind === 'time') return { median_time: value };
+  return kind === 'blocks' ? { confirmations: value } : undefined;
+}
+
+function watchedFunded({ pubkey, own, payout, funded }: HtlcKey): Watched | undefined {
+  if (!funded || funded.over || payout === null) return undefined;
+  const htlc = readHtlc(funded.htlc);
+  const from = fromOf(htlc.lock);
+  if (from === undefined) return undefined;
+  const { amountSat: sat, funding } = funded;
+  const { output } = build(htlc);
+  const vout = funding.template.outputs.findIndex((o) => o.script === output && o.sat === sat);
+  const outpoint = { txid: txidOf(funding.template), vout };
+  const script = scriptOf(payout, htlc.network);
+  const refund: Duty = {
+    id: `${pubkey} refund ${outpointText(outpoint)}`,
+    does: 'refund',
+    why: 'its lock has ended, and nobody has claimed it',
+    outpoint,
+    tx: unsigned({ htlc, coin: { ...outpoint, sat }, path: 'refund', key: own, script }),
+    from,
+    by: null,
+    worthSat: sat,
+  };
+  return {
+    id: pubkey,
+    role: 'funder',
+    restsUntil: !isRelative(htlc.lock) && 'height' in from! ? htlc.lock.value : -Infinity,
+    coins: [
+      {
+        outpoint,
+        ways: new Map(),
+        judge(hex) {
+          const by = spentBy(hex, outpoint, htlc.hash.hash160);
+          return { by, paysSat: by === 'refund' ? sumSat(outputsOf(hex)) : 0n, lostSat: 0n };
+        },
+      },
+    ],
+    duties: [refund],
+    decide: (seen, rules) => [decide(refund, seen, rules)],
+  };
+}
+
+function decide(refund: Duty, seen: Seen, rules: Rules): Due {
+  const { coin, spend } = seen.coins.get(outpointText(refund.outpoint))!;
+  // Whoever has its PSBT may send it yet.
+  if (coin === 'absent') return { do: 'tell', event: 'unfunded' };
+  if (spend?.confirmations === 0 && spend.by !== 'refund') return { do: 'tell', event: 'in-mempool' };
+  return decideDuty(refund, seen, rules);
+}
+
+export const fundedWatcher: Watcher<HtlcKey> = {
+  kind: htlcKeyKind,
+  order: ['refunds'],
+  watched: watchedFunded,
+  ended: (key) => (key.funded ? { ...key, funded: { ...key.funded, over: true } } : key),
+};

@@ -1,0 +1,193 @@
+/** HTLCs that a home has paid, and copies of refunds without a home: sent once their lock has ended, unless they are claimed. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { payFrom } from '../../src/lib/bitcoin/coins.ts';
+import { finalHex } from '../../src/lib/bitcoin/finalize.ts';
+import { fundingHex, signFunding } from '../../src/lib/bitcoin/funding.ts';
+import { txidOf, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
+import { Rpc } from '../../src/lib/chain/rpc.ts';
+import { factSource } from '../../src/lib/chain/source.ts';
+import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
+import { homePost } from '../../src/lib/engine/watch-home.ts';
+import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
+import { createHtlc } from '../../src/lib/htlc/create.ts';
+import type { Lock } from '../../src/lib/htlc/lock.ts';
+import { preimageOf } from '../../src/lib/htlc/records.ts';
+import { htlcSwap } from '../../src/lib/htlc/swap.ts';
+import { build } from '../../src/lib/htlc/terms.ts';
+import { watchedRefund } from '../../src/lib/htlc/tower.ts';
+import { readHtlc } from '../../src/lib/htlc/view.ts';
+import { freshKey, fundOnce } from '../../src/commands/htlc/home.ts';
+import { parseJson } from '../../src/lib/protocol/json.ts';
+import { ADDRESSES } from '../credit/things.ts';
+import { fakeNode } from '../chain/node.ts';
+import { FakeChain } from '../support/chain.ts';
+import { ownCoin } from '../support/credit.ts';
+import { codeOf } from '../support/refusal.ts';
+import { ACCEPT, OFFER, pair, spendOf, straight, WANT } from './scenes.ts';
+
+const closing: (() => void)[] = [];
+afterEach(() => closing.splice(0).forEach((close) => close()));
+const TIP = 1_000;
+const RULES = { confirmations: 6, feeBudgetSat: 50_000n };
+let seed = 700;
+
+/** Alice has paid an HTLC that Bob claims. */
+async function scene(lock: Lock) {
+  const both = await pair((seed += 2));
+  closing.push(both.close);
+  const { alice, bob } = both;
+  const [claim, refund] = [await freshKey(bob.home), await freshKey(alice.home)];
+  const htlc = createHtlc({
+    network: 'regtest',
+    variant: 'standard',
+    hash: claim.hash,
+    claim,
+    refund,
+    lock,
+    cooperative: true,
+  });
+  const chain = new FakeChain(TIP);
+  const { url } = await fakeNode(chain.answers());
+  const rpc = new Rpc({ url });
+  const source = factSource({ network: 'regtest', rpc });
+  const coin = await ownCoin(alice, 150_000n);
+  chain.give(coin);
+  const { output } = build(htlc);
+  const paid = { sat: 100_000n, script: output };
+  const funding = (await fundOnce(
+    alice.home,
+    htlc,
+    paid,
+    [`${coin.txid}:${coin.vout}`],
+    async () => {
+      const template = payFrom({
+        coins: [coin],
+        outputs: [paid],
+        change: ADDRESSES.p2tr,
+        feerate: 2_000,
+        version: 2,
+        network: 'regtest',
+        allowFee: true,
+      });
+      const hand = {
+        keys: (await alice.home.keys()).keysWith([]),
+        merged: [],
+        random: await alice.home.random(),
+        network: 'regtest',
+        restored: false,
+        mayRepeat: false,
+      } as unknown as Parameters<typeof signFunding>[0];
+      return signFunding(hand, { template, witnesses: {} }, await alice.home.store.ours([coin.script]));
+    },
+    async () => ADDRESSES.p2wpkh,
+  ))!;
+  expect(chain.accept([fundingHex(funding)])).toBeUndefined();
+  chain.mine(1);
+  const vout = funding.template.outputs.findIndex((o) => o.script === output);
+  const outpoint = { txid: txidOf(funding.template), vout, sat: paid.sat };
+  const watch = async (): Promise<WatchEvent[]> => {
+    const events: WatchEvent[] = [];
+    await look(
+      homePost(alice.home, alice.ports(), undefined),
+      { rpc, source },
+      RULES,
+      async (_, e) => void events.push(e),
+    );
+    return events;
+  };
+  return { alice, bob, chain, htlc, outpoint, watch, claim };
+}
+const told = (events: readonly WatchEvent[]) =>
+  events.map(({ event, by }) => (by === undefined ? event : `${event} ${by}`));
+
+describe('an HTLC that this home has paid', () => {
+  for (const [name, lock, blocks] of [
+    ['a height', { kind: 'height', value: TIP + 20 }, 18],
+    ['blocks after its payment', { kind: 'blocks', value: 20 }, 18],
+  ] as const)
+    it(`is taken back once its lock by ${name} has ended, and not before`, async () => {
+      const { chain, watch } = await scene(lock);
+      chain.mine(blocks);
+      expect(await watch()).toEqual([]);
+      chain.mine(1);
+      expect(told(await watch())).toEqual(['refund refund']);
+      chain.feerate = 200_000;
+      expect(told(await watch())).toEqual(['bump refund']);
+      chain.mine(6);
+      expect(told(await watch())).toEqual(['settled refund']);
+      expect(await watch()).toEqual([]);
+    });
+  it('is left to whoever claims it, also late', async () => {
+    const { bob, chain, htlc, outpoint, watch, claim } = await scene({ kind: 'height', value: TIP + 20 });
+    chain.mine(40);
+    const hex = await spendOf(bob, htlc, 'claim', outpoint, preimageOf(await bob.home.keys(), claim));
+    expect(chain.accept([hex])).toBeUndefined();
+    expect(told(await watch())).toEqual(['in-mempool']);
+    expect(chain.mempool.map(({ txid }) => txid)).toEqual([txidOfHex(hex)]);
+    chain.mine(6);
+    expect(told(await watch())).toEqual(['settled claim']);
+  });
+});
+
+describe('the copy of a refund of a swap, without a home', () => {
+  async function copied() {
+    const both = await pair((seed += 2));
+    closing.push(both.close);
+    const { alice, bob } = both;
+    const stage = straight(both);
+    const offered = await stage('alice', htlcSwap, { input: OFFER });
+    const accepted = await stage('bob', htlcSwap, { on: offered, amount: WANT, input: ACCEPT });
+    const coin = await ownCoin(alice, 150_000n);
+    const { message } = (await alice.run(htlcSwap, { on: accepted, input: { utxo: [coin] } })) as any;
+    const chain = new FakeChain(TIP);
+    chain.give(coin);
+    expect(chain.accept([finalHex(message.psbt.first).hex])).toBeUndefined();
+    chain.mine(1);
+    const { url } = await fakeNode(chain.answers());
+    const rpc = new Rpc({ url });
+    const source = factSource({ network: 'regtest', rpc });
+    return { alice, bob, chain, rpc, source, message, first: readHtlc(accepted['htlcs'].first) };
+  }
+  it('is sent at its height, tells of a claim with its preimage, and is refused with a byte altered', async () => {
+    const { alice, bob, chain, rpc, source, message, first } = await copied();
+    const folder = `${alice.dir}.refunds`;
+    const name = readdirSync(folder).find((file) => file.startsWith('swap-'))!;
+    const text = readFileSync(join(folder, name), 'utf8');
+    const dir = mkdtempSync(join(tmpdir(), 'tower-'));
+    closing.push(() => rmSync(dir, { recursive: true }));
+    writeFileSync(join(dir, name), text);
+    const post = bundlePost('regtest', [dir]);
+    const watch = async (): Promise<any[]> => {
+      const events: WatchEvent[] = [];
+      await look(post, { rpc, source }, RULES, async (_, e) => void events.push(e));
+      return events;
+    };
+    const claim = await spendOf(
+      bob,
+      first,
+      'claim',
+      { ...message.first, sat: 100_000n },
+      preimageOf(await alice.home.keys(), await own(alice)),
+    );
+    expect(chain.accept([claim])).toBeUndefined();
+    expect(await watch()).toMatchObject([{ event: 'claimed', preimage: expect.stringMatching(/^[0-9a-f]{64}$/) }]);
+    chain.mempool = [];
+    chain.feerate = 1_000;
+    chain.mine(TIP + 287 - chain.tip);
+    expect(await watch()).toEqual([]);
+    chain.mine(1);
+    expect(told(await watch())).toEqual(['refund refund']);
+    chain.mine(6);
+    expect(told(await watch())).toEqual(['settled refund']);
+    const document = parseJson(text) as any;
+    expect(codeOf(() => watchedRefund({ ...document, capacity_sat: Number(document.capacity_sat) - 1 }))).toBe(
+      'signature-invalid',
+    );
+    const hex = `${document.hex.slice(0, -10)}11${document.hex.slice(-8)}`;
+    expect(codeOf(() => watchedRefund({ ...document, hex }))).toBe('transaction-differs');
+  });
+});
+const own = async (party: any) => (await party.home.store.list('htlc-swap'))[0]!.record as any;
