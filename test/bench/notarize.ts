@@ -4,11 +4,11 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { resident } from './batch.ts';
-import { cpuFor, cpuOf, report } from './measure.ts';
+import { cpuFor, firstThreadOf, report } from './measure.ts';
 
 const AT_ONCE = 1_000;
 
-/** Seconds of CPU until its last output, and the most megabytes that were seen. */
+/** Seconds of its first thread's CPU until its last output, and the most megabytes that were seen. */
 async function stamp(run: string, digests: number): Promise<{ seconds: number; most: number }> {
   const some = Array.from({ length: AT_ONCE }, (_, i) => createHash('sha256').update(String(i)).digest('hex'));
   const lines = some.map((digest) => `{"digest":"${digest}"}\n`).join('');
@@ -16,7 +16,7 @@ async function stamp(run: string, digests: number): Promise<{ seconds: number; m
   let [most, seconds] = [0, 0];
   child.stdout.on('data', () => {
     most = Math.max(most, resident(child.pid!));
-    seconds = cpuOf(child.pid!);
+    seconds = firstThreadOf(child.pid!);
   });
   for (let done = 0; done < digests; done += AT_ONCE) if (!child.stdin.write(lines)) await once(child.stdin, 'drain');
   child.stdin.end();
