@@ -91,8 +91,23 @@ export async function swapScene({ matched: isMatched = true, budget = 50_000n as
   };
   const status = async (who: Who) => statusLines(both[who].home, source, undefined);
   return {
-    ...{ alice, bob, stage, chain, first, second, coins, watch, record, claims },
-    ...{ preimage, send, toTip, status, settles, spendBy, close: both.close },
+    alice,
+    bob,
+    stage,
+    chain,
+    first,
+    second,
+    coins,
+    watch,
+    record,
+    claims,
+    preimage,
+    send,
+    toTip,
+    status,
+    settles,
+    spendBy,
+    close: both.close,
   };
 }
 export type SwapScene = Awaited<ReturnType<typeof swapScene>>;
