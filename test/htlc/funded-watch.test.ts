@@ -27,6 +27,7 @@ import { FakeChain } from '../support/chain.ts';
 import { ownCoin } from '../support/credit.ts';
 import { codeOf } from '../support/refusal.ts';
 import { ACCEPT, OFFER, pair, spendOf, straight, WANT } from './scenes.ts';
+import { EXPIRIES, swapScene } from './watched-swap.ts';
 
 const closing: (() => void)[] = [];
 afterEach(() => closing.splice(0).forEach((close) => close()));
@@ -188,6 +189,24 @@ describe('the copy of a refund of a swap, without a home', () => {
     );
     const hex = `${document.hex.slice(0, -10)}11${document.hex.slice(-8)}`;
     expect(codeOf(() => watchedRefund({ ...document, hex }))).toBe('transaction-differs');
+  });
+  it('is still sent by a tower that watches both sides, once the other HTLC of that hash has ended', async () => {
+    const { alice, bob, chain, rpc, source, toTip, close } = await swapScene();
+    closing.push(close);
+    chain.feerate = 1_000;
+    const folders = [alice, bob].map(({ dir }) => `${dir}.refunds`);
+    const post = bundlePost('regtest', folders);
+    const watch = async () => {
+      const events: WatchEvent[] = [];
+      await look(post, { rpc, source }, RULES, async (_, e) => void events.push(e));
+      return told(events);
+    };
+    toTip(EXPIRIES.SECOND);
+    expect(await watch()).toEqual(['refund refund']);
+    chain.mine(6);
+    expect(await watch()).toEqual(['settled refund']);
+    toTip(EXPIRIES.FIRST);
+    expect(await watch()).toEqual(['refund refund']);
   });
 });
 const own = async (party: any) => (await party.home.store.list('htlc-swap'))[0]!.record as any;

@@ -95,6 +95,8 @@ export async function swapScene({ matched: isMatched = true, budget = 50_000n as
     bob,
     stage,
     chain,
+    rpc,
+    source,
     first,
     second,
     coins,

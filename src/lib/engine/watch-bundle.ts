@@ -176,7 +176,7 @@ export function bundlePost(network: string, names: readonly string[]): Post {
     network,
     async list() {
       const { watched, bad, ...rest } = await readBundle(names, network, last);
-      duties = rest.duties.filter(({ id, role }) => !settled.has(`${role} ${id}`));
+      duties = rest.duties.filter((one) => !settled.has(keyOf(one)));
       const live = watched.filter(({ own }) => !settled.has(own.txid)).sort((a, b) => dueAt(a) - dueAt(b));
       return { listed: pieces(live.map(asListed), AT_ONCE), bad };
     },
@@ -190,7 +190,7 @@ export function bundlePost(network: string, names: readonly string[]): Post {
           open: async () => ({
             watched,
             sent: async () => {},
-            ended: async () => void settled.add(`${watched.role} ${watched.id}`),
+            ended: async () => void settled.add(keyOf(watched)),
           }),
         });
         yield* pieces(duties.map(charge), AT_ONCE);
