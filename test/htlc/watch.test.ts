@@ -2,7 +2,9 @@
 import { RawTx } from '@scure/btc-signer/script.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import { secretIn, shownBy } from '../../src/lib/htlc/secret.ts';
+import { swapKind } from '../../src/lib/htlc/swap-records.ts';
 import { spendOf, WANT } from './scenes.ts';
 import { EXPIRIES, swapScene, told, type SwapScene } from './watched-swap.ts';
 
@@ -213,6 +215,18 @@ describe('the initiator', () => {
     chain.mine(6);
     expect(told(await watch('alice'))).toEqual(['settled refund']);
     expect((await record('alice')).state).toBe('ended');
+  });
+  it('gets its coin back beside a record whose keys are damaged, which is told', async () => {
+    const { alice, watch, record, toTip } = await scene({ matched: false });
+    const swap = await record('alice');
+    const offer = { ...swap.offer, hash: 'ab'.repeat(32), side: { ...swap.offer.side, refund_pubkey: '02' } };
+    const damaged = { ...swap, offer, coins: [], paid: { txid: 'ab'.repeat(32), vout: 0 } };
+    await alice.home.store.commit(plainCommit({ reads: [], writes: [writeOf(swapKind, damaged, null, 0)] }));
+    toTip(FIRST);
+    expect(await watch('alice')).toMatchObject([
+      { event: 'refused', contract: offer.hash },
+      { event: 'refund', contract: swap.offer.hash },
+    ]);
   });
   it('is told at once that its HTLC was claimed though it showed nothing: its keys were copied', async () => {
     const { bob, watch, first, coins, send, preimage } = await scene();

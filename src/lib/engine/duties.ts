@@ -62,21 +62,23 @@ export async function lookAtDuties(post: DutyPost, at: At, teller: Teller, stopp
     for (const one of piece)
       if ('why' in one) await teller.refused(one, one.why);
       else read.push(one);
-    const charges: Charge[] = [];
+    const charges: { charge: Charge; worth: number }[] = [];
     const pause = slices();
     for (const one of await astir(at, read)) {
       if (stopped()) return;
       try {
         const charge = await one.open();
-        if (charge) charges.push(charge);
+        // A family may work duties out where they are asked for, and find its record damaged there.
+        if (charge) charges.push({ charge, worth: worthOf(charge.watched) });
       } catch (error) {
         await teller.refused(one, error);
       }
       await pause();
     }
     // What would lose the most goes first.
-    charges.sort((a, b) => worthOf(b.watched) - worthOf(a.watched));
-    await actOn(post, charges, at, teller, stopped);
+    charges.sort((a, b) => b.worth - a.worth);
+    const dearest = charges.map(({ charge }) => charge);
+    await actOn(post, dearest, at, teller, stopped);
     if (stopped()) return;
   }
 }

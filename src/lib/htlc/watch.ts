@@ -166,14 +166,14 @@ function refundDuty(s: Paid, own: Leg): Duty {
 
 /** Judges what spends an HTLC. @param mine the path that pays this home */
 const judging =
-  ({ coin }: Leg, hash: Hex, mine: PathName) =>
+  (outpoint: Outpoint, sat: bigint, hash: Hex, mine: PathName) =>
   (hex: Hex): Way => {
-    const by = spentBy(hex, coin, hash);
+    const by = spentBy(hex, outpoint, hash);
     // Whatever both have signed was agreed.
     return {
       by,
       paysSat: by === mine ? sumSat(outputsOf(hex)) : 0n,
-      lostSat: by === mine || by === 'cooperate' ? 0n : coin.sat,
+      lostSat: by === mine || by === 'cooperate' ? 0n : sat,
     };
   };
 
@@ -186,22 +186,32 @@ function waysOf(s: Paid): ReadonlyMap<Hex, Way> {
 
 function watchedSwap(s: Swap): Watched | undefined {
   if (!('paid' in s) || (s.state !== 'funded' && s.state !== 'claimed')) return undefined;
-  const { own, theirs } = legs(s);
-  const { hash } = s.offer;
+  const { hash, give_sat, want_sat } = s.offer;
+  const [ownSat, theirSat] = s.role === 'initiator' ? [give_sat, want_sat] : [want_sat, give_sat];
   const secret = secretFor(s, null);
-  const claim = theirs && secret && claimDuty(s, theirs, secret);
-  const refund = refundDuty(s, own);
+  const claims = s.theirs !== null && secret !== undefined;
+  // Keys are summed for both HTLCs: worked out once something is due, not for each record at rest.
+  let worked: (Legs & { duties: readonly Duty[] }) | undefined;
+  const work = () => (worked ??= dutiesOf(s, secret));
   return {
     id: hash,
     role: s.role,
-    restsUntil: claim ? -Infinity : ownExpiry(s),
+    restsUntil: claims ? -Infinity : ownExpiry(s),
     coins: [
-      { outpoint: own.coin, ways: new Map(), judge: judging(own, hash, 'refund') },
-      ...(theirs ? [{ outpoint: theirs.coin, ways: waysOf(s), judge: judging(theirs, hash, 'claim') }] : []),
+      { outpoint: s.paid, ways: new Map(), judge: judging(s.paid, ownSat, hash, 'refund') },
+      ...(s.theirs ? [{ outpoint: s.theirs, ways: waysOf(s), judge: judging(s.theirs, theirSat, hash, 'claim') }] : []),
     ],
-    duties: [...(claim ? [claim] : []), refund],
-    decide: (seen, rules) => decideSwap(s, { own, theirs, refund }, seen, rules),
+    get duties() {
+      return work().duties;
+    },
+    decide: (seen, rules) => decideSwap(s, work(), seen, rules),
   };
+}
+
+function dutiesOf(s: Paid, secret: ReturnType<typeof secretFor>): Legs & { duties: readonly Duty[] } {
+  const { own, theirs } = legs(s);
+  const refund = refundDuty(s, own);
+  return { own, theirs, refund, duties: [...(theirs && secret ? [claimDuty(s, theirs, secret)] : []), refund] };
 }
 
 type Told = Extract<Due, { do: 'tell' }>;
