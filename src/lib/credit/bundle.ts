@@ -30,10 +30,9 @@ import { verifies } from '../signing/bip340.ts';
 import { freezeHeight } from './checks.ts';
 import { contractSchema, payoutScript, readContract, type Contract } from './terms.ts';
 import { refund, update } from './transactions.ts';
-import type { Child, Ready } from '../contract/fees.ts';
+import { readyOf, type Child, type Ready } from '../contract/fees.ts';
 import type { Settled } from './states.ts';
 import type { Watched, Way } from './watch.ts';
-import { readyOf } from './watched.ts';
 
 export interface Bundled {
   network: Network;

@@ -3,24 +3,13 @@
  * coin may be spent. Any other is judged by what it pays to whom: an update or a close follows from terms and outputs, so
  * that an older one is known too. Not here: the same from documents, without a home (`bundle.ts`).
  */
-import { maxSat } from '../bitcoin/amount.ts';
-import { childVsize } from '../bitcoin/package.ts';
-import { dustLimit } from '../bitcoin/script.ts';
-import {
-  outputsOf,
-  sumSat,
-  txidOf,
-  txidOfHex,
-  vsizeOfHex,
-  type Output,
-  type Template,
-} from '../bitcoin/transaction.ts';
+import { outputsOf, sumSat, txidOf, txidOfHex, type Output, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { mayLapse, owesNothing, type FundedCredit, type Settled } from './states.ts';
 import { freezeHeight, meltsEndHeight } from './checks.ts';
 import { isReverse, payoutScript, type Contract } from './terms.ts';
 import { close, maxPaid, refund, update } from './transactions.ts';
-import type { Child, Ready } from '../contract/fees.ts';
+import { readyOf } from '../contract/fees.ts';
 import { restsUntil, type Listed, type Watched, type Way } from './watch.ts';
 
 const ownOf = (c: FundedCredit): Hex | null => (c.role === 'payer' ? c.refund : c.exit);
@@ -125,27 +114,3 @@ function offerOf(c: FundedCredit): Watched['offers'] {
 }
 
 const paysTo = (outputs: readonly Output[], script: Hex): bigint => sumSat(outputs.filter((o) => o.script === script));
-
-/** @param script of the party that watches @param children all that there are; null: it can sign any */
-export function readyOf(
-  by: Settled['by'],
-  hex: Hex,
-  inputsSat: bigint,
-  script: Hex,
-  children: readonly Child[] | null,
-): Ready<Settled['by']> {
-  const outputs = outputsOf(hex);
-  const own = outputs.filter((o) => o.script === script);
-  const largest = own.map(({ sat }) => sat).reduce(maxSat, 0n);
-  return {
-    by,
-    hex,
-    txid: txidOfHex(hex),
-    vsize: vsizeOfHex(hex),
-    fee: inputsSat - sumSat(outputs),
-    paysSat: sumSat(own),
-    spareSat: maxSat(largest - dustLimit(script), 0n),
-    childVsize: childVsize([script], script),
-    children,
-  };
-}

@@ -15,7 +15,7 @@ import { spendersIn } from '../chain/spenders.ts';
 import { anyMissing, spendOf, type Blocks, type Spender } from '../chain/spends.ts';
 import { freezeHeight } from '../credit/checks.ts';
 import type { Duty, From } from '../contract/duty.ts';
-import type { Fees, Ready, Rules } from '../contract/fees.ts';
+import { readyOf, type Fees, type Ready, type Rules } from '../contract/fees.ts';
 import {
   decide,
   dueAt,
@@ -28,7 +28,7 @@ import {
   type Waiting,
   type Watched,
 } from '../credit/watch.ts';
-import { judged, readyOf } from '../credit/watched.ts';
+import { judged } from '../credit/watched.ts';
 import type { Settled } from '../credit/records.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
