@@ -10,6 +10,7 @@ import { txidOf, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
+import { handOf } from '../../src/lib/engine/wallet.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { createHtlc } from '../../src/lib/htlc/create.ts';
@@ -73,15 +74,11 @@ async function scene(lock: Lock) {
         network: 'regtest',
         allowFee: true,
       });
-      const hand = {
-        keys: (await alice.home.keys()).keysWith([]),
-        merged: [],
-        random: await alice.home.random(),
-        network: 'regtest',
-        restored: false,
-        mayRepeat: false,
-      } as unknown as Parameters<typeof signFunding>[0];
-      return signFunding(hand, { template, witnesses: {} }, await alice.home.store.ours([coin.script]));
+      return signFunding(
+        await handOf(alice.home),
+        { template, witnesses: {} },
+        await alice.home.store.ours([coin.script]),
+      );
     },
     async () => ADDRESSES.p2wpkh,
   ))!;

@@ -15,7 +15,7 @@ import { factSource } from '../../src/lib/chain/source.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import type { DutyPost, Resting } from '../../src/lib/engine/duties.ts';
-import type { Unread } from '../../src/lib/engine/sending.ts';
+import type { Unread } from '../../src/lib/engine/looking.ts';
 import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { exitStatechain } from '../../src/lib/statechain/exit.ts';

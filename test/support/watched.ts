@@ -1,5 +1,5 @@
 /** What a post lists, all of it. */
-import type { Unread } from '../../src/lib/engine/sending.ts';
+import type { Unread } from '../../src/lib/engine/looking.ts';
 import type { Post } from '../../src/lib/engine/watch.ts';
 import type { Listed } from '../../src/lib/credit/watch.ts';
 

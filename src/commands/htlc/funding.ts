@@ -104,13 +104,6 @@ async function freshIn(home: Home): Promise<string> {
 /** Signs whatever the home's keys can sign. */
 async function signedBy(home: Home | undefined, funding: Funding): Promise<Funding> {
   if (!home) return funding;
-  const hand = {
-    keys: (await home.keys()).keysWith([]),
-    merged: [],
-    random: await home.random(),
-    network: home.network,
-    restored: home.restored,
-    mayRepeat: home.mayRepeat,
-  };
-  return signFunding(hand, funding, await home.store.ours(inputScripts(funding)));
+  const { handOf } = await import('../../lib/engine/wallet.ts');
+  return signFunding(await handOf(home), funding, await home.store.ours(inputScripts(funding)));
 }

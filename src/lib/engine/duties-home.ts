@@ -5,14 +5,15 @@ import { allWatchers } from '../families.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import type { Listed } from '../home/store.ts';
-import type { Hand, Hex } from '../protocol/action.ts';
+import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bumpAlone } from './bump.ts';
 import type { Charge, DutyPost, Resting } from './duties.ts';
-import { failureOf } from './failure.ts';
+import { damaged } from './failure.ts';
 import { pagesOf } from './pages.ts';
 import { slices } from './slices.ts';
-import type { Unread } from './sending.ts';
+import { handOf } from './wallet.ts';
+import type { Unread } from './looking.ts';
 
 /** Number of records that are read in one go. */
 const AT_ONCE = 200;
@@ -97,16 +98,7 @@ export function dutyPost(home: Home, only: string | undefined): DutyPost {
       held = now;
     },
     withChild: (tx, feeSat) => childAt(home, tx, feeSat),
-    async hand(): Promise<Hand> {
-      return {
-        keys: (await home.keys()).keysWith([]),
-        merged: [],
-        random: await home.random(),
-        network: home.network,
-        restored: home.restored,
-        mayRepeat: home.mayRepeat,
-      };
-    },
+    hand: () => handOf(home),
   };
 
   async function* pagesIn({ kind, order }: Watcher<any>) {
@@ -118,9 +110,3 @@ export function dutyPost(home: Home, only: string | undefined): DutyPost {
     for (const figure of order) yield* pagesOf(store, kind, figure, { most: AT_ONCE });
   }
 }
-
-/** A record that cannot be read ends nothing that is due of the others. */
-const damaged = (error: unknown): Refusal =>
-  error instanceof Refusal && error.code !== 'malformed-json'
-    ? error
-    : new Refusal('store-damaged', `its record cannot be read: ${failureOf(error).message}`);

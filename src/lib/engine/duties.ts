@@ -13,7 +13,8 @@ import type { Hand, Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { failureOf } from './failure.ts';
 import { pieces, slices } from './slices.ts';
-import { doneOf, eachOf, valueOf, withChild, type Said, type Sending, type Unread } from './sending.ts';
+import { astir, openedOf, readable, SENT_AT_ONCE, tellAll, type Acted, type Teller, type Unread } from './looking.ts';
+import { doneOf, eachOf, valueOf, withChild, type Said, type Sending } from './sending.ts';
 
 /** Part of a record that is held of it between looks. */
 export interface Resting {
@@ -48,36 +49,19 @@ interface At {
   fees: Fees;
   rules: Rules;
 }
-interface Teller {
-  said(about: Pick<Watched, 'id' | 'role'>, said: Said): Promise<void>;
-  refused(about: Pick<Watched, 'id'> & Partial<Watched>, error: unknown): Promise<void>;
-}
-
-/** Number of transactions that are made ready before they are sent, in one request. */
-const SENT_AT_ONCE = 25;
-
 export async function lookAtDuties(post: DutyPost, at: At, teller: Teller, stopped: () => boolean): Promise<void> {
   for await (const piece of post.resting()) {
-    const read: Resting[] = [];
-    for (const one of piece)
-      if ('why' in one) await teller.refused(one, one.why);
-      else read.push(one);
-    const charges: { charge: Charge; worth: number }[] = [];
-    const pause = slices();
-    for (const one of await astir(at, read)) {
-      if (stopped()) return;
-      try {
-        const charge = await one.open();
-        // A family may work duties out where they are asked for, and find its record damaged there.
-        if (charge) charges.push({ charge, worth: worthOf(charge.watched) });
-      } catch (error) {
-        await teller.refused(one, error);
-      }
-      await pause();
-    }
+    const read = await astir(at.rpc, at.tip, await readable<Resting>(piece, teller), ({ outpoints }) => outpoints);
+    // A family may work duties out where they are asked for, and find its record damaged there.
+    const open = async (one: Resting) => {
+      const charge = await one.open();
+      return charge && { charge, worth: worthOf(charge.watched) };
+    };
+    const opened = await openedOf(read, open, teller, stopped);
+    if (stopped()) return;
     // What would lose the most goes first.
-    charges.sort((a, b) => b.worth - a.worth);
-    const dearest = charges.map(({ charge }) => charge);
+    opened.sort((a, b) => b.worth - a.worth);
+    const dearest = opened.map(({ charge }) => charge);
     await actOn(post, dearest, at, teller, stopped);
     if (stopped()) return;
   }
@@ -85,34 +69,23 @@ export async function lookAtDuties(post: DutyPost, at: At, teller: Teller, stopp
 
 const worthOf = ({ duties }: Watched): number => Math.max(0, ...duties.map(({ worthSat }) => Number(worthSat)));
 
-/** Returns those of which more is to be known than that their coins are unspent. */
-async function astir({ rpc, tip }: At, resting: readonly Resting[]): Promise<Resting[]> {
-  const unspent = await eachOf(resting, async ({ outpoints }) => {
-    const coins = await Promise.all(outpoints.map((outpoint) => rpc.txOut(outpoint)));
-    return coins.every((coin) => coin !== undefined);
-  });
-  const rests = ({ restsUntil }: Resting, found: (typeof unspent)[number]): boolean =>
-    tip < restsUntil && found.status === 'fulfilled' && found.value;
-  return resting.filter((one, i) => !rests(one, unspent[i]!));
-}
-
 async function actOn(
   post: DutyPost,
   charges: readonly Charge[],
   at: At,
-  { said, refused }: Teller,
+  teller: Teller,
   stopped: () => boolean,
 ): Promise<void> {
   const pause = slices();
   const seen = await eachOf(charges, ({ watched }) => seenBy(at, watched));
   for (const some of pieces([...charges.entries()], SENT_AT_ONCE)) {
-    const ready: { w: Watched; beaten?: object | undefined; done: Said | Sending | { failed: unknown } }[] = [];
+    const ready: Acted<Watched>[] = [];
     for (const [i, charge] of some) {
       if (stopped()) break;
       const w = charge.watched;
       try {
         const now = valueOf(seen[i]!);
-        await charge.learn?.(now).catch((error: unknown) => refused(w, error));
+        await charge.learn?.(now).catch((error: unknown) => teller.refused(w, error));
         for (const due of w.decide(now, at.rules))
           ready.push({
             w,
@@ -125,15 +98,7 @@ async function actOn(
       await pause();
     }
     const done = await eachOf(ready, ({ done: one }) => doneOf(at.rpc, at.network, one));
-    let away: { error: unknown } | undefined;
-    for (const [i, { w, beaten }] of ready.entries()) {
-      if (beaten) await said(w, { event: 'overtaken', more: beaten, short: true });
-      const result = done[i]!;
-      if (result.status === 'fulfilled') await said(w, result.value);
-      // Whatever was done is told, also where the node goes away in between.
-      else if (!away) await refused(w, result.reason).catch((error: unknown) => (away = { error }));
-    }
-    if (away) throw away.error;
+    await tellAll(ready, done, teller);
   }
 }
 

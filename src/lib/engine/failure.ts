@@ -35,6 +35,12 @@ export function failureOf(thrown: unknown): Failure {
   return failure('bug', `${error.name}: ${message}`, hint);
 }
 
+/** Returns the refusal of a record that cannot be read, which ends nothing that is due of the others. */
+export const damaged = (error: unknown): Refusal =>
+  error instanceof Refusal && error.code !== 'malformed-json'
+    ? error
+    : new Refusal('store-damaged', `its record cannot be read: ${failureOf(error).message}`);
+
 /** Returns whether an error is the system's about a file, which nothing else has looked at. */
 const isOfFiles = (error: NodeJS.ErrnoException): boolean =>
   error.path !== undefined && error.syscall !== undefined && OF_FILES.test(error.code ?? '');

@@ -10,11 +10,6 @@ import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Failure } from './failure.ts';
 
-/** A contract whose record cannot be read. */
-export interface Unread {
-  id: Hex;
-  why: Refusal;
-}
 /** Reason why something was not done as it should be. */
 export type Why = Pick<Failure, 'code' | 'message'>;
 

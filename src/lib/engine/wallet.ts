@@ -17,10 +17,16 @@ import type { Home } from '../home/home.ts';
 import { untilWon } from '../home/race.ts';
 import { reservedIn } from '../home/reserved.ts';
 import type { HomeKeys } from '../home/keys.ts';
-import type { Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
+import type { Hand, Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { taggedHash } from '../signing/curve.ts';
 import { gapOf, scanWallet, type Scanned } from './wallet-scan.ts';
+
+/** Returns what a home signs with, where no contract's nonce or share is needed. @param merged PSBTs of other wallets */
+export async function handOf(home: Home, merged: Hand['merged'] = []): Promise<Hand> {
+  const { network, restored, mayRepeat } = home;
+  return { keys: (await home.keys()).keysWith([]), merged, random: await home.random(), network, restored, mayRepeat };
+}
 
 /** A receiving address that no run was given before. @throws Refusal `concurrent` */
 export async function freshAddress(home: Home): Promise<OwnAddress> {

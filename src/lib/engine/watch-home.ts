@@ -25,14 +25,14 @@ import type { Ports } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { changeCredit } from './contracts.ts';
 import { childAt, dutyPost } from './duties-home.ts';
-import { failureOf } from './failure.ts';
+import { damaged, failureOf } from './failure.ts';
 import { markFunded } from './funded.ts';
 import { lapse, lapseAll } from './lapse.ts';
 import { note } from './log.ts';
 import { pagesOf } from './pages.ts';
 import { play, playAgain } from './play.ts';
 import { slices } from './slices.ts';
-import type { Unread } from './sending.ts';
+import type { Unread } from './looking.ts';
 import type { Post } from './watch.ts';
 
 /** Number of contracts that are read in one go. */
@@ -51,11 +51,6 @@ function unlessNotYet(error: unknown): undefined {
   if (!(error instanceof Refusal) || !NOT_YET.has(error.code)) throw error;
 }
 
-/** A record that cannot be read ends nothing that is due of the others. */
-const damaged = (error: unknown): Refusal =>
-  error instanceof Refusal && error.code !== 'malformed-json'
-    ? error
-    : new Refusal('store-damaged', `its record cannot be read: ${failureOf(error).message}`);
 function ifDamaged<T>(error: unknown, instead: (why: Refusal) => T): T {
   if (!(error instanceof Refusal) || error.code !== 'store-damaged') throw error;
   return instead(error);

@@ -35,18 +35,8 @@ import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { lookAtDuties, type DutyPost } from './duties.ts';
 import { failureOf } from './failure.ts';
-import {
-  doneOf,
-  eachOf,
-  endsLook,
-  valueOf,
-  withChild,
-  type Results,
-  type Said,
-  type Sending,
-  type Unread,
-  type Why,
-} from './sending.ts';
+import { astir, openedOf, readable, SENT_AT_ONCE, tellAll, type Acted, type Teller, type Unread } from './looking.ts';
+import { doneOf, eachOf, endsLook, valueOf, withChild, type Said, type Sending, type Why } from './sending.ts';
 import { pieces, slices } from './slices.ts';
 
 /** Owner of the contracts, and what can be done for them beside sending. */
@@ -103,27 +93,17 @@ export async function look(
   let all = bad.length === 0 && unread.length === 0;
   for (const { file, why } of bad) await tell(tip, { event: 'refused', file, code: why.code, message: why.message });
   for (const { code, message } of unread) await tell(tip, { event: 'fees-unknown', code, message });
-  const refused = async ({ id, role }: { id: Hex; role?: string }, error: unknown): Promise<void> => {
+  const refused: Teller['refused'] = async ({ id, role }, error) => {
     await refuseAway(node, post.network, error);
     all = false;
     const { code, message } = failureOf(error);
     await tell(tip, { event: 'refused', contract: id, ...(role && { role }), code, message });
   };
-  const said = async ({ id, role }: { id: Hex; role: string }, { event, more, short }: Said): Promise<void> => {
+  const said: Teller['said'] = async ({ id, role }, { event, more, short }) => {
     all &&= !short;
     if (event !== undefined) await tell(tip, { event, contract: id, role, ...more });
   };
-  /** Tells all of them, also where the node goes away in between: whatever was done is done. */
-  const toldOf = async (ready: readonly { w: Watched; beaten?: object | undefined }[], done: Results<Said>) => {
-    let away: { error: unknown } | undefined;
-    for (const [i, { w, beaten }] of ready.entries()) {
-      if (beaten) await said(w, { event: 'overtaken', more: beaten, short: true });
-      const result = done[i]!;
-      if (result.status === 'fulfilled') await said(w, result.value);
-      else if (!away) await refused(w, result.reason).catch((error: unknown) => (away = { error }));
-    }
-    if (away) throw away.error;
-  };
+  const teller = { said, refused };
   const many = rpc.together();
   const blocks = { recent: recentBlocks(rpc), spenders: (node.spenders ??= spendersIn(rpc)) };
   const pause = slices();
@@ -131,7 +111,7 @@ export async function look(
   const actOn = async (watched: readonly Watched[]): Promise<void> => {
     const seen = await eachOf(watched, (w) => seenBy(many, blocks, w, tip, fees));
     for (const some of pieces([...watched.entries()], SENT_AT_ONCE)) {
-      const ready: { w: Watched; beaten?: object | undefined; done: Said | Sending | { failed: unknown } }[] = [];
+      const ready: Acted<Watched>[] = [];
       for (const [i, w] of some) {
         if (stopped()) break;
         try {
@@ -142,21 +122,18 @@ export async function look(
         }
         await pause();
       }
-      await toldOf(ready, await eachOf(ready, ({ done }) => doneOf(many, post.network, done)));
+      await tellAll(ready, await eachOf(ready, ({ done }) => doneOf(many, post.network, done)), teller);
     }
   };
   for await (const piece of listed) {
-    const read: Listed[] = [];
-    for (const one of piece)
-      if ('why' in one) await refused(one, one.why);
-      else read.push(one);
-    const watched = await opened(await astir(many, read, tip), stopped, refused);
+    const read = await astir(many, tip, await readable<Listed>(piece, teller), ({ outpoint }) => [outpoint]);
+    const watched = await openedOf(read, (one) => one.open(), teller, stopped);
     for (const some of afterFunding(watched)) await actOn(some);
     if (stopped()) break;
   }
   if (post.duties && !stopped()) {
     const at = { rpc: many, blocks, network: post.network, tip, fees, rules };
-    await lookAtDuties(post.duties, at, { said, refused }, stopped);
+    await lookAtDuties(post.duties, at, teller, stopped);
   }
   const lapsed = (await post.after?.(stopped)) ?? [];
   for (const contract of lapsed) await tell(tip, { event: 'lapsed', contract, role: 'payee' });
@@ -172,37 +149,6 @@ function* afterFunding(watched: readonly Watched[]): Generator<readonly Watched[
     // No transaction makes what it spends: each turn leaves fewer.
     left = next;
   }
-}
-
-/** Number of transactions that are made ready before they are sent, in one request. */
-const SENT_AT_ONCE = 25;
-
-/** Returns the contracts of which more is to be known than that their coin is unspent. */
-async function astir(rpc: Rpc, listed: readonly Listed[], tip: number): Promise<Listed[]> {
-  const coins = await eachOf(listed, ({ outpoint }) => rpc.txOut(outpoint));
-  const rests = ({ restsUntil }: Listed, coin: (typeof coins)[number]): boolean =>
-    tip < restsUntil && coin.status === 'fulfilled' && coin.value !== undefined;
-  return listed.filter((one, i) => !rests(one, coins[i]!));
-}
-
-async function opened(
-  listed: readonly Listed[],
-  stopped: () => boolean,
-  refused: (one: Listed, error: unknown) => Promise<void>,
-): Promise<Watched[]> {
-  const all: Watched[] = [];
-  const pause = slices();
-  for (const one of listed) {
-    if (stopped()) break;
-    try {
-      const w = await one.open();
-      if (w) all.push(w);
-    } catch (error) {
-      await refused(one, error);
-    }
-    await pause();
-  }
-  return all;
 }
 
 /** Returns the node's fees. Where they cannot be read, what is due goes out at the usual rate. */
