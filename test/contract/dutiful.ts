@@ -26,7 +26,7 @@ export const duty = (more: Partial<Duty> = {}): Duty => ({
   worthSat: 50_000n,
   ...more,
 });
-export const unspent: CoinSeen = { coin: 'unspent', depth: 3, spend: null, conflicted: false };
+export const unspent: CoinSeen = { coin: 'unspent', depth: 3, spend: null };
 const own = { feeSat: 300n, vsize: 150 };
 export const spent = (more: Partial<Spend> = {}): CoinSeen => {
   const spend: Spend = {
@@ -43,7 +43,6 @@ export const spent = (more: Partial<Spend> = {}): CoinSeen => {
     coin: 'spent',
     depth: 0,
     spend: spend.confirmations > 0 ? { ...spend, paying: null } : spend,
-    conflicted: false,
   };
 };
 /** A rival's transaction, which leaves the party that watches nothing. */

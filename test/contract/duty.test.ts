@@ -5,7 +5,7 @@ import { duty, ready, rival, rules, seen, spent, unsigned, unspent } from './dut
 
 const due = (coin: CoinSeen, d: Partial<Duty> = {}, s: Partial<Seen> = {}, r = rules) =>
   decideDuty(duty(d), seen(coin, s), r);
-const absent: CoinSeen = { coin: 'absent', depth: 0, spend: null, conflicted: false };
+const absent: CoinSeen = { coin: 'absent', depth: 0, spend: null };
 
 describe('a duty', () => {
   it('rests before its moment, and is sent at it', () => {

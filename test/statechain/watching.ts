@@ -21,7 +21,7 @@ export const ownerOf = async (party: TestParty, id: string): Promise<OwnerRecord
 /** Scripts of an owner's own addresses: those of the owners before it are not. */
 export const scripts = (c: OwnerRecord): ReadonlySet<string> =>
   new Set([c.entries.at(-1)!, ...c.withdrawals].map(({ address }) => scriptOf(address, 'regtest')));
-export const unspent: CoinSeen = { coin: 'unspent', depth: 6, spend: null, conflicted: false };
+export const unspent: CoinSeen = { coin: 'unspent', depth: 6, spend: null };
 const paid = { feeSat: 500n, vsize: 124 };
 export const by = (w: Watched, txid: string, more: Partial<Spend> = {}): CoinSeen => {
   const way = w.coins[0]!.ways.get(txid) ?? { by: 'other', paysSat: null, lostSat: null };
@@ -30,7 +30,6 @@ export const by = (w: Watched, txid: string, more: Partial<Spend> = {}): CoinSee
     coin: 'spent',
     depth: 0,
     spend: spend.confirmations > 0 ? { ...spend, paying: null } : spend,
-    conflicted: false,
   };
 };
 /** What is due, for a coin that the chain shows so. */

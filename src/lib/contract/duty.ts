@@ -45,8 +45,6 @@ export interface WatchedCoin {
   ways: ReadonlyMap<Hex, Way>;
   /** Judges a spender that is none of them; undefined where the record cannot tell. Absent: it never can, and blocks are not searched. */
   judge?: (hex: Hex) => Way | undefined;
-  /** Other coins that an own transaction spends beside this one, and without which it is void. */
-  beside?: readonly Outpoint[];
 }
 
 /** Transaction that spends a watched coin. */
@@ -73,8 +71,6 @@ export interface CoinSeen {
   depth: number;
   /** null for a coin that is spent: by a transaction in a block that nobody can name. */
   spend: Spend | null;
-  /** True if one of the coins `beside` it is gone. */
-  conflicted: boolean;
 }
 export interface Seen extends Fees {
   tip: number;

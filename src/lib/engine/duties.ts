@@ -6,7 +6,7 @@
  */
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Rpc } from '../chain/rpc.ts';
-import { anyMissing, spendOf, type Blocks } from '../chain/spends.ts';
+import { spendOf, type Blocks } from '../chain/spends.ts';
 import type { CoinSeen, Due, Seen, Watched, WatchedCoin } from '../contract/duty.ts';
 import type { Fees, Ready, Rules } from '../contract/fees.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
@@ -115,20 +115,17 @@ async function seenBy({ rpc, blocks, tip, fees }: At, { coins, duties }: Watched
 async function coinSeen(
   rpc: Rpc,
   { recent, spenders }: Required<Blocks>,
-  { outpoint, ways, judge, beside = [] }: WatchedCoin,
+  { outpoint, ways, judge }: WatchedCoin,
   needsDepth: boolean,
 ): Promise<CoinSeen> {
   const { coin, spend } = await spendOf(rpc, outpoint, ways.keys(), { recent, ...(judge && { spenders }) });
-  const unspent = coin === 'unspent';
-  const depth = unspent && needsDepth ? ((await rpc.txOut(outpoint))?.confirmations ?? 0) : 0;
-  const conflicted = unspent && (await anyMissing(rpc, beside, outpoint));
-  if (!spend) return { coin, depth, spend, conflicted };
+  const depth = coin === 'unspent' && needsDepth ? ((await rpc.txOut(outpoint))?.confirmations ?? 0) : 0;
+  if (!spend) return { coin, depth, spend };
   const { txid, hex, confirmations, paying } = spend;
   const way = (txid === null ? undefined : ways.get(txid)) ?? (hex === null ? undefined : judge?.(hex));
   return {
     coin,
     depth,
-    conflicted,
     spend: {
       ...(way ?? { by: 'other', paysSat: null, lostSat: null }),
       txid,
