@@ -10,7 +10,7 @@
  * Nothing here remembers: a restart, a reorganisation or a second watcher changes nothing. Nothing follows from the
  * absence of a coin alone. Not here: fees (`fees.ts`), how the chain is asked (`chain/spends.ts`).
  */
-import { minSat } from '../bitcoin/amount.ts';
+import { maxSat, minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateOf, feerateText } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
@@ -156,6 +156,13 @@ export function decideDuty(duty: Duty, seen: Seen, rules: Rules): Due {
   return isReady(duty.from, seen, found.depth) || duty.sent ? sending(duty, null, seen, rules) : { do: 'rest' };
 }
 
+/** Returns the same look, where what spends a duty's coin is to make room for it. */
+export function asRival({ outpoint, worthSat }: Duty, seen: Seen): Seen {
+  const at = outpointText(outpoint);
+  const found = seen.coins.get(at)!;
+  return { ...seen, coins: new Map([[at, { ...found, spend: { ...found.spend!, lostSat: worthSat } }]]) };
+}
+
 /** Tells that the coin is gone, and that nobody can say whom that pays. */
 export const SPENT_OTHERWISE: Due = { do: 'tell', event: 'spent-otherwise', short: true };
 
@@ -220,15 +227,17 @@ const byWeight = ({ parts, ...evicted }: Evicted): Evicted => ({
   })),
 });
 
+/** Returns the most that a transaction may pay which is signed when it is sent: something is left of its coin. */
+export const mostFee = ({ worthSat }: Pick<Duty, 'worthSat'>, tx: Unsigned, { feeBudgetSat }: Rules): bigint =>
+  minSat(feeBudgetSat ?? worthSat / 10n, tx.sat - tx.dustSat);
+
 /** A transaction that is signed at the fee that it needs now. */
 function signing(duty: Duty, tx: Unsigned, evicted: Evicted | null, fees: Fees, rules: Rules, event: string): Due {
   const wanted = Math.max(fees.feerate, fees.least);
-  const most = minSat(rules.feeBudgetSat ?? duty.worthSat / 10n, tx.sat - tx.dustSat);
+  const most = mostFee(duty, tx, rules);
   const instead = evicted ? replacementFee(byWeight(evicted), tx.vsize, fees.relay) : 0n;
-  const least = feeFor(fees.least, tx.vsize);
-  const leastSat = instead > least ? instead : least;
-  const wantedSat = feeFor(wanted, tx.vsize);
-  const needsSat = wantedSat > leastSat ? wantedSat : leastSat;
+  const leastSat = maxSat(instead, feeFor(fees.least, tx.vsize));
+  const needsSat = maxSat(leastSat, feeFor(wanted, tx.vsize));
   if (leastSat > most) return asked(duty, { do: 'over-budget', wanted: feerateOf(needsSat, tx.vsize), needsSat });
   return { do: 'sign', event, tx, feeSat: minSat(needsSat, most) };
 }

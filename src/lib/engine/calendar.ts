@@ -2,8 +2,9 @@
  * The calendar of `watch --dry-run`: every transaction that a home or a bundle would send, from when, by when, and at which fee
  * as fees are now. Nothing is sent, signed or written. Not here: what is due at once (`watch.ts`, `duties.ts`).
  */
+import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateText } from '../bitcoin/fee.ts';
-import type { From } from '../contract/duty.ts';
+import { mostFee, type From } from '../contract/duty.ts';
 import { sendingOf, type Fees, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { failureOf } from './failure.ts';
@@ -74,8 +75,10 @@ function eventOf({ contract, role, does, why, tx, from, by, worthSat }: Planned,
 function costOf(tx: Planned['tx'], worthSat: bigint, fees: Fees, rules: Rules): object {
   const wanted = Math.max(fees.feerate, fees.least);
   if ('sign' in tx) {
-    const [feeSat, most] = [feeFor(wanted, tx.vsize), rules.feeBudgetSat ?? worthSat / 10n];
-    return { fee_sat: feeSat < most ? feeSat : most, feerate: feerateText(wanted) };
+    return {
+      fee_sat: minSat(feeFor(wanted, tx.vsize), mostFee({ worthSat }, tx, rules)),
+      feerate: feerateText(wanted),
+    };
   }
   const sending = sendingOf(tx, null, fees, rules);
   if ('child' in sending) {

@@ -34,6 +34,12 @@ export type Shown = readonly Uint8Array[];
 export const preimageIn = (elements: Shown, hash: Hex): Uint8Array | undefined =>
   elements.find((element) => allows(SECRET_LIMITS.element, element.length) && opens(element, hash));
 
+/** Returns the preimage that any input of a transaction (hex) shows, as hex; null where none does. */
+export function preimageShown(hex: Hex, hash: Hex): Hex | null {
+  const found = preimageIn(shownBy(hex).flat(), hash);
+  return found ? bytesToHex(found) : null;
+}
+
 /** @throws Refusal `no-preimage` */
 export function secretIn(shown: readonly Shown[], hash: Hex): Secret {
   for (const [input, elements] of shown.entries()) {

@@ -21,7 +21,7 @@ import type { Document } from '../protocol/message.ts';
 import { hexText, parseAs, sat } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finishedHex } from './finalize.ts';
-import { preimageIn, shownBy } from './secret.ts';
+import { preimageShown } from './secret.ts';
 import { checkSignature } from './sign.ts';
 import { spend } from './spend.ts';
 import { spentBy } from './swap-outcome.ts';
@@ -82,12 +82,12 @@ function decide(duty: Duty, hash: Hex, seen: Seen, rules: Rules): Due {
   if (spender?.by !== 'claim') return decideDuty(duty, seen, rules);
   const mined = spender.confirmations > 0 ? minedOf(spender, rules) : undefined;
   if (mined?.do === 'end') return mined;
-  const shown = spender.hex === null ? undefined : preimageIn(shownBy(spender.hex).flat(), hash);
+  const shown = spender.hex === null ? null : preimageShown(spender.hex, hash);
   const { by, txid } = spender;
   return {
     do: 'tell',
     event: 'claimed',
     short: true,
-    more: { by, txid, ...(shown && { preimage: bytesToHex(shown) }) },
+    more: { by, txid, ...(shown !== null && { preimage: shown }) },
   };
 }

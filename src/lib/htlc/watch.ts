@@ -12,7 +12,7 @@
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { maxSat } from '../bitcoin/amount.ts';
-import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
+import { hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { dustLimit } from '../bitcoin/script.ts';
@@ -35,7 +35,7 @@ import type { Hand, Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { preimageOf } from './records.ts';
-import { preimageIn, shownBy } from './secret.ts';
+import { preimageShown } from './secret.ts';
 import { finish, signatureBy } from './sign.ts';
 import { spend } from './spend.ts';
 import { spentBy } from './swap-outcome.ts';
@@ -84,21 +84,15 @@ const payoutOf = (s: Paid): Hex => {
 /** Returns the preimage that a look shows: of the own HTLC alone, whose spender is read whole. */
 function shownPreimage(s: Paid, seen: Seen): Hex | null {
   const hex = seen.coins.get(outpointText(s.paid))?.spend?.hex;
-  if (s.role === 'initiator' || !hex) return null;
-  const found = preimageIn(shownBy(hex).flat(), s.offer.hash);
-  return found ? bytesToHex(found) : null;
+  return s.role === 'initiator' || !hex ? null : preimageShown(hex, s.offer.hash);
 }
 
 /** Returns the preimage of a claim; undefined while this home may not or cannot claim. */
 function secretFor(s: Paid, preimage: Hex | null): ((hand: Hand) => Uint8Array) | undefined {
   if (s.role === 'initiator') return s.state === 'claimed' ? ({ keys }) => preimageOf(keys, s) : undefined;
-  const known = preimage ?? s.preimage ?? printedPreimage(s);
-  return known === null ? undefined : () => hexToBytes(known);
-}
-function printedPreimage(s: Paid): Hex | null {
   const tx = printed(s);
-  const found = tx === undefined ? undefined : preimageIn(shownBy(tx).flat(), s.offer.hash);
-  return found ? bytesToHex(found) : null;
+  const known = preimage ?? s.preimage ?? (tx === undefined ? null : preimageShown(tx, s.offer.hash));
+  return known === null ? undefined : () => hexToBytes(known);
 }
 
 /** A spend of this home by one key. */

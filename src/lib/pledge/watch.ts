@@ -12,7 +12,7 @@ import { scriptOf } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outputsOf as outputsIn, txidOfHex } from '../bitcoin/transaction.ts';
-import { decideDuty, type Due, type Duty, type Seen, type Watched, type Watcher } from '../contract/duty.ts';
+import { asRival, decideDuty, type Due, type Duty, type Seen, type Watched, type Watcher } from '../contract/duty.ts';
 import { readyOf, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
@@ -63,13 +63,10 @@ function watchedPledge(own: OwnPledge, ours: ReadonlySet<Hex>): Watched | undefi
 }
 
 function decide(duty: Duty, revoked: boolean, sends: boolean, seen: Seen, rules: Rules): Due {
-  const at = outpointText(duty.outpoint);
-  const found = seen.coins.get(at)!;
-  const { coin, spend } = found;
+  const { coin, spend } = seen.coins.get(outpointText(duty.outpoint))!;
   if (coin === 'unspent' && !sends) return { do: 'rest' };
-  if (!revoked || spend?.by !== 'completion' || spend.confirmations > 0) return decideDuty(duty, seen, rules);
-  const rival = { ...found, spend: { ...spend, lostSat: duty.worthSat } };
-  return decideDuty(duty, { ...seen, coins: new Map([[at, rival]]) }, rules);
+  const isRival = revoked && spend?.by === 'completion' && spend.confirmations === 0;
+  return decideDuty(duty, isRival ? asRival(duty, seen) : seen, rules);
 }
 
 /** A copy of a way back, which holds no height: when it is sent its owner says. */

@@ -17,6 +17,7 @@ import { maxSat } from '../bitcoin/amount.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { outputsOf, sumSat, txidOf } from '../bitcoin/transaction.ts';
 import {
+  asRival,
   decideDuty,
   isReady,
   minedOf,
@@ -175,7 +176,7 @@ function decideOwners(c: Watching, { at, exit, withdrawal, sends }: Owners, seen
   if (coin === 'absent') return { do: 'tell', event: 'unfunded', ...(c.entries.length > 1 && { short: true }) };
   const own = [exit, withdrawal].find((duty) => duty && 'txid' in duty.tx && duty.tx.txid === spend?.txid);
   if (own === withdrawal && own && hangs(held, found, seen, rules, own)) {
-    const instead = decideDuty(exit, asRival(found, exit, seen), rules);
+    const instead = decideDuty(exit, asRival(exit, seen), rules);
     if (instead.do === 'send') return { do: 'send', event: instead.event, tx: instead.tx, child: instead.child };
   }
   const tried = own ? [own] : coin === 'unspent' ? sends : [withdrawal, exit];
@@ -198,12 +199,6 @@ function hangs(held: Held, { spend }: CoinSeen, seen: Seen, rules: Rules, withdr
   const due = decideDuty(withdrawal, seen, rules);
   return late && due.do === 'tell' && due.short === true;
 }
-/** The same look, where what spends the coin is to make room. */
-const asRival = (found: CoinSeen, { outpoint, worthSat }: Duty, seen: Seen): Seen => ({
-  ...seen,
-  coins: new Map([[outpointText(outpoint), { ...found, spend: { ...found.spend!, lostSat: worthSat } }]]),
-});
-
 /** Every transaction that may spend an owner's coin by this home's record: the backups of all owners, and withdrawals. */
 function ownersWays(c: Watching, ours: ReadonlySet<Hex>): ReadonlyMap<Hex, Way> {
   const { amount_sat: sat, network } = c.terms;
