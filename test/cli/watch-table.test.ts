@@ -9,22 +9,19 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { parseTransaction, txidOfHex, unsignedHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
-import { Rpc } from '../../src/lib/chain/rpc.ts';
-import { factSource } from '../../src/lib/chain/source.ts';
+import { outputsOf, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { withChildren } from '../../src/commands/credit/exit-children.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
-import { look, type Post, type WatchEvent } from '../../src/lib/engine/watch.ts';
+import type { Post } from '../../src/lib/engine/watch.ts';
 import { closeCredit, exitCredit } from '../../src/lib/ecash/credit.ts';
 import { isFunded, paidOf, type FundedCredit } from '../../src/lib/credit/records.ts';
 import { payoutScript } from '../../src/lib/credit/terms.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
-import { fakeNode } from '../chain/node.ts';
-import { FakeChain } from '../support/chain.ts';
+import type { FakeChain } from '../support/chain.ts';
 import { opened, pair, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 import type { TestParty } from '../support/party.ts';
+import { BUDGETS, chainWith, tableNode, unsigned, type Cell, type Shown } from '../support/watch-table.ts';
 
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 const TABLE = join(import.meta.dirname, 'watch-table.txt');
@@ -143,20 +140,7 @@ const STATES: Record<string, () => Promise<State>> = {
 
 /** Freeze, halfway, deadline, half the margin, expiry. */
 const [EARLY, FREEZE, HALFWAY, DEADLINE, LAST, EXPIRY] = [1_000, 5_032, 5_104, 5_176, 5_248, 5_320];
-interface Shown {
-  tip: number;
-  tx?: keyof Known | 'stranger';
-  /** The payer's child on it: what it pays, over 1,000 vB. */
-  childSat?: bigint;
-  /** In a block, so deep. */
-  deep?: number;
-  feerate?: number;
-  least?: number;
-  /** The coin was never there. */
-  gone?: true;
-  index?: false;
-}
-const CHAIN: Record<string, Shown> = {
+const CHAIN: Record<string, Shown<keyof Known>> = {
   early: { tip: EARLY },
   freeze: { tip: FREEZE },
   halfway: { tip: HALFWAY },
@@ -195,56 +179,26 @@ const CHAIN: Record<string, Shown> = {
   'funding gone': { tip: DEADLINE, gone: true },
   'funding gone, no index': { tip: DEADLINE, gone: true, index: false },
 };
-const BUDGETS: Record<string, bigint> = { rich: 100_000n, poor: 0n };
-
-/** A transaction of about so many bytes that nobody signed: what it spends is not looked at here. */
-const unsigned = (coin: Spent, left: bigint, outputs: number): string =>
-  unsignedHex({
-    version: 3,
-    locktime: 0,
-    inputs: [{ ...coin, sequence: 0xfffffffd }],
-    outputs: Array.from({ length: outputs }, (_, n) => ({
-      sat: n === 0 ? left - 330n * BigInt(outputs - 1) : 330n,
-      script: '5120' + 'ab'.repeat(32),
-    })),
-  });
-
-function chainOf({ c, known }: State, shown: Shown): FakeChain | undefined {
+function chainOf({ c, known }: State, shown: Shown<keyof Known>): FakeChain | undefined {
   const coin = contractInput(c, 0);
-  const hex = shown.tx === 'stranger' ? unsigned(coin, coin.sat - 400n, 1) : shown.tx && known[shown.tx];
-  if (shown.tx && hex === undefined) return undefined;
-  const chain = new FakeChain(shown.tip - (shown.deep ?? 0));
-  if (!shown.gone) chain.give(coin);
-  if (hex !== undefined && chain.accept([hex]) !== undefined) throw new Error('not taken');
-  if (hex !== undefined && shown.childSat !== undefined) {
-    const script = payoutScript(c.terms, 'payer');
-    const outputs = parseTransaction(hex).outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
-    const vout = outputs.findIndex((o) => o.script === script);
-    const child = unsigned({ txid: txidOfHex(hex), vout, ...outputs[vout]! }, outputs[vout]!.sat - shown.childSat, 21);
-    if (chain.accept([child]) !== undefined) throw new Error('child not taken');
-  }
-  chain.feerate = 0;
-  if (shown.deep) chain.mine(shown.deep);
-  chain.feerate = shown.feerate ?? 2_000;
-  chain.least = shown.least ?? 1_000;
-  return chain;
+  const hex = shown.tx === 'stranger' ? unsigned(coin, coin.sat - 400n) : shown.tx && known[shown.tx];
+  if (hex === undefined) return shown.tx ? undefined : chainWith(shown, coin, []);
+  return chainWith(shown, coin, [[hex], ...(shown.childSat === undefined ? [] : [[childOf(c, hex, shown.childSat)]])]);
+}
+/** The payer's child, over 1,000 vB. */
+function childOf(c: FundedCredit, hex: string, childSat: bigint): string {
+  const script = payoutScript(c.terms, 'payer');
+  const outputs = outputsOf(hex);
+  const vout = outputs.findIndex((o) => o.script === script);
+  return unsigned({ txid: txidOfHex(hex), vout, ...outputs[vout]! }, outputs[vout]!.sat - childSat, 21);
 }
 
-interface Cell {
-  text: string;
-  events: WatchEvent[];
-  before: string[];
-  after: string[];
-}
-let current: FakeChain;
-let index = true;
-let rpc: Rpc;
+let lookOver: Awaited<ReturnType<typeof tableNode>>;
 
 /** One look, which changes nothing but the chain. */
-async function cell(state: State, shown: Shown, feeBudgetSat: bigint): Promise<Cell | undefined> {
+async function cell(state: State, shown: Shown<keyof Known>, feeBudgetSat: bigint): Promise<Cell | undefined> {
   const chain = chainOf(state, shown);
   if (!chain) return undefined;
-  [current, index] = [chain, shown.index ?? true];
   const home = () => homePost(state.party.home, state.party.ports(), state.c.id);
   const real = state.file === undefined ? home() : bundlePost('regtest', [state.file]);
   const post: Post = {
@@ -253,26 +207,13 @@ async function cell(state: State, shown: Shown, feeBudgetSat: bigint): Promise<C
     propose: async () => (state.file === undefined ? { type: 'close-credit' } : undefined),
     settle: async () => {},
   };
-  const events: WatchEvent[] = [];
-  const before = chain.mempool.map(({ txid }) => txid);
-  const node = { rpc, source: factSource({ network: 'regtest', rpc }) };
-  const all = await look(post, node, { confirmations: 6, feeBudgetSat }, async (_, event) => void events.push(event));
-  const words = events.map(({ event, by, code, child_txid: child }) => {
-    const of = typeof by === 'string' && event !== by ? ` ${by}` : '';
-    return `${event}${of}${typeof code === 'string' ? ` (${code})` : ''}${child === undefined ? '' : '*'}`;
-  });
-  const text = `${words.length > 0 ? words.join(' + ') : '·'}${all ? '' : ' !'}`;
-  return { text, events, before, after: chain.mempool.map(({ txid }) => txid) };
+  return lookOver(chain, shown, post, feeBudgetSat);
 }
 
 describe('the table of watch', () => {
-  const cells = new Map<string, { state: State; shown: Shown; budget: string; cell: Cell | undefined }>();
+  const cells = new Map<string, { state: State; shown: Shown<keyof Known>; budget: string; cell: Cell | undefined }>();
   beforeAll(async () => {
-    const answers = new Proxy({} as Record<string, any>, {
-      get: (_, method: string) => current.answers(index)[method],
-    });
-    const { url } = await fakeNode(answers);
-    rpc = new Rpc({ url });
+    lookOver = await tableNode();
     for (const [name, make] of Object.entries(STATES)) {
       const state = await make();
       for (const [what, shown] of Object.entries(CHAIN))

@@ -10,13 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { txidOfHex, unsignedHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
-import { Rpc } from '../../src/lib/chain/rpc.ts';
-import { factSource } from '../../src/lib/chain/source.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import type { DutyPost, Resting } from '../../src/lib/engine/duties.ts';
 import type { Unread } from '../../src/lib/engine/looking.ts';
-import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { exitStatechain } from '../../src/lib/statechain/exit.ts';
 import type { OwnerRecord, Statecoin } from '../../src/lib/statechain/records.ts';
@@ -24,11 +21,11 @@ import { spentCoin } from '../../src/lib/statechain/terms.ts';
 import { backup, PAYOUT_VOUT, withdraw } from '../../src/lib/statechain/transactions.ts';
 import { exitingAs } from '../../src/lib/statechain/watch.ts';
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
-import { fakeNode } from '../chain/node.ts';
 import { ADDRESSES } from '../credit/things.ts';
-import { FakeChain } from '../support/chain.ts';
+import type { FakeChain } from '../support/chain.ts';
 import type { TestParty } from '../support/party.ts';
 import { cast, coinOf, opened, transferMessages, withdrawMessages, type Cast } from '../support/statechain.ts';
+import { BUDGETS, chainWith, tableNode, unsigned, type Cell, type Shown } from '../support/watch-table.ts';
 import { step } from './helpers.ts';
 import { FORMER, OWN, ownerOf, rewrite, SAT } from './watching.ts';
 
@@ -36,7 +33,7 @@ vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 const TABLE = join(import.meta.dirname, 'watch-table.txt');
 
 /** Transactions of a coin that can lie in a mempool or block. */
-type Known = 'exit' | 'former' | 'next' | 'withdrawal' | 'stranger';
+type Known = 'exit' | 'former' | 'next' | 'withdrawal';
 interface State {
   party: TestParty;
   file?: string;
@@ -139,21 +136,8 @@ const STATES: Record<string, () => Promise<State>> = {
   'copy of a first owner': () => made('alice', async ({ alice }) => copyOf(alice), 1),
 };
 
-interface Shown {
-  tip: number;
-  tx?: Known;
-  /** Sum that its child pays: a backup pays none itself. */
-  childSat?: bigint;
-  /** In a block, so deep. */
-  deep?: number;
-  feerate?: number;
-  least?: number;
-  /** The coin was never there. */
-  gone?: true;
-  index?: false;
-}
 const HALF = OWN + 51;
-const CHAIN: Record<string, Shown> = {
+const CHAIN: Record<string, Shown<Known>> = {
   early: { tip: 1_000 },
   'before the next owner can exit': { tip: OWN - 101 },
   'one block early': { tip: OWN - 1 },
@@ -185,46 +169,20 @@ const CHAIN: Record<string, Shown> = {
   'funding gone': { tip: OWN, gone: true },
   'funding gone, no index': { tip: OWN, gone: true, index: false },
 };
-const BUDGETS: Record<string, bigint> = { rich: 100_000n, poor: 0n };
-
-/** A transaction that nobody signed: what it spends is not looked at here. */
-const unsigned = (coin: Spent, left: bigint): string =>
-  unsignedHex({
-    version: 3,
-    locktime: 0,
-    inputs: [{ ...coin, sequence: 0xfffffffd }],
-    outputs: [{ sat: left, script: '5120' + 'ab'.repeat(32) }],
-  });
-
-function chainOf({ coin, known }: State, shown: Shown): FakeChain | undefined {
+function chainOf({ coin, known }: State, shown: Shown<Known>): FakeChain | undefined {
   const hex = shown.tx === 'stranger' ? unsigned(coin, coin.sat - 400n) : shown.tx && known[shown.tx];
-  if (shown.tx && hex === undefined) return undefined;
-  const chain = new FakeChain(shown.tip - (shown.deep ?? 0));
-  if (!shown.gone) chain.give(coin);
-  if (hex !== undefined) {
-    const payout = { txid: txidOfHex(hex), vout: PAYOUT_VOUT, sat: coin.sat, script: '' };
-    const child = shown.childSat === undefined ? [] : [unsigned(payout, coin.sat - shown.childSat)];
-    const why = chain.accept([hex, ...child]);
-    if (why !== undefined) throw new Error(`not taken: ${why}`);
-  }
-  chain.feerate = 0;
-  if (shown.deep) chain.mine(shown.deep);
-  chain.feerate = shown.feerate ?? 2_000;
-  chain.least = shown.least ?? 1_000;
-  return chain;
+  if (hex === undefined) return shown.tx ? undefined : chainWith(shown, coin, []);
+  // A backup pays none itself: it comes as a package with its child.
+  const payout = { txid: txidOfHex(hex), vout: PAYOUT_VOUT, sat: coin.sat, script: '' };
+  const child = shown.childSat === undefined ? [] : [unsigned(payout, coin.sat - shown.childSat)];
+  return chainWith(shown, coin, [[hex, ...child]]);
 }
 
-interface Cell {
-  text: string;
-  events: WatchEvent[];
-  before: string[];
-  after: string[];
+interface PaidCell extends Cell {
   /** Sum that what the look has sent pays. */
   paidSat: bigint;
 }
-let current: FakeChain;
-let index = true;
-let rpc: Rpc;
+let lookOver: Awaited<ReturnType<typeof tableNode>>;
 
 /** The same records, of which nothing is written. */
 async function* unwritten(duties: DutyPost): AsyncGenerator<readonly (Resting | Unread)[]> {
@@ -236,42 +194,24 @@ async function* unwritten(duties: DutyPost): AsyncGenerator<readonly (Resting | 
 }
 
 /** One look, which changes nothing but the chain. */
-async function cell(state: State, shown: Shown, feeBudgetSat: bigint): Promise<Cell | undefined> {
+async function cell(state: State, shown: Shown<Known>, feeBudgetSat: bigint): Promise<PaidCell | undefined> {
   const chain = chainOf(state, shown);
   if (!chain) return undefined;
-  [current, index] = [chain, shown.index ?? true];
   const real =
     state.file === undefined
       ? homePost(state.party.home, state.party.ports(), state.id)
       : bundlePost('regtest', [state.file]);
   const post = { ...real, duties: { ...real.duties!, resting: () => unwritten(real.duties!) } };
-  const events: WatchEvent[] = [];
-  const before = chain.mempool.map(({ txid }) => txid);
-  const node = { rpc, source: factSource({ network: 'regtest', rpc }) };
-  const all = await look(post, node, { confirmations: 6, feeBudgetSat }, async (_, event) => void events.push(event));
-  const words = events.map(({ event, by, code, child_txid: child }) => {
-    const of = typeof by === 'string' && event !== by ? ` ${by}` : '';
-    return `${event}${of}${typeof code === 'string' ? ` (${code})` : ''}${child === undefined ? '' : '*'}`;
-  });
-  const sent = chain.mempool.filter(({ txid }) => !before.includes(txid));
-  return {
-    text: `${words.length > 0 ? words.join(' + ') : '·'}${all ? '' : ' !'}`,
-    events,
-    before,
-    after: chain.mempool.map(({ txid }) => txid),
-    paidSat: sent.reduce((sum, tx) => sum + chain.fee(tx), 0n),
-  };
+  const looked = await lookOver(chain, shown, post, feeBudgetSat);
+  const sent = chain.mempool.filter(({ txid }) => !looked.before.includes(txid));
+  return { ...looked, paidSat: sent.reduce((sum, tx) => sum + chain.fee(tx), 0n) };
 }
 
 describe('the table of statecoins in watch', () => {
-  const cells = new Map<string, { state: string; shown: Shown; budget: string; cell: Cell | undefined }>();
+  const cells = new Map<string, { state: string; shown: Shown<Known>; budget: string; cell: PaidCell | undefined }>();
   const exits = new Map<string, string>();
   beforeAll(async () => {
-    const answers = new Proxy({} as Record<string, any>, {
-      get: (_, method: string) => current.answers(index)[method],
-    });
-    const { url } = await fakeNode(answers);
-    rpc = new Rpc({ url });
+    lookOver = await tableNode();
     for (const [name, make] of Object.entries(STATES)) {
       const state = await make();
       exits.set(name, txidOfHex(state.known.exit!));
