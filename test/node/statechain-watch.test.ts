@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findNode, satOf, TestNode } from './node.ts';
 import { Pipes, type Printed } from './pipes.ts';
+import { openCoin, transferCoin } from './statecoins.ts';
 
 const found = findNode();
 /** Ephemeral dust: a parent without a fee, and an anchor of 0 sat. */
@@ -37,26 +38,10 @@ describe.skipIf(!able)('owners of statecoins that watch', () => {
   }
   /** A coin that Alice has opened, and handed to Bob. She keeps no receipt: her home exits as a past owner's would. */
   async function bobs(): Promise<Scene> {
-    const coin = await node.fund(await p.text('spillway address --home alice'), BigInt(SAT) + 10_000n);
-    p.write('coins.json', [coin]);
-    const { coin: made } = await p.json(`
-      spillway statechain-open --home operator --as operator ${POLICY} \\
-        | spillway statechain-open --home alice --amount ${SAT} --utxo coins.json \\
-        | spillway statechain-open --home operator \\
-        | spillway statechain-open --home alice | tee ready.json`);
-    await p.confirm('ready.json');
-    await hand(made, 'alice', 'bob');
+    const made = await openCoin(node, p, POLICY, SAT);
+    await transferCoin(p, made, 'alice', 'bob');
     return { id: made.id, operator: made.operator, former: made.locktime, own: made.locktime - 20 };
   }
-  const hand = (c: { id: string; operator: string }, from: string, to: string): Promise<Printed> =>
-    p.json(`
-      spillway statechain-transfer --home ${to} --as receiver --operator ${c.operator} \\
-        | spillway statechain-transfer --home ${from} --contract ${c.id} \\
-        | spillway statechain-transfer --home operator \\
-        | spillway statechain-transfer --home ${from} \\
-        | spillway statechain-transfer --home ${to} \\
-        | spillway statechain-transfer --home operator \\
-        | spillway statechain-transfer --home ${to} | tee owned.json`);
   /** A past owner leaves with what it kept. */
   async function steal(home: string, c: Scene, feerate: number): Promise<string> {
     await p.json(
@@ -206,7 +191,7 @@ describe.skipIf(!able)('owners of statecoins that watch', () => {
   it('a home that was put back, or copied, sends no backup of a coin that it has given away', async () => {
     const c = await bobs();
     await p.text(`spillway backup --home bob --to before > before.json; cp -r bob copied`);
-    await hand(c, 'bob', 'carol');
+    await transferCoin(p, c, 'bob', 'carol');
     await p.text('spillway restore --home again --from before');
     const [own, hers] = [c.own, c.own - 20];
     await node.mineTo(hers);

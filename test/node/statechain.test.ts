@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findNode, TestNode } from './node.ts';
 import { Pipes, type Printed } from './pipes.ts';
+import { openCoin, transferCoin, type MadeCoin } from './statecoins.ts';
 
 const found = findNode();
 /** Ephemeral dust: a zero-fee parent with an anchor of 0 sat. */
@@ -24,27 +25,8 @@ describe.skipIf(!able)('a statecoin on a chain', () => {
   });
   afterAll(() => node?.stop());
 
-  /** A funded coin of Alice's. */
-  async function open(sat: number): Promise<{ id: string; operator: string; locktime: number }> {
-    const coin = await node.fund(await p.text('spillway address --home alice'), BigInt(sat) + 10_000n);
-    p.write('coins.json', [coin]);
-    const { coin: made } = await p.json(`
-      spillway statechain-open --home operator --as operator ${POLICY} \\
-        | spillway statechain-open --home alice --amount ${sat} --utxo coins.json \\
-        | spillway statechain-open --home operator \\
-        | spillway statechain-open --home alice | tee ready.json`);
-    await p.confirm('ready.json');
-    return { id: made.id, operator: made.operator, locktime: made.locktime };
-  }
-  const transfer = (c: { id: string; operator: string }, from: string, to: string): Promise<Printed> =>
-    p.json(`
-      spillway statechain-transfer --home ${to} --as receiver --operator ${c.operator} \\
-        | spillway statechain-transfer --home ${from} --contract ${c.id} \\
-        | spillway statechain-transfer --home operator \\
-        | spillway statechain-transfer --home ${from} \\
-        | spillway statechain-transfer --home ${to} \\
-        | spillway statechain-transfer --home operator | tee moved.json \\
-        | spillway statechain-transfer --home ${to}`);
+  const open = (sat: number): Promise<MadeCoin> => openCoin(node, p, POLICY, sat);
+  const transfer = (c: MadeCoin, from: string, to: string): Promise<Printed> => transferCoin(p, c, from, to);
   const exit = (home: string, id: string, feerate: number): string =>
     `spillway statechain-exit --home ${home} --contract ${id} --feerate ${feerate} --allow-fee | tee exit-${home}.json`;
   const status = (home: string, id: string): Promise<Printed> =>

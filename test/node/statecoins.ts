@@ -20,7 +20,7 @@ export async function openCoin(node: TestNode, p: Pipes, policy: string, sat: nu
   return { id: made.id, operator: made.operator, locktime: made.locktime };
 }
 
-/** Hands a coin on. The operator's last message is in `moved.json`, the receiver's in `owned.json`. */
+/** Hands a coin on. Returns the receiver's last message. */
 export const transferCoin = (
   p: Pipes,
   { id, operator }: Pick<MadeCoin, 'id' | 'operator'>,
@@ -33,5 +33,5 @@ export const transferCoin = (
       | spillway statechain-transfer --home operator \\
       | spillway statechain-transfer --home ${from} \\
       | spillway statechain-transfer --home ${to} \\
-      | spillway statechain-transfer --home operator | tee moved.json \\
-      | spillway statechain-transfer --home ${to} | tee owned.json`);
+      | spillway statechain-transfer --home operator \\
+      | spillway statechain-transfer --home ${to}`);
