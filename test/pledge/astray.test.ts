@@ -24,7 +24,7 @@ import { command, type Made } from '../support/command.ts';
 import { TestParty, type Message } from '../support/party.ts';
 import { signAll } from '../support/wallet.ts';
 import { ADDRESSES } from '../credit/things.ts';
-import { ACP, coin, NETWORK, ownPledge } from './things.ts';
+import { ACP, coin, messageOf, NETWORK, ownPledge } from './things.ts';
 
 let dir: string;
 let collector: TestParty;
@@ -56,17 +56,7 @@ async function made(name: string): Promise<string> {
 }
 const code = async (Command: object, ...argv: string[]): Promise<string | undefined> =>
   (await command(Command as Made, argv)).code;
-const pledged = (change: object = {}, n = 1): string =>
-  JSON.stringify({
-    type: 'pledge',
-    version: 1,
-    step: 'pledged',
-    network: NETWORK,
-    campaign: campaign.id,
-    pledge: { ...ownPledge(campaign, n, 300_000n), sat: 300_000 },
-    sealed: null,
-    ...change,
-  });
+const pledged = (change: object = {}, n = 1): string => messageOf(campaign, ownPledge(campaign, n, 300_000n), change);
 const check = (text: string, ...more: string[]) =>
   code(PledgeCheck, '--campaign', join(dir, 'campaign'), ...more, file('input', text));
 

@@ -22,7 +22,7 @@ import { command, type Ended, type Made } from '../support/command.ts';
 import { signAll } from '../support/wallet.ts';
 import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { templateOf } from '../../src/lib/pledge/pledge.ts';
-import { ACP, coin, NETWORK, ownPledge, pledged } from './things.ts';
+import { ACP, coin, messageOf, NETWORK, ownPledge, pledged } from './things.ts';
 
 let dir: string;
 const at = (name: string): string => join(dir, name);
@@ -36,16 +36,6 @@ const printed = ({ stdout }: Ended): Record<string, any>[] =>
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, any>);
-const messageOf = (campaign: Campaign, pledge: ReturnType<typeof pledged>): string =>
-  JSON.stringify({
-    type: 'pledge',
-    version: 1,
-    step: 'pledged',
-    network: NETWORK,
-    campaign: campaign.id,
-    pledge: { ...pledge, sat: Number(pledge.sat) },
-    sealed: null,
-  });
 let campaign: Campaign;
 let id: string;
 

@@ -40,3 +40,15 @@ export function ownPledge(to: Campaign, n: number, sat: bigint): Pledge {
   const { key, coin: spent } = coin(n, sat);
   return new PledgeHashes(to, NETWORK).sign(spent, key.secret, new Uint8Array(32));
 }
+/** The message of a pledge, as JSON. */
+export const messageOf = (to: Campaign, pledge: Pledge, change: object = {}): string =>
+  JSON.stringify({
+    type: 'pledge',
+    version: 1,
+    step: 'pledged',
+    network: NETWORK,
+    campaign: to.id,
+    pledge: { ...pledge, sat: Number(pledge.sat) },
+    sealed: null,
+    ...change,
+  });
