@@ -62,6 +62,7 @@ describe('calls', () => {
       bestBlock: 'aa',
       initialDownload: false,
       time: undefined,
+      medianTime: 5,
     });
     expect(await btcd.rpc.blockTime('aa')).toBe(6);
   });
