@@ -4,7 +4,7 @@
  * ECDSA: two signatures over BOLT3's 2-of-2. Taproot: MuSig2 (BIP327); a partial signature is made by the last signer alone
  * (DeterministicSign), so that no secret nonce is ever kept or read. Not here: documents of commitments (`build.ts`).
  */
-import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { SIGHASH_ALL, Sighashes } from '../bitcoin/sighash.ts';
 import { withWitness, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -99,8 +99,7 @@ export class FundingSpend {
    * Verifies what is given: the signature of `signer`, or every partial signature. Returns whether there was any.
    * @throws Refusal `signature-invalid`, `peer-partial-invalid`, `nonce-missing`, `peer-nonce-invalid`
    */
-  check(given: Given, signer: Side): boolean {
-    const { signature, nonces } = given;
+  check({ signature, nonces, partials }: Given, signer: Side): boolean {
     if (!this.#isTaproot) {
       if (signature && !verifiesEcdsa(signature, this.#hash(), this.#key(signer)))
         throw new Refusal('signature-invalid', `the signature of the ${signer} funding key does not verify`, {
@@ -108,16 +107,16 @@ export class FundingSpend {
         });
       return signature !== undefined;
     }
-    const partials = Object.entries(given.partials) as [Side, Uint8Array][];
-    for (const [side, partial] of partials) {
+    const found = Object.entries(partials) as [Side, Uint8Array][];
+    for (const [side, partial] of found) {
       const session = this.session(nonces);
-      const index = session.key.pubkeys.findIndex((one) => bytesToHex(one) === bytesToHex(this.#key(side)));
+      const index = session.key.pubkeys.findIndex((one) => equalBytes(one, this.#key(side)));
       if (!musig2.partialVerify(partial, nonces[side]!, index, session))
         throw new Refusal('peer-partial-invalid', `the partial signature of the ${side} side does not verify`, {
           blame: side,
         });
     }
-    return partials.length > 0;
+    return found.length > 0;
   }
   /** Returns the MuSig2 session of both nonces. @throws Refusal `nonce-missing`, `peer-nonce-invalid` */
   session({ local, remote }: BySide): musig2.Session {
@@ -143,27 +142,24 @@ export class FundingSpend {
     return made;
   }
   /**
-   * Returns the finished transaction, hex; undefined while a signature is missing. All were verified.
-   * @param own of `signer`; undefined without keys @param theirs of the other side, and partial signatures of both
+   * Returns the finished transaction, hex; undefined while a signature is missing. Partial signatures are verified first.
+   * @param own of `signer`, undefined without keys @param theirs of the other side, verified; partial signatures of both
+   * @throws Refusal `peer-partial-invalid`, `nonce-missing`, `peer-nonce-invalid`
    */
   finish(signer: Side | undefined, own: Given | undefined, theirs: Given): Hex | undefined {
     if (this.#isTaproot) {
-      const { local, remote } = { ...own?.partials, ...theirs.partials };
-      return local && remote ? this.combine({ ...own?.nonces, ...theirs.nonces }, [local, remote]) : undefined;
+      const partials = { ...own?.partials, ...theirs.partials };
+      if (!partials.local || !partials.remote) return undefined;
+      const nonces = { ...own?.nonces, ...theirs.nonces };
+      this.check({ nonces, partials }, 'local');
+      const both = [partials.local, partials.remote];
+      return withWitness(this.template, [[musig2.partialAgg(both, this.session(nonces))]]);
     }
     if (!signer || !own?.signature || !theirs.signature) return undefined;
     const way = this.#lock.ways[0]!;
     const both = [own.signature, theirs.signature].map((der) => concatBytes(der, Uint8Array.of(SIGHASH_ALL)));
     const [sig, peerSig] = (way.key === 'holderFunding') === (signer === 'local') ? both : both.reverse();
     return withWitness(this.template, [witnessOf(this.#lock, way, { sig, 'peer-sig': peerSig })]);
-  }
-  /** Returns the transaction that both partial signatures finish, hex. @throws Refusal `signature-invalid` */
-  combine(nonces: BySide, partials: readonly Uint8Array[]): Hex {
-    const session = this.session(nonces);
-    const signature = musig2.partialAgg(partials, session);
-    if (!musig2.verifyAggregate(signature, session))
-      throw new Refusal('signature-invalid', 'the aggregate of both partial signatures does not verify');
-    return withWitness(this.template, [[signature]]);
   }
 }
 /** @throws Refusal `peer-nonce-invalid` */

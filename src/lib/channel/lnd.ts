@@ -285,18 +285,16 @@ export function signBacked(backed: Backed, newest: bigint | undefined): { hex: H
   const txid = txidOf(template);
   const spend = new FundingSpend(channel, template, close.tapscriptRoot);
   const secret = keys.secrets.funding!;
-  const none = { nonces: {}, partials: {} };
+  const { signature } = close;
   if (!FORMAT[channel.format].taproot) {
-    const theirs = { ...none, signature: close.signature };
+    const theirs = { signature, nonces: {}, partials: {} };
     spend.check(theirs, 'remote');
     return { hex: spend.finish('local', spend.sign('local', secret, {}), theirs)!, txid, number };
   }
-  const [partial, remote] = [close.signature.subarray(0, 32), close.signature.subarray(32)];
-  const root = hmac(sha256, NONCE_ROOT, sha256(keys.seed!));
-  const random = secretAt(root, indexOf(close.height!));
+  const random = secretAt(hmac(sha256, NONCE_ROOT, sha256(keys.seed!)), indexOf(close.height!));
   const { secnonce, pubnonce } = musig2.nonceGen({ random, pubkey: channel.local.points.funding! });
-  const nonces = { local: pubnonce, remote };
-  spend.check({ nonces, partials: { remote: partial } }, 'remote');
-  const own = musig2.sign(secnonce, secret, spend.session(nonces));
-  return { hex: spend.combine(nonces, [own, partial]), txid, number };
+  const nonces = { local: pubnonce, remote: signature.subarray(32) };
+  const local = musig2.sign(secnonce, secret, spend.session(nonces));
+  const partials = { local, remote: signature.subarray(0, 32) };
+  return { hex: spend.finish(undefined, undefined, { nonces, partials })!, txid, number };
 }

@@ -5,7 +5,6 @@
  * funding output (`funding.ts`), which outputs are spent (`spend.ts`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { hash160 } from '@scure/btc-signer/utils.js';
 import { bytesToHex, concatBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { SIGHASH_ALL, SIGHASH_DEFAULT, Sighashes, type SighashType } from '../bitcoin/sighash.ts';
 import { withWitness } from '../bitcoin/transaction.ts';
@@ -88,8 +87,6 @@ export function checkWitness(of: Subject, index: number, lock: Lock, stack: read
   check(parts['peer-sig'], way.peer, of.peerType);
   if (parts.preimage && of.paymentHash && !equalBytes(sha256(parts.preimage), of.paymentHash))
     throw new Refusal('wrong-preimage', `the preimage at input ${index} does not hash to the payment hash`);
-  if (lock.kind === 'p2wpkh' && bytesToHex(hash160(parts.key!)) !== lock.script.slice(4))
-    throw invalid('another key than its output names');
 }
 
 /** Returns the other side's signature of an HTLC transaction, without its type: DER, or 64 bytes in taproot. */
