@@ -1,10 +1,13 @@
 /** Every published commitment and HTLC transaction, built from keys and compared byte for byte, signatures among them. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { Sighashes } from '../../src/lib/bitcoin/sighash.ts';
+import { bareOf, txidOf, unsignedHex, withWitness, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { buildDocument } from '../../src/lib/channel/build.ts';
 import { buildCommitment } from '../../src/lib/channel/commitment.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { lockOf } from '../../src/lib/channel/scripts.ts';
+import { fundingLock, lockOf, witnessOf } from '../../src/lib/channel/scripts.ts';
+import { signWay } from '../../src/lib/channel/sign.ts';
 import { readKeys, readState } from '../../src/lib/channel/document.ts';
 import { FundingSpend } from '../../src/lib/channel/funding.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
@@ -107,4 +110,46 @@ describe('outputs of taproot channels', () => {
 it('the funding output of Appendix B', () => {
   const { funding } = channelOf('static');
   expect(funding.script).toBe('0020c015c4a6be010e21657068fc2e6a9d02b27ebe4d490a25846f7237f104d1a3cd');
+});
+
+describe('the funding of two sides, Appendix G', () => {
+  const published = fixture('channel/dual-funding.json');
+  const bySerial = <T extends { serial_id: number }>(list: T[]): T[] =>
+    [...list].sort((a, b) => a.serial_id - b.serial_id);
+  const [holderFunding, otherFunding] = published.funding_pubkeys.map(hexToBytes);
+  const funding = fundingLock('anchors', { holderFunding, otherFunding });
+  const [opener, accepter] = published.inputs;
+  const { outputs: coins, txid } = bareOf(published.parent);
+  const inputs = bySerial<any>([opener, accepter]).map(({ vout, sequence }) => ({
+    txid,
+    vout,
+    sequence,
+    ...coins[vout]!,
+  }));
+  const template: Template = {
+    version: 2,
+    locktime: published.locktime,
+    inputs,
+    outputs: bySerial<any>(published.outputs).map(({ sats, script }) => ({ sat: BigInt(sats), script })),
+  };
+  it('pays to the 2-of-2 of both funding keys, whichever comes first', () => {
+    expect(bytesToHex(funding.code!)).toBe(published.funding_script);
+    expect(fundingLock('anchors', { holderFunding: otherFunding, otherFunding: holderFunding }).script).toBe(
+      funding.script,
+    );
+    expect(published.outputs[1].script).toBe(funding.script);
+  });
+  it('is the published transaction, signed as published, and consensus takes it', async () => {
+    expect([txid, unsignedHex(template), txidOf(template)]).toEqual([opener.txid, published.unsigned, published.txid]);
+    const otherPayment = hexToBytes(accepter.pubkey);
+    const lock = lockOf('zero-fee', 'to_remote', { otherPayment }, {});
+    expect(lock.script).toBe(coins[accepter.vout]!.script);
+    const [way] = lock.ways;
+    const sig = signWay(new Sighashes(template), 0, lock, way!, hexToBytes(accepter.secret));
+    const witness = witnessOf(lock, way!, { sig, key: otherPayment });
+    const signed = withWitness(template, [witness, opener.witness.map(hexToBytes)]);
+    expect(signed).toBe(published.signed);
+    expect(bareOf(signed).stacks[0]).toEqual(witness);
+    if (kernel) expect(await kernel.scripts(signed, inputs)).toBe(true);
+  });
 });
