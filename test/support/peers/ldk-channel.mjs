@@ -1,7 +1,9 @@
 /**
  * Rebuilds commitments with LDK (lightningdevkit, WASM), a line of JSON for a line of JSON; a process of its own, because
- * what LDK leaves behind keeps a process alive. {channel, state, unsigned, txid, keys, outputs} in, {same} out;
- * {secrets: [[index, secret], …]} in, {store: count of secrets it holds again} out. `repeat` times the verification.
+ * what LDK leaves behind keeps a process alive. {channel, state, unsigned, txid, keys, outputs} in, {same, htlcs: HTLC
+ * transactions, justice: transaction that punishes to_local} out; `repeat` times the verification.
+ * {channel, punisher: secrets, secret, transaction, inputs: [{amount_sat, htlc?}, …]} in, {signatures} out.
+ * {secrets: [[index, secret], …]} in, {store: count of secrets it holds again} out.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -45,22 +47,32 @@ function featuresOf(format) {
   if (format === 'anchors') features.set_anchors_zero_fee_htlc_tx_required();
   return features;
 }
+const reversed = (hex) => Buffer.from(hex, 'hex').reverse().toString('hex');
+const hex = (array) => Buffer.from(array).toString('hex');
+const htlcOf = ({ direction, amount_msat, expiry, payment_hash }, vout) =>
+  ldk.HTLCOutputInCommitment.constructor_new(
+    direction === 'offered',
+    BigInt(amount_msat),
+    expiry,
+    bytes(payment_hash),
+    ldk.Option_u32Z.constructor_some(vout),
+  );
+/** Parameters of a channel, seen by its local side. */
+const parametersOf = ({ format, funding, local, remote, opener }) =>
+  ldk.ChannelTransactionParameters.constructor_new(
+    partyOf(local),
+    remote.to_self_delay,
+    opener === 'local',
+    ldk.CounterpartyChannelTransactionParameters.constructor_new(partyOf(remote), local.to_self_delay),
+    ldk.OutPoint.constructor_new(bytes(reversed(funding.txid)), funding.vout),
+    featuresOf(format),
+  );
+
 /** The commitment is its local side's. */
 function verified({ channel, state, unsigned, txid, keys, outputs, repeat = 1 }) {
-  const { format, funding, local, remote, opener } = channel;
+  const { format, local, remote } = channel;
   const wire = (role) => outputs.findLast((o) => o.role === role)?.amount_sat ?? 0;
-  const htlcs = outputs
-    .filter((o) => o.role === 'htlc')
-    .map(({ vout, htlc }) =>
-      tlv(
-        [0, htlc.direction === 'offered' ? '01' : '00'],
-        [2, big(htlc.amount_msat, 8)],
-        [4, big(htlc.expiry, 4)],
-        [6, htlc.payment_hash],
-        [8, big(vout, 4)],
-      ),
-    );
-  const reversed = (hex) => Buffer.from(hex, 'hex').reverse().toString('hex');
+  const withHtlc = outputs.filter((o) => o.role === 'htlc').map(({ vout, htlc }) => htlcOf(htlc, vout));
   const serialised = tlv(
     [0, big(2n ** 48n - 1n - BigInt(state.number), 8)],
     [1, big(local.to_self_delay, 2)],
@@ -78,25 +90,53 @@ function verified({ channel, state, unsigned, txid, keys, outputs, repeat = 1 })
       ),
     ],
     [10, tlv([0, unsigned], [2, reversed(txid)])],
-    [12, htlcs.join('')],
+    [12, withHtlc.map((htlc) => hex(htlc.write())).join('')],
     [15, format === 'anchors' ? '401000' : '1000'],
   );
   const read = ldk.CommitmentTransaction.constructor_read(bytes(serialised));
   if (!(read instanceof ldk.Result_CommitmentTransactionDecodeErrorZ_OK)) return { same: false, unreadable: true };
-  const parameters = ldk.ChannelTransactionParameters.constructor_new(
-    partyOf(local),
-    remote.to_self_delay,
-    opener === 'local',
-    ldk.CounterpartyChannelTransactionParameters.constructor_new(partyOf(remote), local.to_self_delay),
-    ldk.OutPoint.constructor_new(bytes(reversed(funding.txid)), funding.vout),
-    featuresOf(format),
-  );
+  const parameters = parametersOf(channel);
   const start = performance.now();
   let result;
   for (let i = 0; i < repeat; i++)
     result = read.res.verify(parameters.as_holder_broadcastable(), partyOf(local), partyOf(remote));
   const milliseconds = (performance.now() - start) / repeat;
-  return { same: result instanceof ldk.Result_TrustedCommitmentTransactionNoneZ_OK, milliseconds };
+  const justice = read.res.trust().build_to_local_justice_tx(1_000n, bytes(`0014${'11'.repeat(20)}`));
+  return {
+    same: result instanceof ldk.Result_TrustedCommitmentTransactionNoneZ_OK,
+    milliseconds,
+    justice: justice instanceof ldk.Result_TransactionNoneZ_OK ? hex(justice.res) : null,
+    htlcs: withHtlc.map((htlc) =>
+      hex(
+        ldk.UtilMethods.constructor_build_htlc_transaction(
+          bytes(reversed(txid)),
+          state.feerate_per_kw,
+          local.to_self_delay,
+          htlc,
+          featuresOf(format),
+          ldk.DelayedPaymentKey.constructor_new(bytes(keys.delayed)),
+          ldk.RevocationKey.constructor_new(bytes(keys.revocation)),
+        ),
+      ),
+    ),
+  };
+}
+/** The local side punishes the other one's commitment. */
+function punished({ channel, punisher, secret, transaction, inputs }) {
+  const { funding, revocation, payment, delayed, htlc } = punisher;
+  const own = [funding, revocation, payment, delayed, htlc].map(bytes);
+  const [seed, id, random] = [1, 2, 3].map((n) => new Uint8Array(32).fill(n));
+  const signer = ldk.InMemorySigner.constructor_new(...own, seed, BigInt(channel.funding.amount_sat), id, random);
+  signer.as_ChannelSigner().provide_channel_parameters(parametersOf(channel));
+  const ecdsa = signer.as_EcdsaChannelSigner();
+  const signatures = inputs.map(({ amount_sat, htlc: spent, vout }, i) => {
+    const given = [bytes(transaction), i, BigInt(amount_sat), bytes(secret)];
+    const made = spent
+      ? ecdsa.sign_justice_revoked_htlc(...given, htlcOf(spent, vout))
+      : ecdsa.sign_justice_revoked_output(...given);
+    return hex(made.res);
+  });
+  return { signatures };
 }
 function stored({ secrets }) {
   const store = ldk.CounterpartyCommitmentSecrets.constructor_new();
@@ -114,7 +154,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   let said;
   try {
     const job = JSON.parse(line);
-    said = job.secrets ? stored(job) : verified(job);
+    said = job.secrets ? stored(job) : job.punisher ? punished(job) : verified(job);
   } catch (error) {
     said = { crash: String(error) };
   }
