@@ -7,12 +7,19 @@ import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { hsmSecret } from '../../src/lib/channel/seeds.ts';
 import { readChannel, readKeys, readState, readStore } from '../../src/lib/channel/document.ts';
 import { inspectTransaction } from '../../src/lib/channel/inspect.ts';
+import { adaptorDocument, presignDocument } from '../../src/lib/channel/adaptor-document.ts';
+import { verifyDocument } from '../../src/lib/channel/build.ts';
+import { closeDocument } from '../../src/lib/channel/close.ts';
 import { parseBackup } from '../../src/lib/channel/lnd.ts';
+import { secretsDocument } from '../../src/lib/channel/secrets-document.ts';
+import { penaltyDocument, sweepDocument } from '../../src/lib/channel/spend.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { adapt } from '../../src/lib/signing/adaptor.ts';
 import { parsePre as parseEcdsaPre } from '../../src/lib/signing/ecdsa-adaptor.ts';
+import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { CASES, channelDocument } from '../support/channel.ts';
+import { channelFor, htlcsFor, keysFor, played, point, secret, stateFor } from '../support/played-channel.ts';
 import { fixture } from '../support/vectors.ts';
 
 const RUNS = Number(process.env['SPILLWAY_MUTATIONS'] ?? 20_000);
@@ -35,10 +42,10 @@ function mutated(bytes: Uint8Array, draw: Draw): Uint8Array {
   return kind === 1 ? Uint8Array.of(...bent, ...bent.subarray(draw(bent.length))) : bent;
 }
 /** Every outcome by its code; anything but a refusal is thrown on. */
-function outcomes(seed: number, run: (draw: Draw) => unknown): Map<string, number> {
+function outcomes(seed: number, run: (draw: Draw) => unknown, runs = RUNS): Map<string, number> {
   const draw = drawing(seed);
   const found = new Map<string, number>();
-  for (let i = 0; i < RUNS; i++) {
+  for (let i = 0; i < runs; i++) {
     let code = 'read';
     try {
       run(draw);
@@ -118,6 +125,49 @@ describe('mutated inputs', () => {
     for (const [i, [document, parse]] of parsers.entries()) {
       const found = outcomes(10 + i, (draw) => parse(new Fields(bentJson(document, draw))));
       expect([...found.keys()].filter((code) => !malformed.includes(code))).toEqual([]);
+    }
+  });
+  it('documents of every command: closes, verified states, sweeps, penalties, secrets, pre-signatures', () => {
+    const format = 'anchors';
+    const channel = readChannel(new Fields(channelFor(format) as never));
+    const keys = keysFor(format, 'local');
+    const made = played(channelFor(format), format, 'remote', 7);
+    const htlcs = htlcsFor();
+    const paying = { to: `5120${'22'.repeat(32)}`, feerate: 2_000, allowFee: true };
+    const close = { closer: 'local', fee_sat: 1_000, locktime: 5, local_sat: 400_000, remote_sat: 500_000 };
+    const scripts = { local_script: `0014${'11'.repeat(20)}`, remote_script: `0014${'22'.repeat(20)}` };
+    const signatures = { both: made.htlc_signatures[0], 'closee-only': made.htlc_signatures[0] };
+    const taproot = readChannel(new Fields(channelFor('taproot') as never));
+    const both = { local: '02'.repeat(66), remote: '03'.repeat(66) };
+    const halves = { local: '11'.repeat(32), remote: '22'.repeat(32) };
+    const partials = { nonces: { both }, partial_signatures: { both: halves } };
+    const revealed = { index: 2 ** 48 - 1, secret: bytesToHex(secret(format, 'remote', 0)) };
+    const terms = { message: '44'.repeat(32), adaptor_point: point(format, 'local', 1) };
+    const pubkeys = [1, 2].map((n) => bytesToHex(publicKey(new Uint8Array(32).fill(n))));
+    const nonces = { opener: both.local, last: both.remote };
+    const key = new Uint8Array(32).fill(1);
+    const pre = {
+      ...terms,
+      pubkey: pubkeys[0]!.slice(2),
+      pre_signature: `02${'11'.repeat(64)}`,
+      signature: '11'.repeat(64),
+    };
+    const sweep = { transaction: made.hex, per_commitment_point: point(format, 'remote', 7), htlcs, spent: [0, 1] };
+    const state = { ...stateFor(format, 'remote', 7, htlcs), htlc_signatures: made.htlc_signatures };
+    const commands: [object, (from: Fields) => unknown][] = [
+      [{ ...close, ...scripts, signatures }, (from) => closeDocument(channel, from, undefined)],
+      [{ ...close, ...scripts, ...partials }, (from) => closeDocument(taproot, from, undefined)],
+      [{ ...state, commitment: made.hex }, (from) => verifyDocument(channel, from)],
+      [sweep, (from) => sweepDocument(channel, from, keys, undefined, paying)],
+      [sweep, (from) => penaltyDocument(channel, from, keys, { secret: secret(format, 'remote', 7) }, paying)],
+      [{ secrets: [revealed], ...revealed }, (from) => secretsDocument('insert', from, undefined)],
+      [{ ...terms, pubkeys, output: 'plain', nonces }, (from) => presignDocument(from, { key, random: key })],
+      [{ ...pre, construction: 'single' }, (from) => adaptorDocument('extract', from, undefined)],
+    ];
+    for (const [i, [document, run]] of commands.entries()) {
+      // Whoever signs or verifies takes its time: a twentieth of the runs.
+      const found = outcomes(30 + i, (draw) => run(new Fields(bentJson(document, draw))), Math.ceil(RUNS / 20));
+      expect(found.get('malformed-message'), `document ${i}: ${[...found].join(' ')}`).toBeGreaterThan(0);
     }
   });
   it('pre-signatures', () => {
