@@ -1,4 +1,9 @@
-/** Routes: the cheapest one, against a search of all of them, and certificates where there is none. */
+/**
+ * Routes: the cheapest one, against a search of all of them, and certificates where there is none. networkx judges larger
+ * networks where python3 has it (`pip install networkx`).
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Channel, Graph, NodeName, Policy } from '../../src/lib/gossip/graph.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
@@ -56,6 +61,39 @@ function least(graph: Graph, { payer, payee, amountMsat, maxHops }: Search): num
   return best;
 }
 
+/** What a route weighs that was found, by the fees that onion-route counts. */
+function weightOf(document: any, amountMsat: bigint): number {
+  const route: any = routeDocument(new Fields(parseJson(printJson(document))));
+  let [weight, amount] = [Number(route.fees_msat), amountMsat];
+  for (const hop of [...document.hops].reverse().slice(0, -1)) {
+    weight += (Number(amount) * hop.cltv_expiry_delta * 15) / 1e9;
+    amount += fee(amount, hop);
+  }
+  return weight;
+}
+
+/** A network without two channels between the same nodes, which networkx's search does not know. */
+function single(graph: Graph): Graph {
+  const pairs = new Map(graph.channels.map((channel) => [`${channel.node_1} ${channel.node_2}`, channel]));
+  return { ...graph, channels: [...pairs.values()] };
+}
+const asEdges = (graph: Graph): unknown[] =>
+  directions(graph).flatMap(([from, to, channel, policy]) =>
+    !policy || policy.disabled
+      ? []
+      : [
+          [
+            from,
+            to,
+            policy.fee_base_msat,
+            policy.fee_proportional_millionths,
+            policy.cltv_expiry_delta,
+            Number(policy.htlc_minimum_msat),
+            Math.min(Number(policy.htlc_maximum_msat), channel.capacity_sat! * 1000),
+          ],
+        ],
+  );
+
 describe('a path', () => {
   it('costs what the cheapest of all routes costs, and onion-route takes it', () => {
     let found = 0;
@@ -67,15 +105,35 @@ describe('a path', () => {
       expect(document.found, `seed ${seed}`).toBe(best !== undefined);
       if (best === undefined) continue;
       found += 1;
-      const route: any = routeDocument(new Fields(parseJson(printJson(document))));
-      let [weight, amount] = [Number(route.fees_msat), asked.amountMsat];
-      for (const hop of [...document.hops].reverse().slice(0, -1)) {
-        weight += (Number(amount) * hop.cltv_expiry_delta * 15) / 1e9;
-        amount += fee(amount, hop);
-      }
-      expect(weight, `seed ${seed}`).toBeCloseTo(best, 3);
+      expect(weightOf(document, asked.amountMsat), `seed ${seed}`).toBeCloseTo(best, 3);
     }
     expect(found).toBeGreaterThan(30);
+  });
+  it('is as light as networkx finds it, where it is installed', () => {
+    if (spawnSync('python3', ['-c', 'import networkx']).status !== 0) {
+      console.log('skipped: networkx (python3 has no module of that name)');
+      return;
+    }
+    const draw = drawer(8);
+    const cases = Array.from({ length: 60 }, (_, i) => {
+      const nodes = i === 0 ? 2000 : 10 + i;
+      const graph = single(made(nodes, 3 * nodes, i));
+      const amountMsat = [1000n, 5_000_000n, 850_000_000n][i % 3]!;
+      return { graph, asked: search(graph, { amountMsat, payer: named(graph, draw(nodes >> 1)) }) };
+    });
+    const input = cases.map(({ graph, asked: { payer, payee, amountMsat } }) =>
+      JSON.stringify({ edges: asEdges(graph), payer, payee, amount: Number(amountMsat) }),
+    );
+    const judge = join(import.meta.dirname, '../support/peers/networkx_path.py');
+    const { stdout } = spawnSync('python3', [judge], { input: `${input.join('\n')}\n`, encoding: 'utf8' });
+    const theirs = stdout.trim().split('\n').map(Number.parseFloat);
+    const ours = cases.map(({ graph, asked }) => {
+      const document: any = pathDocument(graph, asked);
+      return document.found ? weightOf(document, asked.amountMsat) : NaN;
+    });
+    expect(ours.map((weight) => weight.toFixed(2))).toEqual(theirs.map((weight) => weight.toFixed(2)));
+    expect(ours.filter(Number.isNaN).length).toBeGreaterThan(3);
+    expect(ours.filter((weight) => weight > 0).length).toBeGreaterThan(30);
   });
   it('that is not there is shown by who can reach the payee', () => {
     let missing = 0;

@@ -7,7 +7,26 @@
 import type { NodeName } from '../gossip/graph.ts';
 import { flowNetwork, type FlowNetwork } from './max-flow.ts';
 import type { Network } from './network.ts';
-import type { Liquidity } from './wealth.ts';
+
+/** Part of each channel that each member holds, in the order of its members. */
+export type Liquidity = readonly (readonly number[])[];
+
+/**
+ * Lays the channels out as edges of a flow network over the members: what a member holds of a channel can go to the others.
+ * @param free part that may move, of each channel and member
+ * @returns also the number of nodes; those behind the members are the channels' own
+ */
+export function edgesOf({ channels, members }: Network, free: Liquidity): { edges: number[]; nodes: number } {
+  const edges: number[] = [];
+  let nodes = members.length;
+  channels.forEach(({ members: of }, i) => {
+    if (of.length === 2) return void edges.push(of[0]!, of[1]!, free[i]![0]!, free[i]![1]!);
+    // Of more members any may pay any other: through a node of the channel's own.
+    const [through, all] = [nodes++, free[i]!.reduce((sum, sat) => sum + sat, 0)];
+    of.forEach((member, place) => edges.push(member, through, free[i]![place]!, all));
+  });
+  return { edges, nodes };
+}
 
 /** Members on the payer's side of a cut. Their part of the channels that leave the set is all that can leave it. */
 export interface Cut {
@@ -24,16 +43,10 @@ export class Balances {
   /** @param liquidity part of each channel that each member holds; what is above its least can leave it */
   constructor(network: Network, liquidity: Liquidity) {
     this.#network = network;
-    const { channels, members } = network;
-    const edges: number[] = [];
-    let nodes = members.length;
-    channels.forEach(({ members: of, least }, i) => {
-      const free = liquidity[i]!.map((sat, place) => Math.max(0, sat - least[place]!));
-      if (of.length === 2) return void edges.push(of[0]!, of[1]!, free[0]!, free[1]!);
-      // Of more members any may pay any other: through a node of the channel's own.
-      const [through, all] = [nodes++, free.reduce((sum, sat) => sum + sat, 0)];
-      of.forEach((member, place) => edges.push(member, through, free[place]!, all));
-    });
+    const free = network.channels.map(({ least }, i) =>
+      liquidity[i]!.map((sat, place) => Math.max(0, sat - least[place]!)),
+    );
+    const { edges, nodes } = edgesOf(network, free);
     this.#flow = flowNetwork(nodes, Float64Array.from(edges));
   }
 

@@ -8,9 +8,9 @@
 import type { Draws } from '../protocol/draws.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { Balances } from './liquidity.ts';
+import { Balances, type Liquidity } from './liquidity.ts';
 import type { Network } from './network.ts';
-import { decideWealth, type Liquidity } from './wealth.ts';
+import { decideWealth } from './wealth.ts';
 
 export const SAMPLE_LIMITS = {
   pairs: { unit: 'items', least: 1, most: 1_000_000 },

@@ -2,11 +2,12 @@
  * Decision whether members can own so much each, in whatever way the channels are balanced, and so whether a payment can
  * be made at all: exact, with one way to do it or a certificate that there is none.
  *
- * Members own `wealth` exactly where a flow from the channels to them uses every channel up. Else a smallest cut names a
- * set S that would own less than the channels inside S hold. Source: arXiv 2601.04835; the decision by flows is this
- * project's. Not here: balances as they are (`liquidity.ts`).
+ * Every channel is balanced in some way first. Then what some members have too much flows over the channels to those who
+ * lack it. Where not all of it can, the smallest cut names a set S that would own less than the channels inside S hold.
+ * Source: arXiv 2601.04835; the decision by flows is this project's. Not here: balances as they are (`liquidity.ts`).
  */
 import type { NodeName } from '../gossip/graph.ts';
+import { edgesOf, type Liquidity } from './liquidity.ts';
 import { flowNetwork } from './max-flow.ts';
 import type { Network, Wealth } from './network.ts';
 
@@ -21,8 +22,6 @@ export type Certificate =
   /** Channels inside a set hold more than the set owns, both without what is reserved. */
   | { reason: 'set'; set: NodeName[]; wealth_sat: number; inside_sat: number };
 
-/** Part of each channel that each member holds, in the order of its members. */
-export type Liquidity = readonly (readonly number[])[];
 export type Verdict = { feasible: true; liquidity: Liquidity } | { feasible: false; certificate: Certificate };
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
@@ -49,21 +48,40 @@ export function decideWealth(network: Network, wealth: Wealth): Verdict {
   return byFlow(network, free, rest);
 }
 
-function byFlow({ channels, members }: Network, free: readonly number[], rest: Wealth): Verdict {
-  const source = channels.length + members.length;
-  const edges: number[] = [];
-  free.forEach((sat, i) => edges.push(source, i, sat, 0));
-  channels.forEach(({ members: of }, i) =>
-    of.forEach((member) => edges.push(i, channels.length + member, free[i]!, 0)),
-  );
-  rest.forEach((sat, member) => edges.push(channels.length + member, source + 1, sat, 0));
-  const flow = flowNetwork(source + 2, Float64Array.from(edges));
-  if (flow.maxFlow(source, source + 1) === sum(free)) {
-    let edge = channels.length;
-    const liquidity = channels.map(({ least }) => least.map((sat) => sat + flow.flowOver(edge++)));
+/** Gives of each channel what its members lack still, in their order; what nobody lacks goes to the last. */
+function balanced({ channels }: Network, free: readonly number[], lacks: number[]): number[][] {
+  return channels.map(({ members }, i) => {
+    let left = free[i]!;
+    return members.map((member, j) => {
+      const part = j === members.length - 1 ? left : Math.min(left, Math.max(0, lacks[member]!));
+      left -= part;
+      lacks[member]! -= part;
+      return part;
+    });
+  });
+}
+
+function byFlow(network: Network, free: readonly number[], rest: Wealth): Verdict {
+  const { channels, members } = network;
+  // Below 0 for what a member has too much.
+  const lacks = [...rest];
+  const held = balanced(network, free, lacks);
+  const { edges, nodes } = edgesOf(network, held);
+  const [source, sink] = [nodes, nodes + 1];
+  const surplus = sum(lacks.filter((sat) => sat < 0));
+  lacks.forEach((sat, member) => edges.push(...(sat < 0 ? [source, member, -sat, 0] : [member, sink, sat, 0])));
+  const flow = flowNetwork(nodes + 2, Float64Array.from(edges));
+  if (flow.maxFlow(source, sink) === -surplus) {
+    let edge = 0;
+    const liquidity = channels.map(({ least }, i) => {
+      const parts = held[i]!;
+      const [first] = least.length === 2 ? [flow.flowOver(edge++)] : [];
+      const moved = first === undefined ? parts.map(() => flow.flowOver(edge++)) : [first, -first];
+      return least.map((sat, j) => sat + parts[j]! - moved[j]!);
+    });
     return { feasible: true, liquidity };
   }
-  const within = members.map((_, member) => flow.isBefore(channels.length + member));
+  const within = members.map((_, member) => flow.isBefore(member));
   const inside = free.filter((_, i) => channels[i]!.members.every((member) => within[member]));
   return {
     feasible: false,
