@@ -2,6 +2,8 @@
 import { describe } from 'vitest';
 import { CAMPAIGN_LIMITS, campaignForm, defaultMin } from '../../src/lib/pledge/campaign.ts';
 import { checkWorth, choose, Goal, SUM_LIMITS } from '../../src/lib/pledge/sums.ts';
+import type { OwnPledge } from '../../src/lib/pledge/records.ts';
+import { PLEDGE_WATCH_LIMITS, searchedTo } from '../../src/lib/pledge/watch.ts';
 import { parseAs } from '../../src/lib/protocol/message.ts';
 import { limits } from '../support/limits.ts';
 import { campaign, coin, NETWORK } from './things.ts';
@@ -42,5 +44,16 @@ describe('its sums', () => {
       above: 'not taken',
     },
     tries: [],
+  });
+});
+
+describe('a search for a payment', () => {
+  const own = { unpaidTo: 1_000 } as OwnPledge;
+  limits(PLEDGE_WATCH_LIMITS, {
+    searched: {
+      takes: (blocks: number) =>
+        searchedTo(own, { tip: 9_999, payment: { by: null, upTo: 1_000 + blocks, pruned: false } }) !== undefined,
+      below: 'not taken',
+    },
   });
 });

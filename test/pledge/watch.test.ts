@@ -2,19 +2,21 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import { unsignedHex, txidOfHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { unsignedHex, txidOfHex, type Output, type Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
-import { revoke } from '../../src/commands/pledge/own.ts';
+import { ownPledges, revoke } from '../../src/commands/pledge/own.ts';
+import { watchLoop } from '../../src/lib/cli/watch-loop.ts';
 import { readBundle } from '../../src/lib/engine/watch-bundle.ts';
+import { change } from '../../src/lib/home/change.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
-import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
+import { look, type Node, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { templateOf } from '../../src/lib/pledge/pledge.ts';
-import { pledgeKind, type OwnPledge } from '../../src/lib/pledge/records.ts';
+import { ownClaim, pledgeKind, type OwnPledge } from '../../src/lib/pledge/records.ts';
 import { pledge as table } from '../../src/lib/pledge/table.ts';
-import { pledgeWatcher } from '../../src/lib/pledge/watch.ts';
+import { goalWithout, pledgeWatcher } from '../../src/lib/pledge/watch.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { ADDRESSES } from '../credit/things.ts';
 import { fakeNode } from '../chain/node.ts';
@@ -49,22 +51,28 @@ async function scene(until: number | null = UNTIL) {
   const { url } = await fakeNode(chain.answers());
   const rpc = new Rpc({ url });
   const source = factSource({ network: 'regtest', rpc });
+  const node: Node = { rpc, source };
   const watch = async (): Promise<WatchEvent[]> => {
     const events: WatchEvent[] = [];
     const post = homePost(alice.home, alice.ports(), undefined);
-    await look(post, { rpc, source }, { confirmations: 6, feeBudgetSat: 50_000n }, async (_, e) => void events.push(e));
+    await look(post, node, { confirmations: 6, feeBudgetSat: 50_000n }, async (_, e) => void events.push(e));
     return events;
   };
   const takeBack = async () => revoke(alice.home, (await record()).campaign.id, undefined, source);
-  /** The campaign, completed with another coin; nobody looks at signatures here. */
-  const complete = async (feeSat: bigint): Promise<string> => {
-    const other: Spent = { txid: 'cd'.repeat(32), vout: 0, sat: 600_000n + feeSat, script: coin.script };
-    chain.give(other);
-    const hex = unsignedHex(templateOf((await record()).campaign, 'regtest', [coin, other]));
+  const paid = async (coins: readonly Spent[], outputs?: readonly Output[]): Promise<string> => {
+    for (const one of coins) chain.give(one);
+    const template = templateOf((await record()).campaign, 'regtest', coins);
+    const hex = unsignedHex({ ...template, outputs: outputs ?? template.outputs });
     expect(chain.accept([hex])).toBeUndefined();
     return txidOfHex(hex);
   };
-  return { alice, chain, watch, record, takeBack, complete, on };
+  const other = (sat: bigint, n = 0): Spent => ({ txid: 'cd'.repeat(32), vout: n, sat, script: coin.script });
+  /** The campaign, completed with another coin; nobody looks at signatures here. */
+  const complete = (feeSat: bigint): Promise<string> => paid([coin, other(600_000n + feeSat)]);
+  /** The outputs of the campaign, or others, paid without the coin. */
+  const payOther = (outputs?: readonly Output[], n = 1): Promise<string> => paid([other(3_000_000n, n)], outputs);
+  const check = async () => (await ownPledges(alice.home, source, rpc)).map(({ verdict }) => verdict);
+  return { alice, chain, node, watch, record, takeBack, complete, payOther, check, on };
 }
 const told = (events: readonly WatchEvent[]) => events.map(({ event, by }) => [event, by]);
 
@@ -97,6 +105,84 @@ describe('a pledge that is watched', () => {
     await takeBack();
     expect(told(await watch())).toEqual([['rebroadcast', 'revocation']]);
     expect(chain.mempool).toHaveLength(1);
+  });
+  it('of a campaign that was paid without it is taken back, also where all outputs are spent by then', async () => {
+    const { chain, watch, record, payOther, check } = await scene(null);
+    chain.mine(300);
+    expect([await watch(), await check()]).toEqual([[], ['open']]);
+    const goal = goalWithout(await record()).outputs;
+    // Other orders, other sums and outputs beside it pay something else.
+    await payOther([goal[0]!, goal[0]!], 2);
+    await payOther([{ ...goal[0]!, sat: 999_999n }], 3);
+    chain.mine();
+    expect([await watch(), await check()]).toEqual([[], ['open']]);
+    const txid = await payOther();
+    expect([await watch(), await check()]).toEqual([[], ['open']]);
+    chain.mine();
+    // Whoever was paid has spent it: no unspent coin tells of the payment any more.
+    const spent = unsignedHex({
+      version: 2,
+      locktime: 0,
+      inputs: [{ txid, vout: 0, sequence: 0 }],
+      outputs: [{ ...goal[0]!, sat: 900_000n }],
+    });
+    expect(chain.accept([spent])).toBeUndefined();
+    chain.mine(200);
+    expect(await check()).toEqual(['due']);
+    expect(told(await watch())).toEqual([['revoke', 'revocation']]);
+    expect([(await record()).state, await check()]).toEqual(['revoked', ['taken-back']]);
+  });
+  it('is searched for in each block once, and from where an earlier process has ended', async () => {
+    const { chain, node, watch, record, payOther } = await scene(null);
+    // Blocks that could be replaced count for nothing.
+    expect((await record()).unpaidTo).toBe(994);
+    chain.mine(700);
+    await watch();
+    // So many in one look, the rest in the next ones.
+    expect(await record()).toMatchObject({ unpaidTo: 994 + 288 });
+    for (let n = 0; n < 3; n++) await watch();
+    expect([(await record()).unpaidTo, new Set(chain.read).size]).toEqual([chain.tip - 6, 700 + 6]);
+    const before = chain.read.length;
+    chain.mine(5);
+    await watch();
+    expect(chain.read.slice(before)).toEqual([1_701, 1_702, 1_703, 1_704, 1_705]);
+    // Another process reads the newest ones again.
+    delete node.payments;
+    await watch();
+    expect(chain.read.slice(before + 5)).toHaveLength(11);
+    // Two blocks are taken back, and the payment comes in their place.
+    chain.reorganise(2);
+    await payOther();
+    chain.mine();
+    expect(told(await watch())).toEqual([['revoke', 'revocation']]);
+  });
+  it('is unknown where a block that may have paid is pruned, and its owner is told', async () => {
+    const { chain, watch, check } = await scene();
+    chain.mine(60);
+    chain.pruned = 1_050;
+    expect(await check()).toEqual(['unknown']);
+    expect(await watch()).toMatchObject([
+      { event: 'blocks-pruned', searched_height: 994, coin: expect.stringMatching(/:\d+$/) },
+    ]);
+    chain.mine(UNTIL - chain.tip);
+    expect(told(await watch())).toEqual([['revoke', 'revocation']]);
+  });
+  it('that was made without a node is searched for from the block of its coin on', async () => {
+    const { alice, chain, watch, record } = await scene(null);
+    const own = await record();
+    await change(
+      alice.home.store,
+      { own: pledgeKind },
+      () => ({ own: ownClaim(own) }),
+      () => ({
+        writes: { own: { ...own, unpaidTo: null } },
+        result: undefined,
+      }),
+    );
+    chain.mine(20);
+    await watch();
+    // The fake chain calls each coin six blocks deep.
+    expect([Math.min(...chain.read), (await record()).unpaidTo]).toEqual([1_015, 1_014]);
   });
   it('pays its campaign where that is completed, also late, and is no loss', async () => {
     const { chain, watch, record, complete } = await scene();
@@ -160,4 +246,33 @@ it('a copy of a way back in a folder that is watched is left, and keeps nothing 
   const dir = mkdtempSync(join(tmpdir(), 'spillway-tower-'));
   writeFileSync(join(dir, 'pledge.json'), printJson(copy.body));
   await expect(readBundle([dir], 'regtest')).rejects.toThrow('an empty bundle');
+});
+it('two pledges of one campaign in the same state are both told, each once', async () => {
+  const { alice, chain, node, on } = await scene();
+  const other = await ownCoin(alice, 500_000n);
+  await alice.run(table, { on, input: { utxo: [other], coin: outpointText(other) } });
+  chain.give(other);
+  chain.mine(10);
+  chain.pruned = chain.tip - 2;
+  const written: string[] = [];
+  vi.spyOn(process.stdout, 'write').mockImplementation(((text: string, done?: () => void) => {
+    written.push(...text.split('\n').filter((line) => line !== ''));
+    if (typeof done === 'function') done();
+    return true;
+  }) as never);
+  vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
+  const post = homePost(alice.home, alice.ports(), undefined);
+  const rules = { confirmations: 6, feeBudgetSat: null };
+  let looks = 0;
+  const list = post.list.bind(post);
+  post.list = (tip) => {
+    // The third look is the last.
+    if (++looks === 3) process.emit('SIGTERM');
+    return list(tip);
+  };
+  await watchLoop({ post, node, rules, everySeconds: 0.01 });
+  vi.restoreAllMocks();
+  const told = written.map((line) => JSON.parse(line) as WatchEvent);
+  expect([looks, told.map(({ event }) => event)]).toEqual([3, ['blocks-pruned', 'blocks-pruned']]);
+  expect(new Set(told.map((event) => event['coin'])).size).toBe(2);
 });

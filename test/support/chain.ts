@@ -34,6 +34,10 @@ export class FakeChain {
   feerate = 2_000;
   /** Satoshis for 1000 vB below which the mempool takes nothing. */
   least = 1_000;
+  /** Height of the last block that the node has no more. */
+  pruned = -1;
+  /** Heights of the blocks that were asked for. */
+  readonly read: number[] = [];
   /** Whether the node answers at all. */
   up = true;
   /** After so many calls the node says once that it is starting. */
@@ -161,8 +165,13 @@ export class FakeChain {
           `{"chain":"regtest","blocks":${this.tip},"bestblockhash":"${this.#hash(this.tip)}","initialblockdownload":false,"time":1}`,
       ),
       // Blocks are called by their heights and branches.
+      getblockhash: up(([height]) =>
+        height > this.tip ? refuse(-8, 'Block height out of range') : JSON.stringify(this.#hash(height)),
+      ),
       getblock: up(([hash, verbosity = 1]) => {
         const height = Number.parseInt(hash);
+        if (height <= this.pruned) return refuse(-1, 'Block not available (pruned data)');
+        this.read.push(height);
         const txs = this.#blocks.filter((block) => block.height === height).flatMap((block) => block.txs);
         if (verbosity === 0) return JSON.stringify(txs.map(({ hex }) => hex).join(''));
         const shown = verbosity === 2 ? txs.map(({ txid, hex }) => ({ txid, hex })) : txs.map(({ txid }) => txid);

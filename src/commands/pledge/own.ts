@@ -5,17 +5,19 @@
 import { contractNamed } from '../../lib/cli/named.ts';
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
 import { outcome } from '../../lib/contract/outcome.ts';
+import { paymentsIn, type Payments } from '../../lib/chain/payments.ts';
+import { KEPT_BLOCKS } from '../../lib/chain/recent.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
+import { note } from '../../lib/engine/log.ts';
 import { seenOf } from '../../lib/engine/status.ts';
 import { change } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
-import { outputsOf } from '../../lib/pledge/campaign.ts';
 import { revocationCopy } from '../../lib/pledge/make.ts';
 import { ownClaim, pledgeKind, type OwnPledge } from '../../lib/pledge/records.ts';
 import { followedPledge, pledgeVerdict, type PledgeVerdict } from '../../lib/pledge/status.ts';
+import { goalWithout, searchedTo } from '../../lib/pledge/watch.ts';
 import type { FactSource } from '../../lib/protocol/ports.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { unspentOf } from './shared.ts';
 
 /** Returns the pledge of a campaign that is meant. @throws Refusal `unknown-contract`, `usage` */
 async function pledgeNamed(home: Home, prefix: string, coin: string | undefined): Promise<OwnPledge> {
@@ -103,10 +105,14 @@ export async function ownPledges(home: Home, source: FactSource, rpc: Rpc | unde
     all.map((own) => ({ ...followedPledge(own), ended: false })),
     'any',
   );
+  const payments = rpc && paymentsIn(rpc);
   const lines: PledgeLine[] = [];
   for (const own of all) {
     const found = outcome(followedPledge(own), seen);
-    const isPaid = found.is === 'live' && rpc !== undefined && (await isGoalPaid(own, home, rpc));
+    const isAsked = payments && found.is === 'live' && own.state === 'made';
+    const payment = isAsked
+      ? await searchFor(own, home, payments, (await rpc.blockchainInfo()).blocks, found.depth)
+      : undefined;
     const { pledge, campaign, network, state } = own;
     lines.push({
       type: 'pledge-check',
@@ -116,24 +122,28 @@ export async function ownPledges(home: Home, source: FactSource, rpc: Rpc | unde
       coin: outpointText(pledge),
       sat: pledge.sat,
       state,
-      verdict: pledgeVerdict(own, found, seen.tip, isPaid),
+      verdict: pledgeVerdict(own, found, seen.tip, payment),
       spent_by: 'tx' in found ? found.tx : null,
     });
   }
   return lines;
 }
 
-/** Returns whether one transaction pays all outputs of the campaign, as far as they are unspent. */
-async function isGoalPaid({ campaign }: OwnPledge, { network }: Home, rpc: Rpc): Promise<boolean> {
-  const outputs = outputsOf(campaign, network);
-  const coins = await unspentOf(
-    rpc,
-    outputs.map(({ script }) => script),
-  );
-  const key = (one: { sat: bigint; script: string }): string => `${one.sat} ${one.script}`;
-  const wanted = outputs.map(key);
-  return [...Map.groupBy(coins, ({ txid }) => txid).values()].some((paid) => {
-    const found = new Set(paid.map(key));
-    return wanted.every((one) => found.has(one));
-  });
+/** Searches all blocks since the pledge was made, and keeps how far it came. */
+async function searchFor(own: OwnPledge, { store }: Home, payments: Payments, tip: number, depth: number) {
+  const goal = goalWithout(own);
+  const after = goal.after ?? tip - depth;
+  if (tip - after > KEPT_BLOCKS)
+    note(`${tip - after} blocks are searched for a payment without ${outpointText(own.pledge)}`);
+  for (;;) {
+    const payment = await payments({ ...goal, after }, tip);
+    if (searchedTo(own, { payment, tip }))
+      await change<{ it: OwnPledge }, void>(
+        store,
+        { it: pledgeKind },
+        () => ({ it: ownClaim(own) }),
+        ({ it }) => ({ writes: { it: searchedTo(it!, { payment, tip }) ?? it! }, result: undefined }),
+      );
+    if (payment.by || payment.pruned || payment.upTo === tip) return payment;
+  }
 }

@@ -4,14 +4,12 @@ import { yes } from '../../lib/cli/step-flags.ts';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { parseSat } from '../../lib/bitcoin/amount.ts';
 import { isNetwork, type Network } from '../../lib/bitcoin/network.ts';
-import type { Rpc, ScannedCoin } from '../../lib/chain/rpc.ts';
 import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { checkCampaign, COLLECTOR } from '../../lib/pledge/campaign.ts';
 import { Gate } from '../../lib/pledge/gather.ts';
 import { pledge } from '../../lib/pledge/table.ts';
-import type { Hex } from '../../lib/protocol/action.ts';
 import { parseJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { checkSeal } from '../../lib/signing/seal.ts';
@@ -43,18 +41,9 @@ export async function paidAmong(
   const { rpc } = await chainOf(flags, argv);
   const addresses = outputs.flatMap(({ address }) => address ?? []);
   if (!rpc || addresses.length === 0) return undefined;
-  const coins = await unspentOf(
-    rpc,
-    addresses.map((address) => scriptOf(address, network)),
-  );
-  const scripts = new Set(coins.map(({ script }) => script));
-  return addresses.filter((address) => scripts.has(scriptOf(address, network)));
-}
-
-/** Returns the unspent outputs of these scripts, in blocks. */
-export async function unspentOf(rpc: Rpc, scripts: readonly Hex[]): Promise<readonly ScannedCoin[]> {
-  const found = await rpc.scan([...new Set(scripts)].map((script) => ({ desc: `raw(${script})`, range: [0, 0] })));
-  return found.coins;
+  const scripts = addresses.map((address) => scriptOf(address, network));
+  const { coins } = await rpc.scan([...new Set(scripts)].map((script) => ({ desc: `raw(${script})`, range: [0, 0] })));
+  return addresses.filter((_, i) => coins.some(({ script }) => script === scripts[i]));
 }
 
 /** Reads a campaign from a file, with what is worked out of it. @throws Refusal as its table, `bad-seal`, `terms-differ` */

@@ -32,6 +32,7 @@ const STATES = new Set([
   'spent-otherwise',
   'unfunded',
   'not-found',
+  'blocks-pruned',
   'overtaken',
   'claimed',
   'too-late',
@@ -103,8 +104,8 @@ function teller(network: string, { print }: Outlet): Tell {
   return async (tip, said) => {
     const { contract, file, event } = said;
     const about = contract?.slice(0, 8) ?? file ?? '';
-    // What overtook a contract's exit is told beside what is done about it.
-    const of = `${contract ?? `file ${file}`}${event === 'overtaken' ? ' overtaken' : ''}`;
+    // A contract may have several coins. What overtook its exit is told beside what is done about it.
+    const of = [contract ?? `file ${file}`, said['coin'], event === 'overtaken'].join(' ');
     const key = JSON.stringify(said, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v));
     if (STATES.has(event) && last.get(of) === key) return;
     log(`${about} ${event} ${words(said)}at ${tip}`);

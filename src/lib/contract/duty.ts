@@ -15,6 +15,7 @@ import { feeFor, feerateOf, feerateText } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { childrenOf, replacementFee, withChildren, type Evicted, type Paid } from '../bitcoin/replacement.ts';
+import type { Output } from '../bitcoin/transaction.ts';
 import type { Hand, Hex, Kind } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import {
@@ -72,7 +73,24 @@ export interface CoinSeen {
   /** null for a coin that is spent: by a transaction in a block that nobody can name. */
   spend: Spend | null;
 }
+/** Outputs that somebody may pay, all of them in this order and nothing else, by a transaction that leaves a coin where it is. */
+export interface Goal {
+  outputs: readonly Output[];
+  without: Outpoint;
+  /** Height of the last block that need not be read; null: the one before the coin's own. */
+  after: number | null;
+}
+export interface Payment {
+  /** Transaction in a block. */
+  by: { txid: Hex; confirmations: number } | null;
+  /** Height of the last block that was read. */
+  upTo: number;
+  /** True where the next block is pruned: nobody can say what it pays. */
+  pruned: boolean;
+}
 export interface Seen extends Fees {
+  /** Payment of the `goal`, where that is asked for and all coins are unspent. */
+  payment?: Payment;
   tip: number;
   /** Median time of the last eleven blocks, Unix seconds (BIP113). */
   medianTime: number;
@@ -263,6 +281,8 @@ export interface Watched {
   /** Height below which nothing is due while its coins are unspent. */
   restsUntil: number;
   coins: readonly WatchedCoin[];
+  /** Outputs whose payment by others makes something due. */
+  goal?: Goal;
   /** Everything that may fall due, the nearest first; the calendar prints it. */
   duties: readonly Duty[];
   /** Returns what is due now; most often it asks `decideDuty` of one duty. */

@@ -23,6 +23,9 @@ export const OUTCOME_LIMITS = {
   final: { unit: 'confirmations', least: 6 },
 } satisfies Limits;
 
+/** Returns the height up to which blocks stand: those above may be replaced. */
+export const standingAt = (tip: number): number => Math.max(tip - OUTCOME_LIMITS.final.least, 0);
+
 /** A coin whose fate is asked for. */
 export interface Followed extends Gone {
   /** Outpoints that the coin's transaction spends, where they are known. */

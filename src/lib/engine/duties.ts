@@ -6,6 +6,7 @@
  */
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Rpc } from '../chain/rpc.ts';
+import type { Payments } from '../chain/payments.ts';
 import { spendOf, type Blocks } from '../chain/spends.ts';
 import type { CoinSeen, Due, Seen, Watched, WatchedCoin } from '../contract/duty.ts';
 import type { Fees, Ready, Rules } from '../contract/fees.ts';
@@ -43,7 +44,7 @@ export interface DutyPost {
 }
 interface At {
   rpc: Rpc;
-  blocks: Required<Blocks>;
+  blocks: Required<Blocks> & { payments: Payments };
   network: string;
   tip: number;
   fees: Fees;
@@ -102,14 +103,18 @@ async function actOn(
   }
 }
 
-async function seenBy({ rpc, blocks, tip, fees }: At, { coins, duties }: Watched): Promise<Seen> {
+async function seenBy({ rpc, blocks, tip, fees }: At, { coins, duties, goal }: Watched): Promise<Seen> {
   const needs = (what: string): boolean => duties.some(({ from }) => from !== null && what in from);
-  const needsDepth = needs('confirmations');
+  const needsDepth = needs('confirmations') || goal?.after === null;
   const medianTime = needs('median_time') ? ((await rpc.blockchainInfo()).medianTime ?? 0) : 0;
   const seen = await Promise.all(
     coins.map(async (coin) => [outpointText(coin.outpoint), await coinSeen(rpc, blocks, coin, needsDepth)] as const),
   );
-  return { tip, medianTime, coins: new Map(seen), ...fees };
+  const found = new Map(seen);
+  const { coin, depth = 0 } = (goal && found.get(outpointText(goal.without))) ?? {};
+  const payment =
+    goal && coin === 'unspent' ? await blocks.payments({ ...goal, after: goal.after ?? tip - depth }, tip) : undefined;
+  return { tip, medianTime, coins: found, ...(payment && { payment }), ...fees };
 }
 
 async function coinSeen(

@@ -9,6 +9,7 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateText, MIN_FEERATE } from '../bitcoin/fee.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
 import { RpcError, type Rpc } from '../chain/rpc.ts';
+import { paymentsIn, type Payments } from '../chain/payments.ts';
 import { recentBlocks } from '../chain/recent.ts';
 import { DEFAULT_FEERATE, networkOfNode } from '../chain/source.ts';
 import { spendersIn } from '../chain/spenders.ts';
@@ -66,6 +67,7 @@ export interface Node {
   source: FactSource;
   /** Findings of a look for the next. */
   spenders?: ReturnType<typeof spendersIn>;
+  payments?: Payments;
 }
 /** Event of one contract, or of a file that is to be watched. */
 export interface WatchEvent {
@@ -132,7 +134,8 @@ export async function look(
     if (stopped()) break;
   }
   if (post.duties && !stopped()) {
-    const at = { rpc: many, blocks, network: post.network, tip, fees, rules };
+    const payments = (node.payments ??= paymentsIn(rpc));
+    const at = { rpc: many, blocks: { ...blocks, payments }, network: post.network, tip, fees, rules };
     await lookAtDuties(post.duties, at, teller, stopped);
   }
   const lapsed = (await post.after?.(stopped)) ?? [];

@@ -12,6 +12,7 @@ import { payFrom } from '../bitcoin/coins.ts';
 import { fundingHex, fundingPsbt, isSigned, outpointIn, signFunding, type Funding } from '../bitcoin/funding.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { txidOf, type Spent } from '../bitcoin/transaction.ts';
+import { standingAt } from '../contract/outcome.ts';
 import type { Copy, Facts, Hand, OwnAddress, Psbts } from '../protocol/action.ts';
 import { canonicalJson, parseJson } from '../protocol/json.ts';
 import { parseAs } from '../protocol/message.ts';
@@ -43,7 +44,7 @@ export interface MakeInput {
   /** Version of the PSBT for another wallet. */
   psbtVersion?: 0 | 2;
 }
-type MakeFacts = Pick<Facts, 'coins' | 'reserved' | 'ours' | 'payout' | 'feerate'>;
+type MakeFacts = Pick<Facts, 'tip' | 'coins' | 'reserved' | 'ours' | 'payout' | 'feerate'>;
 
 /** Addresses that a pledge may need: of its coin, for the change, and for the way back. */
 export const ADDRESSES_NEEDED = 3;
@@ -78,7 +79,7 @@ export function pledgeCoin(
   checkCost(gate, coin, input);
   const checked = checkSpendable(facts, [coin]);
   const secret = hand.keys.wallet(facts.ours.get(coin.script)!);
-  const made = recorded(gate, coin, secret, facts.payout[0]!, input, hand, facts.feerate);
+  const made = recorded(gate, coin, secret, facts.payout[0]!, input, hand, facts);
   return { made: { ...made, coins: [outpointText(coin)] }, checked };
 }
 
@@ -108,7 +109,7 @@ export function pledgeSplit(
   const checked = checkSpendable(facts, template.inputs);
   const split = signFunding(hand, { template, witnesses: {} }, facts.ours);
   const coin = { ...outpointIn(template, script), sat, script };
-  const made = recorded(gate, coin, hand.keys.wallet(at), back, input, hand, facts.feerate);
+  const made = recorded(gate, coin, hand.keys.wallet(at), back, input, hand, facts);
   return { made: { ...made, state: 'split', split, coins: outpointsOf(template.inputs) }, checked };
 }
 
@@ -123,7 +124,7 @@ function recorded(
   { address, chain, index }: OwnAddress,
   input: MakeInput,
   hand: Hand,
-  feerate: number,
+  { feerate, tip }: MakeFacts,
 ): OwnPledge {
   const pledge = hashes.sign(coin, secret, hand.random(32));
   const script = scriptOf(address, network);
@@ -140,6 +141,7 @@ function recorded(
     sealed: input.seal ? sealPledge(campaign, pledge, secret) : null,
     revocation: wayBack,
     back: { address, chain, index },
+    unpaidTo: tip === 'not-checked' ? null : standingAt(tip),
   };
 }
 

@@ -15,7 +15,7 @@ import { parseTransaction } from '../bitcoin/transaction.ts';
 import { taggedTextHash } from '../signing/curve.ts';
 import type { Own } from '../signing/exchange.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, kept, once, type Beliefs } from '../protocol/belief.ts';
+import { believing, kept, largest, once, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, idClaim } from '../protocol/claims.ts';
 import type { Figures } from '../protocol/figures.ts';
 import { canonicalJson, withSats } from '../protocol/json.ts';
@@ -60,6 +60,8 @@ export interface OwnPledge {
   revocation: Revocation;
   /** Address that the revocation pays, and its place in the wallet. */
   back: { address: string; chain: 0 | 1; index: number };
+  /** Height of a block up to which nobody has paid the campaign without this coin; null: no height was known. */
+  unpaidTo: number | null;
 }
 /** A pledge that only the collector reads. */
 export interface Sealed {
@@ -128,6 +130,7 @@ const pledgeBeliefs: Beliefs<OwnPledge> = {
   sealed: kept,
   revocation: kept,
   back: kept,
+  unpaidTo: largest,
 };
 export const pledgeKind: Kind<OwnPledge> = {
   name: 'pledge',

@@ -4,6 +4,7 @@
  * A pledge has no expiry. It is taken back once its campaign is over, or was paid without its coin,
  * or its owner has asked for that.
  */
+import type { Payment } from '../contract/duty.ts';
 import { outcome, type Followed, type Outcome } from '../contract/outcome.ts';
 import type { Shown, StatusFacts, StatusLine } from '../contract/status.ts';
 import type { Network } from '../bitcoin/network.ts';
@@ -28,18 +29,20 @@ export const followedPledge = ({ pledge: { txid, vout }, revocation, split }: Ow
  *   completed   its coin pays the campaign
  *   taken-back  its revocation has spent it
  *   spent       something else has
- *   unknown     nobody looked, or the coin is gone and nobody names what spent it
+ *   unknown     nobody looked, the coin is gone and nobody names what spent it, or blocks that may have paid are pruned
  */
 export type PledgeVerdict = 'open' | 'due' | 'completed' | 'taken-back' | 'spent' | 'unknown';
 
-/** @param isPaid the outputs of the campaign are paid by a transaction without this coin */
-export function pledgeVerdict(own: OwnPledge, found: Outcome, tip: Facts['tip'], isPaid = false): PledgeVerdict {
+/** @param payment of the campaign without this coin, where somebody has looked for one */
+export function pledgeVerdict(own: OwnPledge, found: Outcome, tip: Facts['tip'], payment?: Payment): PledgeVerdict {
   const { campaign, network, revocation } = own;
   if (found.is === 'live' || found.is === 'unconfirmed') {
     const isOver = campaign.until !== null && tip !== 'not-checked' && tip >= campaign.until;
     // A way back that was printed takes nothing back until it is sent.
     if (own.state === 'revoked') return 'due';
-    return own.state !== 'split' && (isOver || isPaid) ? 'due' : 'open';
+    if (own.state === 'split') return 'open';
+    if (isOver || payment?.by) return 'due';
+    return payment?.pruned ? 'unknown' : 'open';
   }
   if (found.is === 'unseen' || found.is === 'replaced') return 'unknown';
   if (found.tx === revocation.txid) return 'taken-back';

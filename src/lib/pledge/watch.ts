@@ -1,32 +1,65 @@
 /**
  * A pledge of this home as `watch` sees it: its finished way back, and when that is sent.
  *
- *   made     from the height at which its campaign is over on; never where the campaign names none
+ *   made     once a block pays the campaign without its coin, and from the height at which the campaign is over on
  *   revoked  at once, and again while no mempool has it; a transaction that completes the campaign is outbid
  *   other    not watched: nobody was shown the pledge, or its coin is spent for good
  *
  * A completing transaction in the mempool is left alone where its owner has not asked for the coin back: it pays as pledged.
- * Not here: a campaign that was paid without this coin, which `pledge check` looks for (`status.ts`).
+ * A campaign that was paid could be paid again with the pledges that were left over.
  */
 import { scriptOf } from '../bitcoin/address.ts';
-import { outpointText } from '../bitcoin/outpoint.ts';
+import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outputsOf as outputsIn, txidOfHex } from '../bitcoin/transaction.ts';
-import { asRival, decideDuty, type Due, type Duty, type Seen, type Watched, type Watcher } from '../contract/duty.ts';
+import {
+  asRival,
+  decideDuty,
+  type Due,
+  type Duty,
+  type Goal,
+  type Seen,
+  type Watched,
+  type Watcher,
+} from '../contract/duty.ts';
+import { standingAt } from '../contract/outcome.ts';
 import { readyOf, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import type { Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { outputsOf } from './campaign.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { outputsOf, PLEDGER } from './campaign.ts';
 import { pledgeKind, type OwnPledge } from './records.ts';
+
+export const PLEDGE_WATCH_LIMITS = {
+  /** Blocks that were searched anew before that is written. */
+  searched: { unit: 'blocks', least: 36 },
+} satisfies Limits;
 
 const backScript = ({ back, network }: OwnPledge): Hex => scriptOf(back.address, network as Network);
 
+/** Returns the outputs that others may pay without the pledged coin. */
+export const goalWithout = ({ campaign, network, pledge: { txid, vout }, unpaidTo }: OwnPledge): Goal => ({
+  outputs: outputsOf(campaign, network as Network),
+  without: { txid, vout },
+  after: unpaidTo,
+});
+
+/** Returns the record with the blocks that have paid nothing and stand; undefined where few were read. */
+export function searchedTo(own: OwnPledge, { payment, tip }: Pick<Seen, 'payment' | 'tip'>): OwnPledge | undefined {
+  if (!payment || payment.by) return undefined;
+  const unpaidTo = Math.min(payment.upTo, standingAt(tip));
+  return allows(PLEDGE_WATCH_LIMITS.searched, unpaidTo - (own.unpaidTo ?? -Infinity))
+    ? { ...own, unpaidTo }
+    : undefined;
+}
+
 function watchedPledge(own: OwnPledge, ours: ReadonlySet<Hex>): Watched | undefined {
-  const { campaign, network, pledge, revocation, state } = own;
+  const { campaign, pledge, revocation, state } = own;
   if (state !== 'made' && state !== 'revoked') return undefined;
-  const outpoint = { txid: pledge.txid, vout: pledge.vout };
+  const goal = goalWithout(own);
+  const outpoint = goal.without;
   const script = backScript(own);
   const tx = readyOf('revocation', revocation.hex, pledge.sat, script, ours.has(script) ? null : []);
   const revoked = state === 'revoked';
@@ -38,18 +71,18 @@ function watchedPledge(own: OwnPledge, ours: ReadonlySet<Hex>): Watched | undefi
     outpoint,
     tx,
     // From the height on at which honest programs complete no more.
-    from: revoked || until === null ? null : { height: until + 1 },
+    from: revoked ? null : { height: (until ?? Infinity) + 1 },
     by: null,
     worthSat: pledge.sat,
     ...(revoked && { sent: true }),
   };
-  const sends = revoked || until !== null;
-  const completes = (hex: Hex): boolean => sameJson(outputsIn(hex), outputsOf(campaign, network as Network));
+  const completes = (hex: Hex): boolean => sameJson(outputsIn(hex), goal.outputs);
   const as = (by: string) => ({ by, paysSat: 0n, lostSat: 0n });
   return {
     id: campaign.id,
-    role: 'pledger',
-    restsUntil: revoked ? -Infinity : (until ?? Infinity),
+    role: PLEDGER,
+    // Each block may pay the campaign without this coin.
+    restsUntil: -Infinity,
     coins: [
       {
         outpoint,
@@ -57,17 +90,25 @@ function watchedPledge(own: OwnPledge, ours: ReadonlySet<Hex>): Watched | undefi
         judge: (hex) => as(completes(hex) ? 'completion' : 'other'),
       },
     ],
-    duties: sends ? [duty] : [],
-    decide: (seen, rules) => [decide(duty, revoked, sends, seen, rules)],
+    ...(!revoked && { goal }),
+    duties: revoked || until !== null ? [duty] : [],
+    decide: (seen, rules) => [ofCoin(outpoint, decide(duty, revoked, seen, rules))],
   };
 }
 
-function decide(duty: Duty, revoked: boolean, sends: boolean, seen: Seen, rules: Rules): Due {
-  const { coin, spend } = seen.coins.get(outpointText(duty.outpoint))!;
-  if (coin === 'unspent' && !sends) return { do: 'rest' };
+function decide(duty: Duty, revoked: boolean, seen: Seen, rules: Rules): Due {
+  const { spend } = seen.coins.get(outpointText(duty.outpoint))!;
+  const { by, pruned, upTo } = seen.payment ?? {};
+  if (by) return decideDuty({ ...duty, from: null }, seen, rules);
   const isRival = revoked && spend?.by === 'completion' && spend.confirmations === 0;
-  return decideDuty(duty, isRival ? asRival(duty, seen) : seen, rules);
+  const due = decideDuty(duty, isRival ? asRival(duty, seen) : seen, rules);
+  if (due.do !== 'rest' || !pruned) return due;
+  return { do: 'tell', event: 'blocks-pruned', short: true, more: { searched_height: upTo } };
 }
+
+/** Several coins of a home may be pledged to one campaign: what is told names the one that it is about. */
+const ofCoin = (outpoint: Outpoint, due: Due): Due =>
+  due.do === 'tell' ? { ...due, more: { coin: outpointText(outpoint), ...due.more } } : due;
 
 /** A copy of a way back, which holds no height: when it is sent its owner says. */
 export const pledgeDocument = (document: Document): null | undefined =>
@@ -81,6 +122,7 @@ export const pledgeWatcher: Watcher<OwnPledge> = {
   order: ['over', 'open'],
   scripts: (own) => [backScript(own)],
   watched: watchedPledge,
+  learnt: searchedTo,
   ended: (own) => ({ ...own, state: 'spent' }),
   sent(own) {
     if (own.state !== 'made' && own.state !== 'revoked')
