@@ -10,7 +10,7 @@ import { codesOf } from '../src/lib/cli/exits.ts';
 import { familyPage, frontPage } from '../src/lib/cli/front.ts';
 import { sendable } from '../src/lib/engine/documents.ts';
 import { failureOf } from '../src/lib/engine/failure.ts';
-import { statusLines, unwatched } from '../src/lib/engine/status.ts';
+import { statusLines } from '../src/lib/engine/status.ts';
 import { allKinds, allTables, FAMILIES, register, type Family } from '../src/lib/families.ts';
 import { table, type Kind } from '../src/lib/protocol/action.ts';
 import { parseAs } from '../src/lib/protocol/message.ts';
@@ -68,8 +68,8 @@ const TOY: Family = {
   describe: async () => (message) => ({ facts: [['bricks', String(message['bricks'])]], checks: [] }),
   carries: async () => (document) =>
     document['type'] === 'tower-build' ? { network: 'regtest', hex: TX, spends: [] } : undefined,
-  status: async () => [
-    {
+  status: {
+    tower: async () => ({
       kind: towerKind,
       line: (contract, { bricks }) => ({
         type: 'status',
@@ -79,9 +79,8 @@ const TOY: Family = {
         state: 'built',
         notes: [`${bricks} bricks`],
       }),
-      unwatched: { is: () => true, words: (count) => `towers: ${count}` },
-    },
-  ],
+    }),
+  },
 };
 
 describe('a family that is registered in one line', () => {
@@ -111,7 +110,6 @@ describe('a family that is registered in one line', () => {
       expect.objectContaining({ contract: ID, notes: ['2 bricks'] }),
     ]);
     expect(await statusLines(party.home, source, ID)).toHaveLength(1);
-    expect([await unwatched(party.home, false), await unwatched(party.home, true)]).toEqual([[], ['towers: 1']]);
     expect(await inspect({ document: message }, undefined)).toMatchObject({
       of: "tower-build at 'built' on regtest",
       facts: [['bricks', '2']],
@@ -123,6 +121,13 @@ describe('a family that is registered in one line', () => {
       exit: 77,
     });
     party.home.close();
+  });
+});
+
+describe('lines of status', () => {
+  it('are listed by the kind of their records', async () => {
+    const listed = FAMILIES.flatMap(({ status = {} }) => Object.entries(status));
+    for (const [kind, load] of listed) expect((await load()).kind.name).toBe(kind);
   });
 });
 

@@ -55,8 +55,8 @@ export interface Family {
    * document of this family.
    */
   bundled?: () => Promise<(document: Document) => WatchedDocument | null | undefined>;
-  /** Records of the family in `status`. */
-  status?: () => Promise<readonly Shown<any, any>[]>;
+  /** Lines of `status`, by the kind of record; the code of a kind of which a home has no record is not loaded. */
+  status?: Readonly<Record<string, () => Promise<Shown<any, any>>>>;
 }
 
 const creditWords = async () => (await import('./credit/describe.ts')).describeCredit;
@@ -78,7 +78,7 @@ const ALL: readonly Family[] = [
     kinds: async () => [(await import('./credit/records.ts')).creditKind],
     describe: creditWords,
     carries: async () => (await import('./credit/settlement.ts')).settlementOf,
-    status: async () => [(await import('./ecash/status.ts')).creditShown],
+    status: { credit: async () => (await import('./ecash/status.ts')).creditShown },
   },
   {
     name: 'ecash',
@@ -120,7 +120,7 @@ const ALL: readonly Family[] = [
     carries: async () => (await import('./statechain/settlement.ts')).statechainSettlement,
     duties: async () => [(await import('./statechain/watch.ts')).statecoinWatcher],
     bundled: async () => (await import('./statechain/tower.ts')).watchedBundle,
-    status: async () => [(await import('./statechain/status.ts')).statecoinsShown],
+    status: { statecoin: async () => (await import('./statechain/status.ts')).statecoinsShown },
   },
   {
     name: 'htlc',
@@ -138,7 +138,7 @@ const ALL: readonly Family[] = [
     describe: async () => (await import('./htlc/describe.ts')).describeHtlc,
     documents: ['htlc'],
     carries: async () => (await import('./htlc/settlement.ts')).htlcSettlement,
-    status: async () => [(await import('./htlc/swap-status.ts')).swapsShown],
+    status: { 'htlc-swap': async () => (await import('./htlc/swap-status.ts')).swapsShown },
     duties: async () => [
       (await import('./htlc/watch.ts')).swapWatcher,
       (await import('./htlc/funded.ts')).fundedWatcher,
@@ -191,7 +191,10 @@ const ALL: readonly Family[] = [
     carries: async () => (await import('./pledge/describe.ts')).pledgeSettlement,
     duties: async () => [(await import('./pledge/watch.ts')).pledgeWatcher],
     bundled: async () => (await import('./pledge/watch.ts')).pledgeDocument,
-    status: async () => (await import('./pledge/status.ts')).pledgesShown,
+    status: {
+      campaign: async () => (await import('./pledge/status.ts')).campaignsShown,
+      pledge: async () => (await import('./pledge/status.ts')).pledgesShown,
+    },
     errors: PLEDGE_ERRORS,
   },
   {

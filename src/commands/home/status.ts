@@ -4,7 +4,7 @@ import { portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { statusLines, unwatched } from '../../lib/engine/status.ts';
+import { statusLines } from '../../lib/engine/status.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
@@ -44,7 +44,6 @@ export default class Status extends BaseCommand {
       const wanted = await contractNamed(home, flags.contract);
       const { source } = await portsOf(home, flags, this.argv);
       const lines = await statusLines(home, source, wanted, flags);
-      if (wanted === undefined) (await unwatched(home, false)).forEach(note);
       if (home.restored) note('this store was restored or copied: see spillway restore --help');
       if (lines.some(({ verdict }) => verdict === 'lost')) process.exitCode = 3;
       if (process.stdout.isTTY) await print(await statusTable(lines));

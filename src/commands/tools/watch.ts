@@ -4,7 +4,6 @@ import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { unwatched } from '../../lib/engine/status.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { keepBesideFlags, pruningBeside } from '../../lib/cli/keep-flags.ts';
 import { bundlePost, readBundle } from '../../lib/engine/watch-bundle.ts';
@@ -62,7 +61,6 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     await withHome(flags, async (home) => {
       await home.keys(); // asks for the passphrase, where there is one, while somebody may be there
       const ports = await portsOf(home, flags, this.argv);
-      (await unwatched(home, true)).forEach(note);
       const post = homePost(home, ports, await contractNamed(home, flags.contract));
       await watch({ post, beside: pruningBeside(home, ports.source, flags) }, ports.source);
     });

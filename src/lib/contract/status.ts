@@ -39,8 +39,5 @@ export interface Shown<R, B = never> {
   blocks?: 'ways';
   /** True where the line states what leaving costs now. */
   feerate?: true;
-  /** Line of a record; absent where `status` does not look after the kind. */
-  line?(name: Hex, record: R, facts: StatusFacts, wanted: Wanted, beside?: B): StatusLine;
-  /** Records that `watch` does not look after, in words; absent where it does. */
-  unwatched?: { is(record: R): boolean; words(count: number): string };
+  line(name: Hex, record: R, facts: StatusFacts, wanted: Wanted, beside?: B): StatusLine;
 }

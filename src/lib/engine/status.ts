@@ -4,7 +4,7 @@
  */
 import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
 import { outcomeNeeds, type Followed, type Seen } from '../contract/outcome.ts';
-import type { Shown, StatusLine, Wanted } from '../contract/status.ts';
+import type { StatusLine, Wanted } from '../contract/status.ts';
 import { FAMILIES } from '../families.ts';
 import type { Home } from '../home/home.ts';
 import type { Listed } from '../home/store.ts';
@@ -16,9 +16,6 @@ const ofKind = (kind: string, { store }: Pick<Home, 'store'>, name?: string): Pr
   name === undefined
     ? store.list(kind)
     : store.byName(name).then((found) => found.filter((one) => one.kind === kind && one.name === name));
-
-const allShown = async (): Promise<Shown<any, any>[]> =>
-  (await Promise.all(FAMILIES.map(({ status }) => status?.() ?? []))).flat();
 
 /** Returns the records of a kind by their claims: those of some claims, or all. */
 async function byClaim(
@@ -65,13 +62,11 @@ export async function statusLines(
   wanted: Wanted = {},
 ): Promise<StatusLine[]> {
   const lines: StatusLine[] = [];
-  for (const { kind, beside, coin, blocks, feerate, line } of await allShown()) {
-    if (!line) continue;
-    const rows = (await ofKind(kind.name, home, name)).map((row) => ({
-      name: row.name,
-      record: kind.parse(row.record),
-    }));
-    if (rows.length === 0) continue;
+  for (const [of, load] of FAMILIES.flatMap(({ status = {} }) => Object.entries(status))) {
+    const listed = await ofKind(of, home, name);
+    if (listed.length === 0) continue;
+    const { kind, beside, coin, blocks, feerate, line } = await load();
+    const rows = listed.map((row) => ({ name: row.name, record: kind.parse(row.record) }));
     const coins = rows.flatMap(({ record }) => coin?.(record) ?? []);
     const facts = {
       ...(await seenOf(source, coins, blocks)),
@@ -85,15 +80,4 @@ export async function statusLines(
   // A node that does not answer is told, also where there is nothing to ask of it.
   if (lines.length === 0) await seenOf(source, []);
   return lines;
-}
-
-/** Says in words what `watch` does not look after. @param also whether what `status` shows is said too */
-export async function unwatched({ store }: Pick<Home, 'store'>, also: boolean): Promise<string[]> {
-  const words: string[] = [];
-  for (const { kind, line, unwatched: left } of await allShown()) {
-    if (!left || (line && !also)) continue;
-    const held = (await store.list(kind.name)).filter(({ record }) => left.is(kind.parse(record)));
-    if (held.length > 0) words.push(left.words(held.length));
-  }
-  return words;
 }

@@ -86,10 +86,9 @@ function campaignLine(name: Hex, record: CampaignRecord): StatusLine & { capacit
   };
 }
 
-const campaigns: Shown<CampaignRecord> = { kind: campaignKind, line: campaignLine };
-const pledges: Shown<OwnPledge> = {
+export const campaignsShown: Shown<CampaignRecord> = { kind: campaignKind, line: campaignLine };
+export const pledgesShown: Shown<OwnPledge> = {
   kind: pledgeKind,
   coin: (own) => ({ ...followedPledge(own), ended: false }),
   line: pledgeLine,
 };
-export const pledgesShown: readonly Shown<any>[] = [campaigns, pledges];
