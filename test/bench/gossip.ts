@@ -53,15 +53,19 @@ function cpuOf(work: () => unknown): number {
   return (process.cpuUsage().user - user) / 1000;
 }
 
-/** Most megabytes that a run of the program ever holds, and its milliseconds of CPU. */
-function costOf(run: string, argv: readonly string[]): { peak: number; cpu: number } {
+/** Most megabytes that a run of the program ever holds, and its milliseconds of CPU. @param to file of its output, exit code */
+export function costOf(
+  run: string,
+  argv: readonly string[],
+  { out = '/dev/null', code = 0 } = {},
+): { peak: number; cpu: number } {
   const tell = `process.on('exit', () => {
     const { maxRSS, userCPUTime } = process.resourceUsage();
     process.stderr.write('cost ' + maxRSS + ' ' + userCPUTime);
   })`;
   const node = `data:text/javascript,${encodeURIComponent(tell)}`;
-  const script = `"$0" --import "$1" "$2" "\${@:3}" 2>&1 >/dev/null`;
-  const said = runToEnd('bash', ['-c', script, process.execPath, node, run, ...argv]);
+  const script = `"$0" --import "$1" "$3" "\${@:4}" 2>&1 >"$2"`;
+  const said = runToEnd('bash', ['-c', script, process.execPath, node, out, run, ...argv], { code });
   const [, rss, cpu] = /cost (\d+) (\d+)/.exec(said)!;
   return { peak: Number(rss) / 1024, cpu: Number(cpu) / 1000 };
 }

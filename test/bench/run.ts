@@ -1,7 +1,7 @@
 /**
  * npm run bench: start-up, signing, batches, onions and statecoins, as ratios from this one run. Exit 1 where one is over its limit.
- * `npm run bench -- serve fleet` runs these groups alone. BENCH_ROUNDS (15), BENCH_UPDATES (10000), BENCH_MESSAGES (50000) and
- * BENCH_CONTRACTS (5000) make it shorter. Needs the built program. Two checkouts against each other: `compare.ts`.
+ * `npm run bench -- serve fleet` runs these groups alone. BENCH_ROUNDS (15), BENCH_UPDATES (10000), BENCH_MESSAGES (50000),
+ * BENCH_CONTRACTS (5000) and BENCH_CHANNELS (50808) make it shorter. Needs the built program. Two checkouts against each other: `compare.ts`.
  */
 import { fileURLToPath } from 'node:url';
 import { signUpdate } from '../../src/lib/ecash/credit.ts';
@@ -21,6 +21,7 @@ import { benchOnions } from './onion.ts';
 import { benchPipelining } from './pipelining.ts';
 import { benchPledges } from './pledge.ts';
 import { benchServe } from './serve.ts';
+import { benchSnapshot } from './snapshot.ts';
 import { benchStatechain } from './statechain.ts';
 import { benchMintStore, benchStore } from './store.ts';
 import { benchWatch } from './watch.ts';
@@ -118,6 +119,7 @@ const GROUPS: Record<string, () => boolean[] | Promise<boolean[]>> = {
   channels: () => benchChannels(few(7)),
   onions: async () => [await benchOnions(run, few(5))],
   gossip: () => benchGossip(run, few(5)),
+  snapshot: () => benchSnapshot(run),
   offers: () => benchOffers(run, few(5)),
   network: () => benchNetwork(run, few(5)),
   assets: () => assetStreams(run, rounds),
