@@ -115,8 +115,8 @@ describe('a path', () => {
       return;
     }
     const draw = drawer(8);
-    const cases = Array.from({ length: 60 }, (_, i) => {
-      const nodes = i === 0 ? 2000 : 10 + i;
+    const cases = Array.from({ length: 45 }, (_, i) => {
+      const nodes = i === 0 ? 500 : 10 + i;
       const graph = single(made(nodes, 3 * nodes, i));
       const amountMsat = [1000n, 5_000_000n, 850_000_000n][i % 3]!;
       return { graph, asked: search(graph, { amountMsat, payer: named(graph, draw(nodes >> 1)) }) };
@@ -133,7 +133,7 @@ describe('a path', () => {
     });
     expect(ours.map((weight) => weight.toFixed(2))).toEqual(theirs.map((weight) => weight.toFixed(2)));
     expect(ours.filter(Number.isNaN).length).toBeGreaterThan(3);
-    expect(ours.filter((weight) => weight > 0).length).toBeGreaterThan(30);
+    expect(ours.filter((weight) => weight > 0).length).toBeGreaterThan(20);
   });
   it('that is not there is shown by who can reach the payee', () => {
     let missing = 0;
@@ -174,7 +174,8 @@ describe('a path', () => {
       one_to_two: open,
       two_to_one: open,
     }));
-    const document: any = pathDocument({ ...graph, channels: twins }, search(graph, { amountMsat: 5000n }));
+    const read = graphOf(new TextEncoder().encode(printJson({ ...graph, channels: twins })), 'json').graph;
+    const document: any = pathDocument(read, search(graph, { amountMsat: 5000n }));
     expect(document.hops[0].short_channel_id).toBe('9x1x0');
   });
   it('refuses ends that are not there, or one', () => {

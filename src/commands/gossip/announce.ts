@@ -1,39 +1,34 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { readKeys } from '../../lib/cli/secrets.ts';
-import { hexFlag, runStateless } from '../../lib/cli/stateless.ts';
+import { hexFlag, runStateless, Unfinished } from '../../lib/cli/stateless.ts';
 import { announceDocument } from '../../lib/gossip/announce.ts';
 
-export default class GossipAnnounce extends BaseCommand {
-  static override summary = 'A gossip message of version 2, made and signed';
-  static override description = `Reads {kind: channel_announcement_2 | channel_update_2 | node_announcement_2, …} with the fields that gossip decode prints. --keys signs: the key of the node, or for a channel those of both nodes and both bitcoin keys (without bitcoin keys, the key of the output). Without keys it prints what must be signed (BIP340; for a channel by MuSig2 of the sorted keys), and ends with 3; --signature takes the result. Version 2 is a draft (bolts#1059), in the bytes of lnd 0.21.`;
-  static override examples = [
+export default filter({
+  summary: 'A gossip message of version 2, made and signed',
+  description: `Reads {kind: channel_announcement_2 | channel_update_2 | node_announcement_2, …} with the fields that gossip decode prints. --keys signs: the key of the node, or for a channel those of both nodes and both bitcoin keys (without bitcoin keys, the key of the output). Without keys it prints what must be signed (BIP340; for a channel by MuSig2 of the sorted keys), and ends with 3; --signature takes the result. Version 2 is a draft (bolts#1059), in the bytes of lnd 0.21.`,
+  examples: [
     'Signed here\nspillway gossip announce --keys node.key < update.json | jq -r .message',
     'Signed elsewhere\nspillway gossip announce < channel.json | jq .signing\nspillway gossip announce --signature $SIG < channel.json',
-  ];
-  static override args = { file: arg({ description: 'The fields (default: stdin)' }) };
-  static override flags = {
+  ],
+  args: { file: arg({ description: 'The fields (default: stdin)' }) },
+  flags: {
     keys: Flags.string({
       summary: 'The secret keys: a line of hex each, or a JSON list; nobody else may read the file',
       helpValue: 'FILE',
       exclusive: ['signature'],
     }),
     signature: hexFlag({ summary: 'A signature of 64 bytes that was made elsewhere', length: 64 }),
-  };
-  static override exits = [0, 2, 3, 65, 66, 70, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(GossipAnnounce);
-    const { signature } = flags;
-    const given = {
-      ...(flags.keys !== undefined && { secrets: await readKeys(flags.keys) }),
-      ...(signature && { signature: Buffer.from(signature).toString('hex') }),
-    };
-    await runStateless({ file: args.file }, (from) => {
+  },
+  exits: [0, 2, 3, 65, 66, 70, 77],
+  run: async ({ keys, signature }, { file }) => {
+    const secrets = keys === undefined ? undefined : await readKeys(keys);
+    const given = { ...(secrets && { secrets }), ...(signature && { signature: bytesToHex(signature) }) };
+    await runStateless({ file }, (from) => {
       const made = announceDocument(from, given);
-      process.exitCode = made.signing ? 3 : 0;
-      return made;
+      return made.signing ? new Unfinished(made) : made;
     });
-  }
-}
+  },
+});

@@ -6,7 +6,6 @@ import { readMessage, typeOf } from '../../lib/gossip/message.ts';
 import type { ChannelOutput } from '../../lib/gossip/verify.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
 import { scidParts } from '../../lib/wire/fields.ts';
-import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
 import { readDocument } from '../../lib/cli/stateless.ts';
 
 /** Bytes of a file of outputs at most: a million channels. */
@@ -25,7 +24,7 @@ export async function readOutputs(file: string): Promise<Map<string, ChannelOutp
 }
 
 /** Looks channels up at a node: the block at the height, the transaction in it, the output where it is unspent. */
-class ChainOutputs {
+export class ChainOutputs {
   readonly #rpc: Rpc;
   readonly #found = new Map<string, ChannelOutput>();
   /** Txids of the blocks that were looked at last. */
@@ -63,9 +62,3 @@ class ChainOutputs {
 /** Returns the channel that a message announces; undefined for any other message. */
 const announced = (message: Uint8Array): string | undefined =>
   [256, 267].includes(typeOf(message)) ? readMessage(message).values['short_channel_id'] : undefined;
-
-/** Opens the outputs at the node that `--chain` names; undefined without one. */
-export async function chainOutputs(flags: ChainValues, argv: readonly string[]): Promise<ChainOutputs | undefined> {
-  const { rpc } = await chainOf(flags, argv);
-  return rpc && new ChainOutputs(rpc);
-}

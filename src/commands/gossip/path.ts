@@ -1,10 +1,9 @@
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg, heightFlag } from '../../lib/cli/flags.ts';
-import { dumpFlag, readGraph } from './dumps.ts';
-import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag, wholeFlag } from '../../lib/cli/stateless.ts';
 import { pathDocument, SEARCH_LIMITS } from '../../lib/gossip/path.ts';
+import { dumpFlag, readGraph } from './dumps.ts';
 
 const nodeFlag = (summary: string) =>
   Flags.custom<string | number>({
@@ -14,15 +13,15 @@ const nodeFlag = (summary: string) =>
     parse: async (input) => (/^\d{1,9}$/.test(input) ? Number(input) : input),
   })({ required: true });
 
-export default class GossipPath extends BaseCommand {
-  static override summary = 'The cheapest route of a payment through a graph, as the input of onion-route';
-  static override description = `Reads any dump that gossip graph reads. A hop weighs its fee, and its delay at 15 millionths of a thousandth of the amount a block, as lnd counts it. Where there is no route, found is false, and the certificate names who can reach the payee: no channel from anybody else into that set carries the amount.`;
-  static override examples = [
+export default filter({
+  summary: 'The cheapest route of a payment through a graph, as the input of onion-route',
+  description: `Reads any dump that gossip graph reads. A hop weighs its fee, and its delay at 15 millionths of a thousandth of the amount a block, as lnd counts it. Where there is no route, found is false, and the certificate names who can reach the payee: no channel from anybody else into that set carries the amount.`,
+  examples: [
     'From a graph to a packet\nspillway gossip path --payer $ME --payee $SHOP --amount-msat 100000 --height 930000 < graph.json | spillway onion-route | spillway onion-build',
     'What would it cost?\nspillway gossip path --payer $ME --payee $SHOP --amount-msat 100000 --height 930000 graph.json | spillway onion-route | jq .fees_msat',
-  ];
-  static override args = { file: arg({ description: 'The graph, or another dump (default: stdin)' }) };
-  static override flags = {
+  ],
+  args: { file: arg({ description: 'The graph, or another dump (default: stdin)' }) },
+  flags: {
     payer: nodeFlag('Who pays: a public key, or the number of a node in a gossmap'),
     payee: nodeFlag('Who is paid'),
     'amount-msat': wholeFlag({ summary: 'What the payee gets', required: true }),
@@ -43,21 +42,7 @@ export default class GossipPath extends BaseCommand {
     }),
     dump: dumpFlag,
     'max-input': maxInputFlag,
-  };
-  static override exits = [0, 2, 65, 66, 70] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(GossipPath);
-    const graph = await readGraph(args.file, { limit: flags['max-input'], dump: flags.dump });
-    const made = pathDocument(graph, {
-      payer: flags.payer,
-      payee: flags.payee,
-      amountMsat: flags['amount-msat'],
-      maxHops: flags['max-hops'],
-      avoid: flags.avoid,
-      height: flags.height,
-      finalDelta: flags['final-delta'],
-    });
-    await print(made);
-  }
-}
+  },
+  run: async ({ dump, maxInput: limit, ...search }, { file }) =>
+    pathDocument(await readGraph(file, { limit, dump }), search),
+});

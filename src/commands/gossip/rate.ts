@@ -1,28 +1,25 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg, heightFlag } from '../../lib/cli/flags.ts';
-import { dumpFlag, printLines } from './dumps.ts';
 import { Rate } from '../../lib/gossip/rate.ts';
+import { dumpFlag, printLines } from './dumps.ts';
 
-export default class GossipRate extends BaseCommand {
-  static override summary = 'Which gossip of version 2 is kept by one message a block, and why the rest is not';
-  static override description = `Reads messages as gossip decode does, in the order in which they came. Prints a line for each update and node announcement of version 2: kept or not, with gossip-stale (not newer than the last, before the channel, more than 2016 blocks old, or ahead of the tip) or gossip-too-often (two of one block), and how many blocks were saved up since the last. Other messages are left out.`;
-  static override examples = [
+export default filter({
+  summary: 'Which gossip of version 2 is kept by one message a block, and why the rest is not',
+  description: `Reads messages as gossip decode does, in the order in which they came. Prints a line for each update and node announcement of version 2: kept or not, with gossip-stale (not newer than the last, before the channel, more than 2016 blocks old, or ahead of the tip) or gossip-too-often (two of one block), and how many blocks were saved up since the last. Other messages are left out.`,
+  examples: [
     'Who sends too often?\nspillway gossip rate --tip 930000 messages.hex | jq -r "select(.kept | not) | .of" | sort | uniq -c',
     'What is kept?\nspillway gossip rate --tip 930000 messages.hex | jq -c "select(.kept)"',
-  ];
-  static override args = { file: arg({ description: 'The messages (default: stdin)' }) };
-  static override flags = {
+  ],
+  args: { file: arg({ description: 'The messages (default: stdin)' }) },
+  flags: {
     dump: dumpFlag,
     tip: heightFlag({ summary: 'Height of the newest block', env: 'SPILLWAY_TIP', required: true }),
-  };
-  static override exits = [0, 2, 65, 66, 70] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(GossipRate);
-    const rate = new Rate(flags.tip);
-    await printLines(args.file, flags.dump, ({ message }) => {
+  },
+  run: ({ dump, tip }, { file }) => {
+    const rate = new Rate(tip);
+    return printLines(file, dump, ({ message }) => {
       const rated = rate.judge(message);
       return rated && { type: 'gossip-rated', version: 1, ...rated };
     });
-  }
-}
+  },
+});

@@ -1,27 +1,27 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
-import { makeSpvProof, spvAnchors } from './spv.ts';
+import { readInput } from '../../lib/cli/input.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
+import { utf8 } from '../../lib/engine/sniff.ts';
 import { hexLine } from '../../lib/gossip/dump.ts';
 import { parseProof, verifyProof } from '../../lib/gossip/spv.ts';
-import { readInput } from '../../lib/cli/input.ts';
-import { print } from '../../lib/cli/output.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
+import { makeSpvProof, spvAnchors } from './spv.ts';
 
-export default class GossipSpvProof extends BaseCommand {
-  static override summary = 'Prove that the output of a channel is in a block, and check such a proof without a node';
-  static override description = `make takes a channel and its block (--block: hex, as getblock HASH 0 prints it, or --chain), and prints the proof: header, transaction, its path to the Merkle root, and that of the coinbase, which shows how deep the tree is. verify checks it: place, paths, work, and with --announcement the output's script and the signatures. That the block is in the best chain, only an anchor says: --header-hash, --headers or --chain; without one, anchored is false. A proof with only merkle_block (gettxoutproof) is read too.`;
-  static override examples = [
+export default filter({
+  summary: 'Prove that the output of a channel is in a block, and check such a proof without a node',
+  description: `make takes a channel and its block (--block: hex, as getblock HASH 0 prints it, or --chain), and prints the proof: header, transaction, its path to the Merkle root, and that of the coinbase, which shows how deep the tree is. verify checks it: place, paths, work, and with --announcement the output's script and the signatures. That the block is in the best chain, only an anchor says: --header-hash, --headers or --chain; without one, anchored is false. A proof with only merkle_block (gettxoutproof) is read too.`,
+  examples: [
     'Made at a node\nspillway gossip spv-proof make --channel 700000x5x1 --chain http://127.0.0.1:8332 > proof.json',
     'Checked without one\nspillway gossip spv-proof verify --announcement channel.hex --header-hash $HASH --require-anchor < proof.json',
-  ];
-  static override args = {
+  ],
+  args: {
     action: Args.string({ description: 'What to do', options: ['make', 'verify'], required: true, ignoreStdin: true }),
     file: arg({ description: 'The proof to verify (default: stdin)' }),
-  };
-  static override flags = {
+  },
+  flags: {
     channel: Flags.string({ summary: 'make: the channel', helpValue: 'SCID' }),
     block: Flags.string({ summary: 'make: its block in hex', helpValue: 'FILE', exclusive: ['chain'] }),
     announcement: Flags.string({ summary: 'verify: the announcement of the channel in hex', helpValue: 'FILE' }),
@@ -30,24 +30,20 @@ export default class GossipSpvProof extends BaseCommand {
     'require-anchor': Flags.boolean({ summary: 'verify: refuse a proof in a block that is not known' }),
     chain: chainFlags.chain,
     'chain-cookie': chainFlags['chain-cookie'],
-  };
-  static override exits = [0, 2, 65, 66, 69, 70, 76, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(GossipSpvProof);
-    if (args.action === 'make') return print(await makeSpvProof(flags, this.argv));
-    const announcement =
-      flags.announcement === undefined
-        ? undefined
-        : hexLine(Buffer.from(await readInput(flags.announcement)).toString('latin1'));
-    await runStateless({ file: args.file, limit: 8_000_000 }, async (from) => {
+  },
+  exits: [0, 2, 65, 66, 69, 70, 76, 77],
+  run: async (flags, { action, file }) => {
+    if (action === 'make') return makeSpvProof(flags);
+    const { announcement: name } = flags;
+    const announcement = name === undefined ? undefined : hexLine(utf8(await readInput(name)));
+    return runStateless({ file, limit: 8_000_000 }, async (from) => {
       const proof = parseProof(from);
-      const made = verifyProof(proof, await spvAnchors(flags, proof.height, this.argv), announcement);
-      if (!made.anchored && flags['require-anchor'])
+      const made = verifyProof(proof, await spvAnchors(flags, proof.height), announcement);
+      if (!made.anchored && flags.requireAnchor)
         throw new Refusal('spv-unanchored', `block ${made.block_hash} found, a known one expected`, {
           hint: 'give --header-hash, --headers or --chain',
         });
       return made;
     });
-  }
-}
+  },
+});

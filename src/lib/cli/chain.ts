@@ -28,6 +28,15 @@ export async function chainOf(flags: ChainValues, argv: readonly string[]): Prom
   };
 }
 
+/** Returns the client of the node that the flags of a filter name; undefined where they name none. */
+export const rpcOf = async ({
+  chain,
+  chainCookie,
+}: {
+  chain?: string | undefined;
+  chainCookie?: string | undefined;
+}) => (chain === undefined ? undefined : connect(chain, chainCookie));
+
 async function connect(url: string, cookie: string | undefined): Promise<Rpc> {
   const { Rpc } = await import('../chain/rpc.ts');
   return new Rpc(cookie === undefined ? { url } : { url, cookie });

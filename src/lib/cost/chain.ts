@@ -6,7 +6,8 @@
  */
 import { Refusal } from '../protocol/refusal.ts';
 
-const head = (kind: string, source: string) => ({ type: 'cost', version: 1, kind, source });
+/** Returns what every answer begins with. */
+export const head = (kind: string, source: string) => ({ type: 'cost', version: 1, kind, source });
 
 /** Capacity in satoshis, part of it in thousandths that is reserved, and the least reserve in satoshis. */
 export interface Reserve {

@@ -9,8 +9,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { minSat } from '../bitcoin/amount.ts';
 import { bytesToHex, concatBytes, MAX_U64 } from '../bitcoin/bytes.ts';
 import { writeUint } from '../wire/bigsize.ts';
-
-const head = (kind: string, source: string) => ({ type: 'cost', version: 1, kind, source });
+import { head } from './chain.ts';
 
 export interface Jit {
   paymentMsat: bigint;

@@ -4,7 +4,7 @@
  * Each member of a channel has a least that it may hold: a reserve, or below zero a credit.
  * Source: arXiv 2601.04835, "A Mathematical Theory of Payment Channel Networks". Amounts are satoshis below 2^53.
  */
-import type { Graph, NodeName } from '../gossip/graph.ts';
+import { placesOf, type Graph, type NodeName } from '../gossip/graph.ts';
 import { Fields } from '../protocol/document.ts';
 import type { Json } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -40,15 +40,11 @@ const satIn = (from: Fields, name: string): number | undefined => {
   return sat === undefined ? undefined : Number(sat);
 };
 
-/** Gives each member its place. */
-class Members {
-  readonly places = new Map<NodeName, number>();
-  place(name: NodeName): number {
-    const known = this.places.get(name);
-    if (known !== undefined) return known;
-    this.places.set(name, this.places.size);
-    return this.places.size - 1;
-  }
+type Members = Map<NodeName, number>;
+/** Returns the place of a member, the next one for who is new. */
+function placeOf(name: NodeName, members: Members): number {
+  if (!members.has(name)) members.set(name, members.size);
+  return members.get(name)!;
 }
 
 function network(members: Members, channels: readonly Channel[]): Network {
@@ -59,17 +55,16 @@ function network(members: Members, channels: readonly Channel[]): Network {
     throw new Refusal('malformed-message', `channels: ${most} sat found in all, less than 2^53 expected`);
   if (new Set(channels.map(({ id }) => id)).size !== channels.length)
     throw new Refusal('malformed-message', 'channels: an id found twice');
-  return { members: [...members.places.keys()], channels, capacity };
+  return { members: [...members.keys()], channels, capacity };
 }
 
 /** Returns the network of a graph. Channels without a capacity are left out; of two-party channels nothing is reserved. */
 export function networkOfGraph(graph: Graph): { network: Network; unknown: number } {
-  const members = new Members();
-  for (const node of graph.nodes) members.place(node.node_id ?? node.node!);
+  const members = placesOf(graph.nodes);
   const known = graph.channels.filter(({ capacity_sat: sat }) => sat !== undefined);
   const channels = known.map((channel, i) => ({
     id: channel.short_channel_id ?? String(i),
-    members: [members.place(channel.node_1), members.place(channel.node_2)],
+    members: [members.get(channel.node_1)!, members.get(channel.node_2)!],
     capacity: channel.capacity_sat!,
     least: [0, 0],
   }));
@@ -78,7 +73,7 @@ export function networkOfGraph(graph: Graph): { network: Network; unknown: numbe
 
 /** Reads `{channels: [{id, members, capacity_sat, reserve_sat?, credit_sat?, liquidity_sat?}]}`. @throws Refusal `malformed-message` */
 export function parseNetwork(from: Fields): Network {
-  const members = new Members();
+  const members: Members = new Map();
   const channels = from.objects('channels', (each): Channel => {
     const names = each.list('members', nameOf) ?? each.refuse('members', 'a list');
     if (!allows(NETWORK_LIMITS.members, names.length) || new Set(names).size !== names.length)
@@ -91,7 +86,7 @@ export function parseNetwork(from: Fields): Network {
       each.refuse('liquidity_sat', `${capacity} in all`);
     return {
       id: String(each.json('id') ?? each.where),
-      members: names.map((name) => members.place(name)),
+      members: names.map((name) => placeOf(name, members)),
       capacity,
       least: reserve.map((sat, i) => sat - credit[i]!),
       ...(liquidity && { liquidity }),

@@ -29,7 +29,8 @@ function at(place: string, row: unknown, work: (row: Row) => void): void {
 }
 
 /** Reads a whole number, or its digits as text; undefined where the field is missing. */
-function number(value: unknown, name: string): number | bigint | undefined {
+function number(row: Row, name: string): number | bigint | undefined {
+  const value = row[name];
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
   if (typeof value !== 'string') return refuse(name, 'a whole number');
@@ -43,47 +44,50 @@ function number(value: unknown, name: string): number | bigint | undefined {
   const digits = /^(\d{1,20})(?:m?sat)?$/.exec(value)?.[1];
   return digits === undefined ? refuse(name, 'a whole number') : plain(BigInt(digits));
 }
-function small(value: unknown, name: string): number | undefined {
-  const found = number(value, name);
+function small(row: Row, name: string): number | undefined {
+  const found = number(row, name);
   return typeof found === 'bigint' ? refuse(name, 'a number below 2^53') : found;
 }
-const needed = (value: unknown, name: string): number => small(value, name) ?? refuse(name, 'a whole number');
+const needed = (row: Row, name: string): number => small(row, name) ?? refuse(name, 'a whole number');
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 function scidIn(value: unknown): string | undefined {
   const scid = text(value);
   return scid !== undefined && !scidBytes(scid) ? refuse('short_channel_id', 'a short channel id') : scid;
 }
 
-const ownPolicy = (from: Row): Policy => ({
-  fee_base_msat: needed(from['fee_base_msat'], 'fee_base_msat'),
-  fee_proportional_millionths: needed(from['fee_proportional_millionths'], 'fee_proportional_millionths'),
-  cltv_expiry_delta: needed(from['cltv_expiry_delta'], 'cltv_expiry_delta'),
-  htlc_minimum_msat: number(from['htlc_minimum_msat'], 'htlc_minimum_msat') ?? 0,
-  htlc_maximum_msat: number(from['htlc_maximum_msat'], 'htlc_maximum_msat'),
+/** Names that others have for fields of a policy. */
+type PolicyNames = { readonly [name in keyof Policy]?: string };
+const LND: PolicyNames = {
+  fee_proportional_millionths: 'fee_rate_milli_msat',
+  cltv_expiry_delta: 'time_lock_delta',
+  htlc_minimum_msat: 'min_htlc',
+  htlc_maximum_msat: 'max_htlc_msat',
+  timestamp: 'last_update',
+};
+const CLN: PolicyNames = {
+  fee_base_msat: 'base_fee_millisatoshi',
+  fee_proportional_millionths: 'fee_per_millionth',
+  cltv_expiry_delta: 'delay',
+  timestamp: 'last_update',
+};
+const policyIn = (from: Row, names: PolicyNames): Policy => ({
+  fee_base_msat: needed(from, names.fee_base_msat ?? 'fee_base_msat'),
+  fee_proportional_millionths: needed(from, names.fee_proportional_millionths ?? 'fee_proportional_millionths'),
+  cltv_expiry_delta: needed(from, names.cltv_expiry_delta ?? 'cltv_expiry_delta'),
+  htlc_minimum_msat: number(from, names.htlc_minimum_msat ?? 'htlc_minimum_msat') ?? 0,
+  htlc_maximum_msat: number(from, names.htlc_maximum_msat ?? 'htlc_maximum_msat'),
   disabled: from['disabled'] === true,
-  timestamp: small(from['timestamp'], 'timestamp'),
-  block_height: small(from['block_height'], 'block_height'),
+  timestamp: small(from, names.timestamp ?? 'timestamp'),
+  block_height: small(from, 'block_height'),
 });
-const lndPolicy = (from: Row): Policy => ({
-  fee_base_msat: needed(from['fee_base_msat'], 'fee_base_msat'),
-  fee_proportional_millionths: needed(from['fee_rate_milli_msat'], 'fee_rate_milli_msat'),
-  cltv_expiry_delta: needed(from['time_lock_delta'], 'time_lock_delta'),
-  htlc_minimum_msat: number(from['min_htlc'], 'min_htlc') ?? 0,
-  htlc_maximum_msat: number(from['max_htlc_msat'], 'max_htlc_msat'),
-  disabled: from['disabled'] === true,
-  timestamp: small(from['last_update'], 'last_update'),
-});
-const clnPolicy = (from: Row): Policy => ({
-  fee_base_msat: needed(from['base_fee_millisatoshi'], 'base_fee_millisatoshi'),
-  fee_proportional_millionths: needed(from['fee_per_millionth'], 'fee_per_millionth'),
-  cltv_expiry_delta: needed(from['delay'], 'delay'),
-  htlc_minimum_msat: number(from['htlc_minimum_msat'], 'htlc_minimum_msat') ?? 0,
-  htlc_maximum_msat: number(from['htlc_maximum_msat'], 'htlc_maximum_msat'),
-  disabled: ((small(from['channel_flags'], 'channel_flags') ?? (from['active'] === false ? 2 : 0)) & 2) !== 0,
-  timestamp: small(from['last_update'], 'last_update'),
-});
-const policyAt = (value: unknown, name: string, read: (from: Row) => Policy): Policy | null =>
-  value === undefined || value === null ? null : isRow(value) ? read(value) : refuse(name, 'an object');
+const policyAt = (row: Row, name: string, names: PolicyNames): Policy | null => {
+  const value = row[name];
+  return value === undefined || value === null
+    ? null
+    : isRow(value)
+      ? policyIn(value, names)
+      : refuse(name, 'an object');
+};
 
 /** Reads any of the three as it comes in, and tells by the fields of a row whose it is. */
 export class GraphJson {
@@ -117,7 +121,7 @@ export class GraphJson {
     if (from['type'] === 'gossip-graph') {
       const network = text(from['network']);
       if (network !== undefined && isNetwork(network)) this.#to.network = network;
-      this.#to.at = small(from['at'], 'at');
+      this.#to.at = small(from, 'at');
       return this.#to.build(text(from['source']) ?? 'gossip-graph');
     }
     for (const [list, source] of [
@@ -129,7 +133,8 @@ export class GraphJson {
   }
 
   /** Reads the name of a node; of one that is known, the text that stands for it already. */
-  #node(value: unknown, name: string): NodeName {
+  #node(row: Row, name: string): NodeName {
+    const value = row[name];
     const known = typeof value === 'string' ? this.#to.known(value) : undefined;
     if (known) return nameOf(known);
     return (typeof value === 'string' && /^0[23][0-9a-f]{64}$/.test(value)) ||
@@ -139,18 +144,18 @@ export class GraphJson {
   }
 
   #ownNode(row: Row): void {
-    this.#node(row['node_id'] ?? row['node'], 'node_id');
+    this.#node(row, row['node_id'] === undefined ? 'node' : 'node_id');
     this.#to.node(row as GraphNode);
   }
   #ownChannel(row: Row): void {
     this.#to.channel({
       short_channel_id: scidIn(row['short_channel_id']),
-      node_1: this.#node(row['node_1'], 'node_1'),
-      node_2: this.#node(row['node_2'], 'node_2'),
-      capacity_sat: small(row['capacity_sat'], 'capacity_sat'),
+      node_1: this.#node(row, 'node_1'),
+      node_2: this.#node(row, 'node_2'),
+      capacity_sat: small(row, 'capacity_sat'),
       features: text(row['features']),
-      one_to_two: policyAt(row['one_to_two'], 'one_to_two', ownPolicy),
-      two_to_one: policyAt(row['two_to_one'], 'two_to_one', ownPolicy),
+      one_to_two: policyAt(row, 'one_to_two', {}),
+      two_to_one: policyAt(row, 'two_to_one', {}),
     });
   }
   #lndNode(row: Row): void {
@@ -159,39 +164,40 @@ export class GraphJson {
     const addresses: string[] = [];
     for (const each of list as unknown[])
       at('addresses', each, ({ addr }) => addresses.push(text(addr) ?? refuse('addr', 'a text')));
-    const time = small(row['last_update'], 'last_update') || undefined;
+    const time = small(row, 'last_update') || undefined;
     this.#to.node({
-      node_id: String(this.#node(row['pub_key'], 'pub_key')),
+      node_id: String(this.#node(row, 'pub_key')),
       ...(time !== undefined && { alias: text(row['alias']) ?? '', addresses, timestamp: time }),
       features: featureBits(row['features']),
     });
   }
   #lndEdge(row: Row): void {
     this.#to.channel({
-      short_channel_id: scidOf(number(row['channel_id'], 'channel_id') ?? refuse('channel_id', 'a number as text')),
-      node_1: this.#node(row['node1_pub'], 'node1_pub'),
-      node_2: this.#node(row['node2_pub'], 'node2_pub'),
-      capacity_sat: small(row['capacity'], 'capacity'),
+      short_channel_id: scidOf(number(row, 'channel_id') ?? refuse('channel_id', 'a number as text')),
+      node_1: this.#node(row, 'node1_pub'),
+      node_2: this.#node(row, 'node2_pub'),
+      capacity_sat: small(row, 'capacity'),
       features: undefined,
-      one_to_two: policyAt(row['node1_policy'], 'node1_policy', lndPolicy),
-      two_to_one: policyAt(row['node2_policy'], 'node2_policy', lndPolicy),
+      one_to_two: policyAt(row, 'node1_policy', LND),
+      two_to_one: policyAt(row, 'node2_policy', LND),
     });
   }
   /** Reads a direction of a channel. */
   #clnDirection(row: Row): void {
-    const [source, destination] = [this.#node(row['source'], 'source'), this.#node(row['destination'], 'destination')];
+    const [source, destination] = [this.#node(row, 'source'), this.#node(row, 'destination')];
     const forth = source < destination;
     const scid = scidIn(row['short_channel_id']) ?? refuse('short_channel_id', 'a short channel id');
     this.#to.channel({
       short_channel_id: scid,
       node_1: forth ? source : destination,
       node_2: forth ? destination : source,
-      capacity_sat: Math.floor(Number(number(row['amount_msat'], 'amount_msat') ?? 0) / 1000) || undefined,
+      capacity_sat: Math.floor(Number(number(row, 'amount_msat') ?? 0) / 1000) || undefined,
       features: text(row['features']) || undefined,
       one_to_two: null,
       two_to_one: null,
     });
-    this.#to.policy(scid, forth ? 0 : 1, clnPolicy(row));
+    const flags = small(row, 'channel_flags') ?? (row['active'] === false ? 2 : 0);
+    this.#to.policy(scid, forth ? 0 : 1, { ...policyIn(row, CLN), disabled: (flags & 2) !== 0 });
   }
 }
 

@@ -55,6 +55,10 @@ export interface Graph {
 /** Returns the name of a node. */
 export const nameOf = ({ node_id: id, node }: GraphNode): NodeName => id ?? node!;
 
+/** Returns the places of the nodes, by their names. */
+export const placesOf = (nodes: readonly GraphNode[]): Map<NodeName, number> =>
+  new Map(nodes.map((node, i) => [nameOf(node), i]));
+
 /** Gathers channels and policies in any order that gossip may come in. */
 export class GraphBuilder {
   readonly #nodes = new Map<NodeName, GraphNode>();

@@ -45,30 +45,18 @@ const outpoint: Kind<string> = {
   },
 };
 
+const IN_HEX = /^[0-9a-f]{64}$/;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Returns an alias in UTF-8 without the zero bytes behind it; other bytes in hex. */
 function aliasText(bytes: Uint8Array): string {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).replace(/\0+$/, '');
+    const text = utf8.decode(bytes).replace(/\0+$/, '');
     return /[\u0000-\u001f\u007f-\u009f]/.test(text) || IN_HEX.test(text) ? bytesToHex(bytes) : text;
   } catch {
     return bytesToHex(bytes);
   }
 }
-const IN_HEX = /^[0-9a-f]{64}$/;
-const aliasIn = (from: Fields, name: string, least: number): string => {
-  const text = from.need(name, from.text(name), 'a text');
-  const size = new TextEncoder().encode(text).length;
-  return size >= least && size <= 32 ? text : from.refuse(name, `a text of ${least} to 32 bytes`);
-};
-/** An alias of 32 bytes, zeros behind its text; other bytes in hex. */
-const paddedAlias: Kind<string> = {
-  write: (text) => {
-    const bytes = IN_HEX.test(text) ? hexToBytes(text) : new TextEncoder().encode(text);
-    return concatBytes(bytes, new Uint8Array(32 - bytes.length));
-  },
-  read: aliasText,
-  parse: (from, name) => (IN_HEX.test(from.text(name) ?? '') ? from.text(name)! : aliasIn(from, name, 0)),
-};
+/** A text of 1 to 32 bytes. */
 const alias: Kind<string> = {
   write: (text) => new TextEncoder().encode(text),
   read: (bytes) => {
@@ -77,7 +65,23 @@ const alias: Kind<string> = {
       throw new Refusal('tlv-value', 'no text of 1 to 32 bytes in UTF-8 found');
     return text;
   },
-  parse: (from, name) => aliasIn(from, name, 1),
+  parse: (from, name) => {
+    const text = from.need(name, from.text(name), 'a text');
+    const size = new TextEncoder().encode(text).length;
+    return size >= 1 && size <= 32 ? text : from.refuse(name, 'a text of 1 to 32 bytes');
+  },
+};
+/** An alias of 32 bytes, zeros behind its text; other bytes in hex. */
+const paddedAlias: Kind<string> = {
+  write: (text) => {
+    const bytes = IN_HEX.test(text) ? hexToBytes(text) : alias.write(text);
+    return concatBytes(bytes, new Uint8Array(32 - bytes.length));
+  },
+  read: aliasText,
+  parse: (from, name) => {
+    const text = from.text(name);
+    return text === '' || IN_HEX.test(text ?? '') ? text! : alias.parse(from, name);
+  },
 };
 
 interface Layout {

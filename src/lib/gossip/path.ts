@@ -7,7 +7,7 @@
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Channel, Graph, NodeName, Policy } from './graph.ts';
+import { placesOf, type Channel, type Graph, type NodeName, type Policy } from './graph.ts';
 
 export const SEARCH_LIMITS = {
   amount: { unit: 'msat', least: 1n, most: BigInt(Number.MAX_SAFE_INTEGER) },
@@ -57,7 +57,7 @@ interface Label {
  * @throws Refusal `malformed-message` for ends that are not in the graph, or an amount out of range
  */
 export function pathDocument(graph: Graph, search: Search): object {
-  const index = new Map<NodeName, number>(graph.nodes.map((node, i) => [node.node_id ?? node.node!, i]));
+  const index = placesOf(graph.nodes);
   const names = [...index.keys()];
   const place = (name: NodeName, what: string): number => {
     const found = index.get(name);
@@ -74,23 +74,19 @@ export function pathDocument(graph: Graph, search: Search): object {
   if (payer === payee) throw new Refusal('malformed-message', 'payer and payee are one node');
   const edges = edgesOf(graph, index, search.avoid);
   const labels = relax(edges, names.length, payer, payee, search);
-  const answer = { type: 'gossip-path', version: 1, found: labels[payer] !== undefined };
   const found = labels[payer];
+  const answer = { type: 'gossip-path', version: 1, found: found !== undefined };
+  const { amountMsat: amount_msat, height } = search;
   if (!found) {
     const reached = labels.flatMap((label, i) => (label ? [{ node: names[i]!, amount_msat: label.amount }] : []));
-    return {
-      ...answer,
-      payer: search.payer,
-      payee: search.payee,
-      amount_msat: search.amountMsat,
-      certificate: { reached },
-    };
+    return { ...answer, payer: search.payer, payee: search.payee, amount_msat, certificate: { reached } };
   }
+  const final_cltv_delta = search.finalDelta;
   return {
     ...answer,
-    amount_msat: search.amountMsat,
-    ...(search.height !== undefined && { height: search.height }),
-    final_cltv_delta: search.finalDelta,
+    amount_msat,
+    ...(height !== undefined && { height }),
+    final_cltv_delta,
     hops: hopsOf(found, names),
   };
 }
@@ -130,25 +126,14 @@ function relax(
       const amount = then.amount + fee;
       if (amount > Number.MAX_SAFE_INTEGER) continue;
       const weight = then.weight + fee + then.amount * delta * RISK;
-      if (!isBetter(weight, channel, labels[edge.from]) || passes(then, edge.from)) continue;
+      // Of equal weight, the fewer hops, and then the lesser channel, which comes first.
+      if (weight >= (labels[edge.from]?.weight ?? Infinity) || passes(then, edge.from)) continue;
       labels[edge.from] = { amount, weight, next: edge, behind: then };
       changed = true;
     }
   }
   return labels;
 }
-
-function isBetter(weight: number, { short_channel_id: scid }: Channel, known: Label | undefined): boolean {
-  if (!known) return true;
-  if (weight !== known.weight) return weight < known.weight;
-  const other = known.next?.channel.short_channel_id;
-  return scid !== undefined && other !== undefined && ordinal(scid) < ordinal(other);
-}
-const ordinal = (scid: string): string =>
-  scid
-    .split('x')
-    .map((part) => part.padStart(8, '0'))
-    .join();
 
 /** Reports whether the way goes through this node already. */
 function passes(label: Label, node: number): boolean {
@@ -160,15 +145,8 @@ function hopsOf(first: Label, names: readonly NodeName[]): object[] {
   const hops: object[] = [];
   for (let at: Label | undefined = first; at?.next; at = at.behind) {
     const { to, channel, policy } = at.next;
-    hops.push({
-      pubkey: names[to]!,
-      ...(channel.short_channel_id !== undefined && { short_channel_id: channel.short_channel_id }),
-      fee_base_msat: policy!.fee_base_msat,
-      fee_proportional_millionths: policy!.fee_proportional_millionths,
-      cltv_expiry_delta: policy!.cltv_expiry_delta,
-      htlc_minimum_msat: policy!.htlc_minimum_msat,
-      ...(policy!.htlc_maximum_msat !== undefined && { htlc_maximum_msat: policy!.htlc_maximum_msat }),
-    });
+    const { disabled: _, timestamp: _time, block_height: _height, ...terms } = policy!;
+    hops.push({ pubkey: names[to]!, short_channel_id: channel.short_channel_id, ...terms });
   }
   return hops;
 }

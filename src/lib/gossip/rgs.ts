@@ -10,8 +10,17 @@ import { networkOfChain } from '../bitcoin/network.ts';
 import { plain, readBigSize, takeBigSize, writeUint } from '../wire/bigsize.ts';
 import { scidText } from '../wire/fields.ts';
 import { addressesOf } from './details.ts';
-import { policyOf, type GraphBuilder, type GraphNode, type Policy } from './graph.ts';
+import { policyOf, type GraphBuilder, type GraphNode } from './graph.ts';
+import type { Values } from './message.ts';
 
+/** What a policy says, in its order: the bit of an update that has it of its own, and its reading. */
+const TERMS = [
+  ['cltv_expiry_delta', 64, (from: Cursor) => from.u16()],
+  ['htlc_minimum_msat', 32, (from: Cursor) => plain(from.u64())],
+  ['fee_base_msat', 16, (from: Cursor) => from.u32()],
+  ['fee_proportional_millionths', 8, (from: Cursor) => from.u32()],
+  ['htlc_maximum_msat', 4, (from: Cursor) => plain(from.u64())],
+] as const;
 const WEEK = 604_800;
 const ADDITIONAL = 1n << 63n;
 
@@ -98,13 +107,7 @@ function nextId(from: Cursor, last: bigint): bigint {
 function readUpdates(from: Cursor, version: number, to: GraphBuilder, timestamp: number): number {
   const count = from.u32();
   if (count === 0) return 0;
-  const usual = {
-    cltv_expiry_delta: from.u16(),
-    htlc_minimum_msat: plain(from.u64()),
-    fee_base_msat: from.u32(),
-    fee_proportional_millionths: from.u32(),
-    htlc_maximum_msat: plain(from.u64()),
-  };
+  const usual = Object.fromEntries(TERMS.map(([name, , read]) => [name, read(from)]));
   let [scid, last, skipped] = [0n, -1, 0];
   for (let left = count; left > 0; left--) {
     const before = scid;
@@ -119,14 +122,8 @@ function readUpdates(from: Cursor, version: number, to: GraphBuilder, timestamp:
     const name = scidText(writeUint(scid, 8));
     const channel = to.get(name);
     const known = channel && (direction === 0 ? channel.one_to_two : channel.two_to_one);
-    const base: Omit<Policy, 'disabled'> = (flags & 128) === 0 ? usual : (known ?? usual);
-    // What differs from the base stands in this order.
-    const cltv_expiry_delta = flags & 64 ? from.u16() : base.cltv_expiry_delta;
-    const htlc_minimum_msat = flags & 32 ? plain(from.u64()) : base.htlc_minimum_msat;
-    const fee_base_msat = flags & 16 ? from.u32() : base.fee_base_msat;
-    const fee_proportional_millionths = flags & 8 ? from.u32() : base.fee_proportional_millionths;
-    const htlc_maximum_msat = flags & 4 ? plain(from.u64()) : base.htlc_maximum_msat;
-    const own = { cltv_expiry_delta, htlc_minimum_msat, fee_base_msat, fee_proportional_millionths, htlc_maximum_msat };
+    const base: Values = (flags & 128) === 0 ? usual : (known ?? usual);
+    const own = Object.fromEntries(TERMS.map(([name, bit, read]) => [name, flags & bit ? read(from) : base[name]]));
     if (flags & 128 && !known) skipped += 1;
     else to.policy(name, direction, policyOf({ ...own, timestamp }, (flags & 2) !== 0));
   }

@@ -8,9 +8,9 @@
 import { blockIn, display, merklePath, transactionIn } from '../bitcoin/block.ts';
 import { bytesToHex, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { hasWork, parseHeader } from '../bitcoin/header.ts';
-import type { Fields } from '../protocol/document.ts';
+import { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { scidParts, shortChannelId } from '../wire/fields.ts';
+import { hexBytes, scidParts, shortChannelId } from '../wire/fields.ts';
 import { lineOf } from './line.ts';
 import { readMerkleBlock, rootOf, writeMerkleBlock } from './merkle-block.ts';
 import { Verifier, type ChannelOutput, type Verdict } from './verify.ts';
@@ -60,36 +60,36 @@ export function makeProof(block: Uint8Array, scid: string): SpvProof {
   };
 }
 
+const HEX = hexBytes();
+const HASH = hexBytes(32);
+const hashesIn = (from: Fields): string[] =>
+  from.need(
+    'siblings',
+    from.list('siblings', (hash) => HASH.parse(new Fields({ hash }, from.path('siblings')), 'hash')),
+  );
+
 /**
  * Reads a proof. `merkle_block` (hex of `gettxoutproof`) stands for header, tx_count, index and siblings where these are
  * not there.
  * @throws Refusal `malformed-message`, `malformed-spv`
  */
 export function parseProof(from: Fields): SpvProof {
-  const hashes = (at: Fields): string[] =>
-    at.need(
-      'siblings',
-      at.list('siblings', (hash) =>
-        typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash) ? hash : at.refuse('siblings', 'hashes in hex'),
-      ),
-    );
-  const hex = (name: string, at = from): string => bytesToHex(at.need(name, at.bytes(name), 'hex'));
-  const count = (name: string, most: number): number =>
-    Number(from.need(name, from.whole(name, BigInt(most)), 'a whole number'));
+  const count = (name: string, most: bigint): number =>
+    Number(from.need(name, from.whole(name, most), 'a whole number'));
   const scid = shortChannelId.parse(from, 'short_channel_id');
   const coinbase = from.object('coinbase');
-  const block = from.has('siblings') ? undefined : readMerkleBlock(hexToBytes(hex('merkle_block')));
+  const block = from.has('siblings') ? undefined : readMerkleBlock(hexToBytes(HEX.parse(from, 'merkle_block')));
   const proof: SpvProof = {
     type: 'spv-proof',
     version: 1,
-    header: block ? bytesToHex(block.header) : hex('header'),
-    height: from.has('height') ? count('height', 0xffffff) : scidParts(scid)[0],
-    tx_count: block ? block.leaves : count('tx_count', 1_000_000),
-    index: block ? block.index : count('index', 0xffffff),
-    siblings: block ? block.siblings.map(bytesToHex) : hashes(from),
-    ...(coinbase && { coinbase: { tx: hex('tx', coinbase), siblings: hashes(coinbase) } }),
-    tx: hex('tx'),
-    vout: count('vout', 0xffff),
+    header: block ? bytesToHex(block.header) : HEX.parse(from, 'header'),
+    height: from.has('height') ? count('height', 0xffffffn) : scidParts(scid)[0],
+    tx_count: block ? block.leaves : count('tx_count', 1_000_000n),
+    index: block ? block.index : count('index', 0xffffffn),
+    siblings: block ? block.siblings.map(bytesToHex) : hashesIn(from),
+    ...(coinbase && { coinbase: { tx: HEX.parse(coinbase, 'tx'), siblings: hashesIn(coinbase) } }),
+    tx: HEX.parse(from, 'tx'),
+    vout: count('vout', 0xffffn),
     short_channel_id: scid,
   };
   coinbase?.end();

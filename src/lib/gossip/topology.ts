@@ -5,7 +5,7 @@
  */
 import type { Draws } from '../protocol/draws.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Graph } from './graph.ts';
+import { placesOf, type Graph } from './graph.ts';
 
 /** Peers of each node, by their places. */
 export type Topology = readonly (readonly number[])[];
@@ -35,7 +35,7 @@ export const drawTopology = (nodes: number, channels: number, draws: Draws): Top
 
 /** Returns the peers of each node of a graph, in the order of its nodes. */
 export function topologyOf({ nodes, channels }: Graph): Topology {
-  const places = new Map(nodes.map((node, i) => [node.node_id ?? node.node!, i]));
+  const places = placesOf(nodes);
   return joined(nodes.length, (join) => {
     for (const { node_1: one, node_2: two } of channels) join(places.get(one)!, places.get(two)!);
   });

@@ -17,16 +17,6 @@ import {
   type Sketch,
 } from './sketch.ts';
 
-/** Sketch as it travels; `from` is above 0 for an extension, whose first syndromes another sketch has. */
-export interface SketchDocument {
-  type: 'sketch';
-  version: 1;
-  bits: number;
-  capacity: number;
-  from?: number;
-  sketch: string;
-}
-
 /** Reads a list of numbers that comes without an object around it: a JSON list, or words with white space between. */
 export function rawElements(text: string): Json | undefined {
   if (text.startsWith('[')) return { elements: parseJson(text) };
@@ -56,9 +46,10 @@ export function parseElements(from: Fields): { elements: bigint[]; cancelled: nu
   return { elements: [...odd], cancelled: (all!.length - odd.size) / 2 };
 }
 
-const document = (sketch: Sketch, from: number): SketchDocument => ({
-  type: 'sketch',
-  version: 1,
+/** Returns a sketch as it travels; `from` is above 0 for an extension, whose first syndromes another sketch has. */
+const document = (sketch: Sketch, from: number) => ({
+  type: 'sketch' as const,
+  version: 1 as const,
   bits: sketch.bits,
   capacity: from + capacityOf(sketch),
   ...(from > 0 && { from }),
@@ -66,7 +57,7 @@ const document = (sketch: Sketch, from: number): SketchDocument => ({
 });
 
 /** Makes a sketch. @throws Refusal `element-range`; `usage` where `from` is not below the capacity */
-export function makeDocument(elements: readonly bigint[], bits: number, capacity: number, from = 0): SketchDocument {
+export function makeDocument(elements: readonly bigint[], bits: number, capacity: number, from = 0) {
   if (from >= capacity) throw new Refusal('usage', `--from ${from} found, a number below ${capacity} expected`);
   return document(makeSketch(elements, bits, capacity, from), from);
 }
@@ -91,7 +82,7 @@ export function parseSketch(from: Fields): { sketch: Sketch; from: number } {
  * Merges two sketches into that of their difference, or a sketch with the extension that follows it.
  * @throws Refusal `malformed-message` where their bits differ or the second does not follow the first
  */
-export function mergeDocuments(first: Fields, second: Fields): SketchDocument {
+export function mergeDocuments(first: Fields, second: Fields) {
   const [a, b] = [parseSketch(first), parseSketch(second)];
   if (a.sketch.bits !== b.sketch.bits)
     throw new Refusal('malformed-message', `bits: ${a.sketch.bits} and ${b.sketch.bits} found, one number expected`);
@@ -105,23 +96,15 @@ export function mergeDocuments(first: Fields, second: Fields): SketchDocument {
   return document(appendSketch(a.sketch, b.sketch), a.from);
 }
 
-export interface DecodedDocument {
-  type: 'sketch-elements';
-  version: 1;
-  bits: number;
-  decoded: boolean;
-  elements?: (bigint | string)[];
-}
-
 /** Decodes a sketch; elements above 53 bits are text, which no reader of JSON rounds. @throws Refusal `malformed-message` */
-export function decodeDocument(from: Fields, falsePositiveBits: number, most?: number): DecodedDocument {
+export function decodeDocument(from: Fields, falsePositiveBits: number, most?: number) {
   const { sketch, from: start } = parseSketch(from);
   if (start > 0) throw new Refusal('malformed-message', `from: ${start} found, a sketch from 0 on expected`);
   const elements = decodeSketch(sketch, falsePositiveBits, most);
   const shown = sketch.bits > 53 ? elements?.map(String) : elements;
   return {
-    type: 'sketch-elements',
-    version: 1,
+    type: 'sketch-elements' as const,
+    version: 1 as const,
     bits: sketch.bits,
     decoded: elements !== undefined,
     ...(shown && { elements: shown }),
