@@ -13,7 +13,7 @@ import { addressesOf } from './details.ts';
 import { policyOf, type GraphBuilder, type GraphNode } from './graph.ts';
 import type { Values } from './message.ts';
 
-/** What a policy says, in its order: the bit of an update that has it of its own, and its reading. */
+/** Terms of a policy in their order: the bit of an update that has one of its own, and how it is read. */
 const TERMS = [
   ['cltv_expiry_delta', 64, (from: Cursor) => from.u16()],
   ['htlc_minimum_msat', 32, (from: Cursor) => plain(from.u64())],

@@ -85,14 +85,14 @@ export function announcementKeys(
   return keys.includes(undefined) ? undefined : keySort(keys.map((key) => hexToBytes(key!)));
 }
 
-/** Number of parsed keys that are kept: those of a channel are met once, those of nodes again and again. */
+/** Number of parsed keys of nodes that are kept: they are met again and again, those of channels once. */
 const KEPT_KEYS = 20_000;
 
 /** Verifies a stream of messages; an update is checked by the announcement before it. */
 export class Verifier {
   readonly #nodes = new Map<string, readonly [string, string]>();
   readonly #capacities = new Map<string, bigint>();
-  readonly #keys = new Map<string, ReturnType<typeof parsedKey>>();
+  readonly #keys = new Map<string, NonNullable<ReturnType<typeof parsedKey>>>();
   readonly #outputs: ((scid: string) => ChannelOutput | undefined) | undefined;
 
   /** @param outputs tells the output at a short channel id; undefined where nobody looks */
@@ -121,7 +121,7 @@ export class Verifier {
     const hash = keys && signedHash(message);
     const signatures = (keys ?? []).map((key, i) => {
       const signature = values[names[i]!] ?? '';
-      const good = records ? verifies(signature, hash!, key.slice(2)) : this.#verifies(signature, hash!, key);
+      const good = records ? verifies(signature, hash!, key.slice(2)) : this.#verifies(signature, hash!, key, i < 2);
       if (!good) problems.push({ code: 'signature-invalid', field: names[i]!, text: 'does not verify' });
       return good;
     });
@@ -147,9 +147,10 @@ export class Verifier {
     return nodes && [nodes[side]!];
   }
 
-  #verifies(signature: string, hash: Uint8Array, key: string): boolean {
-    let point = this.#keys.get(key);
-    if (!point && (point = parsedKey(hexToBytes(key)))) {
+  #verifies(signature: string, hash: Uint8Array, key: string, keep: boolean): boolean {
+    const known = this.#keys.get(key);
+    const point = known ?? parsedKey(hexToBytes(key));
+    if (!known && point && keep) {
       if (this.#keys.size >= KEPT_KEYS) this.#keys.delete(this.#keys.keys().next().value!);
       this.#keys.set(key, point);
     }
