@@ -501,6 +501,27 @@ describe('home, refunds and journal put back together over themselves', () => {
     await expectWhole(dir, ['put back'], {}, 0);
   });
 
+  it('on the same day, files left alone that are as they were: the nonce that was open then is open no more', async () => {
+    const dir = await used();
+    const saved = saveAll(dir);
+    await new Promise((done) => setTimeout(done, 1_100));
+    await more(dir);
+    // As `rsync -a --inplace --delete` does.
+    for (const part of parts) {
+      const from = join(saved, nameOf(part));
+      for (const file of filesIn(dir + part)) if (!filesIn(from).includes(file)) rmSync(join(dir + part, file));
+      for (const file of filesIn(from)) {
+        const [a, b] = [join(from, file), join(dir + part, file)].map((path) =>
+          statSync(path, { throwIfNoEntry: false }),
+        );
+        if (a!.size !== b?.size || a!.mtimeMs !== b.mtimeMs) sh('cp', '-a', join(from, file), dir + part);
+      }
+    }
+    await expectWhole(dir, ['put back'], {}, 0);
+    // What was told once is not told again.
+    await expectWhole(dir, [], {}, 0);
+  });
+
   it.each([
     [
       'the last backup',

@@ -17,7 +17,8 @@
  *
  * `chmod`, `chown`, an ACL or a hard link change a ctime and nothing else. Where inodes, mtime and disk are the same, and both
  * tides end where the store does, the place is noted anew. Open nonces end then, for home, refunds and journal may have been
- * put back together over themselves. A home is refused where another name of its files is opened (`cp -al`): those are no copy,
+ * put back together over themselves. So they do where a program sets the times of `store.db`: `rsync --inplace` leaves the file of
+ * its identity alone where that is as it was. A home is refused where another name of its files is opened (`cp -al`): those are no copy,
  * and both would write one file.
  * Not found: an image of the machine, or a snapshot of all disks that hold home, refunds and journal, put back together.
  * Within a day also such files put back over themselves, whose payments are lost then. Taken for a restore though it is none: a move
@@ -44,7 +45,7 @@ export const identityText = (homeId: string): string =>
 
 export const newLife = (): string => randomBytes(8).toString('hex');
 
-/** Place of a store. */
+/** Place of a store; `set`: the times of its file were set, as whoever puts it back over itself does. */
 export interface Place {
   /**
    * Returns the place as the store keeps it.
@@ -55,12 +56,14 @@ export interface Place {
    * Compares the place with the one that the store has kept.
    * @throws Refusal `store-unsafe` where it is opened by another name of its files
    */
-  compare(kept: string): 'same' | 'touched' | 'other';
+  compare(kept: string): 'same' | 'set' | 'touched' | 'other';
 }
 
 const PLACE =
-  /^(store \d+ mark (?:none|\d+)) (\d+) wrote (\d+) disk (\d+) path (\w+) file (identity(?:-[0-9a-f]{8})?)$/;
-const markFile = (kept: string): string => PLACE.exec(kept)?.[6] ?? IDENTITY_FILE;
+  /^(store \d+ mark (?:none|\d+)) (\d+) wrote (\d+) set (\d+) disk (\d+) path (\w+) file (identity(?:-[0-9a-f]{8})?)$/;
+const markFile = (kept: string): string => PLACE.exec(kept)?.[7] ?? IDENTITY_FILE;
+/** A write gives a file both of its times at once. */
+const SET_NS = 1_000_000_000n;
 
 /**
  * Returns the place of a store with this file of its identity.
@@ -68,10 +71,12 @@ const markFile = (kept: string): string => PLACE.exec(kept)?.[6] ?? IDENTITY_FIL
  */
 function placeText(dir: string, file: string): string {
   const mark = statSync(join(dir, file), { bigint: true, throwIfNoEntry: false });
-  const { ino, dev } = statSync(join(dir, STORE_FILE), { bigint: true });
+  const { ino, dev, ctimeNs, mtimeNs } = statSync(join(dir, STORE_FILE), { bigint: true });
+  // Whoever puts a file back over itself sets its times: `rsync --inplace` leaves the mark alone, which is as it was.
+  const set = ctimeNs - mtimeNs > SET_NS ? ctimeNs : 0;
   const path = createHash('sha256').update(dir).digest('hex').slice(0, 16);
   const times = mark ? `${mark.ino} ${mark.ctimeNs} wrote ${mark.mtimeNs}` : 'none 0 wrote 0';
-  return `store ${ino} mark ${times} disk ${dev} path ${path} file ${file}`;
+  return `store ${ino} mark ${times} set ${set} disk ${dev} path ${path} file ${file}`;
 }
 
 /** Returns the place of a store in a file. */
@@ -79,11 +84,12 @@ export const filePlace = (dir: string): Place => ({
   text: (kept) => placeText(dir, existsSync(join(dir, markFile(kept))) ? markFile(kept) : IDENTITY_FILE),
   compare(kept) {
     const { nlink } = statSync(join(dir, STORE_FILE), { bigint: true });
-    const [, inodes, changed, wrote, disk, path] = PLACE.exec(placeText(dir, markFile(kept)))!;
-    const [, keptInodes, keptChanged, keptWrote, keptDisk, keptPath] = PLACE.exec(kept) ?? [];
+    const [, inodes, changed, wrote, set, disk, path] = PLACE.exec(placeText(dir, markFile(kept)))!;
+    const [, keptInodes, keptChanged, keptWrote, keptSet, keptDisk, keptPath] = PLACE.exec(kept) ?? [];
     if (keptInodes !== inodes) return 'other';
     if (nlink > 1n && keptPath !== path) throw linked(dir, nlink);
-    if (keptChanged === changed) return keptDisk === disk || keptPath === path ? 'same' : 'other';
+    const isHere = keptDisk === disk || keptPath === path;
+    if (keptChanged === changed) return !isHere ? 'other' : set === '0' || set === keptSet ? 'same' : 'set';
     return keptWrote === wrote && keptDisk === disk ? 'touched' : 'other';
   },
 });
@@ -149,6 +155,7 @@ function judge(place: Place, { identity, commits }: Standing, marks: Marks): Ver
   const lies = place.compare(identity);
   if (lies === 'other' || highest(marks) > commits) return 'lost';
   if (lies === 'same') return 'held';
+  if (lies === 'set') return 'touched';
   return agree(marks, commits) ? 'touched' : 'lost';
 }
 
@@ -208,11 +215,14 @@ export async function checkIdentity({ place, store, tides, kinds, tell }: Checks
       follow(life);
       return { life, lost: restored, held: true };
     }
-    const isTouched = (found: Standing): boolean =>
-      found.life === life &&
-      place.compare(found.identity) === 'touched' &&
-      agreeSoon(found.commits, () => marksOf(life));
-    if (place.compare(identity) === 'touched' && (await store.placed(place.text, isTouched, { nonces: 'end' }))) {
+    const isTouched = (found: Standing): boolean => {
+      const lies = place.compare(found.identity);
+      if (found.life !== life) return false;
+      if (lies === 'set') return highest(marksOf(life)) <= found.commits;
+      return lies === 'touched' && agreeSoon(found.commits, () => marksOf(life));
+    };
+    const mayBe = verdict === 'touched' || place.compare(identity) === 'touched';
+    if (mayBe && (await store.placed(place.text, isTouched, { nonces: 'end' }))) {
       tell(TOUCHED);
       follow(life);
       return { life, lost: restored, held: true };
