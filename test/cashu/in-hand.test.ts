@@ -123,6 +123,23 @@ it('runs side by side make a token each, and none is printed twice', async () =>
   expect(sums(await mint())).toEqual([100]);
 });
 
+it('what one run is about to print is printed by no other', async () => {
+  await pay(1_000n);
+  const printed: string[] = [];
+  const run = (print: (token: string) => Promise<void>) =>
+    mintEcash({ home: market.user.home, contract, isNamed, amountSat: 400n, print, point: () => {} });
+  let other: Promise<unknown> | undefined;
+  await run(async (token) => {
+    other = run(async (its) => void printed.push(its));
+    // Time enough for the other run to print, did it not wait for this one.
+    await Promise.race([other, new Promise((done) => setTimeout(done, 1_000))]);
+    printed.push(token);
+  });
+  await other;
+  expect(sums({ stdout: printed.join('\n') })).toEqual([400, 400]);
+  expect(new Set(printed).size).toBe(2);
+});
+
 describe('ecash-mint --again', () => {
   it('prints every token, printed before or not, and those of a mint that has another keyset now', async () => {
     await pay(1_000n);
