@@ -10,6 +10,7 @@ const terms = {
   network: 'regtest',
   mint: 'https://mint.example',
   contract: 'ab'.repeat(32),
+  payerAuth: 'cd'.repeat(32),
   amountSat: 1n,
   id: '00'.repeat(16),
   expiry: 2_000,
@@ -32,7 +33,8 @@ describe('invoices', () => {
 describe('a payment by a mint', () => {
   const c = { ...contractWith(), role: 'payer', state: 'open', restored: false, owedSat: 1_000n };
   const quotable = contractWith({ mint_url: terms.mint, ecash: 'none' });
-  const invoice = parseInvoice(signInvoice({ ...terms, contract: quotable.id, amountSat: 1_000n }, secret(102)));
+  const named = { contract: quotable.id, payerAuth: quotable.terms.payer_auth };
+  const invoice = parseInvoice(signInvoice({ ...terms, ...named, amountSat: 1_000n }, secret(102)));
   const here = { network: 'regtest', mint: terms.mint, facts: { now: 0 } };
   const paid = (now: number) => checkOwable(c as never, 1_000n, 2_000, { ...here, facts: { now } });
   limits(MELT_LIMITS, {

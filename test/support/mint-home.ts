@@ -155,7 +155,8 @@ export class Market {
     const c = (await this.merchant.record(contract)) as PayeeCredit;
     const keys = await this.merchant.home.keys();
     const id = (++this.#invoices).toString(16).padStart(32, '0');
-    const terms = { network: 'regtest', mint: this.mint.url, contract, amountSat, id, expiry: this.soon, ...change };
+    const named = { mint: this.mint.url, contract, payerAuth: c.terms.payer_auth };
+    const terms = { network: 'regtest', ...named, amountSat, id, expiry: this.soon, ...change };
     return signInvoice(terms, keys.auth(c.own.path));
   }
 

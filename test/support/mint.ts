@@ -50,7 +50,7 @@ interface State {
   spent: string[];
   pending: string[];
   /** Blind signatures by output. */
-  signed: Record<string, { amount: number; id: string; C_: string; dleq: { e: string; s: string } }>;
+  signed: Record<string, Signed>;
 }
 
 /** A mint that whoever runs the program has named: at an address of this machine. */
@@ -303,7 +303,7 @@ export class TestMint {
     this.#keysets = [KEYSET, NEXT_KEYSET];
   }
 
-  #sign(outputs: Output[]): object[] {
+  #sign(outputs: Output[]): Signed[] {
     for (const { B_, id } of outputs) {
       if (!this.#keysets.some((set) => set.id === id)) throw new MintError('Keyset not found', 12_001);
       if (this.#keysets.at(-1)!.id !== id) throw new MintError('Keyset is inactive', 12_002);
@@ -363,13 +363,8 @@ export class TestMint {
         return wire(await this.look(last));
       case 'POST mint/credit':
         return { signatures: await this.mint(body) };
-      case 'POST swap': {
-        const secrets = this.#verify(body.inputs);
-        if (sum(body.inputs) !== sum(body.outputs)) throw new MintError('Transaction unbalanced', 11_005);
-        const signatures = this.#sign(body.outputs);
-        this.state.spent.push(...secrets);
-        return { signatures };
-      }
+      case 'POST swap':
+        return { signatures: this.swap(body) };
       case 'POST restore': {
         const outputs = (body.outputs as Output[]).filter(({ B_ }) => this.state.signed[B_]);
         return { outputs, signatures: outputs.map(({ B_ }) => this.state.signed[B_]) };
@@ -401,6 +396,15 @@ export class TestMint {
     return melt;
   }
 
+  /** Blind signatures for coins of the same sum, which are spent. */
+  swap(body: { inputs: Input[]; outputs: Output[] }): Signed[] {
+    const secrets = this.#verify(body.inputs);
+    if (sum(body.inputs) !== sum(body.outputs)) throw new MintError('Transaction unbalanced', 11_005);
+    const signatures = this.#sign(body.outputs);
+    this.state.spent.push(...secrets);
+    return signatures;
+  }
+
   /** Blind signatures for what was paid on a quote and not issued yet. */
   async mint(body: { quote: string; outputs: Output[]; signature?: string }): Promise<object[]> {
     const quote = await this.look(body.quote);
@@ -414,6 +418,13 @@ export class TestMint {
   }
 }
 
+/** A blind signature. */
+interface Signed {
+  amount: number;
+  id: string;
+  C_: string;
+  dleq?: { e: string; s: string } | undefined;
+}
 interface Output {
   amount: number;
   id: string;

@@ -3,7 +3,7 @@ import type { Home } from '../../lib/home/home.ts';
 import { change } from '../../lib/home/change.ts';
 import { creditKind, must, type Credit } from '../../lib/credit/records.ts';
 import { paysOwed } from '../../lib/credit/steps.ts';
-import { isReverse } from '../../lib/credit/terms.ts';
+import { authOf, isReverse } from '../../lib/credit/terms.ts';
 import { signInvoice } from '../../lib/mint/invoice.ts';
 import type { Hex } from '../../lib/protocol/action.ts';
 import { idClaim } from '../../lib/protocol/claims.ts';
@@ -39,8 +39,9 @@ export async function makeInvoice(home: Home, { contract, amountSat, seconds, me
   const id = Buffer.from((await home.random())(16)).toString('hex');
   const expiry = Math.floor(Date.now() / 1000) + seconds;
   const { network, mint_url: mint } = terms;
+  const payerAuth = authOf(terms, 'payer');
   const secret = (await home.keys()).auth(own.path);
-  return signInvoice({ network, mint: mint!, contract, amountSat, id, expiry, memo }, secret);
+  return signInvoice({ network, mint: mint!, contract, amountSat, id, payerAuth, expiry, memo }, secret);
 }
 
 /** Drawn in half blocks, dark on light, on stderr: stdout has the line alone. */

@@ -3,7 +3,6 @@
  * that the home pays, what it knows as paid (`mint/confirm.ts`).
  */
 import { FUNDED, creditKind, must, type Credit, type PayerCredit } from '../credit/records.ts';
-import { authOf } from '../credit/terms.ts';
 import { ledgerClaim, ledgerKind, payeeLedger, waitingOf, type Ledger } from '../ecash/ledger.ts';
 import { newQuote, quoteClaim, quoteKind, type Quote } from '../ecash/quote.ts';
 import { change } from '../home/change.ts';
@@ -148,7 +147,7 @@ export async function confirmDebt(
 function invoiceOf({ id: contract, terms }: PayerCredit, line: string): InvoiceRecord {
   const invoice = parseInvoice(line);
   if (invoice.contract !== contract) throw new Refusal('not-an-invoice', 'an invoice over another contract found');
-  checkInvoice(invoice, authOf(terms, 'payee'));
+  checkInvoice(invoice, terms);
   const { digest, id, amountSat } = invoice;
   return newInvoice({ digest, id, contract, amountSat });
 }

@@ -9,7 +9,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { MeltQuoteBaseResponse, Proof, Wallet } from '@cashu/cashu-ts';
 import * as v from 'valibot';
 import { loadCashu } from '../ecash/library.ts';
-import { parseInvoice } from '../mint/invoice.ts';
+import { isInvoiceReceipt, parseInvoice } from '../mint/invoice.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
 import { hexOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -47,7 +47,7 @@ export interface MeltEcash extends AtMint<Melted> {
 export interface Melted {
   quote: string;
   amountSat: bigint;
-  /** The signature of the mint's home: it owes the invoice to the merchant. null: the mint says that it is paid, and shows none. */
+  /** Signature of the home that the invoice names: it owes the invoice to the merchant. null: the mint says that it is paid, and shows none. */
   receipt: string | null;
   changeSat: bigint;
 }
@@ -91,6 +91,12 @@ export async function meltEcash({ invoice, change, point, ...at }: MeltEcash): P
   const { send, keep } = exact
     ? { send: pot, keep: [] }
     : await asked(mint, () => wallet.send(due, pot, { includeFees: true }));
+  // The library verifies the proofs that are there (NUT-12). Coins of a key of their own tell whose they are.
+  if (keep.some(({ dleq }) => !dleq))
+    throw new Refusal('dleq-invalid', `the mint at ${mint} does not prove that the change is by its keys`, {
+      blame: 'mint',
+      hint: `nothing is paid; ${GIVE_UP}`,
+    });
   // Kept before it is at stake.
   await payment.keep(keep, change);
   point('melt-swapped');
@@ -242,7 +248,7 @@ class Payment {
   }
 
   async finish(paid: MeltQuoteBaseResponse, rest: readonly Proof[], change: ChangeFile | undefined): Promise<Melted> {
-    const { state, payment_preimage: receipt } = paid as { state?: string; payment_preimage?: string | null };
+    const { state, payment_preimage: shown } = paid as { state?: string; payment_preimage?: unknown };
     const hint = 'run it again with the same files';
     if (state === 'UNPAID')
       throw new Refusal('mint-refused', `the mint says that melt quote ${paid.quote} is not paid`, {
@@ -251,15 +257,18 @@ class Payment {
     if (state !== 'PAID')
       throw new Refusal('melt-pending', `melt quote ${paid.quote} is ${String(state).slice(0, 20)}`, { hint });
     await this.keep(rest, change);
+    // Of another key than the invoice's it is nobody's word.
+    const isReceipt = isInvoiceReceipt(String(shown), parseInvoice(this.note.invoice!));
+    const receipt = isReceipt ? String(shown) : null;
     const done = {
       quote: paid.quote,
       amountSat: BigInt(String(paid.amount)),
-      receipt: receipt || null,
+      receipt,
       changeSat: sum(rest),
     };
     await this.#print(done);
     // Without its receipt the payment is not done: the same run asks for it again.
-    if (receipt) await this.end();
+    if (isReceipt) await this.end();
     return done;
   }
 }

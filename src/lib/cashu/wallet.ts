@@ -23,7 +23,7 @@ export async function walletOf(mint: MintAt, seed?: Uint8Array): Promise<Wallet>
   return wallet;
 }
 
-/** Says what the mint says in this program's words. @throws Refusal `mint-refused`, `mint-unavailable` */
+/** Says what the mint says in this program's words. @throws Refusal `mint-refused`, `mint-unavailable`, `dleq-invalid` */
 export async function asked<T>(mint: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
@@ -31,6 +31,9 @@ export async function asked<T>(mint: string, ask: () => Promise<T>): Promise<T> 
     if (error instanceof Refusal) throw error;
     const { code, message } = error as Error & { code?: unknown };
     if (typeof code === 'number') throw new Refusal('mint-refused', `the mint at ${mint}: ${message} (${code})`);
+    // What the mint has signed is not by its keys.
+    if (message.includes('DLEQ'))
+      throw new Refusal('dleq-invalid', `the mint at ${mint}: ${message}`, { blame: 'mint' });
     throw new Refusal('mint-unavailable', `the mint at ${mint}: ${message}`, {
       hint: 'is it running, and is this its URL?',
     });

@@ -4,7 +4,8 @@
  *
  * The merchant makes it alone: nothing is stored and nobody is asked. Its authentication key of the
  * contract signs it as it signs messages (`signing/seal.ts`). The digest that is signed names the
- * invoice everywhere, however its text is spaced.
+ * invoice everywhere, however its text is spaced. The invoice names the home's key too: by that
+ * whoever has paid verifies the receipt.
  */
 import * as v from 'valibot';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
@@ -17,6 +18,7 @@ import { signHash, verifies } from '../signing/bip340.ts';
 import { taggedHash } from '../signing/curve.ts';
 import { checkSeal, messageHash, seal } from '../signing/seal.ts';
 import { looksLikeRequest } from '../ecash/request.ts';
+import { authOf, type Terms } from '../credit/terms.ts';
 
 export const INVOICE_LIMITS = {
   /** Mints take 1,024; a wallet may wrap the line in a field of its own. */
@@ -32,6 +34,7 @@ const schema = v.strictObject({
   contract: hexOf(32),
   amount_sat: sat,
   id: hexOf(16),
+  payer_auth: hexOf(32),
   expiry: v.pipe(v.number(), v.integer(), v.minValue(0)),
   memo: v.optional(v.pipe(v.string(), v.maxLength(INVOICE_LIMITS.memo.most))),
   auth: hexOf(64),
@@ -46,6 +49,8 @@ export interface InvoiceTerms {
   amountSat: bigint;
   /** 16 random bytes. */
   id: Hex;
+  /** Authentication key of the home that pays over the contract: it signs the receipt. */
+  payerAuth: Hex;
   /** Unix seconds. */
   expiry: number;
   memo?: string | undefined;
@@ -59,8 +64,9 @@ export interface Invoice extends InvoiceTerms {
 
 /** The line. @param secret the merchant's authentication key of the contract @throws Refusal `usage` for one that is too long */
 export function signInvoice(terms: InvoiceTerms, secret: Uint8Array): string {
-  const { network, mint, contract, amountSat, id, expiry, memo } = terms;
-  const body = { type: 'invoice', version: 1, network, mint, contract, amount_sat: amountSat, id, expiry };
+  const { network, mint, contract, amountSat, id, payerAuth, expiry, memo } = terms;
+  const named = { network, mint, contract, amount_sat: amountSat, id, payer_auth: payerAuth, expiry };
+  const body = { type: 'invoice', version: 1, ...named };
   const line = printJson(seal({ ...body, ...(memo !== undefined && { memo }) }, secret));
   const bytes = new TextEncoder().encode(line).length;
   if (!allows(INVOICE_LIMITS.line, bytes))
@@ -79,15 +85,24 @@ export function parseInvoice(line: string): Invoice {
     if (!allows(INVOICE_LIMITS.line, new TextEncoder().encode(line).length))
       throw new Error(`more than ${INVOICE_LIMITS.line.most} bytes`);
     const document = parseJson(line.trim());
-    const { amount_sat: amountSat, type: _, version: __, auth: ___, ...rest } = parseAs(schema, document);
-    return { ...rest, amountSat, digest: bytesToHex(messageHash(document as object)), document: document as object };
+    const { type: _, version: __, auth: ___, ...stated } = parseAs(schema, document);
+    const { amount_sat: amountSat, payer_auth: payerAuth, ...rest } = stated;
+    const digest = bytesToHex(messageHash(document as object));
+    return { ...rest, amountSat, payerAuth, digest, document: document as object };
   } catch (error) {
     throw new Refusal('malformed-invoice', `no invoice: ${(error as Error).message}`);
   }
 }
 
-/** @param auth the merchant's authentication key of the contract @throws Refusal `bad-seal` for one that was altered */
-export const checkInvoice = (invoice: Invoice, auth: Hex): void => checkSeal(invoice.document, auth, 'merchant');
+/**
+ * Checks that the merchant of a contract has signed the invoice, and that it names the home of that contract.
+ * @throws Refusal `bad-seal` for one that was altered; `not-an-invoice` for one that names another home
+ */
+export function checkInvoice(invoice: Invoice, terms: Terms): void {
+  checkSeal(invoice.document, authOf(terms, 'payee'), 'merchant');
+  if (invoice.payerAuth !== authOf(terms, 'payer'))
+    throw new Refusal('not-an-invoice', 'an invoice found that names another home than the one that pays');
+}
 
 const receiptHash = (digest: Hex, contract: Hex): Uint8Array =>
   taggedHash('spillway/invoice-receipt', hexToBytes(digest), hexToBytes(contract));
@@ -96,6 +111,6 @@ const receiptHash = (digest: Hex, contract: Hex): Uint8Array =>
 export const signInvoiceReceipt = (digest: Hex, contract: Hex, secret: Uint8Array): Hex =>
   signHash(receiptHash(digest, contract), secret);
 
-/** @param auth the home's authentication key of the contract */
-export const isInvoiceReceipt = (receipt: Hex, digest: Hex, contract: Hex, auth: Hex): boolean =>
-  verifies(receipt, receiptHash(digest, contract), auth);
+/** Returns whether the home that the invoice names has signed that it owes it. */
+export const isInvoiceReceipt = (receipt: string, { digest, contract, payerAuth }: Invoice): boolean =>
+  v.is(hexOf(64), receipt) && verifies(receipt, receiptHash(digest, contract), payerAuth);

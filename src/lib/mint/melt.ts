@@ -8,7 +8,6 @@
 import { checkFunding, checkMelts } from '../credit/checks.ts';
 import { raisedBy } from '../credit/owed.ts';
 import type { Credit, PayerCredit } from '../credit/records.ts';
-import { authOf } from '../credit/terms.ts';
 import { checkPaid } from '../credit/transactions.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -55,7 +54,7 @@ function reverseOf(c: Credit | undefined, invoice: Invoice, now: Here): Reverse 
       : null;
   if (!ours || invoice.network !== now.network || invoice.mint !== now.mint || ours.terms.mint_url !== now.mint)
     throw new Refusal('not-an-invoice', 'an invoice over another contract, network or mint than this home serves');
-  checkInvoice(invoice, authOf(ours.terms, 'payee'));
+  checkInvoice(invoice, ours.terms);
   return ours;
 }
 

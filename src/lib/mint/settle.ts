@@ -23,7 +23,7 @@ import { idClaim } from '../protocol/claims.ts';
 import { hexOf, messageParser, sat, type MessageOf } from '../protocol/message.ts';
 import { overContract, paysOwed } from '../credit/steps.ts';
 import { total } from '../credit/spans.ts';
-import { authOf, contractSchema, isReverse, viewOf } from '../credit/terms.ts';
+import { contractSchema, isReverse, viewOf } from '../credit/terms.ts';
 import { checkPaid } from '../credit/transactions.ts';
 import { table, type Facts, type Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -182,8 +182,8 @@ export function takeReceipt<C extends PayerCredit>(
 ): { contract: C; tab: Tab | undefined; invoice: InvoiceRecord } {
   const { digest, id, contract, amountSat } = invoice;
   if (contract !== c.id) throw new Refusal('not-an-invoice', 'an invoice over another contract found');
-  checkInvoice(invoice, authOf(c.terms, 'payee'));
-  if (!isInvoiceReceipt(receipt, digest, contract, authOf(c.terms, 'payer')))
+  checkInvoice(invoice, c.terms);
+  if (!isInvoiceReceipt(receipt, invoice))
     throw new Refusal('bad-receipt', 'a receipt found that this home has not signed', { blame: 'payee' });
   if (known?.paid) return { contract: c, tab, invoice: known };
   const invoicesSat = c.invoicesSat + amountSat;
