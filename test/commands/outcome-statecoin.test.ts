@@ -141,3 +141,25 @@ it('a home made of its words leaves with the copy of its backup: exit, bump and 
   expect(desk.chain.confirmations(left.out.txid)).toBe(1);
   expect(operator.home.restored).toBe(false);
 });
+
+it('a coin that came back leaves two copies outside the home, and the one of before says that it moved on', async () => {
+  const { desk, operator, alice, bob, id } = await transferred();
+  // She has never heard that it moved; it is sent back to her.
+  const [owned] = (await transferMessages(operator, bob, alice, id, 'owned')).slice(-1);
+  const folder = `${alice.dir}.refunds`;
+  const copies = readdirSync(folder).filter((file) => file.startsWith(id));
+  const exits = await Promise.all(
+    copies.map(async (file) => {
+      const { code, out, stderr } = await desk.run(alice.dir, ['statechain-exit', '--bundle', join(folder, file)], '', {
+        SPILLWAY_CHAIN: '',
+        SPILLWAY_TIP: '2100',
+      });
+      return [out.owners, code, stderr.includes('has moved to another owner')];
+    }),
+  );
+  expect(exits.sort()).toEqual([
+    [1, 3, true],
+    [3, 0, false],
+  ]);
+  expect(owned!['owners']).toBe(3);
+});
