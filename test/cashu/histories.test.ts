@@ -1,7 +1,8 @@
 /**
- * Random histories of a customer at a running mint: payments, tokens that cannot be printed, lost answers, refusals that are
- * none, runs at once, another keyset, melts that are cut off, an older copy of the home put back. After each, every satoshi
- * that the mint has issued and not taken back is printed by `ecash-mint --again`, or lies in a file of `ecash-melt`.
+ * Random histories of a customer and a merchant at a running mint: payments, tokens that cannot be printed, lost answers,
+ * refusals that are none, runs at once, another keyset, melts that are cut off, older copies of either home put back, prunes.
+ * After each, every satoshi that the mint has issued and not taken back is printed by `ecash-mint --again`, or lies in a file
+ * of `ecash-melt`; and every satoshi that ecash has paid to the merchant is in its contract, or in the close of the mint's home.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,9 @@ import { printInHand } from '../../src/lib/cashu/in-hand.ts';
 import { giveUpMelt, meltEcash } from '../../src/lib/cashu/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
 import { changeFile, fileJournal } from '../../src/commands/ecash/melting.ts';
+import { outputsOf, sumSat } from '../../src/lib/bitcoin/transaction.ts';
+import { payoutScript } from '../../src/lib/credit/terms.ts';
+import { closeCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { backUp } from '../credit/helpers.ts';
 import { isNamed, KEYSET, MintError, NEXT_KEYSET } from '../support/mint.ts';
@@ -32,7 +36,10 @@ class World {
   readonly hand: string[] = [];
   /** Melts under way, by the file of their token, with the file of their change. */
   readonly melts: { token: string; change: string; invoice: string }[] = [];
+  /** So often was the merchant's home lost. */
+  losses = 0;
   #copy: string | undefined;
+  #merchantsCopy: string | undefined;
   #files = 0;
   #givenAway = 0;
   readonly #next: () => number;
@@ -47,6 +54,9 @@ class World {
     const market = await Market.make(seed % 200);
     const world = new World(market, await market.forward(), await market.reverse(), random(seed));
     world.quote = await market.bind(world.contract);
+    // Something is in hand from the start.
+    await world.pay();
+    await mintEcash({ home: market.user.home, contract: world.contract, isNamed, point: () => {}, print: world.#took });
     return world;
   }
   async close(): Promise<void> {
@@ -54,6 +64,7 @@ class World {
     rmSync(this.dir, { recursive: true });
   }
 
+  #took = async (token: string): Promise<void> => void this.hand.push(token);
   #below = (n: number): number => Math.floor(this.#next() * n);
   #pick = <T>(list: readonly T[]): T | undefined => list[this.#below(list.length)];
   /** What may happen to a run: nothing, a full stdout, its death at a point. */
@@ -61,7 +72,7 @@ class World {
     const fate = this.#below(5);
     const print = async (token: string): Promise<void> => {
       if (fate === 1) throw new Cut('stdout is full');
-      this.hand.push(token);
+      await this.#took(token);
     };
     const point = (label: string): void => {
       const at = ['', '', 'mint-prepared', 'mint-kept'][fate];
@@ -82,9 +93,14 @@ class World {
       'two',
       'spend',
       'melt',
+      'melt',
+      'melt',
       'again',
       'copy',
       'rare',
+      'settle',
+      'merchantLost',
+      'merchantLost',
     ];
     const op = this.#pick(ops)!;
     try {
@@ -98,7 +114,7 @@ class World {
     return this.market.mint.state.quotes.find(({ id }) => id === this.quote)!.paid;
   }
   async pay(): Promise<void> {
-    const amount = 1 + this.#below(3_000);
+    const amount = 1_000 + this.#below(3_000);
     const before = this.#paid;
     await this.market.pay(this.contract, BigInt(amount));
     await this.market.arrived(this.quote, before + amount);
@@ -153,7 +169,8 @@ class World {
     const run = again ?? {
       token: join(this.dir, `token-${name}`),
       change: join(this.dir, `change-${name}`),
-      invoice: await this.market.invoice(this.reverse, BigInt(1 + this.#below(400))),
+      // Less than the dust limit comes to nothing.
+      invoice: await this.market.invoice(this.reverse, BigInt(300 + this.#below(300))),
     };
     if (!again) {
       writeFileSync(run.token, token!);
@@ -202,6 +219,39 @@ class World {
     }
   }
 
+  /** The merchant takes what is owed, or the last message of that is lost. */
+  async settle(): Promise<void> {
+    const { merchant, operator } = this.market;
+    const { owedSat, signedMaxSat } = await this.market.payer(this.reverse);
+    const input = { contract: this.reverse, amount: owedSat! - signedMaxSat };
+    const requested = await merchant.run(signUpdate, { input });
+    const signed = await operator.run(signUpdate, { on: requested.message });
+    if (this.#below(3) > 0) await merchant.run(signUpdate, { on: signed.message });
+  }
+  /** Its home comes back of an older copy, with its journal; or that copy is made, or what is old is dropped. */
+  async merchantLost(): Promise<void> {
+    const { merchant } = this.market;
+    if (this.#merchantsCopy === undefined) return void (this.#merchantsCopy = await merchant.backUp());
+    if (this.#below(3) === 0)
+      return void (await pruneAt(merchant, { days: 0, seconds: 86_400 * 400, blocks: 60_000, deep: 60_000 }));
+    await merchant.lose(this.#merchantsCopy);
+    await merchant.home.reconcile(merchant.journal());
+    this.losses += 1;
+  }
+  /** What ecash has paid to the merchant. */
+  melted(): bigint {
+    return this.market.mint.state.melts.reduce((sum, m) => (m.state === 'PAID' ? sum + BigInt(m.amount) : sum), 0n);
+  }
+  /** What the close of the mint's home pays to the merchant. */
+  async closed(): Promise<bigint> {
+    const { merchant, operator } = this.market;
+    const proposed = await operator.run(closeCredit, { input: { contract: this.reverse } });
+    const signed = await merchant.run(closeCredit, { on: proposed.message });
+    const { hex } = (await operator.run(closeCredit, { on: signed.message })).message as unknown as { hex: string };
+    const script = payoutScript((await this.market.payer(this.reverse)).terms, 'payee');
+    return sumSat(outputsOf(hex).filter((output) => output.script === script));
+  }
+
   unminted(): number {
     return this.market.mint.state.quotes.reduce((sum, q) => sum + q.paid - q.issued, 0);
   }
@@ -239,11 +289,12 @@ const random = (seed: number) => (): number => {
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
 };
 
-it.each([3, 5, 8])('history %i: every satoshi in ecash is within reach of a command', async (seed) => {
+let [losses, melted] = [0, 0n];
+it.each([1, 7, 10, 12])('history %i: every satoshi in ecash is within reach of a command', async (seed) => {
   const world = await World.make(seed);
   const steps: string[] = [];
   try {
-    for (let i = 0; i < 14; i++) steps.push(await world.step());
+    for (let i = 0; i < 24; i++) steps.push(await world.step());
     expect(await world.reachable(), steps.join(' ')).toBe(world.outstanding());
     // And what was paid and never minted is minted by runs without --amount.
     const { home } = world.market.user;
@@ -251,7 +302,15 @@ it.each([3, 5, 8])('history %i: every satoshi in ecash is within reach of a comm
     for (let i = 0; i < 40 && world.unminted() > 0; i++) await mintEcash(rest).catch(refusedOnly);
     expect(world.unminted(), steps.join(' ')).toBe(0);
     expect(await world.reachable(), steps.join(' ')).toBe(world.outstanding());
+    expect((await world.market.payer(world.reverse)).owedSat, steps.join(' ')).toBe(world.melted());
+    if (world.melted() > 0n) expect(await world.closed(), steps.join(' ')).toBe(world.melted());
+    losses += world.losses;
+    melted += world.melted();
   } finally {
     await world.close();
   }
+});
+
+it('and merchants were paid, and lost their homes', () => {
+  expect([losses > 0, melted > 0n]).toEqual([true, true]);
 });
