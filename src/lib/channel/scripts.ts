@@ -57,7 +57,7 @@ export interface Way {
   /** Key whose signature it needs; null: nobody's. */
   key: KeyName | null;
   /** Key of the second signature. */
-  peer?: KeyName;
+  peer?: KeyName | undefined;
   words: readonly Word[];
   /** Leaf that is shown, with its control block; the witness script is `Lock.code`. */
   leaf?: { code: Uint8Array; control: Uint8Array };
@@ -77,103 +77,90 @@ export interface Lock {
   ways: readonly Way[];
 }
 
+/** An output of both kinds of channels: as a witness script, and as a tree. */
 interface Form {
-  /** Keys named claim and refund in the texts. */
+  /** Keys named claim and refund in the texts; in those of an anchor's tree is none. */
   keys: readonly KeyName[];
-  /** Witness script, and the one of formats that wait for a block. */
-  texts?: readonly string[];
-  /** Internal key of a tree; none: the NUMS point. */
+  /** Internal key of the tree; none: the NUMS point. */
   internal?: KeyName;
-  /** Witness of each way, and its leaf in a tree; without a leaf it is the key path. */
-  ways: { readonly [K in WayName]?: string | readonly [witness: string, leaf: string] };
+  /** Witness script, and the one of formats that wait for a block. */
+  texts: readonly string[];
+  /** Witness of each way under the script, and in the tree with its leaf; without a leaf it is the key path. */
+  ways: { readonly [K in WayName]?: readonly [witness: string, inTree: string, leaf?: string] };
 }
 const bolt3 = (variant: 'bolt3-offered' | 'bolt3-received') =>
   [false, true].map((anchors) => wholeForm(variant, anchors)!.script);
-const OWN = { keys: ['revocation', 'delayed'] } as const;
-const OFFERED = { keys: ['otherHtlc', 'holderHtlc'] } as const;
-const RECEIVED = { keys: ['holderHtlc', 'otherHtlc'] } as const;
-const SWEPT = '<refund-x> CHECKSIGVERIFY <lock>';
+const TO_LOCAL = {
+  keys: ['revocation', 'delayed'],
+  texts: ['IF <claim> ELSE <lock> DROP <refund> ENDIF CHECKSIG'],
+} as const;
+const DELAYED = ['sig 0', 'sig', '<refund-x> CHECKSIGVERIFY <lock>'] as const;
 const HASHED = 'SIZE 32 EQUALVERIFY HASH160 <hash> EQUALVERIFY <claim-x> CHECKSIGVERIFY';
 const ANCHOR = {
   texts: ['<claim> CHECKSIG IFDUP NOTIF 16 CHECKSEQUENCEVERIFY ENDIF'],
-  ways: { anchor: 'sig', anyone: '0' },
-};
-const TO_LOCAL: Form = {
-  ...OWN,
-  texts: ['IF <claim> ELSE <lock> DROP <refund> ENDIF CHECKSIG'],
-  ways: { delayed: 'sig 0', penalty: 'sig 1' },
-};
-export type OutputName =
-  'to_local' | 'to_remote' | 'local_anchor' | 'remote_anchor' | 'htlc-offered' | 'htlc-received' | 'second stage';
-const SCRIPTS: Readonly<Record<OutputName, Form>> = {
-  to_local: TO_LOCAL,
+  ways: { anchor: ['sig', 'sig'], anyone: ['0', '', '16 CHECKSEQUENCEVERIFY'] },
+} as const;
+const FORMS = {
+  to_local: {
+    ...TO_LOCAL,
+    ways: { delayed: DELAYED, penalty: ['sig 1', 'sig', '<refund-x> DROP <claim-x> CHECKSIG'] },
+  },
   to_remote: {
     keys: ['otherPayment'],
     texts: ['<claim> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY'],
-    ways: { payment: 'sig' },
+    ways: { payment: ['sig', 'sig', '<claim-x> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY'] },
   },
-  local_anchor: { ...ANCHOR, keys: ['holderFunding'] },
-  remote_anchor: { ...ANCHOR, keys: ['otherFunding'] },
+  local_anchor: { ...ANCHOR, keys: ['holderFunding'], internal: 'delayed' },
+  remote_anchor: { ...ANCHOR, keys: ['otherFunding'], internal: 'otherPayment' },
   'htlc-offered': {
-    ...OFFERED,
+    keys: ['otherHtlc', 'holderHtlc'],
+    internal: 'revocation',
     texts: bolt3('bolt3-offered'),
-    ways: { 'second-timeout': '0 peer-sig sig 0', preimage: 'sig preimage', penalty: 'sig key' },
+    ways: {
+      'second-timeout': ['0 peer-sig sig 0', 'peer-sig sig', '<refund-x> CHECKSIGVERIFY <claim-x> CHECKSIG'],
+      preimage: ['sig preimage', 'sig preimage', `${HASHED} 1 CHECKSEQUENCEVERIFY`],
+      penalty: ['sig key', 'sig'],
+    },
   },
   'htlc-received': {
-    ...RECEIVED,
+    keys: ['holderHtlc', 'otherHtlc'],
+    internal: 'revocation',
     texts: bolt3('bolt3-received'),
-    ways: { 'second-success': '0 peer-sig sig preimage', timeout: 'sig 0', penalty: 'sig key' },
-  },
-  'second stage': TO_LOCAL,
-};
-const ANCHOR_TREE = { ways: { anchor: 'sig', anyone: ['', '16 CHECKSEQUENCEVERIFY'] } } as const;
-const TREES: Readonly<Record<OutputName, Form>> = {
-  to_local: { ...OWN, ways: { delayed: ['sig', SWEPT], penalty: ['sig', '<refund-x> DROP <claim-x> CHECKSIG'] } },
-  to_remote: {
-    keys: ['otherPayment'],
-    ways: { payment: ['sig', '<claim-x> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY'] },
-  },
-  local_anchor: { ...ANCHOR_TREE, keys: ['delayed'], internal: 'delayed' },
-  remote_anchor: { ...ANCHOR_TREE, keys: ['otherPayment'], internal: 'otherPayment' },
-  'htlc-offered': {
-    ...OFFERED,
-    internal: 'revocation',
     ways: {
-      'second-timeout': ['peer-sig sig', '<refund-x> CHECKSIGVERIFY <claim-x> CHECKSIG'],
-      preimage: ['sig preimage', `${HASHED} 1 CHECKSEQUENCEVERIFY`],
-      penalty: 'sig',
+      'second-success': ['0 peer-sig sig preimage', 'peer-sig sig preimage', `${HASHED} <refund-x> CHECKSIG`],
+      timeout: ['sig 0', 'sig', '<refund-x> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY VERIFY <lock>'],
+      penalty: ['sig key', 'sig'],
     },
   },
-  'htlc-received': {
-    ...RECEIVED,
-    internal: 'revocation',
-    ways: {
-      'second-success': ['peer-sig sig preimage', `${HASHED} <refund-x> CHECKSIG`],
-      timeout: ['sig', '<refund-x> CHECKSIGVERIFY 1 CHECKSEQUENCEVERIFY VERIFY <lock>'],
-      penalty: 'sig',
-    },
-  },
-  'second stage': { ...OWN, internal: 'revocation', ways: { delayed: ['sig', SWEPT], penalty: 'sig' } },
-};
+  'second stage': { ...TO_LOCAL, internal: 'revocation', ways: { delayed: DELAYED, penalty: ['sig 1', 'sig'] } },
+} as const satisfies Record<string, Form>;
+export type OutputName = keyof typeof FORMS;
+
+/** A way of a form, read. */
 interface Shape {
   name: WayName;
+  moment: After;
+  key: KeyName | null;
+  peer: KeyName | undefined;
   words: readonly Word[];
   /** Text of the leaf. */
   leaf: string | undefined;
 }
-const read = new Map<Form, readonly Shape[]>();
-/** Returns the ways of a form, read once. */
-function shapesOf(form: Form): readonly Shape[] {
-  let shapes = read.get(form);
-  if (!shapes) {
-    shapes = Object.entries(form.ways).map(([name, shape]): Shape => {
-      const [witness, leaf] = typeof shape === 'string' ? [shape] : shape;
-      return { name: name as WayName, words: wordsOf(witness), leaf };
-    });
-    read.set(form, shapes);
-  }
-  return shapes;
-}
+const wordsOf = (witness: string): Word[] => (witness === '' ? [] : (witness.split(' ') as Word[]));
+const shapesOf = ({ keys, internal, ways }: Form, taproot: boolean): readonly Shape[] =>
+  (Object.entries(ways) as [WayName, [string, string, string?]][]).map(([name, [witness, inTree, leaf]]) => {
+    const [moment, first, peer]: readonly [After, KeyName?, KeyName?] = WAYS[name];
+    const key = first ?? (name === 'anchor' ? (taproot ? internal! : keys[0]!) : null);
+    const words = wordsOf(taproot ? inTree : witness);
+    return { name, moment, key, peer, words, leaf: taproot ? leaf : undefined };
+  });
+/** Ways of each output, under its script and in its tree. */
+const SHAPES = new Map(
+  (Object.entries(FORMS) as [OutputName, Form][]).map(([output, form]) => [
+    output,
+    { script: shapesOf(form, false), tree: shapesOf(form, true) },
+  ]),
+);
 const FUNDING = '2 <claim> <refund> 2 CHECKMULTISIG';
 
 /** @throws Refusal `malformed-message` naming the key that is not known */
@@ -186,7 +173,6 @@ export function need(keys: CommitmentKeys, name: KeyName): Uint8Array {
   return key;
 }
 const x = (key: Uint8Array): Uint8Array => key.subarray(1);
-const wordsOf = (witness: string): Word[] => (witness === '' ? [] : (witness.split(' ') as Word[]));
 const p2wsh = (code: Uint8Array, ways: readonly Way[]): Lock => ({
   script: `0020${bytesToHex(sha256(code))}`,
   kind: 'p2wsh',
@@ -221,22 +207,20 @@ export const p2aLock: Lock = {
 /** Returns an output of a commitment, or of an HTLC transaction. @throws Refusal `malformed-message` for what is not known */
 export function lockOf(format: FormatName, output: OutputName, keys: CommitmentKeys, details: Details): Lock {
   const { taproot, oneBlock, second } = FORMAT[format];
-  const form = (taproot ? TREES : SCRIPTS)[output];
+  const form: Form = FORMS[output];
   const { delay, htlc } = details;
   if (form.ways.delayed && delay === undefined)
     throw new Refusal('malformed-message', "to_self_delay of the commitment's holder expected");
   const once = SEQUENCE_RBF;
   const after = { once, delay: delay!, block: oneBlock ? 1 : once, sixteen: 16, stage: second.sequence };
-  const shapes = shapesOf(form);
-  const ways = shapes.map(({ name, words }): Way => {
-    const [moment, first, peer]: readonly [After, KeyName?, KeyName?] = WAYS[name];
-    const key = first ?? (name === 'anchor' ? form.keys[0]! : null);
+  const shapes = SHAPES.get(output)![taproot ? 'tree' : 'script'];
+  const ways = shapes.map(({ name, moment, key, peer, words }): Way => {
     const locktime = htlc && name.endsWith('timeout') ? htlc.expiry : 0;
-    const way: Way = { name, key, words, sequence: after[moment], locktime };
-    return peer ? { ...way, peer } : way;
+    return { name, key, peer, words, sequence: after[moment], locktime };
   });
   const holes: Holes = {};
-  form.keys.forEach((name, i) => {
+  const names = taproot && form.ways.anchor ? [] : form.keys;
+  names.forEach((name, i) => {
     const hole = i === 0 ? 'claim' : 'refund';
     if (taproot) holes[`${hole}-x`] = x(need(keys, name));
     else holes[hole] = need(keys, name);
@@ -249,28 +233,27 @@ export function lockOf(format: FormatName, output: OutputName, keys: CommitmentK
   }
   if (taproot) {
     const internalKey = form.internal ? bytesToHex(x(need(keys, form.internal))) : CHANNEL_NUMS;
-    const leaves = shapes.flatMap(({ name, leaf }) => (leaf ? [{ name, code: writeScript(leaf, holes) }] : []));
-    const codes = leaves.map(({ code }) => code);
-    const { control, ...tree } = scriptTree(internalKey, codes);
-    const shown = ways.map((way) => {
-      const at = leaves.findIndex(({ name }) => name === way.name);
-      return at < 0 ? way : { ...way, leaf: { code: codes[at]!, control: control[at]! } };
-    });
-    return { kind: 'p2tr', ...tree, ways: shown };
+    const leaves = shapes.flatMap(({ leaf }, at) => (leaf ? [{ at, code: writeScript(leaf, holes) }] : []));
+    const { control, ...tree } = scriptTree(
+      internalKey,
+      leaves.map(({ code }) => code),
+    );
+    leaves.forEach(({ at, code }, i) => (ways[at]!.leaf = { code, control: control[i]! }));
+    return { kind: 'p2tr', ...tree, ways };
   }
   if (output === 'to_remote' && !oneBlock) {
-    const hash = bytesToHex(hash160(holes.claim!));
-    const code = hexToBytes(`76a914${hash}88ac`);
-    return { script: `0014${hash}`, kind: 'p2wpkh', code, ways: [{ ...ways[0]!, words: ['sig', 'key'] }] };
+    const program = bytesToHex(hash160(holes.claim!));
+    const code = hexToBytes(`76a914${program}88ac`);
+    return { script: `0014${program}`, kind: 'p2wpkh', code, ways: [{ ...ways[0]!, words: ['sig', 'key'] }] };
   }
-  return p2wsh(writeScript(form.texts![oneBlock ? 1 : 0] ?? form.texts![0]!, holes), ways);
+  return p2wsh(writeScript(form.texts[oneBlock ? 1 : 0] ?? form.texts[0]!, holes), ways);
 }
 const hashes = new WeakMap<Uint8Array, Uint8Array>();
 /** Returns HASH160 of a key, which all HTLCs of a commitment share. */
 function hashOf(key: Uint8Array): Uint8Array {
-  const hash = hashes.get(key) ?? hash160(key);
-  hashes.set(key, hash);
-  return hash;
+  const known = hashes.get(key) ?? hash160(key);
+  hashes.set(key, known);
+  return known;
 }
 
 /** Returns whether this element may stand for that word of a witness. */
@@ -315,18 +298,18 @@ export interface Recognised {
   way: WayName;
   holes: Holes;
 }
-const tableOf = (forms: Readonly<Record<OutputName, Form>>) =>
-  Object.entries(forms).flatMap(([spends, form]) =>
-    shapesOf(form).map(({ name, words, leaf }) => ({
-      spends: spends.replace(/^.*_anchor$/, 'anchor') as Recognised['spends'],
+const spendsOf = (kind: 'script' | 'tree') =>
+  [...SHAPES].flatMap(([output, shapes]) =>
+    shapes[kind].map(({ name, words, leaf }) => ({
+      spends: output.replace(/^.*_anchor$/, 'anchor') as Recognised['spends'],
       way: name,
       words,
-      texts: leaf === undefined ? (form.texts ?? []) : [leaf],
+      texts: kind === 'script' ? FORMS[output].texts : leaf === undefined ? [] : [leaf],
     })),
   );
 const FUNDING_SPEND = { spends: 'funding', way: 'both', words: wordsOf('0 sig peer-sig'), texts: [FUNDING] } as const;
-const KNOWN_SCRIPTS = [FUNDING_SPEND, ...tableOf(SCRIPTS)];
-const KNOWN_LEAVES = tableOf(TREES);
+const KNOWN_SCRIPTS = [FUNDING_SPEND, ...spendsOf('script')];
+const KNOWN_LEAVES = spendsOf('tree');
 
 /** Returns what a witness spends; undefined where its script is none of a channel. */
 export function recognise(stack: readonly Uint8Array[]): Recognised | undefined {
