@@ -92,7 +92,7 @@ export function benchChannels(rounds: number): boolean[] {
     txid: made.txid,
     keys,
     outputs: made.outputs,
-    repeat: 20,
+    repeat: 100,
   });
   if (!theirs.same) throw new Error('LDK builds another commitment');
   const read = readState(new Fields(state as never), 'anchors');
