@@ -12,9 +12,9 @@ import { SEQUENCE_RBF, sortOutputs, txidOf, unsignedHex, type Output, type Templ
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Channel } from './commitment.ts';
-import { oneOf, SIDES, sideOf, type Keys } from './document.ts';
+import { oneOf, sideOf, type Keys } from './document.ts';
 import { FundingSpend, givenView, readBySide } from './funding.ts';
-import { otherSide, type Side } from './keys.ts';
+import { otherSide, SIDES, type Side } from './keys.ts';
 import { spendPsbt } from './view.ts';
 
 type Variant = 'both' | 'closer-only' | 'closee-only';

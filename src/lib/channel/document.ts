@@ -14,7 +14,7 @@ import { parseScalar, publicBytes, secretScalar } from '../signing/curve.ts';
 import type { Channel, Party, State } from './commitment.ts';
 import { fundingOf } from './funding.ts';
 import { FORMATS, type FormatName } from './format.ts';
-import { BASES, type Basepoints, type Base, type BaseSecrets, type Side } from './keys.ts';
+import { BASES, hexOf, known, SIDES, type Basepoints, type Base, type BaseSecrets, type Side } from './keys.ts';
 import type { Htlc } from './scripts.ts';
 import { FIRST_INDEX, indexOf, secretAt, storeOf, type SecretStore } from './secrets.ts';
 
@@ -25,7 +25,6 @@ const FIELD: Readonly<Record<Base, string>> = {
   delayed: 'delayed_payment_basepoint',
   htlc: 'htlc_basepoint',
 };
-export const SIDES = ['local', 'remote'] as const;
 /** OP_CHECKSEQUENCEVERIFY counts no more blocks. */
 const MOST_DELAY = 0xffffn;
 const MOST_HEIGHT = 499_999_999n;
@@ -38,17 +37,9 @@ export function oneOf<T extends string>(from: Fields, name: string, values: read
   return from.need(name, found, values.join(' or '));
 }
 
-/** Returns what `make` gives of each base. */
-const ofBases = (make: (base: Base) => Uint8Array | undefined): { [K in Base]?: Uint8Array } =>
-  Object.fromEntries(
-    BASES.flatMap((base) => {
-      const made = make(base);
-      return made ? [[base, made]] : [];
-    }),
-  );
 /** Returns the given points of one side. @throws Refusal `wrong-key` */
 export const readPoints = (from: Fields): Basepoints =>
-  ofBases((base) => (from.has(FIELD[base]) ? pointIn(from, FIELD[base]) : undefined));
+  known(BASES, (base) => (from.has(FIELD[base]) ? pointIn(from, FIELD[base]) : undefined));
 function readParty(from: Fields): Party {
   const [points, delay] = [readPoints(from), from.whole('to_self_delay', MOST_DELAY)];
   from.end();
@@ -86,7 +77,7 @@ export function readChannel(from: Fields): Channel {
 }
 
 const partyView = ({ points, delay }: Party): object => ({
-  ...Object.fromEntries(Object.entries(points).map(([base, point]) => [FIELD[base as Base], bytesToHex(point)])),
+  ...hexOf(points, (base) => FIELD[base]),
   ...(delay !== undefined && { to_self_delay: delay }),
 });
 /** Shows a channel. */
@@ -110,7 +101,7 @@ export interface Keys {
 /** Reads the keys of one side. @throws Refusal `malformed-message`, `wrong-key` */
 export function readKeys(from: Fields): Keys {
   from.skip('type', 'version');
-  const secrets = ofBases((base) => {
+  const secrets = known(BASES, (base) => {
     const secret = from.bytes(`${base}_secret`, 32);
     if (secret && parseScalar(secret) === undefined)
       throw new Refusal('wrong-key', `${from.path(`${base}_secret`)}: a number found that is no secret key`);
@@ -123,12 +114,12 @@ export function readKeys(from: Fields): Keys {
 export const keysView = ({ secrets, seed }: Keys) => ({
   type: 'channel-keys',
   version: 1,
-  ...Object.fromEntries(Object.entries(secrets).map(([base, secret]) => [`${base}_secret`, bytesToHex(secret)])),
+  ...hexOf(secrets, (base) => `${base}_secret`),
   ...(seed && { shachain_seed: bytesToHex(seed) }),
 });
 /** Returns the basepoints of secrets. */
 export const pointsOf = (secrets: BaseSecrets): Basepoints =>
-  Object.fromEntries(Object.entries(secrets).map(([base, secret]) => [base, publicBytes(secretScalar(secret))]));
+  known(BASES, (base) => secrets[base] && publicBytes(secretScalar(secrets[base])));
 
 /** Returns the side whose keys these are: every one that both know must fit. @throws Refusal `wrong-key` */
 export function sideOf(channel: Channel, { secrets }: Keys): Side {

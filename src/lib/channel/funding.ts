@@ -16,7 +16,7 @@ import { keySet, type KeySet } from '../signing/keyset.ts';
 import * as musig2 from '../signing/musig2.ts';
 import type { Channel } from './commitment.ts';
 import { FORMAT } from './format.ts';
-import { commitmentKeys, otherSide, type Side } from './keys.ts';
+import { commitmentKeys, hexOf, known, otherSide, SIDES, type Side } from './keys.ts';
 import { fundingLock, witnessOf, type Lock } from './scripts.ts';
 import { checkWitness, wayHash } from './sign.ts';
 
@@ -31,17 +31,15 @@ export interface Given {
 /** Reads {local, remote}, each of `length` bytes. @throws Refusal `malformed-message` */
 export function readBySide(from: Fields | undefined, name: string, length: number): BySide {
   const both = from?.object(name);
-  const [local, remote] = [both?.bytes('local', length), both?.bytes('remote', length)];
+  const made = known(SIDES, (side) => both?.bytes(side, length));
   both?.end();
-  return { ...(local && { local }), ...(remote && { remote }) };
+  return made;
 }
 /** Shows signatures as documents have them. */
 export const givenView = ({ signature, nonces, partials }: Given): object => ({
   ...(signature && { signature: bytesToHex(signature) }),
-  ...(Object.keys(partials).length > 0 && { nonces: sidesView(nonces), partial_signatures: sidesView(partials) }),
+  ...(Object.keys(partials).length > 0 && { nonces: hexOf(nonces), partial_signatures: hexOf(partials) }),
 });
-const sidesView = (both: BySide): object =>
-  Object.fromEntries(Object.entries(both).map(([side, bytes]) => [side, bytesToHex(bytes)]));
 
 type Sides = Pick<Channel, 'format' | 'local' | 'remote'>;
 const keysOf = (channel: Sides) => commitmentKeys(channel, 'local', undefined);

@@ -5,7 +5,7 @@
  * the commitment. The other side punishes it where it was revoked.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { concatBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import {
   linear,
@@ -30,7 +30,8 @@ export type Basepoints = { readonly [K in Base]?: Uint8Array };
 /** Secrets of basepoints, 32 bytes. */
 export type BaseSecrets = { readonly [K in Base]?: Uint8Array };
 
-export type Side = 'local' | 'remote';
+export const SIDES = ['local', 'remote'] as const;
+export type Side = (typeof SIDES)[number];
 export const otherSide = (side: Side): Side => (side === 'local' ? 'remote' : 'local');
 
 /** Origin of each key in the scripts of a commitment: whose basepoint, and whether the point binds it. */
@@ -47,7 +48,7 @@ const ORIGIN = {
 export type KeyName = keyof typeof ORIGIN;
 export type CommitmentKeys = { readonly [K in KeyName]?: Uint8Array };
 export type CommitmentSecrets = CommitmentKeys;
-export const KEY_NAMES = Object.keys(ORIGIN) as KeyName[];
+const KEY_NAMES = Object.keys(ORIGIN) as KeyName[];
 /** Returns the side of a channel that has the secret of a key, in a commitment of `holder`. */
 export const ownerOf = (name: KeyName, holder: Side): Side =>
   ORIGIN[name][0] === 'holder' ? holder : otherSide(holder);
@@ -60,22 +61,16 @@ function pointOf(bytes: Uint8Array, what: string): Point {
   if (!point) throw new Refusal('wrong-key', `${what}: bytes found that are no point of the curve`);
   return point;
 }
-/** Returns 33 bytes. @throws Refusal `key-rejected` for infinity, which only keys made against one another reach */
-function finite(point: Point): Uint8Array {
-  if (point.equals(Point.ZERO)) throw new Refusal('key-rejected', 'a key that cancels its per-commitment point found');
-  return pointBytes(point);
-}
-
 /** Returns basepoint + SHA256(point ‖ basepoint)·G, 33 bytes. @throws Refusal `wrong-key` */
 export const deriveKey = (basepoint: Uint8Array, point: Uint8Array): Uint8Array =>
-  finite(linear(pointOf(basepoint, 'basepoint'), 1n, numberOf(point, basepoint)));
+  pointBytes(linear(pointOf(basepoint, 'basepoint'), 1n, numberOf(point, basepoint)));
 /** Returns the secret of `deriveKey`, 32 bytes. */
 export const deriveSecret = (base: Uint8Array, point: Uint8Array): Uint8Array =>
   toBytes(mod(secretScalar(base) + numberOf(point, publicBytes(secretScalar(base)))));
 
 /** Returns the revocation key of a basepoint and the holder's point, 33 bytes. @throws Refusal `wrong-key` */
 export const revocationKey = (basepoint: Uint8Array, point: Uint8Array): Uint8Array =>
-  finite(
+  pointBytes(
     publicSum(
       [pointOf(basepoint, 'revocation basepoint'), pointOf(point, 'per-commitment point')],
       [numberOf(basepoint, point), numberOf(point, basepoint)],
@@ -89,17 +84,32 @@ export function revocationSecret(base: Uint8Array, commitmentSecret: Uint8Array)
   );
 }
 
-type Make = (name: KeyName, base: Base, bound: boolean) => Uint8Array | undefined;
-/** Gathers what `make` returns of each key. */
-function gather(format: FormatName, make: Make): CommitmentKeys {
-  const made: { [K in KeyName]?: Uint8Array } = {};
-  for (const name of KEY_NAMES) {
-    const [, base, bound] = ORIGIN[name];
-    const value = make(name, base, bound && !(name === 'otherPayment' && FORMAT[format].staticRemote));
-    if (value) made[name] = value;
+/** Gathers what `make` returns of each name; what it does not know is missing. */
+export function known<N extends string, T>(names: readonly N[], make: (name: N) => T | undefined): { [K in N]?: T } {
+  const made: { [K in N]?: T } = {};
+  for (const name of names) {
+    const value = make(name);
+    if (value !== undefined) made[name] = value;
   }
   return made;
 }
+/** Shows bytes by name, in hex. */
+export const hexOf = <N extends string>(
+  bytes: { readonly [K in N]?: Uint8Array },
+  nameOf: (name: N) => string = (name) => name,
+): object =>
+  Object.fromEntries(
+    (Object.entries(bytes) as [N, Uint8Array][]).map(([name, one]) => [nameOf(name), bytesToHex(one)]),
+  );
+/** Gathers keys or secrets of a format. `make` hears whether the point binds it. */
+const gather = (
+  format: FormatName,
+  make: (name: KeyName, base: Base, bound: boolean) => Uint8Array | undefined,
+): CommitmentKeys =>
+  known(KEY_NAMES, (name) => {
+    const [, base, bound] = ORIGIN[name];
+    return make(name, base, bound && !(name === 'otherPayment' && FORMAT[format].staticRemote));
+  });
 /** Basepoints of both sides. */
 export type Sides = { format: FormatName } & Readonly<Record<Side, { points: Basepoints }>>;
 

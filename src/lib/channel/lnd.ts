@@ -18,6 +18,7 @@ import { HDKey } from '@scure/bip32';
 import { RawOldTx } from '@scure/btc-signer/script.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { MAX_SAT } from '../bitcoin/amount.ts';
+import { Cursor } from '../bitcoin/cursor.ts';
 import { networkOfChain, type Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { bareOf, txidOf, type Template } from '../bitcoin/transaction.ts';
@@ -26,12 +27,11 @@ import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint, publicBytes, secretScalar } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
 import * as musig2 from '../signing/musig2.ts';
-import { readUint } from '../wire/bigsize.ts';
 import type { Channel } from './commitment.ts';
 import { pointsOf, type Keys } from './document.ts';
 import { FundingSpend } from './funding.ts';
 import { FORMAT, type FormatName } from './format.ts';
-import type { Base } from './keys.ts';
+import { BASES, known } from './keys.ts';
 import { kindOf } from './match.ts';
 import { indexOf, secretAt } from './secrets.ts';
 
@@ -78,18 +78,6 @@ function opened(file: Uint8Array, root: Root): Uint8Array {
     });
   }
 }
-
-/** Reads big-endian fields from the front. @throws Refusal `malformed-backup` where they are cut */
-function readerOf(bytes: Uint8Array) {
-  let at = 0;
-  const left = (): number => bytes.length - at;
-  const take = (length = left()): Uint8Array => {
-    if (length > left()) throw malformed(`is cut: ${length} bytes expected, ${left()} found`);
-    return bytes.slice(at, (at += length));
-  };
-  return { left, take, number: (length: 1 | 2 | 4 | 8): number => Number(readUint(take(length))) };
-}
-type Reader = ReturnType<typeof readerOf>;
 
 /** Kinds by version; one whose other scripts are not served has a name of its own. */
 const KINDS: readonly (readonly [FormatName, string?])[] = [
@@ -139,37 +127,35 @@ export const readLndBackup = (file: Uint8Array, root: Root): Backed[] =>
 /** Reads what a backup holds once it is opened. @throws Refusal `malformed-backup`, `wrong-network` */
 export function parseBackup(inside: Uint8Array, network: Network, keyOf: KeyOf): Backed[] {
   // A multi backup begins with version 0 and a count; a single one with its own version, never 0 before a large count.
-  const whole = readerOf(inside);
-  if (!isMulti(inside)) return [readSingle(whole, network, keyOf)];
-  whole.take(1);
-  const count = whole.number(4);
+  const whole = new Cursor(inside, 'malformed-backup', isMulti(inside) ? 1 : 0);
+  if (whole.at === 0) return [readSingle(whole, network, keyOf)];
+  const count = whole.u32();
   const channels = Array.from({ length: count }, () => readSingle(whole, network, keyOf));
-  if (whole.left() > 0) throw malformed(`goes on for ${whole.left()} bytes after its ${count} channels`);
+  if (whole.left > 0) throw malformed(`goes on for ${whole.left} bytes after its ${count} channels`);
   return channels;
 }
 /** Returns whether the bytes are a list: a single backup states its own length in bytes 1 and 2, and then ends. */
 const isMulti = (bytes: Uint8Array): boolean =>
   bytes[0] === 0 && (bytes.length < 3 || ((bytes[1]! << 8) | bytes[2]!) !== bytes.length - 3);
 
-/** Order of keys in a backup. */
-const ORDER = ['funding', 'revocation', 'payment', 'delayed', 'htlc'] as const;
-const gathered = <T>(make: (base: Base) => T): Record<Base, T> =>
-  Object.fromEntries(ORDER.map((base) => [base, make(base)])) as Record<Base, T>;
 /** Reads a level of a key path. @throws Refusal `malformed-backup` for one that is hardened already */
-function level(from: Reader): number {
-  const n = from.number(4);
+function level(from: Cursor): number {
+  const n = from.u32();
   if (n >= 2 ** 31) throw malformed(`names level ${n} of a key path`);
   return n;
 }
 
-function readSingle(whole: Reader, expected: Network, keyOf: KeyOf): Backed {
-  const encoded = whole.number(1);
+/** Reads a place in the wallet's keys. */
+const place = (from: Cursor) => [level(from), level(from)] as const;
+
+function readSingle(whole: Cursor, expected: Network, keyOf: KeyOf): Backed {
+  const encoded = whole.u8();
   const [version, closes] = [encoded & 0x7f, encoded >> 7 === 1];
   const kind = KINDS[version];
   if (!kind) throw malformed(`has a channel of version ${version}, which is not known`);
   const [format, notServed] = kind;
-  const from = readerOf(whole.take(whole.number(2)));
-  const opener = from.number(1) === 1 ? 'local' : 'remote';
+  const from = new Cursor(whole.take(whole.u16()), 'malformed-backup');
+  const opener = from.u8() === 1 ? 'local' : 'remote';
   const chain = bytesToHex(from.take(32));
   const network = networkOfChain(chain);
   if (network !== expected)
@@ -177,26 +163,26 @@ function readSingle(whole: Reader, expected: Network, keyOf: KeyOf): Backed {
       'wrong-network',
       `a channel of ${network ?? `the chain ${chain}`} found, one of ${expected} expected`,
     );
-  const txid = bytesToHex(from.take(32).reverse());
-  const vout = from.number(2);
-  const scid = readUint(from.take(8));
+  const txid = bytesToHex(from.take(32).slice().reverse());
+  const vout = from.u16();
+  const scid = from.u64();
   const peer = bytesToHex(from.take(33));
-  from.take(from.number(2)); // its addresses
-  const sat = readUint(from.take(8));
+  from.take(from.u16()); // its addresses
+  const sat = from.u64();
   if (sat > MAX_SAT) throw malformed(`has a channel of ${sat} sat`);
-  const ownDelay = from.number(2);
-  const places = gathered(() => [level(from), level(from)] as const);
-  const peerDelay = from.number(2);
-  const theirs = gathered((base) => {
+  const ownDelay = from.u16();
+  const places = known(BASES, () => place(from));
+  const peerDelay = from.u16();
+  const theirs = known(BASES, (base) => {
     const point = from.take(33);
     if (!parsePoint(point)) throw malformed(`has a ${base} key that is no point of the curve`);
     return point;
   });
   const rootPoint = from.take(33);
-  const rootPlace = [level(from), level(from)] as const;
+  const rootPlace = place(from);
   if (version === 4) from.take(4); // the height at which the lease ends
   const close = closes ? readClose(from, version) : undefined;
-  const secrets = gathered((base) => keyOf(...places[base]));
+  const secrets = known(BASES, (base) => keyOf(...places[base]!));
   const ours = pointsOf(secrets);
   const bare: Channel = {
     network,
@@ -236,14 +222,13 @@ function seedOf(
   return undefined;
 }
 
-function readClose(from: Reader, version: number): CloseInputs {
-  // The transaction has no length of its own; what comes after it has.
-  const rest = from.take();
-  const commitment = transactionAt(rest);
-  const after = readerOf(rest.subarray(commitment.length));
-  const signature = after.take(after.number(2));
-  const height = isTaproot(version) ? readUint(after.take(8)) : undefined;
-  const tapscriptRoot = version === 6 ? after.take(32) : undefined;
+/** Reads the newest commitment. The transaction has no length of its own; what comes after it has. */
+function readClose(from: Cursor, version: number): CloseInputs {
+  const commitment = transactionAt(from.bytes.subarray(from.at));
+  from.take(commitment.length);
+  const signature = from.take(from.u16());
+  const height = isTaproot(version) ? from.u64() : undefined;
+  const tapscriptRoot = version === 6 ? from.take(32) : undefined;
   return { commitment: bytesToHex(commitment), signature, height, tapscriptRoot };
 }
 /** Returns the transaction, without witness, at the front. @throws Refusal `malformed-backup` */

@@ -5,7 +5,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { parseScalar, publicBytes } from '../signing/curve.ts';
 import { oneOf, readPoints, readStore } from './document.ts';
 import { FORMATS } from './format.ts';
-import { commitmentKeys, KEY_NAMES } from './keys.ts';
+import { commitmentKeys, hexOf } from './keys.ts';
 import { FIRST_INDEX, findSecret, indexOf, insertSecret, secretAt, storeView } from './secrets.ts';
 
 export const ACTIONS = ['derive', 'insert', 'find', 'check', 'keys'] as const;
@@ -70,9 +70,8 @@ export function secretsDocument(action: (typeof ACTIONS)[number], from: Fields, 
       const side = (name: string) => readPoints(from.need(name, from.object(name), 'an object'));
       const sides = { format, local: { points: side('holder') }, remote: { points: side('other') } };
       const keys = commitmentKeys(sides, 'local', pointIn(from, 'per_commitment_point'));
-      const names = KEY_NAMES.filter((name) => keys[name]);
-      const view = names.map((name) => [name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`), bytesToHex(keys[name]!)]);
-      return done({ ...envelope, keys: Object.fromEntries(view) as object });
+      const view = hexOf(keys, (name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`));
+      return done({ ...envelope, keys: view });
     }
   }
 }

@@ -8,13 +8,12 @@
  */
 import { bytesToHex, concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { verifies } from './bip340.ts';
+import { challenge, verifies } from './bip340.ts';
 import {
   evenPair,
   hasEvenY,
   linear,
   mod,
-  N,
   parsePoint,
   parseResidue,
   parseScalar,
@@ -29,16 +28,26 @@ import {
 } from './curve.ts';
 import * as musig2 from './musig2.ts';
 
-const invalid = (why: string): Refusal => new Refusal('adaptor-invalid', `the pre-signature: ${why}`);
+export const invalid = (why: string): Refusal => new Refusal('adaptor-invalid', `the pre-signature: ${why}`);
 
-/** @throws Refusal `adaptor-invalid` */
-function adaptorPoint(bytes: Uint8Array): Point {
+/** Returns a point of 33 bytes. @throws Refusal `adaptor-invalid` */
+export function adaptorPoint(bytes: Uint8Array, what = 'an adaptor point'): Point {
   const point = parsePoint(bytes);
-  if (!point) throw invalid('an adaptor point found that is no point of the curve');
+  if (!point) throw invalid(`${what} found that is no point of the curve`);
   return point;
 }
-const challenge = (r: Uint8Array, key: Uint8Array, message: Uint8Array): bigint =>
-  mod(toNumber(taggedHash('BIP0340/challenge', r, key, message)));
+/** Returns the secret of an adaptor point. @throws Refusal `scalar-range` */
+export function adaptorSecret(bytes: Uint8Array): bigint {
+  const secret = parseScalar(bytes);
+  if (secret === undefined)
+    throw new Refusal('scalar-range', 'an adaptor secret found that is zero or not below the order');
+  return secret;
+}
+/** Hides a secret number behind 32 random bytes, for a nonce. */
+export function masked(secret: bigint, tag: string, aux: Uint8Array): Uint8Array {
+  const mask = taggedHash(tag, aux);
+  return toBytes(secret).map((byte, i) => byte ^ mask[i]!);
+}
 
 /**
  * The pre-signature (65 bytes) of a 32-byte message under T (33 bytes). The nonce commits to T; `aux`: 32 random bytes.
@@ -47,9 +56,8 @@ const challenge = (r: Uint8Array, key: Uint8Array, message: Uint8Array): bigint 
 export function presign(secret: Uint8Array, message: Uint8Array, adaptor: Uint8Array, aux: Uint8Array): Uint8Array {
   const T = adaptorPoint(adaptor);
   const [d, P] = evenPair(secretScalar(secret));
-  const mask = taggedHash('SchnorrAdaptor/aux', aux);
-  const masked = toBytes(d).map((byte, i) => byte ^ mask[i]!);
-  const k = mod(toNumber(taggedHash('SchnorrAdaptor/nonce', masked, adaptor, xBytes(P), message)));
+  const hidden = masked(d, 'SchnorrAdaptor/aux', aux);
+  const k = mod(toNumber(taggedHash('SchnorrAdaptor/nonce', hidden, adaptor, xBytes(P), message)));
   const R = timesG(k).add(T);
   if (k === 0n || R.equals(Point.ZERO)) throw invalid('a nonce that cancels the adaptor point');
   const e = challenge(xBytes(R), xBytes(P), message);
@@ -64,8 +72,8 @@ interface Parsed {
 }
 /** @throws Refusal `adaptor-invalid`, `scalar-range` */
 function parsePre(pre: Uint8Array): Parsed {
-  const R = pre.length === 65 ? parsePoint(pre.subarray(0, 33)) : undefined;
-  if (!R) throw invalid('65 bytes that begin with a point expected');
+  if (pre.length !== 65) throw invalid(`${pre.length} bytes found, 65 expected`);
+  const R = adaptorPoint(pre.subarray(0, 33), "R'");
   const s = parseResidue(pre.subarray(33));
   if (s === undefined)
     throw new Refusal('scalar-range', 'a number found in the pre-signature that is not below the order');
@@ -90,8 +98,7 @@ export function verifyPre(pubkey: Uint8Array, message: Uint8Array, adaptor: Uint
 /** The BIP340 signature (64 bytes) that t makes of a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range` */
 export function adapt(pre: Uint8Array, secret: Uint8Array): Uint8Array {
   const { R, s } = parsePre(pre);
-  const t = parseScalar(secret);
-  if (t === undefined) throw new Refusal('scalar-range', 'an adaptor secret found that is zero or not below the order');
+  const t = adaptorSecret(secret);
   return concatBytes(xBytes(R), toBytes(mod(hasEvenY(R) ? s + t : s - t)));
 }
 
@@ -161,12 +168,10 @@ export function sessionPre(
 }
 
 /**
- * The pre-signature (65 bytes) of both partials, verified.
- * @throws Refusal `adaptor-invalid`, `scalar-range`
+ * The pre-signature (65 bytes) of both partials, each verified before; the whole is verified.
+ * @throws Refusal `adaptor-invalid`
  */
 export function combinePre(partials: readonly Uint8Array[], s: musig2.Session, adaptor: Uint8Array): Uint8Array {
-  if (partials.some((partial) => parseResidue(partial) === undefined))
-    throw new Refusal('scalar-range', `a partial signature found that is not below ${N}`);
   const pre = concatBytes(pointBytes(s.R), musig2.partialAgg(partials, s).subarray(32));
   verifyPre(s.key.xQ, s.message, adaptor, pre);
   return pre;

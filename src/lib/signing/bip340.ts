@@ -38,7 +38,8 @@ export function signHash(hash: Uint8Array, secret: Uint8Array, aux: Uint8Array =
   return bytesToHex(signature);
 }
 
-const challenge = (r: Uint8Array, key: Uint8Array, hash: Uint8Array): bigint =>
+/** Returns the number that a signature answers: of the nonce point and the key, both x-only, and the hash. */
+export const challenge = (r: Uint8Array, key: Uint8Array, hash: Uint8Array): bigint =>
   mod(toNumber(taggedHash('BIP0340/challenge', r, key, hash)));
 
 function isSignature(signature: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {

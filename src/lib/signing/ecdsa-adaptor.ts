@@ -9,16 +9,11 @@ import { invert } from '@noble/curves/abstract/modular.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concatBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { adaptorPoint, adaptorSecret, invalid, masked } from './adaptor.ts';
 import { linear, mod, N, parsePoint, parseResidue, parseScalar, Point, pointBytes, publicBytes } from './curve.ts';
 import { secretScalar, secretTimes, taggedHash, timesG, toBytes, toNumber, xBytes } from './curve.ts';
 import { verifiesCompact } from './ecdsa.ts';
 
-const invalid = (why: string): Refusal => new Refusal('adaptor-invalid', `the pre-signature: ${why}`);
-function pointOf(bytes: Uint8Array, what: string): Point {
-  const point = parsePoint(bytes);
-  if (!point) throw invalid(`${what} found that is no point of the curve`);
-  return point;
-}
 /** Returns the number that a point's x stands for in an ECDSA signature. */
 const rOf = (point: Point): bigint => mod(toNumber(xBytes(point)));
 const lowS = (s: bigint): bigint => (s > N >> 1n ? N - s : s);
@@ -32,12 +27,10 @@ const challenge = (...points: readonly [R1: Point, Y: Point, R: Point, onG: Poin
  * @throws Refusal `adaptor-invalid` for a Y that is no point, Error where the secret key is out of range
  */
 export function presign(secret: Uint8Array, message: Uint8Array, adaptor: Uint8Array, aux: Uint8Array): Uint8Array {
-  const Y = pointOf(adaptor, 'an adaptor point');
+  const Y = adaptorPoint(adaptor);
   const x = secretScalar(secret);
-  const mask = taggedHash('ECDSAadaptor/aux', aux);
   const nonce = (tag: string, key: bigint, text: Uint8Array): bigint => {
-    const masked = toBytes(key).map((byte, i) => byte ^ mask[i]!);
-    const drawn = mod(toNumber(taggedHash(tag, masked, adaptor, text)));
+    const drawn = mod(toNumber(taggedHash(tag, masked(key, 'ECDSAadaptor/aux', aux), adaptor, text)));
     if (drawn === 0n) throw invalid('a nonce of zero');
     return drawn;
   };
@@ -54,7 +47,7 @@ export function presign(secret: Uint8Array, message: Uint8Array, adaptor: Uint8A
 /** Reads a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range` */
 export function parsePre(pre: Uint8Array): { R: Point; R1: Point; s: bigint; e: bigint; proof: bigint } {
   if (pre.length !== 162) throw invalid(`${pre.length} bytes found, 162 expected`);
-  const [R, R1] = [pointOf(pre.subarray(0, 33), 'R'), pointOf(pre.subarray(33, 66), "R'")];
+  const [R, R1] = [adaptorPoint(pre.subarray(0, 33), 'R'), adaptorPoint(pre.subarray(33, 66), "R'")];
   const s = parseScalar(pre.subarray(66, 98));
   const [e, proof] = [parseResidue(pre.subarray(98, 130)), parseResidue(pre.subarray(130))];
   if (s === undefined || e === undefined || proof === undefined)
@@ -64,7 +57,7 @@ export function parsePre(pre: Uint8Array): { R: Point; R1: Point; s: bigint; e: 
 
 /** Verifies a pre-signature of a key (33 bytes). @throws Refusal `adaptor-invalid`, `scalar-range`, `wrong-key` */
 export function verifyPre(pubkey: Uint8Array, message: Uint8Array, adaptor: Uint8Array, pre: Uint8Array): void {
-  const Y = pointOf(adaptor, 'an adaptor point');
+  const Y = adaptorPoint(adaptor);
   const X = parsePoint(pubkey);
   if (!X) throw new Refusal('wrong-key', 'a public key found that is no point of the curve');
   const { R, R1, s, e, proof } = parsePre(pre);
@@ -80,9 +73,7 @@ export function verifyPre(pubkey: Uint8Array, message: Uint8Array, adaptor: Uint
 /** Returns the signature (r and low s, 64 bytes) that y makes of a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range` */
 export function adapt(pre: Uint8Array, secret: Uint8Array): Uint8Array {
   const { R, s } = parsePre(pre);
-  const y = parseScalar(secret);
-  if (y === undefined) throw new Refusal('scalar-range', 'an adaptor secret found that is zero or not below the order');
-  return concatBytes(toBytes(rOf(R)), toBytes(lowS(mod(s * invert(y, N)))));
+  return concatBytes(toBytes(rOf(R)), toBytes(lowS(mod(s * invert(adaptorSecret(secret), N)))));
 }
 
 /**
@@ -90,7 +81,7 @@ export function adapt(pre: Uint8Array, secret: Uint8Array): Uint8Array {
  * @throws Refusal `adaptor-invalid` where they do not belong together, `scalar-range`
  */
 export function extract(pre: Uint8Array, adaptor: Uint8Array, signature: Uint8Array): Uint8Array {
-  const Y = pointOf(adaptor, 'an adaptor point');
+  const Y = adaptorPoint(adaptor);
   const { R, s } = parsePre(pre);
   const finished = parseScalar(signature.subarray(32));
   if (finished === undefined) throw new Refusal('scalar-range', 'a signature found whose s is out of range');
