@@ -12,6 +12,7 @@ import { signHash, verifies } from '../signing/bip340.ts';
 import { verifiesEcdsa } from '../signing/ecdsa.ts';
 import { keyPathSecret } from '../signing/keyset.ts';
 import { bytesToHex, equalBytes, hexToBytes } from './bytes.ts';
+import { isAnchor } from './package.ts';
 import { scriptType } from './script.ts';
 import { taprootSighash, toTransaction, type Template } from './transaction.ts';
 import { p2wpkh } from '@scure/btc-signer/payment.js';
@@ -30,12 +31,16 @@ export function signKeyPath(
 }
 
 /**
- * The witnesses that a signed PSBT holds for these inputs, each checked.
+ * The witnesses that a signed PSBT holds for these inputs, each checked; that of an anchor is empty.
  * @throws Refusal `signature-invalid` or `sighash-refused`
  */
 export function witnessesOf(template: Template, signed: Transaction, indexes: readonly number[]): Witnesses {
   const found = new Map<number, readonly Uint8Array[]>();
   for (const index of indexes) {
+    if (isAnchor(template.inputs[index]!)) {
+      found.set(index, []);
+      continue;
+    }
     const stack = stackOf(signed.getInput(index));
     if (!stack) continue;
     checkWitness(template, index, stack);
