@@ -14,6 +14,8 @@ export interface Settlement {
   spends: readonly Spent[];
   /** Transactions that are sent together, parents first; absent: this one alone. */
   package?: readonly Hex[];
+  /** Transactions that are sent after these, group by group, each once it is valid. */
+  later?: readonly (readonly Hex[])[];
 }
 
 /** @param document parsed; undefined for one of another type @throws Refusal `malformed-transaction` */

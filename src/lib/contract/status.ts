@@ -4,6 +4,7 @@
  */
 import type { Claim, Facts, Hex, Kind } from '../protocol/action.ts';
 import type { Followed, Seen } from './outcome.ts';
+import { quoteOf, type Quote, type WayOut } from './quote.ts';
 
 /** Line of `status`. A field that a family does not have is absent. */
 export interface StatusLine {
@@ -14,11 +15,17 @@ export interface StatusLine {
   role: string;
   state: string;
   verdict?: string;
+  /** Price of leaving alone, as fees are now. */
+  quote?: Quote;
   notes: string[];
 }
 
 /** Known facts of the chain. `feerate` is there where the family asks for it. */
 export type StatusFacts = Pick<Facts, 'tip'> & Seen & Partial<Pick<Facts, 'feerate'>>;
+
+/** Returns the price of a way out by the facts of `status`, which must hold a feerate. */
+export const quoteBy = (way: WayOut, { tip, feerate }: Pick<StatusFacts, 'tip' | 'feerate'>): Quote =>
+  quoteOf(way, { tip, feerate: feerate! });
 
 /** Flags of `status` that a family's lines answer. */
 export interface Wanted {

@@ -53,6 +53,8 @@ export type ExitDocument = ExitOf<'exit'> | ExitOf<'refund'>;
 export interface ExitInput {
   contract?: Hex;
   export?: boolean;
+  /** Print the bytes of a refund before it is valid too. */
+  early?: true;
 }
 
 /** Returns the action `exit-credit` of what rides along with payments. */
@@ -77,7 +79,7 @@ export const exitTable = riding<ExitDocument, UpdateRecords, ExitInput>(
       stands: true,
       does: 'prints its latest exit, and freezes the contract for good',
       asks: ['contract'],
-      may: ['export'],
+      may: ['export', 'early'],
       needs: ({ records }) => exitQueries(records.contract),
       take: ({ records, input, facts, restored }) => {
         const c = funded(records.contract!) as PayeeCredit;
@@ -99,11 +101,11 @@ export const exitTable = riding<ExitDocument, UpdateRecords, ExitInput>(
       stands: true,
       does: 'prints its refund once the contract has expired',
       asks: ['contract'],
-      may: ['export'],
+      may: ['export', 'early'],
       needs: ({ records }) => exitQueries(records.contract),
-      take: ({ records, facts }) => {
+      take: ({ records, input, facts }) => {
         const c = funded(records.contract!) as PayerCredit;
-        const document = refundOf(c, facts);
+        const document = refundOf(c, facts, input.early);
         const words = GONE[document.verdict];
         if (document.hex !== undefined) return { message: document, writes: {}, ...(words && { hint: words }) };
         return {
@@ -163,8 +165,8 @@ function exitOf(c: PayeeCredit, hex: Hex, facts: ExitFacts): ExitOf<'exit'> {
   };
 }
 
-/** The payer's refund; without its bytes before the height from which nodes take it. */
-function refundOf(c: PayerCredit, facts: ExitFacts): ExitOf<'refund'> {
+/** The payer's refund; without its bytes before the height from which nodes take it, unless they are asked for. */
+function refundOf(c: PayerCredit, facts: ExitFacts, early = false): ExitOf<'refund'> {
   const { expiry } = c.terms;
   return {
     step: 'refund',
@@ -173,7 +175,7 @@ function refundOf(c: PayerCredit, facts: ExitFacts): ExitOf<'refund'> {
     contract: viewOf(c),
     amount_sat: paysTo(refund(c), payoutScript(c.terms, 'payer')),
     txid: txidOfHex(c.refund),
-    ...(facts.tip !== 'not-checked' && facts.tip >= expiry && { hex: c.refund }),
+    ...((early || (facts.tip !== 'not-checked' && facts.tip >= expiry)) && { hex: c.refund }),
     valid_from_height: expiry + 1,
     deadline_height: null,
     verdict: verdictOf(c, facts),

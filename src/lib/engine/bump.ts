@@ -9,7 +9,7 @@ import { fundingHex, fundingPsbt, isSigned, signFunding, withAnchors } from '../
 import type { Settlement } from '../contract/copy.ts';
 import type { Home } from '../home/home.ts';
 import { reservedIn } from '../home/reserved.ts';
-import type { Facts, Hex } from '../protocol/action.ts';
+import type { Facts, Hex, Psbt } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { handOf } from './wallet.ts';
 
@@ -92,16 +92,16 @@ type Dear = Pick<BumpOptions, 'feerate' | 'least' | 'allowFee'>;
 
 /**
  * The child that spends the anchor and an output of this home and nothing else, so that this home signs it alone.
- * @returns both transactions, what the child pays and its txid
+ * @returns both transactions, what the child pays, its PSBT and txid
  * @throws Refusal as `bump` does
  */
 export async function bumpAlone(
   home: Home,
   stuck: Stuck,
   dear: Dear,
-): Promise<{ package: string[]; fee_sat: bigint; txid: Hex; hex: Hex }> {
-  const { document } = await bump(home, stuck, { coins: [], merged: [], payTo: undefined, ...dear });
+): Promise<{ package: string[]; fee_sat: bigint; txid: Hex; hex: Hex; psbt: Psbt }> {
+  const { document, psbt } = await bump(home, stuck, { coins: [], merged: [], payTo: undefined, ...dear });
   const [, hex] = document.package ?? [];
   if (hex === undefined) throw new Refusal('bug', 'a child without other coins is not signed');
-  return { package: document.package!, fee_sat: document.fee_sat, txid: txidOfHex(hex), hex };
+  return { package: document.package!, fee_sat: document.fee_sat, txid: txidOfHex(hex), hex, psbt };
 }

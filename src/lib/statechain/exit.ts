@@ -40,6 +40,8 @@ export interface ExitInput {
   contract?: Hex;
   /** Print the bundle and nothing else. */
   bundle?: true;
+  /** Refuse a coin that is another's by now. */
+  leaves?: true;
   /** A bundle, in place of a record. */
   from?: Bundle & { network: string; moved?: boolean | undefined };
   utxo?: readonly Spent[];
@@ -71,9 +73,10 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
       does: 'prints the finished backup, without secrets and whatever the height',
       when: ['with --bundle and --contract', ({ input }) => input.bundle === true && !input.from],
       asks: ['contract', 'bundle'],
+      may: ['leaves', 'allowFee'],
       needs: ({ records: { coin } }) => ({ ...chainOf(coin), ours: scriptsOf(coin) }),
-      take: ({ records, facts, network }) => {
-        const c = holder(records.coin, 'gone');
+      take: ({ records, input, facts, network }) => {
+        const c = holder(records.coin, input.leaves ? undefined : 'gone');
         const bundle = bundleOf(c, c.entries, c.backups.at(-1)!, facts.ours);
         const { verdict } = standingOf(followedCoin(c), bundle, facts);
         const message = { step: 'bundle', network, ...bundle, verdict } as const;

@@ -1,0 +1,129 @@
+/**
+ * Signatures of a finished transaction, whatever scripts it spends: each is checked against the keys that the script or the
+ * witness holds. A script is not run: what else it asks for (a preimage, a lock) is the maker's word.
+ *
+ * BIP143, BIP341, BIP342, the older hash for P2SH. Not here: PSBTs of wallets (`wallet-inputs.ts`).
+ */
+import { tapLeafHash } from '@scure/btc-signer/payment.js';
+import { Script } from '@scure/btc-signer/script.js';
+import { hash160, sha256, taprootTweakPubkey } from '@scure/btc-signer/utils.js';
+import { Refusal } from '../protocol/refusal.ts';
+import { verifies } from '../signing/bip340.ts';
+import { taggedHash } from '../signing/curve.ts';
+import { verifiesEcdsa } from '../signing/ecdsa.ts';
+import { bytesToHex, hexToBytes } from './bytes.ts';
+import { scriptType } from './script.ts';
+import { bareOf, parseTransaction, toTransaction, type Spent, type Template } from './transaction.ts';
+import { checkWitness } from './wallet-inputs.ts';
+
+/**
+ * Checks every input of a finished transaction.
+ * @param spends coins that it spends, in the order of its inputs
+ * @throws Refusal `not-signed`, `signature-invalid`, `sighash-refused`, `malformed-transaction`
+ */
+export function checkSignatures(hex: string, spends: readonly Spent[]): void {
+  const { stacks, ...bare } = bareOf(hex);
+  const raw = parseTransaction(hex);
+  const template: Template = { ...bare, inputs: bare.inputs.map((input, i) => ({ ...input, ...spends[i]! })) };
+  for (const [i, { script }] of template.inputs.entries())
+    checkInput(template, i, script, stacks[i] ?? [], pushesOf(raw.inputs[i]!.finalScriptSig));
+}
+
+type Stack = readonly Uint8Array[];
+const invalid = (index: number, why: string): Refusal =>
+  new Refusal('signature-invalid', `the signature of input ${index} does not verify: ${why}`);
+
+function checkInput(template: Template, index: number, script: string, stack: Stack, pushes: Stack): void {
+  const type = scriptType(script);
+  if (type === 'p2a') {
+    if (stack.length + pushes.length > 0) throw invalid(index, 'an anchor with a witness found');
+    return;
+  }
+  if (stack.length + pushes.length === 0) throw new Refusal('not-signed', `input ${index} is not signed`);
+  if (type !== 'p2sh' && pushes.length > 0) throw invalid(index, `a ${type} output with a scriptSig found`);
+  if (type === 'p2sh') return checkP2sh(template, index, script, stack, pushes);
+  if (type === 'p2wsh') return checkP2wsh(template, index, script, stack);
+  if (type === 'p2tr' && stack.length > 1) return checkLeaf(template, index, script, stack);
+  if (type === 'p2tr' || type === 'p2wpkh') return checkWitness(template, index, stack);
+  throw invalid(index, `a ${type} output found, which this program does not spend`);
+}
+
+function checkP2sh(template: Template, index: number, script: string, stack: Stack, pushes: Stack): void {
+  const redeem = pushes.at(-1);
+  if (!redeem || `a914${bytesToHex(hash160(redeem))}87` !== script)
+    throw invalid(index, 'another script than the output has');
+  const program = bytesToHex(redeem);
+  if (scriptType(program) === 'p2wsh' && pushes.length === 1) return checkP2wsh(template, index, program, stack);
+  if (stack.length > 0) throw invalid(index, 'a p2sh output with a witness found');
+  const tx = toTransaction(template);
+  checkEcdsa(index, pushes.slice(0, -1), redeem, (type) => tx['preimageLegacy'](index, redeem, type));
+}
+
+function checkP2wsh(template: Template, index: number, program: string, stack: Stack): void {
+  const script = stack.at(-1);
+  if (!script || `0020${bytesToHex(sha256(script))}` !== program)
+    throw invalid(index, 'another script than the output has');
+  const { sat } = template.inputs[index]!;
+  const tx = toTransaction(template);
+  checkEcdsa(index, stack.slice(0, -1), script, (type) => tx.preimageWitnessV0(index, script, type, sat));
+}
+
+/** Every element that is a signature must be one of a key in the script or beside it, and one there must be. */
+function checkEcdsa(index: number, elements: Stack, script: Uint8Array, hashOf: (type: number) => Uint8Array): void {
+  const keys = [...pushesOf(script), ...elements].filter(isKey);
+  const signatures = elements.filter(isDer);
+  if (signatures.length === 0) throw new Refusal('not-signed', `input ${index} is not signed`);
+  for (const signature of signatures) {
+    const hash = hashOf(signature.at(-1)!);
+    if (!keys.some((key) => verifiesEcdsa(signature.subarray(0, -1), hash, key)))
+      throw invalid(index, 'no key of its script has made it');
+  }
+}
+const isKey = (bytes: Uint8Array): boolean => bytes.length === 33 && (bytes[0] === 2 || bytes[0] === 3);
+const isDer = (bytes: Uint8Array): boolean =>
+  bytes.length >= 9 && bytes.length <= 73 && bytes[0] === 0x30 && bytes[1] === bytes.length - 3;
+
+function checkLeaf(template: Template, index: number, script: string, stack: Stack): void {
+  const control = stack.at(-1)!;
+  const leaf = stack.at(-2)!;
+  const version = control[0]! & 0xfe;
+  if (control.length < 33 || control.length % 32 !== 1 || control.length > 33 + 32 * 128)
+    throw invalid(index, 'a witness without a control block found');
+  let root: Uint8Array = tapLeafHash(leaf, version);
+  for (let at = 33; at < control.length; at += 32)
+    root = taggedHash('TapBranch', ...[root, control.subarray(at, at + 32)].sort(Buffer.compare));
+  if (outputOf(control.subarray(1, 33), root, control[0]! & 1) !== script)
+    throw invalid(index, 'another script than the output has');
+  const keys = pushesOf(leaf).filter(({ length }) => length === 32);
+  const signatures = stack.slice(0, -2).filter(({ length }) => length === 64 || length === 65);
+  if (signatures.length === 0) throw new Refusal('not-signed', `input ${index} is not signed`);
+  const tx = toTransaction(template);
+  const scripts = template.inputs.map((input) => hexToBytes(input.script));
+  const amounts = template.inputs.map(({ sat }) => sat);
+  for (const signature of signatures) {
+    const type = signature[64] ?? 0;
+    const hash = tx.preimageWitnessV1(index, scripts, type, amounts, -1, leaf, version);
+    if (!keys.some((key) => verifies(bytesToHex(signature.subarray(0, 64)), hash, bytesToHex(key))))
+      throw invalid(index, 'no key of its script has made it');
+  }
+}
+
+/** Returns the output script of an internal key and a root; undefined for bytes that are no key. */
+function outputOf(internal: Uint8Array, root: Uint8Array, parity: number): string | undefined {
+  try {
+    const [key, found] = taprootTweakPubkey(internal, root);
+    return found === parity ? `5120${bytesToHex(key)}` : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the data that a script pushes; none for bytes that are no script. */
+function pushesOf(script: Uint8Array | undefined): Uint8Array[] {
+  if (!script || script.length === 0) return [];
+  try {
+    return Script.decode(script).filter((one) => one instanceof Uint8Array);
+  } catch {
+    return [];
+  }
+}

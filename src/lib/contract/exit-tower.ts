@@ -1,0 +1,128 @@
+/**
+ * A package of a way out as other commands take it: in words for `inspect`, as transactions for `broadcast` and `bump`, and as
+ * duties for `watch --bundle`, which needs no key. A step is due once it is valid and those before it have confirmed.
+ * Not here: the rules of the document (`exit-package.ts`).
+ */
+import { feerateOf } from '../bitcoin/fee.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import type { Hex } from '../protocol/action.ts';
+import type { Document } from '../protocol/message.ts';
+import { attempt, type Description, type Fact } from '../signing/description.ts';
+import type { Settlement } from './copy.ts';
+import { decideDuty, type Due, type Duty, type From, type Seen, type Watched, type WatchedDocument } from './duty.ts';
+import { readExitPackage, type ReadPackage, type ReadStep } from './exit-package.ts';
+import { readyOf, type Ready, type Rules } from './fees.ts';
+import { quoteWords, waits } from './quote.ts';
+
+const isPackage = ({ type }: Document): boolean => type === 'exit-package';
+const hexesOf = ({ hex, child }: ReadStep): readonly Hex[] => (child ? [hex, child.hex] : [hex]);
+
+/** Returns the transactions of a package, step by step; undefined for any other document. @throws Refusal as `readExitPackage` */
+export function packageSettlement(document: Document): Settlement | undefined {
+  if (!isPackage(document)) return undefined;
+  const { network, steps } = readExitPackage(document);
+  const [first, ...later] = steps;
+  const { hex, spends } = first!;
+  return { network, hex, spends, package: hexesOf(first!), later: later.map(hexesOf) };
+}
+
+/** Returns a package in words. */
+export function describePackage(document: Document): Description {
+  const facts: Fact[] = [];
+  if (!isPackage(document)) return { facts, checks: [] };
+  const check = attempt('package', () => {
+    const { steps, quote } = readExitPackage(document);
+    for (const [i, step] of steps.entries()) facts.push(...stepFacts(`step ${i + 1}`, step));
+    facts.push(['leaving alone', quoteWords(quote)]);
+    return 'all that follows from its transactions holds, and they are signed';
+  });
+  return { facts, checks: [check] };
+}
+
+function stepFacts(label: string, { txid, vsize, feeSat, by, why, child, spends, outputs, ...at }: ReadStep): Fact[] {
+  return [
+    [label, why],
+    [`${label} is`, `${txid}, ${vsize} vB, fee ${feeSat} sat`],
+    [`${label} spends`, spends.map((spent) => `${spent.sat} sat at ${outpointText(spent)}`).join(', ')],
+    [`${label} pays`, outputs.map(({ sat, script }) => `${sat} sat to ${script}`).join(', ')],
+    ...(child ? [[`${label}, child`, `${child.txid}, ${child.vsize} vB, fee ${child.feeSat} sat`] satisfies Fact] : []),
+    [`${label} when`, [...momentWords(at), by === null ? 'no deadline' : `by block ${by}`].join(', ')],
+  ];
+}
+
+function momentWords({ valid_from: from, after }: Pick<ReadStep, 'valid_from' | 'after'>): string[] {
+  const words: string[] = [];
+  if (from) words.push('height' in from ? `from block ${from.height} on` : `from median time ${from.median_time} on`);
+  if (after) words.push(`${'blocks' in after ? `${after.blocks} blocks` : `${after.seconds} s`} after ${after.txid}`);
+  return words.length > 0 ? words : ['at once'];
+}
+
+/**
+ * Returns a package as it is watched; undefined for any other document.
+ * @throws Refusal as `readExitPackage`
+ */
+export function watchedPackage(document: Document): WatchedDocument | undefined {
+  if (!isPackage(document)) return undefined;
+  const read = readExitPackage(document);
+  const { network, contract, steps } = read;
+  const duties = steps.map((step) => dutyOf(read, step));
+  const first = steps[0]!.valid_from;
+  const watched: Watched = {
+    id: contract,
+    role: 'leaver',
+    restsUntil: first && 'height' in first ? first.height - 1 : -Infinity,
+    coins: duties.map(({ outpoint, tx }) => ({
+      outpoint,
+      ways: new Map([[(tx as Ready).txid, { by: 'exit', paysSat: (tx as Ready).paysSat, lostSat: 0n }]]),
+    })),
+    duties,
+    decide: (seen, rules) => [decide(duties, seen, rules)],
+  };
+  return { network, watched };
+}
+
+function dutyOf({ contract }: ReadPackage, step: ReadStep): Duty {
+  const { hex, txid, vsize, feeSat, spends, outputs, child, by, why } = step;
+  // What a child pays is the leaver's; without one, the largest output is taken for it.
+  const [pays] = child?.outputs ?? [...outputs].sort((a, b) => (a.sat < b.sat ? 1 : -1));
+  const ready = readyOf(
+    'exit',
+    hex,
+    spends.reduce((sum, { sat }) => sum + sat, 0n),
+    pays!.script,
+    [],
+  );
+  const feerate = child && feerateOf(feeSat + child.feeSat, vsize + child.vsize);
+  return {
+    id: `${contract} exit ${txid}`,
+    does: 'exit',
+    why,
+    outpoint: spends[0]!,
+    tx: child
+      ? {
+          ...ready,
+          spareSat: child.feeSat,
+          childVsize: child.vsize,
+          children: [{ hex: child.hex, fee: child.feeSat, feerate: feerate! }],
+        }
+      : ready,
+    from: fromOf(step),
+    by,
+    worthSat: ready.paysSat,
+  };
+}
+
+/** A wait in seconds is counted in blocks: a node that finds it too early says so, and is asked again. */
+function fromOf({ valid_from: from, after }: ReadStep): From {
+  if (after === null) return from;
+  return { confirmations: waits('blocks' in after ? { blocks: after.blocks } : { seconds: after.seconds }) };
+}
+
+/** Decides the first step that is not in a block yet; where all are, the last. */
+function decide(duties: readonly Duty[], seen: Seen, rules: Rules): Due {
+  const isMined = ({ outpoint, tx }: Duty): boolean => {
+    const { spend } = seen.coins.get(outpointText(outpoint))!;
+    return spend !== null && spend.confirmations > 0 && spend.txid === (tx as Ready).txid;
+  };
+  return decideDuty(duties.find((duty) => !isMined(duty)) ?? duties.at(-1)!, seen, rules);
+}

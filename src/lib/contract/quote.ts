@@ -1,0 +1,137 @@
+/**
+ * Quotes: what it costs to leave a contract alone, how long that takes, and from which balance on it pays. They are worked out
+ * from sizes, before there is a transaction, and from the transactions themselves once there are some.
+ *
+ * A step that pays less than the feerate takes a child, which pays for both. Whoever leaves bears the fee of each child, and of
+ * each step whose fee no other output holds. Not here: the transactions (`exit-package.ts`, each family).
+ */
+import { feeFor, feerateOf, feerateText } from '../bitcoin/fee.ts';
+import { childFee, childVsize } from '../bitcoin/package.ts';
+import { dustLimit } from '../bitcoin/script.ts';
+import type { Hex, Party } from '../protocol/action.ts';
+
+/** First moment at which a transaction can be in a block, by its nLockTime; null: at once. */
+export type ValidFrom = { height: number } | { median_time: number } | null;
+/** Time that must pass after another transaction has confirmed (BIP68); null: none. */
+export type Wait = { blocks: number } | { seconds: number } | null;
+
+/** A transaction of a way out, by its size. */
+export interface Leg {
+  vsize: number;
+  feeSat: bigint;
+  /** Size of the child that would pay for it; null where it pays for itself. */
+  childVsize: number | null;
+  /** True if whoever leaves pays its fee. */
+  bears: boolean;
+  validFrom: ValidFrom;
+  wait: Wait;
+}
+/** A way out that a party can go alone. */
+export interface WayOut {
+  who: Party;
+  legs: readonly Leg[];
+  /** Script that is paid in the end, hex. */
+  script: Hex;
+}
+/** Knowledge of the moment at which a quote is made. */
+export interface Now {
+  /** Satoshis for 1000 vB. */
+  feerate: number;
+  tip: number | 'not-checked';
+  /** Unix time, seconds; absent: not known. */
+  now?: number;
+}
+export interface Quote {
+  /** Number of transactions, children counted. */
+  transactions: number;
+  vbytes: number;
+  /** Feerate of all together, in sat/vB. */
+  feerate: string;
+  fee_sat: bigint;
+  /** Number of blocks until the last of them can have confirmed, the next block counted as one; null: not known. */
+  blocks: number | null;
+  /** Smallest balance for which it pays. */
+  worth_from_sat: bigint;
+}
+
+/** A transaction with the size and fee that it has, and how far the one who leaves bears it. */
+export interface Priced {
+  vsize: number;
+  feeSat: bigint;
+  bears: boolean;
+}
+
+export const feesOf = (all: readonly Pick<Priced, 'feeSat'>[]): bigint =>
+  all.reduce((sum, { feeSat }) => sum + feeSat, 0n);
+/** Returns the sums of transactions. */
+export function sumsOf(all: readonly Omit<Priced, 'bears'>[]): Omit<Quote, 'blocks' | 'worth_from_sat'> {
+  const vbytes = all.reduce((sum, { vsize }) => sum + vsize, 0);
+  const fee_sat = feesOf(all);
+  return { transactions: all.length, vbytes, feerate: feerateText(feerateOf(fee_sat, vbytes)), fee_sat };
+}
+/** Returns the smallest balance that pays. @param script that is paid in the end */
+export const worthFrom = (all: readonly Priced[], script: Hex): bigint =>
+  feesOf(all.filter(({ bears }) => bears)) + dustLimit(script);
+
+const BLOCK_SECONDS = 600;
+/** Number of blocks by which the median time of the last eleven lags behind the clock. */
+const MEDIAN_LAG = 6;
+
+/** Returns the number of blocks until the last step can have confirmed, ten minutes each; null where the height is not known. */
+export function blocksOf(
+  steps: readonly Pick<Leg, 'validFrom' | 'wait'>[],
+  { tip, now }: Pick<Now, 'tip' | 'now'>,
+): number | null {
+  let at: number | null = 0;
+  for (const { validFrom, wait } of steps) {
+    const until = untilValid(validFrom, tip, now);
+    at = at === null || until === null ? null : Math.max(at + 1, until, at + waits(wait));
+  }
+  return at;
+}
+function untilValid(from: ValidFrom, tip: number | 'not-checked', now: number | undefined): number | null {
+  if (from === null) return 0;
+  if ('height' in from) return tip === 'not-checked' ? null : from.height - tip;
+  return now === undefined ? null : Math.ceil((from.median_time - now) / BLOCK_SECONDS) + MEDIAN_LAG;
+}
+/** Returns the number of blocks that a wait takes, ten minutes each. */
+export function waits(wait: Wait): number {
+  if (wait === null) return 0;
+  return 'blocks' in wait ? wait.blocks : Math.ceil(wait.seconds / BLOCK_SECONDS);
+}
+
+/** Returns what a way out costs now. */
+export function quoteOf({ legs, script }: Omit<WayOut, 'who'>, at: Now): Quote {
+  const { feerate } = at;
+  const priced = legs.flatMap(({ vsize, feeSat, childVsize: child, bears }): Priced[] => {
+    const step = { vsize, feeSat, bears };
+    if (child === null || feeSat >= feeFor(feerate, vsize)) return [step];
+    return [step, { vsize: child, feeSat: childFee({ vsize, fee: feeSat }, child, feerate), bears: true }];
+  });
+  return { ...sumsOf(priced), blocks: blocksOf(legs, at), worth_from_sat: worthFrom(priced, script) };
+}
+
+/** A quote by itself, as it is printed. */
+export interface QuoteDocument extends Quote {
+  type: 'exit-quote';
+  version: 1;
+  family: string;
+  contract: Hex;
+  network: string;
+}
+export const quoteDocument = (
+  family: string,
+  { contract, network }: { contract: Hex; network: string },
+  way: Omit<WayOut, 'who'>,
+  at: Now,
+): QuoteDocument => ({ type: 'exit-quote', version: 1, family, contract, network, ...quoteOf(way, at) });
+
+/** Returns the size of the child that spends an output of the script, and these beside it, back to the script. */
+export const childOfSize = (script: Hex, beside: readonly Hex[] = []): number =>
+  childVsize([...beside, script], script);
+
+/** Returns a quote in one line. */
+export function quoteWords({ transactions, vbytes, feerate, fee_sat, blocks, worth_from_sat }: Quote): string {
+  const within = blocks === null ? '' : `, ${blocks} block${blocks === 1 ? '' : 's'}`;
+  return `${transactions} transaction${transactions === 1 ? '' : 's'} of ${vbytes} vB in all, ${fee_sat} sat at ${feerate} sat/vB${within}; pays from ${worth_from_sat} sat on`;
+}

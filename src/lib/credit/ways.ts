@@ -1,0 +1,87 @@
+/**
+ * Ways out of a credit contract that a party can go alone: the payee's exit, the payer's refund. By size, from terms alone, and
+ * finished, from what `exit-credit` prints. The exit's fee is held back from the payer's remainder.
+ * Not here: when each is due (`exit.ts`), how packages are made of it (`contract/exit-package.ts`).
+ */
+import { scriptOf } from '../bitcoin/address.ts';
+import { feeFor } from '../bitcoin/fee.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { keySpendVsize, type Output } from '../bitcoin/transaction.ts';
+import type { Exit } from '../contract/exit-package.ts';
+import { childOfSize, type ValidFrom, type Wait, type WayOut } from '../contract/quote.ts';
+import type { Hex } from '../protocol/action.ts';
+import type { Document } from '../protocol/message.ts';
+import { settlementOf } from './settlement.ts';
+import { payoutScript, type Terms } from './terms.ts';
+
+/** A script of the kind that homes are paid to, where none is known yet. */
+const ANY: Hex = `5120${'00'.repeat(32)}`;
+
+interface Sides {
+  payer: Hex;
+  payee: Hex;
+  /** Feerate of exit and refund, sat/vB. */
+  feerate: number;
+  /** Moment from which the refund is valid. */
+  refund: { validFrom: ValidFrom; wait: Wait };
+}
+const legFor = (script: Hex, outputs: readonly Hex[], feerate: number, bears: boolean) => {
+  const coin = { txid: '00'.repeat(32), vout: 0, sat: 0n, script: ANY, sequence: 0 };
+  const vsize = keySpendVsize({ inputs: [coin], outputs: outputs.map((of): Output => ({ sat: 0n, script: of })) });
+  return { vsize, feeSat: feeFor(feerate * 1000, vsize), childVsize: childOfSize(script), bears };
+};
+const ways = ({ payer, payee, feerate, refund }: Sides): { payer: WayOut; payee: WayOut } => ({
+  payer: { who: 'payer', script: payer, legs: [{ ...legFor(payer, [payer], feerate, true), ...refund }] },
+  payee: {
+    who: 'payee',
+    script: payee,
+    legs: [{ ...legFor(payee, [payee, payer], feerate, false), validFrom: null, wait: null }],
+  },
+});
+
+/** Returns the ways out of a contract by its terms. */
+export const creditWays = (
+  terms: Pick<Terms, 'network' | 'payer_address' | 'payee_address' | 'exit_feerate' | 'expiry'>,
+) =>
+  ways({
+    payer: payoutScript(terms as Terms, 'payer'),
+    payee: payoutScript(terms as Terms, 'payee'),
+    feerate: terms.exit_feerate,
+    refund: { validFrom: { height: terms.expiry + 1 }, wait: null },
+  });
+
+/** Returns the ways out that a message offers or agrees on, for `inspect` and before it is answered. */
+export function waysOfCredit({ type, offer, network, contract, next_contract, terms }: Document): readonly WayOut[] {
+  if (type !== 'open-credit' && type !== 'rollover') return [];
+  const found = next_contract ?? contract ?? terms;
+  if (found) return Object.values(creditWays({ ...found, network }));
+  if (!offer) return [];
+  const { policy, address } = offer;
+  const payee = scriptOf(address, network as Network);
+  const refund = { validFrom: null, wait: { blocks: Number(policy.max_blocks) } };
+  return Object.values(ways({ payer: ANY, payee, feerate: Number(policy.exit_feerate), refund }));
+}
+
+/**
+ * Returns the finished way out that an `exit-credit` document holds.
+ * @throws Refusal `not-final` for a refund without its bytes
+ */
+export function creditExit(document: Document): Exit {
+  const { hex, spends, network } = settlementOf(document)!;
+  const { contract, kind } = document;
+  const isExit = kind === 'exit';
+  return {
+    contract: contract.id,
+    network: network as Network,
+    script: scriptOf(isExit ? contract.payee_address : contract.payer_address, network as Network),
+    steps: [
+      {
+        hex,
+        spends,
+        by: isExit ? contract.expiry : null,
+        why: isExit ? 'takes what was paid, before the payer can take a refund' : 'takes back what was not paid',
+        bears: !isExit,
+      },
+    ],
+  };
+}

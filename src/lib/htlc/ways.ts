@@ -1,0 +1,70 @@
+/**
+ * The way out of an HTLC that its funder can go alone: the refund, at the feerate of the day it is made, from its lock on. By
+ * size, from a message of a swap, and finished, as `htlc refund` makes it.
+ * Not here: the transaction (`spend.ts`), how packages are made of it (`contract/exit-package.ts`).
+ */
+import { feeFor } from '../bitcoin/fee.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
+import type { Exit } from '../contract/exit-package.ts';
+import type { Leg, WayOut } from '../contract/quote.ts';
+import type { Hex } from '../protocol/action.ts';
+import type { Document } from '../protocol/message.ts';
+import type { Lock } from './lock.ts';
+import { spend } from './spend.ts';
+import { htlcsOf, type Answer, type Offer, type Swapper, type SwapTerms } from './swap-terms.ts';
+import type { Htlc } from './terms.ts';
+
+/** A script of the kind that homes are paid to, where none is known yet. */
+const ANY: Hex = `5120${'00'.repeat(32)}`;
+/** Amount of a coin by which a refund is sized: any that its fee leaves something of. */
+const ENOUGH = 10n ** 9n;
+
+/** Returns the first moment of a transaction with this lock, and its wait. */
+function locked({ kind, value }: Lock): Pick<Leg, 'validFrom' | 'wait'> {
+  switch (kind) {
+    case 'height':
+      return { validFrom: { height: value + 1 }, wait: null };
+    case 'time':
+      return { validFrom: { median_time: value + 1 }, wait: null };
+    case 'blocks':
+      return { validFrom: null, wait: { blocks: value } };
+    case 'seconds':
+      return { validFrom: null, wait: { seconds: value } };
+  }
+}
+
+/** Returns the refund of an HTLC by its size. @param feerate satoshis for 1000 vB */
+export function refundWay(who: string, htlc: Htlc, feerate: number, script: Hex = ANY): WayOut {
+  const coin = { txid: '00'.repeat(32), vout: 0, sat: ENOUGH };
+  const { vsize, feeSat } = spend(htlc, 'refund', { coin, to: script, feerate, allowFee: true });
+  return { who, script, legs: [{ vsize, feeSat, childVsize: null, bears: true, ...locked(htlc.lock) }] };
+}
+
+/** Sizes of the refunds of swaps, by the bytes of their heights in the script: nothing else of them differs. */
+const sizes = new Map<number, number>();
+/** Returns the refund of one side of a swap. An HTLC is built for the first of each size alone. */
+export function swapWay(who: Swapper, terms: SwapTerms, feerate: number): WayOut {
+  const height = who === 'initiator' ? terms.offer.expiry : terms.answer.expiry;
+  const bytes = Math.ceil((height.toString(2).length + 1) / 8);
+  const which = who === 'initiator' ? 'first' : 'second';
+  const vsize = sizes.get(bytes) ?? refundWay(who, htlcsOf(terms)[which], 0).legs[0]!.vsize;
+  sizes.set(bytes, vsize);
+  const at = locked({ kind: 'height', value: height });
+  return { who, script: ANY, legs: [{ vsize, feeSat: feeFor(feerate, vsize), childVsize: null, bears: true, ...at }] };
+}
+
+/** Returns the ways out that a message of a swap offers or agrees on, for `inspect` and before it is answered. */
+export function waysOfSwap({ type, step, network, offer, answer }: Document, feerate: number): readonly WayOut[] {
+  if (type !== 'htlc-swap' || (step !== 'offered' && step !== 'accepted')) return [];
+  // Sizes follow from the kind of the HTLC alone: before there is an answer, the offer's own keys stand in.
+  const terms = { network, offer: offer as Offer, answer: (answer as Answer | undefined) ?? offer };
+  return [swapWay('initiator', terms, feerate), ...(answer ? [swapWay('responder', terms, feerate)] : [])];
+}
+
+/** Returns a finished refund as a way out. @param spent the HTLC's coin @param script that it pays */
+export const refundExit = ({ network, hash }: Htlc, hex: Hex, spent: Spent, script: Hex): Exit => ({
+  contract: hash.sha256 ?? hash.hash160,
+  network,
+  script,
+  steps: [{ hex, spends: [spent], by: null, why: 'takes the coin back once its lock has ended', bears: true }],
+});

@@ -1,0 +1,39 @@
+/**
+ * The way out of a pledge that its owner can go alone: the transaction that takes the coin back, finished when the pledge was
+ * made. By size, from a campaign, and finished, from a record.
+ * Not here: the transaction (`complete.ts`), how packages are made of it (`contract/exit-package.ts`).
+ */
+import { scriptOf } from '../bitcoin/address.ts';
+import { feeFor } from '../bitcoin/fee.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { keySpendVsize } from '../bitcoin/transaction.ts';
+import { legsOf, type Exit } from '../contract/exit-package.ts';
+import type { WayOut } from '../contract/quote.ts';
+import type { Hex } from '../protocol/action.ts';
+import type { Document } from '../protocol/message.ts';
+import type { OwnPledge } from './records.ts';
+
+/** A script of the kind that homes are paid to, where none is known yet. */
+const ANY: Hex = `5120${'00'.repeat(32)}`;
+
+/** Returns the way back of a pledge to a campaign, made at this feerate, for `inspect` and before it is answered. */
+export function waysOfCampaign({ type, step }: Document, feerate: number): readonly WayOut[] {
+  if (type !== 'pledge' || step !== 'campaign') return [];
+  const coin = { txid: '00'.repeat(32), vout: 0, sat: 0n, script: ANY, sequence: 0 };
+  const vsize = keySpendVsize({ inputs: [coin], outputs: [{ sat: 0n, script: ANY }] });
+  const leg = { vsize, feeSat: feeFor(feerate, vsize), childVsize: null, bears: true, validFrom: null, wait: null };
+  return [{ who: 'pledger', script: ANY, legs: [leg] }];
+}
+
+/** Returns the way back of a pledge by its size. */
+export function finishedWay(own: OwnPledge): Pick<WayOut, 'legs' | 'script'> {
+  const exit = pledgeExit(own);
+  return { legs: legsOf(exit), script: exit.script };
+}
+
+export const pledgeExit = ({ campaign, network, pledge, revocation, back }: OwnPledge): Exit => ({
+  contract: campaign.id,
+  network: network as Network,
+  script: scriptOf(back.address, network as Network),
+  steps: [{ hex: revocation.hex, spends: [pledge], by: null, why: 'takes the pledged coin back', bears: true }],
+});

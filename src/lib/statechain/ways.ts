@@ -1,0 +1,70 @@
+/**
+ * The way out of a statecoin that its owner can go alone: the backup, which pays no fee, and its child. By size, from a message
+ * that agrees on the coin, and finished, from a bundle.
+ * Not here: when it is due (`exit.ts`), how packages are made of it (`contract/exit-package.ts`).
+ */
+import { scriptOf } from '../bitcoin/address.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { keySpendVsize } from '../bitcoin/transaction.ts';
+import type { Exit } from '../contract/exit-package.ts';
+import { childOfSize, type ValidFrom, type Wait, type WayOut } from '../contract/quote.ts';
+import type { Hex } from '../protocol/action.ts';
+import type { Document } from '../protocol/message.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { statechainSettlement } from './settlement.ts';
+import { locktimeAt, type Terms } from './terms.ts';
+import { ANCHOR } from './transactions.ts';
+
+/** A script of the kind that homes are paid to, where none is known yet. */
+const ANY: Hex = `5120${'00'.repeat(32)}`;
+
+/** Returns an owner's way out. @param script that its backup pays */
+export function ownersWay(script: Hex, from: { validFrom: ValidFrom; wait: Wait }): WayOut {
+  const coin = { txid: '00'.repeat(32), vout: 0, sat: 0n, script: ANY, sequence: 0 };
+  const vsize = keySpendVsize({ inputs: [coin], outputs: [ANCHOR, { sat: 0n, script }] });
+  const leg = { vsize, feeSat: 0n, childVsize: childOfSize(script, [ANCHOR.script]), bears: true, ...from };
+  return { who: 'owner', script, legs: [leg] };
+}
+
+/** Returns the number of owners that the coin of a message has, whoever receives it counted; undefined where it does not say. */
+function ownersIn({ type, step, owners, record }: Document): number | undefined {
+  if (type === 'statechain-open') return 1;
+  if (step === 'owned') return owners;
+  if (record === undefined) return undefined;
+  return record.entries.length + (step === 'moved' ? 0 : 1);
+}
+
+/** Returns the way out that a message offers or agrees on, for `inspect` and before it is answered. */
+export function waysOfStatecoin(m: Document): readonly WayOut[] {
+  const { type, network, offer, coin, address, invite } = m;
+  if (type !== 'statechain-open' && type !== 'statechain-transfer') return [];
+  if (offer && !coin)
+    return [ownersWay(ANY, { validFrom: null, wait: { blocks: Number(offer.policy.initial_blocks) } })];
+  const owners = ownersIn(m);
+  if (!coin || owners === undefined) return [];
+  const script = scriptOf(address ?? invite?.address ?? coin.owner_address, network as Network);
+  return [ownersWay(script, { validFrom: { height: locktimeAt(coin as Terms, owners - 1) + 1 }, wait: null })];
+}
+
+/** Returns the finished way out that a bundle or exit holds. @throws Refusal `nothing-to-print` for a coin that was passed on */
+export function statechainExit(document: Document): Exit {
+  if (document['moved'] === true)
+    throw new Refusal('nothing-to-print', 'the coin has another owner by now: its backup is no way out any more');
+  const { hex, spends, network } = statechainSettlement(document)!;
+  const before = document['confirm_before_height'] as number | null;
+  return {
+    contract: document['coin'].id,
+    network: network as Network,
+    script: scriptOf(document['address'], network as Network),
+    steps: [
+      {
+        hex,
+        spends,
+        by: before === null ? null : before - 1,
+        why:
+          before === null ? 'takes the coin out' : `takes the coin out, before the owner before can from ${before} on`,
+        bears: true,
+      },
+    ],
+  };
+}
