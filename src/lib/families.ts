@@ -20,6 +20,7 @@ import { SKETCH_ERRORS } from './sketch/errors.ts';
 import { STATECHAIN_ERRORS } from './statechain/errors.ts';
 import type { Settlement } from './contract/copy.ts';
 import type { WatchedDocument, Watcher } from './contract/duty.ts';
+import type { WayOut } from './contract/quote.ts';
 import type { Shown } from './contract/status.ts';
 import type { Action, Kind } from './protocol/action.ts';
 import type { Document } from './protocol/message.ts';
@@ -46,6 +47,11 @@ export interface Family {
   documents?: readonly string[];
   /** Returns the transaction that one of its documents carries, which `broadcast` sends and `bump` pays for. */
   carries?: () => Promise<(document: Document) => Settlement | undefined>;
+  /**
+   * Returns the ways out that a message of its actions offers or agrees on, one for each party.
+   * @param feerate satoshis for 1000 vB, for what is made on the day
+   */
+  ways?: () => Promise<(message: Document, feerate: number) => readonly WayOut[]>;
   /** Error codes that it adds to those which families share. */
   errors?: ErrorRows;
   /** Records of the family in `watch`. */
@@ -78,6 +84,7 @@ const ALL: readonly Family[] = [
     kinds: async () => [(await import('./credit/records.ts')).creditKind],
     describe: creditWords,
     carries: async () => (await import('./credit/settlement.ts')).settlementOf,
+    ways: async () => (await import('./credit/ways.ts')).waysOfCredit,
     status: { credit: async () => (await import('./ecash/status.ts')).creditShown },
   },
   {
@@ -118,6 +125,7 @@ const ALL: readonly Family[] = [
     kinds: async () => [(await import('./statechain/records.ts')).statecoinKind],
     describe: async () => (await import('./statechain/describe.ts')).describeStatechain,
     carries: async () => (await import('./statechain/settlement.ts')).statechainSettlement,
+    ways: async () => (await import('./statechain/ways.ts')).waysOfStatecoin,
     duties: async () => [(await import('./statechain/watch.ts')).statecoinWatcher],
     bundled: async () => (await import('./statechain/tower.ts')).watchedBundle,
     status: { statecoin: async () => (await import('./statechain/status.ts')).statecoinsShown },
@@ -138,6 +146,7 @@ const ALL: readonly Family[] = [
     describe: async () => (await import('./htlc/describe.ts')).describeHtlc,
     documents: ['htlc'],
     carries: async () => (await import('./htlc/settlement.ts')).htlcSettlement,
+    ways: async () => (await import('./htlc/ways.ts')).waysOfSwap,
     status: { 'htlc-swap': async () => (await import('./htlc/swap-status.ts')).swapsShown },
     duties: async () => [
       (await import('./htlc/watch.ts')).swapWatcher,
@@ -189,6 +198,7 @@ const ALL: readonly Family[] = [
     describe: async () => (await import('./pledge/describe.ts')).describePledge,
     documents: ['pledge-complete', 'pledge-revoke'],
     carries: async () => (await import('./pledge/describe.ts')).pledgeSettlement,
+    ways: async () => (await import('./pledge/ways.ts')).waysOfCampaign,
     duties: async () => [(await import('./pledge/watch.ts')).pledgeWatcher],
     bundled: async () => (await import('./pledge/watch.ts')).pledgeDocument,
     status: {
@@ -236,6 +246,10 @@ const ALL: readonly Family[] = [
     name: 'tools',
     summary: 'read, send and watch whatever the others made',
     others: ['inspect', 'broadcast', 'bump', 'watch', 'serve', 'errors', 'completion'],
+    describe: async () => (await import('./contract/exit-tower.ts')).describePackage,
+    documents: ['exit-package'],
+    carries: async () => (await import('./contract/exit-tower.ts')).packageSettlement,
+    bundled: async () => (await import('./contract/exit-tower.ts')).watchedPackage,
   },
 ];
 

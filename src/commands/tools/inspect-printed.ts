@@ -21,7 +21,7 @@ import { visible } from '../../lib/engine/text.ts';
 /** Fields whose values are money or keys. */
 const SECRET = /(?:^|_)(?:secrets?|preimage|session_key|mnemonic|proofs|tokens?)$/;
 /** Fields that say what the document is; others show transactions, which are told in lines of their own. */
-const TOLD = new Set(['type', 'version', 'step', 'network', 'hex', 'psbt', 'package', 'checks']);
+const TOLD = new Set(['type', 'version', 'step', 'network', 'hex', 'psbt', 'package', 'steps', 'checks']);
 
 /** Returns the fields of a document as label and value; a field of a field has a label with dots. */
 export function fieldFacts(document: Document): Fact[] {

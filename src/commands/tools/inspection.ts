@@ -22,6 +22,8 @@ import type { Document } from '../../lib/protocol/message.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { coinFacts, fieldFacts, inspectText, isText } from './inspect-printed.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
+import { quotesIn } from '../../lib/engine/ways.ts';
+import { DEFAULT_FEERATE } from '../../lib/chain/source.ts';
 import { describerOf, tableOf, type Describer } from '../../lib/families.ts';
 import { visible } from '../../lib/engine/text.ts';
 
@@ -92,6 +94,7 @@ async function inspectDocument(document: Document): Promise<Inspection> {
     if (document['hex']) facts.push(...templateFacts(...templateOfHex(String(document['hex'])), network));
   } else if (typeof document['hex'] === 'string')
     facts.push(...templateFacts(...templateOfHex(document['hex']), network));
+  if (!isPrinted) facts.push(...(await quotesIn(document, { feerate: DEFAULT_FEERATE, tip: 'not-checked' })));
   const next = following(table.rows, step).map((row) => `${rowWords(row)}: ${row.does}`);
   return { of: `${type} at '${step}' on ${network}`, facts, checks, next, mermaid: sequence(table, step) };
 }
@@ -108,7 +111,10 @@ function inspectPrinted(document: Document, describe?: Describer): Inspection {
   // Beside a finished transaction its PSBT says the same again.
   const psbts = hexes.length > 0 ? [] : typeof psbt === 'object' && psbt !== null ? Object.values(psbt) : [psbt];
   for (const each of psbts) if (typeof each === 'string') facts.push(...inspectPsbt(each, network).facts);
-  const checks = describe?.(document).checks ?? [];
+  const said = describe?.(document);
+  const labels = new Set(facts.map(([label]) => label));
+  facts.push(...(said?.facts ?? []).filter(([label]) => !labels.has(label)));
+  const checks = said?.checks ?? [];
   const of = [
     type,
     ...(step === undefined ? [] : [`at '${step}'`]),

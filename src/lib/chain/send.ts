@@ -45,7 +45,7 @@ const isKnown = (words: string): boolean =>
   );
 
 function inWords(words: string): Refusal {
-  if (/non-final|not finalized/i.test(words)) return new Refusal('not-final', `the node says: ${words}`);
+  if (/non-(?:BIP68-)?final|not finalized/i.test(words)) return new Refusal('not-final', `the node says: ${words}`);
   if (/missing-?or-?spent|missingorspent|missing inputs|orphan transaction|already spent|conflict/i.test(words))
     return new Refusal('inputs-spent', `the node says: ${words}`);
   return new Refusal('node-refused', `the node says: ${words}`);

@@ -24,6 +24,8 @@ export function documentIn(bytes: Uint8Array): Read {
 export interface Sendable {
   network?: string;
   txs: readonly string[];
+  /** Transactions that are sent after these, group by group, each once it is valid. */
+  later?: readonly (readonly string[])[];
 }
 
 /** @throws Refusal `not-signed`, `not-final`, `malformed-message` for a document without a transaction to send */
@@ -37,7 +39,8 @@ export async function sendable(read: Read): Promise<Sendable> {
   if (document['type'] === 'bump' && Array.isArray(document['package']))
     return { network: document['network'], txs: checked(document['package']) };
   const found = await settlement(document);
-  return { network: found.network, txs: checked(found.package ?? [found.hex]) };
+  const { network, hex, package: together = [hex], later } = found;
+  return { network, txs: checked(together), ...(later && { later: later.map(checked) }) };
 }
 
 const checked = (txs: readonly unknown[]): string[] =>

@@ -1,0 +1,138 @@
+/** Packages with whoever has neither home nor key: watched on a chain in memory, sent by `broadcast`, paid for by `bump`, read by `inspect`. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import Broadcast from '../../src/commands/tools/broadcast.ts';
+import Inspect from '../../src/commands/tools/inspect.ts';
+import { Rpc } from '../../src/lib/chain/rpc.ts';
+import { factSource } from '../../src/lib/chain/source.ts';
+import type { ExitPackage } from '../../src/lib/contract/exit-package.ts';
+import { settlement } from '../../src/lib/engine/documents.ts';
+import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
+import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
+import { printJson } from '../../src/lib/protocol/json.ts';
+import { fakeNode } from '../chain/node.ts';
+import { FakeChain } from '../support/chain.ts';
+import { command } from '../support/command.ts';
+import { unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
+import { asRead, creditExits, KEY, statecoinExits, twoSteps, type Made } from '../support/exits.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+const [exit, refund] = await creditExits(131);
+const [, second] = await statecoinExits(141);
+const two = twoSteps();
+
+const fileOf = (made: ExitPackage): string => {
+  const file = join(mkdtempSync(join(tmpdir(), 'spillway-tower-')), 'package.json');
+  writeFileSync(file, printJson(made));
+  return file;
+};
+async function scene({ package: made, exit: { steps } }: Made) {
+  const chain = new FakeChain(1_000);
+  for (const coin of steps[0]!.spends) chain.give(coin);
+  const { url } = await fakeNode(chain.answers());
+  const rpc = new Rpc({ url });
+  const source = factSource({ network: 'regtest', rpc });
+  const file = fileOf(made);
+  const post = bundlePost('regtest', [file]);
+  const watch = async (): Promise<WatchEvent[]> => {
+    const events: WatchEvent[] = [];
+    await look(post, { rpc, source }, { confirmations: 6, feeBudgetSat: null }, async (_, e) => void events.push(e));
+    return events;
+  };
+  return { chain, url, file, watch };
+}
+const told = (events: readonly WatchEvent[]) => events.map(({ event }) => event);
+
+describe('a watched package', () => {
+  it('of a backup is sent with its child at its height, not before, and settled', async () => {
+    const { chain, watch } = await scene(second!);
+    chain.mine(1_899 - chain.tip);
+    expect(await watch()).toEqual([]);
+    chain.mine(1);
+    const { steps } = second!.package;
+    expect(await watch()).toMatchObject([{ event: 'exit', txid: steps[0]!.txid, child_fee_sat: 554n, feerate: '2' }]);
+    expect(chain.mempool).toHaveLength(2);
+    expect(told(await watch())).toEqual(['in-mempool']);
+    chain.mine(6);
+    expect(told(await watch())).toEqual(['settled']);
+    expect(await watch()).toEqual([]);
+  });
+  it('of a payee goes out at once, alone where that is enough', async () => {
+    const { chain, watch } = await scene(exit!);
+    expect(told(await watch())).toEqual(['exit']);
+    expect(chain.mempool).toHaveLength(1);
+  });
+  it('with two steps sends the second once the first has the confirmations that it waits for', async () => {
+    const { chain, watch } = await scene(two);
+    expect(told(await watch())).toEqual(['exit']);
+    chain.mine(1);
+    expect(await watch()).toEqual([]);
+    chain.mine(1);
+    expect(await watch()).toEqual([]);
+    chain.mine(1);
+    expect(await watch()).toMatchObject([{ event: 'exit', txid: two.package.steps[1]!.txid }]);
+    chain.mine(6);
+    expect(told(await watch())).toEqual(['settled']);
+  });
+  it('whose coin another transaction has taken says so, and is not settled', async () => {
+    const { chain, watch } = await scene(exit!);
+    const [spent] = exit!.exit.steps[0]!.spends;
+    const inputs = [{ ...spent!, sequence: 0xfffffffd }];
+    const theft = unsignedHex({ version: 2, locktime: 0, inputs, outputs: [{ sat: 900_000n, script: KEY.script }] });
+    expect(chain.accept([theft])).toBeUndefined();
+    chain.mine(6);
+    expect(told(await watch())).toEqual(['spent-otherwise']);
+    expect(told(await watch())).toEqual(['spent-otherwise']);
+  });
+  it('that was bent is refused with its file', async () => {
+    const { file, watch } = await scene(two);
+    const bent = asRead(two.package);
+    bent.steps[0].spends_from[0].amount_sat += 1;
+    writeFileSync(file, printJson(bent));
+    await expect(watch()).rejects.toMatchObject({ code: 'transaction-differs' });
+  });
+});
+
+describe('commands', () => {
+  const send = ({ file, url }: { file: string; url: string }) => {
+    vi.stubEnv('SPILLWAY_CHAIN', url);
+    return command(Broadcast, [file]);
+  };
+  afterEach(() => void vi.unstubAllEnvs());
+
+  it('broadcast sends a backup with its child, and of two steps those that are valid', async () => {
+    const one = await scene(second!);
+    one.chain.mine(1_900 - one.chain.tip);
+    const ran = await send(one);
+    expect([ran.exit, JSON.parse(ran.stdout).txids]).toEqual([0, [second!.package.steps[0]!.txid, expect.any(String)]]);
+    expect(one.chain.mempool).toHaveLength(2);
+    const later = await scene(two);
+    const both = await send(later);
+    expect([both.exit, JSON.parse(both.stdout).txids, later.chain.mempool.length]).toEqual([
+      0,
+      two.package.steps.map(({ txid }) => txid),
+      2,
+    ]);
+  });
+  it('bump pays for the first step', async () => {
+    const found = await settlement(asRead(refund!.package));
+    expect(found).toMatchObject({
+      hex: refund!.exit.steps[0]!.hex,
+      spends: refund!.exit.steps[0]!.spends.map(({ sat, txid }) => ({ sat, txid })),
+    });
+  });
+  it('inspect says what it does, when, by when and what it costs', async () => {
+    const { stdout } = await command(Inspect, [fileOf(second!.package)]);
+    expect(stdout).toContain('from block 1901 on, by block 1999');
+    expect(stdout).toMatch(/check: package +all that follows from its transactions holds/);
+    expect(stdout).toContain(
+      'leaving alone         2 transactions of 277 vB in all, 554 sat at 2 sat/vB, 901 blocks; pays from 884 sat on',
+    );
+    const bent = asRead(second!.package);
+    bent.quote.fee_sat -= 1;
+    const wrong = await command(Inspect, [fileOf(bent)]);
+    expect([wrong.code, wrong.stdout]).toEqual(['transaction-differs', '']);
+  });
+});
