@@ -1,16 +1,17 @@
 import * as Flags from '@oclif/core/flags';
-import { allowFee, overFlag } from '../../lib/cli/contract-flags.ts';
+import { allowFee, feeFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, portsOf, stepsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
 import { yes } from '../../lib/cli/step-flags.ts';
-import { contractsOf, exitFacts } from '../../lib/engine/contracts.ts';
+import { dueContracts } from '../../lib/engine/contracts.ts';
 import { withChildren } from './exit-children.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
-import { dueList } from '../../lib/credit/exit.ts';
 import { exitCredit } from '../../lib/ecash/credit.ts';
-import { isFunded } from '../../lib/credit/records.ts';
-import { printJson } from '../../lib/protocol/json.ts';
+import { asksPackage, nowFrom, packageFlags, packageText } from '../../lib/cli/package-flags.ts';
+import { creditExit } from '../../lib/credit/ways.ts';
+import { parseJson, printJson } from '../../lib/protocol/json.ts';
+import type { Document } from '../../lib/protocol/message.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class ExitCredit extends ContractCommand {
@@ -34,9 +35,12 @@ export default class ExitCredit extends ContractCommand {
       multiple: true,
       delimiter: ',',
       dependsOn: ['export'],
+      exclusive: ['package', 'quote'],
       helpGroup: 'FEES',
     }),
-    'allow-fee': Flags.boolean({ ...allowFee, dependsOn: ['children'] }),
+    'allow-fee': Flags.boolean(allowFee),
+    ...packageFlags,
+    feerate: feeFlags.feerate,
     due: Flags.boolean({
       summary: 'List contracts whose deadline nears, the nearest first, one JSON object a line',
       exclusive: ['contract'],
@@ -57,25 +61,23 @@ export default class ExitCredit extends ContractCommand {
     const { children } = flags;
     if (!flags.due) {
       if (flags.contract === undefined) throw new Refusal('usage', '--contract ID or --due expected');
+      // A quote changes nothing.
+      const given = flags.quote ? { ...flags, export: true } : flags;
       return this.open({
         table: exitCredit,
         steps: ExitCredit.flags,
-        flags,
-        ...(children && { print: (home, text) => withChildren(home, text, children, flags['allow-fee']) }),
+        flags: given,
+        also: async () => ({ early: asksPackage(flags) || undefined }),
+        print: async (home, text, { source }) => {
+          if (asksPackage(flags))
+            return packageText('credit', creditExit(parseJson(text) as Document), flags, await nowFrom(source), home);
+          return children ? withChildren(home, text, children, flags['allow-fee']) : text;
+        },
       });
     }
     await withHome(flags, async (home) => {
-      const contracts = (await contractsOf(home)).filter(({ record }) => isFunded(record));
       const { source } = await portsOf(home, flags, this.argv);
-      const { tip, ...facts } = await exitFacts(source, contracts);
-      if (tip === 'not-checked')
-        throw new Refusal('usage', 'no height to count from', { hint: 'give --tip HEIGHT or --chain URL' });
-      const lines = dueList(
-        contracts.map(({ record }) => record),
-        tip,
-        flags.within ?? 144,
-        facts,
-      );
+      const lines = await dueContracts(home, source, flags.within ?? 144);
       if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));
     });
   }

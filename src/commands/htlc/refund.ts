@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
+import { packageFlags } from '../../lib/cli/package-flags.ts';
 import { runSpend, spendFlags } from './shared.ts';
 
 export default class HtlcRefund extends BaseCommand {
@@ -11,7 +12,7 @@ export default class HtlcRefund extends BaseCommand {
     'For a hardware wallet, and back\nspillway htlc refund --utxo "$TXID:0:100000" --to "$ADDRESS" --feerate 5 htlc.json | jq -r .psbt > unsigned.psbt\nspillway htlc refund --utxo "$TXID:0:100000" --to "$ADDRESS" --feerate 5 --merge signed.psbt htlc.json | jq -r .hex',
   ];
   static override args = { file: arg({ description: 'The HTLC (default: stdin)' }) };
-  static override flags = spendFlags;
+  static override flags = { ...spendFlags, ...packageFlags };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 75, 76, 77] as const;
 
   async run(): Promise<void> {

@@ -32,7 +32,9 @@ import { note } from '../../lib/engine/log.ts';
 import { secretFlags } from '../../lib/cli/secret-flags.ts';
 import { readHex, readKey } from '../../lib/cli/secrets.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
+import { packageText, quoteText, type PackageValues } from '../../lib/cli/package-flags.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
+import { refundExit, refundWay } from '../../lib/htlc/ways.ts';
 
 /** A transaction of the largest block, in hex. */
 export const TRANSACTION_LIMIT = 8_100_000;
@@ -70,7 +72,7 @@ export const spendFlags = {
 };
 export const preimageFlags = secretFlags('preimage', 'The preimage', group);
 
-interface SpendValues extends ChainValues, HomeValues {
+interface SpendValues extends ChainValues, HomeValues, PackageValues {
   utxo: string;
   to?: string | undefined;
   prev?: string | undefined;
@@ -80,7 +82,6 @@ interface SpendValues extends ChainValues, HomeValues {
   'preimage-file'?: string | undefined;
   'preimage-fd'?: number | undefined;
   feerate?: number | undefined;
-  'allow-fee'?: boolean;
 }
 
 /** The document of an HTLC. @throws Refusal as `readHtlc` */
@@ -169,6 +170,13 @@ export async function runSpend(
     const htlc = htlcIn(document);
     const preimage = given && checkPreimage(given, htlc.hash);
     const { facts, checks } = await factsFor(flags, htlc.network, argv, [outpointText(coin)]);
+    const at = { tip: facts.tip, feerate: facts.feerate, now: facts.now };
+    const { sha256, hash160 } = htlc.hash;
+    if (flags.quote) {
+      const script = flags.to === undefined ? undefined : scriptOf(flags.to, htlc.network);
+      const of = { contract: sha256 ?? hash160, network: htlc.network };
+      return quoteText('htlc', of, refundWay('refunder', htlc, facts.feerate, script), at);
+    }
     return withOwnHome(flags, htlc.network, async (home) => {
       const to = scriptOf(await payoutOf(flags, home, path === 'claim' ? htlc.claim : htlc.refund), htlc.network);
       const made = spend(htlc, path, { coin, to, feerate: facts.feerate, allowFee: flags['allow-fee'] ?? false });
@@ -187,7 +195,10 @@ export async function runSpend(
       if (facts.coins === 'not-checked' && !previous)
         note('nobody looked at the coin: if --utxo states another sum than it has, this transaction is invalid');
       warnEarly(made, facts.tip);
-      return { ...shown(made, known, previous), checks: { ...checks, coins: seen } };
+      const document = shown(made, known, previous);
+      if (flags.package && document.hex !== null)
+        return packageText('htlc', refundExit(htlc, document.hex, spent, to), flags, at, undefined);
+      return { ...document, checks: { ...checks, coins: seen } };
     });
   });
 }
@@ -230,7 +241,7 @@ async function gather(
   return { signatures, preimage };
 }
 
-function shown(made: Spend, known: Known, previous: Uint8Array | undefined): object {
+function shown(made: Spend, known: Known, previous: Uint8Array | undefined) {
   const { htlc, path, template, feeSat, validFrom } = made;
   const lacks = missing(made, known);
   const done = lacks.length === 0 ? finish(made, known, previous) : undefined;

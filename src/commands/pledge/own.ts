@@ -3,6 +3,8 @@
  * Not here: the transaction that takes back (`lib/pledge/complete.ts`), verdicts (`status.ts` there).
  */
 import { contractNamed } from '../../lib/cli/named.ts';
+import type { Exit } from '../../lib/contract/exit-package.ts';
+import { pledgeExit } from '../../lib/pledge/ways.ts';
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
 import { outcome } from '../../lib/contract/outcome.ts';
 import { paymentsIn, type Payments } from '../../lib/chain/payments.ts';
@@ -34,6 +36,18 @@ async function pledgeNamed(home: Home, prefix: string, coin: string | undefined)
   return all[0]!;
 }
 
+/** Returns the finished way back of a pledge, which stays as it is. @throws Refusal as `revoke` */
+export async function wayBack(home: Home, prefix: string, coin: string | undefined): Promise<Exit> {
+  const own = await pledgeNamed(home, prefix, coin);
+  if (own.state === 'split') throw notShown();
+  return pledgeExit(own);
+}
+
+const notShown = (): Refusal =>
+  new Refusal('wrong-state', 'nobody was shown this pledge: its coin is not split off yet', {
+    hint: 'spillway pledge make --contract ID --cancel gives it up',
+  });
+
 /**
  * Takes a pledge back: from then on it is not printed again.
  * @returns its finished transaction, and whether a node shows the coin, or none was asked
@@ -44,17 +58,14 @@ export async function revoke(
   prefix: string,
   coin: string | undefined,
   source: FactSource,
-): Promise<{ document: object; isThere: boolean }> {
+): Promise<{ document: object; exit: Exit; isThere: boolean }> {
   const named = await pledgeNamed(home, prefix, coin);
   const own = await change<{ own: OwnPledge }, OwnPledge>(
     home.store,
     { own: pledgeKind },
     () => ({ own: ownClaim(named) }),
     ({ own: record = named }) => {
-      if (record.state === 'split')
-        throw new Refusal('wrong-state', 'nobody was shown this pledge: its coin is not split off yet', {
-          hint: 'spillway pledge make --contract ID --cancel gives it up',
-        });
+      if (record.state === 'split') throw notShown();
       const taken: OwnPledge = record.state === 'spent' ? record : { ...record, state: 'revoked' };
       return { writes: { own: taken }, result: taken };
     },
@@ -78,7 +89,7 @@ export async function revoke(
     fee_sat: revocation.feeSat,
     checks: { coin: coins === 'not-checked' ? 'not-checked' : isThere ? 'unspent' : 'missing' },
   };
-  return { document, isThere };
+  return { document, exit: pledgeExit(own), isThere };
 }
 
 export interface PledgeLine {

@@ -5,7 +5,9 @@ import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
-import { revoke } from './own.ts';
+import { nowFrom, packageFlags, packageText } from '../../lib/cli/package-flags.ts';
+import { feeFlags } from '../../lib/cli/contract-flags.ts';
+import { revoke, wayBack } from './own.ts';
 import { campaignFlag } from './shared.ts';
 
 export default class PledgeRevoke extends BaseCommand {
@@ -24,6 +26,8 @@ export default class PledgeRevoke extends BaseCommand {
       helpValue: 'TXID:VOUT',
       helpGroup: 'ACTION',
     }),
+    ...packageFlags,
+    ...feeFlags,
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 75, 77] as const;
 
@@ -31,8 +35,12 @@ export default class PledgeRevoke extends BaseCommand {
     const { flags } = await this.parse(PledgeRevoke);
     await withHome(flags, async (home) => {
       const { source } = await portsOf(home, flags, this.argv);
-      const { document, isThere } = await revoke(home, flags.contract, flags.coin, source);
-      await print(document);
+      if (flags.quote) {
+        const way = await wayBack(home, flags.contract, flags.coin);
+        return print(await packageText('pledge', way, flags, await nowFrom(source), home));
+      }
+      const { document, exit, isThere } = await revoke(home, flags.contract, flags.coin, source);
+      await print(flags.package ? await packageText('pledge', exit, flags, await nowFrom(source), home) : document);
       if (isThere) return;
       note('the coin is not among the unspent ones: it may have paid the campaign, or be taken back already');
       process.exitCode = 3;

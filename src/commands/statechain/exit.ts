@@ -4,9 +4,16 @@ import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { documentIn } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
+import { asksPackage, nowFrom, packageFlags, packageText } from '../../lib/cli/package-flags.ts';
 import { EXPERIMENTAL } from './shared.ts';
 import { exitStatechain, parseBundle } from '../../lib/statechain/exit.ts';
+import { statechainExit } from '../../lib/statechain/ways.ts';
+import { parseJson } from '../../lib/protocol/json.ts';
+import type { Document } from '../../lib/protocol/message.ts';
+import { note } from '../../lib/engine/log.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
+
+const HELD = 'whoever has the package can send it: do not pass the coin on while anybody has it';
 
 export default class StatechainExit extends ContractCommand {
   static override summary = "Leave with a statecoin's backup at its height, without the operator (experimental)";
@@ -27,6 +34,7 @@ ${EXPERIMENTAL}`;
     bundle: Flags.boolean({ summary: 'Print the bundle of --contract, or leave with one', helpGroup: 'ACTION' }),
     utxo: fundingFlags.utxo,
     ...feeFlags,
+    ...packageFlags,
   };
 
   async run(): Promise<void> {
@@ -42,9 +50,16 @@ ${EXPERIMENTAL}`;
       flags,
       starts: true,
       also: async () => ({
-        bundle: flags.bundle && !from ? (true as const) : undefined,
+        bundle: (flags.bundle || asksPackage(flags)) && !from ? (true as const) : undefined,
         from: from && parseBundle(from.document),
+        leaves: asksPackage(flags) && !from ? (true as const) : undefined,
       }),
+      print: async (home, text, { source }) => {
+        if (!asksPackage(flags)) return text;
+        if (flags.package) note(HELD);
+        const exit = statechainExit(from?.document ?? (parseJson(text) as Document));
+        return packageText('statechain', exit, flags, await nowFrom(source), home);
+      },
     });
   }
 }

@@ -19,6 +19,7 @@ import { inputOf, type InputOf } from './step-flags.ts';
 import { print } from './output.ts';
 import { note } from '../engine/log.ts';
 import { programsFrom } from '../engine/outside.ts';
+import { quotesBefore } from '../engine/ways.ts';
 import { play, playAgain, type Line, type Printed } from '../engine/play.ts';
 import { promptFrom } from './prompt.ts';
 import { sniff } from '../engine/sniff.ts';
@@ -53,7 +54,7 @@ interface Door<I extends object, F extends object> {
   /** Said by --as or --contract, where the command does not say it otherwise. */
   starts?: boolean;
   /** Returns the text to print, where that is not the document as it is. */
-  print?(home: Home, text: string): Promise<string>;
+  print?(home: Home, text: string, ports: Ports): Promise<string>;
 }
 /** Input that no single flag of this door gives; of an action with several doors another one may. */
 type Also<I, F> = Exclude<keyof I, keyof InputOf<F>>;
@@ -114,8 +115,10 @@ export abstract class ContractCommand extends BaseCommand {
           cancel: flags.cancel ?? false,
           over: named ? await claimNamed(home, flags.contract!) : undefined,
         };
+        if (json !== null && !line.cancel)
+          for (const [label, words] of await quotesBefore(table, json, ports.source)) note(`${label}: ${words}`);
         const printed = await play(table, line, ports);
-        const text = (await door.print?.(home, printed.text)) ?? printed.text;
+        const text = (await door.print?.(home, printed.text, ports)) ?? printed.text;
         await this.show({ ...printed, text }, flags.psbt);
         ports.point('after-print');
         await tell(home, flags);

@@ -1,4 +1,5 @@
 /** Credit contracts of a home, and what the chain says of all of them at once. */
+import { dueList, type DueLine } from '../credit/exit.ts';
 import { creditKind, isFunded, type Credit } from '../credit/records.ts';
 import { followed, type ExitFacts } from '../credit/standing.ts';
 import { ledgerKind, type Ledger } from '../ecash/ledger.ts';
@@ -6,6 +7,7 @@ import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import type { Claim } from '../protocol/kind.ts';
 import type { FactSource } from '../protocol/ports.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { slices } from './slices.ts';
 import { seenOf } from './status.ts';
 
@@ -54,6 +56,23 @@ export const changeCredit = (
       return { writes: result ? { contract: result } : {}, result };
     },
   );
+
+/**
+ * Returns the contracts of a home whose deadline is at most so many blocks away.
+ * @throws Refusal `usage` where no height is known
+ */
+export async function dueContracts(home: Home, source: FactSource, within: number): Promise<DueLine[]> {
+  const contracts = (await contractsOf(home)).filter(({ record }) => isFunded(record));
+  const { tip, ...facts } = await exitFacts(source, contracts);
+  if (tip === 'not-checked')
+    throw new Refusal('usage', 'no height to count from', { hint: 'give --tip HEIGHT or --chain URL' });
+  return dueList(
+    contracts.map(({ record }) => record),
+    tip,
+    within,
+    facts,
+  );
+}
 
 export const exitFacts = (source: FactSource, contracts: readonly Named[]): Promise<ExitFacts> =>
   seenOf(

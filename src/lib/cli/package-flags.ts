@@ -1,0 +1,50 @@
+/** Flags by which a way out is printed as a package, or its price alone, in place of the document of its family. */
+import * as Flags from '@oclif/core/flags';
+import { legsOf, type Exit } from '../contract/exit-package.ts';
+import { quoteDocument, type Now, type WayOut } from '../contract/quote.ts';
+import { packaged } from '../engine/packaged.ts';
+import type { Home } from '../home/home.ts';
+import { printJson } from '../protocol/json.ts';
+import type { FactSource } from '../protocol/ports.ts';
+
+const helpGroup = 'ACTION';
+export const packageFlags = {
+  package: Flags.boolean({
+    summary: 'Print the way out as a package, which anybody can send without key and program',
+    helpGroup,
+  }),
+  quote: Flags.boolean({
+    summary: 'Print what leaving costs now, and change nothing',
+    exclusive: ['package'],
+    helpGroup,
+  }),
+};
+export interface PackageValues {
+  package?: boolean;
+  quote?: boolean;
+  'allow-fee'?: boolean;
+}
+
+/** Returns whether another document than the family's own is asked for. */
+export const asksPackage = (flags: PackageValues): boolean => flags.package === true || flags.quote === true;
+
+/** Returns what a quote and a package are worked out from. */
+export async function nowFrom(source: FactSource): Promise<Now> {
+  const { tip = 'not-checked', feerate, now } = (await source.facts({ tip: true, feerate: true, now: true })).facts;
+  return { tip, feerate: feerate!, now: now! };
+}
+
+export const quoteText = (family: string, of: Pick<Exit, 'contract' | 'network'>, way: Omit<WayOut, 'who'>, at: Now) =>
+  printJson(quoteDocument(family, of, way, at));
+
+/** Returns the text of the package, or of the quote. @throws Refusal as `packaged` */
+export async function packageText(
+  family: string,
+  exit: Exit,
+  flags: PackageValues,
+  at: Now,
+  home: Home | undefined,
+): Promise<string> {
+  if (flags.quote) return quoteText(family, exit, { legs: legsOf(exit), script: exit.script }, at);
+  return printJson(await packaged(family, exit, at, home, flags['allow-fee'] ?? false));
+}
