@@ -43,6 +43,7 @@ function node(coins: ReadonlyMap<string, Coin>, tip = 1_000) {
       return {
         facts: {
           tip,
+          feerate: 2_000,
           coins: new Map(wanted.map((coin) => [coin, coins.get(coin) ?? ('missing' as const)])),
           known: new Map(known.map((txid) => [txid, true])),
         },

@@ -17,6 +17,8 @@ import { ADDRESSES } from '../credit/things.ts';
 import { command, type Made } from '../support/command.ts';
 import { opened, ownCoin, payMessages, type Pair } from '../support/credit.ts';
 import { COIN, FORMS, htlcOf, SECRETS } from '../support/htlc.ts';
+import { exitStatechain } from '../../src/lib/statechain/exit.ts';
+import { statechainExit } from '../../src/lib/statechain/ways.ts';
 import { TestParty } from '../support/party.ts';
 import { opened as openedCoin, transferMessages, type Cast } from '../support/statechain.ts';
 
@@ -103,8 +105,16 @@ describe('statechain-exit', () => {
     expect(quote).toMatchObject({ transactions: 2, vbytes: 277, feerate: '15', blocks: 901 });
     expect(read.steps[0]).toMatchObject({ valid_from: { height: 1_901 }, by: 1_999, child: { vsize: 153 } });
     expect(stderr).toContain('do not pass the coin on');
-    const gone = await ran(StatechainExit, '--home', all.alice.dir, '--contract', id, '--package');
-    expect(gone.code).toBe('nothing-to-print');
+    // No receipt has come: nobody knows here whether it is another's.
+    const sent = await ran(StatechainExit, '--home', all.alice.dir, '--contract', id, '--package');
+    expect([sent.exit, sent.stderr]).toEqual([0, expect.stringContaining('another may own it by now')]);
+  });
+  it('of a coin that was given away is none', async () => {
+    const all = await cast();
+    const id = await openedCoin(all);
+    const { message } = await all.alice.run(exitStatechain, { input: { contract: id, bundle: true } });
+    expect(statechainExit(message).contract).toBe(id);
+    expect(() => statechainExit({ ...message, moved: true })).toThrow('the coin has another owner by now');
   });
 });
 

@@ -357,7 +357,7 @@ describe('what is said of a coin', () => {
       transfers_left: 8,
       expiry: 1900,
       deadline_height: 2000,
-      exit_fee_sat: 2n * BigInt((await line('bob', 1000)).exit_vbytes!),
+      quote: { transactions: 2, vbytes: 277, feerate: '2', fee_sat: 554n, blocks: 901, worth_from_sat: 884n },
       verdict: 'early',
       notes: ['watch sends its exit from height 1901 on'],
     });

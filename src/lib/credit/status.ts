@@ -1,4 +1,5 @@
 /** One line of `status` about a contract. */
+import type { Quote } from '../contract/quote.ts';
 import type { Hex } from '../protocol/action.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
@@ -30,6 +31,8 @@ export interface StatusLine {
   expiry?: number;
   deadline_height?: number;
   verdict?: Verdict;
+  /** Price of leaving alone: of the exit, once something was paid, or of the refund. */
+  quote?: Quote;
   /** A proposed rollover or close, or a restored record. */
   notes: string[];
 }

@@ -4,7 +4,8 @@ import { total } from '../credit/spans.ts';
 import { followed } from '../credit/standing.ts';
 import { statusOf, type StatusLine, type Told } from '../credit/status.ts';
 import { maxPaid } from '../credit/transactions.ts';
-import type { Shown } from '../contract/status.ts';
+import { creditWays } from '../credit/ways.ts';
+import { quoteBy, type Shown } from '../contract/status.ts';
 import { issuedOf, ledgerKind, ledgerOf, payeeLedger, payerLedger, sumOf, waits, type Ledger } from './ledger.ts';
 
 /**
@@ -39,10 +40,13 @@ export const creditShown: Shown<Credit, Ledger> = {
   kind: creditKind,
   beside: { kind: ledgerKind, of: ledgerOf },
   coin: (c) => (isFunded(c) ? { ...followed(c), ended: c.settled !== undefined } : undefined),
+  feerate: true,
   line(name, c, facts, { float, tokens }, ledger) {
     const line = statusOf(name, c, facts, toldOf(c, ledger));
     if (float !== undefined && isFunded(c) && c.role === 'payer')
       line.float = floatOf(c, float, tokens ?? line.ecash_sat ?? 0n);
+    if (isFunded(c) && !c.settled && (c.role === 'payer' || c.paidSat > 0n))
+      line.quote = quoteBy(creditWays(c.terms)[c.role], facts);
     return line;
   },
 };

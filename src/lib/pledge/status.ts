@@ -6,12 +6,13 @@
  */
 import type { Payment } from '../contract/duty.ts';
 import { outcome, type Followed, type Outcome } from '../contract/outcome.ts';
-import type { Shown, StatusFacts, StatusLine } from '../contract/status.ts';
+import { quoteBy, type Shown, type StatusFacts, type StatusLine } from '../contract/status.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { outputsOf } from './campaign.ts';
 import { Gate, standing } from './gather.ts';
+import { finishedWay } from './ways.ts';
 import { campaignKind, pledgeKind, type CampaignRecord, type OwnPledge } from './records.ts';
 
 /** Coin of a pledge, as the chain is asked for it. */
@@ -56,6 +57,7 @@ function pledgeLine(
   facts: StatusFacts,
 ): StatusLine & { capacity_sat: bigint; expiry?: number } {
   const verdict = pledgeVerdict(own, outcome(followedPledge(own), facts), facts.tip);
+  const stands = own.state === 'made' || own.state === 'revoked';
   return {
     type: 'status',
     version: 1,
@@ -65,6 +67,7 @@ function pledgeLine(
     capacity_sat: own.pledge.sat,
     ...(own.campaign.until !== null && { expiry: own.campaign.until }),
     verdict,
+    ...(stands && { quote: quoteBy({ who: 'pledger', ...finishedWay(own) }, facts) }),
     notes: verdict === 'due' ? ['watch takes it back, or pledge revoke'] : [],
   };
 }
@@ -90,5 +93,6 @@ export const campaignsShown: Shown<CampaignRecord> = { kind: campaignKind, line:
 export const pledgesShown: Shown<OwnPledge> = {
   kind: pledgeKind,
   coin: (own) => ({ ...followedPledge(own), ended: false }),
+  feerate: true,
   line: pledgeLine,
 };

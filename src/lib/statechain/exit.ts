@@ -80,7 +80,8 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
         const bundle = bundleOf(c, c.entries, c.backups.at(-1)!, facts.ours);
         const { verdict } = standingOf(followedCoin(c), bundle, facts);
         const message = { step: 'bundle', network, ...bundle, verdict } as const;
-        return { message, writes: {}, ...(c.state === 'gone' && { exit: 3, hint: GONE }) };
+        const doubted = input.leaves && mayBeAnothers(c) && { hint: ANOTHERS };
+        return { message, writes: {}, ...doubted, ...(c.state === 'gone' && { exit: 3, hint: GONE }) };
       },
     }),
     row({

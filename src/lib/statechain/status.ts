@@ -1,15 +1,16 @@
 /**
  * Standing of a statecoin in one line, for `status`.
  */
-import { feeFor } from '../bitcoin/fee.ts';
+import { scriptOf } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { vsizeOfHex } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
-import type { Shown } from '../contract/status.ts';
+import type { Quote } from '../contract/quote.ts';
+import { quoteBy, type Shown } from '../contract/status.ts';
 import { followedCoin, standingOf, windowOf, type CoinFacts, type Verdict } from './standing.ts';
 import { isOperators, isOwners, mayBeAnothers, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
 import { exposed } from './send.ts';
 import { confirmBefore, locktimeAt, transfersLeft } from './terms.ts';
+import { ownersWay } from './ways.ts';
 
 export interface StatechainStatus {
   type: 'status';
@@ -27,9 +28,8 @@ export interface StatechainStatus {
   deadline_height?: number | null;
   /** Number of further owners that the coin can have; it falls as blocks pass. */
   transfers_left?: number;
-  /** Backup and its child. */
-  exit_vbytes?: number;
-  exit_fee_sat?: bigint;
+  /** Price of the backup and its child. */
+  quote?: Quote;
   verdict?: Verdict;
   notes: string[];
 }
@@ -50,9 +50,6 @@ const SPENDERS: Readonly<Record<string, string>> = {
   'former-owner': 'the backup of an owner before',
   'next-owner': 'the exit of the next owner',
 };
-
-/** Size of a child that spends anchor and payout and pays to one taproot output. */
-const CHILD_VSIZE = 153;
 
 export function statechainStatus(name: Hex, c: Statecoin, facts: CoinFacts & { feerate: number }): StatechainStatus {
   const line: StatechainStatus = {
@@ -88,12 +85,11 @@ export function statechainStatus(name: Hex, c: Statecoin, facts: CoinFacts & { f
     if (lostSat > 0n) held.notes.push(`${lostSat} sat are lost`);
     return { ...held, verdict: lostSat > 0n ? 'lost' : 'done' };
   }
-  const exit_vbytes = vsizeOfHex(c.backups.at(-1)!) + CHILD_VSIZE;
+  const wait = { validFrom: { height: expiry + 1 }, wait: null };
   const { verdict, words } = standingOf(followedCoin(c), windowOf(c), facts);
   return {
     ...held,
-    exit_vbytes,
-    exit_fee_sat: feeFor(facts.feerate, exit_vbytes),
+    quote: quoteBy(ownersWay(scriptOf(c.entries.at(-1)!.address, c.terms.network), wait), facts),
     verdict,
     notes: [...held.notes, ...notesOf(c, verdict, words)],
   };
