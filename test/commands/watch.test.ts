@@ -203,6 +203,21 @@ describe('watch', () => {
 });
 
 describe('prune', () => {
+  it('beside watch drops what was settled ninety days ago, unless told otherwise', async () => {
+    const { env: node, home, chain } = await scene();
+    const watch = async (day: number, ...argv: string[]) => {
+      const env = { ...node, SPILLWAY_NOW: String(1_900_000_000 + day * 86_400) };
+      return (await spillway(['watch', '--home', home, '--once', ...argv], { env })).stderr;
+    };
+    await watch(0, '--no-prune');
+    chain.mine(6);
+    await watch(0);
+    chain.mine(90 * 144 - 1);
+    expect(await watch(89)).not.toContain('credit=');
+    chain.mine(1);
+    expect(await watch(90)).toMatch(/ pruned .*credit=1\n/);
+  });
+
   it('by itself, and beside watch: drops what was settled once it is as old and as deep as is asked for', async () => {
     const { id, env: node, home, chain } = await scene();
     const at = (day: number) => ({ env: { ...node, SPILLWAY_NOW: String(1_900_000_000 + day * 86_400) } });
