@@ -38,7 +38,12 @@ it('a payment, a claim and a refund are the same at each run; a coin that pays a
   expect((await open()).code).toBe(0);
   const paid = await fund(other);
   await desk.send('alice', paid.stdout);
-  desk.chain.mine(1);
+  for (const blocks of [0, 1]) {
+    desk.chain.mine(blocks);
+    // What was sent is watched until it is claimed or taken back.
+    const sent = await fund(other, '--cancel');
+    expect([sent.code, sent.stderr]).toEqual([75, expect.stringContaining(`the payment ${paid.out.txid} was sent`)]);
+  }
   const at = ['--utxo', paid.out.utxo as string];
   const refund = () => desk.ok('alice', ['htlc', 'refund', ...own('alice'), ...at, htlc]);
   expect((await refund()).out.hex).toBe((await refund()).out.hex);

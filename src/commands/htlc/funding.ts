@@ -41,8 +41,9 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
     const { amount: sat } = flags;
     checkDust({ sat, script: output }, (least) => `${sat} sat found, at least ${least} sat expected`);
     return withOwnHome(flags, network, async (home) => {
-      if (flags.cancel) return cancelled(home, htlc.refund, network);
-      const { facts, checks } = await factsFor(flags, network, argv, outpointsOf(coins));
+      const factsOf = (at: readonly string[]) => factsFor(flags, network, argv, at);
+      if (flags.cancel) return cancelled(home, htlc.refund, network, factsOf);
+      const { facts, checks } = await factsOf(outpointsOf(coins));
       let seen = 'own';
       const make = async (): Promise<Funding> => {
         const template = payFrom({
@@ -83,10 +84,23 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
   });
 }
 
-/** --cancel: its coins are free for something else. */
-async function cancelled(home: Home | undefined, pubkey: string, network: string): Promise<object> {
+/** --cancel: its coins are free for something else, unless a node shows one of its outputs. */
+async function cancelled(
+  home: Home | undefined,
+  pubkey: string,
+  network: string,
+  factsOf: (at: readonly string[]) => ReturnType<typeof factsFor>,
+): Promise<object> {
   if (!home) throw new Refusal('usage', '--cancel found without a home: nothing is reserved');
-  const { coins } = await freeFunding(home, pubkey);
+  const { coins } = await freeFunding(home, pubkey, async (paid) => {
+    const txid = txidOf(paid);
+    const { facts } = await factsOf(paid.outputs.map((_, vout) => `${txid}:${vout}`));
+    const found = facts.coins === 'not-checked' ? [] : [...facts.coins.values()];
+    if (found.some((coin) => coin !== 'missing'))
+      throw new Refusal('wrong-state', `the payment ${txid} was sent`, {
+        hint: 'spillway htlc refund, or watch, takes it back once its lock has ended',
+      });
+  });
   note('spend one of its coins elsewhere, or whoever has the PSBT can still send it');
   return { type: 'htlc-fund', version: 1, network, step: 'cancelled', coins };
 }

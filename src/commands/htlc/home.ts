@@ -8,7 +8,7 @@ import { swapKind } from '../../lib/htlc/swap-records.ts';
 import { htlcId, viewOf } from '../../lib/htlc/view.ts';
 import type { Hash, Htlc } from '../../lib/htlc/terms.ts';
 import type { Funding } from '../../lib/bitcoin/funding.ts';
-import type { Output } from '../../lib/bitcoin/transaction.ts';
+import type { Output, Template } from '../../lib/bitcoin/transaction.ts';
 import { plainCommit, writeOf } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { untilWon } from '../../lib/home/race.ts';
@@ -218,11 +218,20 @@ export const fundOnce = (
     return (await keep(home, { ...key.record, payout, funded: paid }, key.rev)) ? { funding } : undefined;
   }).then(({ funding }) => funding);
 
-/** Frees the coins of a payment that nobody has sent. @throws Refusal `unknown-contract` where none is kept */
-export const freeFunding = (home: Home, pubkey: Hex): Promise<{ coins: readonly string[] }> =>
+/**
+ * Frees the coins of a payment that nobody has sent.
+ * @param check refuses one that was sent
+ * @throws Refusal `unknown-contract` where none is kept
+ */
+export const freeFunding = (
+  home: Home,
+  pubkey: Hex,
+  check: (paid: Template) => Promise<void>,
+): Promise<{ coins: readonly string[] }> =>
   untilWon(async () => {
     const key = await keyAt(home, pubkey);
     if (!key?.record.funded) throw new Refusal('unknown-contract', 'this home keeps no payment of that HTLC');
-    const { coins } = key.record.funded;
+    const { coins, funding } = key.record.funded;
+    await check(funding.template);
     return (await keep(home, { ...key.record, funded: null }, key.rev)) ? { coins } : undefined;
   });
