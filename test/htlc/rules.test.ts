@@ -320,6 +320,24 @@ describe('statechain 5.8.11: a swap and the other HTLCs of its home', () => {
     name: 'first' | 'second',
     preimage?: Uint8Array,
   ) => spendOf(who, leg(m, name), path, { ...(m[name] as typeof COIN), sat: name === 'first' ? GIVE : WANT }, preimage);
+  it('a coin that both sides have spent together is settled once that is final, and never lost', () =>
+    withPair(async (both) => {
+      const { alice, bob } = both;
+      const m = await played(both);
+      showSpent(alice, m.claimed['hex'], 6);
+      const proposed = await propose(bob, 'claimer', m.funded, 'first');
+      const signed = await alice.run(htlcCooperate, { on: proposed.message, amount: GIVE });
+      const { message } = await bob.run(htlcCooperate, { on: signed.message });
+      for (const [confirmations, step] of [
+        [0, 'claimed'],
+        [5, 'claimed'],
+        [6, 'settled'],
+      ] as const) {
+        showSpent(bob, message['hex'], confirmations);
+        const said = await bob.run(htlcSwap, { on: m.claimed });
+        expect([said.exit, said.message['step'], (await swapOf(bob)).state]).toEqual([0, step, step]);
+      }
+    }));
   it('the responder signs its claim away only once its refund is final: not for a coin that nobody finds, nor for a claim', () =>
     withPair(async (both) => {
       const { alice, bob } = both;

@@ -174,7 +174,8 @@ export function claimStands(
   const doubted = (doubt: string): ClaimStands => ({ is: 'open', seen: 'chain', doubt });
   if (found.is === 'spent' || found.is === 'spending') {
     const path = pathOf(found, leg, hash);
-    const own = path === 'claim';
+    // What both have signed has this home's word.
+    const own = path === 'claim' || path === 'cooperate';
     if (isFinal(found) && path) {
       if (own) return { is: 'settled', by: found };
       return { is: 'lost', words: `${coin.sat} sat are lost: ${path} ${restsOn(found)} has taken the coin` };
