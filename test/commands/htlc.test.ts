@@ -469,7 +469,7 @@ describe('with homes', () => {
     }
   });
 
-  it('42, 48: a live swap keeps its preimage and its coins to itself', async () => {
+  it('a live swap keeps its preimage and its coins to itself', async () => {
     const own = (home: string, argv: string[], stdin = '') =>
       warm(['htlc', ...argv, '--home', at(home), '--tip', '1000'], { stdin });
     const start = ['swap', '--as', 'initiator', '--give', '100000', '--want', '98000', '--expires', '+288'];

@@ -311,7 +311,7 @@ describe('what takes the place of something in the mempool', () => {
     });
   });
 
-  describe("54: a payer's child has the only place beside the exit", () => {
+  describe("a payer's child has the only place beside the exit", () => {
     const pinned = (feeSat: bigint, vsize: number, feerate: number, r = rich) => {
       const own = { feeSat: 308n, vsize: 154 };
       const paying = { own, all: { feeSat: 308n + feeSat, vsize: 154 + vsize } };

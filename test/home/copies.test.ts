@@ -306,7 +306,7 @@ describe('a copy never poisons the original', () => {
     await expectWhole(dir);
   });
 
-  it("64: a drill with the original's journal folder seals and covers none of its files, nor does a home of its words", async () => {
+  it("a drill with the original's journal folder seals and covers none of its files, nor does a home of its words", async () => {
     const at = tempDir();
     const journalDir = join(at, 'journal');
     const dir = join(at, 'home');

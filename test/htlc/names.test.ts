@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => both.close());
 
-it('statechain 5.8.6: an offer on the id of a contract takes nothing of that contract', async () => {
+it('an offer on the id of a contract takes nothing of that contract', async () => {
   const { alice, bob } = both;
   const contract = await opened({ payee: bob, payer: alice, close: () => {} });
   const offered = await alice.run(htlcSwap, { input: OFFER });

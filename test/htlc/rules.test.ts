@@ -272,7 +272,7 @@ it('what the lost end of a restored home did with a preimage is not known', () =
     expect(own.reused).toBe(false);
   }));
 
-describe('statechain 5.8.11: a swap and the other HTLCs of its home', () => {
+describe('a swap and the other HTLCs of its home', () => {
   it.each(['own preimage', 'met before'])('an offer on a hash with an %s needs --same-hash', (which) =>
     withPair(async (both) => {
       const { alice, bob } = both;
