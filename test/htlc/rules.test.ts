@@ -654,6 +654,37 @@ describe('a swap that was paid for and goes no further', () => {
       expect((await end(alice)()).message['step']).toBe('ended');
       expect(await refused(alice, () => alice.run(htlcSwap, { on: matched }))).toBe('wrong-state');
     }));
+  it('is called lost, exit 3, where the other side has claimed one coin and taken the other back', () =>
+    withPair(async (both) => {
+      const { alice, bob } = both;
+      const m = await played(both);
+      const end = () => bob.run(htlcSwap, { input: { contract: m.offered['offer'].hash } });
+      const first = { ...(m.funded['first'] as typeof COIN), sat: GIVE };
+      showSpent(bob, m.claimed['hex'], 6);
+      showSpent(bob, await spendOf(alice, leg(m.funded, 'first'), 'refund', first), 5);
+      expect(await refused(bob, end)).toBe('swap-open');
+      showSpent(bob, await spendOf(alice, leg(m.funded, 'first'), 'refund', first), 6);
+      const ended = await end();
+      expect([ended.exit, ended.hint]).toEqual([3, expect.stringContaining(`${WANT} sat are lost`)]);
+      expect(await swapOf(bob)).toMatchObject({ state: 'ended', lostSat: WANT });
+    }));
+  it('does not end for an initiator whose coin was claimed, and who does not know where the other lies', () =>
+    withPair(async (both) => {
+      const { alice, bob } = both;
+      const { offered, matched } = await played(both, 'matched');
+      const before = await alice.backUp();
+      alice.chain.coins = new Map([there(matched, 'second')]);
+      const claimed = await alice.run(htlcSwap, { on: matched });
+      bob.chain.coins = new Map([there(matched, 'first')]);
+      const taken = await bob.run(htlcSwap, { on: claimed.message });
+      await alice.lose(before);
+      showSpent(alice, taken.message['hex'], 6);
+      const end = () => alice.run(htlcSwap, { input: { contract: offered['offer'].hash } });
+      expect(await refused(alice, end)).toBe('swap-open');
+      // The message that she had answered says where it lies.
+      alice.chain.coins = new Map([there(matched, 'second')]);
+      expect((await alice.run(htlcSwap, { on: matched })).message['step']).toBe('claimed');
+    }));
   it('a payment of the responder that can never confirm leaves nothing to wait for', () =>
     withPair(async (both) => {
       const { bob } = both;

@@ -111,12 +111,17 @@ export const endNeeds = (swap: Swap | undefined) => {
   return outcomeNeeds(legs.filter((leg) => leg !== null));
 };
 
+/** End of a swap: whether its payment was never sent, and what the own HTLC held where the other side has both coins. */
+interface Over {
+  unsent: boolean;
+  lostSat: bigint;
+}
+
 /**
- * Refuses a swap that this home has paid for and that is not over. Returns whether its payment was
- * never sent.
+ * Refuses a swap that this home has paid for and that is not over.
  * @throws Refusal `funding-unchecked`, `wrong-state`, `swap-open`
  */
-export function checkOver(swap: Paid, seen: Seen): boolean {
+export function checkOver(swap: Paid, seen: Seen): Over {
   const mine = outcome(ownLeg(swap), seen);
   const at = outpointText(swap.paid);
   switch (mine.is) {
@@ -132,7 +137,7 @@ export function checkOver(swap: Paid, seen: Seen): boolean {
         });
       // One of its coins is still there: the payment is in no block and no mempool.
       if (swap.coins.some((coin) => typeof (seen.coins as ReadonlyMap<string, unknown>).get(coin) === 'object'))
-        return true;
+        return { unsent: true, lostSat: 0n };
       throw new Refusal('swap-open', `nothing says what became of the own HTLC at ${at}`, {
         hint: 'ask a node that keeps an index of transactions (txindex), or that still has the blocks in question',
       });
@@ -144,16 +149,22 @@ export function checkOver(swap: Paid, seen: Seen): boolean {
           hint: 'run it again when it is deeper',
         });
   }
+  const { hash, give_sat, want_sat } = swap.offer;
+  const isClaimed = mine.is === 'spent' && pathOf(mine, ownLeg(swap), hash) === 'claim';
   const theirs = theirLeg(swap);
-  if (mine.is === 'spent' && theirs && !isFinal(outcome(theirs, seen)))
+  // Who does not know where the other one lies has nothing to wait for, unless the own one was claimed.
+  if (mine.is !== 'spent' || (!theirs && !isClaimed)) return { unsent: false, lostSat: 0n };
+  const other = theirs ? outcome(theirs, seen) : undefined;
+  if (!other || !isFinal(other))
     throw new Refusal(
       'swap-open',
-      `the other HTLC at ${outpointText(theirs.outpoint)} is not known to be spent for good`,
+      `the other HTLC${theirs ? ` at ${outpointText(theirs.outpoint)}` : ''} is not known to be spent for good`,
       {
         hint: 'it is claimed with what the claim of the own one shows (spillway htlc secret, or the message of it); where the own one was taken back, the swap ends once the other side takes this one back too',
       },
     );
-  return false;
+  const isLost = isClaimed && pathOf(other, theirs!, hash) === 'refund';
+  return { unsent: false, lostSat: isLost ? (swap.role === 'initiator' ? give_sat : want_sat) : 0n };
 }
 
 /** Standing of the claim of the other side's HTLC. `settled` and `lost` are final. */

@@ -333,13 +333,17 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
         needs: ({ records: { swap } }) => endNeeds(swap),
         take: ({ records, facts, network }) => {
           const had = mustSwap(records.swap, by, 'funded');
-          const unsent = checkOver(had, facts);
+          const { unsent, lostSat } = checkOver(had, facts);
           return {
             message: { step: 'ended', network, offer: had.offer },
             ...(unsent && {
               hint: 'its payment was never sent: spend one of its coins elsewhere now, or whoever has the PSBT can still send it',
             }),
-            writes: { swap: { ...had, state: 'ended' } },
+            ...(lostSat > 0n && {
+              exit: 3,
+              hint: `${lostSat} sat are lost: the own HTLC was claimed, and the other side has taken its own back`,
+            }),
+            writes: { swap: { ...had, state: 'ended', ...(lostSat > 0n && { lostSat }) } },
           };
         },
       }),
