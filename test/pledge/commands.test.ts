@@ -153,6 +153,26 @@ describe('completing', () => {
     );
     expect((await run(Status, '--home', at('bridge'))).stdout).toContain('"state":"completed"');
   });
+  it('of a split that the collector has not sent: it is given up by the id of its own campaign', async () => {
+    const utxo = file('more.json', (await run(Coins, '--home', at('bridge'), '--pretend', '700000')).stdout);
+    const make = ['--home', at('bridge'), '--amount', '50000', '--utxo', utxo, at('campaign.json')];
+    const split = await run(PledgeMake, ...make);
+    expect(printed(split)[0]!['step']).toBe('split');
+    const give = (...more: string[]) => run(PledgeMake, '--home', at('bridge'), '--contract', id, ...more, '--cancel');
+    const several = await give();
+    expect([several.code, several.hint]).toEqual(['usage', expect.stringContaining(`${printed(split)[0]!['txid']}:0`)]);
+    const given = await give('--coin', `${printed(split)[0]!['txid']}:0`);
+    expect(given).toMatchObject({ exit: 0, code: undefined });
+    expect(printed(given)[0]).toMatchObject({ type: 'pledge', step: 'cancelled' });
+    // The campaign goes on, and what was pledged with it is printed again.
+    expect(printed(await run(PledgeCampaign, '--home', at('bridge'), '--contract', id, '--again'))[0]!['step']).toBe(
+      'campaign',
+    );
+    expect(printed(await run(PledgeMake, '--home', at('bridge'), '--contract', id, '--again'))[0]!['step']).toBe(
+      'pledged',
+    );
+    expect((await give('--coin', `${printed(split)[0]!['txid']}:0`)).stdout).toBe(given.stdout);
+  });
   it('needs no home where somebody has the pledges; lines that do not count are left out', async () => {
     const many = [300_000n, 500_000n, 250_000n].map((sat, i) => messageOf(campaign, ownPledge(campaign, 20 + i, sat)));
     const lines = file('many', [...many, many[0], '{}', ''].join('\n'));

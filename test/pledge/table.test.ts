@@ -1,18 +1,28 @@
 /** Campaigns, pledges and seats in real homes: what is kept, said again, refused and taken back. */
-import { afterEach, describe, expect, it } from 'vitest';
-import { HomeSeats, seatsOf } from '../../src/commands/pledge/seats.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { freeSeats, HomeSeats, seatsOf } from '../../src/commands/pledge/seats.ts';
 import { place } from '../../src/commands/pledge/gathering.ts';
-import { playAgain } from '../../src/lib/engine/play.ts';
+import { play, playAgain } from '../../src/lib/engine/play.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import type { Spent } from '../../src/lib/bitcoin/transaction.ts';
 import type { Campaign } from '../../src/lib/pledge/campaign.ts';
-import { isSpendable } from '../../src/lib/pledge/gather.ts';
+import { lackOf } from '../../src/lib/pledge/gather.ts';
 import { pledgeVerdict } from '../../src/lib/pledge/status.ts';
 import { pledgePsbt } from '../../src/lib/pledge/psbt.ts';
-import { campaignKind, ownClaim, pledgeKind, type OwnPledge } from '../../src/lib/pledge/records.ts';
+import {
+  campaignKind,
+  ownClaim,
+  pledgeKind,
+  seatKind,
+  type CampaignRecord,
+  type OwnPledge,
+  type Seat,
+} from '../../src/lib/pledge/records.ts';
 import { pledge as table } from '../../src/lib/pledge/table.ts';
+import type { SpentBy } from '../../src/lib/protocol/action.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
+import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { readPsbt, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { ADDRESSES } from '../credit/things.ts';
@@ -173,7 +183,13 @@ describe('a pledge', () => {
       const { pledge, revocation, coins } = records[0]!;
       if (split.message['step'] === 'split') expect(pledge.txid).toBe(split.message['txid']);
       expect(made.message['pledge']).toMatchObject({ txid: pledge.txid });
-      expect(coins).toEqual([outpointText(pledge)]);
+      // Nobody has seen the split: what it spends stays reserved, so that nothing else can undo it.
+      expect(coins).toEqual([outpointText(utxo[0]!), outpointText(pledge)]);
+      const other = await begun(collector, { outputs: [{ ...OUTPUTS[0], sat: 2_000_000n + BigInt(at) }] });
+      expect(await outcome(alice.run(table, { on: other, input: { utxo, amount: 300_000n } }))).toBe('coin-reserved');
+      there(alice, [pledge]);
+      await alice.run(table, { on, input });
+      expect((await own(alice))[0]!.coins).toEqual([outpointText(pledge)]);
       expect(alice.home.copies().copies.map(({ body }) => (body as { hex: string }).hex)).toEqual([revocation.hex]);
     }
   });
@@ -324,15 +340,25 @@ describe('a home that was lost and made of its backup', () => {
   });
 });
 
-it('of two versions of a campaign the one of more worth is later, also where it has fewer pledges', async () => {
+it('of two versions of a campaign, or of a seat, the one that was changed more often is later, whatever its worth', async () => {
   const collector = await party(359);
   await begun(collector);
   const [listed] = await collector.home.store.list('campaign');
   const record = campaignKind.parse(listed!.record);
-  const earlier = { ...record, sum: { count: 3, weight: 693, netSat: 3_000n } };
-  const later = { ...record, sum: { count: 2, weight: 503, netSat: 4_000n } };
+  const [earlier, later] = [4_000n, 3_000n].map((netSat, changes) => ({
+    ...record,
+    sum: { count: 3, weight: 693, netSat },
+    changes,
+  })) as [CampaignRecord, CampaignRecord];
   expect(campaignKind.merged!(earlier, later).sum).toEqual(later.sum);
   expect(campaignKind.merged!(later, earlier).sum).toEqual(later.sum);
+  expect(campaignKind.merged!({ ...earlier, left: true }, later).left).toBe(true);
+  const seat = { network: 'regtest', campaign: 'ab', pledge: {} as never, netSat: 1n };
+  const [kept, gone]: [Seat, Seat] = [
+    { ...seat, changes: 0 },
+    { ...seat, changes: 1 },
+  ];
+  expect([seatKind.merged!(kept, gone).changes, seatKind.merged!(gone, kept).changes]).toEqual([1, 1]);
 });
 
 describe('a seat', () => {
@@ -394,8 +420,8 @@ describe('a seat', () => {
     const reward = (confirmations: number) => ({ ...spent, confirmations, coinbase: true });
     collector.chain.coins = new Map([[outpointText(spent), reward(99)]]);
     expect(await outcome(join(collector, good))).toBe('funding-unconfirmed');
-    expect(isSpendable(spent, collector.chain.coins)).toBe(false);
-    expect(isSpendable(spent, new Map([[outpointText(spent), reward(100)]]))).toBe(true);
+    expect(lackOf(spent, collector.chain.coins)?.code).toBe('funding-unconfirmed');
+    expect(lackOf(spent, new Map([[outpointText(spent), reward(100)]]))).toBeUndefined();
     collector.chain.tip = 'not-checked';
     expect(await collector.state()).toEqual(before);
     there(collector, [spent], 1);
@@ -454,6 +480,71 @@ describe('a seat', () => {
   });
 });
 
+describe('seats of coins that are spent', () => {
+  /** Two pledges, the first of which a node does not show unspent; `by`: what it says of the spender. */
+  const spent = async (seed: number, by: SpentBy | undefined) => {
+    const collector = await party(seed);
+    const campaign = campaignIn(await begun(collector));
+    const [gone, kept] = [ownPledge(campaign, 1, 600_000n), ownPledge(campaign, 2, 300_000n)] as const;
+    await join(collector, messageOf(campaign, 1, 600_000n));
+    await join(collector, messageOf(campaign, 2, 300_000n));
+    const spends = new Map(by && [[outpointText(gone), by]]);
+    const source: FactSource = { facts: async () => ({ facts: {}, checks: {} }), spends: async () => spends };
+    await freeSeats(collector.home, campaign.id, [gone], source);
+    const found = await collector.home.store.load([idClaim(campaign.id)]);
+    const { sum, changes } = campaignKind.parse(found.found.get(idClaim(campaign.id))!.record);
+    const coins = (await seatsOf(collector.home, campaign.id)).map(({ pledge }) => outpointText(pledge));
+    return { collector, campaign, sum, changes, coins, gone: outpointText(gone), kept: outpointText(kept) };
+  };
+  const by = (confirmations: number, txid = 'ab'.repeat(32)): SpentBy => ({ txid, hex: null, confirmations });
+
+  it('are free for others, and taken again by a pledge of that coin, also one of other bytes', async () => {
+    const { collector, campaign, sum, changes, coins, gone, kept } = await spent(370, undefined);
+    expect([sum.count, sum.netSat, changes, coins]).toEqual([1, 299_942n, 3, [kept]]);
+    // Freed once: no seat of that coin is there any more.
+    const source: FactSource = { facts: async () => ({ facts: {}, checks: {} }) };
+    await freeSeats(collector.home, campaign.id, [ownPledge(campaign, 1, 600_000n)], source);
+    const joined = await join(collector, messageOf(campaign, 1, 600_000n));
+    expect(joined.message).toMatchObject({ pledges: 2, missing_sat: 100_170 });
+    expect((await seatsOf(collector.home, campaign.id)).map(({ pledge }) => outpointText(pledge)).sort()).toEqual(
+      [gone, kept].sort(),
+    );
+    expect((await join(collector, messageOf(campaign, 1, 600_000n))).message).toEqual(joined.message);
+  });
+  it('are taken again in a batch too', async () => {
+    const { collector, campaign } = await spent(373, by(3));
+    const offer = { campaign: campaign.id, network: NETWORK, plain: ownPledge(campaign, 1, 600_000n), sealed: null };
+    const round = await new HomeSeats(collector.home, undefined).begin([offer]);
+    const one = round.opened(offer);
+    await round.look([one]);
+    expect(place(round, one, { tip: 1, coins: 'not-checked' }, { unchecked: true }).sum.count).toBe(2);
+    expect(await round.keep()).toBe(true);
+    expect(await seatsOf(collector.home, campaign.id)).toHaveLength(2);
+  });
+  it('are kept while no block has the spender, which may be replaced', async () => {
+    const { sum, coins, gone, kept } = await spent(371, by(0));
+    expect([sum.count, coins]).toEqual([2, [gone, kept]]);
+  });
+});
+
+it('a campaign that was given up gathers nothing more; its outputs stay taken', async () => {
+  const collector = await party(375);
+  const on = await begun(collector);
+  const campaign = campaignIn(on);
+  await join(collector, messageOf(campaign, 1, 600_000n));
+  const line = { json: null, input: {}, merged: [], cancel: true, over: idClaim(campaign.id) };
+  const given = await play(table, line, collector.ports());
+  expect(given.hint).toContain('whoever has the pledges can still complete');
+  expect((await play(table, line, collector.ports())).text).toBe(given.text);
+  expect(await outcome(join(collector, messageOf(campaign, 2, 300_000n)))).toBe('wrong-state');
+  const offer = { campaign: campaign.id, network: NETWORK, plain: ownPledge(campaign, 2, 300_000n), sealed: null };
+  const round = await new HomeSeats(collector.home, undefined).begin([offer]);
+  expect(await outcome((async () => round.opened(offer))())).toBe('wrong-state');
+  expect(await outcome(begun(collector))).toBe('address-used');
+  const [listed] = await collector.home.store.list('campaign');
+  expect(campaignKind.row(campaignKind.parse(listed!.record))).toMatchObject({ state: 'cancelled', over: 'ended' });
+});
+
 describe('seats of a home, many at once', () => {
   const seated = async (collector: TestParty, campaign: Campaign, pledges: ReturnType<typeof ownPledge>[]) => {
     const offers = pledges.map((plain) => ({ campaign: campaign.id, network: NETWORK, plain, sealed: null }));
@@ -508,6 +599,14 @@ describe('seats of a home, many at once', () => {
     expect(full.count).toBe(1_730);
     expect((await seated(collector, campaign, [ownPledge(campaign, 1_731, 999n)])).codes).toEqual(['too-many-pledges']);
     expect(await outcome(join(collector, messageOf(campaign, 1_731, 999n)))).toBe('too-many-pledges');
+    // Whoever has signed nothing does not make the collector read all seats.
+    const byName = vi.spyOn(collector.home.store, 'byName');
+    const unsigned = messageOf(campaign, 1_734, 9_000n);
+    const signature = unsigned.pledge.signature.replace(/^../, (byte) => (byte === '00' ? '01' : '00'));
+    const forged = { ...unsigned, pledge: { ...unsigned.pledge, signature } };
+    expect(await outcome(join(collector, forged))).toBe('signature-invalid');
+    expect(byName).not.toHaveBeenCalled();
+    byName.mockRestore();
     expect((await seated(collector, campaign, [ownPledge(campaign, 1_732, 9_000n)])).codes).toEqual([undefined]);
     await join(collector, messageOf(campaign, 1_733, 9_000n));
     const { sum } = await record(collector, campaign);

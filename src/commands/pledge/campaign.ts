@@ -6,12 +6,12 @@ import { sat, step, text, yes } from '../../lib/cli/step-flags.ts';
 import { pledge } from '../../lib/pledge/table.ts';
 import { outputFrom, paidAmong, PROMISE } from './shared.ts';
 
-const { contract, again, 'request-id': requestId } = contractFlags;
+const { contract, again, cancel, 'request-id': requestId } = contractFlags;
 
 export default class PledgeCampaign extends ContractCommand {
   static override summary = 'Begin an assurance contract: the outputs that many pay together, or nobody pays';
   static override description = `${PROMISE}
-Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; spillway pledge join gathers what comes back. The outputs can never be changed: a larger goal is a second campaign. A node (--chain) shows whether an address holds coins already; of coins that were spent since it does not know.`;
+Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; spillway pledge join gathers what comes back. The outputs can never be changed: a larger goal is a second campaign. A node (--chain) shows whether an address holds coins already; of coins that were spent since it does not know. --contract ID --cancel gives the campaign up: this home gathers nothing more for it and forgets it in time; whoever has the pledges can still complete.`;
   static override examples = [
     'A bridge, to an address of this home that nothing else pays\nspillway pledge campaign --home bridge --output 1000000 --title "a bridge" > campaign.json',
     'Two builders are paid at once, and the collector cannot take what is missing for itself\nspillway pledge campaign --home bridge --output "$BUILDER=900000" --output "$ENGINEER=100000" --until +2016 --chain http://127.0.0.1:8332 > campaign.json',
@@ -41,6 +41,7 @@ Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; 
     'allow-used': yes('An address holds coins already, and that is meant'),
     contract,
     again,
+    cancel,
     'request-id': requestId,
   };
 

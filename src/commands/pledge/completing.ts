@@ -5,6 +5,7 @@
 import { contractNamed } from '../../lib/cli/named.ts';
 import { maxSat } from '../../lib/bitcoin/amount.ts';
 import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
+import type { Network } from '../../lib/bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
 import { factSource } from '../../lib/chain/source.ts';
 import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
@@ -15,14 +16,14 @@ import { note } from '../../lib/engine/log.ts';
 import { change } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { complete, type Lock } from '../../lib/pledge/complete.ts';
-import { checkTime, Gate, isSpendable, standing, trustIn } from '../../lib/pledge/gather.ts';
+import { checkTime, lackOf, standing, trustIn, type Gate } from '../../lib/pledge/gather.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';
-import { campaignKind, type CampaignRecord } from '../../lib/pledge/records.ts';
+import { campaignKind, gateOf, type CampaignRecord } from '../../lib/pledge/records.ts';
 import { sumOf, taprootCoin } from '../../lib/pledge/sums.ts';
 import { idClaim } from '../../lib/protocol/claims.ts';
 import { homeRestored, Refusal } from '../../lib/protocol/refusal.ts';
 import { bytesOf, MemorySeats, offerIn, place } from './gathering.ts';
-import { seatsOf } from './seats.ts';
+import { freeSeats, seatsOf } from './seats.ts';
 import { campaignIn } from './shared.ts';
 
 export interface CompleteValues extends HomeValues, ChainValues {
@@ -36,6 +37,8 @@ export interface CompleteValues extends HomeValues, ChainValues {
 interface Done {
   document: object;
   completed?: { txid: string; hex: string };
+  /** Pledges whose coins are not among the unspent ones. */
+  missing: readonly Pledge[];
 }
 
 /** Completes what the flags name. @throws Refusal `overfunded`, `expired`, and as the inputs' readers */
@@ -45,27 +48,31 @@ export async function completeFrom(
   argv: readonly string[],
 ): Promise<Done> {
   const chain = await chainOf(flags, argv);
+  const sourceOn = (network: Network) => factSource({ network, ...chain });
   const finish = async (gate: Gate, all: readonly Pledge[], lock?: Lock): Promise<Done> => {
     const left = new Set([...(flags.without ?? []), ...(lock ? [outpointText(lock)] : [])]);
     const offered = all.filter((pledge) => !left.has(outpointText(pledge)));
-    const source = factSource({ network: gate.network, ...chain });
-    const { facts, checks } = await source.facts({
+    const { facts, checks } = await sourceOn(gate.network).facts({
       tip: true,
       coins: outpointsOf(lock ? [...offered, lock] : offered),
     });
     checkTime(gate.campaign, facts.tip ?? 'not-checked', trustIn(gate.network, flags.unchecked));
-    if (lock && !isSpendable(lock, facts.coins))
-      throw new Refusal('inputs-spent', `the coin ${outpointText(lock)} of --lock cannot be spent`);
-    const pledges = offered.filter((pledge) => isSpendable(pledge, facts.coins));
-    const gone = offered.length - pledges.length;
-    if (gone > 0) note(`${gone} pledges are left out, whose coins are spent, too young or not as stated`);
+    const refused = lock && lackOf(lock, facts.coins);
+    if (refused) throw refused;
+    const missing: Pledge[] = [];
+    const pledges = offered.filter((pledge) => {
+      const lack = lackOf(pledge, facts.coins);
+      if (lack?.code === 'inputs-spent') missing.push(pledge);
+      if (lack) note(`a pledge is left out: ${lack.code}: ${lack.message}`);
+      return !lack;
+    });
     const made = complete(gate, pledges, { allowExcess: flags['allow-fee'], ...(lock && { lock }) });
     const common = { type: 'pledge-complete', version: 1, network: gate.network };
     if ('missing' in made) {
       const stands = standing(gate, sumOf(gate.offered(pledges)));
       const worth = maxSat(taprootCoin(made.missing, gate.campaign), gate.campaign.min_sat);
       note(`${made.missing} sat are missing; a taproot coin of ${worth} sat is worth that`);
-      return { document: { ...common, step: 'underfunded', ...stands, checks: { coins: checks['coins'] } } };
+      return { document: { ...common, step: 'underfunded', ...stands, checks: { coins: checks['coins'] } }, missing };
     }
     const { txid, hex, inputs, feeSat, excessSat } = made.finished;
     const document = {
@@ -79,7 +86,7 @@ export async function completeFrom(
       excess_sat: excessSat,
       checks: { coins: checks['coins'], txid: lock ? 'locked' : 'can-change' },
     };
-    return { document, completed: { txid, hex } };
+    return { document, completed: { txid, hex }, missing };
   };
   const named = [...(flags.without ?? []), ...(flags.lock === undefined ? [] : [flags.lock])];
   const odd = named.find((text) => !parseOutpoint(text));
@@ -93,7 +100,7 @@ export async function completeFrom(
   return withHome(flags, async (home) => {
     if (home.restored) throw homeRestored('its pledges may lack what came since');
     const id = (await contractNamed(home, flags.contract))!;
-    return change<{ campaign: CampaignRecord }, Done>(
+    const done = await change<{ campaign: CampaignRecord }, Done>(
       home.store,
       { campaign: campaignKind },
       () => ({ campaign: idClaim(id) }),
@@ -101,11 +108,13 @@ export async function completeFrom(
         if (!record) throw new Refusal('unknown-contract', `this home has no campaign ${id}`);
         const pledges = (await seatsOf(home, id)).map(({ pledge }) => pledge);
         const lock = flags.lock === undefined ? undefined : await lockOf(home, pledges, flags.lock);
-        const result = await finish(new Gate(record.campaign, home.network), pledges, lock);
+        const result = await finish(gateOf(record), pledges, lock);
         const { completed = record.completed } = result;
         return { writes: { campaign: { ...record, completed } }, result };
       },
     );
+    if (done.missing.length > 0) await freeSeats(home, id, done.missing, sourceOn(home.network));
+    return done;
   });
 }
 

@@ -3,7 +3,9 @@ import { contractFlags, feeFlags, fundingFlags } from '../../lib/cli/contract-fl
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { sat, step, yes } from '../../lib/cli/step-flags.ts';
+import { ownClaim } from '../../lib/pledge/records.ts';
 import { pledge } from '../../lib/pledge/table.ts';
+import { pledgeNamed } from './own.ts';
 import { PROMISE, unchecked } from './shared.ts';
 
 const { batch: _, 'request-id': __, ...flags } = contractFlags;
@@ -48,6 +50,8 @@ Reads the campaign. A coin of just that value is pledged as it is; otherwise a s
       flags: values,
       file: args.file,
       starts: false,
+      // The collector's own pledge has the name of its campaign.
+      named: async (home, prefix) => ownClaim(await pledgeNamed(home, prefix, values.coin)),
       also: async () => ({ psbtVersion: values['psbt-version'] === '2' ? (2 as const) : undefined }),
     });
   }

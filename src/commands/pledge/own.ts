@@ -21,32 +21,36 @@ import { goalWithout, searchedTo } from '../../lib/pledge/watch.ts';
 import type { FactSource } from '../../lib/protocol/ports.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-/** Returns the pledge of a campaign that is meant. @throws Refusal `unknown-contract`, `usage` */
-async function pledgeNamed(home: Home, prefix: string, coin: string | undefined): Promise<OwnPledge> {
+/** Returns the pledge of a campaign that is meant; one that was given up only where there is no other. @throws Refusal `unknown-contract`, `usage` */
+export async function pledgeNamed(home: Home, prefix: string, coin: string | undefined): Promise<OwnPledge> {
   const id = await contractNamed(home, prefix);
   const all = (await home.store.byName(id!))
     .filter(({ kind }) => kind === pledgeKind.name)
     .map(({ record }) => pledgeKind.parse(record))
-    .filter(({ state, pledge }) => state !== 'cancelled' && (coin ?? outpointText(pledge)) === outpointText(pledge));
-  if (all.length === 0) throw new Refusal('unknown-contract', `this home has no such pledge to ${id}`);
-  if (all.length > 1)
-    throw new Refusal('usage', `${all.length} coins of this home are pledged to ${id}`, {
-      hint: `name one with --coin: ${all.map(({ pledge }) => outpointText(pledge)).join(', ')}`,
+    .filter(({ pledge }) => (coin ?? outpointText(pledge)) === outpointText(pledge));
+  const live = all.filter(({ state }) => state !== 'cancelled');
+  const [own = all.at(-1), ...more] = live;
+  if (!own) throw new Refusal('unknown-contract', `this home has no such pledge to ${id}`);
+  if (more.length > 0)
+    throw new Refusal('usage', `${live.length} coins of this home are pledged to ${id}`, {
+      hint: `name one with --coin: ${live.map(({ pledge }) => outpointText(pledge)).join(', ')}`,
     });
-  return all[0]!;
+  return own;
 }
 
 /** Returns the finished way back of a pledge, which stays as it is. @throws Refusal as `revoke` */
 export async function wayBack(home: Home, prefix: string, coin: string | undefined): Promise<Exit> {
   const own = await pledgeNamed(home, prefix, coin);
-  if (own.state === 'split') throw notShown();
+  checkShown(own);
   return pledgeExit(own);
 }
 
-const notShown = (): Refusal =>
-  new Refusal('wrong-state', 'nobody was shown this pledge: its coin is not split off yet', {
-    hint: 'spillway pledge make --contract ID --cancel gives it up',
-  });
+function checkShown({ state }: OwnPledge): void {
+  if (state === 'split' || state === 'cancelled')
+    throw new Refusal('wrong-state', 'nobody was shown this pledge: its coin is not split off', {
+      hint: 'spillway pledge make --contract ID --cancel gives it up',
+    });
+}
 
 /**
  * Takes a pledge back: from then on it is not printed again.
@@ -65,7 +69,7 @@ export async function revoke(
     { own: pledgeKind },
     () => ({ own: ownClaim(named) }),
     ({ own: record = named }) => {
-      if (record.state === 'split') throw notShown();
+      checkShown(record);
       const taken: OwnPledge = record.state === 'spent' ? record : { ...record, state: 'revoked' };
       return { writes: { own: taken }, result: taken };
     },

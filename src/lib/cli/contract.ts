@@ -2,7 +2,7 @@
  * The base of every contract command: it reads one message (or starts), plays its row, prints. A
  * command file knows its flags and words; nothing of signatures, stores or JSON.
  */
-import { rowWords, type Action } from '../protocol/action.ts';
+import { rowWords, type Action, type Claim } from '../protocol/action.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -51,6 +51,8 @@ interface Door<I extends object, F extends object> {
   flags: ContractValues;
   /** The message's file; stdin by default. */
   file?: string | undefined;
+  /** Returns a claim of the record that --cancel and --again are about; by default that of the record with the name. */
+  named?(home: Home, prefix: string): Promise<Claim>;
   /** Said by --as or --contract, where the command does not say it otherwise. */
   starts?: boolean;
   /** Returns the text to print, where that is not the document as it is. */
@@ -78,6 +80,7 @@ export abstract class ContractCommand extends BaseCommand {
     ...door
   }: Door<I, F> & Rest<I, F> & Fits<I, F>): Promise<void> {
     const named = flags.contract !== undefined && (flags.cancel === true || flags.again === true);
+    const claimOf = (home: Home): Promise<Claim> => (door.named ?? claimNamed)(home, flags.contract!);
     const starts = named || (door.starts ?? (flags.contract !== undefined || flags.as !== undefined));
     const batch = flags.batch ?? false;
     if (starts && file !== undefined)
@@ -93,8 +96,7 @@ export abstract class ContractCommand extends BaseCommand {
       flags,
       async (home) => {
         const ports = await portsOf(home, flags, this.argv);
-        if (flags.again)
-          return this.show(await playAgain(table, await claimNamed(home, flags.contract!), ports), flags.psbt);
+        if (flags.again) return this.show(await playAgain(table, await claimOf(home), ports), flags.psbt);
         const given = named ? {} : { ...(await inputOf(steps, { ...flags }, home)), ...(await door.also?.(home)) };
         const input = given as I;
         if (flags.contract !== undefined && !named && !('contract' in input))
@@ -113,7 +115,7 @@ export abstract class ContractCommand extends BaseCommand {
           context,
           requestId: flags['request-id'],
           cancel: flags.cancel ?? false,
-          over: named ? await claimNamed(home, flags.contract!) : undefined,
+          over: named ? await claimOf(home) : undefined,
         };
         if (json !== null && !line.cancel)
           for (const [label, words] of await quotesBefore(table, json, ports.source)) note(`${label}: ${words}`);

@@ -7,9 +7,10 @@
  * Not here: where pledges are kept (`records.ts`), which of them complete (`sums.ts`).
  */
 import type { Network } from '../bitcoin/network.ts';
-import { isMature, maturing } from '../bitcoin/coin-checks.ts';
+import { checkCoin, COIN_LIMITS } from '../bitcoin/coin-checks.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import type { Coin, Facts } from '../protocol/action.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
+import type { Facts } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkOpen, PLEDGER, type Campaign } from './campaign.ts';
 import { PledgeHashes, type Pledge } from './pledge.ts';
@@ -53,16 +54,28 @@ export class Gate {
     }));
   }
 
+  /** Checks what a pledge is worth, and its signature. @throws Refusal `below-minimum`, as `PledgeHashes.check` */
+  worth(pledge: Pledge): bigint {
+    const netSat = checkWorth(pledge, this.campaign);
+    this.hashes.check(pledge);
+    return netSat;
+  }
+
   /**
    * Checks everything of a pledge but its room.
    * @returns what it is worth, and how its coin was judged
-   * @throws Refusal `expired`, `tip-required`, `below-minimum`, as `PledgeHashes.check` and `checkPledged`
+   * @throws Refusal `expired`, `tip-required`, `funding-unchecked`, as `worth`, and what `lackOf` returns
    */
   check(pledge: Pledge, { tip, coins }: Looked, trust: Trust): { netSat: bigint; coin: string } {
     checkTime(this.campaign, tip, trust);
-    const netSat = checkWorth(pledge, this.campaign);
-    this.hashes.check(pledge);
-    return { netSat, coin: checkPledged(pledge, coins, trust) };
+    const netSat = this.worth(pledge);
+    if (coins === 'not-checked' && !trust.unchecked)
+      throw new Refusal('funding-unchecked', `no node says that the coin ${outpointText(pledge)} is there`, {
+        hint: 'give --chain URL; --unchecked counts what nobody has looked at',
+      });
+    const lack = lackOf(pledge, coins);
+    if (lack) throw lack;
+    return { netSat, coin: coins === 'not-checked' ? coins : 'confirmed' };
   }
 }
 
@@ -75,35 +88,18 @@ export function checkTime(campaign: Campaign, tip: Facts['tip'], { unchecked }: 
     });
 }
 
-/**
- * Checks that the coin of a pledge is there, in a block, and what the pledge says it is.
- * @throws Refusal `inputs-spent`, `funding-unconfirmed`, `unsafe-funding`, `funding-unchecked`
- */
-function checkPledged(pledge: Pledge, coins: Facts['coins'], { unchecked }: Trust): string {
+/** Returns why the coin of a pledge does not count: `inputs-spent`, `funding-unconfirmed`, `unsafe-funding`; undefined where nobody looked. */
+export function lackOf(pledge: Spent, coins: Facts['coins'] = 'not-checked'): Refusal | undefined {
   const at = outpointText(pledge);
-  if (coins === 'not-checked') {
-    if (unchecked) return 'not-checked';
-    throw new Refusal('funding-unchecked', `no node says that the coin ${at} is there`, {
-      hint: 'give --chain URL; --unchecked counts what nobody has looked at',
-    });
+  if (coins !== 'not-checked' && (coins.get(at) ?? 'missing') === 'missing')
+    return new Refusal('inputs-spent', `the pledged coin ${at} is not among the unspent ones`, { blame: PLEDGER });
+  try {
+    checkCoin(coins, pledge, { minConf: COIN_LIMITS.own.least, blame: PLEDGER });
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
   }
-  const coin: Coin | 'missing' = coins.get(at) ?? 'missing';
-  if (coin === 'missing')
-    throw new Refusal('inputs-spent', `the pledged coin ${at} is not among the unspent ones`, { blame: PLEDGER });
-  if (coin.sat !== pledge.sat || coin.script !== pledge.script)
-    throw new Refusal('unsafe-funding', `${at} holds ${coin.sat} sat for ${coin.script}, ${pledge.sat} sat stated`, {
-      blame: PLEDGER,
-    });
-  if (!isMature(coin)) throw new Refusal('funding-unconfirmed', maturing(at, coin), { blame: PLEDGER });
-  if (coin.confirmations < 1) throw new Refusal('funding-unconfirmed', `the pledged coin ${at} is in no block yet`);
-  return 'confirmed';
-}
-
-/** Returns whether no node says that a coin is gone, a reward too young to be spent, or another one than stated. */
-export function isSpendable(pledge: Pledge, coins: Facts['coins'] = 'not-checked'): boolean {
-  const coin = coins === 'not-checked' ? undefined : (coins.get(outpointText(pledge)) ?? 'missing');
-  if (coin === undefined || coin === 'missing') return coin === undefined;
-  return isMature(coin) && coin.sat === pledge.sat && coin.script === pledge.script;
 }
 
 const offeredBy = (pledge: Pledge, netSat: bigint): Offered => ({ weight: inputWeight(pledge.script), netSat });
@@ -134,7 +130,9 @@ export function withRoom(
     next = { count: next.count - 1, weight: next.weight - small.weight, netSat: next.netSat - small.netSat };
     if (goal.fits(next)) return { sum: next, left };
   }
-  throw new Refusal('too-many-pledges', `${sum.count} pledges are there for ${campaign.id}, none of them smaller`);
+  throw new Refusal('too-many-pledges', `${sum.count} pledges are there for ${campaign.id}, none of them smaller`, {
+    hint: 'spillway pledge complete --chain URL frees the seats of coins that are spent',
+  });
 }
 
 /** Returns whether two pledges are the same bytes. @throws Refusal `pledge-known` for another one of the same coin */

@@ -2,14 +2,16 @@
  * Records of campaigns. A collector keeps its campaign and a row for each pledge; a pledger keeps
  * what it has pledged, and how it takes that back.
  *
- *   campaign: open → completed          pledge: split → made → revoked → spent
- *                                               split → cancelled     made → spent
+ *   campaign: open → completed → given up   pledge: split → made → revoked → spent
+ *             open → given up                       split → cancelled     made → spent
+ *   seat:     kept → gone → kept …
  *
  * A pledge of the collector's is a record of its own, found by its coin, so that so many
  * pledges cost so many writes. The campaign keeps their sum.
  */
 import type { Funding } from '../bitcoin/funding.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import type { Network } from '../bitcoin/network.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
 import { taggedTextHash } from '../signing/curve.ts';
@@ -19,8 +21,10 @@ import { believing, kept, largest, once, type Beliefs } from '../protocol/belief
 import { coinClaim, idClaim } from '../protocol/claims.ts';
 import type { Figures } from '../protocol/figures.ts';
 import { canonicalJson, withSats } from '../protocol/json.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import type { Campaign, Terms } from './campaign.ts';
 import type { Revocation } from './complete.ts';
+import { Gate } from './gather.ts';
 import type { Pledge } from './pledge.ts';
 import type { Sum } from './sums.ts';
 
@@ -31,8 +35,12 @@ export interface CampaignRecord {
   campaign: Campaign;
   /** Sum of the largest pledges that one transaction holds. */
   sum: Sum;
+  /** Number of times that the sum has changed. */
+  changes: number;
   /** Transaction that was printed last, with the coins that it spends. */
   completed: { txid: Hex; hex: Hex } | null;
+  /** True once the collector has given it up: nothing is gathered or completed here any more. */
+  left: boolean;
 }
 
 /** A pledge that the collector has taken. */
@@ -41,6 +49,20 @@ export interface Seat {
   campaign: Hex;
   pledge: Pledge;
   netSat: bigint;
+  /** Number of times that it was freed, for its coin was spent, and taken again. */
+  changes: number;
+}
+/** Returns false for a seat whose coin was gone. */
+export const isTaken = ({ changes }: Seat): boolean => changes % 2 === 0;
+
+/** Refuses a campaign that was given up. @throws Refusal `wrong-state` */
+export function checkKept({ campaign, left }: CampaignRecord): void {
+  if (left) throw new Refusal('wrong-state', `the campaign ${campaign.id} was given up`);
+}
+/** Returns what is worked out of a campaign's record. @throws Refusal as `checkKept` */
+export function gateOf(record: CampaignRecord): Gate {
+  checkKept(record);
+  return new Gate(record.campaign, record.network as Network);
 }
 
 /** A pledge of this home. */
@@ -85,38 +107,45 @@ const campaignBeliefs: Beliefs<CampaignRecord> = {
   own: kept,
   campaign: kept,
   sum: kept,
+  changes: kept,
   completed: once,
+  left: kept,
 };
 export const campaignKind: Kind<CampaignRecord> = {
   name: 'campaign',
   parse: (json) => withSats(json) as CampaignRecord,
   claims: ({ campaign }): readonly Claim[] => [idClaim(campaign.id), outputsClaim(campaign.outputs)],
-  row: ({ campaign, completed }): RecordRow => ({
+  row: ({ campaign, completed, left }): RecordRow => ({
     name: campaign.id,
-    state: completed ? 'completed' : 'open',
+    state: left ? 'cancelled' : completed ? 'completed' : 'open',
     highSat: 0n,
     limitSat: 0n,
-    left: completed !== null,
-    ...(completed && { over: 'ended' }),
+    left: left || completed !== null,
+    ...((left || completed) && { over: 'ended' }),
   }),
-  // Over for good once the coins of the transaction that was printed last are spent.
-  spent: ({ completed }) =>
-    completed ? spentBy(completed.hex).map((outpoint) => ({ outpoint, ways: [completed.txid] })) : [],
-  // A pledge that takes the place of two smaller ones lowers the count, never the worth.
-  ...believing(campaignBeliefs, { isLater: (one, other) => one.sum.netSat > other.sum.netSat }),
+  // Over for good once the coins of the transaction that was printed last are spent, or nobody waits for that.
+  spent: ({ completed, left }) =>
+    completed && !left ? spentBy(completed.hex).map((outpoint) => ({ outpoint, ways: [completed.txid] })) : [],
+  ...believing(campaignBeliefs, { isLater: (one, other) => one.left || one.changes > other.changes }),
 };
 
 const spentBy = (hex: Hex): Outpoint[] =>
   parseTransaction(hex).inputs.map(({ txid, index }) => ({ txid: bytesToHex(txid), vout: index }));
 
-const seatBeliefs: Beliefs<Seat> = { network: kept, campaign: kept, pledge: kept, netSat: kept };
+const seatBeliefs: Beliefs<Seat> = { network: kept, campaign: kept, pledge: kept, netSat: kept, changes: kept };
 export const seatKind: Kind<Seat> = {
   name: 'pledge-seat',
   parse: (json) => withSats(json) as Seat,
   claims: ({ campaign, pledge }): readonly Claim[] => [seatClaim(campaign, outpointText(pledge))],
-  row: ({ campaign }): RecordRow => ({ name: campaign, state: 'kept', highSat: 0n, limitSat: 0n, left: false }),
+  row: (seat): RecordRow => ({
+    name: seat.campaign,
+    state: isTaken(seat) ? 'kept' : 'gone',
+    highSat: 0n,
+    limitSat: 0n,
+    left: false,
+  }),
   part: ({ campaign }) => ({ of: idClaim(campaign), over: true }),
-  ...believing(seatBeliefs, { isLater: () => false }),
+  ...believing(seatBeliefs, { isLater: (one, other) => one.changes > other.changes }),
 };
 
 const pledgeBeliefs: Beliefs<OwnPledge> = {

@@ -82,7 +82,7 @@ function campaignLine(name: Hex, record: CampaignRecord): StatusLine & { capacit
     version: 1,
     contract: name,
     role: 'collector',
-    state: record.completed ? 'completed' : 'open',
+    state: campaignKind.row(record).state,
     capacity_sat: of_sat,
     paid_sat: have_sat,
     notes: [`${pledges} pledges`, ...(missing_sat > 0n ? [`${missing_sat} sat missing`] : [])],

@@ -39,7 +39,7 @@ import {
   PLEDGER,
   type Campaign,
 } from './campaign.ts';
-import { checkTime, Gate, gathered, isSame, keptOf, trustIn, withRoom } from './gather.ts';
+import { checkTime, Gate, gathered, isSame, keptOf, lackOf, trustIn, withRoom } from './gather.ts';
 import {
   ADDRESSES_NEEDED,
   askedIn,
@@ -57,6 +57,8 @@ import { pledgeForm, pledgeInForm } from './pledge.ts';
 import {
   askedClaim,
   campaignKind,
+  gateOf,
+  isTaken,
   outputsClaim,
   pledgeKind,
   seatClaim,
@@ -147,7 +149,12 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
             network: record.network,
             campaign: campaignOf(record.campaign, record.network as Network),
           },
-    cancel: ({ records: { own } }) => {
+    cancel: ({ records: { own, campaign: record } }) => {
+      if (!own && record)
+        return {
+          writes: { campaign: { ...record, left: true } },
+          hint: 'nothing is gathered here any more; whoever has the pledges can still complete with them',
+        };
       if (own?.state !== 'split')
         throw new Refusal('too-late-to-cancel', 'only a pledge whose coin is not split off yet is given up', {
           hint: 'a pledge ends by spending its coin: spillway pledge revoke',
@@ -201,7 +208,15 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
           message: { step: 'campaign', network: hand.network, campaign: made },
           checks: { addresses: input.paid ? 'chain' : given(input.outputs).length > 0 ? 'not-checked' : 'fresh' },
           writes: {
-            campaign: { network: hand.network, own, campaign: made, sum: NOTHING, completed: null },
+            campaign: {
+              network: hand.network,
+              own,
+              campaign: made,
+              sum: NOTHING,
+              changes: 0,
+              completed: null,
+              left: false,
+            },
           },
         };
       },
@@ -275,21 +290,28 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
       by: COLLECTOR,
       does: 'checks a pledge, keeps it, and says what is missing',
       may: ['unchecked'],
-      needs: ({ message: { pledge: offered }, records: { campaign: record, seat } }) => ({
-        tip: true,
-        coins: offered ? [outpointText(offered)] : [],
-        // Asked only where it takes the place of a smaller one.
-        named: record && offered && !seat && isFull(record, offered.script) ? record.campaign.id : '',
-      }),
+      needs: ({ message: { pledge: offered }, records: { campaign: record, seat } }) => {
+        // All seats are read only where one may take the place of a smaller one, and whoever asks for that has signed.
+        const weighs = record && offered && !(seat && isTaken(seat)) && isFull(record, offered.script);
+        if (weighs) gateOf(record).worth(offered);
+        return {
+          tip: true,
+          coins: offered ? [outpointText(offered)] : [],
+          named: weighs ? record.campaign.id : '',
+        };
+      },
       take: ({ message, records, input, facts, network, restored }) => {
         if (restored) throw homeRestored('its sum may lack what came since');
         const record = records.campaign!;
-        const gate = new Gate(record.campaign, network as Network);
+        const gate = gateOf(record);
         const offered = message.pledge!;
         const { netSat, coin } = gate.check(offered, facts, trustIn(network, input.unchecked));
-        const isKnown = records.seat !== undefined && isSame(records.seat.pledge, offered);
+        const { seat } = records;
+        const isKnown = seat !== undefined && isTaken(seat) && isSame(seat.pledge, offered);
         const seats = () =>
-          facts.named.flatMap(({ kind, record: one }) => (kind === seatKind.name ? [seatKind.parse(one)] : []));
+          facts.named
+            .flatMap(({ kind, record: one }) => (kind === seatKind.name ? [seatKind.parse(one)] : []))
+            .filter(isTaken);
         const sum = isKnown ? record.sum : withRoom(gate, record.sum, offered, netSat, () => keptOf(gate, seats())).sum;
         const said = gathered(gate, sum, offered, netSat);
         return {
@@ -301,8 +323,14 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
           writes: isKnown
             ? {}
             : {
-                campaign: { ...record, sum },
-                seat: { network, campaign: record.campaign.id, pledge: offered, netSat },
+                campaign: { ...record, sum, changes: record.changes + 1 },
+                seat: {
+                  network,
+                  campaign: record.campaign.id,
+                  pledge: offered,
+                  netSat,
+                  changes: seat ? seat.changes + 1 : 0,
+                },
               },
         };
       },
@@ -324,7 +352,7 @@ function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolean) {
       writes: { own },
     };
   }
-  if (own.state === 'split' && !isThere(own, coins, mayTrust))
+  if (own.state === 'split' && (coins === 'not-checked' ? !mayTrust : lackOf(own.pledge, coins)))
     return {
       ...common,
       message: said(own),
@@ -333,7 +361,13 @@ function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolean) {
       checks: { split: coins === 'not-checked' ? 'not-checked' : 'unconfirmed' },
       writes: { own },
     };
-  const made: OwnPledge = own.state === 'split' ? { ...own, state: 'made', coins: [outpointText(own.pledge)] } : own;
+  // Until a node has shown the coin, a pledge stands and falls with what it is split off from.
+  const held = coins === 'not-checked' ? own.coins : [];
+  const made: OwnPledge = {
+    ...own,
+    state: own.state === 'split' ? 'made' : own.state,
+    coins: [...new Set([...held, outpointText(own.pledge)])],
+  };
   const looked = coins === 'not-checked' ? 'not-checked' : 'confirmed';
   const hint = purposeOf(own.campaign, own.pledge.sat);
   return { ...common, message: said(made), hint, checks: { coin: looked }, writes: { own: made } };
@@ -345,12 +379,6 @@ function purposeOf(campaign: Campaign, pledgedSat: bigint): string {
   const others = more.length > 0 ? ` and ${more.length} more outputs` : '';
   return `${pledgedSat} sat are pledged to ${JSON.stringify(campaign.title)}: they move only in a transaction that pays ${goalOf(campaign)} sat, to ${first!.address}${others}`;
 }
-
-const isThere = ({ pledge: { sat: amount, script, ...at } }: OwnPledge, coins: Facts['coins'], mayTrust: boolean) => {
-  if (coins === 'not-checked') return mayTrust;
-  const coin = coins.get(outpointText(at)) ?? 'missing';
-  return coin !== 'missing' && coin.confirmations > 0 && coin.sat === amount && coin.script === script;
-};
 
 /** Returns the message that a record stands for. @throws Refusal `revoked` */
 function said(own: OwnPledge) {
