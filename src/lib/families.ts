@@ -200,7 +200,7 @@ const ALL: readonly Family[] = [
     carries: async () => (await import('./pledge/describe.ts')).pledgeSettlement,
     ways: async () => (await import('./pledge/ways.ts')).waysOfCampaign,
     duties: async () => [(await import('./pledge/watch.ts')).pledgeWatcher],
-    bundled: async () => (await import('./pledge/watch.ts')).pledgeDocument,
+    bundled: async () => (await import('./pledge/copy.ts')).watchedCopy,
     status: {
       campaign: async () => (await import('./pledge/status.ts')).campaignsShown,
       pledge: async () => (await import('./pledge/status.ts')).pledgesShown,

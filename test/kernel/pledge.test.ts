@@ -3,11 +3,13 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { parseTransaction, sumSat } from '../../src/lib/bitcoin/transaction.ts';
 import { complete, revocation } from '../../src/lib/pledge/complete.ts';
-import { campaignOf, type Campaign } from '../../src/lib/pledge/campaign.ts';
+import { campaignOf, outputsOf, type Campaign } from '../../src/lib/pledge/campaign.ts';
 import type { Pledge } from '../../src/lib/pledge/pledge.ts';
+import { pledgeOfPsbt } from '../../src/lib/pledge/psbt.ts';
 import { Gate } from '../../src/lib/pledge/gather.ts';
 import { expectJudged, known } from '../support/judged.ts';
 import { judge, type Judge, type Prevout } from '../support/kernel.ts';
+import { bitcoinjsPledge } from '../pledge/bitcoinjs.ts';
 import { campaign, coin, NETWORK, ownPledge, pledged } from '../pledge/things.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -42,12 +44,21 @@ async function eachByteCounts(by: Judge, hex: string, prevouts: readonly Prevout
 
 describe.skipIf(!kernel)('a completed campaign', () => {
   const by = kernel!;
+  const byBitcoinjs = (n: number, sat: bigint, type: 'p2tr' | 'p2wpkh'): Pledge => {
+    const { key, coin: one } = coin(n, sat, type);
+    return pledgeOfPsbt(bridge, NETWORK, bitcoinjsPledge(outputsOf(bridge, NETWORK), one, key));
+  };
   const pledges = [
     ownPledge(bridge, 1, 400_000n),
     pledged(bridge, 2, 350_000n, 'p2wpkh'),
     pledged(bridge, 3, 300_000n),
     ownPledge(bridge, 4, 700_000n),
   ];
+  it('of pledges by this project, @scure and bitcoinjs, of both types, is valid', async () => {
+    const all = [pledges[0]!, pledges[1]!, byBitcoinjs(5, 200_000n, 'p2tr'), byBitcoinjs(6, 51_000n, 'p2wpkh')];
+    const { hex, inputs } = completed(bridge, all);
+    expect([inputs, await by.scripts(hex, spent(hex, all))]).toEqual([4, true]);
+  });
 
   it('of pledges by this project and another wallet, of both types, is valid', async () => {
     const { hex } = completed(bridge, pledges.slice(0, 3));

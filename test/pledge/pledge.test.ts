@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { KEEP_ALL, SEQUENCE_RBF, toTransaction, txidOf, type Template } from '../../src/lib/bitcoin/transaction.ts';
-import { campaignForm, checkCampaign, checkOpen } from '../../src/lib/pledge/campaign.ts';
+import { campaignForm, checkCampaign, checkOpen, outputsOf } from '../../src/lib/pledge/campaign.ts';
 import { pledgeForm, PledgeHashes, templateOf, type Pledge } from '../../src/lib/pledge/pledge.ts';
 import { pledgeOfPsbt, pledgePsbt } from '../../src/lib/pledge/psbt.ts';
 import { parseAs } from '../../src/lib/protocol/message.ts';
@@ -15,6 +15,7 @@ import { signEcdsa } from '../../src/lib/signing/ecdsa.ts';
 import { ADDRESSES } from '../credit/things.ts';
 import { codeOf, refusal } from '../support/refusal.ts';
 import { coinOf, signAll, walletKey } from '../support/wallet.ts';
+import { bitcoinjsPledge } from './bitcoinjs.ts';
 import { ACP, campaign, coin, NETWORK, ownPledge, pledged } from './things.ts';
 
 const bridge = campaign();
@@ -28,6 +29,23 @@ describe('a signature', () => {
   it.each(['p2tr', 'p2wpkh'] as const)('of a %s coin by another wallet is taken', (type) => {
     hashes.check(pledged(bridge, 3, 400_000n, type));
   });
+  it.each(['p2tr', 'p2wpkh'] as const)(
+    'of a %s coin by bitcoinjs, finalised or not, is taken, and for another campaign refused',
+    (type) => {
+      const { key, coin: spent } = coin(3, 400_000n, type);
+      const outputs = outputsOf(bridge, NETWORK);
+      for (const final of [false, true]) {
+        const made = pledgeOfPsbt(bridge, NETWORK, bitcoinjsPledge(outputs, spent, key, final));
+        hashes.check(made);
+        // ECDSA is deterministic there and here; Schnorr takes other randomness.
+        if (type === 'p2wpkh') expect(made.pubkey).toBe(pledged(bridge, 3, 400_000n, type).pubkey);
+      }
+      const more = [{ ...outputs[0]!, sat: 2_000_000n }];
+      expect(codeOf(() => pledgeOfPsbt(bridge, NETWORK, bitcoinjsPledge(more, spent, key)))).toBe(
+        'transaction-differs',
+      );
+    },
+  );
   it('of this project is what @scure makes, byte for byte', () => {
     expect(ownPledge(bridge, 3, 400_000n)).toEqual(pledged(bridge, 3, 400_000n));
   });

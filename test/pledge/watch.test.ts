@@ -3,13 +3,20 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { unsignedHex, txidOfHex, type Output, type Spent } from '../../src/lib/bitcoin/transaction.ts';
+import {
+  bareOf,
+  txidOfHex,
+  unsignedHex,
+  withWitness,
+  type Output,
+  type Spent,
+} from '../../src/lib/bitcoin/transaction.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { ownPledges, revoke } from '../../src/commands/pledge/own.ts';
 import { watchLoop } from '../../src/lib/cli/watch-loop.ts';
-import { readBundle } from '../../src/lib/engine/watch-bundle.ts';
+import { bundlePost, readBundle } from '../../src/lib/engine/watch-bundle.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type Node, type WatchEvent } from '../../src/lib/engine/watch.ts';
@@ -240,12 +247,68 @@ it('two pledges of one campaign are two, also in a home that was restored', asyn
     ['revoke', 'revocation'],
   ]);
 });
-it('a copy of a way back in a folder that is watched is left, and keeps nothing from being read', async () => {
-  const { alice } = await scene();
-  const copy = alice.home.copies().copies.find(({ name }) => name.startsWith('pledge-'))!;
-  const dir = mkdtempSync(join(tmpdir(), 'spillway-tower-'));
-  writeFileSync(join(dir, 'pledge.json'), printJson(copy.body));
-  await expect(readBundle([dir], 'regtest')).rejects.toThrow('an empty bundle');
+describe('a copy of a way back in a folder that is watched', () => {
+  const tower = async (until: number | null) => {
+    const made = await scene(until);
+    const { body } = made.alice.home.copies().copies.find(({ name }) => name.startsWith('pledge-'))!;
+    const dir = mkdtempSync(join(tmpdir(), 'spillway-tower-'));
+    const put = (change: object = {}) =>
+      writeFileSync(join(dir, 'pledge.json'), printJson({ ...(body as object), ...change }));
+    put();
+    const post = bundlePost('regtest', [dir]);
+    const watch = async (): Promise<WatchEvent[]> => {
+      const events: WatchEvent[] = [];
+      const rules = { confirmations: 6, feeBudgetSat: null };
+      await look(post, made.node, rules, async (_, e) => void events.push(e));
+      return events;
+    };
+    return { ...made, watch, put, dir, body: body as Record<string, any> };
+  };
+  it('is sent from the height on at which its campaign is over, by whoever has it', async () => {
+    const { chain, watch } = await tower(UNTIL);
+    chain.mine(UNTIL - 1 - chain.tip);
+    for (let n = 0; n < 4; n++) expect(await watch()).toEqual([]);
+    chain.mine(1);
+    expect(told(await watch())).toEqual([['revoke', 'revocation']]);
+    chain.mine(6);
+    expect(told(await watch())).toEqual([['settled', 'revocation']]);
+    expect(await watch()).toEqual([]);
+  });
+  it('is sent once a block pays the campaign without the coin; where fees have risen, that is told', async () => {
+    const { chain, watch, payOther } = await tower(null);
+    await payOther();
+    expect(await watch()).toEqual([]);
+    chain.mine();
+    chain.least = 50_000;
+    expect(await watch()).toMatchObject([{ event: 'needs-bump', by: 'revocation' }]);
+    chain.least = 1_000;
+    expect(told(await watch())).toEqual([['revoke', 'revocation']]);
+    const other = await tower(null);
+    await other.complete(3_000n);
+    expect(told(await other.watch())).toEqual([['in-mempool', undefined]]);
+  });
+  it('proves itself: what is altered in it is refused', async () => {
+    const { put, dir, body } = await tower(UNTIL);
+    const found = async (change: object): Promise<string | undefined> => {
+      put(change);
+      return readBundle([dir], 'regtest').then(
+        () => undefined,
+        (error: { code?: string }) => error.code,
+      );
+    };
+    const { campaign, hex } = body as { campaign: { outputs: object[] }; hex: string };
+    const { outputs, ...tx } = bareOf(hex);
+    const signed = (change: object) => withWitness({ ...tx, outputs, ...change }, tx.stacks);
+    expect(await found({})).toBeUndefined();
+    expect(await found({ capacity_sat: 399_999 })).toBe('signature-invalid');
+    expect(await found({ script: `5120${'ab'.repeat(32)}` })).toBe('signature-invalid');
+    expect(await found({ campaign: { ...campaign, until: UNTIL + 1 } })).toBe('terms-differ');
+    expect(await found({ network: 'mars' })).toBe('malformed-message');
+    expect(await found({ hex: signed({ outputs: [{ ...outputs[0]!, sat: 1_000n }] }) })).toBe('signature-invalid');
+    expect(await found({ hex: signed({ outputs: [...outputs, ...outputs] }) })).toBe('transaction-differs');
+    expect(await found({ hex: signed({ outputs: [] }) })).toBe('transaction-differs');
+    expect(await found({ hex: unsignedHex({ ...tx, outputs }) })).toBe('transaction-differs');
+  });
 });
 it('two pledges of one campaign in the same state are both told, each once', async () => {
   const { alice, chain, node, on } = await scene();

@@ -14,7 +14,7 @@ import { note } from '../../lib/engine/log.ts';
 import { seenOf } from '../../lib/engine/status.ts';
 import { change } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
-import { revocationCopy } from '../../lib/pledge/make.ts';
+import { revocationCopy } from '../../lib/pledge/copy.ts';
 import { ownClaim, pledgeKind, type OwnPledge } from '../../lib/pledge/records.ts';
 import { followedPledge, pledgeVerdict, type PledgeVerdict } from '../../lib/pledge/status.ts';
 import { goalWithout, searchedTo } from '../../lib/pledge/watch.ts';

@@ -9,21 +9,22 @@ import { hexToBytes } from '../bitcoin/bytes.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { guardFee } from '../bitcoin/fee.ts';
 import { payFrom } from '../bitcoin/coins.ts';
-import { fundingHex, fundingPsbt, isSigned, outpointIn, signFunding, type Funding } from '../bitcoin/funding.ts';
+import { fundingHex, fundingPsbt, isSigned, outpointIn, signFunding } from '../bitcoin/funding.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { txidOf, type Spent } from '../bitcoin/transaction.ts';
 import { standingAt } from '../contract/outcome.ts';
-import type { Copy, Facts, Hand, OwnAddress, Psbts } from '../protocol/action.ts';
+import type { Facts, Hand, OwnAddress, Psbts } from '../protocol/action.ts';
 import { canonicalJson, parseJson } from '../protocol/json.ts';
 import { parseAs } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, evenSecret, publicBytes, secretScalar, taggedHash } from '../signing/curve.ts';
 import { evenKey, openField, sealField } from '../signing/sealed-field.ts';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
-import { COLLECTOR, PLEDGER, type Campaign } from './campaign.ts';
+import { COLLECTOR, goalOf, PLEDGER, type Campaign } from './campaign.ts';
 import { revocation } from './complete.ts';
-import type { Gate } from './gather.ts';
-import { pledgeForm, type Pledge } from './pledge.ts';
+import { revocationCopy } from './copy.ts';
+import { lackOf, type Gate } from './gather.ts';
+import { pledgeForm, pledgeInForm, type Pledge } from './pledge.ts';
 import { pledgeOfPsbt, pledgePsbt } from './psbt.ts';
 import type { OwnPledge, Sealed } from './records.ts';
 import { checkWorth } from './sums.ts';
@@ -152,12 +153,6 @@ export const askedIn = ({ amount, coin }: MakeInput): string => (amount === unde
 export const signedSplit = (own: OwnPledge, hand: Hand, ours: Facts['ours']): OwnPledge =>
   own.split && !isSigned(own.split) ? { ...own, split: signFunding(hand, own.split, ours) } : own;
 
-/** The split of a pledge as documents say it, and the PSBT of one that is not signed. */
-export function splitParts(split: Funding): { waits: Psbts } | { txid: string; hex: string; psbt: Psbts } {
-  const psbt = { split: fundingPsbt(split) };
-  return isSigned(split) ? { txid: txidOf(split.template), hex: fundingHex(split), psbt } : { waits: psbt };
-}
-
 /**
  * Pledges a coin of another wallet: its PSBT, or the pledge where one came back signed.
  * @throws Refusal as `pledgeOfPsbt` and `Gate.check`; `transaction-differs` for another coin
@@ -183,23 +178,70 @@ export function pledgeOutside(
   return { pledge, psbts };
 }
 
-/** Copy of the way back outside the home: it holds no secret. */
-export function revocationCopy({ campaign, network, pledge, revocation: made, back }: OwnPledge): Copy {
-  return {
-    name: `pledge-${pledge.txid}-${pledge.vout}`,
-    body: {
-      type: 'refund-copy',
-      version: 1,
+/** Returns a pledge as it is said once its coin is there, and until then its split. */
+export function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolean) {
+  const common = { copies: [revocationCopy(own)], passing: true as const };
+  if (own.split && !isSigned(own.split)) {
+    return {
+      ...common,
+      waits: { split: fundingPsbt(own.split) },
+      hint: `sign the split in the wallet that owns its coins; ${purposeOf(own.campaign, own.pledge.sat)}`,
+      writes: { own },
+    };
+  }
+  if (own.state === 'split' && (coins === 'not-checked' ? !mayTrust : lackOf(own.pledge, coins)))
+    return {
+      ...common,
+      message: said(own),
+      exit: 3 as const,
+      hint: `send this split (spillway broadcast); once a block has it the same command prints the pledge; ${purposeOf(own.campaign, own.pledge.sat)}`,
+      checks: { split: coins === 'not-checked' ? 'not-checked' : 'unconfirmed' },
+      writes: { own },
+    };
+  // Until a node has shown the coin, a pledge stands and falls with what it is split off from.
+  const held = coins === 'not-checked' ? own.coins : [];
+  const made: OwnPledge = {
+    ...own,
+    state: own.state === 'split' ? 'made' : own.state,
+    coins: [...new Set([...held, outpointText(own.pledge)])],
+  };
+  const looked = coins === 'not-checked' ? 'not-checked' : 'confirmed';
+  const hint = purposeOf(own.campaign, own.pledge.sat);
+  return { ...common, message: said(made), hint, checks: { coin: looked }, writes: { own: made } };
+}
+
+/** Returns in words what a pledge of so many satoshis is signed for. */
+export function purposeOf(campaign: Campaign, pledgedSat: bigint): string {
+  const [first, ...more] = campaign.outputs;
+  const others = more.length > 0 ? ` and ${more.length} more outputs` : '';
+  return `${pledgedSat} sat are pledged to ${JSON.stringify(campaign.title)}: they move only in a transaction that pays ${goalOf(campaign)} sat, to ${first!.address}${others}`;
+}
+
+/** Returns the message that a record stands for. @throws Refusal `revoked` */
+export function said(own: OwnPledge) {
+  const { state, network, campaign, pledge: made, sealed } = own;
+  if (state === 'revoked')
+    throw new Refusal('revoked', `the pledge of ${outpointText(made)} was taken back`, {
+      hint: 'pledge another amount, or another coin by --coin',
+    });
+  if (state !== 'split')
+    return {
+      step: 'pledged' as const,
       network,
-      contract: campaign.id,
-      capacity_sat: pledge.sat,
-      valid_from_height: 0,
-      txid: made.txid,
-      hex: made.hex,
-      script: pledge.script,
-      address: back.address,
-      path: { chain: back.chain, index: back.index },
-    },
+      campaign: campaign.id,
+      pledge: sealed ? null : pledgeInForm(made),
+      sealed,
+    };
+  const split = own.split!;
+  if (!isSigned(split)) throw new Refusal('not-signed', 'the split of this pledge waits for another wallet');
+  const psbt = { split: fundingPsbt(split) };
+  return {
+    step: 'split' as const,
+    network,
+    campaign: campaign.id,
+    txid: txidOf(split.template),
+    hex: fundingHex(split),
+    psbt,
   };
 }
 

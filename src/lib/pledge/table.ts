@@ -8,12 +8,11 @@
  */
 import * as v from 'valibot';
 import { maxSat } from '../bitcoin/amount.ts';
-import { fundingPsbt, isSigned } from '../bitcoin/funding.ts';
 import { expiryHeight, type Expiry } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { outpointsOf } from '../bitcoin/coin-checks.ts';
-import { table, type Facts } from '../protocol/action.ts';
+import { table } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { wholeIn } from '../protocol/limit.ts';
 import {
@@ -29,17 +28,8 @@ import {
 } from '../protocol/message.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
-import {
-  campaignForm,
-  campaignOf,
-  checkCampaign,
-  COLLECTOR,
-  defaultMin,
-  goalOf,
-  PLEDGER,
-  type Campaign,
-} from './campaign.ts';
-import { checkTime, Gate, gathered, isSame, keptOf, lackOf, trustIn, withRoom } from './gather.ts';
+import { campaignForm, campaignOf, checkCampaign, COLLECTOR, defaultMin, goalOf, PLEDGER } from './campaign.ts';
+import { checkTime, Gate, gathered, isSame, keptOf, trustIn, withRoom } from './gather.ts';
 import {
   ADDRESSES_NEEDED,
   askedIn,
@@ -48,12 +38,13 @@ import {
   pledgeCoin,
   pledgeOutside,
   pledgeSplit,
-  revocationCopy,
+  purposeOf,
+  repeated,
+  said,
   signedSplit,
-  splitParts,
   type MakeInput,
 } from './make.ts';
-import { pledgeForm, pledgeInForm } from './pledge.ts';
+import { pledgeForm } from './pledge.ts';
 import {
   askedClaim,
   campaignKind,
@@ -340,62 +331,3 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
 
 const isFull = ({ campaign, network, sum }: CampaignRecord, script: string): boolean =>
   !new Goal(campaign, network as Network).fits(plus(sum, { script }, 0n));
-
-/** Returns a pledge as it is said once its coin is there, and until then its split. */
-function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolean) {
-  const common = { copies: [revocationCopy(own)], passing: true as const };
-  if (own.split && !isSigned(own.split)) {
-    return {
-      ...common,
-      waits: { split: fundingPsbt(own.split) },
-      hint: `sign the split in the wallet that owns its coins; ${purposeOf(own.campaign, own.pledge.sat)}`,
-      writes: { own },
-    };
-  }
-  if (own.state === 'split' && (coins === 'not-checked' ? !mayTrust : lackOf(own.pledge, coins)))
-    return {
-      ...common,
-      message: said(own),
-      exit: 3 as const,
-      hint: `send this split (spillway broadcast); once a block has it the same command prints the pledge; ${purposeOf(own.campaign, own.pledge.sat)}`,
-      checks: { split: coins === 'not-checked' ? 'not-checked' : 'unconfirmed' },
-      writes: { own },
-    };
-  // Until a node has shown the coin, a pledge stands and falls with what it is split off from.
-  const held = coins === 'not-checked' ? own.coins : [];
-  const made: OwnPledge = {
-    ...own,
-    state: own.state === 'split' ? 'made' : own.state,
-    coins: [...new Set([...held, outpointText(own.pledge)])],
-  };
-  const looked = coins === 'not-checked' ? 'not-checked' : 'confirmed';
-  const hint = purposeOf(own.campaign, own.pledge.sat);
-  return { ...common, message: said(made), hint, checks: { coin: looked }, writes: { own: made } };
-}
-
-/** Returns in words what a pledge of so many satoshis is signed for. */
-function purposeOf(campaign: Campaign, pledgedSat: bigint): string {
-  const [first, ...more] = campaign.outputs;
-  const others = more.length > 0 ? ` and ${more.length} more outputs` : '';
-  return `${pledgedSat} sat are pledged to ${JSON.stringify(campaign.title)}: they move only in a transaction that pays ${goalOf(campaign)} sat, to ${first!.address}${others}`;
-}
-
-/** Returns the message that a record stands for. @throws Refusal `revoked` */
-function said(own: OwnPledge) {
-  const { state, network, campaign, pledge: made, sealed } = own;
-  if (state === 'revoked')
-    throw new Refusal('revoked', `the pledge of ${outpointText(made)} was taken back`, {
-      hint: 'pledge another amount, or another coin by --coin',
-    });
-  if (state !== 'split')
-    return {
-      step: 'pledged' as const,
-      network,
-      campaign: campaign.id,
-      pledge: sealed ? null : pledgeInForm(made),
-      sealed,
-    };
-  const parts = splitParts(own.split!);
-  if ('waits' in parts) throw new Refusal('not-signed', 'the split of this pledge waits for another wallet');
-  return { step: 'split' as const, network, campaign: campaign.id, ...parts, psbt: { split: parts.psbt['split']! } };
-}

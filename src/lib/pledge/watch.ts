@@ -11,7 +11,7 @@
 import { scriptOf } from '../bitcoin/address.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { outputsOf as outputsIn, txidOfHex } from '../bitcoin/transaction.ts';
+import { outputsOf as outputsIn, type Spent } from '../bitcoin/transaction.ts';
 import {
   asRival,
   decideDuty,
@@ -23,10 +23,9 @@ import {
   type Watcher,
 } from '../contract/duty.ts';
 import { standingAt } from '../contract/outcome.ts';
-import { readyOf, type Rules } from '../contract/fees.ts';
+import { readyOf, type Ready, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
-import type { Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { outputsOf, PLEDGER } from './campaign.ts';
@@ -40,7 +39,7 @@ export const PLEDGE_WATCH_LIMITS = {
 const backScript = ({ back, network }: OwnPledge): Hex => scriptOf(back.address, network as Network);
 
 /** Returns the outputs that others may pay without the pledged coin. */
-export const goalWithout = ({ campaign, network, pledge: { txid, vout }, unpaidTo }: OwnPledge): Goal => ({
+export const goalWithout = ({ campaign, network, pledge: { txid, vout }, unpaidTo }: Followed): Goal => ({
   outputs: outputsOf(campaign, network as Network),
   without: { txid, vout },
   after: unpaidTo,
@@ -55,13 +54,22 @@ export function searchedTo(own: OwnPledge, { payment, tip }: Pick<Seen, 'payment
     : undefined;
 }
 
-function watchedPledge(own: OwnPledge, ours: ReadonlySet<Hex>): Watched | undefined {
+/** Parts of a pledge by which it is watched. */
+type Followed = Pick<OwnPledge, 'network' | 'state' | 'campaign' | 'unpaidTo'> & {
+  pledge: Spent;
+  revocation: Pick<OwnPledge['revocation'], 'hex'>;
+};
+/**
+ * Returns a pledge as it is watched; undefined where nothing of it is.
+ * @param script the one that the way back pays
+ * @param children those that can pay for it; null: any
+ */
+export function watchedPledge(own: Followed, script: Hex, children: Ready['children']): Watched | undefined {
   const { campaign, pledge, revocation, state } = own;
   if (state !== 'made' && state !== 'revoked') return undefined;
   const goal = goalWithout(own);
   const outpoint = goal.without;
-  const script = backScript(own);
-  const tx = readyOf('revocation', revocation.hex, pledge.sat, script, ours.has(script) ? null : []);
+  const tx = readyOf('revocation', revocation.hex, pledge.sat, script, children);
   const revoked = state === 'revoked';
   const { until } = campaign;
   const duty: Duty = {
@@ -86,7 +94,7 @@ function watchedPledge(own: OwnPledge, ours: ReadonlySet<Hex>): Watched | undefi
     coins: [
       {
         outpoint,
-        ways: new Map([[txidOfHex(revocation.hex), { by: 'revocation', paysSat: tx.paysSat, lostSat: 0n }]]),
+        ways: new Map([[tx.txid, { by: 'revocation', paysSat: tx.paysSat, lostSat: 0n }]]),
         judge: (hex) => as(completes(hex) ? 'completion' : 'other'),
       },
     ],
@@ -110,18 +118,15 @@ function decide(duty: Duty, revoked: boolean, seen: Seen, rules: Rules): Due {
 const ofCoin = (outpoint: Outpoint, due: Due): Due =>
   due.do === 'tell' ? { ...due, more: { coin: outpointText(outpoint), ...due.more } } : due;
 
-/** A copy of a way back, which holds no height: when it is sent its owner says. */
-export const pledgeDocument = (document: Document): null | undefined =>
-  document['type'] === 'refund-copy' && ['expiry', 'coin', 'htlc'].every((name) => !(name in document))
-    ? null
-    : undefined;
-
 export const pledgeWatcher: Watcher<OwnPledge> = {
   kind: pledgeKind,
   // By the height at which their campaigns are over, then those of campaigns that name none.
   order: ['over', 'open'],
   scripts: (own) => [backScript(own)],
-  watched: watchedPledge,
+  watched(own, ours) {
+    const script = backScript(own);
+    return watchedPledge(own, script, ours.has(script) ? null : []);
+  },
   learnt: searchedTo,
   ended: (own) => ({ ...own, state: 'spent' }),
   sent(own) {
