@@ -3,12 +3,13 @@
  * policy takes; and a pledge taken back against a transaction that completes, both ways.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addressOf } from '../../src/lib/bitcoin/address.ts';
+import { addressOf, scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { sortInputs, txidOfHex, vsizeOfHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { complete } from '../../src/lib/pledge/complete.ts';
 import { Gate } from '../../src/lib/pledge/gather.ts';
 import { templateOf, witnessOf, type Pledge } from '../../src/lib/pledge/pledge.ts';
 import { inputWeight, SUM_LIMITS } from '../../src/lib/pledge/sums.ts';
+import { bitcoinjsPledge } from '../pledge/bitcoinjs.ts';
 import { campaign as campaignWith, NETWORK } from '../pledge/things.ts';
 import { walletKey } from '../support/wallet.ts';
 import { findNode, TestNode } from './node.ts';
@@ -58,17 +59,30 @@ describe.skipIf(found?.kind !== 'bitcoind')('pledges on a node', () => {
     await pipes.text(`printf %s '${final}' >${file}`);
     return file;
   };
-  const campaign = async (goal: number, flags = '--feerate 2'): Promise<Printed> =>
+  /** A coin that bitcoinjs-lib pledges; the file of the PSBT. */
+  const otherPledge = async (type: 'p2tr' | 'p2wpkh', sat: bigint, to: string): Promise<string> => {
+    const key = walletKey(type, 8);
+    const { txid, vout } = await node.fund(addressOf(key.script, NETWORK)!, sat);
+    const output = { sat: 10_000_000n, script: scriptOf(to, NETWORK) };
+    const file = `bitcoinjs-${type}.psbt`;
+    await pipes.text(
+      `printf %s '${bitcoinjsPledge([output], { txid, vout, sat, script: key.script }, key, true)}' >${file}`,
+    );
+    return file;
+  };
+  const campaign = async (goal: number | string, flags = '--feerate 2'): Promise<Printed> =>
     pipes.json(`spillway pledge campaign --home bridge --output ${goal} ${flags} | tee campaign.json`);
 
-  it('of two homes and of Core, of both types, pay a goal; what was left over is due, and taken back', async () => {
-    const { campaign: made } = await campaign(10_000_000);
-    const [{ address }] = made.outputs as [{ address: string }];
+  it('of two homes, of Core and of bitcoinjs, of both types, pay a goal; what was left over is due, also once the payment is spent, and watch takes it back', async () => {
+    const address: string = await node.rpc('getnewaddress', '', 'bech32m');
+    const { campaign: made } = await campaign(`${address}=10000000`);
     const outputs = [{ [address]: 0.1 }];
     const files = [
       await pledge('alice', 3_900_000),
       await corePledge('bech32', 3_500_000n, outputs),
-      await corePledge('bech32m', 2_400_000n, outputs),
+      await corePledge('bech32m', 1_900_000n, outputs),
+      await otherPledge('p2tr', 300_000n, address),
+      await otherPledge('p2wpkh', 200_000n, address),
     ];
     const left = await pledge('bob', 100_000, '--seal');
     for (const [i, file] of [...files, left].entries()) {
@@ -88,7 +102,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('pledges on a node', () => {
     const rest = await pledge('bridge', Number(still['missing_sat']) + 116);
     await pipes.json(`spillway pledge join --home bridge ${rest}`);
     const done = await pipes.json(`spillway pledge complete --home bridge --contract ${made.id} ${without}`);
-    expect(done).toMatchObject({ step: 'complete', pledges: 5, excess_sat: 0 });
+    expect(done).toMatchObject({ step: 'complete', pledges: 7, excess_sat: 0 });
     expect(await accepted(done['hex'])).toBe('allowed');
     await node.rpc('sendrawtransaction', done['hex']);
     await node.mine();
@@ -98,6 +112,10 @@ describe.skipIf(found?.kind !== 'bitcoind')('pledges on a node', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(alice).toMatchObject({ verdict: 'completed', spent_by: done['txid'] });
+    // Whoever was paid spends that: no unspent coin tells of the payment.
+    const next: string = await node.rpc('getnewaddress');
+    await node.rpc('sendall', [next], null, 'unset', 2, { inputs: [{ txid: done['txid'], vout: 0 }] });
+    await node.mine(3);
     // Bob's pledge could pay the goal a second time: it is due, and taken back before anybody does.
     const due = await pipes.json('spillway pledge check --home bob', 3);
     expect(due['verdict']).toBe('due');
@@ -105,13 +123,14 @@ describe.skipIf(found?.kind !== 'bitcoind')('pledges on a node', () => {
     await pipes.json(`spillway pledge join --home bridge ${top}`);
     const second = await pipes.json(`spillway pledge complete --home bridge --contract ${made.id} --allow-fee`);
     expect(await accepted(second['hex'])).toBe('allowed');
-    await pipes.text(`spillway pledge revoke --home bob --contract ${made.id} | spillway broadcast`);
+    const back = await pipes.json('spillway watch --home bob --once --feerate 2 --fee-budget 50000');
+    expect(back).toMatchObject({ event: 'revoke', by: 'revocation' });
     await node.mine();
     expect(await accepted(second['hex'])).toBe('missing-inputs');
     expect((await pipes.json('spillway pledge check --home bob'))['verdict']).toBe('taken-back');
     await pipes.refused(`spillway pledge join --home bridge ${left}`, 75, 'inputs-spent');
-    // An address that was paid is refused to the next campaign.
-    await pipes.refused(`spillway pledge campaign --home alice --output ${address}=5000`, 77, 'address-used');
+    // An address that holds coins is refused to the next campaign.
+    await pipes.refused(`spillway pledge campaign --home alice --output ${next}=5000`, 77, 'address-used');
   });
 
   it('one satoshi below the outputs are refused by consensus, at them by policy, at the goal by nobody', async () => {
