@@ -26,7 +26,7 @@ export default class HtlcFund extends BaseCommand {
       helpGroup: 'FUNDING',
     }),
     cancel: Flags.boolean({
-      summary: 'Free the coins of a payment that was never sent',
+      summary: 'Free the coins of a payment that was never sent, as far as a node shows',
       dependsOn: ['home'],
       helpGroup: 'FUNDING',
     }),
