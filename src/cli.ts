@@ -102,6 +102,7 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'notarize:merge': () => require('./commands/notarize/merge.ts'),
   'notarize:prove': () => require('./commands/notarize/prove.ts'),
   'notarize:show': () => require('./commands/notarize/show.ts'),
+  'notarize:spend': () => require('./commands/notarize/spend.ts'),
   'notarize:stamp': () => require('./commands/notarize/stamp.ts'),
   'notarize:verify': () => require('./commands/notarize/verify.ts'),
   'pledge:campaign': () => require('./commands/pledge/campaign.ts'),

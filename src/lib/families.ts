@@ -178,6 +178,9 @@ const ALL: readonly Family[] = [
     name: 'notarize',
     summary: 'proof of existence: OpenTimestamps, checked offline',
     rooms: { notary: [] },
+    kinds: async () => [(await import('./notary/records.ts')).stampKind],
+    carries: async () => (await import('./notary/records.ts')).notarySettlement,
+    status: { 'notary-stamp': async () => (await import('./notary/records.ts')).stampsShown },
     errors: NOTARY_ERRORS,
   },
   {

@@ -42,6 +42,6 @@ export async function benchNotarize(run: string, digests = 1_000_000): Promise<b
       limit: 3,
       unit: '× the bare hashes of their tree',
     }),
-    report({ what: `memory of ${digests} digests`, ratio: most, limit: 300, unit: 'MB' }),
+    report({ what: `memory of ${digests} digests`, ratio: most, limit: 200, unit: 'MB' }),
   ];
 }

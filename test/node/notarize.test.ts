@@ -40,4 +40,61 @@ describe.skipIf(found?.kind !== 'bitcoind')('notarize on a node', () => {
     argv[4] = files[0]!;
     expect(await spillway(argv, { env })).toMatchObject({ code: 76, stdout: '' });
   });
+
+  it('is paid by a home, and a taproot commitment is proved and its coin spent, by record and by proof', async () => {
+    const dir = freshDir();
+    const env = { SPILLWAY_CHAIN: node.url, SPILLWAY_HOME: join(dir, 'home') };
+    const run = async (...argv: string[]) => {
+      const { code, stdout, stderr } = await spillway(argv, { env });
+      if (code !== 0) throw new Error(`${argv.join(' ')}: ${code} ${stderr}`);
+      return stdout;
+    };
+    const at = (name: string, text: string): string => {
+      writeFileSync(join(dir, name), text);
+      return join(dir, name);
+    };
+    const head = (text: string) => JSON.parse(text.split('\n')[0]!);
+    const document = at('a.txt', 'a');
+    await run('init', '--network', 'regtest');
+    const fund = async (sat: bigint): Promise<string> => {
+      await node.fund((await run('address')).trim(), sat);
+      return at('coins.json', await run('coins'));
+    };
+    const plain = await run('notarize', 'stamp', document, '--utxo', await fund(100_000n));
+    // Its coin is reserved: no other payment takes it.
+    expect(JSON.parse(await run('coins'))).toEqual([]);
+    await run('broadcast', at('head.json', plain.split('\n')[0]!));
+    await node.mine(6);
+    const proved = join(dir, 'proofs');
+    mkdirSync(proved);
+    await run('notarize', 'prove', at('plan.ndjson', plain), '--out', proved);
+    await run('notarize', 'verify', join(proved, 'a.txt.ots'), '--document', document, '--network', 'regtest');
+
+    const commit = ['--commit', 'taproot', '--amount', '30000'];
+    const bound = await run('notarize', 'stamp', document, '--utxo', await fund(100_000n), ...commit);
+    const { root, txid, script } = head(bound);
+    await run('broadcast', at('head.json', bound.split('\n')[0]!));
+    expect((await spillway(['notarize', 'spend', '--contract', root], { env })).code).toBe(69);
+    await node.mine(6);
+    await run('notarize', 'prove', at('plan.ndjson', bound), '--out', proved);
+    const proof = join(proved, 'a.txt.proof.json');
+    const argv = ['notarize', 'verify', proof, '--document', document, '--network', 'regtest'];
+    expect(JSON.parse(await run(...argv))).toMatchObject({ status: 'anchored', transaction: txid });
+    const [byRecord, byProof] = [
+      await run('notarize', 'spend', '--contract', root),
+      await run('notarize', 'spend', proof),
+    ];
+    expect([head(byRecord).coin, head(byProof).script]).toEqual([head(byProof).coin, script]);
+    await run('broadcast', at('spend.json', byProof));
+    await node.mine(1);
+    expect(await spillway(['notarize', 'spend', proof], { env })).toMatchObject({ code: 69 });
+    const sats = JSON.parse(await run('coins')).map(({ amount }: { amount: number }) => Math.round(amount * 1e8));
+    expect(sats).toContain(30_000 - head(byProof).fee_sat);
+    const [line] = (await run('status'))
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text))
+      .filter(({ contract }) => contract === root);
+    expect(line.verdict).toBe('spent');
+  });
 });

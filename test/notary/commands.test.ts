@@ -10,8 +10,8 @@ import NotarizeVerify from '../../src/commands/notarize/verify.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { transactionIn } from '../../src/lib/bitcoin/block.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { bitcoinAttestation, op, writeOts } from '../../src/lib/notary/ots.ts';
-import { anchorIn, makeTree, readBlock, rootOf } from '../../src/lib/notary/tree.ts';
+import { bitcoinAttestation, op, readOts, writeOts } from '../../src/lib/notary/ots.ts';
+import { anchorIn, commitment, makeTree, proofWriter, readBlock, rootOf } from '../../src/lib/notary/tree.ts';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
 import { freshDir, ROOT, spillway } from '../cli/run.ts';
 import { command } from '../support/command.ts';
@@ -21,7 +21,7 @@ import { codeOf } from '../support/refusal.ts';
 
 const recorded = JSON.parse(readFileSync(join(ROOT, 'fixtures/notary/regtest.json'), 'utf8')) as {
   height: number;
-  plan: { root?: string; digest?: string; nonce?: string; name?: string }[];
+  plan: { root?: string; time?: number; digest?: string; nonce?: string; name?: string }[];
   block: string;
   headers: string;
   proofs: Record<string, string>;
@@ -45,9 +45,14 @@ const header = headers.slice(160 * height, 160 * (height + 1));
 const json = (text: string) => JSON.parse(text);
 const REGTEST = ['--network', 'regtest'];
 
+const KEY_SCRIPT = '512079be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
+/** Ten minutes a block, from the plan on. */
+const timeAt = (n: number): number => head!.time! + 600 * (n - height);
+
 /** What the node says of the block; changed by tests. */
 let confirmations = 6;
 let tip = height;
+let pruned = -1;
 let node: FakeNode;
 beforeAll(async () => {
   node = await startFakeNode({
@@ -63,9 +68,15 @@ beforeAll(async () => {
       Number(n) > tip
         ? { error: { code: -8, message: 'Block height out of range' } }
         : JSON.stringify(String(n).padStart(64, '0')),
-    getblock: ([hash]) => JSON.stringify(Number(hash) === height ? block : '00'),
-    getblockheader: ([, verbose]) =>
-      verbose ? JSON.stringify({ confirmations, mediantime: 5, nTx: 3 }) : JSON.stringify(header),
+    getblock: ([hash]) =>
+      Number(hash) === pruned
+        ? { error: { code: -1, message: 'Block not available (pruned data)' } }
+        : JSON.stringify(Number(hash) === height ? block : '00'),
+    getblockheader: ([hash, verbose]) =>
+      verbose
+        ? JSON.stringify({ confirmations, mediantime: 5, nTx: 3, time: timeAt(Number(hash)) })
+        : JSON.stringify(header),
+    gettxout: () => `{"value":0.001,"confirmations":3,"scriptPubKey":{"hex":"${KEY_SCRIPT}"}}`,
   });
   process.env['SPILLWAY_CHAIN'] = node.url;
 });
@@ -90,8 +101,7 @@ describe('notarize stamp', () => {
     expect(json(again.stdout.split('\n')[0]!).root).not.toBe(first.root);
   });
   it('pays from the coins that it is given', async () => {
-    const script = `5120${'79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'}`;
-    const coins = [{ txid: 'ab'.repeat(32), vout: 1, amount: 0.001, scriptPubKey: script, confirmations: 3 }];
+    const coins = [{ txid: 'ab'.repeat(32), vout: 1, amount: 0.001, scriptPubKey: KEY_SCRIPT, confirmations: 3 }];
     const utxo = at('coins.json', JSON.stringify(coins));
     const change = 'bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080';
     const { stdout } = await command(NotarizeStamp, [
@@ -152,6 +162,39 @@ describe('notarize prove', () => {
     expect((await command(NotarizeProve, [plan, '--height', String(height)])).exit).toBe(0);
     tip = height;
   });
+  it('looks through every block since the plan was made, however many, and no older one', async () => {
+    tip = height + 300;
+    node.asked.length = 0;
+    expect((await command(NotarizeProve, [plan])).exit).toBe(0);
+    const read = (): number[] =>
+      node.asked.flatMap(({ method, params }) => (method === 'getblock' ? [Number(params[0])] : []));
+    // Blocks of the four hours before the plan: their times may lie so far off.
+    expect([Math.min(...read()), Math.max(...read())]).toEqual([height - 24, height]);
+    const other = { ...head, time: head!.time! + 86_400 };
+    node.asked.length = 0;
+    const late = [other, ...lines].map((line) => JSON.stringify(line)).join('\n');
+    expect(await command(NotarizeProve, [at('late.ndjson', late)])).toMatchObject({
+      code: 'funding-unconfirmed',
+      exit: 69,
+    });
+    expect([Math.min(...read()), Math.max(...read())]).toEqual([height + 120, tip]);
+    tip = height;
+  });
+  it('says what is not known where a node has pruned a block, and nothing else has the commitment', async () => {
+    pruned = height;
+    const { exit, stdout } = await command(NotarizeProve, [plan]);
+    expect([exit, json(stdout)]).toMatchObject([
+      3,
+      { type: 'notarize-prove', status: 'unknown', searched: { first: height - 24, last: height, unread: 1 } },
+    ]);
+    pruned = height - 1;
+    expect((await command(NotarizeProve, [plan])).exit).toBe(0);
+    pruned = -1;
+  });
+  it('is asked of a node of the network of its plan', async () => {
+    const other = at('signet.ndjson', planText.replace('"regtest"', '"signet"'));
+    expect(await command(NotarizeProve, [other])).toMatchObject({ code: 'wrong-network', exit: 65 });
+  });
   it('writes a file each for documents of one name', async () => {
     const same = recorded.plan.map((line, i) => JSON.stringify(i === 0 ? line : { ...line, name: 'same.txt' }));
     const folder = out();
@@ -183,9 +226,11 @@ describe('notarize prove', () => {
     const copied = await startFakeNode({
       getblockchaininfo: () => `{"chain":"regtest","blocks":${height + 1},"bestblockhash":"00"}`,
       getblockhash: ([n]) => JSON.stringify(String(n)),
-      getblock: () => JSON.stringify(block),
+      getblock: ([hash]) => JSON.stringify(Number(hash) < height ? '00' : block),
       getblockheader: ([hash, verbose]) =>
-        verbose ? JSON.stringify({ confirmations: Number(hash) > height ? 1 : 6 }) : JSON.stringify(header),
+        verbose
+          ? JSON.stringify({ confirmations: Number(hash) > height ? 1 : 6, time: timeAt(Number(hash)) })
+          : JSON.stringify(header),
     });
     try {
       process.env['SPILLWAY_CHAIN'] = copied.url;
@@ -243,7 +288,10 @@ describe('a block', () => {
     }
   });
   it('whose transaction is longer than a proof can hold makes none', () => {
-    const root = hexToBytes(head!.root!);
+    const tree = makeTree(
+      lines.map(({ digest, nonce }) => ({ digest: hexToBytes(digest!), nonce: hexToBytes(nonce!) })),
+    );
+    const { script } = commitment(rootOf(tree));
     const output = `0000000000000000226a20${head!.root}`;
     const input = (script: number) =>
       `${'00'.repeat(36)}${script.toString(16).padStart(2, '0')}${'51'.repeat(script)}ffffffff`;
@@ -251,9 +299,11 @@ describe('a block', () => {
       `02000000${inputs.toString(16).padStart(2, '0')}${input(0).repeat(inputs - 1)}${input(script)}01${output}00000000`;
     const parsed = (...size: [number, number?]) => transactionIn(hexToBytes(tx(...size)), 'malformed-block');
     expect(tx(98, 25)).toHaveLength(2 * 4096);
-    expect(anchorIn([parsed(98, 25)], root, 1)).toMatchObject({ height: 1 });
-    expect(codeOf(() => anchorIn([parsed(98, 26)], root, 1))).toBe('stamp-too-large');
-    expect(anchorIn([parsed(1)], new Uint8Array(32), 1)).toBeUndefined();
+    expect(bytesToHex(readOts(proofWriter(tree, anchorIn([parsed(98, 25)], script, 1)!)(0)).digest)).toBe(
+      lines[0]!.digest,
+    );
+    expect(codeOf(() => proofWriter(tree, anchorIn([parsed(98, 26)], script, 1)!))).toBe('stamp-too-large');
+    expect(anchorIn([parsed(1)], '6a', 1)).toBeUndefined();
   });
 });
 
@@ -353,10 +403,9 @@ describe('notarize verify', () => {
       idle.slice(0, 8).map(async (one) => (await command(NotarizeVerify, [proof, ...REGTEST, '--header', one])).code),
     );
     expect(codes).toContain('header-invalid');
-    expect(await command(NotarizeVerify, [...REGTEST, at('rubbish.ots', 'rubbish')])).toMatchObject({
-      code: 'malformed-ots',
-      exit: 65,
-    });
+    const deep = writeOts(proofWith(Array(300).fill(op('sha256'))));
+    for (const bad of [at('rubbish.ots', 'rubbish'), at('deep.ots', deep)])
+      expect(await command(NotarizeVerify, [...REGTEST, bad])).toMatchObject({ code: 'malformed-ots', exit: 65 });
   });
 });
 

@@ -1,20 +1,11 @@
 /** `htlc fund`: a transaction that pays an HTLC, its coins signed where they are the home's. */
-import { payFrom } from '../../lib/bitcoin/coins.ts';
 import { checkDust } from '../../lib/bitcoin/script.ts';
 import { feeOf, txidOf } from '../../lib/bitcoin/transaction.ts';
 import { build } from '../../lib/htlc/terms.ts';
-import { checkSpendable, outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
+import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import {
-  fundingHex,
-  fundingPsbt,
-  inputScripts,
-  isSigned,
-  signFunding,
-  type Funding,
-} from '../../lib/bitcoin/funding.ts';
+import { fundingHex, fundingPsbt, isSigned, type Funding } from '../../lib/bitcoin/funding.ts';
 import type { Home } from '../../lib/home/home.ts';
-import { reservedIn } from '../../lib/home/reserved.ts';
 import type { ChainValues } from '../../lib/cli/chain.ts';
 import { coinsFrom } from '../../lib/cli/contract-flags.ts';
 import type { HomeValues } from '../../lib/cli/home.ts';
@@ -46,18 +37,12 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
       const { facts, checks } = await factsOf(outpointsOf(coins));
       let seen = 'own';
       const make = async (): Promise<Funding> => {
-        const template = payFrom({
-          coins,
-          outputs: [{ sat, script: output }],
-          change: await changeOf(flags.change, home),
-          feerate: facts.feerate,
-          version: 2,
-          network,
-          allowFee: flags['allow-fee'] ?? false,
-        });
-        const reserved = home ? await reservedIn(home.store, outpointsOf(template.inputs)) : new Map();
-        seen = checkSpendable({ coins: facts.coins, reserved }, template.inputs);
-        return signedBy(home, { template, witnesses: {} });
+        const { feerate } = facts;
+        const how = { coins, outputs: [{ sat, script: output }], change: flags.change, feerate, network };
+        const { pay } = await import('../../lib/engine/pay.ts');
+        const made = await pay(home, { ...how, allowFee: flags['allow-fee'] ?? false }, facts.coins);
+        seen = made.checked;
+        return made.funding;
       };
       const kept =
         home && (await fundOnce(home, htlc, { sat, script: output }, outpointsOf(coins), make, () => freshIn(home)));
@@ -105,19 +90,7 @@ async function cancelled(
   return { type: 'htlc-fund', version: 1, network, step: 'cancelled', coins };
 }
 
-async function changeOf(change: string | undefined, home: Home | undefined): Promise<string> {
-  if (change !== undefined) return change;
-  if (!home) throw new Refusal('usage', 'no address for the change', { hint: 'give --change ADDRESS, or --home DIR' });
-  return freshIn(home);
-}
 async function freshIn(home: Home): Promise<string> {
   const { freshAddress } = await import('../../lib/engine/wallet.ts');
   return (await freshAddress(home)).address;
-}
-
-/** Signs whatever the home's keys can sign. */
-async function signedBy(home: Home | undefined, funding: Funding): Promise<Funding> {
-  if (!home) return funding;
-  const { handOf } = await import('../../lib/engine/wallet.ts');
-  return signFunding(await handOf(home), funding, await home.store.ours(inputScripts(funding)));
 }

@@ -1,6 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { requiredArg } from '../../lib/cli/flags.ts';
-import { readProof } from './shared.ts';
+import { readOtsFile } from './shared.ts';
 import { print } from '../../lib/cli/output.ts';
 import { mergeOts, writeOts } from '../../lib/notary/ots.ts';
 
@@ -19,6 +19,6 @@ export default class NotarizeMerge extends BaseCommand {
 
   async run(): Promise<void> {
     const { args } = await this.parse(NotarizeMerge);
-    await print(writeOts(mergeOts(await readProof(args.first), await readProof(args.second))));
+    await print(writeOts(mergeOts(await readOtsFile(args.first), await readOtsFile(args.second))));
   }
 }

@@ -2,13 +2,13 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { arg, chainFlags, heightFlag } from '../../lib/cli/flags.ts';
-import { prove } from './stamping.ts';
+import { prove } from './proving.ts';
 
 const { tip: _, ...nodeFlags } = chainFlags;
 
 export default class NotarizeProve extends BaseCommand {
   static override summary = 'Make the proofs of a plan, once a block has the transaction: an .ots file a document';
-  static override description = `Reads the plan of notarize stamp and finds the transaction that commits to its root: in the block at --height, else in the newest 144 (--chain), or in a raw block (--block). Prints a line {digest, txid, height, ots} a document, the proof in hex, or writes NAME.ots files into --out, where none of that name may be (NAME.2.ots for a second document of that name). With a node the block needs --min-conf confirmations: too few end with 69.`;
+  static override description = `Reads the plan of notarize stamp and finds the transaction that commits to its root: at a node (--chain) in the block at --height, else in all blocks since the plan was made; or in a raw block (--block). Prints a line {digest, txid, height, ots} a document, the proof in hex, or writes NAME.ots files into --out, where none of that name may be (NAME.2.ots for a second document of that name). Proofs of a taproot commitment are JSON, NAME.proof.json. With a node the block needs --min-conf confirmations: too few, or no such block yet, end with 69. Where the node no longer has all these blocks and the commitment is in none of the others, exit 3.`;
   static override examples = [
     'Files beside each other\nspillway notarize prove plan.ndjson --chain http://127.0.0.1:8332 --out proofs',
     'Without a node\nbitcoin-cli getblock "$HASH" 0 > block.hex && spillway notarize prove plan.ndjson --block block.hex --height 800000 | head -n 1 | jq -r .ots | spillway notarize show',
@@ -25,7 +25,7 @@ export default class NotarizeProve extends BaseCommand {
     'min-conf': Flags.integer({ summary: 'Confirmations at a node', helpValue: 'N', min: 1, default: 6 }),
     out: Flags.string({ summary: 'Write the proofs into this folder', helpValue: 'DIR' }),
   };
-  static override exits = [0, 2, 65, 66, 69, 70, 73, 76, 77] as const;
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 76, 77] as const;
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(NotarizeProve);

@@ -19,19 +19,30 @@ import {
 import { readOts, type HashName, type OtsFile } from '../../lib/notary/ots.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
 import { factSource } from '../../lib/chain/source.ts';
-import { heightsOf, sentence, stateProof, type Block } from '../../lib/notary/proof.ts';
+import { heightsOf, sentence, stateProof, type Block, type Proof } from '../../lib/notary/proof.ts';
+import { readTaprootProof } from '../../lib/notary/taproot.ts';
+import { Fields } from '../../lib/protocol/document.ts';
+import { parseJson } from '../../lib/protocol/json.ts';
+import { utf8 } from '../../lib/engine/sniff.ts';
 import { allows } from '../../lib/protocol/limit.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
 import { openInput, readInput } from '../../lib/cli/input.ts';
 
 const PROOF_LIMIT = 1_000_000;
+const BRACE = 0x7b;
 /** A million headers. */
 const HEADERS_LIMIT = 160_000_000;
 
-/** Reads a proof file, as bytes or in hex. @throws Refusal `malformed-ots`, and as `readInput` does */
-export async function readProof(file: string | undefined): Promise<OtsFile> {
+/** Reads a proof: a taproot proof, or an .ots file. @throws Refusal as `readTaprootProof` and `readOtsFile` do */
+export async function readProof(file: string | undefined): Promise<Proof> {
   const bytes = await readInput(file, PROOF_LIMIT);
+  return bytes[0] === BRACE ? readTaprootProof(new Fields(parseJson(utf8(bytes)))) : otsIn(bytes);
+}
+/** Reads an .ots file, as bytes or in hex. @throws Refusal `malformed-ots`, and as `readInput` does */
+export const readOtsFile = async (file: string | undefined): Promise<OtsFile> =>
+  otsIn(await readInput(file, PROOF_LIMIT));
+function otsIn(bytes: Uint8Array): OtsFile {
   const text = bytes[0] === 0 ? '' : Buffer.from(bytes).toString('latin1').trim();
   return readOts(/^(?:[0-9a-fA-F]{2})+$/.test(text) ? hexToBytes(text) : bytes);
 }
@@ -98,12 +109,13 @@ export async function verified(
 
 /** @throws Refusal `digest-differs` */
 async function compareDigest(
-  { hash, digest }: OtsFile,
+  { hash, digest }: Proof,
   file: string | undefined,
   flags: VerifyValues,
 ): Promise<'compared' | 'not-checked'> {
-  const beside = file?.endsWith('.ots') && existsSync(file.slice(0, -4)) ? file.slice(0, -4) : undefined;
-  const document = flags.document ?? (flags.digest ? undefined : beside);
+  const beside = /^(.+)\.(?:ots|proof\.json)$/.exec(file ?? '')?.[1];
+  const isBeside = beside !== undefined && !flags.digest && existsSync(beside);
+  const document = flags.document ?? (isBeside ? beside : undefined);
   if (!flags.digest && document === undefined) return 'not-checked';
   const found = flags.digest ?? (await digestOf(document!, hash));
   if (!equalBytes(found, digest))
@@ -117,7 +129,7 @@ async function compareDigest(
 /** `little-work`: headers that somebody else than the network may have made. */
 type How = 'node' | 'chain-of-headers' | 'little-work' | 'not-checked';
 async function blocksFor(
-  proof: OtsFile,
+  proof: Proof,
   flags: VerifyValues,
   argv: readonly string[],
 ): Promise<{ blocks: Block[]; how: How }> {

@@ -2,37 +2,66 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { feerateFlag } from '../../lib/cli/flags.ts';
+import { contractFlag } from '../../lib/cli/contract-flags.ts';
+import { chainFlags, feerateFlag, homeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { stamp } from './stamping.ts';
 
 export default class NotarizeStamp extends BaseCommand {
   static override summary = 'Put documents under one root that a transaction commits to: a plan, a line each';
-  static override description = `Hashes files, or takes lines {digest, name} with SHA256 digests from stdin, up to a million. Prints a line {root, script, …} and then a line a document with the nonce that hides it from its neighbours. Keep this plan until notarize prove has made proofs of it: without its nonces there are none. The transaction is an output OP_RETURN with the root: any wallet can make it, or --utxo and --change print its PSBT.`;
+  static override description = `Hashes files, or takes lines {digest, name} with SHA256 digests from stdin, up to a million. Prints a line {root, script, …} and then a line a document with the nonce that hides it from its neighbours. Keep this plan until notarize prove has made proofs of it: without its nonces there are none. The transaction is an output OP_RETURN with the root: any wallet can make it, or --utxo and --change print its PSBT.
+With --home the home's coins are signed, and reserved until they are spent; change goes to a fresh address. The payment is stored before the plan is printed, and the same documents give the same plan again, also without --utxo. The first line is what broadcast sends. --cancel --contract ROOT frees the coins of a payment that was never sent.
+--commit taproot pays --amount to a key of the home that is bound to the root: no OP_RETURN, and nobody sees it. Its coin is spent again with notarize spend, by the home's record or by a plan or proof and the seed. Whoever loses all of these loses the coin.`;
   static override examples = [
     'Any wallet pays\nspillway notarize stamp contract.pdf photo.jpg > plan.ndjson\nbitcoin-cli -named send outputs="[{\\"data\\":\\"$(head -n 1 plan.ndjson | jq -r .root)\\"}]"',
     'A PSBT for a wallet that signs elsewhere\nspillway notarize stamp contract.pdf --utxo coins.json --change "$ADDRESS" | tee plan.ndjson | head -n 1 | jq -r .psbt | bitcoin-cli -stdin walletprocesspsbt',
+    'The home pays\nspillway coins --home alice > coins.json\nspillway notarize stamp contract.pdf --home alice --utxo coins.json > plan.ndjson\nhead -n 1 plan.ndjson | spillway broadcast',
   ];
   static override strict = false;
   static override args = {
     files: Args.string({ description: 'Documents (default: lines {digest, name} on stdin)', ignoreStdin: true }),
   };
   static override flags = {
-    network: Flags.option({ options: NETWORKS, default: 'mainnet' as const })({
-      summary: 'The network of the transaction',
+    network: Flags.option({ options: NETWORKS })({
+      summary: "The network of the transaction (default: the home's, else mainnet)",
+    }),
+    commit: Flags.option({ options: ['op-return', 'taproot'] as const, default: 'op-return' as const })({
+      summary: 'How the transaction commits to the root',
+      helpGroup: 'FUNDING',
+    }),
+    amount: satFlag({
+      summary: 'What the output of a taproot commitment holds (default 10000)',
+      helpGroup: 'FUNDING',
     }),
     utxo: Flags.string({
       summary: "Coins to pay from, in the shape of Bitcoin Core's listunspent",
       helpValue: 'FILE',
-      dependsOn: ['change'],
+      helpGroup: 'FUNDING',
     }),
-    change: Flags.string({ summary: 'Address for the change', helpValue: 'ADDRESS', dependsOn: ['utxo'] }),
-    feerate: feerateFlag({ summary: 'Fee rate of the PSBT (default 2)' }),
-    'allow-fee': Flags.boolean({ summary: 'Allow a fee above a tenth of the coins' }),
+    change: Flags.string({
+      summary: "Address for the change (default: a fresh one of the home's)",
+      helpValue: 'ADDRESS',
+      dependsOn: ['utxo'],
+      helpGroup: 'FUNDING',
+    }),
+    cancel: Flags.boolean({
+      summary: 'Free the coins of a payment that was never sent',
+      dependsOn: ['home', 'contract'],
+      helpGroup: 'FUNDING',
+    }),
+    contract: {
+      ...contractFlag.contract,
+      summary: 'Root of the plan, or its beginning: for --cancel',
+      helpGroup: 'FUNDING',
+    },
+    feerate: feerateFlag({ summary: "Fee rate; otherwise the node's estimate, else 2", helpGroup: 'FEES' }),
+    'allow-fee': Flags.boolean({ summary: 'Allow a fee above a tenth of the coins', helpGroup: 'FEES' }),
+    ...homeFlags,
+    ...chainFlags,
   };
-  static override exits = [0, 2, 65, 66, 70, 73, 77] as const;
+  static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 75, 77] as const;
 
   async run(): Promise<void> {
     const { flags, argv } = await this.parse(NotarizeStamp);
-    await stamp(argv as string[], flags);
+    await stamp(argv as string[], flags, this.argv);
   }
 }

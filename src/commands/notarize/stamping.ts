@@ -1,213 +1,188 @@
 /**
- * Plans of many documents under one root, and the proofs that come of them: lines of JSON in and out.
- * Not here: the tree (`notary/tree.ts`), reading proofs (`shared.ts`).
+ * Stamping: documents are hashed and hidden under one root, and a transaction that commits to it is paid.
+ * Not here: the tree (`notary/tree.ts`), the lines of a plan (`plan.ts`).
  */
-import { basename, join } from 'node:path';
-import { bytesToHex, equalBytes, hexToBytes } from '../../lib/bitcoin/bytes.ts';
-import { payFrom } from '../../lib/bitcoin/coins.ts';
+import { basename } from 'node:path';
+import { createHash } from 'node:crypto';
+import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
+import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
+import { fundingHex, fundingPsbt, isSigned, type Funding } from '../../lib/bitcoin/funding.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
-import { writePsbt } from '../../lib/bitcoin/psbt.ts';
-import { toTransaction } from '../../lib/bitcoin/transaction.ts';
-import type { Rpc } from '../../lib/chain/rpc.ts';
-import { parseHeader } from '../../lib/bitcoin/header.ts';
-import { writeOts } from '../../lib/notary/ots.ts';
-import {
-  anchorIn,
-  commitment,
-  Leaves,
-  makeTree,
-  NONCE_SIZE,
-  proofOf,
-  readBlock,
-  rootOf,
-  type Anchor,
-  type Leaf,
-} from '../../lib/notary/tree.ts';
-import { Fields } from '../../lib/protocol/document.ts';
-import { parseJson, printJson } from '../../lib/protocol/json.ts';
+import { checkDust } from '../../lib/bitcoin/script.ts';
+import { feeOf, txidOf, type Spent } from '../../lib/bitcoin/transaction.ts';
+import { change } from '../../lib/home/change.ts';
+import type { Home } from '../../lib/home/home.ts';
+import { stampKind, type Stamp } from '../../lib/notary/records.ts';
+import { internalSecret, pathOf } from '../../lib/notary/taproot.ts';
+import { checkFits, commitment, Leaves, rootOver } from '../../lib/notary/tree.ts';
+import { idClaim } from '../../lib/protocol/claims.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
+import { xOnlyKey } from '../../lib/signing/bip340.ts';
+import { note } from '../../lib/engine/log.ts';
+import type { ChainValues } from '../../lib/cli/chain.ts';
 import { coinsFrom } from '../../lib/cli/contract-flags.ts';
-import { openInput, readInput } from '../../lib/cli/input.ts';
-import { linesOf } from '../../lib/cli/lines.ts';
+import { withHome, type HomeValues } from '../../lib/cli/home.ts';
+import { contractNamed } from '../../lib/cli/named.ts';
+import { print } from '../../lib/cli/output.ts';
+import { factsFor } from '../htlc/shared.ts';
+import { objects, printPlan, scriptOf, type Plan } from './plan.ts';
 import { digestOf } from './shared.ts';
-import { createFile, print } from '../../lib/cli/output.ts';
 
-/** Four million weight units, in hex. */
-const BLOCK_LIMIT = 8_100_000;
-const LINES_AT_ONCE = 1000;
-/** Satoshis for 1000 vB, where nothing else is said. */
-const DEFAULT_FEERATE = 2000;
+/** Secret of a home from which the nonces of one plan follow. */
+const NONCES = 2;
+/** Satoshis of a taproot commitment, where nothing else is said. */
+const DEFAULT_AMOUNT = 10_000n;
 
-interface Named extends Leaf {
-  name: string | undefined;
-}
-
-export interface StampValues {
-  network: Network;
+export interface StampValues extends ChainValues, HomeValues {
+  network?: Network | undefined;
+  commit: 'op-return' | 'taproot';
+  amount?: bigint | undefined;
   utxo?: string | undefined;
   change?: string | undefined;
+  contract?: string | undefined;
+  cancel: boolean;
   feerate?: number | undefined;
-  'allow-fee'?: boolean;
+  'allow-fee': boolean;
 }
 
 /** Prints a plan: a line with the root, then a line a document. */
-export async function stamp(files: readonly string[], flags: StampValues): Promise<void> {
+export async function stamp(files: readonly string[], flags: StampValues, argv: readonly string[]): Promise<void> {
+  if (flags.home === undefined) return stampFor(undefined, files, flags, argv);
+  return withHome(flags, (home) => {
+    if ((flags.network ?? home.network) !== home.network)
+      throw new Refusal('wrong-network', `a home of ${home.network} found, one of ${flags.network} expected`);
+    return flags.cancel ? giveUp(home, flags.contract!) : stampFor(home, files, flags, argv);
+  });
+}
+
+async function stampFor(
+  home: Home | undefined,
+  files: readonly string[],
+  flags: StampValues,
+  argv: readonly string[],
+): Promise<void> {
+  const isTaproot = flags.commit === 'taproot';
+  if (isTaproot && !home)
+    throw new Refusal('usage', 'no home found: --commit taproot binds a coin to the root, which a home spends again', {
+      hint: 'give --home DIR',
+    });
+  const { leaves, request } = await documents(files, flags.commit);
+  const keys = (await home?.keys())?.keysWith([]);
+  leaves.hide(
+    keys ? keys.secret(pathOf('spillway/notary-nonces', request), NONCES) : crypto.getRandomValues(new Uint8Array(32)),
+  );
+  const root = rootOver(leaves);
+  const taproot = isTaproot
+    ? { internalKey: xOnlyKey(internalSecret(keys!, root)), leaf: commitment(root).script }
+    : null;
+  const network = home?.network ?? flags.network ?? 'mainnet';
+  const plan: Plan = { network, time: Math.floor(Date.now() / 1000), taproot, root, leaves };
+  const coins = flags.utxo === undefined ? undefined : await coinsFrom(flags.utxo);
+  let checks: object = {};
+  const make = async (): Promise<Funding> => {
+    const { facts, checks: named } = await factsFor(flags, network, argv, outpointsOf(coins!));
+    const { pay } = await import('../../lib/engine/pay.ts');
+    const output = { sat: isTaproot ? (flags.amount ?? DEFAULT_AMOUNT) : 0n, script: scriptOf(plan) };
+    if (isTaproot) checkDust(output, (least) => `${output.sat} sat found, at least ${least} sat expected`);
+    const how = { coins: coins!, outputs: [output], change: flags.change, feerate: facts.feerate, network };
+    const { funding, checked } = await pay(home, { ...how, allowFee: flags['allow-fee'] }, facts.coins);
+    if (!isTaproot) checkFits(funding.template);
+    checks = { checks: { ...named, coins: checked } };
+    return funding;
+  };
+  if (home) {
+    const kept = await stampOnce(home, plan, coins, make);
+    if (kept) return printPlan({ ...plan, time: kept.time }, { ...paymentOf(kept.funding), ...checks });
+    if (isTaproot)
+      throw new Refusal('usage', 'no coins to pay from', { hint: 'give --utxo FILE, as spillway coins prints it' });
+  }
+  return printPlan(plan, coins ? { ...paymentOf(await make()), ...checks } : {});
+}
+
+/** Reads documents, or their digests, in order. `request` is the same for the same ones. @throws Refusal `malformed` for none */
+async function documents(files: readonly string[], commit: string): Promise<{ leaves: Leaves; request: Uint8Array }> {
   const leaves = new Leaves();
-  const add = (digest: Uint8Array, name: string | undefined) =>
-    leaves.add({ digest, nonce: crypto.getRandomValues(new Uint8Array(NONCE_SIZE)) }, name);
+  const hashing = createHash('sha256').update(`${commit}\0`);
+  const add = (digest: Uint8Array, name: string | undefined): void => {
+    hashing.update(digest);
+    leaves.add({ digest }, name);
+  };
   for (const file of files) add(await digestOf(file, 'sha256'), basename(file));
   if (files.length === 0)
     for await (const from of objects(undefined)) add(from.need('digest', from.bytes('digest', 32)), from.text('name'));
   if (leaves.length === 0) throw new Refusal('malformed', 'no document and no digest found, one at least expected');
-  const root = rootOf(makeTree(leaves));
-  await print(
-    printJson({
-      type: 'notarize-stamp',
-      version: 1,
-      network: flags.network,
-      root: bytesToHex(root),
-      count: leaves.length,
-      script: commitment(root).script,
-      ...(await payment(root, flags)),
-    }),
+  return { leaves, request: hashing.digest() };
+}
+
+/**
+ * Returns the payment of a plan: made once, its coins reserved, and the same from then on.
+ * @returns undefined where there is none, and no coins to pay from
+ * @throws Refusal `answered-otherwise` where it is paid from other coins
+ */
+const stampOnce = (
+  home: Home,
+  plan: Plan,
+  coins: readonly Spent[] | undefined,
+  make: () => Promise<Funding>,
+): Promise<Stamp | undefined> => {
+  const root = bytesToHex(plan.root);
+  return change<{ stamp: Stamp }, Stamp | undefined>(
+    home.store,
+    { stamp: stampKind },
+    () => ({ stamp: idClaim(root) }),
+    async ({ stamp: known }) => {
+      if (known && known.coins.length > 0) {
+        const given = coins && outpointsOf(coins);
+        if (given && !known.coins.every((coin) => given.includes(coin)))
+          throw new Refusal('answered-otherwise', `this home pays for these documents with ${known.coins.join(', ')}`, {
+            hint: 'without --utxo the same plan is printed again; --cancel frees those coins where it was never sent',
+          });
+        return { writes: {}, result: known };
+      }
+      if (!coins) return { writes: {}, result: undefined };
+      const { network, time, taproot } = plan;
+      const funding = await make();
+      const common = {
+        network,
+        root,
+        time: known?.time ?? time,
+        script: scriptOf(plan),
+        taproot,
+        payout: null,
+        spends: [],
+      };
+      const made = { ...common, funding, coins: outpointsOf(funding.template.inputs) };
+      return { writes: { stamp: made }, result: made };
+    },
   );
-  await printLines(leaves, ({ digest, nonce, name }) => ({
-    type: 'notarize-leaf',
-    version: 1,
-    digest: bytesToHex(digest),
-    nonce: bytesToHex(nonce),
-    name,
-  }));
-}
+};
 
-async function payment(root: Uint8Array, flags: StampValues): Promise<object> {
-  if (flags.utxo === undefined || flags.change === undefined) return {};
-  const coins = await coinsFrom(flags.utxo);
-  const template = payFrom({
-    coins,
-    outputs: [commitment(root)],
-    change: flags.change,
-    feerate: flags.feerate ?? DEFAULT_FEERATE,
-    version: 2,
-    network: flags.network,
-    allowFee: flags['allow-fee'] ?? false,
-  });
-  return { psbt: writePsbt(toTransaction(template)), fee_sat: Number(template.fee) };
-}
-
-/** Prints many lines in few writes. */
-async function printLines(leaves: Leaves, line: (leaf: Named, i: number) => object | Promise<object>): Promise<void> {
-  for (let from = 0; from < leaves.length; from += LINES_AT_ONCE) {
-    const made: string[] = [];
-    for (let i = from; i < Math.min(from + LINES_AT_ONCE, leaves.length); i++)
-      made.push(printJson(await line(leaves.at(i)!, i)));
-    await print(made.join('\n'));
+function paymentOf(funding: Funding): object {
+  const signed = isSigned(funding);
+  if (!signed) {
+    note('sign the PSBT in the wallet that owns its coins');
+    process.exitCode = 3;
   }
-}
-
-/** Reads lines of JSON objects; empty lines are passed over. @throws Refusal of the line that is none */
-async function* objects(file: string | undefined): AsyncGenerator<Fields> {
-  for await (const line of linesOf(await openInput(file))) {
-    if ('refusal' in line) throw line.refusal;
-    if (line.text.trim() !== '') yield new Fields(parseJson(line.text), `line ${line.number}`);
-  }
-}
-
-interface Plan {
-  root: Uint8Array;
-  leaves: Leaves;
-}
-/** Reads a plan. @throws Refusal `unknown-type`, `malformed-message`, `root-differs` where its lines lead to another root */
-async function readPlan(file: string | undefined): Promise<Plan & { tree: ReturnType<typeof makeTree> }> {
-  const leaves = new Leaves();
-  let root: Uint8Array | undefined;
-  for await (const from of objects(file)) {
-    if (root) {
-      const digest = from.need('digest', from.bytes('digest', 32));
-      leaves.add({ digest, nonce: from.need('nonce', from.bytes('nonce', NONCE_SIZE)) }, from.text('name'));
-      continue;
-    }
-    if (from.text('type') !== 'notarize-stamp')
-      throw new Refusal('unknown-type', 'a plan of notarize stamp expected, its line with the root first');
-    root = from.need('root', from.bytes('root', 32));
-  }
-  if (!root || leaves.length === 0) throw new Refusal('malformed', 'a plan without a document found');
-  const tree = makeTree(leaves);
-  if (!equalBytes(rootOf(tree), root))
-    throw new Refusal(
-      'root-differs',
-      `the plan: its lines lead to ${bytesToHex(rootOf(tree))}, ${bytesToHex(root)} expected`,
-    );
-  return { root, leaves, tree };
-}
-
-export interface ProveValues {
-  block?: string | undefined;
-  height?: number | undefined;
-  'min-conf': number;
-  out?: string | undefined;
-}
-
-/** Prints a line with the proof of each document of a plan, or writes it into a folder. */
-export async function prove(file: string | undefined, flags: ProveValues, rpc: Rpc | undefined): Promise<void> {
-  const { root, leaves, tree } = await readPlan(file);
-  const anchor = flags.block === undefined ? await anchorAt(root, flags, rpc) : await anchorInFile(root, flags);
-  if (!anchor)
-    throw new Refusal('funding-unconfirmed', `no transaction that commits to ${bytesToHex(root)} found in a block yet`);
-  const written = new Map<string, number>();
-  /** Only the last part of a name counts: a plan cannot write outside the folder. */
-  const fileOf = ({ name, digest }: Named): string => {
-    const last = basename(name ?? bytesToHex(digest));
-    const number = (written.get(last) ?? 0) + 1;
-    written.set(last, number);
-    // Documents of one name from several folders are numbered in the order of the plan.
-    return number === 1 ? `${last}.ots` : `${last}.${number}.ots`;
+  return {
+    psbt: fundingPsbt(funding),
+    hex: signed ? fundingHex(funding) : null,
+    txid: txidOf(funding.template),
+    fee_sat: feeOf(funding.template),
   };
-  await printLines(leaves, async (leaf, i) => {
-    const ots = writeOts(proofOf(leaf, i, tree, anchor));
-    const about = {
-      type: 'notarize-proof',
-      version: 1,
-      name: leaf.name,
-      digest: bytesToHex(leaf.digest),
-      txid: anchor.txid,
-      height: anchor.height,
-    };
-    if (flags.out === undefined) return { ...about, ots: bytesToHex(ots) };
-    const path = join(flags.out, fileOf(leaf));
-    await createFile(path, ots, 0o644);
-    return { ...about, file: path };
-  });
 }
 
-async function anchorInFile(root: Uint8Array, flags: ProveValues): Promise<Anchor | undefined> {
-  const bytes = await readInput(flags.block, BLOCK_LIMIT);
-  const text = bytes[0]! < 0x20 ? '' : Buffer.from(bytes).toString('latin1').trim();
-  const { transactions } = readBlock(/^(?:[0-9a-fA-F]{2})+$/.test(text) ? hexToBytes(text) : bytes);
-  return anchorIn(transactions, root, flags.height!);
-}
-
-/** Blocks that are looked at, from the tip back, where no height is given. */
-const LOOKS = 144;
-async function anchorAt(root: Uint8Array, flags: ProveValues, rpc: Rpc | undefined): Promise<Anchor | undefined> {
-  if (!rpc) throw new Refusal('usage', 'no block found: --block FILE with --height, or --chain URL expected');
-  const { blocks: tip } = await rpc.blockchainInfo();
-  const { script } = commitment(root);
-  const last = flags.height ?? tip;
-  let shallow: number | undefined;
-  for (let height = last; height > Math.max(last - (flags.height === undefined ? LOOKS : 1), 0); height--) {
-    const hex = await rpc.rawBlock(height);
-    const found = hex.includes(script) ? anchorIn(readBlock(hexToBytes(hex)).transactions, root, height) : undefined;
-    if (!found) continue;
-    const known = await rpc.blockAt(height);
-    const depth = known && equalBytes(parseHeader(hexToBytes(known.header)).root, found.root) ? known.confirmations : 0;
-    if (depth >= flags['min-conf']) return found;
-    // Anybody may commit to a root that was published: an older block may have it too.
-    shallow ??= depth;
-  }
-  if (shallow === undefined) return undefined;
-  throw new Refusal(
-    'funding-unconfirmed',
-    `a commitment with ${shallow} confirmations found, ${flags['min-conf']} expected`,
+/** --cancel: its coins are free for something else. @throws Refusal `unknown-contract` */
+async function giveUp(home: Home, prefix: string): Promise<void> {
+  const root = (await contractNamed(home, prefix))!;
+  const coins = await change<{ stamp: Stamp }, readonly string[]>(
+    home.store,
+    { stamp: stampKind },
+    () => ({ stamp: idClaim(root) }),
+    ({ stamp }) => {
+      if (!stamp) throw new Refusal('unknown-contract', `this home keeps no payment for the root ${root}`);
+      return { writes: { stamp: { ...stamp, coins: [] } }, result: stamp.coins };
+    },
   );
+  note('spend one of its coins elsewhere, or whoever has the plan can still send it');
+  await print({ type: 'notarize-stamp', version: 1, network: home.network, root, step: 'cancelled', coins });
 }

@@ -20,14 +20,18 @@ import { p2wpkh } from '@scure/btc-signer/payment.js';
 /** The witness of each input that is signed, by index. */
 export type Witnesses = ReadonlyMap<number, readonly Uint8Array[]>;
 
-/** Signs input `index` with a BIP86 key of the home (untweaked, 32 bytes); `aux` are 32 random bytes. */
+/**
+ * Signs input `index` with the key of its output (untweaked, 32 bytes): BIP86's, or over the script tree of a Merkle root.
+ * `aux` are 32 random bytes.
+ */
 export function signKeyPath(
   template: Template,
   index: number,
   secret: Uint8Array,
   aux: Uint8Array,
+  tree?: Uint8Array,
 ): readonly Uint8Array[] {
-  return [hexToBytes(signHash(taprootSighash(template, index), keyPathSecret(secret), aux))];
+  return [hexToBytes(signHash(taprootSighash(template, index), keyPathSecret(secret, tree), aux))];
 }
 
 /**

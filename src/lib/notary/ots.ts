@@ -8,6 +8,7 @@ import { ripemd160, sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { bytesToHex, concatBytes, equalBytes, hexToBytes, MAX_U64 } from '../bitcoin/bytes.ts';
+import { Cursor } from '../bitcoin/cursor.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -84,71 +85,56 @@ export interface OtsFile {
 
 const malformed = (why: string): Refusal => new Refusal('malformed-ots', `the proof: ${why}`);
 
-class Reader {
-  readonly #bytes: Uint8Array;
-  #at = 0;
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+/** Takes an unsigned number, seven bits a byte, the lowest first. */
+function takeVaruint(from: Cursor): bigint {
+  let value = 0n;
+  for (let shift = 0n; ; shift += 7n) {
+    const byte = from.u8();
+    value |= BigInt(byte & 0x7f) << shift;
+    if (value > MAX_U64 || shift > 63n) throw malformed('a number above 2^64 - 1 found');
+    if (byte < 0x80) return value;
   }
-  take(length: number): Uint8Array {
-    if (length > this.#bytes.length - this.#at)
-      throw malformed(`ends at byte ${this.#bytes.length}, ${length} more expected at byte ${this.#at}`);
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
-  }
-  byte(): number {
-    return this.take(1)[0]!;
-  }
-  /** An unsigned number, seven bits a byte, the lowest first. */
-  varuint(): bigint {
-    let value = 0n;
-    for (let shift = 0n; ; shift += 7n) {
-      const byte = this.byte();
-      value |= BigInt(byte & 0x7f) << shift;
-      if (value > MAX_U64 || shift > 63n) throw malformed('a number above 2^64 - 1 found');
-      if (byte < 0x80) return value;
-    }
-  }
-  varbytes(limit: { least?: number; most: number }, what: string): Uint8Array {
-    const length = this.varuint();
-    if (!allows(limit, length)) throw malformed(`${what} of ${length} bytes found`);
-    return this.take(Number(length));
-  }
-  end(): void {
-    const left = this.#bytes.length - this.#at;
-    if (left > 0) throw malformed(`${left} bytes found behind its end`);
-  }
+}
+function takeVarbytes(from: Cursor, limit: { least?: number; most: number }, what: string): Uint8Array {
+  const length = takeVaruint(from);
+  if (!allows(limit, length)) throw malformed(`${what} of ${length} bytes found`);
+  return from.take(Number(length));
+}
+function checkEnd({ left }: Cursor): void {
+  if (left > 0) throw malformed(`${left} bytes found behind its end`);
 }
 
 /** Reads a proof file. @throws Refusal `malformed-ots` */
 export function readOts(bytes: Uint8Array): OtsFile {
-  const from = new Reader(bytes);
+  const from = new Cursor(bytes, 'malformed-ots');
   if (!equalBytes(from.take(MAGIC.length), MAGIC)) throw malformed('another beginning than that of .ots files found');
-  const version = from.varuint();
+  const version = takeVaruint(from);
   if (version !== BigInt(VERSION)) throw malformed(`version ${version} found, ${VERSION} expected`);
-  const code = from.byte();
+  const code = from.u8();
   if (!isHash(code)) throw malformed(`a digest of unknown type ${code} found`);
   const hash = HASHES[code];
   const digest = from.take(LENGTHS[hash]);
   const timestamp = readTimestamp(from, digest, 0);
-  from.end();
+  checkEnd(from);
   return { hash, digest, timestamp };
 }
 const isHash = (code: number): code is keyof typeof HASHES => Object.hasOwn(HASHES, code);
 
-function readTimestamp(from: Reader, message: Uint8Array, depth: number): Timestamp {
+function readTimestamp(from: Cursor, message: Uint8Array, depth: number): Timestamp {
   if (!allows(OTS_LIMITS.depth, depth)) throw malformed(`more than ${OTS_LIMITS.depth.most} operations in a row found`);
   const made = emptyTimestamp();
   for (;;) {
-    const code = from.byte();
+    const code = from.u8();
     const last = code !== FORK;
-    const tag = last ? code : from.byte();
+    const tag = last ? code : from.u8();
     if (tag === ATTESTATION) addAttestation(made, readAttestation(from));
     else {
       if (!Object.hasOwn(WORDS, tag)) throw malformed(`an unknown operation ${tag} found`);
       const step: Op = {
         code: tag as Code,
-        argument: takesArgument(tag as Code) ? from.varbytes(OTS_LIMITS.argument, 'an argument') : new Uint8Array(),
+        argument: takesArgument(tag as Code)
+          ? takeVarbytes(from, OTS_LIMITS.argument, 'an argument')
+          : new Uint8Array(),
       };
       addBranch(made, step, readTimestamp(from, apply(step, message), depth + 1));
     }
@@ -156,17 +142,17 @@ function readTimestamp(from: Reader, message: Uint8Array, depth: number): Timest
   }
 }
 
-function readAttestation(from: Reader): Attestation {
+function readAttestation(from: Cursor): Attestation {
   const tag = bytesToHex(from.take(8));
-  const payload = from.varbytes(OTS_LIMITS.payload, 'an attestation');
+  const payload = takeVarbytes(from, OTS_LIMITS.payload, 'an attestation');
   const by = Object.hasOwn(NOTARIES, tag) ? NOTARIES[tag as keyof typeof NOTARIES] : 'unknown';
   if (by === 'unknown') return { by, payload, tag };
-  const inner = new Reader(payload);
+  const inner = new Cursor(payload, 'malformed-ots');
   const found: Attestation =
     by === 'pending'
-      ? { by, uri: uriOf(inner.varbytes(OTS_LIMITS.uri, 'the address of a calendar')), payload, tag }
-      : { by, height: inner.varuint(), payload, tag };
-  inner.end();
+      ? { by, uri: uriOf(takeVarbytes(inner, OTS_LIMITS.uri, 'the address of a calendar')), payload, tag }
+      : { by, height: takeVaruint(inner), payload, tag };
+  checkEnd(inner);
   return found;
 }
 function uriOf(bytes: Uint8Array): string {
@@ -207,33 +193,32 @@ const varuint = (value: bigint): Uint8Array => {
 };
 const varbytes = (bytes: Uint8Array): Uint8Array => concatBytes(varuint(BigInt(bytes.length)), bytes);
 
+/** Returns the bytes of a proof file before its digest. */
+export const headOf = (hash: HashName): Uint8Array =>
+  concatBytes(MAGIC, varuint(BigInt(VERSION)), Uint8Array.of(codeOf(hash)));
+/** Returns an operation as it stands in a proof file. */
+export const opBytes = ({ code, argument }: Op): Uint8Array =>
+  takesArgument(code) ? concatBytes(Uint8Array.of(code), varbytes(argument)) : Uint8Array.of(code);
+/** Returns an attestation as it stands in a proof file. */
+export const attestationBytes = ({ tag, payload }: Attestation): Uint8Array =>
+  concatBytes(Uint8Array.of(ATTESTATION), hexToBytes(tag), varbytes(payload));
+
 /** Writes a proof file in the order of the reference library. */
-export function writeOts({ hash, digest, timestamp }: OtsFile): Uint8Array {
-  const parts = [MAGIC, varuint(BigInt(VERSION)), Uint8Array.of(codeOf(hash)), digest];
-  writeTimestamp(timestamp, parts);
-  return concatBytes(...parts);
-}
-function writeTimestamp({ attestations, branches }: Timestamp, parts: Uint8Array[]): void {
+export const writeOts = ({ hash, digest, timestamp }: OtsFile): Uint8Array =>
+  concatBytes(headOf(hash), digest, ...timestampParts(timestamp));
+function* timestampParts({ attestations, branches }: Timestamp): Generator<Uint8Array> {
   const entries = [
-    ...[...attestations.values()].sort(byNotary).map((attestation) => () => writeAttestation(attestation, parts)),
-    ...[...branches]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(
-        ([, branch]) =>
-          () =>
-            writeBranch(branch, parts),
-      ),
+    ...[...attestations.values()].sort(byNotary).map((attestation) => [attestationBytes(attestation)]),
+    ...[...branches].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, branch]) => branchParts(branch)),
   ];
-  entries.forEach((write, i) => {
-    if (i < entries.length - 1) parts.push(Uint8Array.of(FORK));
-    write();
-  });
+  for (const [i, parts] of entries.entries()) {
+    if (i < entries.length - 1) yield Uint8Array.of(FORK);
+    yield* parts;
+  }
 }
-const writeAttestation = ({ tag, payload }: Attestation, parts: Uint8Array[]): void =>
-  void parts.push(Uint8Array.of(ATTESTATION), hexToBytes(tag), varbytes(payload));
-function writeBranch([{ code, argument }, next]: readonly [Op, Timestamp], parts: Uint8Array[]): void {
-  parts.push(Uint8Array.of(code), ...(takesArgument(code) ? [varbytes(argument)] : []));
-  writeTimestamp(next, parts);
+function* branchParts([step, next]: readonly [Op, Timestamp]): Generator<Uint8Array> {
+  yield opBytes(step);
+  yield* timestampParts(next);
 }
 
 /** Tags first, then heights by number, calendars by address, others by payload. */

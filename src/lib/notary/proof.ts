@@ -1,15 +1,39 @@
 /**
- * Statement of a proof: these bytes existed before a block. Reads `.ots` files against block
- * headers. Any chain of hash operations into a header's Merkle root proves it. Which transaction
- * carried it is said only where a message is one and the branch above it has the depth of the
- * block's tree.
- * Not here: where headers come from.
+ * Statement of a proof: these bytes existed before a block. Reads proofs against block headers. Any
+ * chain of hash operations into a header's Merkle root proves it. The carrier of an `.ots` proof is
+ * named where a message is a transaction and the branch above is as deep as the block's tree.
+ * Not here: where headers come from, the commitment of taproot proofs (`taproot.ts`).
  */
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import type { Header } from '../bitcoin/header.ts';
 import { txidOfHex } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { apply, attested, opWord, type Attestation, type OtsFile, type Timestamp, type Way } from './ots.ts';
+import {
+  apply,
+  attested,
+  bitcoinAttestation,
+  opWord,
+  type Attestation,
+  type OtsFile,
+  type Timestamp,
+  type Way,
+} from './ots.ts';
+import { committedScript, type TaprootProof } from './taproot.ts';
+
+export type Proof = OtsFile | TaprootProof;
+
+/** A message that somebody attests to, and the transaction that carried it as far as a block lets that be known. */
+interface Attested {
+  message: Uint8Array;
+  attestation: Attestation;
+  carrier(block: Block): string | undefined;
+}
+function attestedIn(proof: Proof): Attested[] {
+  if ('timestamp' in proof)
+    return [...attested(proof)].map(({ way, ...found }) => ({ ...found, carrier: (block) => carrier(way, block) }));
+  const attestation = bitcoinAttestation(BigInt(proof.height));
+  return [{ message: proof.merkleRoot, attestation, carrier: () => proof.txid }];
+}
 
 /** A block as somebody vouches for it. */
 export interface Block {
@@ -23,8 +47,8 @@ export interface Block {
 }
 
 /** Heights that the Bitcoin attestations of a proof name, each once, the lowest first. */
-export const heightsOf = (proof: OtsFile): number[] => {
-  const heights = [...attested(proof)].flatMap(({ attestation: a }) => (a.by === 'bitcoin' ? [Number(a.height)] : []));
+export const heightsOf = (proof: Proof): number[] => {
+  const heights = attestedIn(proof).flatMap(({ attestation: a }) => (a.by === 'bitcoin' ? [Number(a.height)] : []));
   return [...new Set(heights)].sort((a, b) => a - b);
 };
 
@@ -43,8 +67,8 @@ export interface Statement {
  * States what a proof says of these blocks: of the earliest whose root it leads to.
  * @throws Refusal `root-differs` where no attestation leads to the root of its block
  */
-export function stateProof(proof: OtsFile, blocks: readonly Block[]): Statement {
-  const found = [...attested(proof)];
+export function stateProof(proof: Proof, blocks: readonly Block[]): Statement {
+  const found = attestedIn(proof);
   const bitcoin = found.filter(({ attestation }) => attestation.by === 'bitcoin');
   const pairs = bitcoin.flatMap((one) =>
     blocks
@@ -58,7 +82,7 @@ export function stateProof(proof: OtsFile, blocks: readonly Block[]): Statement 
     calendars: [...new Set(found.flatMap(({ attestation: a }) => (a.by === 'pending' ? [a.uri] : [])))],
     others: found.flatMap(({ attestation: a }) => (a.by === 'unknown' || a.by === 'litecoin' ? [a.tag] : [])),
   };
-  if (first) return { status: 'anchored', block: first.block, transaction: carrier(first.way, first.block), ...rest };
+  if (first) return { status: 'anchored', block: first.block, transaction: first.carrier(first.block), ...rest };
   const [wrong] = pairs;
   if (wrong)
     throw new Refusal(
@@ -98,9 +122,17 @@ export function sentence({ status, block, calendars }: Statement): string {
 }
 
 /** Writes the tree of a proof in words, a line a step. */
-export function treeText({ hash, digest, timestamp }: OtsFile): string {
-  return [`${hash} ${bytesToHex(digest)}`, ...treeLines(digest, timestamp, '')].join('\n');
+export function treeText(proof: Proof): string {
+  const { hash, digest } = proof;
+  const lines = 'timestamp' in proof ? treeLines(digest, proof.timestamp, '') : taprootLines(proof);
+  return [`${hash} ${bytesToHex(digest)}`, ...lines].join('\n');
 }
+const taprootLines = ({ root, internalKey, txid, height, merkleRoot }: TaprootProof): string[] => [
+  `under the root ${bytesToHex(root)}`,
+  `in the output ${committedScript(internalKey, root)} of the internal key ${internalKey}`,
+  `of the transaction ${txid}`,
+  attestationText(bitcoinAttestation(BigInt(height)), merkleRoot),
+];
 function* treeLines(message: Uint8Array, { attestations, branches }: Timestamp, indent: string): Generator<string> {
   for (const attestation of attestations.values()) yield `${indent}${attestationText(attestation, message)}`;
   for (const [step, next] of branches.values()) {

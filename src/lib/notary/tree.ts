@@ -4,21 +4,13 @@
  * A leaf is SHA256(digest ‖ 16 random bytes), so that nobody guesses a short document and neighbours learn nothing. A node
  * is SHA256(left ‖ right); an odd one moves up unchanged. Not here: the format of proofs (`ots.ts`).
  */
+import { chacha20 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { blockIn, display, merklePath, merkleRoot, type BareTransaction, type Block } from '../bitcoin/block.ts';
-import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
-import type { Output } from '../bitcoin/transaction.ts';
+import { bytesToHex, concatBytes, equalBytes } from '../bitcoin/bytes.ts';
+import { unsignedHex, type Output, type Template } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import {
-  addAttestation,
-  addBranch,
-  bitcoinAttestation,
-  emptyTimestamp,
-  op,
-  OTS_LIMITS,
-  type Op,
-  type OtsFile,
-} from './ots.ts';
+import { attestationBytes, bitcoinAttestation, headOf, op, opBytes, OTS_LIMITS, type Op } from './ots.ts';
 
 const HASH = 32;
 export const NONCE_SIZE = 16;
@@ -30,139 +22,180 @@ export interface Leaf {
 }
 
 /** Documents by their places, such as a list of leaves. */
-export interface Places<T extends Leaf> {
+interface Places<T extends Leaf> {
   readonly length: number;
   at(place: number): T | undefined;
 }
 
-const LEAF = HASH + NONCE_SIZE;
 const BLOCK = 65_536;
-/** Leaves in 48 bytes each, so that a million need no million objects. */
+/** Documents in typed arrays, so that a million need no million objects. */
 export class Leaves implements Places<Leaf & { name: string | undefined }> {
-  readonly #blocks: Uint8Array[] = [];
+  readonly #digests: Uint8Array[] = [];
+  readonly #nonces: Uint8Array[] = [];
   readonly #names = new Map<number, string>();
+  #drawn: { block: number; nonces: Uint8Array } | undefined;
+  #key = new Uint8Array(32);
   length = 0;
 
-  add({ digest, nonce }: Leaf, name: string | undefined): void {
-    if (this.length % BLOCK === 0) this.#blocks.push(new Uint8Array(BLOCK * LEAF));
-    const at = (this.length % BLOCK) * LEAF;
-    this.#blocks.at(-1)!.set(digest, at);
-    this.#blocks.at(-1)!.set(nonce, at + HASH);
+  /** Adds a document. @param nonce absent of all: they are drawn from a key (`hide`) */
+  add({ digest, nonce }: Pick<Leaf, 'digest'> & Partial<Leaf>, name: string | undefined): void {
+    put(this.#digests, this.length, digest);
+    if (nonce) put(this.#nonces, this.length, nonce);
     if (name !== undefined) this.#names.set(this.length, name);
     this.length += 1;
   }
+  /** Hides all documents behind the nonces of a key, the same of the same key: nobody else may know it. */
+  hide(key: Uint8Array): void {
+    this.#key.set(key);
+  }
   at(place: number): (Leaf & { name: string | undefined }) | undefined {
     if (place < 0 || place >= this.length) return undefined;
-    const start = (place % BLOCK) * LEAF;
-    const bytes = this.#blocks[Math.floor(place / BLOCK)]!.subarray(start, start + LEAF);
-    return { digest: bytes.subarray(0, HASH), nonce: bytes.subarray(HASH), name: this.#names.get(place) };
+    const block = Math.floor(place / BLOCK);
+    return {
+      digest: part(this.#digests[block]!, place % BLOCK, HASH),
+      nonce: part(this.#nonces[block] ?? this.#drawnIn(block), place % BLOCK, NONCE_SIZE),
+      name: this.#names.get(place),
+    };
   }
-}
-
-/** The levels of the tree, leaves first, each level's nodes one behind another. */
-export type Tree = readonly Uint8Array[];
-
-/** Makes the tree of at least one leaf. */
-export function makeTree(leaves: Places<Leaf>): Tree {
-  const pair = new Uint8Array(LEAF);
-  const bottom = new Uint8Array(leaves.length * HASH);
-  for (let i = 0; i < leaves.length; i++) {
-    const { digest, nonce } = leaves.at(i)!;
-    pair.set(digest);
-    pair.set(nonce, HASH);
-    bottom.set(sha256(pair), i * HASH);
-  }
-  return grow(bottom);
-}
-export const rootOf = (tree: Tree): Uint8Array => tree.at(-1)!;
-
-/** Grows the levels over leaves; an odd last node moves up. */
-function grow(bottom: Uint8Array): Uint8Array[] {
-  const levels: Uint8Array[] = [bottom];
-  for (let level: Uint8Array = bottom; level.length > HASH;) {
-    const count = Math.ceil(level.length / HASH / 2);
-    const next = new Uint8Array(count * HASH);
-    for (let i = 0; i < count; i++) {
-      const nodes = level.subarray(2 * i * HASH, 2 * (i + 1) * HASH);
-      next.set(nodes.length === 2 * HASH ? sha256(nodes) : nodes, i * HASH);
+  /** Only the block that was asked for last is kept: it costs less to draw one again than to hold all. */
+  #drawnIn(block: number): Uint8Array {
+    const nonces = this.#drawn?.nonces ?? new Uint8Array(BLOCK * NONCE_SIZE);
+    if (this.#drawn?.block !== block) {
+      chacha20(this.#key, NO_NONCE, NOUGHT, nonces, (block * nonces.length) / CIPHER_BLOCK);
+      this.#drawn = { block, nonces };
     }
-    levels.push(next);
-    level = next;
+    return nonces;
   }
-  return levels;
+}
+const NO_NONCE = new Uint8Array(12);
+const NOUGHT = new Uint8Array(BLOCK * NONCE_SIZE);
+const CIPHER_BLOCK = 64;
+const part = (bytes: Uint8Array, i: number, size: number): Uint8Array => bytes.subarray(i * size, (i + 1) * size);
+function put(blocks: Uint8Array[], place: number, bytes: Uint8Array): void {
+  if (place % BLOCK === 0) blocks.push(new Uint8Array(BLOCK * bytes.length));
+  blocks.at(-1)!.set(bytes, (place % BLOCK) * bytes.length);
+}
+
+/** Returns the root over at least one leaf, in memory that does not grow with them. */
+export function rootOver(leaves: Places<Leaf>): Uint8Array {
+  /** Full subtrees, the largest first. */
+  const full: { size: number; hash: Uint8Array }[] = [];
+  for (let i = 0; i < leaves.length; i++) {
+    let [size, hash] = [1, leafHash(leaves.at(i)!)];
+    for (; full.at(-1)?.size === size; size *= 2) hash = parent(full.pop()!.hash, hash);
+    full.push({ size, hash });
+  }
+  return full.map(({ hash }) => hash).reduceRight((right, left) => parent(left, right));
+}
+/** Hashes two parts with one state, for `sha256` makes a new one each time: a gigabyte of them for a million documents. */
+const parent = (left: Uint8Array, right: Uint8Array): Uint8Array => {
+  const hash = new Uint8Array(HASH);
+  EMPTY._cloneInto(STATE).update(left).update(right).digestInto(hash);
+  return hash;
+};
+const [EMPTY, STATE] = [sha256.create(), sha256.create()];
+const leafHash = ({ digest, nonce }: Leaf): Uint8Array => parent(digest, nonce);
+
+/** The tree over leaves: the rows above them, each row's nodes one behind another. The leaves' own hashes are not kept. */
+export interface Tree {
+  leaves: Places<Leaf>;
+  rows: readonly Uint8Array[];
+}
+
+/** Makes the tree of at least one leaf; an odd last node moves up. */
+export function makeTree(leaves: Places<Leaf>): Tree {
+  const rows: Uint8Array[] = [];
+  let nodeAt = (i: number): Uint8Array => leafHash(leaves.at(i)!);
+  for (let count = leaves.length; count > 1 || rows.length === 0; count = Math.ceil(count / 2)) {
+    const row = new Uint8Array(Math.ceil(count / 2) * HASH);
+    for (let i = 0; i < count; i += 2)
+      row.set(i + 1 < count ? parent(nodeAt(i), nodeAt(i + 1)) : nodeAt(i), (i / 2) * HASH);
+    rows.push(row);
+    nodeAt = (i) => part(row, i, HASH);
+  }
+  return { leaves, rows };
+}
+export const rootOf = ({ rows }: Tree): Uint8Array => rows.at(-1)!;
+
+/** A node beside one on the way up, and on which side of it. */
+export interface Sibling {
+  isLeft: boolean;
+  hash: Uint8Array;
+}
+
+/** Siblings from a leaf to the root. */
+export function siblingsOf({ leaves, rows }: Tree, index: number): Sibling[] {
+  const found: Sibling[] = [];
+  for (let row = 0, count = leaves.length; row < rows.length; row++, count = Math.ceil(count / 2)) {
+    const at = (index >> row) ^ 1;
+    if (at < count)
+      found.push({ isLeft: at % 2 === 0, hash: row === 0 ? leafHash(leaves.at(at)!) : part(rows[row - 1]!, at, HASH) });
+  }
+  return found;
 }
 
 const SHA = op('sha256');
-/** Joins a message with its sibling: a node at an odd place has it on its left. */
-const joined = (place: number, sibling: Uint8Array): Op => op(place % 2 === 1 ? 'prepend' : 'append', sibling);
-
-/** Operations from a leaf to the root. */
-function branch(levels: Tree, index: number): Op[] {
-  return levels.slice(0, -1).flatMap((level, row) => {
-    const place = index >> row;
-    const sibling = level.subarray((place ^ 1) * HASH, ((place ^ 1) + 1) * HASH);
-    return sibling.length > 0 ? [joined(place, sibling), SHA] : [];
-  });
-}
+const joined = ({ isLeft, hash }: Sibling): Op => op(isLeft ? 'prepend' : 'append', hash);
 
 /** The output that commits to a root: OP_RETURN with its 32 bytes. */
 export const commitment = (root: Uint8Array): Output => ({ sat: 0n, script: `6a20${bytesToHex(root)}` });
 
-/** A block that holds the commitment: its transactions' ids, and the one that commits. */
+/** A block that holds the commitment. */
 export interface Anchor {
   height: number;
+  /** Merkle root of the block. */
   root: Uint8Array;
-  /** Operations from the committed root to the Merkle root of the block. */
-  steps: readonly Op[];
+  /** The transaction without its witness. */
+  bytes: Uint8Array;
   txid: string;
+  /** Siblings from the transaction to the Merkle root. */
+  branch: readonly Sibling[];
 }
 
 /**
- * Finds the transaction of a block that commits to a root, and the way from it to the block's Merkle root.
+ * Finds the transaction of a block that has an output with this script.
  * @param transactions of the block, in its order
- * @returns undefined where none commits to it
- * @throws Refusal `stamp-too-large` for a transaction that is longer than a proof can hold
+ * @returns undefined where none has it
  */
-export function anchorIn(
-  transactions: readonly BareTransaction[],
-  root: Uint8Array,
-  height: number,
-): Anchor | undefined {
-  const { script } = commitment(root);
+export function anchorIn(transactions: readonly BareTransaction[], script: string, height: number): Anchor | undefined {
   const index = transactions.findIndex(({ outputs }) => outputs.some((output) => output.script === script));
   if (index < 0) return undefined;
   const { bytes, txid } = transactions[index]!;
-  if (bytes.length > OTS_LIMITS.result.most)
-    throw new Refusal(
-      'stamp-too-large',
-      `a transaction of ${bytes.length} bytes found, ${OTS_LIMITS.result.most} at most expected`,
-    );
-  const at = (bytesToHex(bytes).indexOf(script) + script.indexOf(bytesToHex(root))) / 2;
   const txids = transactions.map((transaction) => transaction.txid);
-  const steps = [
+  const branch = merklePath(txids, index).map((hash, row) => ({ isLeft: (index >> row) % 2 === 1, hash }));
+  return { height, root: merkleRoot(txids), bytes, txid: display(txid), branch };
+}
+
+/** Checks that a proof can hold a transaction. @throws Refusal `stamp-too-large` */
+export const checkFits = (template: Template): void => checkLength(unsignedHex(template).length / 2);
+function checkLength(bytes: number): void {
+  const { most } = OTS_LIMITS.result;
+  if (bytes > most)
+    throw new Refusal('stamp-too-large', `a transaction of ${bytes} bytes found, ${most} at most expected`, {
+      hint: 'pay from fewer coins',
+    });
+}
+
+/**
+ * Returns the function that writes the proof file of a leaf, by its place.
+ * @throws Refusal `stamp-too-large` for a transaction that is longer than a proof can hold
+ */
+export function proofWriter(tree: Tree, { bytes, branch, height }: Anchor): (index: number) => Uint8Array {
+  checkLength(bytes.length);
+  const at = Buffer.from(bytes).indexOf(rootOf(tree));
+  const end = [
     op('prepend', bytes.subarray(0, at)),
     op('append', bytes.subarray(at + HASH)),
     SHA,
     SHA,
-    ...merklePath(txids, index).flatMap((sibling, row) => [joined(index >> row, sibling), SHA, SHA]),
-  ];
-  return { height, root: merkleRoot(txids), steps, txid: display(txid) };
-}
-
-/** Makes the proof of one leaf: its nonce, its way to the root, the transaction, the block. */
-export function proofOf(leaf: Leaf, index: number, tree: Tree, anchor: Anchor): OtsFile {
-  const steps = [op('append', leaf.nonce), SHA, ...branch(tree, index), ...anchor.steps];
-  const timestamp = steps.reduceRight((next, step) => {
-    const made = emptyTimestamp();
-    addBranch(made, step, next);
-    return made;
-  }, attestedBy(anchor.height));
-  return { hash: 'sha256', digest: leaf.digest, timestamp };
-}
-function attestedBy(height: number): OtsFile['timestamp'] {
-  const made = emptyTimestamp();
-  addAttestation(made, bitcoinAttestation(BigInt(height)));
-  return made;
+    ...branch.flatMap((sibling) => [joined(sibling), SHA, SHA]),
+  ].map(opBytes);
+  const tail = concatBytes(...end, attestationBytes(bitcoinAttestation(BigInt(height))));
+  return (index) => {
+    const { digest, nonce } = tree.leaves.at(index)!;
+    const steps = [op('append', nonce), SHA, ...siblingsOf(tree, index).flatMap((sibling) => [joined(sibling), SHA])];
+    return concatBytes(headOf('sha256'), digest, ...steps.map(opBytes), tail);
+  };
 }
 
 /** Reads a raw block. @throws Refusal `malformed-block`, `root-differs` where its transactions are not its header's */

@@ -28,6 +28,7 @@ const BEGUN_BY: Readonly<Record<string, string>> = {
 /** Returns the hint about a record that holds what another one needs. */
 export function freeing({ kind, name }: { kind: string; name: string }): string {
   if (kind === 'htlc-key') return 'spillway htlc fund --cancel with its HTLC gives that payment up';
+  if (kind === 'notary-stamp') return `spillway notarize stamp --cancel --contract ${name.slice(0, 16)} gives that up`;
   const by = BEGUN_BY[kind];
   if (by === undefined) return 'spillway status lists what this home holds';
   return `spillway ${by} --contract ${name.slice(0, 16)} --cancel gives that up; --again prints its last message`;

@@ -35,14 +35,19 @@ const kept = new Map<string, KeySet>();
 export const sortedKeySet = (pubkeys: readonly string[]): KeySet =>
   keySet(keySort(pubkeys.map(hexToBytes)).map(bytesToHex));
 
-/** The secret by which the output of one key without a script tree (BIP86) is spent, from that key's. @throws Error for one out of range */
-export function keyPathSecret(secret: Uint8Array): Uint8Array {
-  const tweak = taggedHash('TapTweak', hexToBytes(xOnlyKey(secret)));
+/**
+ * The secret by which the output of one key is spent, from that key's: without a script tree (BIP86), or with that of this
+ * Merkle root.
+ * @throws Error for one out of range
+ */
+export function keyPathSecret(secret: Uint8Array, tree: Uint8Array = new Uint8Array()): Uint8Array {
+  const tweak = taggedHash('TapTweak', hexToBytes(xOnlyKey(secret)), tree);
   return toBytes(mod(secretScalar(evenSecret(secret)) + secretScalar(tweak)));
 }
 
 /** Returns that output's script, hex. */
-export const keyPathScript = (secret: Uint8Array): string => `5120${xOnlyKey(keyPathSecret(secret))}`;
+export const keyPathScript = (secret: Uint8Array, tree?: Uint8Array): string =>
+  `5120${xOnlyKey(keyPathSecret(secret, tree))}`;
 
 /**
  * Parts of the output beside the keys. `offset` (32 bytes below the order, hex) is added to their

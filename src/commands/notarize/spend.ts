@@ -1,0 +1,30 @@
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../lib/cli/base.ts';
+import { contractFlag } from '../../lib/cli/contract-flags.ts';
+import { arg, chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
+import { print } from '../../lib/cli/output.ts';
+import { spendStamp } from './spending.ts';
+
+export default class NotarizeSpend extends BaseCommand {
+  static override summary = 'Spend the coin of a taproot commitment again';
+  static override description = `Prints the transaction that pays the coin to --to, or to a fresh address of the home, for broadcast. The coin is named by --contract ROOT from the home's record, or by the first line of its plan or by a proof on stdin: with one of these a home made of the seed alone spends it too. The proofs stay what they are.`;
+  static override examples = [
+    'By the home\'s record\nspillway notarize spend --home alice --contract "$ROOT" | spillway broadcast',
+    'By a proof, after a loss of the home\nspillway notarize spend --home alice contract.pdf.proof.json | spillway broadcast',
+  ];
+  static override args = { file: arg({ description: "A plan's first line, or a proof (default: stdin)" }) };
+  static override flags = {
+    contract: { ...contractFlag.contract, summary: 'Root of the plan, or its beginning, as status lists it' },
+    to: Flags.string({ summary: "Address to be paid to (default: a fresh one of the home's)", helpValue: 'ADDRESS' }),
+    feerate: feerateFlag({ summary: "Fee rate; otherwise the node's estimate, else 2", helpGroup: 'FEES' }),
+    'allow-fee': Flags.boolean({ summary: 'Allow a fee above a tenth of the coin', helpGroup: 'FEES' }),
+    ...homeFlags,
+    ...chainFlags,
+  };
+  static override exits = [0, 2, 65, 66, 69, 70, 73, 75, 76, 77] as const;
+
+  async run(): Promise<void> {
+    const { flags, args } = await this.parse(NotarizeSpend);
+    await print(await spendStamp(args.file, flags, this.argv));
+  }
+}

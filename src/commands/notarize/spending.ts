@@ -1,0 +1,106 @@
+/**
+ * Spending the coin of a taproot commitment, named by the home's record, or by a plan or proof: its key follows from the
+ * root and the seed. Not here: the transaction (`notary/taproot.ts`).
+ */
+import { scriptOf } from '../../lib/bitcoin/address.ts';
+import { checkCoins } from '../../lib/bitcoin/coin-checks.ts';
+import { bytesToHex, hexToBytes } from '../../lib/bitcoin/bytes.ts';
+import { fundingHex, isSigned } from '../../lib/bitcoin/funding.ts';
+import { outpointText } from '../../lib/bitcoin/outpoint.ts';
+import { outputsOf, txidOf, txidOfHex, unsignedHex, type Spent } from '../../lib/bitcoin/transaction.ts';
+import { change } from '../../lib/home/change.ts';
+import type { Home } from '../../lib/home/home.ts';
+import { handOf, freshAddress } from '../../lib/engine/wallet.ts';
+import { stampKind, type Stamp } from '../../lib/notary/records.ts';
+import { committedScript, internalSecret, readTaprootProof, spendCommitted } from '../../lib/notary/taproot.ts';
+import type { Fields } from '../../lib/protocol/document.ts';
+import { idClaim } from '../../lib/protocol/claims.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import { xOnlyKey } from '../../lib/signing/bip340.ts';
+import type { ChainValues } from '../../lib/cli/chain.ts';
+import { withHome, type HomeValues } from '../../lib/cli/home.ts';
+import { contractNamed } from '../../lib/cli/named.ts';
+import { readDocument } from '../../lib/cli/stateless.ts';
+import { factsFor } from '../htlc/shared.ts';
+
+export interface SpendValues extends ChainValues, HomeValues {
+  contract?: string | undefined;
+  to?: string | undefined;
+  feerate?: number | undefined;
+  'allow-fee': boolean;
+}
+interface Committed {
+  root: Uint8Array;
+  /** The transaction with the commitment. */
+  hex: string;
+}
+
+/** Returns the transaction that spends the coin. @throws Refusal `unknown-contract`, `coin-missing`, and as `spendCommitted` */
+export const spendStamp = (file: string | undefined, flags: SpendValues, argv: readonly string[]): Promise<object> =>
+  withHome(flags, async (home) => {
+    const { root, hex } = flags.contract === undefined ? await named(file, home) : await recorded(home, flags.contract);
+    const { keys, random } = await handOf(home);
+    const secret = internalSecret(keys, root);
+    const script = committedScript(xOnlyKey(secret), root);
+    const outputs = outputsOf(hex);
+    const vout = outputs.findIndex((output) => output.script === script);
+    if (vout < 0)
+      throw new Refusal('unknown-contract', 'no output of that transaction is bound to the root by a key of this home');
+    const coin: Spent = { txid: txidOfHex(hex), vout, sat: outputs[vout]!.sat, script };
+    const { facts, checks } = await factsFor(flags, home.network, argv, [outpointText(coin)]);
+    const seen = checkCoins(facts.coins, [coin]);
+    const how = { coin, root, feerate: facts.feerate, allowFee: flags['allow-fee'] };
+    const made = await change<{ stamp: Stamp }, ReturnType<typeof spendCommitted>>(
+      home.store,
+      { stamp: stampKind },
+      () => ({ stamp: idClaim(bytesToHex(root)) }),
+      async ({ stamp }) => {
+        const payout = stamp?.payout ?? (flags.to === undefined ? (await freshAddress(home)).address : null);
+        const result = spendCommitted({ ...how, to: scriptOf(flags.to ?? payout!, home.network) }, secret, random(32));
+        const spends = [...new Set([...(stamp?.spends ?? []), txidOf(result.template)])];
+        return { writes: stamp ? { stamp: { ...stamp, payout, spends } } : {}, result };
+      },
+    );
+    return {
+      type: 'notarize-spend',
+      version: 1,
+      network: home.network,
+      root: bytesToHex(root),
+      coin: outpointText(coin),
+      sat: coin.sat,
+      script,
+      txid: txidOf(made.template),
+      hex: made.hex,
+      fee_sat: made.feeSat,
+      checks: { ...checks, coins: seen },
+    };
+  });
+
+/** Reads a plan's first line, or a proof. @throws Refusal `unknown-type`, `wrong-network`, `not-signed` */
+async function named(file: string | undefined, { network }: Home): Promise<Committed> {
+  const from = await readDocument(file);
+  const type = from.text('type');
+  if (type !== 'notarize-stamp' && type !== 'notarize-proof')
+    throw new Refusal('unknown-type', 'the first line of a plan, or a proof of a taproot commitment expected');
+  if (from.text('network') !== network)
+    throw new Refusal('wrong-network', `a document of ${from.text('network')} found, one of ${network} expected`);
+  if (type === 'notarize-stamp') return planned(from);
+  const { root, transaction } = readTaprootProof(from);
+  return { root, hex: bytesToHex(transaction) };
+}
+const planned = (from: Fields): Committed => ({
+  root: from.need('root', from.bytes('root', 32)),
+  hex: from.need('hex', from.text('hex'), 'a signed transaction'),
+});
+
+async function recorded(home: Home, prefix: string): Promise<Committed> {
+  const root = (await contractNamed(home, prefix))!;
+  const hit = (await home.store.load([idClaim(root)])).found.get(idClaim(root));
+  if (hit?.kind !== stampKind.name)
+    throw new Refusal('unknown-contract', `this home keeps no payment for the root ${root}`);
+  const { funding } = stampKind.parse(hit.record);
+  return {
+    root: hexToBytes(root),
+    hex: isSigned(funding) ? fundingHex(funding) : unsignedHex(funding.template),
+  };
+}

@@ -1,0 +1,282 @@
+/** notarize with a home: payments that are made once, and coins of taproot commitments spent by record, plan or proof. */
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import Backup from '../../src/commands/home/backup.ts';
+import Coins from '../../src/commands/home/coins.ts';
+import Init from '../../src/commands/home/init.ts';
+import Restore from '../../src/commands/home/restore.ts';
+import Status from '../../src/commands/home/status.ts';
+import NotarizeProve from '../../src/commands/notarize/prove.ts';
+import NotarizeShow from '../../src/commands/notarize/show.ts';
+import NotarizeSpend from '../../src/commands/notarize/spend.ts';
+import NotarizeStamp from '../../src/commands/notarize/stamp.ts';
+import NotarizeVerify from '../../src/commands/notarize/verify.ts';
+import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { doubleHash, transactionIn } from '../../src/lib/bitcoin/block.ts';
+import { outputsOf, parseTransaction, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
+import { documentIn, sendable, settlement } from '../../src/lib/engine/documents.ts';
+import { command, type Ended, type Made } from '../support/command.ts';
+import { mine } from '../support/headers.ts';
+import { expectJudged, known } from '../support/judged.ts';
+import { judge } from '../support/kernel.ts';
+
+const kernel = await judge();
+afterAll(() => kernel?.close());
+
+let dir: string;
+const at = (name: string): string => join(dir, name);
+const file = (name: string, text: string | Uint8Array): string => {
+  writeFileSync(at(name), text);
+  return at(name);
+};
+const run = (Command: object, ...argv: string[]): Promise<Ended> => command(Command as Made, argv);
+type Line = Record<string, any>;
+const printed = ({ stdout }: Ended): Line[] =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line);
+let number = 0;
+/** A home with a coin of so many satoshis. */
+async function homeWith(sat = '100000'): Promise<{ home: string; utxo: string; coins: Line[] }> {
+  const home = at(`home${(number += 1)}`);
+  expect((await run(Init, '--home', home, '--network', 'regtest')).exit).toBe(0);
+  const { stdout } = await run(Coins, '--home', home, '--pretend', sat);
+  return { home, utxo: file(`coins${number}.json`, stdout), coins: JSON.parse(stdout) };
+}
+const documents = (): string[] => ['a', 'b', 'c'].map((name) => at(name));
+const stamp = (home: string, ...argv: string[]): Promise<Ended> =>
+  run(NotarizeStamp, ...documents(), '--home', home, ...argv);
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'spillway-notary-'));
+  for (const name of ['a', 'b', 'c']) file(name, name);
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+describe('documents that a home pays for', () => {
+  it('are stamped once: the same documents give the same plan, also where it was lost', async () => {
+    const { home, utxo, coins } = await homeWith();
+    const made = await stamp(home, '--utxo', utxo, '--feerate', '3');
+    const [head] = printed(made) as [Line];
+    expect([made.exit, head]).toMatchObject([0, { network: 'regtest', count: 3, checks: { coins: 'not-checked' } }]);
+    const outputs = outputsOf(head['hex']);
+    expect(outputs).toContainEqual({ sat: 0n, script: `6a20${head['root']}` });
+    expect(outputs.reduce((sum, { sat }) => sum + sat, 0n)).toBe(100_000n - BigInt(head['fee_sat']));
+    const { checks: _, ...kept } = head;
+    for (const argv of [[], ['--utxo', utxo], ['--feerate', '50', '--utxo', utxo]]) {
+      const again = await stamp(home, ...argv);
+      expect(printed(again)).toEqual([kept, ...printed(made).slice(1)]);
+    }
+    expect(head['txid']).toBe(txidOfHex(head['hex']));
+    const document = documentIn(Buffer.from(JSON.stringify(head)));
+    expect(await sendable(document)).toEqual({ network: 'regtest', txs: [head['hex']] });
+    expect((await settlement((document as { document: Line }).document)).spends).toMatchObject([
+      { txid: coins[0]!['txid'] },
+    ]);
+    const others = file('others.json', JSON.stringify([{ ...coins[0], txid: 'cd'.repeat(32) }]));
+    expect(await stamp(home, '--utxo', others)).toMatchObject({ code: 'answered-otherwise', exit: 75, stdout: '' });
+    const [line] = printed(await run(Status, '--home', home));
+    expect(line).toMatchObject({ contract: head['root'], role: 'owner', state: 'stamped' });
+  });
+  it('hold their coins until the payment is given up', async () => {
+    const { home, utxo } = await homeWith();
+    const [head] = printed(await stamp(home, '--utxo', utxo)) as [Line];
+    const other = (): Promise<Ended> => run(NotarizeStamp, at('a'), '--home', home, '--utxo', utxo);
+    expect(await other()).toMatchObject({
+      code: 'coin-reserved',
+      hint: expect.stringContaining(`notarize stamp --cancel --contract ${head['root'].slice(0, 16)}`),
+    });
+    const cancel = ['--home', home, '--cancel', '--contract', head['root'].slice(0, 8)];
+    expect(printed(await run(NotarizeStamp, ...cancel))).toMatchObject([
+      { step: 'cancelled', coins: [expect.any(String)] },
+    ]);
+    expect((await other()).exit).toBe(0);
+    const [line] = printed(await run(Status, '--home', home, '--contract', head['root']));
+    expect(line).toMatchObject({ state: 'cancelled' });
+    expect(await run(NotarizeStamp, '--home', home, '--cancel', '--contract', 'ffffffff')).toMatchObject({
+      code: 'unknown-contract',
+      exit: 66,
+    });
+  });
+  it('are hidden by the seed: words and documents give the root again, another home another one', async () => {
+    const { home } = await homeWith();
+    const roots = new Set<string>();
+    for (const argv of [[home], [home], [(await homeWith()).home]])
+      roots.add((printed(await stamp(argv[0]!)) as [Line])[0]['root']);
+    expect(roots.size).toBe(2);
+  });
+  it('are paid from no more coins than a proof can hold', async () => {
+    const { home, coins } = await homeWith();
+    // Each pays little more than its own fee.
+    const many = Array.from({ length: 150 }, (_, i) => ({ ...coins[0], vout: i, amount: 0.0000029 }));
+    const paid = ['--utxo', file('many.json', JSON.stringify(many)), '--allow-fee', '--feerate', '5'];
+    expect(await stamp(home, ...paid)).toMatchObject({ code: 'stamp-too-large', exit: 77, stdout: '' });
+  });
+  it('are of the network of the home', async () => {
+    const { home, utxo } = await homeWith();
+    expect(await stamp(home, '--utxo', utxo, '--network', 'signet')).toMatchObject({ code: 'wrong-network', exit: 65 });
+  });
+});
+
+/** A block at height 1 with this transaction alone behind its coinbase, in hex, and its header. */
+function blockWith(hex: string): { block: string; header: string } {
+  const coinbase = transactionIn(
+    hexToBytes(
+      `01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff0151ffffffff01${'00'.repeat(9)}00000000`,
+    ),
+    'malformed-block',
+  );
+  const { txid } = transactionIn(hexToBytes(hex), 'malformed-block');
+  const root = doubleHash(concatBytes(coinbase.txid, txid));
+  const header = mine({ previous: '00'.repeat(32), time: 1_800_000_000, root });
+  return {
+    block: bytesToHex(concatBytes(header, Uint8Array.of(2), coinbase.bytes, hexToBytes(hex))),
+    header: bytesToHex(header),
+  };
+}
+
+describe('a taproot commitment', () => {
+  let home: string;
+  let head: Line;
+  let plan: string;
+  let header: string;
+  let proofs: Line[];
+  let coin: { txid: string; vout: number; sat: bigint; script: string };
+  const verify = (proof: string, ...argv: string[]): Promise<Ended> =>
+    run(NotarizeVerify, proof, '--network', 'regtest', '--header', header, ...argv);
+
+  beforeAll(async () => {
+    const made = await homeWith();
+    home = made.home;
+    const stamped = await stamp(home, '--utxo', made.utxo, '--commit', 'taproot', '--amount', '20000');
+    [head] = printed(stamped) as [Line];
+    plan = file('plan.ndjson', stamped.stdout);
+    const outputs = outputsOf(head['hex']);
+    const vout = outputs.findIndex(({ script }) => script === head['script']);
+    coin = { txid: head['txid'], vout, ...outputs[vout]! };
+    const { block, header: mined } = blockWith(head['hex']);
+    header = mined;
+    const proved = await run(NotarizeProve, plan, '--block', file('block.hex', block), '--height', '1');
+    proofs = printed(proved);
+  });
+
+  it('shows nothing but payments on the chain', () => {
+    expect(outputsOf(head['hex']).map(({ script }) => script.slice(0, 4))).toEqual(['5120', '5120']);
+    expect(head['hex']).not.toContain(head['root']);
+    expect([coin.sat, head['leaf']]).toEqual([20_000n, `6a20${head['root']}`]);
+  });
+  it('proves its documents by the key of its output', async () => {
+    expect(proofs.map(({ digest, name }) => [name, digest])).toHaveLength(3);
+    const out = mkdtempSync(join(dir, 'out-'));
+    const written = await run(NotarizeProve, plan, '--block', at('block.hex'), '--height', '1', '--out', out);
+    expect(printed(written).map(({ file: path }) => path)).toEqual(
+      ['a', 'b', 'c'].map((name) => join(out, `${name}.proof.json`)),
+    );
+    writeFileSync(join(out, 'b'), 'b');
+    const { exit, stdout } = await verify(join(out, 'b.proof.json'));
+    expect([exit, JSON.parse(stdout)]).toMatchObject([
+      3,
+      { status: 'anchored', transaction: head['txid'], checks: { document: 'compared', header: 'not-checked' } },
+    ]);
+    const shown = await run(NotarizeShow, join(out, 'b.proof.json'));
+    expect(shown.stdout).toContain(`in the output ${coin.script} of the internal key ${head['internal_key']}`);
+    expect(shown.stdout).toMatch(/attested by bitcoin block 1, Merkle root [0-9a-f]{64}\n$/);
+    expect(await verify(join(out, 'b.proof.json'), '--document', at('a'))).toMatchObject({ code: 'digest-differs' });
+  });
+  it.each<[string, string, (proof: Line) => object]>([
+    ['another nonce', 'root-differs', () => ({ nonce: '00'.repeat(16) })],
+    ['another leaf', 'root-differs', () => ({ leaf: `6a20${'00'.repeat(32)}` })],
+    [
+      'another internal key',
+      'root-differs',
+      () => ({ internal_key: '79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798' }),
+    ],
+    ['a key that is no point', 'malformed-message', () => ({ internal_key: 'ff'.repeat(32) })],
+    ['another branch', 'root-differs', () => ({ branch: [] })],
+    ['a sibling on both sides', 'malformed-message', (p) => ({ branch: [{ left: p['digest'], right: p['digest'] }] })],
+    ['a sibling on no side', 'malformed-message', () => ({ path: [{}] })],
+    ['a cut transaction', 'malformed-message', (p) => ({ transaction: p['transaction'].slice(2) })],
+    ['another transaction', 'root-differs', (p) => ({ transaction: p['transaction'].replace(/fdffffff/, 'fcffffff') })],
+    ['no height', 'malformed-message', () => ({ height: null })],
+  ])('with %s is no proof', async (_, code, altered) => {
+    const proof = file('altered.json', JSON.stringify({ ...proofs[0], ...altered(proofs[0]!) }));
+    expect(await verify(proof)).toMatchObject({ code, stdout: '' });
+  });
+
+  const spend = (of: string, ...argv: string[]): Promise<Ended> => run(NotarizeSpend, '--home', of, ...argv);
+  it('is spent again by the record, by the plan and by a proof, each with the same coin', async () => {
+    const first = file('head.json', JSON.stringify(head));
+    const proof = file('proof.json', JSON.stringify(proofs[2]));
+    for (const argv of [['--contract', head['root'].slice(0, 10)], [first], [proof]]) {
+      const { exit, stdout } = await spend(home, ...argv);
+      const made = JSON.parse(stdout) as Line;
+      expect([exit, made]).toMatchObject([
+        0,
+        { coin: `${coin.txid}:${coin.vout}`, sat: 20_000, checks: { coins: 'not-checked' } },
+      ]);
+      const paid = outputsOf(made['hex'] as string);
+      expect(paid[0]!.sat).toBe(20_000n - BigInt(made['fee_sat']));
+      if (kernel) await expectJudged(kernel, made['hex'], known(coin));
+      expect(await sendable({ document: made })).toEqual({ network: 'regtest', txs: [made['hex']] });
+      expect((await settlement(made)).spends).toEqual([coin]);
+    }
+    const address = async (): Promise<string> =>
+      outputsOf((JSON.parse((await spend(home, first)).stdout) as Line)['hex'])[0]!.script;
+    expect(await address()).toBe(await address());
+  });
+  it('is spent by a home made of the words, from a proof alone', async () => {
+    const { mnemonic } = JSON.parse(readFileSync(join(home, 'seed'), 'utf8')) as { mnemonic: string };
+    const again = at('again');
+    const words = openSync(file('words', mnemonic), 'r');
+    const argv = ['--home', again, '--network', 'regtest', '--mnemonic-fd', String(words)];
+    expect((await run(Init, ...argv)).exit).toBe(0);
+    expect(await spend(again, '--contract', head['root'])).toMatchObject({ code: 'unknown-contract' });
+    const made = JSON.parse((await spend(again, file('proof.json', JSON.stringify(proofs[0])))).stdout) as Line;
+    expect(made['coin']).toBe(`${coin.txid}:${coin.vout}`);
+    if (kernel) await expectJudged(kernel, made['hex'], known(coin));
+  });
+  it('is spent by a home restored from its backup', async () => {
+    const backup = at('backup');
+    expect(await run(Backup, '--to', backup, '--home', home)).toMatchObject({ exit: 0 });
+    const restored = at('restored');
+    expect(await run(Restore, '--home', restored, '--from', backup)).toMatchObject({ exit: 0 });
+    const made = JSON.parse((await spend(restored, '--contract', head['root'])).stdout) as Line;
+    expect(made['coin']).toBe(`${coin.txid}:${coin.vout}`);
+  });
+  it('is not spent by another home, below dust, or at a tenth of it', async () => {
+    const proof = file('proof.json', JSON.stringify(proofs[0]));
+    expect(await spend((await homeWith()).home, proof)).toMatchObject({ code: 'unknown-contract', exit: 66 });
+    expect(await spend(home, proof, '--feerate', '30')).toMatchObject({ code: 'fee-too-high', exit: 77 });
+    expect(await spend(home, proof, '--feerate', '180', '--allow-fee')).toMatchObject({ code: 'below-dust', exit: 77 });
+    const foreign = file('foreign.json', JSON.stringify({ ...proofs[0], network: 'signet' }));
+    expect(await spend(home, foreign)).toMatchObject({ code: 'wrong-network', exit: 65 });
+    expect(await spend(home, file('other.json', '{"type":"other"}'))).toMatchObject({ code: 'unknown-type', exit: 65 });
+  });
+  it('needs a home, coins and more than dust', async () => {
+    expect(await run(NotarizeStamp, at('a'), '--commit', 'taproot')).toMatchObject({ code: 'usage', exit: 2 });
+    const other = await homeWith();
+    expect(await stamp(other.home, '--commit', 'taproot')).toMatchObject({ code: 'usage' });
+    const small = ['--utxo', other.utxo, '--commit', 'taproot', '--amount', '329'];
+    expect(await stamp(other.home, ...small)).toMatchObject({ code: 'below-dust', exit: 77, stdout: '' });
+  });
+  it('stays in the home until its coin is spent', async () => {
+    const [line] = printed(await run(Status, '--home', home));
+    expect(line).toMatchObject({ contract: head['root'], capacity_sat: 20_000, verdict: 'unseen' });
+    const { stampKind } = await import('../../src/lib/notary/records.ts');
+    const { openHome } = await import('../../src/lib/home/home.ts');
+    const opened = await openHome({ dir: home, kinds: async () => [stampKind] });
+    const [row] = await opened.store.list(stampKind.name);
+    opened.close();
+    const inputs = parseTransaction(head['hex']).inputs.map(({ txid, index }) => ({
+      txid: bytesToHex(txid),
+      vout: index,
+    }));
+    expect(stampKind.spent!(stampKind.parse(row!.record)).map(({ outpoint }) => outpoint)).toEqual([
+      ...inputs,
+      { txid: coin.txid, vout: coin.vout },
+    ]);
+  });
+});
