@@ -7,9 +7,10 @@ import CostExit from '../../src/commands/cost/exit.ts';
 import CostJit from '../../src/commands/cost/jit.ts';
 import CostPhoenixd from '../../src/commands/cost/phoenixd.ts';
 import CostReserve from '../../src/commands/cost/reserve.ts';
-import { exitCost } from '../../src/lib/cost/chain.ts';
+import { exitCost, reserveCost } from '../../src/lib/cost/chain.ts';
 import { adsCost, jitCost, phoenixdCost, phoenixdRate } from '../../src/lib/cost/service.ts';
 import { command, refusedCommand, type Made } from '../support/command.ts';
+import { codeOf } from '../support/refusal.ts';
 
 const answer = async (Command: Made, line: string): Promise<any> => {
   const { exit, stdout } = await command(Command, line.split(' ').filter(Boolean));
@@ -46,6 +47,33 @@ describe('cost jit', () => {
       error: 203,
     });
     expect(jitCost({ paymentMsat: 5001n, minFeeMsat: 5001n, ppm: 1n })).toMatchObject({ error: 202 });
+  });
+});
+
+describe('bounds of costs', () => {
+  it('are met: a product of 64 bits, payments that are served, a balance that is worth it', async () => {
+    const jit = (paymentMsat: bigint, more: object = {}) => jitCost({ paymentMsat, minFeeMsat: 1n, ppm: 1n, ...more });
+    const most = 2n ** 64n - 1n;
+    expect(jit(most - 999_999n)).toMatchObject({ payable: true });
+    expect(jit(most - 999_998n)).toMatchObject({ error: 203 });
+    expect(jit(most, { ppm: 1n })).toMatchObject({ error: 203 });
+    expect(jit(most + 1n)).toMatchObject({ error: 203 });
+    expect(jit(5000n, { minPaymentMsat: 5000n, maxPaymentMsat: 5000n })).toMatchObject({ payable: true });
+    const worth = (balance: bigint) => exitCost({ clients: '8', feerate: 1000, balance });
+    expect([worth(5376n), worth(5375n)]).toMatchObject([{ worth_it: true }, { worth_it: false }]);
+    expect(reserveCost({ capacity: 35_400n })).toMatchObject({ reserve_sat: 354n });
+    expect(reserveCost({ capacity: 354n })).toMatchObject({ spendable_sat: 0n });
+    expect(reserveCost({ capacity: 355n })).toMatchObject({ spendable_sat: 1n });
+  });
+  it('are met: a branch has a size and a number, a payment fits into its room or pays its fee', async () => {
+    expect(codeOf(() => exitCost({ transactions: 5n, feerate: 1 }))).toBe('usage');
+    const events = (...receive: bigint[]): string[] =>
+      (phoenixdCost({ receive, feerate: 0, autoLiquidity: 1000n, basis: 0n }) as any).payments.map(
+        (each: any) => each.event,
+      );
+    expect(events(1000n, 1n)).toEqual(['fee-credit', 'channel-opened']);
+    expect(events(2000n, 1000n)).toEqual(['channel-opened', 'received']);
+    expect(events(2000n, 1001n)).toEqual(['channel-opened', 'liquidity-bought']);
   });
 });
 

@@ -63,6 +63,7 @@ describe('feasibility', () => {
       'malformed-message',
     );
     await refusedCommand(FeasibilityPay, [...ends, '--amount', '0.5', network], 'usage');
+    await refusedCommand(FeasibilityPay, [...ends, '--amount', '9007199254740992', network], 'usage');
   });
   it('count and sample read networks and dumps', async () => {
     expect(await answer(command(FeasibilityCount, ['--amount', '2', network]))).toMatchObject({
@@ -79,6 +80,9 @@ describe('feasibility', () => {
     const flags = ['--tps', '14', '--payments', '10000', '--infeasible'];
     expect(await answer(command(FeasibilityThroughput, [...flags, '3']))).toMatchObject({
       payments_per_second: 46_667,
+    });
+    expect(await answer(command(FeasibilityThroughput, [...flags, '10000']))).toMatchObject({
+      payments_per_second: 14,
     });
     await refusedCommand(FeasibilityThroughput, [...flags, '10001'], 'usage');
   });

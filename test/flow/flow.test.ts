@@ -74,7 +74,19 @@ describe('published networks', () => {
   it('one channel of all members holds everything', () => {
     expect(countDocument(networkOf([[['a', 'b', 'c'], 12]]), [1])).toMatchObject({ feasible: 91, distributions: 91 });
   });
+  it('of channels that reserve all they have are counted, and more is refused', () => {
+    const reserved = (reserve: number): unknown => {
+      const channels = [{ members: [0, 1], capacity_sat: 4, reserve_sat: reserve }];
+      return countDocument(parseNetwork(fields({ channels })), [1]);
+    };
+    expect([reserved(2), reserved(3)]).toMatchObject([{ feasible: 1 }, { feasible: 0 }]);
+    expect(codeOf(() => parseNetwork(fields({ channels: [{ members: [0, true], capacity_sat: 4 }] })))).toBe(
+      'malformed-message',
+    );
+  });
   it('too large to count are refused', () => {
+    const many = Array.from({ length: 60 }, (_, i) => `m${i}`);
+    expect(codeOf(() => countDocument(networkOf([[many, 1]]), [1]))).toBe('too-many-states');
     expect(codeOf(() => countDocument(networkOf([[['a', 'b', 'c', 'd'], 5000]]), [1]))).toBe('too-many-states');
   });
 });
@@ -246,6 +258,16 @@ describe('samples', () => {
       expect(real).toBeLessThan(high + 0.01);
     });
     expect(one.distributions_drawn / 4000).toBeCloseTo(253 / 153, 1);
+  });
+  it('need two members', () => {
+    const { network } = networkOfGraph({
+      type: 'gossip-graph',
+      version: 1,
+      source: '',
+      nodes: [{ node: 0 }],
+      channels: [],
+    });
+    expect(codeOf(() => drawSamples(network, 1, new Draws('sample', '1'), 'liquidity'))).toBe('malformed-message');
   });
   it('list their pairs, who never pay themselves', () => {
     const made: any = sampleDocument(network, { pairs: 50, draw: 'liquidity', seed: '1', amounts: [], list: true });

@@ -207,6 +207,10 @@ describe('onion-sim', () => {
     expect(real.runs[0].honest.sent).toBeGreaterThan(10);
     expect(topologyOf(graphOf(gossmap(makeNetwork(10, 20, 3)), 'gossmap').graph)).toHaveLength(10);
     await refusedCommand(OnionSim, ['--rate', '0'], 'usage');
+    for (const walk of ['2-2', '2-27'])
+      expect(
+        (await command(OnionSim, ['--seconds', '1', '--nodes', '5', '--channels', '6', '--walk', walk])).exit,
+      ).toBe(0);
     for (const walk of ['1-3', '4-3', '3-28', '3']) await refusedCommand(OnionSim, ['--walk', walk], 'usage');
   });
 });

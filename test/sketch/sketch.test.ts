@@ -185,6 +185,8 @@ describe('documents', () => {
     expect(rawElements('ff')).toBeUndefined();
     const { elements } = decodeDocument(document(makeDocument([2n ** 63n], 64, 2)), 16);
     expect(elements).toEqual([String(2n ** 63n)]);
+    expect(decodeDocument(document(makeDocument([2n ** 52n], 53, 2)), 16).elements).toEqual([2n ** 52n]);
+    expect(decodeDocument(document(makeDocument([2n ** 52n], 54, 2)), 16).elements).toEqual([String(2n ** 52n)]);
   });
   it('say what does not fit together', () => {
     const [a, b, c] = [makeDocument([1n], 8, 3), makeDocument([1n], 9, 3), makeDocument([1n], 8, 9, 4)];

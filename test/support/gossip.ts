@@ -279,10 +279,10 @@ const scidNumber = ({ scid }: TestChannel): bigint => readUint(scidBytes(scid)!)
 /** The compressed map, before gzip; nodes are their places. */
 export function gossmap({ channels }: TestNetwork): Uint8Array {
   const numbers = (list: readonly (number | bigint)[]): Uint8Array =>
-    concatBytes(...list.map((n) => writeBigSize(BigInt(n))));
+    Buffer.concat(list.map((n) => writeBigSize(BigInt(n))));
   const table = (values: readonly (number | bigint)[]): Uint8Array => {
-    const different = [...new Set(values)];
-    return numbers([different.length, ...different, ...values.map((value) => different.indexOf(value))]);
+    const places = new Map([...new Set(values)].map((value, i) => [value, i]));
+    return numbers([places.size, ...places.keys(), ...values.map((value) => places.get(value)!)]);
   };
   const each = (of: (policy: Policy) => number | bigint): Uint8Array =>
     table(channels.flatMap(({ policies }) => policies.map(of)));

@@ -59,7 +59,7 @@ export class StoreReader implements MessageReader {
     let bytes = this.#rest.length === 0 ? piece : concatBytes(this.#rest, piece);
     if (this.#version === undefined && bytes.length > 0) {
       const [first] = bytes;
-      if (first! >> 5 !== 0 || first! < 9 || first! > 16)
+      if (first! < 9 || first! > 16)
         throw new Refusal('malformed-dump', `version byte ${first} found, a gossip_store of version 9 to 16 expected`);
       this.#version = first!;
       this.#place = 1;
