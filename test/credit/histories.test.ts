@@ -16,7 +16,7 @@ import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, shareOf } from '../../src/lib/bitcoin/psbt.ts';
 import { dustLimit } from '../../src/lib/bitcoin/script.ts';
 import { freezeHeight } from '../../src/lib/credit/checks.ts';
-import { awaitedElsewhere } from '../../src/commands/ecash/awaited.ts';
+import { awaitedElsewhere } from '../../src/commands/ecash/restore.ts';
 import { addKeyset, keysetsOf } from '../../src/commands/ecash/keysets.ts';
 import { printInHand } from '../../src/lib/cashu/in-hand.ts';
 import { ecashRestore } from '../../src/lib/ecash/restore.ts';

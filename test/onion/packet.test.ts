@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { buildDocument, parseBuild } from '../../src/lib/onion/build-document.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { answerTo, explain } from '../../src/lib/onion/answer.ts';
-import { drawLayers } from '../../src/lib/onion/graph.ts';
+import { drawLayers } from '../../src/commands/onion/build.ts';
 import { buildPacket, checkBudget, cutLayer, openPacket, PACKET_LIMITS } from '../../src/lib/onion/packet.ts';
 import { peel, type Packet, type Refused } from '../../src/lib/onion/peel.ts';
 import { parsePacket } from '../../src/lib/onion/peel-document.ts';

@@ -2,11 +2,33 @@ import * as Flags from '@oclif/core/flags';
 import { filter } from '../../lib/cli/filter.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { readGraph } from '../gossip/dumps.ts';
-import { rateFlag, walkFlag } from './sim-flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { topologyOf } from '../../lib/gossip/topology.ts';
 import { READINGS, type Attack } from '../../lib/sim/back-pressure.ts';
 import { simulationDocument } from '../../lib/sim/document.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+
+/** Rate a second, above 0, with up to three decimals. */
+const rateFlag = Flags.custom<number>({
+  helpValue: 'PER_SECOND',
+  parse: async (input) => {
+    const rate = /^\d{1,6}(?:\.\d{1,3})?$/.test(input) ? Number(input) : 0;
+    if (rate === 0)
+      throw new Refusal('usage', `${JSON.stringify(input.slice(0, 20))} found, a rate above 0 like 0.5 expected`);
+    return rate;
+  },
+});
+
+/** Nodes on a way, at least and at most: `3-6`, from 2 to 27. */
+const walkFlag = Flags.custom<[number, number]>({
+  helpValue: 'LEAST-MOST',
+  parse: async (input) => {
+    const [, least, most] = /^([1-9]\d?)-([1-9]\d?)$/.exec(input)?.map(Number) ?? [];
+    if (!least || !most || least < 2 || most < least || most > 27)
+      throw new Refusal('usage', `${JSON.stringify(input.slice(0, 20))} found, a range from 2 to 27 like 3-6 expected`);
+    return [least, most];
+  },
+});
 
 export default filter({
   summary: 'Onion messages under load: who is heard when nodes limit their peers and drops are told',
