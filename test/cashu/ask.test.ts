@@ -9,7 +9,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { isPublic } from '../../src/lib/cashu/addresses.ts';
 import { askMint, type Lookup } from '../../src/lib/cashu/ask.ts';
 import { mintQuote } from '../../src/lib/cashu/quotes.ts';
-import { requestTo, WALLET_LIMITS } from '../../src/lib/cashu/request.ts';
+import { requestTo, WALLET_LIMITS } from '../../src/lib/cashu/wallet.ts';
 import { asked } from '../../src/lib/cashu/wallet.ts';
 import { at } from '../support/mint.ts';
 

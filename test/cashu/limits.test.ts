@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
 import { alone, LEDGER_LIMITS } from '../../src/lib/cashu/in-hand.ts';
-import { requestTo, WALLET_LIMITS } from '../../src/lib/cashu/request.ts';
+import { requestTo, WALLET_LIMITS } from '../../src/lib/cashu/wallet.ts';
 import { ANSWER_LIMITS, mintQuote } from '../../src/lib/cashu/quotes.ts';
 import { hold } from '../../src/lib/home/hold.ts';
 import { limits } from '../support/limits.ts';
