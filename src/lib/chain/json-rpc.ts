@@ -7,9 +7,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
-import type { Limits } from '../protocol/limit.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { textWithin } from './answer.ts';
 
 const TIMEOUT_MS = 30_000;
 export const NODE_LIMITS = {
@@ -279,4 +278,19 @@ export class JsonRpc {
     const secrets = [Buffer.from(this.#login).toString('base64'), this.#login, password, encodeURIComponent(password)];
     return secrets.filter((secret) => secret !== '').reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
   }
+}
+
+/**
+ * Reads the text of an HTTP answer as it comes, and no further than its limit: no server fills the memory of this program.
+ * @throws Error where it is longer, and the connection is given up
+ */
+async function textWithin(limit: { readonly most: number }, answer: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of answer.body ?? []) {
+    size += part.length;
+    if (!allows(limit, size)) throw new Error(`more than ${limit.most} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
 }
