@@ -1,16 +1,27 @@
 /**
- * The kind of record that a credit contract is: by which claims it is found, what the store's schema guards of it, and
- * what becomes of it when its store was restored. Its states: `states.ts`.
+ * The kind of record that a credit contract is: by which claims it is found, and what the store's schema guards of
+ * it. Also what becomes of it when its store was restored, and when it may be dropped. Its states: `states.ts`.
  */
-import { outpointText } from '../bitcoin/outpoint.ts';
+import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
 import type { Claim, HeldRecord, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { coinClaim, fundingClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { figuresOf } from './figures.ts';
-import { overOf, spentBy } from './over.ts';
 import { merged, restored } from './restore.ts';
-import { guardedOf, heldKey, isFunded, isLeft, isUnfunded, openFor, paidOf, released, type Credit } from './states.ts';
+import {
+  coveredSat,
+  guardedOf,
+  heldKey,
+  isFunded,
+  isLeft,
+  isUnfunded,
+  openFor,
+  owesNothing,
+  paidOf,
+  released,
+  type Credit,
+} from './states.ts';
 import type { Role } from './terms.ts';
 import { maxPaid } from './transactions.ts';
 
@@ -18,6 +29,10 @@ export * from './states.ts';
 
 /** A contract has one live offer of a rollover. @param id of the contract that is rolled over */
 export const offerClaim = (id: Hex): Claim => `credit:offer/${id}`;
+
+/** Lists the coin of a contract that the chain has spent for good. */
+const spentBy = (c: Credit): readonly Gone[] =>
+  isFunded(c) && c.settled ? [{ outpoint: c.outpoint, ways: [c.settled.txid] }] : [];
 
 export const creditKind: Kind<Credit> = {
   name: 'credit',
@@ -106,4 +121,26 @@ export function must<R extends Role, S extends Credit['state']>(
       { hint: WAYS_OUT[c.state] },
     );
   return c as Extract<Credit, { role: R; state: S }>;
+}
+
+/**
+ * Tells when nothing more can come of a contract, so that a home may drop it in time (`home/prune.ts`).
+ *
+ * A home without the record has no key for the contract any more, so whatever is said over it once more is refused. A customer
+ * keeps its few contracts, and with them what it has answered. A mint keeps no merchant's contract that was paid all it was
+ * owed. Kept are contracts over which money was lost, and a merchant's whose mint has not stated that it owes nothing more.
+ * Records beside a contract go with it, and keep it while anything can come of them (`Kind.part`).
+ */
+function overOf(c: Credit): Pick<RecordRow, 'over' | 'frees'> {
+  if (c.role === 'payer') return isPaidOff(c) ? { over: 'ended' } : {};
+  if (c.state === 'cancelled') return c.lost ? {} : { over: 'nothing', frees: c.unpaid ?? false };
+  if (!isFunded(c) || !c.settled || c.restored) return {};
+  return c.settled.paysSat >= c.paidSat && owesNothing(c) ? { over: 'ended' } : {};
+}
+
+/** Returns whether the chain has paid out all of a debt that others may raise. */
+function isPaidOff(c: Credit): boolean {
+  if (c.role !== 'payer' || !isFunded(c) || c.owedSat === null || !c.settled || c.restored) return false;
+  const { by } = c.settled;
+  return c.owedSat <= coveredSat(c) && (c.owedSat === 0n || (by !== 'refund' && by !== 'other'));
 }
