@@ -2,7 +2,7 @@
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, vi } from 'vitest';
-import { COMMIT_LIMITS, commitIn, digits } from '../../src/lib/home/commit-number.ts';
+import { COMMIT_LIMITS, commitIn, digits } from '../../src/lib/home/tide.ts';
 import { hardenedChild, LEVEL_LIMITS, masterNode, normalChild } from '../../src/lib/home/hardened.ts';
 import { IDENTITY_LIMITS, isWorn } from '../../src/lib/home/identity.ts';
 import { Journal, JOURNAL_LIMITS, readJournal } from '../../src/lib/home/journal.ts';

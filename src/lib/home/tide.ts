@@ -11,10 +11,27 @@ import { createHmac } from 'node:crypto';
 import { closeSync, constants, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Refusal } from '../protocol/refusal.ts';
-import { commitIn, digits } from './commit-number.ts';
 import { isMissing, refuseWritable } from './files.ts';
 import { JOURNAL_HINT } from './journal.ts';
 import type { CommitWatch } from './store.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+
+export const COMMIT_LIMITS = {
+  /** No home makes so many; above, whole numbers would soon not be told apart any more. */
+  commit: { unit: 'number', least: 0, most: 10 ** 15 - 1 },
+} satisfies Limits;
+
+/** Number of a commit as a tide writes it. */
+export const digits = (commit: number): string => String(commit).padStart(20, '0');
+
+/**
+ * Reads the number of a commit; undefined for any other text. A home goes on counting from the highest, so one that leaves no
+ * room to count is a damaged file's, and no number.
+ */
+export function commitIn(text: string): number | undefined {
+  const commit = /^\d{20}$/.test(text) ? Number(text) : NaN;
+  return allows(COMMIT_LIMITS.commit, commit) ? commit : undefined;
+}
 
 export interface TideOptions {
   /** Folder that it is written to. */
