@@ -18,9 +18,12 @@ export function tempDir(): string {
   return dir;
 }
 
-/** A pipe with this name, which ends for whoever reads it after three seconds, so that a test of it fails and does not hang. */
+/**
+ * A pipe with this name. Whoever reads it gets a document after three seconds: a test sees by that that it was read, and does
+ * not hang.
+ */
 export function pipeAt(path: string): string {
   execFileSync('mkfifo', [path]);
-  spawn('bash', ['-c', 'exec 3<>"$1"; sleep 3', 'bash', path], { stdio: 'ignore' });
+  spawn('bash', ['-c', 'exec 3<>"$1"; echo {} >&3; sleep 3', 'bash', path], { stdio: 'ignore' });
   return path;
 }
