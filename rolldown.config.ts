@@ -160,14 +160,24 @@ const fastKeys: Plugin = {
 /**
  * What evaluates a module is made as a function that puts another in its own place. As a value it is compiled with its file,
  * so it lies in the compile cache, and no start compiles it anew. Nothing calls one before all files are read.
+ *
+ * What a file gives to others it gives by getters, each a function that a start compiles and every use calls. What is made
+ * once, before the end of the file, is given as it is.
  */
 const MAKES_ITSELF = /^function (init_[\w$]+)\(\) \{\n\treturn \(\1 = ([^]*?)\)\(\);\n\}$/gm;
+const MADE_ONCE = /^(?:(?:async )?function\*? |var (?=[\w$]+ = ))([\w$]+)/gm;
+const GETTER =
+  /^Object\.defineProperty\(exports, "([\w$]+)", \{\n\tenumerable: true,\n\tget: function\(\) \{\n\t\treturn ([\w$]+);\n\t\}\n\}\);$/gm;
 const compiledOnce: Plugin = {
   name: 'compiled-once',
   generateBundle(_, files) {
     const chunks = Object.values(files).filter((file) => file.type === 'chunk');
     if (!chunks.some(({ code }) => code.search(MAKES_ITSELF) >= 0)) throw new Error('compiled-once: drop this plugin');
-    for (const chunk of chunks) chunk.code = chunk.code.replace(MAKES_ITSELF, 'var $1 = $2;');
+    for (const chunk of chunks) {
+      const code = chunk.code.replace(MAKES_ITSELF, 'var $1 = $2;');
+      const made = new Set(Array.from(code.matchAll(MADE_ONCE), ([, name]) => name));
+      chunk.code = code.replace(GETTER, (all, name, of) => (made.has(of) ? `exports.${name} = ${of};` : all));
+    }
   },
 };
 
