@@ -1,6 +1,7 @@
 /** exit-credit: what is printed when, and what it freezes. */
 import { describe, expect, it } from 'vitest';
 import { exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
+import { creditShown } from '../../src/lib/ecash/status.ts';
 import { dueList, verdictOf } from '../../src/lib/credit/exit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { settledAs } from '../../src/lib/credit/records.ts';
@@ -9,6 +10,15 @@ import { opened, payMessages } from '../support/credit.ts';
 import { parties, payeeOf, payerOf, policy, refused, show, tip } from './helpers.ts';
 
 const none = { coins: 'not-checked', known: 'not-checked' } as const;
+
+describe('the coin that status asks for', () => {
+  it('states what may spend it only when it is asked, for that hashes transactions', async () => {
+    const both = await parties();
+    const coin = creditShown.coin!(await payeeOf(both, await opened(both)))!;
+    expect(Object.getOwnPropertyDescriptor(coin, 'ways')).toHaveProperty('get');
+    expect([coin.ended, coin.ways.length > 0]).toEqual([false, true]);
+  });
+});
 
 describe('the refund', () => {
   it('is valid one block after the expiry and not before: no bytes until nodes would take it', async () => {

@@ -38,14 +38,15 @@ export interface Standing {
 
 const NOTHING = { settledSat: 0n, lostSat: 0n } as const;
 
-/** The contract's coin, and what is known to spend it and its funding. */
-export const followed = (c: FundedCredit): Followed => ({
+/** The contract's coin, and what is known to spend it and its funding. `ended`: nobody needs to look for what spent it. */
+export const followed = (c: FundedCredit): Followed & { ended: boolean } => ({
   outpoint: c.outpoint,
   // Each commit asks for a standing, and most without a node: transactions are hashed only for whoever has looked.
   get ways() {
     return c.settled ? [] : [...waysOf(c).keys()];
   },
   funding: 'funding' in c && c.funding ? c.funding.template.inputs : [],
+  ended: c.settled !== undefined,
 });
 
 export function standingOf(c: FundedCredit, facts: ExitFacts): Standing {

@@ -39,7 +39,7 @@ export function toldOf(c: Credit, known: Ledger | undefined): Told {
 export const creditShown: Shown<Credit, Ledger> = {
   kind: creditKind,
   beside: { kind: ledgerKind, of: ledgerOf },
-  coin: (c) => (isFunded(c) ? { ...followed(c), ended: c.settled !== undefined } : undefined),
+  coin: (c) => (isFunded(c) ? followed(c) : undefined),
   feerate: true,
   line(name, c, facts, { float, tokens }, ledger) {
     const line = statusOf(name, c, facts, toldOf(c, ledger));

@@ -77,5 +77,5 @@ export async function dueContracts(home: Home, source: FactSource, within: numbe
 export const exitFacts = (source: FactSource, contracts: readonly Named[]): Promise<ExitFacts> =>
   seenOf(
     source,
-    contracts.flatMap(({ record: c }) => (isFunded(c) ? [{ ...followed(c), ended: c.settled !== undefined }] : [])),
+    contracts.flatMap(({ record: c }) => (isFunded(c) ? [followed(c)] : [])),
   );
