@@ -160,7 +160,7 @@ describe('the command line', () => {
   it('what excludes each other is a choice in the usage; what depends on another is not nested', async () => {
     const { stdout } = await spillway(['exit-credit', '--help']);
     expect(stdout.replace(/\s+/g, ' ')).toContain(
-      'exit-credit [--contract ID | --due] [--export] [--children SAT/VB...] [--allow-fee] [--within BLOCKS] [--error-format',
+      'exit-credit [--contract ID | --due] [--export] [--children SAT/VB... | --package | --quote] [--allow-fee] [--feerate SAT/VB] [--within BLOCKS] [--error-format',
     );
   });
 });
