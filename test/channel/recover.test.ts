@@ -94,6 +94,11 @@ describe.each(FORMATS.flatMap((f) => (['local', 'remote'] as const).map((holder)
       const run = () => sweep(format, other, { transaction: made.hex });
       if (format === 'legacy') return expect(codeOf(run)).toBe('unknown-commitment');
       expect(waysOf(run())).toEqual(['payment']);
+      // The other side's output is none that was forgotten; in taproot its anchor is bound to the point too.
+      const left = run().document.left.map((l: any) => l.reason);
+      expect(left.filter((reason: string) => reason.includes('the per-commitment point tells which')).length).toBe(
+        format === 'taproot' ? 5 : 4,
+      );
     });
     it('is swept by its holder after the delay, found by the seed alone', async () => {
       const { document } = sweep(format, holder, { transaction: made.hex, htlcs: htlcsFor() });

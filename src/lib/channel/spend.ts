@@ -9,7 +9,7 @@ import { holds, readPsbt, readSame } from '../bitcoin/psbt.ts';
 import { feeFor, guardFee } from '../bitcoin/fee.ts';
 import { Sighashes } from '../bitcoin/sighash.ts';
 import { dustLimit, scriptType } from '../bitcoin/script.ts';
-import { sumSat, txidOf, unsignedHex, type Spent, type Template } from '../bitcoin/transaction.ts';
+import { sumSat, txidOf, vsizeOfHex, withWitness, type Spent, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -56,15 +56,15 @@ const WANTED = {
 /** Returns the outputs that `as` can spend, and those that are left. @param stages signed ones, of an own commitment */
 export function claimsOf(
   template: Template,
-  { kind, outputs, txid, keys, spent }: Matched,
+  { kind, outputs, txid, keys, spent, point }: Matched,
   secrets: CommitmentSecrets,
   as: keyof typeof WANTED,
   stages: readonly Signed[] = [],
 ): { claims: Claim[]; left: Left[] } {
-  const unknown =
-    kind === 'commitment'
-      ? 'no known key makes its script: an HTLC that was not named?'
-      : 'not an output of this channel';
+  const unnamed = point
+    ? 'no known key makes its script: an HTLC that was not named?'
+    : "the other side's or an HTLC: the per-commitment point tells which";
+  const unknown = kind === 'commitment' ? unnamed : 'not an output of this channel';
   const left: Left[] = [];
   const claims = template.outputs.flatMap(({ sat, script }, vout): Claim | [] => {
     const leave = (reason: string): [] => {
@@ -150,12 +150,6 @@ export function spendClaims(claims: readonly Claim[], paying: Paying): { spends:
 }
 const paysItself = ({ template }: SecondStage): boolean => sumSat(template.inputs) > sumSat(template.outputs);
 
-/** Returns the virtual size with these witnesses, none of whose elements has 253 bytes or more. */
-const vsizeWith = (template: Template, stacks: readonly (readonly Uint8Array[])[]): number =>
-  Math.ceil(
-    (2 * unsignedHex(template).length + 2 + stacks.flat().reduce((sum, part) => sum + 1 + part.length, stacks.length)) /
-      4,
-  );
 const longest = ({ lock, way, preimage, stage }: Claim): Uint8Array[] => {
   const sig = lock.kind === 'p2tr' ? LONGEST.schnorr : LONGEST.ecdsa;
   return witnessOf(lock, way, { sig, preimage, key: new Uint8Array(33), 'peer-sig': stage && new Uint8Array(73) });
@@ -182,7 +176,8 @@ function spendTogether(claims: readonly Claim[], paying: Paying, coins: Spent[])
     const wallet = added.map(({ script }) =>
       scriptType(script) === 'p2tr' ? [LONGEST.schnorr] : [LONGEST.ecdsa, new Uint8Array(33)],
     );
-    const feeSat = feeFor(paying.feerate, vsizeWith(template(total), [...claims.map(longest), ...wallet]));
+    const size = vsizeOfHex(withWitness(template(total), [...claims.map(longest), ...wallet]));
+    const feeSat = feeFor(paying.feerate, size);
     const rest = total - feeSat - sumSat(fixed);
     if (rest >= dustLimit(paying.to)) {
       guardFee(feeSat, total, paying.allowFee);
