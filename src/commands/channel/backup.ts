@@ -15,6 +15,7 @@ import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { parsePoint } from '../../lib/signing/curve.ts';
 import { readInput } from '../../lib/cli/input.ts';
+import { secretFlags } from '../../lib/cli/secret-flags.ts';
 import { createFile, print } from '../../lib/cli/output.ts';
 import { hexFlag } from '../../lib/cli/stateless.ts';
 import { note } from '../../lib/engine/log.ts';
@@ -23,18 +24,7 @@ import { readSecretFile, readSecret, readGuarded } from '../../lib/cli/secrets.t
 const group = 'BACKUP';
 export const backupFlags = {
   network: Flags.option({ options: NETWORKS })({ summary: 'Network of the node', required: true, helpGroup: group }),
-  'root-key-file': Flags.string({
-    summary: "lnd: the wallet's root key (xprv…, tprv…), in a file that nobody else may read",
-    helpValue: 'FILE',
-    helpGroup: group,
-  }),
-  'root-key-fd': Flags.integer({
-    summary: 'The same, from this file descriptor',
-    helpValue: 'N',
-    min: 0,
-    exclusive: ['root-key-file'],
-    helpGroup: group,
-  }),
+  ...secretFlags('root-key', "Root key of lnd's wallet", group, 'xprv… or tprv…'),
   outpoint: Flags.string({
     summary: 'Only this channel; of Core Lightning and eclair with its capacity, as TXID:VOUT:SAT',
     helpValue: 'TXID:VOUT',

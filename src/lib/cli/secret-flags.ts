@@ -5,12 +5,17 @@ import type { OptionFlag } from '@oclif/core/interfaces';
 type Pair<N extends string> = Record<`${N}-file`, OptionFlag<string | undefined>> &
   Record<`${N}-fd`, OptionFlag<number | undefined>>;
 
-/** `--NAME-file` and `--NAME-fd`. @param what 32 bytes, in words: the beginning of a sentence */
-export function secretFlags<N extends string>(name: N, what: string, helpGroup?: string): Pair<N> {
+/** Returns `--NAME-file` and `--NAME-fd`. @param what the secret in words, the beginning of a sentence @param form text of the file */
+export function secretFlags<N extends string>(
+  name: N,
+  what: string,
+  helpGroup?: string,
+  form = '32 bytes in hex',
+): Pair<N> {
   const group = helpGroup === undefined ? {} : { helpGroup };
   return {
     [`${name}-file`]: Flags.string({
-      summary: `${what}: a file with 32 bytes in hex, which nobody else may read`,
+      summary: `${what}: a file with ${form}, which nobody else may read`,
       helpValue: 'FILE',
       ...group,
     }),
