@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
+  chmodSync,
   copyFileSync,
   cpSync,
   readdirSync,
@@ -148,6 +149,16 @@ describe('a home that is still itself', () => {
       await expectHealthy(dir);
     },
   );
+
+  it.each(['.refunds', '.journal'])('keeps no tide in HOME%s while others may write to it', async (part) => {
+    const dir = await used();
+    chmodSync(dir + part, 0o777);
+    const home = await open(dir);
+    await expect(home.store.commit(commitOf({ key: hex(32) }))).rejects.toMatchObject({ code: 'secret-exposed' });
+    home.close();
+    chmodSync(dir + part, 0o700);
+    await expectHealthy(dir);
+  });
 
   it.each(['00000000000000999999', '00009007199254740991', '00001000000000000000', '99999999999999999999'])(
     'stays so, and goes on, where tide or journal were forged without the key to say that it had come to %s',

@@ -1,5 +1,5 @@
 /** Which of two versions of a record counts, and the addresses that a commit used which died before its line. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { restoreHome } from '../../src/lib/home/backup.ts';
@@ -91,6 +91,42 @@ it('with a cut journal no contract goes on as if nothing were missing: journal-i
   writeFileSync(file!, whole, 'latin1');
   expect((await again.reconcile(journalOf(home), { complete: true })).gathered.cut).toEqual([]);
   expect(await stateOf(again)).toBe('third');
+  again.close();
+});
+
+it('nor where nothing but the cut itself says that its end is missing', async () => {
+  const home = await made();
+  await put(home, 'first');
+  const backup = join(tempDir(), 'backup');
+  await home.backup(backup, { seed: true });
+  for (const state of ['second', 'third']) await put(home, state);
+  home.close();
+  rmSync(home.dir, { recursive: true });
+  for (const dir of [home.refundsDir, home.journalDir])
+    for (const name of readdirSync(dir)) if (name.startsWith('.tide')) rmSync(join(dir, name));
+  await restoreHome({ from: backup, dir: home.dir });
+  const again = await open(home.dir);
+  const [file] = journalOf(home).filter((path) => !path.endsWith('.sealed.journal'));
+  writeFileSync(file!, readFileSync(file!, 'latin1').slice(0, -9), 'latin1');
+  await expect(again.reconcile(journalOf(home), { complete: true })).rejects.toMatchObject({
+    code: 'journal-incomplete',
+  });
+  again.close();
+});
+
+it('a journal that ends with a commit of no record is whole', async () => {
+  const home = await made();
+  await put(home, 'first');
+  const backup = join(tempDir(), 'backup');
+  await home.backup(backup, { seed: true });
+  await put(home, 'second');
+  await home.store.commit(commitOf({ key: 'ab'.repeat(32) }));
+  home.close();
+  rmSync(home.dir, { recursive: true });
+  await restoreHome({ from: backup, dir: home.dir });
+  const again = await open(home.dir);
+  expect((await again.reconcile(journalOf(home), { complete: true })).completed).toBeDefined();
+  expect(await stateOf(again)).toBe('second');
   again.close();
 });
 
