@@ -86,6 +86,8 @@ const ALL: readonly Family[] = [
     carries: async () => (await import('./credit/settlement.ts')).settlementOf,
     ways: async () => (await import('./credit/ways.ts')).waysOfCredit,
     status: { credit: async () => (await import('./ecash/status.ts')).creditShown },
+    duties: async () => [(await import('./credit/watcher.ts')).creditWatcher],
+    bundled: async () => (await import('./credit/bundle.ts')).creditDocument,
   },
   {
     name: 'ecash',

@@ -8,13 +8,16 @@ import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
 import { rollover } from '../../src/lib/ecash/credit.ts';
-import type { Watched } from '../../src/lib/credit/watch.ts';
+import type { Credit } from '../../src/lib/credit/records.ts';
+import { creditWatcher } from '../../src/lib/credit/watcher.ts';
+import type { Ready } from '../../src/lib/contract/fees.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { fakeNode, type Answers } from '../chain/node.ts';
-import { parties, payeeOf, policy, refused, tip } from '../credit/helpers.ts';
+import { parties, payeeOf, payerOf, policy, tip } from '../credit/helpers.ts';
 import { FakeChain } from '../support/chain.ts';
 import { opened, payMessages } from '../support/credit.ts';
 import type { TestParty } from '../support/party.ts';
+import { listedBy, opening } from '../support/watched.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 const DEADLINE = 5_176;
@@ -48,10 +51,10 @@ async function scene(paid: number, { unpaid = 0, index = true, more = {} as Answ
   const node = { rpc, source: factSource({ network: 'regtest', rpc }) };
   const post = homePost(both.payee.home, both.payee.ports(), undefined);
   const events: WatchEvent[] = [];
-  const looked = (over: Partial<Post> = {}) => {
+  const looked = (change: (post: Post) => Post = (same) => same) => {
     tip(both, chain.tip);
     events.length = 0;
-    return look({ ...post, ...over }, node, RULES, async (_, event) => void events.push(event));
+    return look(change(post), node, RULES, async (_, event) => void events.push(event));
   };
   return { both, ids, chain, asked, events, looked };
 }
@@ -60,20 +63,27 @@ it('only a contract is frozen that has an exit for this party', async () => {
   const both = await parties();
   const [paid, unpaid] = [await opened(both), await opened(both)];
   await payMessages(both, paid, 50_000n);
-  const freeze = (party: TestParty, id: string) => homePost(party.home, party.ports(), id).freeze({ id } as Watched);
-  await refused(() => freeze(both.payee, 'ab'.repeat(32)), 'unknown-contract', both.payee);
-  await refused(() => freeze(both.payer, paid), 'not-your-turn', both.payer);
-  await refused(() => freeze(both.payee, unpaid), 'bug', both.payee);
-  const { exit } = await payeeOf(both, paid);
-  expect(await freeze(both.payee, paid)).toMatchObject({ by: 'exit', hex: exit });
+  const exit = { by: 'exit' } as Ready;
+  const freeze = (c: Credit) => creditWatcher.sent!(c, exit);
+  expect(() => freeze(undefined as never)).toThrow(expect.objectContaining({ code: 'unknown-contract' }));
+  const mine = await payerOf(both, paid);
+  expect(() => freeze(mine)).toThrow(expect.objectContaining({ code: 'not-your-turn' }));
+  const nothing = await payeeOf(both, unpaid);
+  expect(() => freeze(nothing)).toThrow(expect.objectContaining({ code: 'bug' }));
+  const [one] = await listedBy(homePost(both.payee.home, both.payee.ports(), paid));
+  const { sent } = (await one!.open())!;
+  // Whatever was paid since is in the exit that is sent.
+  await payMessages(both, paid, 1_000n);
+  const { exit: hex } = await payeeOf(both, paid);
+  expect(await sent(exit)).toMatchObject({ by: 'exit', hex });
   expect(await payeeOf(both, paid)).toMatchObject({ state: 'exiting' });
 });
 
 describe('at the deadline', () => {
   it('an exit goes out that cannot be frozen, and it is said why', async () => {
     const { both, ids, chain, events, looked } = await scene(1);
-    const freeze = () => Promise.reject(new Refusal('cannot-write', 'no space left on device'));
-    expect(await looked({ freeze })).toBe(false);
+    const sent = () => Promise.reject(new Refusal('cannot-write', 'no space left on device'));
+    expect(await looked((post) => opening(post, (charge) => ({ ...charge, sent })))).toBe(false);
     expect(events).toMatchObject([{ event: 'exit', by: 'exit', code: 'cannot-write' }]);
     expect(chain.mempool).toHaveLength(1);
     expect(await payeeOf(both, ids[0]!)).toMatchObject({ state: 'open' });
@@ -179,7 +189,7 @@ describe('a record that cannot be read', () => {
     const { both, ids, events, looked } = await scene(2);
     damage(both, ids[0]!, 'null');
     const { list } = homePost(both.payee.home, both.payee.ports(), ids[0]!);
-    expect(await looked({ list })).toBe(false);
+    expect(await looked((same) => ({ ...same, list }))).toBe(false);
     expect(events).toMatchObject([{ event: 'refused', contract: ids[0]!, code: 'store-damaged' }]);
   });
 
@@ -201,10 +211,10 @@ describe('a record that cannot be read', () => {
   it('is no word for a store that does not answer: that ends the look', async () => {
     const { both, ids, chain, looked } = await scene(1);
     const { list } = homePost(both.payee.home, both.payee.ports(), ids[0]!);
-    both.payee.home.store.load = async () => {
+    both.payee.home.store.byName = async () => {
       throw new Refusal('store-unavailable', 'the disk is gone');
     };
-    await expect(looked({ list })).rejects.toMatchObject({ code: 'store-unavailable' });
+    await expect(looked((same) => ({ ...same, list }))).rejects.toMatchObject({ code: 'store-unavailable' });
     expect(chain.mempool).toEqual([]);
   });
 });

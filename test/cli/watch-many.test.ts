@@ -5,7 +5,10 @@ import { withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
-import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
+import { lookOver, type Resting } from '../../src/lib/engine/duties.ts';
+import { look, type Post, type WatchEvent } from '../../src/lib/engine/watch.ts';
+import type { WatchedCoin } from '../../src/lib/contract/duty.ts';
+import type { Ready } from '../../src/lib/contract/fees.ts';
 import { creditKind, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { contractId, type Terms } from '../../src/lib/credit/terms.ts';
 import { contractInput, update } from '../../src/lib/credit/transactions.ts';
@@ -13,6 +16,7 @@ import { waysOf } from '../../src/lib/credit/watched.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { fakeNode } from '../chain/node.ts';
+import { duty, ready } from '../contract/dutiful.ts';
 import { parties, payeeOf, payerOf } from '../credit/helpers.ts';
 import { FakeChain } from '../support/chain.ts';
 import { opened, payMessages, type Pair } from '../support/credit.ts';
@@ -66,15 +70,16 @@ async function scene(expiries: readonly number[]) {
 async function readsDuring({ payee }: Pair, run: () => Promise<unknown>): Promise<{ records: number; loads: number }> {
   const { store } = payee.home;
   const count = { records: 0, loads: 0 };
-  const { list, load } = store;
+  const { list, load, byName } = store;
   const { parse } = creditKind;
   creditKind.parse = (json) => ((count.records += 1), parse(json));
   store.list = () => Promise.reject(new Error('a look lists no records'));
   store.load = (...args) => ((count.loads += 1), load.apply(store, args));
+  store.byName = (...args) => ((count.loads += 1), byName.apply(store, args));
   try {
     await run();
   } finally {
-    Object.assign(store, { list, load });
+    Object.assign(store, { list, load, byName });
     creditKind.parse = parse;
   }
   return count;
@@ -192,5 +197,42 @@ describe('a look at many contracts', () => {
     // One over which nothing was signed is spent by its refund alone.
     const unpaid = await payerOf(both, await opened(both));
     expect([...waysOf(unpaid).values()].map(({ by }) => by)).toEqual(['refund']);
+  });
+});
+
+describe('records whose coins other records make', () => {
+  const coin = (txid: string): WatchedCoin => ({ outpoint: { txid, vout: 0 }, ways: new Map() });
+  /** Ids of records in the order in which their coins are asked for. */
+  async function order(records: Record<string, { spends: string[]; makes: string[] }>): Promise<string[]> {
+    const asked: string[] = [];
+    const listed = Object.entries(records).map(([id, { spends, makes }]): Resting => {
+      const coins = spends.map(coin);
+      const duties = makes.map((txid) => duty({ tx: { ...ready, txid } }));
+      const watched = { id, role: 'leaver', restsUntil: -Infinity, worthSat: 1n, coins, duties };
+      const decide = () => (asked.push(id), []);
+      const nothing = async () => {};
+      const charge = {
+        watched: { ...watched, decide },
+        sent: async (tx: Ready) => tx,
+        ended: nothing,
+        lapsed: nothing,
+      };
+      return { ...watched, outpoints: [], open: async () => charge };
+    });
+    const rpc = { txOut: async () => ({ confirmations: 1 }) } as unknown as Rpc;
+    const at = { rpc, blocks: {} as never, tip: 1, fees: { feerate: 1, least: 1, relay: 1 }, rules: RULES };
+    const post = { network: 'regtest' } as Post;
+    const refused = async (_: object, error: unknown) => {
+      throw error;
+    };
+    await lookOver([listed], post, at, { refused, said: async () => {} }, () => false);
+    return asked;
+  }
+  it('come after these, and each of them once, also where it makes its own next coin or two wait for each other', async () => {
+    const a = { spends: ['0'], makes: ['1'] };
+    const b = { spends: ['1'], makes: ['2'] };
+    expect(await order({ c: { spends: ['2'], makes: ['3'] }, b, a })).toEqual(['a', 'b', 'c']);
+    expect(await order({ own: { spends: ['0', '1'], makes: ['1', '2'] } })).toEqual(['own']);
+    expect(await order({ b, ring: { spends: ['0', '2'], makes: ['1', '3'] } })).toEqual(['b', 'ring']);
   });
 });

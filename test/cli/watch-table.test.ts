@@ -21,6 +21,7 @@ import { contractInput } from '../../src/lib/credit/transactions.ts';
 import type { FakeChain } from '../support/chain.ts';
 import { opened, pair, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 import type { TestParty } from '../support/party.ts';
+import { unwritten } from '../support/watched.ts';
 import { BUDGETS, chainWith, tableNode, unsigned, type Cell, type Shown } from '../support/watch-table.ts';
 
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
@@ -202,10 +203,8 @@ async function cell(state: State, shown: Shown<keyof Known>, feeBudgetSat: bigin
   const home = () => homePost(state.party.home, state.party.ports(), state.c.id);
   const real = state.file === undefined ? home() : bundlePost('regtest', [state.file]);
   const post: Post = {
-    ...real,
-    freeze: async ({ own }) => own!,
+    ...unwritten(real),
     propose: async () => (state.file === undefined ? { type: 'close-credit' } : undefined),
-    settle: async () => {},
   };
   return lookOver(chain, shown, post, feeBudgetSat);
 }

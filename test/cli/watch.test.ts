@@ -13,7 +13,7 @@ import { withChildren } from '../../src/commands/credit/exit-children.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { closeCredit, exitCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
-import { asListed } from '../../src/lib/credit/watch.ts';
+import type { Watched } from '../../src/lib/contract/duty.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
 import type { FundedCredit } from '../../src/lib/credit/records.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
@@ -26,7 +26,7 @@ import { pipeAt } from '../home/fixture.ts';
 import { lostMessages, opened, openedMint, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 import { judge } from '../support/kernel.ts';
 import type { TestParty } from '../support/party.ts';
-import { listedBy } from '../support/watched.ts';
+import { listedBy, opening } from '../support/watched.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 const kernel = await judge();
@@ -409,11 +409,13 @@ describe("a payer's home", () => {
     const complete = await both.payee.run(closeCredit, { on: signed.message });
     chain.accept([complete.message['hex']]);
     // As if a second close had been signed since.
-    const watched = (await (await listedBy(post(both.payer)))[0]!.open())!;
-    const ways = new Map([...watched.ways].filter(([, { by }]) => by !== 'close'));
     chain.mine(6);
-    const listed = [[asListed({ ...watched, ways })]];
-    const forgetful: Post = { ...post(both.payer), list: async () => ({ listed, bad: [] }) };
+    const forgetful = opening(post(both.payer), ({ watched, ...charge }) => {
+      const [coin] = watched.coins;
+      const ways = new Map([...coin!.ways].filter(([, { by }]) => by !== 'close'));
+      const { judge, outpoint } = coin!;
+      return { ...charge, watched: { ...watched, coins: [{ outpoint, ways, judge: judge! }], duties: watched.duties } };
+    });
     expect(await lookAs(forgetful)).toMatchObject([{ event: 'settled', by: 'close' }]);
   });
   it('without an index, sees its refund also where it was mined together with its child', async () => {
@@ -442,6 +444,7 @@ describe('a watchtower', () => {
     writeFileSync(path, documents.map((d) => `${JSON.stringify(d)}\n`).join(''));
     return path;
   };
+  const paysOf = ({ duties: [exit] }: Watched) => 'paysSat' in exit!.tx && exit!.tx.paysSat;
   const exported = async (both: Pair, contract: string) =>
     (await both.payee.run(exitCredit, { input: { contract, export: true } })).message;
 
@@ -553,11 +556,11 @@ describe('a watchtower', () => {
     const old = await exported(both, id);
     await payMessages(both, id, 9_000n);
     const path = file(await exported(both, id), old);
-    expect((await readBundle([path])).watched.map((w) => w.own!.paysSat)).toEqual([59_000n]);
+    expect((await readBundle([path])).watched.map(paysOf)).toEqual([59_000n]);
     const post = bundlePost('regtest', [path]);
     await payMessages(both, id, 1_000n);
     writeFileSync(path, JSON.stringify(await exported(both, id), null, 2));
-    expect((await (await listedBy(post))[0]!.open())!.own!.paysSat).toBe(60_000n);
+    expect(paysOf((await (await listedBy(post))[0]!.open())!.watched)).toBe(60_000n);
   });
   it('tells a file that a failed export has emptied, and watches on what it held', async () => {
     const { both, id } = await scene();

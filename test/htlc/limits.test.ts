@@ -1,6 +1,7 @@
 /** The limits of HTLCs: locks, the order of a swap, routes, scripts and what a claim shows. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { describe } from 'vitest';
+import { ALONE } from '../../src/lib/contract/duty.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { AHEAD_LIMITS, checkAhead, checkLock, LOCK_LIMITS, type Lock } from '../../src/lib/htlc/lock.ts';
 import { parseRoute, planRoute, ROUTE_LIMITS } from '../../src/lib/htlc/route.ts';
@@ -84,7 +85,7 @@ describe('a swap', () => {
         await swapMessages(both);
         const [row] = await both.alice.home.store.list('htlc-swap');
         both.close();
-        const w = swapWatcher.watched(swapKind.parse(row!.record), new Set())!;
+        const w = swapWatcher.watched(swapKind.parse(row!.record), ALONE)!;
         const coins = new Map(w.coins.map(({ outpoint }) => [outpointText(outpoint), unspent]));
         const now = { tip, medianTime: 0, coins, feerate: 2_000, least: 1_000, relay: 1_000 };
         return w.decide(now, rules)[0]!.do === 'sign';

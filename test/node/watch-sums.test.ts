@@ -17,11 +17,12 @@ import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { closeCredit } from '../../src/lib/ecash/credit.ts';
 import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
 import { defaultPolicy, payoutScript } from '../../src/lib/credit/terms.ts';
-import { asListed } from '../../src/lib/credit/watch.ts';
+import { watchedOf } from '../../src/lib/credit/watched.ts';
+import { asShared } from '../../src/lib/credit/watcher.ts';
 import { pair, payMessages, type Pair } from '../support/credit.ts';
 import { openOn, setTip } from './funded.ts';
 import { findNode, TestNode } from './node.ts';
-import { listedBy } from '../support/watched.ts';
+import { opening } from '../support/watched.ts';
 
 const found = findNode();
 const POLICY = { ...defaultPolicy('regtest'), min_blocks: 40, freeze_blocks: 30, margin_blocks: 20 };
@@ -193,7 +194,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('what watch puts in place of somethi
     await node.rpc('sendrawtransaction', exit);
     // The record as it was before the second payment.
     const post = homePost(both.payee.home, both.payee.ports(), id);
-    const now = (await (await listedBy(post))[0]!.open())!;
+    const now = watchedOf(c, undefined);
     const older = {
       ...now,
       paidSat: 40_000n,
@@ -205,7 +206,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('what watch puts in place of somethi
     const rules = { confirmations: 6, feeBudgetSat: 50_000n };
     for (const ways of [now.ways, new Map()])
       await look(
-        { ...post, list: async () => ({ listed: [[asListed({ ...older, ways })]], bad: [] }) },
+        opening(post, (charge) => ({ ...charge, watched: asShared({ ...older, ways }) })),
         { rpc, source },
         rules,
         async (_, event) => void events.push(event),

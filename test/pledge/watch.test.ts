@@ -11,6 +11,7 @@ import {
   type Output,
   type Spent,
 } from '../../src/lib/bitcoin/transaction.ts';
+import { ALONE } from '../../src/lib/contract/duty.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
@@ -27,6 +28,7 @@ import { goalWithout, pledgeWatcher } from '../../src/lib/pledge/watch.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { ADDRESSES } from '../credit/things.ts';
 import { fakeNode } from '../chain/node.ts';
+import { listedBy } from '../support/watched.ts';
 import { FakeChain } from '../support/chain.ts';
 import { ownCoin } from '../support/credit.ts';
 import { TestParty } from '../support/party.ts';
@@ -220,7 +222,7 @@ describe('a pledge that is watched', () => {
     const { record } = await scene();
     const own = await record();
     for (const state of ['split', 'cancelled', 'spent'] as const) {
-      expect(pledgeWatcher.watched({ ...own, state }, new Set())).toBeUndefined();
+      expect(pledgeWatcher.watched({ ...own, state }, ALONE)).toBeUndefined();
       expect(codeOf(() => pledgeWatcher.sent!({ ...own, state }, {} as never))).toBe('state-moved-on');
       expect(pledgeKind.figures!({ ...own, state })).toEqual({});
     }
@@ -237,8 +239,7 @@ it('two pledges of one campaign are two, also in a home that was restored', asyn
   // What is held of them from the first look serves the second.
   for (const look_ of ['first', 'second']) {
     const coins = new Set<string>();
-    for await (const piece of post.duties!.resting())
-      for (const one of piece) if (!('why' in one)) one.outpoints.forEach((at) => coins.add(outpointText(at)));
+    for (const one of await listedBy(post)) one.outpoints.forEach((at) => coins.add(outpointText(at)));
     expect([look_, coins.size]).toEqual([look_, 2]);
   }
   chain.mine(UNTIL - chain.tip);

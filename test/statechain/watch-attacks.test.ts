@@ -3,7 +3,6 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { txidOfHex, unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
-import type { DutyPost } from '../../src/lib/engine/duties.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { statecoinKind } from '../../src/lib/statechain/records.ts';
@@ -13,6 +12,7 @@ import { fakeNode } from '../chain/node.ts';
 import { FakeChain } from '../support/chain.ts';
 import type { TestParty } from '../support/party.ts';
 import { coinOf, opened, transferMessages, type Cast } from '../support/statechain.ts';
+import { opening } from '../support/watched.ts';
 import { parties, step } from './helpers.ts';
 import { FORMER, OWN, ownerOf, second } from './watching.ts';
 
@@ -35,22 +35,11 @@ async function scene(all: Cast, id: string, height: number) {
   };
   return { chain, watch };
 }
-/** Does something after the records were read, before they are acted on. */
+/** Does something after a record was read, before it is acted on. */
 const between =
   (what: () => Promise<unknown>) =>
-  (post: Post): Post => {
-    const duties = post.duties!;
-    const changed: DutyPost = {
-      ...duties,
-      async *resting() {
-        for await (const piece of duties.resting()) {
-          await what();
-          yield piece;
-        }
-      },
-    };
-    return { ...post, duties: changed };
-  };
+  (post: Post): Post =>
+    opening(post, async (charge) => (await what(), charge));
 
 describe('an operator that completes a transfer which it had called cancelled', () => {
   it('is told at once, its accomplice is outbid once the own exit is valid, and no sooner', async () => {

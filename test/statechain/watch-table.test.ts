@@ -12,8 +12,6 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { txidOfHex, unsignedHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
-import type { DutyPost, Resting } from '../../src/lib/engine/duties.ts';
-import type { Unread } from '../../src/lib/engine/looking.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { exitStatechain } from '../../src/lib/statechain/exit.ts';
 import type { OwnerRecord, Statecoin } from '../../src/lib/statechain/records.ts';
@@ -26,6 +24,7 @@ import type { FakeChain } from '../support/chain.ts';
 import type { TestParty } from '../support/party.ts';
 import { cast, coinOf, opened, transferMessages, withdrawMessages, type Cast } from '../support/statechain.ts';
 import { BUDGETS, chainWith, tableNode, unsigned, type Cell, type Shown } from '../support/watch-table.ts';
+import { unwritten } from '../support/watched.ts';
 import { step } from './helpers.ts';
 import { FORMER, OWN, ownerOf, rewrite, SAT } from './watching.ts';
 
@@ -184,15 +183,6 @@ interface PaidCell extends Cell {
 }
 let lookOver: Awaited<ReturnType<typeof tableNode>>;
 
-/** The same records, of which nothing is written. */
-async function* unwritten(duties: DutyPost): AsyncGenerator<readonly (Resting | Unread)[]> {
-  const nothing = async (): Promise<void> => {};
-  for await (const piece of duties.resting())
-    yield piece.map((one) =>
-      'why' in one ? one : { ...one, open: async () => ({ ...(await one.open())!, sent: nothing, ended: nothing }) },
-    );
-}
-
 /** One look, which changes nothing but the chain. */
 async function cell(state: State, shown: Shown<Known>, feeBudgetSat: bigint): Promise<PaidCell | undefined> {
   const chain = chainOf(state, shown);
@@ -201,8 +191,7 @@ async function cell(state: State, shown: Shown<Known>, feeBudgetSat: bigint): Pr
     state.file === undefined
       ? homePost(state.party.home, state.party.ports(), state.id)
       : bundlePost('regtest', [state.file]);
-  const post = { ...real, duties: { ...real.duties!, resting: () => unwritten(real.duties!) } };
-  const looked = await lookOver(chain, shown, post, feeBudgetSat);
+  const looked = await lookOver(chain, shown, unwritten(real), feeBudgetSat);
   const sent = chain.mempool.filter(({ txid }) => !looked.before.includes(txid));
   return { ...looked, paidSat: sent.reduce((sum, tx) => sum + chain.fee(tx), 0n) };
 }

@@ -3,9 +3,9 @@
  * The spender is read whole. An index of transactions or of spenders helps and is not needed.
  * Without one a known transaction is found by its outputs, as long as one of them is unspent. Any
  * transaction in the newest blocks is found there (`recent.ts`, `spenders.ts`).
- * Not here: what follows from it (`credit/watch.ts`).
+ * Not here: what follows from it (each family).
  */
-import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
+import type { Outpoint } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Recent } from './recent.ts';
 import type { Paying, Rpc } from './rpc.ts';
@@ -80,9 +80,8 @@ async function depth(rpc: Rpc, txid: Hex): Promise<number | undefined> {
   return undefined;
 }
 
-/** Returns whether one of these coins is spent by another transaction, or gone. */
-export async function anyMissing(rpc: Rpc, outpoints: readonly Outpoint[], but: Outpoint): Promise<boolean> {
-  for (const outpoint of outpoints)
-    if (outpointText(outpoint) !== outpointText(but) && !(await rpc.txOut(outpoint))) return true;
+/** Returns whether one of these coins is spent, or gone. */
+export async function anyMissing(rpc: Rpc, outpoints: readonly Outpoint[]): Promise<boolean> {
+  for (const outpoint of outpoints) if (!(await rpc.txOut(outpoint))) return true;
   return false;
 }

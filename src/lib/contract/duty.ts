@@ -16,8 +16,9 @@ import type { Network } from '../bitcoin/network.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { childrenOf, replacementFee, withChildren, type Evicted, type Paid } from '../bitcoin/replacement.ts';
 import type { Output } from '../bitcoin/transaction.ts';
-import type { Hand, Hex, Kind } from '../protocol/action.ts';
+import type { Claim, Hand, Hex, Kind } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
+import type { ErrorCode } from '../protocol/refusal.ts';
 import {
   CHILD_FEE_LIMITS,
   helpOf,
@@ -46,6 +47,10 @@ export interface WatchedCoin {
   ways: ReadonlyMap<Hex, Way>;
   /** Judges a spender that is none of them; undefined where the record cannot tell. Absent: it never can, and blocks are not searched. */
   judge?: (hex: Hex) => Way | undefined;
+  /** True where blocks are not searched for its spender all the same. */
+  unsearched?: boolean;
+  /** Coins that an own finished transaction spends beside it. */
+  beside?: readonly Outpoint[];
 }
 
 /** Transaction that spends a watched coin. */
@@ -72,6 +77,8 @@ export interface CoinSeen {
   depth: number;
   /** null for a coin that is spent: by a transaction in a block that nobody can name. */
   spend: Spend | null;
+  /** True where it is unspent, and one of the coins `beside` it is gone. */
+  conflicted?: boolean;
 }
 /** Outputs that somebody may pay, all of them in this order and nothing else, by a transaction that leaves a coin where it is. */
 export interface Goal {
@@ -131,18 +138,36 @@ export interface Duty {
   sent?: boolean;
 }
 
-/** `beaten`: the transaction in the mempool that would take this party's money, which is told beside. */
-export type Due =
+/** A message for the other side that an action of the family starts with. */
+export interface Opening {
+  /** Type of the action. */
+  type: string;
+  /** Claim of the record that it is about. */
+  over: Claim;
+  input: object;
+  /** True where it was started before: its last message is told again. */
+  again: boolean;
+  /** Codes of refusals that only mean that it must wait. */
+  unless: readonly ErrorCode[];
+}
+/** An act or a word over a record. */
+export type Act =
   /** An act or a word is not due yet. */
   | { do: 'rest' }
   /** `short`: something is due that could not be done, or money is at stake. */
-  | { do: 'tell'; event: string; more?: object; short?: true; beaten?: object }
-  | { do: 'send'; event: string; tx: Ready; child: Paying | null; beaten?: object }
+  | { do: 'tell'; event: string; more?: object; short?: true }
+  | { do: 'send'; event: string; tx: Ready; child: Paying | null }
   /** Signed at that fee, then sent; `event` is `bump` where it takes its own place. */
-  | { do: 'sign'; event: string; tx: Unsigned; feeSat: bigint; beaten?: object }
+  | { do: 'sign'; event: string; tx: Unsigned; feeSat: bigint }
   | { do: 'bump'; tx: Ready; child: Paying }
+  /** `instead` is done where there is no key, or no message yet. */
+  | { do: 'propose'; event: string; opening: Opening; instead: Act }
+  /** Ends the record: its time is over, and there never was a coin. */
+  | { do: 'lapse' }
   /** A final transaction has ended the contract. */
   | { do: 'end'; event: 'settled' | 'lost'; by: string; txid: Hex; paysSat: bigint; lostSat: bigint };
+/** `beaten`: the transaction in the mempool that would take this party's money, which is told before. */
+export type Due = Act & { beaten?: object };
 
 export const DUTY_LIMITS = {
   /** A transaction can be in the block after the tip. */
@@ -182,10 +207,10 @@ export function asRival({ outpoint, worthSat }: Duty, seen: Seen): Seen {
 }
 
 /** Tells that the coin is gone, and that nobody can say whom that pays. */
-export const SPENT_OTHERWISE: Due = { do: 'tell', event: 'spent-otherwise', short: true };
+export const SPENT_OTHERWISE: Act = { do: 'tell', event: 'spent-otherwise', short: true };
 
 /** Returns what is due where a transaction in a block spends the coin. */
-export function minedOf({ by, txid, paysSat, lostSat, confirmations }: Spend, rules: Rules): Due {
+export function minedOf({ by, txid, paysSat, lostSat, confirmations }: Spend, rules: Rules): Act {
   if (txid === null || paysSat === null || lostSat === null) return SPENT_OTHERWISE;
   const isFinal = allows({ least: DUTY_LIMITS.final.least(rules) }, confirmations);
   if (isFinal) return { do: 'end', event: lostSat > 0n ? 'lost' : 'settled', by, txid, paysSat, lostSat };
@@ -280,6 +305,10 @@ export interface Watched {
   role: string;
   /** Height below which nothing is due while its coins are unspent. */
   restsUntil: number;
+  /** Height below which not even its coins are asked for: nothing was paid over it. Absent: there is none. */
+  idleUntil?: number;
+  /** Satoshis at stake: what is due of several records goes by it. */
+  worthSat: bigint;
   coins: readonly WatchedCoin[];
   /** Outputs whose payment by others makes something due. */
   goal?: Goal;
@@ -295,25 +324,51 @@ export interface WatchedDocument {
   watched: Watched;
 }
 
+/**
+ * Height that the value of a figure is, for the record that has it.
+ *
+ *   now     none: all of its records are due
+ *   height  from there on it is due
+ *   wakes   likewise, and before it the record is not even read, but in a home that may lack some of its records
+ *   never   none: nothing falls due of it by itself
+ */
+export type Falls = 'now' | 'height' | 'wakes' | 'never';
+
+/** Facts of a home beside the record. */
+export interface About<R> {
+  /** Scripts, of those that were asked for, which pay this home. */
+  ours: ReadonlySet<Hex>;
+  /** The record that `beside` names; null: it cannot be read. */
+  beside: R | null | undefined;
+  /** True where the home was restored and has not read its journal, which may know of more. */
+  restored: boolean;
+}
+
+/** A record by itself. */
+export const ALONE: About<never> = { ours: new Set(), beside: undefined, restored: false };
+
 /** A family's part of `watch`, for the records of one kind. */
 export interface Watcher<R> {
   kind: Kind<R>;
-  /** Figures of the kind by which its records are read, those that fall due first in front. */
-  order: readonly string[];
+  /** Figures of the kind by which its records are read. */
+  order: Readonly<Record<string, Falls>>;
   /** Returns the scripts of which it must be known whether they pay this home. Absent: that changes nothing. */
   scripts?(record: R): readonly Hex[];
-  /**
-   * Returns the record as it is watched; undefined where nothing is any more.
-   * @param ours those of `scripts` that pay this home
-   */
-  watched(record: R, ours: ReadonlySet<Hex>): Watched | undefined;
+  /** Returns the claim of another record of the kind that tells of this one's transactions. */
+  beside?(record: R): Claim | undefined;
+  /** Returns the record as it is watched; undefined where nothing is any more. What takes long is worked out where it is asked for. */
+  watched(record: R, about: About<R>): Watched | undefined;
   /** Record with what a look has shown and must not be forgotten; undefined where that is nothing new. */
   learnt?(record: R, seen: Seen): R | undefined;
   /** Record once a final transaction has ended it. */
-  ended(record: R, end: Extract<Due, { do: 'end' }>): R;
+  ended(record: R, end: Extract<Act, { do: 'end' }>): R;
+  /** Record once its time is over; the same where something came of it meanwhile. Absent: none lapses. */
+  lapsed?(record: R): R;
   /**
    * Record before a transaction of its own is sent for the first time; absent where that changes nothing.
    * @throws Refusal `state-moved-on` where it may not be sent any more
    */
   sent?(record: R, tx: Ready): R;
+  /** Returns the transaction as the record that was written has it. Absent: it never changes. */
+  newest?(record: R, tx: Ready): Ready;
 }

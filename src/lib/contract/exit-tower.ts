@@ -3,6 +3,7 @@
  * duties for `watch --bundle`, which needs no key. A step is due once it is valid and those before it have confirmed.
  * Not here: the rules of the document (`exit-package.ts`).
  */
+import { maxSat } from '../bitcoin/amount.ts';
 import { feerateOf } from '../bitcoin/fee.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -71,6 +72,7 @@ export function watchedPackage(document: Document): WatchedDocument | undefined 
     id: contract,
     role: 'leaver',
     restsUntil: first && 'height' in first ? first.height - 1 : -Infinity,
+    worthSat: duties.map(({ worthSat }) => worthSat).reduce(maxSat),
     coins: duties.map(({ outpoint, tx }) => ({
       outpoint,
       ways: new Map([[(tx as Ready).txid, { by: 'exit', paysSat: (tx as Ready).paysSat, lostSat: 0n }]]),

@@ -24,15 +24,17 @@ import {
   type Template,
 } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
-import { height, hexOf, hexText, parseAs, sat, text } from '../protocol/message.ts';
+import { height, hexOf, hexText, parseAs, sat, text, type Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { verifies } from '../signing/bip340.ts';
 import { freezeHeight } from './checks.ts';
 import { contractSchema, payoutScript, readContract, type Contract } from './terms.ts';
 import { refund, update } from './transactions.ts';
+import type { WatchedDocument } from '../contract/duty.ts';
 import { readyOf, type Child, type Ready } from '../contract/fees.ts';
 import type { Settled } from './states.ts';
 import type { Watched, Way } from './watch.ts';
+import { asShared } from './watcher.ts';
 
 export interface Bundled {
   network: Network;
@@ -71,6 +73,15 @@ export function readBundled(document: unknown): Bundled | null {
   const isCopy = (document as { type?: unknown } | null)?.type === 'refund-copy';
   if (!isCopy) return readExport(document);
   return 'coin' in (document as object) || 'htlc' in (document as object) ? null : readCopy(document);
+}
+
+/** Returns a document of this family as it is watched; undefined for any other. @throws Refusal as `readBundled` does */
+export function creditDocument(document: Document): WatchedDocument | undefined {
+  const { type } = document;
+  const isCopy = type === 'refund-copy' && 'expiry' in document && !('coin' in document) && !('htlc' in document);
+  if (!isCopy && type !== 'exit-credit') return undefined;
+  const { network, watched } = readBundled(document)!;
+  return { network, watched: asShared(watched) };
 }
 
 /** A refund is exported with its bytes once it is final, not before. */

@@ -1,6 +1,6 @@
 /**
- * Duties over a credit contract, as data: a pure function of what is watched, what the chain shows
- * and what fees may cost. Whoever watches acts on it (`engine/watch.ts`) and asks again. Nothing
+ * Decisions over a credit contract, as data: a pure function of what is watched, what the chain shows
+ * and what fees may cost. Whoever watches acts on it (`watcher.ts`) and asks again. Nothing
  * here remembers: a restart, a reorganisation or a second watchtower changes nothing.
  *
  *   margin before it  a merchant warns: invoices are paid no more, take what is owed
@@ -68,21 +68,6 @@ export interface Watched {
   /** The payee's home was restored and has not read its journal, which may know an exit that pays more. */
   behind: boolean;
 }
-
-/** Parts that tell whether there may be anything to do; all else is worked out then. */
-export interface Listed extends Pick<Watched, 'id' | 'role' | 'outpoint'> {
-  /** Below this height there is nothing to do while its coin is unspent. */
-  restsUntil: number;
-  /** undefined: nothing is watched of it any more. */
-  open(): Promise<Watched | undefined>;
-}
-/** Returns the height below which nothing is done; none for a contract whose transaction is resent. */
-export const restsUntil = (warnsAt: number, sends: boolean): number => (sends ? -Infinity : warnsAt);
-export const asListed = (w: Watched): Listed => ({
-  ...w,
-  restsUntil: restsUntil(w.warnsAt, w.pending !== null || w.exiting),
-  open: async () => w,
-});
 
 /** Transaction that spends the coin. */
 export interface Spend {

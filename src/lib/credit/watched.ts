@@ -10,10 +10,10 @@ import { freezeHeight, meltsEndHeight } from './checks.ts';
 import { isReverse, payoutScript, type Contract } from './terms.ts';
 import { close, maxPaid, refund, update } from './transactions.ts';
 import { readyOf } from '../contract/fees.ts';
-import { restsUntil, type Listed, type Watched, type Way } from './watch.ts';
+import type { Watched, Way } from './watch.ts';
 
 const ownOf = (c: FundedCredit): Hex | null => (c.role === 'payer' ? c.refund : c.exit);
-const finishedOf = (c: FundedCredit): Hex | null => {
+export const finishedOf = (c: FundedCredit): Hex | null => {
   const { tx } = c as { tx?: Hex };
   return (c.state === 'closed' || c.state === 'rolled') && tx !== undefined ? tx : null;
 };
@@ -23,14 +23,6 @@ const isBehind = (c: FundedCredit, restored: boolean): boolean =>
 /** A merchant takes what it is owed before updates end, and nobody tells it else: from when nothing more is paid to it. */
 export const warnsAt = ({ role, terms }: FundedCredit): number =>
   role === 'payee' && isReverse(terms) ? meltsEndHeight(terms) : freezeHeight(terms);
-
-/** Little enough to be held of each contract: no transaction. */
-export const listedOf = (c: FundedCredit): Omit<Listed, 'open'> => ({
-  id: c.id,
-  role: c.role,
-  outpoint: c.outpoint,
-  restsUntil: restsUntil(warnsAt(c), finishedOf(c) !== null || c.state === 'exiting'),
-});
 
 /**
  * @param next the contract into which it is rolled over, where there is one: the rollover is its funding

@@ -1,14 +1,20 @@
 /**
  * The calendar of `watch --dry-run`: every transaction that a home or a bundle would send, from when, by when, and at which fee
- * as fees are now. Nothing is sent, signed or written. Not here: what is due at once (`watch.ts`, `duties.ts`).
+ * as fees are now. Nothing is sent, signed or written. Not here: what is due at once (`duties.ts`).
  */
 import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateText } from '../bitcoin/fee.ts';
-import { mostFee, type From } from '../contract/duty.ts';
+import { mostFee, type Duty, type From } from '../contract/duty.ts';
 import { sendingOf, type Fees, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { failureOf } from './failure.ts';
-import { feesOf, plannedOf, type Node, type Planned, type Post, type WatchEvent } from './watch.ts';
+import { feesOf, type Node, type Post, type WatchEvent } from './watch.ts';
+
+/** A transaction that would be sent. */
+interface Planned extends Duty {
+  contract: Hex;
+  role: string;
+}
 
 /** @returns what is planned, the earliest first, behind what cannot be read @throws Refusal as `look` does */
 export async function calendar(post: Post, node: Node, rules: Rules): Promise<{ tip: number; events: WatchEvent[] }> {
@@ -17,25 +23,15 @@ export async function calendar(post: Post, node: Node, rules: Rules): Promise<{ 
   const { listed, bad } = await post.list(tip);
   const refused: WatchEvent[] = bad.map(({ file, why }) => ({ ...refusedFor(why), file }));
   const planned: Planned[] = [];
-  const read = async <T>(contract: Hex, open: () => Promise<T | undefined>): Promise<T | undefined> => {
-    try {
-      return await open();
-    } catch (error) {
-      refused.push({ ...refusedFor(error), contract });
-      return undefined;
-    }
-  };
   for await (const piece of listed)
     for (const one of piece) {
-      if ('why' in one) refused.push({ ...refusedFor(one.why), contract: one.id });
-      else planned.push(...plannedOf(await read(one.id, one.open)));
-    }
-  for await (const piece of post.duties?.resting() ?? [])
-    for (const one of piece) {
-      if ('why' in one) refused.push({ ...refusedFor(one.why), contract: one.id });
-      else {
-        const { watched } = (await read(one.id, one.open)) ?? {};
-        planned.push(...(watched?.duties ?? []).map((duty) => ({ ...duty, contract: one.id, role: one.role })));
+      const { id: contract } = one;
+      try {
+        if ('why' in one) throw one.why;
+        const duties = (await one.open())?.watched.duties ?? [];
+        planned.push(...duties.map((duty) => ({ ...duty, contract, role: one.role })));
+      } catch (error) {
+        refused.push({ ...refusedFor(error), contract });
       }
     }
   planned.sort((a, b) => momentOf(a.from) - momentOf(b.from) || Number(b.worthSat - a.worthSat));

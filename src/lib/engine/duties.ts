@@ -1,77 +1,164 @@
 /**
- * One look at all that families watch by duties: the chain is asked for each coin, the family decides (`contract/duty.ts`), and
- * what it says is done. Of most it is enough that their coins are unspent and that nothing is due at this height. A failure at
- * one record is told and ends nothing.
- * Not here: whose records (`duties-home.ts`, `watch-bundle.ts`), credit contracts (`watch.ts`), when to look again.
+ * Acts of a look over the records that it is given, piece by piece. Those at rest are left. Of the others the chain is asked
+ * for each coin, the family decides (`contract/duty.ts`), and what it says is done. Of most it is enough that their coins are
+ * unspent and that nothing is due at this height. A failure at one record is told and ends nothing.
+ * Not here: whose records (`watch-home.ts`, `watch-bundle.ts`), sending (`sending.ts`), the look as a whole (`watch.ts`).
  */
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Rpc } from '../chain/rpc.ts';
 import type { Payments } from '../chain/payments.ts';
-import { spendOf, type Blocks } from '../chain/spends.ts';
-import type { CoinSeen, Due, Seen, Watched, WatchedCoin } from '../contract/duty.ts';
+import { anyMissing, spendOf, type Blocks } from '../chain/spends.ts';
+import type { Act, CoinSeen, Opening, Seen, Watched, WatchedCoin } from '../contract/duty.ts';
 import type { Fees, Ready, Rules } from '../contract/fees.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { failureOf } from './failure.ts';
+import { doneOf, eachOf, valueOf, withChild, type Results, type Said, type Sending, type Why } from './sending.ts';
 import { pieces, slices } from './slices.ts';
-import { astir, openedOf, readable, SENT_AT_ONCE, tellAll, type Acted, type Teller, type Unread } from './looking.ts';
-import { doneOf, eachOf, valueOf, withChild, type Said, type Sending } from './sending.ts';
 
 /** Part of a record that is held of it between looks. */
-export interface Resting {
-  id: Hex;
-  role: string;
+export interface Resting extends Pick<Watched, 'id' | 'role' | 'restsUntil'> {
   outpoints: readonly Outpoint[];
-  restsUntil: number;
   /** undefined: nothing is watched of it any more. */
   open(): Promise<Charge | undefined>;
+}
+/** A record that cannot be read. */
+export interface Unread {
+  id: Hex;
+  why: Refusal;
 }
 /** A record that is watched, and what is written of it. */
 export interface Charge {
   watched: Watched;
   /** Writes what a look has shown, before anything is done. */
   learn?(seen: Seen): Promise<void>;
-  /** Writes that a transaction of its own is sent, before it is. @throws Refusal `state-moved-on` where it may not be */
-  sent(tx: Ready): Promise<void>;
-  ended(end: Extract<Due, { do: 'end' }>): Promise<void>;
+  /**
+   * Writes that a transaction of its own is sent, before it is. Returns it as the record has it by now.
+   * @throws Refusal `state-moved-on` where it may not be sent
+   */
+  sent(tx: Ready): Promise<Ready>;
+  ended(end: Extract<Act, { do: 'end' }>): Promise<void>;
+  /** Gives up what was never funded, unless something came of it meanwhile. */
+  lapsed(): Promise<void>;
 }
-/** Owner of the records. */
-export interface DutyPost {
-  resting(): AsyncIterable<readonly (Resting | Unread)[]> | Iterable<readonly (Resting | Unread)[]>;
+type Listed = AsyncIterable<readonly (Resting | Unread)[]> | Iterable<readonly Resting[]>;
+/** Owner of the records, and what can be done for them beside sending. */
+export interface Post {
+  network: string;
+  /** Lists the records to look at, in pieces, what is due in front. `bad`: unreadable documents. */
+  list(tip: number): Promise<{
+    listed: Listed;
+    bad: readonly { file: string; why: Refusal }[];
+  }>;
+  /** The transaction with a child, parents first. @throws Refusal where there can be none */
   withChild(tx: Ready, feeSat: bigint): Promise<{ txs: readonly Hex[]; fee_sat: bigint }>;
   /** Keys for a transaction that is signed when it is sent; absent where there are none. */
   hand?(): Promise<Hand>;
+  /** A message for the other side, the same until one has come of it; undefined where one cannot be made yet. Absent: there is no key. */
+  propose?(opening: Opening): Promise<object | undefined>;
+  /** Looks what else is new, once all that is due is done; absent where nothing is kept. Returns the contracts of a payee that lapsed. */
+  after?(stopped: () => boolean): Promise<readonly Hex[]>;
+}
+/** Listener of a look. */
+export interface Teller {
+  said(about: { id: Hex; role: string }, said: Said): Promise<void>;
+  refused(about: { id: Hex; role?: string }, error: unknown): Promise<void>;
 }
 interface At {
   rpc: Rpc;
   blocks: Required<Blocks> & { payments: Payments };
-  network: string;
   tip: number;
   fees: Fees;
   rules: Rules;
 }
-export async function lookAtDuties(post: DutyPost, at: At, teller: Teller, stopped: () => boolean): Promise<void> {
-  for await (const piece of post.resting()) {
-    const read = await astir(at.rpc, at.tip, await readable<Resting>(piece, teller), ({ outpoints }) => outpoints);
-    // A family may work duties out where they are asked for, and find its record damaged there.
-    const open = async (one: Resting) => {
-      const charge = await one.open();
-      return charge && { charge, worth: worthOf(charge.watched) };
-    };
-    const opened = await openedOf(read, open, teller, stopped);
-    if (stopped()) return;
-    // What would lose the most goes first.
-    opened.sort((a, b) => b.worth - a.worth);
-    const dearest = opened.map(({ charge }) => charge);
-    await actOn(post, dearest, at, teller, stopped);
+/** Act for one record, and the transaction that threatens it meanwhile. */
+interface Acted {
+  w: Watched;
+  beaten?: object | undefined;
+  done: Said | Sending | { failed: unknown };
+}
+
+/** Number of transactions that are made ready before they are sent, in one request. */
+const SENT_AT_ONCE = 25;
+
+export async function lookOver(
+  listed: Listed,
+  post: Post,
+  at: At,
+  teller: Teller,
+  stopped: () => boolean,
+): Promise<void> {
+  for await (const piece of listed) {
+    const charges = await openedOf(await astir(at, await readable(piece, teller)), teller, stopped);
+    for (const some of afterFunding(charges)) await actOn(post, some, at, teller, stopped);
     if (stopped()) return;
   }
 }
 
-const worthOf = ({ duties }: Watched): number => Math.max(0, ...duties.map(({ worthSat }) => Number(worthSat)));
+/** Returns the records of a piece; those that cannot be read are told. */
+async function readable(piece: readonly (Resting | Unread)[], { refused }: Teller): Promise<Resting[]> {
+  const read: Resting[] = [];
+  for (const one of piece)
+    if ('why' in one) await refused(one, one.why);
+    else read.push(one);
+  return read;
+}
 
+/** Returns those of which more is to be known than that their coins are unspent. */
+async function astir({ rpc, tip }: At, records: readonly Resting[]): Promise<Resting[]> {
+  const unspent = await eachOf(records, async ({ outpoints }) => {
+    const coins = await Promise.all(outpoints.map((outpoint) => rpc.txOut(outpoint)));
+    return coins.every((coin) => coin !== undefined);
+  });
+  const rests = ({ restsUntil }: Resting, found: (typeof unspent)[number]): boolean =>
+    tip < restsUntil && found.status === 'fulfilled' && found.value;
+  return records.filter((one, i) => !rests(one, unspent[i]!));
+}
+
+/** Opens records one by one, until it is stopped; one that cannot be opened, or worked out, is told. */
+async function openedOf(
+  records: readonly Resting[],
+  { refused }: Teller,
+  stopped: () => boolean,
+): Promise<readonly Opened[]> {
+  const all: Opened[] = [];
+  const pause = slices();
+  for (const one of records) {
+    if (stopped()) break;
+    try {
+      const charge = await one.open();
+      if (charge) all.push({ charge, makes: madeBy(charge.watched) });
+    } catch (error) {
+      await refused(one, error);
+    }
+    await pause();
+  }
+  return all;
+}
+interface Opened {
+  charge: Charge;
+  /** Ids of its own transactions. */
+  makes: readonly Hex[];
+}
+const madeBy = ({ duties }: Watched): Hex[] => duties.flatMap(({ tx }) => ('txid' in tx ? [tx.txid] : []));
+
+/** A record whose coin another one's transaction makes comes after that one: before it is sent, nobody has funded this one. */
+function* afterFunding(opened: readonly Opened[]): Generator<readonly Charge[]> {
+  for (let left = opened; left.length > 0;) {
+    const maker = new Map(left.flatMap((one) => one.makes.map((txid) => [txid, one] as const)));
+    const waits = (one: Opened): boolean =>
+      one.charge.watched.coins.some(({ outpoint }) => (maker.get(outpoint.txid) ?? one) !== one);
+    const later = left.filter(waits);
+    // Of those that wait for each other none goes first.
+    const isRing = later.length === left.length;
+    yield (isRing ? left : left.filter((one) => !waits(one))).map(({ charge }) => charge);
+    left = isRing ? [] : later;
+  }
+}
+
+/** Acts on records; the node is asked of all of them in one moment. */
 async function actOn(
-  post: DutyPost,
+  post: Post,
   charges: readonly Charge[],
   at: At,
   teller: Teller,
@@ -80,7 +167,7 @@ async function actOn(
   const pause = slices();
   const seen = await eachOf(charges, ({ watched }) => seenBy(at, watched));
   for (const some of pieces([...charges.entries()], SENT_AT_ONCE)) {
-    const ready: Acted<Watched>[] = [];
+    const ready: Acted[] = [];
     for (const [i, charge] of some) {
       if (stopped()) break;
       const w = charge.watched;
@@ -90,7 +177,7 @@ async function actOn(
         for (const due of w.decide(now, at.rules))
           ready.push({
             w,
-            beaten: 'beaten' in due ? due.beaten : undefined,
+            beaten: due.beaten,
             done: await act(post, charge, due).catch((failed: unknown) => ({ failed })),
           });
       } catch (failed) {
@@ -98,7 +185,7 @@ async function actOn(
       }
       await pause();
     }
-    const done = await eachOf(ready, ({ done: one }) => doneOf(at.rpc, at.network, one));
+    const done = await eachOf(ready, ({ done: one }) => doneOf(at.rpc, post.network, one));
     await tellAll(ready, done, teller);
   }
 }
@@ -120,12 +207,17 @@ async function seenBy({ rpc, blocks, tip, fees }: At, { coins, duties, goal }: W
 async function coinSeen(
   rpc: Rpc,
   { recent, spenders }: Required<Blocks>,
-  { outpoint, ways, judge }: WatchedCoin,
+  { outpoint, ways, judge, unsearched, beside }: WatchedCoin,
   needsDepth: boolean,
 ): Promise<CoinSeen> {
-  const { coin, spend } = await spendOf(rpc, outpoint, ways.keys(), { recent, ...(judge && { spenders }) });
-  const depth = coin === 'unspent' && needsDepth ? ((await rpc.txOut(outpoint))?.confirmations ?? 0) : 0;
-  if (!spend) return { coin, depth, spend };
+  const { coin, spend } = await spendOf(rpc, outpoint, ways.keys(), {
+    recent,
+    ...(judge && !unsearched && { spenders }),
+  });
+  const isThere = coin === 'unspent';
+  const depth = isThere && needsDepth ? ((await rpc.txOut(outpoint))?.confirmations ?? 0) : 0;
+  const conflicted = isThere && beside !== undefined && (await anyMissing(rpc, beside));
+  if (!spend) return { coin, depth, spend, ...(conflicted && { conflicted }) };
   const { txid, hex, confirmations, paying } = spend;
   const way = (txid === null ? undefined : ways.get(txid)) ?? (hex === null ? undefined : judge?.(hex));
   return {
@@ -141,12 +233,19 @@ async function coinSeen(
   };
 }
 
-async function act(post: DutyPost, charge: Charge, due: Due): Promise<Said | Sending> {
+async function act(post: Post, charge: Charge, due: Act): Promise<Said | Sending> {
   switch (due.do) {
     case 'rest':
       return {};
     case 'tell':
       return { event: due.event, ...(due.more && { more: due.more }), short: due.short ?? false };
+    case 'propose': {
+      const message = await post.propose?.(due.opening);
+      return message ? { event: due.event, more: { message } } : act(post, charge, due.instead);
+    }
+    case 'lapse':
+      await charge.lapsed();
+      return { event: 'lapsed' };
     case 'end': {
       const { event, by, txid, paysSat, lostSat } = due;
       await charge.ended(due);
@@ -155,25 +254,36 @@ async function act(post: DutyPost, charge: Charge, due: Due): Promise<Said | Sen
     }
     case 'send':
     case 'bump': {
-      const { tx, child } = due;
       const event = due.do === 'bump' ? due.do : due.event;
-      const why = event === 'rebroadcast' || event === 'bump' ? undefined : await stored(charge, tx);
-      return withChild((feeSat) => post.withChild(tx, feeSat), { event, tx, why }, child);
+      const isNew = event !== 'rebroadcast' && event !== 'bump';
+      const written = isNew ? await stored(charge, due.tx) : { tx: due.tx };
+      return withChild((feeSat) => post.withChild(written.tx, feeSat), { event, ...written }, due.child);
     }
     case 'sign': {
       if (!post.hand) return { event: 'needs-bump', short: true, more: { by: due.tx.by } };
-      const tx = due.tx.sign(await post.hand(), due.feeSat);
-      return { event: due.event, tx, why: await stored(charge, tx) };
+      return { event: due.event, ...(await stored(charge, due.tx.sign(await post.hand(), due.feeSat))) };
     }
   }
 }
 
 /** Writes before it is sent. It goes out where that fails too, as on a full disk, but not where the record says otherwise by now. */
-const stored = (charge: Charge, tx: Ready): Promise<ReturnType<typeof failureOf> | undefined> =>
+const stored = (charge: Charge, tx: Ready): Promise<{ tx: Ready; why?: Why }> =>
   charge.sent(tx).then(
-    () => undefined,
+    (newest) => ({ tx: newest }),
     (error: unknown) => {
       if (error instanceof Refusal && error.code === 'state-moved-on') throw error;
-      return failureOf(error);
+      return { tx, why: failureOf(error) };
     },
   );
+
+/** Tells all of them, also where the node goes away in between: whatever was done is done. */
+async function tellAll(acted: readonly Acted[], done: Results<Said>, { said, refused }: Teller): Promise<void> {
+  let away: { error: unknown } | undefined;
+  for (const [i, { w, beaten }] of acted.entries()) {
+    if (beaten) await said(w, { event: 'overtaken', more: beaten, short: true });
+    const result = done[i]!;
+    if (result.status === 'fulfilled') await said(w, result.value);
+    else if (!away) await refused(w, result.reason).catch((error: unknown) => (away = { error }));
+  }
+  if (away) throw away.error;
+}

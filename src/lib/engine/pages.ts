@@ -20,6 +20,6 @@ export const pagesOf = (
   store: Pick<HomeStore, 'inOrder'>,
   kind: Pick<Kind<any>, 'name'>,
   figure: string,
-  stretch: Omit<Stretch, 'after'>,
+  stretch: Stretch,
 ): AsyncGenerator<readonly Ordered[]> =>
-  pages(stretch.most, (after) => store.inOrder(kind, figure, { ...stretch, after }));
+  pages(stretch.most, (after) => store.inOrder(kind, figure, { ...stretch, after: after ?? stretch.after }));

@@ -1,6 +1,6 @@
 /**
  * Sends the transactions that a look has made ready, alone or with the child that pays for each. One that no node takes with
- * its child goes out without it. Not here: what is due (`watch.ts`, `duties.ts`).
+ * its child goes out without it. Not here: what is due (`duties.ts`).
  */
 import { feerateText } from '../bitcoin/fee.ts';
 import { isStarting, RpcError, type Rpc } from '../chain/rpc.ts';
@@ -38,7 +38,7 @@ export function valueOf<T>(result: PromiseSettledResult<T>): T {
   return result.value;
 }
 
-/** Returns whether an error ends the look: without node, cookie or chain no contract can be looked at. */
+/** Returns whether an error ends the look: without node, cookie or chain nothing can be looked at. */
 export const endsLook = (error: Refusal): boolean =>
   error instanceof RpcError
     ? isStarting(error)

@@ -1,9 +1,7 @@
 /**
- * Documents watched by whoever has no key and no home: exports of `exit-credit --export`, and the
- * copies of refunds that a payer's home keeps outside. Files and folders are read at each look. A
- * newer export can be put in place of an older one, and a new contract's copy counts from the next
- * look on. A watchtower sends; it signs nothing. Of children it has those that were signed with the
- * export, and it offers no close.
+ * Documents watched by whoever has no key and no home: exports, bundles, and the copies of refunds that homes keep outside.
+ * Files and folders are read at each look. A newer export can be put in place of an older one, and a new record's copy counts
+ * from the next look on. A watchtower sends; it signs nothing. Of children it has those that were signed with the export.
  */
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,9 +9,7 @@ import { parseJson } from '../protocol/json.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Watched, WatchedDocument } from '../contract/duty.ts';
-import { readBundled, type Bundled } from '../credit/bundle.ts';
 import { FAMILIES } from '../families.ts';
-import { asListed, dueAt } from '../credit/watch.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { Ready } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -26,14 +22,12 @@ import type { Post } from './watch.ts';
 /** Size of the exports of a folder of contracts; a line each. */
 const LIMIT = 256_000_000;
 
-/** Number of contracts that are looked at in one go. */
+/** Number of records that are looked at in one go. */
 const AT_ONCE = 200;
 
 export interface Bundle {
   network: Network;
-  watched: Bundled['watched'][];
-  /** Documents that families watch by duties. */
-  duties: Watched[];
+  watched: Watched[];
   /** Copies of which nothing is due any more, or that are not watched. */
   left: number;
   bad: readonly Bad[];
@@ -44,21 +38,21 @@ export interface Bad {
   why: Refusal;
 }
 /** Documents of each file when it was last good, which stand in for it while it is not. */
-type Last = Map<string, readonly (Bundled | WatchedDocument)[]>;
+type Last = Map<string, readonly WatchedDocument[]>;
 
 /**
  * One bad document does not keep the contracts of the others from what is due for them: it is named.
  * @param network the only one that counts; undefined: there must be one only
- * @throws Refusal as `readBundled` does where nothing is good, `malformed` for an empty bundle, `wrong-network` for two networks
+ * @throws Refusal as families do where nothing is good, `malformed` for an empty bundle, `wrong-network` for two networks
  */
 export async function readBundle(names: readonly string[], network?: string, last: Last = new Map()): Promise<Bundle> {
   const bad: Bad[] = [];
-  const found: (Bundled | WatchedDocument)[] = [];
+  const found: WatchedDocument[] = [];
   let left = 0;
   for (const name of names)
     for (const file of (await tolerant(bad, name, () => filesOf(name))) ?? [...last.keys()].filter(isIn(name))) {
       const before = bad.length;
-      const good: (Bundled | WatchedDocument)[] = [];
+      const good: WatchedDocument[] = [];
       for (const [at, text] of (await tolerant(bad, file, () => documentsOf(file))) ?? []) {
         const read = await tolerant(bad, at, () => readOne(text, network));
         if (read) good.push(read);
@@ -71,13 +65,8 @@ export async function readBundle(names: readonly string[], network?: string, las
   const networks = [...new Set(found.map((one) => one.network))];
   if (networks.length > 1) throw new Refusal('wrong-network', `exports for ${networks.join(' and ')} in one bundle`);
   if (!networks[0])
-    throw (
-      bad[0]?.why ??
-      new Refusal('malformed', 'an empty bundle found, exports of exit-credit or copies of refunds expected')
-    );
-  const ofCredit = found.filter(isOfCredit);
-  const duties = new Map(found.flatMap((one) => (isOfCredit(one) ? [] : [[keyOf(one.watched), one.watched] as const])));
-  return { network: networks[0], watched: newest(ofCredit), duties: [...duties.values()], left, bad };
+    throw bad[0]?.why ?? new Refusal('malformed', 'an empty bundle found, exports or copies of refunds expected');
+  return { network: networks[0], watched: newest(found), left, bad };
 }
 
 /** undefined: it is refused. */
@@ -91,40 +80,46 @@ async function tolerant<T>(bad: Bad[], file: string, read: () => T | Promise<T>)
   }
 }
 
-const isOfCredit = (one: Bundled | WatchedDocument): one is Bundled => 'own' in one.watched;
-const keyOf = ({ id, role, duties, coins }: Watched): string =>
-  [role, id, ...coins.map(({ outpoint }) => outpointText(outpoint)), ...duties.map((duty) => duty.id)].join(' ');
-
-async function readOne(text: string, network: string | undefined): Promise<Bundled | WatchedDocument | null> {
-  const document = parseJson(text);
-  const found = await readByFamily(document);
-  const read = found === undefined ? readBundled(document) : found;
+/** Returns null for a document of which nothing is due any more. */
+async function readOne(text: string, network: string | undefined): Promise<WatchedDocument | null> {
+  const read = await readByFamily(parseJson(text));
   if (read && network !== undefined && read.network !== network)
     throw new Refusal('wrong-network', `a document for ${read.network} found, ${network} expected`);
   return read;
 }
 
-/** undefined: no family watches such a document by duties. */
-async function readByFamily(document: unknown): Promise<WatchedDocument | null | undefined> {
-  if (typeof document !== 'object' || document === null) return undefined;
-  for (const { bundled } of FAMILIES) {
-    const read = (await bundled?.())?.(document);
-    if (read !== undefined) return read;
-  }
-  return undefined;
+async function readByFamily(document: unknown): Promise<WatchedDocument | null> {
+  if (typeof document === 'object' && document !== null)
+    for (const { bundled } of FAMILIES) {
+      const read = (await bundled?.())?.(document);
+      if (read !== undefined) return read;
+    }
+  throw new Refusal(
+    'malformed-message',
+    'no document that is watched found, an export or the copy of a refund expected',
+  );
 }
 
-/**
- * Returns the newest exports: of two of one contract the larger. Of one contract, the sides of both
- * parties may be here.
- */
-function newest(found: readonly Bundled[]): Bundled['watched'][] {
-  const all = new Map<string, Bundled['watched']>();
+/** Documents of one record and party, which may be two parties of one contract. */
+const keyOf = ({ id, role, duties, coins }: Watched): string =>
+  [role, id, ...coins.map(({ outpoint }) => outpointText(outpoint)), ...duties.map((duty) => duty.id)].join(' ');
+const madeOf = ({ duties }: Watched): Ready[] => duties.flatMap(({ tx }) => ('txid' in tx ? [tx] : []));
+/** Returns by how much more a document is worth than another of its record: what it pays, then its children. */
+function better(one: Watched, other: Watched): number {
+  const [a, b] = [one, other].map((watched) => {
+    const made = madeOf(watched);
+    return { paysSat: sumOf(made.map((tx) => tx.paysSat)), children: made.flatMap((tx) => tx.children ?? []).length };
+  });
+  return Number(a!.paysSat - b!.paysSat) || a!.children - b!.children;
+}
+const sumOf = (all: readonly bigint[]): bigint => all.reduce((sum, one) => sum + one, 0n);
+
+/** Returns the newest exports: of two of one record the larger. */
+function newest(found: readonly WatchedDocument[]): Watched[] {
+  const all = new Map<string, Watched>();
   for (const { watched } of found) {
-    const had = all.get(`${watched.role} ${watched.id}`)?.own;
-    const { paysSat, children } = watched.own;
-    if (!had || paysSat > had.paysSat || (paysSat === had.paysSat && children!.length > had.children!.length))
-      all.set(`${watched.role} ${watched.id}`, watched);
+    const had = all.get(keyOf(watched));
+    if (!had || better(watched, had) > 0) all.set(keyOf(watched), watched);
   }
   return [...all.values()];
 }
@@ -167,38 +162,35 @@ function childOf({ hex, children }: Ready, feeSat: bigint): { txs: readonly Hex[
   return { txs: [hex, child.hex], fee_sat: child.fee };
 }
 
+/** Records that fall due first come first. */
+const firstDue = ({ restsUntil, duties }: Watched): number => {
+  const from = duties[0]?.from;
+  return from && 'height' in from ? from.height : restsUntil;
+};
+
 export function bundlePost(network: string, names: readonly string[]): Post {
-  /** Contracts that this process has seen settled; another process sees them again. */
+  /** Documents that this process has seen settled; another process sees them again. */
   const settled = new Set<string>();
   const last: Last = new Map();
-  let duties: readonly Watched[] = [];
+  const endOf = (watched: Watched): string => [keyOf(watched), ...madeOf(watched).map(({ txid }) => txid)].join(' ');
+  const resting = (watched: Watched): Resting => ({
+    ...watched,
+    outpoints: watched.coins.map(({ outpoint }) => outpoint),
+    open: async () => ({
+      watched,
+      sent: async (tx) => tx,
+      ended: async () => void settled.add(endOf(watched)),
+      lapsed: async () => {},
+    }),
+  });
   return {
     network,
     async list() {
-      const { watched, bad, ...rest } = await readBundle(names, network, last);
-      duties = rest.duties.filter((one) => !settled.has(keyOf(one)));
-      const live = watched.filter(({ own }) => !settled.has(own.txid)).sort((a, b) => dueAt(a) - dueAt(b));
-      return { listed: pieces(live.map(asListed), AT_ONCE), bad };
+      const { watched, bad } = await readBundle(names, network, last);
+      const live = watched.filter((one) => !settled.has(endOf(one)));
+      live.sort((a, b) => firstDue(a) - firstDue(b) || Number(b.worthSat - a.worthSat));
+      return { listed: pieces(live.map(resting), AT_ONCE), bad };
     },
-    freeze: async ({ own }) => own!,
-    withChild: async (_, tx, feeSat) => childOf(tx, feeSat),
-    duties: {
-      *resting() {
-        const charge = (watched: Watched): Resting => ({
-          ...watched,
-          outpoints: watched.coins.map(({ outpoint }) => outpoint),
-          open: async () => ({
-            watched,
-            sent: async () => {},
-            ended: async () => void settled.add(keyOf(watched)),
-          }),
-        });
-        yield* pieces(duties.map(charge), AT_ONCE);
-      },
-      withChild: async (tx, feeSat) => childOf(tx, feeSat),
-    },
-    propose: async () => undefined,
-    lapse: async () => {},
-    settle: async ({ own }) => void settled.add(own!.txid),
+    withChild: async (tx, feeSat) => childOf(tx, feeSat),
   };
 }

@@ -1,185 +1,202 @@
-/** The contracts of a home, watched: exits freeze, children are signed, what the chain settled is marked. */
-import { closeCredit } from '../ecash/credit.ts';
-import {
-  FUNDED,
-  creditKind,
-  exitingAs,
-  isFunded,
-  mayLapse,
-  must,
-  rollingOf,
-  settledAs,
-  type Credit,
-  type FundedCredit,
-} from '../credit/records.ts';
-import { isReverse, type Contract } from '../credit/terms.ts';
-import type { Listed, Watched } from '../credit/watch.ts';
-import { listedOf, warnsAt, watchedOf } from '../credit/watched.ts';
+/**
+ * The records of a home, watched: read a page at a time, and anew only where they have changed. What is due comes first, of all
+ * families, and of that what has the most at stake; then all others, the nearest of each family first.
+ */
+import { ALONE, type Falls, type Opening, type Watched, type Watcher } from '../contract/duty.ts';
+import type { Ready } from '../contract/fees.ts';
+import { allWatchers, tableOf } from '../families.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { lostOf } from '../home/lost.ts';
-import type { Action, Claim } from '../protocol/action.ts';
-import { idClaim, keyClaim } from '../protocol/claims.ts';
+import type { Listed, Stretch } from '../home/store.ts';
+import type { Claim } from '../protocol/action.ts';
 import { parseJson } from '../protocol/json.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { changeCredit } from './contracts.ts';
-import { childAt, dutyPost } from './duties-home.ts';
+import { bumpAlone } from './bump.ts';
+import type { Charge, Resting, Unread } from './duties.ts';
 import { damaged, failureOf } from './failure.ts';
 import { markFunded } from './funded.ts';
-import { lapse, lapseAll } from './lapse.ts';
+import { lapseAll } from './lapse.ts';
 import { note } from './log.ts';
 import { pagesOf } from './pages.ts';
 import { play, playAgain } from './play.ts';
-import { slices } from './slices.ts';
-import type { Unread } from './looking.ts';
+import { pieces, slices } from './slices.ts';
+import { handOf } from './wallet.ts';
 import type { Post } from './watch.ts';
 
-/** Number of contracts that are read in one go. */
+/** Number of records that are read, and looked at, in one go. */
 const AT_ONCE = 200;
 
-function unlessNothing(error: unknown): undefined {
-  if (!(error instanceof Refusal) || error.code !== 'nothing-to-print') throw error;
+/** Part of a record that is held of it between looks. */
+interface Held extends Omit<Resting, 'open'> {
+  watcher: Watcher<any>;
+  claim: Claim;
+  idleUntil: number;
+  worth: number;
+}
+function heldOf(watcher: Watcher<any>, { record }: Pick<Listed, 'record'>): Held | undefined {
+  const { kind } = watcher;
+  const read: unknown = kind.parse(record);
+  const found: Watched | undefined = watcher.watched(read, ALONE);
+  if (!found) return undefined;
+  const { id, role, coins, restsUntil, idleUntil = -Infinity, worthSat } = found;
+  const claim = kind.key?.(read) ?? kind.claims(read)[0]!;
+  const outpoints = coins.map(({ outpoint }) => outpoint);
+  return { watcher, claim, id, role, outpoints, restsUntil, idleUntil, worth: Number(worthSat) };
 }
 
-/**
- * Codes of a close that must wait. They are told where a close is asked for; here they are no
- * fault, and only no offer.
- */
-const NOT_YET = new Set(['update-in-flight', 'owed-unsettled', 'contract-restored', 'home-restored']);
-function unlessNotYet(error: unknown): undefined {
-  if (!(error instanceof Refusal) || !NOT_YET.has(error.code)) throw error;
-}
-
-function ifDamaged<T>(error: unknown, instead: (why: Refusal) => T): T {
-  if (!(error instanceof Refusal) || error.code !== 'store-damaged') throw error;
-  return instead(error);
-}
-
-async function find({ store }: Home, claim: Claim): Promise<Credit | undefined> {
+/** Returns the record that holds a claim; undefined where there is none of the kind. */
+async function find({ store }: Home, { kind }: Watcher<any>, claim: Claim): Promise<unknown> {
   try {
     const hit = (await store.load([claim])).found.get(claim);
-    return hit?.kind === creditKind.name ? creditKind.parse(hit.record) : undefined;
+    return hit?.kind === kind.name ? kind.parse(hit.record) : undefined;
   } catch (error) {
     throw damaged(error);
   }
 }
 
-/** A contract, and the one that it rolls into, unless that cannot be read: then what is due is done without. */
-interface Rolling {
-  contract: FundedCredit;
-  next: Contract | undefined;
-  knowsAll: boolean;
-}
+const isDamage = (error: unknown): boolean => error instanceof Refusal && error.code === 'store-damaged';
 
-/** Reads one contract by its claims: how many others there are does not matter. */
-async function read(home: Home, id: string): Promise<Rolling | undefined> {
-  const contract = await find(home, idClaim(id));
-  if (!contract || !isFunded(contract)) return undefined;
-  const key = rollingOf(contract)?.nextKey;
-  const next =
-    key === undefined
-      ? undefined
-      : await find(home, keyClaim(key)).catch((error: unknown) => ifDamaged(error, () => null));
-  return { contract, next: next && 'outpoint' in next ? next : undefined, knowsAll: next !== null };
-}
-
-/** Little enough to be kept of each contract. `idle`: until then nothing can be done over what was never paid over. */
-interface Entry extends Omit<Listed, 'open'> {
-  idle: number | undefined;
-}
-/** A merchant that has taken nothing may be owed something. */
-const idleUntil = (c: FundedCredit): number => Math.min(c.terms.expiry, isReverse(c.terms) ? warnsAt(c) : Infinity);
-const entryOf = (c: FundedCredit): Entry => ({
-  ...listedOf(c),
-  idle: mayLapse(c) && c.state !== 'closing' ? idleUntil(c) : undefined,
-});
-
-/**
- * Returns the watched contracts, a page at a time. Those with an exit come first, the nearest
- * deadline first, then all others by their expiry. A contract that nobody has funded comes only
- * once it has expired. A record is worked out anew only where it has changed since the last look.
- */
-function entriesOf({ store }: Home): (over: { upTo?: bigint }) => AsyncGenerator<readonly (Entry | Unread)[]> {
-  let held: ReadonlyMap<string, Entry> = new Map();
-  return async function* (over) {
-    const now = new Map<string, Entry>();
-    const pause = slices();
-    for (const [figure, part] of [['deadline'], ['expiry'], ['unfunded', over]] as const)
-      for await (const page of pagesOf(store, creditKind, figure, { most: AT_ONCE, ...part })) {
-        const found: (Entry | Unread)[] = [];
-        for (const row of page) {
-          const revision = `${row.name} ${row.rev}`;
-          try {
-            const entry = held.get(revision) ?? entryOf(creditKind.parse(row.record) as FundedCredit);
-            now.set(revision, entry);
-            found.push(entry);
-          } catch (error) {
-            found.push({ id: row.name, why: damaged(error) });
-          }
-          await pause();
-        }
-        yield found;
-      }
-    held = now;
+/** Reads one record by its claims: how many others there are does not matter. */
+async function chargeOf(
+  home: Home,
+  watcher: Watcher<any>,
+  claim: Claim,
+  restored: boolean,
+): Promise<Charge | undefined> {
+  const record = await find(home, watcher, claim);
+  if (record === undefined) return undefined;
+  const next = watcher.beside?.(record);
+  // What is due is done without it.
+  const unless = (error: unknown): null => {
+    if (!isDamage(error)) throw error;
+    return null;
   };
+  const beside = next === undefined ? undefined : await find(home, watcher, next).catch(unless);
+  const ours = new Set((await home.store.ours(watcher.scripts?.(record) ?? [])).keys());
+  const watched = watcher.watched(record, { ours, beside, restored });
+  const rewrite = <T>(next: (it: object) => object, result: (it: object) => T): Promise<T> =>
+    change<{ it: object }, T>(
+      home.store,
+      { it: watcher.kind },
+      () => ({ it: claim }),
+      ({ it }) => {
+        if (!it) throw new Refusal('state-moved-on', 'the record is not there any more');
+        const written = next(it);
+        return { writes: { it: written }, result: result(written) };
+      },
+    );
+  const nothing = (): void => {};
+  return (
+    watched && {
+      watched,
+      async learn(seen) {
+        const { learnt } = watcher;
+        if (learnt?.(record, seen)) await rewrite((it) => (learnt(it, seen) ?? it) as object, nothing);
+      },
+      async sent(tx) {
+        const { sent, newest } = watcher;
+        if (!sent) return tx;
+        return rewrite(
+          (it) => sent(it, tx) as object,
+          (it) => newest?.(it, tx) ?? tx,
+        );
+      },
+      ended: (end) => rewrite((it) => watcher.ended(it, end) as object, nothing),
+      lapsed: () => rewrite((it) => watcher.lapsed!(it) as object, nothing),
+    }
+  );
 }
 
-/** @param only the contract that is watched; undefined: all */
+/** A message that nobody can print again, or that must wait, is no fault here. */
+const unlessCode =
+  (...codes: readonly string[]) =>
+  (error: unknown): undefined => {
+    if (!(error instanceof Refusal) || !codes.includes(error.code)) throw error;
+  };
+
+/** @param only name of the record that is watched; undefined: all */
 export function homePost(home: Home, ports: Ports, only: string | undefined): Post {
   const { store } = home;
-  const entries = entriesOf(home);
-  async function* one(id: string): AsyncGenerator<readonly (Entry | Unread)[]> {
-    const found = await read(home, id).catch((error: unknown) => ifDamaged(error, (why): Unread => ({ id, why })));
-    if (found && 'why' in found) yield [found];
-    else if (found && !found.contract.settled) yield [entryOf(found.contract)];
+  let held: ReadonlyMap<string, Held | undefined> = new Map();
+
+  async function* listed(tip: number, restored: boolean): AsyncGenerator<readonly (Resting | Unread)[]> {
+    const watchers = await allWatchers();
+    const now = new Map<string, Held | undefined>();
+    const pause = slices();
+    const read = (watcher: Watcher<any>, row: Listed, revision?: string): Held | Unread | undefined => {
+      try {
+        const one = revision !== undefined && held.has(revision) ? held.get(revision) : heldOf(watcher, row);
+        if (revision !== undefined) now.set(revision, one);
+        // Anybody may have asked for what is idle. Of a restored home, whose journal may know of payments, nothing is.
+        return one && !restored && tip < one.idleUntil ? undefined : one;
+      } catch (error) {
+        return { id: row.name, why: damaged(error) };
+      }
+    };
+    const open = (one: Held | Unread): Resting | Unread =>
+      'why' in one ? one : { ...one, open: () => chargeOf(home, one.watcher, one.claim, restored) };
+    if (only !== undefined) {
+      const named = (await store.byName(only)).filter(({ name }) => name === only);
+      const found = named.flatMap((row) => {
+        const watcher = watchers.find(({ kind }) => kind.name === row.kind);
+        return (watcher && read(watcher, row)) ?? [];
+      });
+      yield found.map(open);
+      return;
+    }
+    async function* pagesIn(part: (falls: Falls) => Omit<Stretch, 'most'> | undefined) {
+      for (const watcher of watchers)
+        for (const [figure, falls] of Object.entries(watcher.order)) {
+          const stretch = part(falls);
+          if (!stretch) continue;
+          for await (const page of pagesOf(store, watcher.kind, figure, { ...stretch, most: AT_ONCE })) {
+            const found: (Held | Unread)[] = [];
+            for (const row of page) {
+              // Two records may have one name, and after a restore one revision.
+              const one = read(watcher, row, `${watcher.kind.name} ${row.id} ${row.rev}`);
+              if (one) found.push(one);
+              await pause();
+            }
+            yield found;
+          }
+        }
+    }
+    // What a program without figures has written since this one began is counted by that.
+    for (const { kind } of watchers) await home.totals(kind);
+    // A transaction can be in the block after the tip.
+    const next = BigInt(tip) + 1n;
+    const due: (Held | Unread)[] = [];
+    for await (const found of pagesIn((falls) => DUE[falls]?.(next))) due.push(...found);
+    const worthOf = (one: Held | Unread): number => ('why' in one ? Infinity : one.worth);
+    due.sort((a, b) => (worthOf(a) === worthOf(b) ? 0 : worthOf(b) - worthOf(a)));
+    const full = due.length - (due.length % AT_ONCE);
+    for (const piece of pieces(due.slice(0, full), AT_ONCE)) yield piece.map(open);
+    // What is left of them fills its piece with others, and waits for one page of these.
+    let waits = due.length > full;
+    const left = due.slice(full);
+    for await (const found of pagesIn((falls) => LATER[falls]?.(next, restored))) {
+      left.push(...found);
+      for (; left.length >= AT_ONCE || waits; waits = false) yield left.splice(0, AT_ONCE).map(open);
+    }
+    yield left.map(open);
+    held = now;
   }
-  const start = (table: Action<any, any, any>, contract: string) =>
-    play(table, { json: null, input: { contract }, merged: [] }, ports);
+
   return {
     network: home.network,
     async list(tip) {
       // Looked at each time: another process reconciles.
-      const restored = (await lostOf(store)) === 'pending';
-      const open = async ({ id }: Entry): Promise<Watched | undefined> => {
-        const found = await read(home, id);
-        if (!found || found.contract.settled) return undefined;
-        return { ...watchedOf(found.contract, found.next, restored), knowsAll: found.knowsAll };
-      };
-      // What a program without figures has written since this one began is counted by that.
-      await home.totals(creditKind);
-      // Anybody may have asked for what is idle. Of a restored home, whose journal may know of payments, nothing is.
-      const isIdle = ({ idle }: Entry): boolean => !restored && idle !== undefined && tip < idle;
-      const asListed = (entry: Entry | Unread): readonly (Listed | Unread)[] =>
-        'why' in entry ? [entry] : isIdle(entry) ? [] : [{ ...entry, open: () => open(entry) }];
-      async function* listed() {
-        for await (const page of only === undefined ? entries(restored ? {} : { upTo: BigInt(tip) }) : one(only))
-          yield page.flatMap(asListed);
-      }
-      return { listed: listed(), bad: [] };
+      return { listed: listed(tip, (await lostOf(store)) === 'pending'), bad: [] };
     },
-    async freeze({ id }) {
-      const byId = () => ({ contract: idClaim(id) });
-      return change(store, { contract: creditKind }, byId, ({ contract }) => {
-        const any = contract as Credit | undefined;
-        const c = must(any, 'payee', 'accepted', ...FUNDED);
-        const { own } = watchedOf(c, undefined);
-        // Only an exit falls due here, and a payee that has one never loses it.
-        if (!own) throw new Refusal('bug', `contract ${id} is due, and has no exit`);
-        return { writes: { contract: exitingAs(c) }, result: own };
-      });
-    },
-    withChild: (_, tx, feeSat) => childAt(home, tx, feeSat),
-    duties: dutyPost(home, only),
-    async propose({ id, offers }) {
-      // What it has printed may have got lost in a pipe; what showed a nonce that is gone is proposed anew.
-      const kept =
-        offers === 'again' ? await playAgain(closeCredit, idClaim(id), ports).catch(unlessNothing) : undefined;
-      const said = kept ?? (await start(closeCredit, id).catch(unlessNotYet));
+    withChild: (tx, feeSat) => childAt(home, tx, feeSat),
+    hand: () => handOf(home),
+    async propose({ type, over, input, again, unless }: Opening) {
+      const table = (await tableOf(type))!;
+      const kept = again ? await playAgain(table, over, ports).catch(unlessCode('nothing-to-print')) : undefined;
+      const said = kept ?? (await play(table, { json: null, input, merged: [] }, ports).catch(unlessCode(...unless)));
       return said && (parseJson(said.text) as object);
-    },
-    async lapse({ id }) {
-      await lapse(home, id);
     },
     async after(stopped) {
       try {
@@ -192,8 +209,29 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
         return [];
       }
     },
-    async settle({ id }, settled) {
-      await changeCredit(home, idClaim(id), (c) => settledAs(c as FundedCredit, settled));
-    },
   };
+}
+
+type Part = Omit<Stretch, 'most'>;
+const from = (value: bigint): Part => ({ after: { value, id: 0 } });
+/** Records of a figure that are due, by the height of the next block. */
+const DUE: Partial<Record<Falls, (next: bigint) => Part>> = {
+  now: () => ({}),
+  height: (next) => ({ upTo: next }),
+  wakes: (next) => ({ upTo: next - 1n }),
+};
+/** All others of it. */
+const LATER: Partial<Record<Falls, (next: bigint, restored: boolean) => Part | undefined>> = {
+  height: (next) => from(next + 1n),
+  wakes: (next, restored) => (restored ? from(next) : undefined),
+  never: () => ({}),
+};
+
+/** A child that spends the anchor and an output of this home, and nothing else, at a fee that its budget has bounded. */
+async function childAt(home: Home, { hex, fee }: Ready, feeSat: bigint) {
+  const stuck = { network: home.network, hex, feeSat: fee };
+  // A tenth of what a small contract pays may be too little to save it.
+  const dear = { feerate: 0, least: () => feeSat, allowFee: true };
+  const { package: txs, fee_sat } = await bumpAlone(home, stuck, dear);
+  return { txs, fee_sat };
 }

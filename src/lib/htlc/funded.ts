@@ -45,6 +45,7 @@ function watchedFunded({ pubkey, own, payout, funded }: HtlcKey): Watched | unde
   return {
     id: pubkey,
     role: 'funder',
+    worthSat: sat,
     restsUntil: !isRelative(htlc.lock) && 'height' in from! ? htlc.lock.value : -Infinity,
     coins: [
       {
@@ -71,7 +72,7 @@ function decide(refund: Duty, seen: Seen, rules: Rules): Due {
 
 export const fundedWatcher: Watcher<HtlcKey> = {
   kind: htlcKeyKind,
-  order: ['refunds'],
+  order: { refunds: 'height' },
   watched: watchedFunded,
   ended: (key) => (key.funded ? { ...key, funded: { ...key.funded, over: true } } : key),
 };

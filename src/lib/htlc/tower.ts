@@ -64,6 +64,7 @@ export function watchedRefund(document: Document): WatchedDocument | undefined {
     id: htlc.hash.sha256 ?? hash160,
     role: 'refunder',
     restsUntil: htlc.lock.value,
+    worthSat: amount,
     coins: [
       {
         outpoint,

@@ -191,6 +191,7 @@ function watchedSwap(s: Swap): Watched | undefined {
     id: hash,
     role: s.role,
     restsUntil: claims ? -Infinity : ownExpiry(s),
+    worthSat: maxSat(ownSat, theirSat),
     coins: [
       { outpoint: s.paid, ways: new Map(), judge: judging(s.paid, ownSat, hash, 'refund') },
       ...(s.theirs ? [{ outpoint: s.theirs, ways: waysOf(s), judge: judging(s.theirs, theirSat, hash, 'claim') }] : []),
@@ -286,8 +287,8 @@ function decideRefund(refund: Duty, mine: CoinSeen, seen: Seen, rules: Rules, is
 
 export const swapWatcher: Watcher<Swap> = {
   kind: swapKind,
-  // By the height at which the other side can take back what is claimed, then that of the own refund.
-  order: ['claims', 'refunds'],
+  // A claim is sent as soon as there is one; a refund at its height.
+  order: { claims: 'now', refunds: 'height' },
   watched: watchedSwap,
   learnt(s, seen) {
     if (!('paid' in s)) return undefined;

@@ -91,6 +91,7 @@ export function watchedPledge(own: Followed, script: Hex, children: Ready['child
     role: PLEDGER,
     // Each block may pay the campaign without this coin.
     restsUntil: -Infinity,
+    worthSat: pledge.sat,
     coins: [
       {
         outpoint,
@@ -121,9 +122,9 @@ const ofCoin = (outpoint: Outpoint, due: Due): Due =>
 export const pledgeWatcher: Watcher<OwnPledge> = {
   kind: pledgeKind,
   // By the height at which their campaigns are over, then those of campaigns that name none.
-  order: ['over', 'open'],
+  order: { over: 'height', open: 'never' },
   scripts: (own) => [backScript(own)],
-  watched(own, ours) {
+  watched(own, { ours }) {
     const script = backScript(own);
     return watchedPledge(own, script, ours.has(script) ? null : []);
   },

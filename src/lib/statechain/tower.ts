@@ -38,13 +38,15 @@ export function watchedBundle(document: Document): WatchedDocument | null | unde
   const { coin, bundle } = readBundle(from, network);
   if (from.moved === true) return null;
   const exit = exitOf(coin, bundle.hex, scriptOf(bundle.address, network), new Set());
-  const duty = exitDuty(coin, bundle, exit, false);
+  // Bundles of two owners of one coin are two.
+  const duty = { ...exitDuty(coin, bundle, exit, false), id: `${coin.id} exit ${exit.txid}` };
   const ways = new Map([[exit.txid, { by: 'exit', paysSat: exit.paysSat, lostSat: 0n }]]);
   return {
     network,
     watched: {
       id: coin.id,
       role: 'owner',
+      worthSat: duty.worthSat,
       restsUntil: duty.by === null ? Infinity : bundle.valid_from_height - 1,
       coins: [{ outpoint: coin.outpoint, ways }],
       duties: duty.by === null ? [] : [duty],

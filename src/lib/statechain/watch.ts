@@ -131,6 +131,7 @@ function ownersCoin(c: Watching, ours: ReadonlySet<Hex>): Watched {
     id: c.id,
     role: c.role,
     restsUntil: rests(),
+    worthSat: sat,
     coins: [
       {
         outpoint: c.outpoint,
@@ -243,6 +244,7 @@ function operatorsCoin(c: OperatorRecord): Watched {
     id: c.id,
     role: c.role,
     restsUntil: Infinity,
+    worthSat: 0n,
     coins: [
       {
         outpoint: c.outpoint,
@@ -288,9 +290,9 @@ export function exitingAs(c: Statecoin, { by }: Pick<Ready, 'by'>): Statecoin {
 export const statecoinWatcher: Watcher<Statecoin> = {
   kind: statecoinKind,
   // By the height of an exit, then those of which none is due.
-  order: ['leaves', 'held'],
+  order: { leaves: 'height', held: 'never' },
   scripts: scriptsIn,
-  watched: watchedCoin,
+  watched: (c, { ours }) => watchedCoin(c, ours),
   ended: settledAs,
   sent: exitingAs,
 };
