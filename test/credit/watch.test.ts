@@ -298,9 +298,9 @@ describe('what takes the place of something in the mempool', () => {
       expect(against(rate10, { feeSat: 2_420n, vsize: 250 })).toMatchObject({ child: { feeSat: 1_145n } });
     });
     it('above the rate of the best part, where that asks for more than the sum', () => {
-      // 24 sat/vB by itself: 265 vB at more than that, less the 308.
+      // 24 sat/vB by itself, or 6.04 a unit of weight, of which 111 vB are 441 at least: 265 vB at more than that, less the 308.
       const made = against({}, { feeSat: 2_664n, vsize: 111 });
-      expect(made).toMatchObject({ child: { feeSat: 6_053n } });
+      expect(made).toMatchObject({ child: { feeSat: 6_096n } });
       // A child drags the whole down: the parent alone is what is compared, the sum is of both.
       expect(against({}, { feeSat: 3_000n, vsize: 1_000 }, { feeSat: 2_664n, vsize: 111 })).toEqual(made);
     });

@@ -35,6 +35,7 @@ export function childrenOf(all: Paid, own: Paid): Evicted | null {
  * @param relay what the node asks for the relay of a replacement, satoshis for 1000 vB
  */
 export function replacementFee({ feeSat, parts }: Evicted, vsize: number, relay: number): bigint {
-  const better = parts.map((part) => (part.feeSat * BigInt(vsize)) / BigInt(part.vsize) + 1n);
+  // Core compares by weight, and each virtual size was rounded up by as many as three units of it.
+  const better = parts.map((part) => (part.feeSat * BigInt(4 * vsize)) / BigInt(4 * part.vsize - 3) + 1n);
   return better.reduce(maxSat, feeSat + feeFor(relay, vsize));
 }

@@ -261,15 +261,6 @@ function sending(duty: Duty, evicted: Evicted | null, seen: Seen, rules: Rules):
   return 'child' in due ? { do: 'send', event, tx, child: due.child } : asked(duty, due);
 }
 
-/** Returns the parts to better as Core weighs them: each virtual size has been rounded up by as many as three units of weight. */
-const byWeight = ({ parts, ...evicted }: Evicted): Evicted => ({
-  ...evicted,
-  parts: parts.map(({ feeSat, vsize }) => ({
-    feeSat: (feeSat * BigInt(4 * vsize)) / BigInt(4 * vsize - 3) + 1n,
-    vsize,
-  })),
-});
-
 /** Returns the most that a transaction may pay which is signed when it is sent: something is left of its coin. */
 export const mostFee = ({ worthSat }: Pick<Duty, 'worthSat'>, tx: Unsigned, { feeBudgetSat }: Rules): bigint =>
   minSat(feeBudgetSat ?? worthSat / 10n, tx.sat - tx.dustSat);
@@ -278,7 +269,7 @@ export const mostFee = ({ worthSat }: Pick<Duty, 'worthSat'>, tx: Unsigned, { fe
 function signing(duty: Duty, tx: Unsigned, evicted: Evicted | null, fees: Fees, rules: Rules, event: string): Due {
   const wanted = Math.max(fees.feerate, fees.least);
   const most = mostFee(duty, tx, rules);
-  const instead = evicted ? replacementFee(byWeight(evicted), tx.vsize, fees.relay) : 0n;
+  const instead = evicted ? replacementFee(evicted, tx.vsize, fees.relay) : 0n;
   const leastSat = maxSat(instead, feeFor(fees.least, tx.vsize));
   const needsSat = maxSat(leastSat, feeFor(wanted, tx.vsize));
   if (leastSat > most) return asked(duty, { do: 'over-budget', wanted: feerateOf(needsSat, tx.vsize), needsSat });
