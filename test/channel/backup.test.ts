@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import fc from 'fast-check';
+import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { HDKey } from '@scure/bip32';
 import { entropyToMnemonic, mnemonicToSeedSync } from '@scure/bip39';
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import ChannelExit from '../../src/commands/channel/exit.ts';
@@ -16,11 +19,18 @@ import { clnKeys, eclairKeys, hsmSecret } from '../../src/lib/channel/seeds.ts';
 import { sweepDocument } from '../../src/lib/channel/spend.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { channelFor, point } from '../support/played-channel.ts';
-import { backedNumber, lndRoot, readLndBackup, signBacked, type Backed } from '../../src/lib/channel/lnd.ts';
+import {
+  backedNumber,
+  lndRoot,
+  parseBackup,
+  readLndBackup,
+  signBacked,
+  type Backed,
+} from '../../src/lib/channel/lnd.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { command } from '../support/command.ts';
 import { judge } from '../support/kernel.ts';
-import { codeOf } from '../support/refusal.ts';
+import { codeOf, refusal } from '../support/refusal.ts';
 import { fixture } from '../support/vectors.ts';
 
 interface Published {
@@ -92,6 +102,50 @@ describe('a backup', () => {
   it('a root key that is none, or public, is refused without a word of it', () => {
     for (const text of ['', 'tprv', one.root_key.slice(0, -1)])
       expect(codeOf(() => lndRoot(text, 'regtest'))).toBe('wrong-key');
+  });
+});
+
+describe('an opened backup', () => {
+  const one = cases.find((c) => !c.single)!;
+  const key = HDKey.fromExtendedKey(one.root_key, { private: 0x04358394, public: 0x043587cf });
+  const file = hexToBytes(one.backup);
+  const nonce = file.subarray(0, 24);
+  const sealing = sha256(key.derive("m/1017'/1'/7'/0/0").publicKey!);
+  const inside = xchacha20poly1305(sealing, nonce, nonce).decrypt(file.subarray(24));
+  // Version and count, then the channel: its version and length, opener, chain, outpoint, short id and peer.
+  const [version, addresses] = [5, 5 + 3 + 1 + 32 + 34 + 8 + 33];
+  const capacity = addresses + 2 + new DataView(inside.buffer, inside.byteOffset + addresses).getUint16(0);
+  const [places, points] = [capacity + 10, capacity + 10 + 40 + 2];
+  const bent = (at: number, ...bytes: number[]): Uint8Array => {
+    const made = inside.slice();
+    made.set(bytes, at);
+    return made;
+  };
+  const said = (bytes: Uint8Array): string =>
+    refusal(() => parseBackup(bytes, 'regtest', () => new Uint8Array(32).fill(1))).message;
+  it.each([
+    ['goes on behind its channels', Uint8Array.of(...inside, 0), 'goes on for 1 bytes after its 1 channels'],
+    ['is of an unknown version', bent(version, 8), 'has a channel of version 8, which is not known'],
+    [
+      'has more satoshis than there are',
+      bent(capacity, 0, 7, 0x75, 0xf0, 0x5a, 7, 0x40, 1),
+      'has a channel of 2100000000000001 sat',
+    ],
+    ['names a hardened level', bent(places, 0x80, 0, 0, 0), 'names level 2147483648 of a key path'],
+    ['has a key that is none', bent(points, 5), 'has a funding key that is no point of the curve'],
+    ['is cut', inside.subarray(0, -1), 'expected'],
+  ])('that %s is refused', (_, bytes, text) => expect(said(bytes)).toContain(text));
+  it('may hold all satoshis, and levels up to the hardened ones', () => {
+    const read = (bytes: Uint8Array) => parseBackup(bytes, 'regtest', () => new Uint8Array(32).fill(1))[0]!;
+    expect(read(bent(capacity, 0, 7, 0x75, 0xf0, 0x5a, 7, 0x40, 0)).channel.funding.sat).toBe(2_100_000_000_000_000n);
+    expect(() => read(bent(places, 0x7f, 0xff, 0xff, 0xff))).not.toThrow();
+  });
+  it('whose commitment spends another funding signs nothing', () => {
+    const backed = backedOf(one);
+    const funding = { ...backed.channel.funding, txid: '00'.repeat(32) };
+    expect(codeOf(() => signBacked({ ...backed, channel: { ...backed.channel, funding } }, undefined))).toBe(
+      'malformed-backup',
+    );
   });
 });
 

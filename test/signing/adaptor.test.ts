@@ -84,6 +84,17 @@ describe('one key', () => {
     high.set(hex(N.toString(16)), 33);
     expect(codeOf(() => verifyPre(P, m, T, high))).toBe('scalar-range');
     expect(codeOf(() => adapt(pre, new Uint8Array(32)))).toBe('scalar-range');
+    for (const length of [0, 64]) expect(codeOf(() => adapt(pre.subarray(0, length), t))).toBe('adaptor-invalid');
+    const finished = adapt(pre, t);
+    const beyond = Uint8Array.of(...finished.subarray(0, 32), ...hex(N.toString(16)));
+    expect(codeOf(() => extract(pre, T, beyond))).toBe('scalar-range');
+    const [longer, elsewhere] = [
+      Uint8Array.of(...finished.subarray(0, 32), 0, ...finished.subarray(32)),
+      finished.slice(),
+    ];
+    elsewhere[0]! ^= 1;
+    expect(codeOf(() => extract(pre, T, longer))).toMatch(/^(?:adaptor-invalid|scalar-range)$/);
+    expect(codeOf(() => extract(pre, T, elsewhere))).toBe('adaptor-invalid');
   });
 });
 

@@ -69,6 +69,23 @@ describe.each(cases.map((v) => [`${v.kind}: ${v.comment ?? v.error ?? 'plain'}`,
 });
 
 describe('a pre-signature', () => {
+  it('is refused with numbers out of range, and for a key that is none', () => {
+    const [key, message, aux] = [1, 2, 3].map((n) => new Uint8Array(32).fill(n)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
+    const Y = publicKey(aux);
+    const pre = presign(key, message, Y, aux);
+    for (const at of [66, 98, 130]) {
+      const high = pre.slice();
+      high.set(toBytes(N), at);
+      expect(codeOf(() => verifyPre(publicKey(key), message, Y, high))).toBe('scalar-range');
+    }
+    expect(codeOf(() => verifyPre(hex(`02${'ff'.repeat(32)}`), message, Y, pre))).toBe('wrong-key');
+    const zero = Uint8Array.of(...adapt(pre, aux).subarray(0, 32), ...new Uint8Array(32));
+    expect(codeOf(() => extract(pre, Y, zero))).toBe('scalar-range');
+  });
   it('becomes a signature that Bitcoin takes, and both show the secret, be the s of the signature low or high', () => {
     fc.assert(
       fc.property(secretKey, secretKey, bytes32, bytes32, secretKey, (x, y, message, aux, other) => {
