@@ -14,9 +14,11 @@ import PledgeJoin from '../../src/commands/pledge/join.ts';
 import PledgeMake from '../../src/commands/pledge/make.ts';
 import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
+import { playAgain } from '../../src/lib/engine/play.ts';
 import type { Campaign } from '../../src/lib/pledge/campaign.ts';
 import { Gate } from '../../src/lib/pledge/gather.ts';
 import { templateOf } from '../../src/lib/pledge/pledge.ts';
+import { ownClaim, pledgeKind } from '../../src/lib/pledge/records.ts';
 import { pledge as table } from '../../src/lib/pledge/table.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
 import { outcome } from '../support/attack.ts';
@@ -90,7 +92,7 @@ it('a coin with the stated amount and another script is not the pledged one', ()
     const coins = new Map([[outpointText(offered), { ...offered, confirmations: 6, ...change }]]);
     return () => gate.check(offered, { tip: 1000, coins }, { unchecked: false });
   };
-  expect(shown({})().coin).toBe('confirmed');
+  expect(shown({})()).toBe('confirmed');
   for (const change of [{ script: `5120${'11'.repeat(32)}` }, { sat: 299_999n }])
     expect(shown(change)).toThrow(expect.objectContaining({ code: 'unsafe-funding' }));
 });
@@ -104,7 +106,31 @@ it('the signed PSBT of another coin, amount or script of the same wallet is not 
     const input = { utxo: [asked], coin: outpointText(asked) };
     expect(await outcome(alice.run(table, { on, input, merged: [signed] }))).toBe('transaction-differs');
   }
+  const elsewhere = { ...asked, vout: 9 };
+  const signed = writePsbt(signAll(templateOf(campaign, NETWORK, [elsewhere]), [coin(41, 400_000n).key], ACP));
+  const input = { utxo: [asked], coin: outpointText(asked) };
+  expect(await outcome(alice.run(table, { on, input, merged: [signed] }))).toBe('transaction-differs');
   alice.close();
+});
+it('a split that waits for another wallet is no pledge yet, also where its last message is asked for', async () => {
+  const alice = await TestParty.make(392);
+  const { coin: foreign } = coin(43, 900_000n);
+  const waits = await alice.run(table, { on, input: { utxo: [foreign], amount: 400_000n } });
+  expect([waits.exit, waits.message['step']]).toEqual([3, 'waiting']);
+  const [listed] = await alice.home.store.list('pledge');
+  const claim = ownClaim(pledgeKind.parse(listed!.record));
+  expect(await outcome(playAgain(table, claim, alice.ports()))).toBe('not-signed');
+  alice.close();
+});
+it('a home that was restored gathers no single pledge either', async () => {
+  const other = await TestParty.make(393);
+  other.chain.feerate = 1000;
+  const begun = await other.run(table, { input: { outputs: [{ address: ADDRESSES.p2tr, sat: 700_000n }] } });
+  await other.lose(await other.backUp());
+  const to = withSats(begun.message['campaign']) as Campaign;
+  const message = JSON.parse(messageOf(to, ownPledge(to, 1, 300_000n))) as Message;
+  expect(await outcome(other.run(table, { on: message, input: {} }))).toBe('home-restored');
+  other.close();
 });
 it('a pledger without the campaign completes none, and a lock is a pledge that was gathered', async () => {
   const [alice, utxo] = [await made('alice'), join(dir, 'coins')];

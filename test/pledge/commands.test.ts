@@ -14,10 +14,12 @@ import PledgeMake from '../../src/commands/pledge/make.ts';
 import PledgeRevoke from '../../src/commands/pledge/revoke.ts';
 import { inspect } from '../../src/commands/tools/inspection.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
-import { parseTransaction, sumSat, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
+import { parseTransaction, sumSat, txidOfHex, unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
 import { documentIn, sendable, settlement } from '../../src/lib/engine/documents.ts';
 import type { Campaign } from '../../src/lib/pledge/campaign.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
+import { fakeNode } from '../chain/node.ts';
+import { FakeChain } from '../support/chain.ts';
 import { command, type Ended, type Made } from '../support/command.ts';
 import { signAll } from '../support/wallet.ts';
 import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';
@@ -172,6 +174,21 @@ describe('completing', () => {
       'pledged',
     );
     expect((await give('--coin', `${printed(split)[0]!['txid']}:0`)).stdout).toBe(given.stdout);
+    for (const more of [[], ['--quote']])
+      expect(
+        (
+          await run(
+            PledgeRevoke,
+            '--home',
+            at('bridge'),
+            '--contract',
+            id,
+            '--coin',
+            `${printed(split)[0]!['txid']}:0`,
+            ...more,
+          )
+        ).code,
+      ).toBe('wrong-state');
   });
   it('needs no home where somebody has the pledges; lines that do not count are left out', async () => {
     const many = [300_000n, 500_000n, 250_000n].map((sat, i) => messageOf(campaign, ownPledge(campaign, 20 + i, sat)));
@@ -244,6 +261,58 @@ describe('taking back', () => {
     expect(several.code).toBe('usage');
     expect(several.hint).toContain('--coin');
   });
+});
+
+it('completing asks a node for each coin, names what is gone, frees its place, and refuses a lock that is gone', async () => {
+  const chain = new FakeChain(1_000);
+  const { url } = await fakeNode(chain.answers());
+  const home = ['--home', at('bridge')];
+  const begun = await run(PledgeCampaign, '--home', at('bridge'), '--output', '900000', '--feerate', '1');
+  const to = withSats(printed(begun)[0]!['campaign']) as Campaign;
+  const [there, gone] = [ownPledge(to, 61, 500_000n), ownPledge(to, 62, 300_000n)];
+  for (const one of [there, gone]) chain.give(one);
+  process.env['SPILLWAY_CHAIN'] = url;
+  const lines = file('two', [there, gone].map((one) => messageOf(to, one)).join('\n'));
+  const joined = printed(await run(PledgeJoin, ...home, '--batch', lines));
+  expect(joined.map((one) => [one['pledges'], one['checks'].coin])).toEqual([
+    [1, 'confirmed'],
+    [2, 'confirmed'],
+  ]);
+  const spend = unsignedHex({
+    version: 2,
+    locktime: 0,
+    inputs: [{ ...gone, sequence: 0 }],
+    outputs: [{ sat: 290_000n, script: gone.script }],
+  });
+  expect(chain.accept([spend])).toBeUndefined();
+  const complete = () => run(PledgeComplete, ...home, '--contract', to.id);
+  const stands = async () => (await run(Status, ...home, '--contract', to.id)).stdout;
+  const pending = await complete();
+  expect(pending.stderr).toContain(`inputs-spent: the pledged coin ${outpointText(gone)}`);
+  // Its spender may still be replaced: the place is kept.
+  expect([printed(pending)[0]!['pledges'], await stands()]).toEqual([1, expect.stringContaining('2 pledges')]);
+  chain.mine();
+  await complete();
+  expect(await stands()).toContain('1 pledges');
+  delete process.env['SPILLWAY_CHAIN'];
+  const spare = [
+    '--home',
+    at('bridge'),
+    '--amount',
+    '350000',
+    '--utxo',
+    at('spare.json'),
+    file('second', begun.stdout),
+  ];
+  file('spare.json', (await run(Coins, '--home', at('bridge'), '--pretend', '850000')).stdout);
+  await run(PledgeMake, ...spare);
+  const own = file('spare.pledge', (await run(PledgeMake, ...spare)).stdout);
+  await run(PledgeJoin, '--home', at('bridge'), own);
+  const { pledge } = JSON.parse(readFileSync(own, 'utf8')) as { pledge: { txid: string; vout: number } };
+  process.env['SPILLWAY_CHAIN'] = url;
+  const locked = await run(PledgeComplete, ...home, '--contract', to.id, '--lock', outpointText(pledge));
+  delete process.env['SPILLWAY_CHAIN'];
+  expect(locked.code).toBe('inputs-spent');
 });
 
 it('outputs are ADDRESS=SAT or SAT, and inspect reads every document', async () => {

@@ -48,7 +48,7 @@ describe('the goal', () => {
     // (42 + 43 * 4) / 4 = 53.5 vB
     expect(goal.target(1)).toBe(1_000_054n);
     expect(goal.target(253) - goal.target(252)).toBe(2n);
-    const at = (net: bigint) => plus(NOTHING, { script: coin(1, 1n).coin.script }, net);
+    const at = (netSat: bigint) => plus(NOTHING, { weight: P2TR, netSat });
     expect(goal.isReached(at(1_000_053n))).toBe(false);
     expect(goal.isReached(at(1_000_054n))).toBe(true);
     expect(goal.missing(at(1_000_000n))).toBe(54n);
@@ -92,6 +92,23 @@ describe('the choice', () => {
   it('goes back to early ones where the late ones leave too much', () => {
     const all = offered(400_000, 500_000, 600_060, 1_200_000);
     expect(choose(goal, all)).toEqual({ chosen: [all[0], all[2]], excess: 6n });
+  });
+  it('finds late ones that reach the goal to the satoshi, also where all that are left are needed', () => {
+    const all = offered(400_000, 700_000, 600_054);
+    expect(choose(goal, all)).toEqual({ chosen: [all[0], all[2]], excess: 0n });
+    const last = offered(1_200_000, 500_027, 500_027);
+    expect(choose(goal, last)).toEqual({ chosen: last.slice(1), excess: 0n });
+    // The earliest exceed by just what may be paid.
+    const just = offered(500_000, 510_054, 900_000);
+    expect(choose(goal, just)).toEqual({ chosen: just.slice(0, 2), excess: 10_000n });
+  });
+  it('is paid as fee up to one in a hundred, and not a satoshi more unless that is allowed', () => {
+    const gate = new Gate(campaign(), NETWORK);
+    const with_ = (sat: bigint) => [ownPledge(gate.campaign, 1, sat)];
+    const most = 1_000_054n + 58n + 10_000n;
+    expect(complete(gate, with_(most), { allowExcess: false })).toMatchObject({ finished: { excessSat: 10_000n } });
+    expect(() => complete(gate, with_(most + 1n), { allowExcess: false })).toThrow('at most 10000 expected');
+    expect(complete(gate, with_(most + 1n), { allowExcess: true })).toMatchObject({ finished: { excessSat: 10_001n } });
   });
   it('agrees with every subset, for up to ten pledges', () => {
     const nets = fc.array(fc.integer({ min: 331, max: 700_000 }), { minLength: 1, maxLength: 10 });

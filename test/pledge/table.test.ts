@@ -1,7 +1,7 @@
 /** Campaigns, pledges and seats in real homes: what is kept, said again, refused and taken back. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { freeSeats, HomeSeats, seatsOf } from '../../src/commands/pledge/seats.ts';
-import { place } from '../../src/commands/pledge/gathering.ts';
+import { openedIn, place } from '../../src/commands/pledge/gathering.ts';
 import { play, playAgain } from '../../src/lib/engine/play.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import type { Spent } from '../../src/lib/bitcoin/transaction.ts';
@@ -353,7 +353,7 @@ it('of two versions of a campaign, or of a seat, the one that was changed more o
   expect(campaignKind.merged!(earlier, later).sum).toEqual(later.sum);
   expect(campaignKind.merged!(later, earlier).sum).toEqual(later.sum);
   expect(campaignKind.merged!({ ...earlier, left: true }, later).left).toBe(true);
-  const seat = { network: 'regtest', campaign: 'ab', pledge: {} as never, netSat: 1n };
+  const seat = { network: 'regtest', campaign: 'ab', pledge: {} as never };
   const [kept, gone]: [Seat, Seat] = [
     { ...seat, changes: 0 },
     { ...seat, changes: 1 },
@@ -515,9 +515,10 @@ describe('seats of coins that are spent', () => {
     const { collector, campaign } = await spent(373, by(3));
     const offer = { campaign: campaign.id, network: NETWORK, plain: ownPledge(campaign, 1, 600_000n), sealed: null };
     const round = await new HomeSeats(collector.home, undefined).begin([offer]);
-    const one = round.opened(offer);
+    const one = openedIn(round, offer);
     await round.look([one]);
-    expect(place(round, one, { tip: 1, coins: 'not-checked' }, { unchecked: true }).sum.count).toBe(2);
+    expect(place(one, { tip: 1, coins: 'not-checked' }, { unchecked: true })).toBe('not-checked');
+    expect(one.held.gathering.sum.count).toBe(2);
     expect(await round.keep()).toBe(true);
     expect(await seatsOf(collector.home, campaign.id)).toHaveLength(2);
   });
@@ -539,7 +540,7 @@ it('a campaign that was given up gathers nothing more; its outputs stay taken', 
   expect(await outcome(join(collector, messageOf(campaign, 2, 300_000n)))).toBe('wrong-state');
   const offer = { campaign: campaign.id, network: NETWORK, plain: ownPledge(campaign, 2, 300_000n), sealed: null };
   const round = await new HomeSeats(collector.home, undefined).begin([offer]);
-  expect(await outcome((async () => round.opened(offer))())).toBe('wrong-state');
+  expect(await outcome((async () => openedIn(round, offer))())).toBe('wrong-state');
   expect(await outcome(begun(collector))).toBe('address-used');
   const [listed] = await collector.home.store.list('campaign');
   expect(campaignKind.row(campaignKind.parse(listed!.record))).toMatchObject({ state: 'cancelled', over: 'ended' });
@@ -549,13 +550,11 @@ describe('seats of a home, many at once', () => {
   const seated = async (collector: TestParty, campaign: Campaign, pledges: ReturnType<typeof ownPledge>[]) => {
     const offers = pledges.map((plain) => ({ campaign: campaign.id, network: NETWORK, plain, sealed: null }));
     const round = await new HomeSeats(collector.home, undefined).begin(offers);
-    const opened = offers.map((offer) => round.opened(offer));
+    const opened = offers.map((offer) => openedIn(round, offer));
     await round.look(opened);
     const codes: (string | undefined)[] = [];
     for (const one of opened)
-      codes.push(
-        await outcome((async () => place(round, one, { tip: 1, coins: 'not-checked' }, { unchecked: true }))()),
-      );
+      codes.push(await outcome((async () => place(one, { tip: 1, coins: 'not-checked' }, { unchecked: true }))()));
     return { codes, kept: await round.keep() };
   };
   const record = async (collector: TestParty, { id }: Campaign) =>
@@ -571,20 +570,11 @@ describe('seats of a home, many at once', () => {
     expect(await collector.home.store.commits()).toBe(commits + 1);
     expect((await record(collector, campaign)).sum).toEqual({ count: 3, weight: 693, netSat: 5_826n });
     // A faster run makes the round begin anew.
-    const slow = await new HomeSeats(collector.home, undefined).begin([
-      { campaign: campaign.id, network: NETWORK, plain: pledges[0]!, sealed: null },
-    ]);
-    const late = {
-      gate: slow.opened({
-        campaign: campaign.id,
-        network: NETWORK,
-        plain: ownPledge(campaign, 9, 2_000n),
-        sealed: null,
-      }).gate,
-      pledge: ownPledge(campaign, 9, 2_000n),
-    };
+    const offer = { campaign: campaign.id, network: NETWORK, plain: ownPledge(campaign, 9, 2_000n), sealed: null };
+    const slow = await new HomeSeats(collector.home, undefined).begin([offer]);
+    const late = openedIn(slow, offer);
     await slow.look([late]);
-    place(slow, late, { tip: 1, coins: 'not-checked' }, { unchecked: true });
+    place(late, { tip: 1, coins: 'not-checked' }, { unchecked: true });
     await join(collector, messageOf(campaign, 4, 2_000n));
     expect(await slow.keep()).toBe(false);
   });
@@ -596,6 +586,10 @@ describe('seats of a home, many at once', () => {
     const first = await seated(collector, campaign, many);
     expect(first.codes.filter((code) => code !== undefined)).toEqual([]);
     const full = (await record(collector, campaign)).sum;
+    // As large as the smallest is no larger.
+    expect((await seated(collector, campaign, [ownPledge(campaign, 1_735, 1_000n)])).codes).toEqual([
+      'too-many-pledges',
+    ]);
     expect(full.count).toBe(1_730);
     expect((await seated(collector, campaign, [ownPledge(campaign, 1_731, 999n)])).codes).toEqual(['too-many-pledges']);
     expect(await outcome(join(collector, messageOf(campaign, 1_731, 999n)))).toBe('too-many-pledges');

@@ -23,6 +23,7 @@ import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type Node, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { templateOf } from '../../src/lib/pledge/pledge.ts';
 import { ownClaim, pledgeKind, type OwnPledge } from '../../src/lib/pledge/records.ts';
+import { pledgeVerdict } from '../../src/lib/pledge/status.ts';
 import { pledge as table } from '../../src/lib/pledge/table.ts';
 import { goalWithout, pledgeWatcher } from '../../src/lib/pledge/watch.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
@@ -119,6 +120,9 @@ describe('a pledge that is watched', () => {
     const { chain, watch, record, payOther, check } = await scene(null);
     chain.mine(300);
     expect([await watch(), await check()]).toEqual([[], ['open']]);
+    const live = { is: 'live', depth: 6 } as const;
+    const ends = { ...(await record()), campaign: { ...(await record()).campaign, until: 2_000 } };
+    expect([1_999, 2_000].map((tip) => pledgeVerdict(ends, live, tip))).toEqual(['open', 'due']);
     const goal = goalWithout(await record()).outputs;
     // Other orders, other sums and outputs beside it pay something else.
     await payOther([goal[0]!, goal[0]!], 2);
@@ -309,6 +313,9 @@ describe('a copy of a way back in a folder that is watched', () => {
     expect(await found({ hex: signed({ outputs: [...outputs, ...outputs] }) })).toBe('transaction-differs');
     expect(await found({ hex: signed({ outputs: [] }) })).toBe('transaction-differs');
     expect(await found({ hex: unsignedHex({ ...tx, outputs }) })).toBe('transaction-differs');
+    // A script beside the witness: version, marker and flag, count, outpoint, then its length.
+    const at = 2 * (4 + 2 + 1 + 36);
+    expect(await found({ hex: `${hex.slice(0, at)}0151${hex.slice(at + 2)}` })).toBe('transaction-differs');
   });
 });
 it('two pledges of one campaign in the same state are both told, each once', async () => {

@@ -22,7 +22,7 @@ import { campaignKind, gateOf, type CampaignRecord } from '../../lib/pledge/reco
 import { sumOf, taprootCoin } from '../../lib/pledge/sums.ts';
 import { idClaim } from '../../lib/protocol/claims.ts';
 import { homeRestored, Refusal } from '../../lib/protocol/refusal.ts';
-import { bytesOf, MemorySeats, offerIn, place } from './gathering.ts';
+import { bytesOf, MemorySeats, offerIn, openedIn, place } from './gathering.ts';
 import { freeSeats, seatsOf } from './seats.ts';
 import { campaignIn } from './shared.ts';
 
@@ -69,7 +69,7 @@ export async function completeFrom(
     const made = complete(gate, pledges, { allowExcess: flags['allow-fee'], ...(lock && { lock }) });
     const common = { type: 'pledge-complete', version: 1, network: gate.network };
     if ('missing' in made) {
-      const stands = standing(gate, sumOf(gate.offered(pledges)));
+      const stands = standing(gate, sumOf(pledges.map((pledge) => gate.offered(pledge))));
       const worth = maxSat(taprootCoin(made.missing, gate.campaign), gate.campaign.min_sat);
       note(`${made.missing} sat are missing; a taproot coin of ${worth} sat is worth that`);
       return { document: { ...common, step: 'underfunded', ...stands, checks: { coins: checks['coins'] } }, missing };
@@ -135,8 +135,8 @@ async function pledgesIn(gate: Gate, file: string | undefined): Promise<readonly
   const round = await seats.begin();
   for await (const line of linesOf(await openInput(file)))
     try {
-      const one = round.opened(offerIn(bytesOf(line)));
-      place(round, one, { tip: 'not-checked', coins: 'not-checked' }, { unchecked: true });
+      const one = openedIn(round, offerIn(bytesOf(line)));
+      place(one, { tip: 'not-checked', coins: 'not-checked' }, { unchecked: true });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       note(`line ${line.number} is left out: ${error.code}: ${error.message}`);

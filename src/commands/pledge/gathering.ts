@@ -3,7 +3,6 @@
  * piece of the stream are checked and kept together.
  * Not here: which pledge counts (`lib/pledge/gather.ts`), the seats of a home (`seats.ts`).
  */
-import { isNetwork } from '../../lib/bitcoin/network.ts';
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
 import { groupsOf, type Line } from '../../lib/cli/lines.ts';
 import { print } from '../../lib/cli/output.ts';
@@ -12,11 +11,10 @@ import { readAll } from '../../lib/engine/files.ts';
 import { note } from '../../lib/engine/log.ts';
 import { sniff } from '../../lib/engine/sniff.ts';
 import { untilWon } from '../../lib/home/race.ts';
-import { gathered, Gathering, isSame, type Gate, type Looked, type Trust } from '../../lib/pledge/gather.ts';
+import { gathered, Gathering, type Gate, type Looked, type Trust } from '../../lib/pledge/gather.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';
 import { pledgeOfPsbt } from '../../lib/pledge/psbt.ts';
 import type { Sealed } from '../../lib/pledge/records.ts';
-import type { Sum } from '../../lib/pledge/sums.ts';
 import { pledge } from '../../lib/pledge/table.ts';
 import type { Hex } from '../../lib/protocol/action.ts';
 import { parseJson, printJson } from '../../lib/protocol/json.ts';
@@ -29,22 +27,22 @@ export const LINE_LIMIT = MESSAGE_LIMIT;
 /** A pledge as it was brought: plain, encrypted to the collector, or a PSBT that does not say for which campaign. */
 export type Offer = { campaign: Hex; network: string; plain: Pledge | null; sealed: Sealed | null } | { psbt: string };
 
+/** A campaign in one round, and what opens pledges that are encrypted to its collector. */
+export interface Held {
+  gathering: Gathering;
+  open(sealed: Sealed): Pledge;
+}
 /** An offer whose campaign is known, and the pledge that it holds. */
 export interface Opened {
-  gate: Gate;
+  held: Held;
   pledge: Pledge;
 }
 /** Seats of the campaigns of one group of lines. */
 export interface Round {
-  /** Opens an offer. @throws Refusal `unknown-contract`, `sealed-unreadable`, `wrong-network` */
-  opened(offer: Offer): Opened;
-  /** Tells which of these coins are in a seat already. */
+  /** Returns the campaign of an offer. @throws Refusal `unknown-contract`, `wrong-state`, `usage` */
+  of(offer: Offer): Held;
+  /** Finds out which of these coins are in a seat already. */
   look(offers: readonly Opened[]): Promise<void>;
-  /** Returns the pledge that is kept of a coin. */
-  known(offer: Opened): Pledge | undefined;
-  /** Takes a seat. @returns the sum with it @throws Refusal `too-many-pledges` */
-  take(offer: Opened, netSat: bigint): Sum;
-  sum(gate: Gate): Sum;
   /** Keeps what was taken; false where another run was faster. */
   keep(): Promise<boolean>;
 }
@@ -63,27 +61,27 @@ export function offerIn(bytes: Uint8Array): Offer {
   return { campaign: message.campaign, network: message.network, plain: message.pledge, sealed: message.sealed };
 }
 
-/** Returns the pledge of an offer. @param open opens what is sealed */
-export function openedBy(gate: Gate, offer: Offer, open: (sealed: Sealed) => Pledge): Opened {
-  if ('psbt' in offer) return { gate, pledge: pledgeOfPsbt(gate.campaign, gate.network, offer.psbt) };
-  if (!isNetwork(offer.network) || offer.network !== gate.network)
-    throw new Refusal('wrong-network', `a pledge on ${offer.network} found, one on ${gate.network} expected`);
-  return { gate, pledge: offer.plain ?? open(offer.sealed!) };
+/** Returns the pledge of an offer. @throws Refusal as `Round.of`, `sealed-unreadable`, `wrong-network` */
+export function openedIn(seated: Round, offer: Offer): Opened {
+  const held = seated.of(offer);
+  const { campaign, network } = held.gathering.gate;
+  if ('psbt' in offer) return { held, pledge: pledgeOfPsbt(campaign, network, offer.psbt) };
+  if (offer.network !== network)
+    throw new Refusal('wrong-network', `a pledge on ${offer.network} found, one on ${network} expected`);
+  return { held, pledge: offer.plain ?? held.open(offer.sealed!) };
 }
 
-type Answered = { text: string; exit: number };
-const refused = (error: unknown): Answered => {
-  const failure = failureOf(error);
-  return { text: printJson(errorObject(failure)), exit: failure.exit };
-};
+/** Line of an answer; `missing` after a pledge that counts. */
+type Answered = { text: string; exit: number; missing?: bigint; error?: unknown };
+const isAnswer = (one: object): one is Answered => 'exit' in one;
 const attempt = <T>(work: () => T): T | Answered => {
   try {
     return work();
   } catch (error) {
-    return refused(error);
+    const failure = failureOf(error);
+    return { text: printJson(errorObject(failure)), exit: failure.exit, error };
   }
 };
-const isAnswer = (one: object): one is Answered => 'exit' in one;
 
 /**
  * Gathers pledges and prints a line for each. Sets the exit code: that of the first refusal, else 3
@@ -100,10 +98,9 @@ export async function gatherLines(
 ): Promise<void> {
   if (whole !== undefined) {
     const offer = offerIn(await readAll(source as never, whole, 'the pledge'));
-    const [answer] = await round([offer], seats, facts, trust, (error) => {
-      throw error;
-    });
-    const { text, missing = 0n } = answer!;
+    const [answer] = await round([offer], seats, facts, trust);
+    const { text, missing = 0n, error } = answer!;
+    if (error !== undefined) throw error;
     await print(text);
     if (missing > 0n) {
       note(`${missing} sat are missing`);
@@ -115,7 +112,7 @@ export async function gatherLines(
   let open = true;
   for await (const lines of groupsOf(source, LINE_LIMIT)) {
     const offers = lines.map((line) => attempt(() => offerIn(bytesOf(line))));
-    const answers = await round(offers, seats, facts, trust, refused);
+    const answers = await round(offers, seats, facts, trust);
     for (const { exit } of answers) first ||= exit;
     const last = answers.findLast(({ missing }) => missing !== undefined);
     if (last) open = last.missing! > 0n;
@@ -124,12 +121,11 @@ export async function gatherLines(
   process.exitCode = first || (open ? 3 : 0);
 }
 
-/** Checks a pledge and gives it a seat, once. @throws Refusal as `Gate.check`, `pledge-known`, `too-many-pledges` */
-export function place(seated: Round, one: Opened, looked: Looked, trust: Trust) {
-  const checked = one.gate.check(one.pledge, looked, trust);
-  const known = seated.known(one);
-  const isThere = known !== undefined && isSame(known, one.pledge);
-  return { ...checked, sum: isThere ? seated.sum(one.gate) : seated.take(one, checked.netSat) };
+/** Checks a pledge and gives it a seat, once. @returns how its coin was judged @throws Refusal as `Gate.check`, `Gathering.add` */
+export function place({ held: { gathering }, pledge: one }: Opened, looked: Looked, trust: Trust): string {
+  const coin = gathering.gate.check(one, looked, trust);
+  gathering.add(one);
+  return coin;
 }
 
 export function bytesOf(line: Line): Uint8Array {
@@ -137,25 +133,16 @@ export function bytesOf(line: Line): Uint8Array {
   return Buffer.from(line.text);
 }
 
-/** Answers the offers of one group; `missing` of each that counts. */
+/** Answers the offers of one group. */
 const round = (
   offers: readonly (Offer | Answered)[],
   seats: Seats,
   facts: FactSource,
   trust: Trust,
-  onRefusal: (error: unknown) => Answered,
-): Promise<(Answered & { missing?: bigint })[]> =>
+): Promise<Answered[]> =>
   untilWon(async () => {
-    const readable = offers.filter((one): one is Offer => !isAnswer(one));
-    const seated = await seats.begin(readable);
-    const tried = <T extends object>(work: () => T): T | Answered => {
-      try {
-        return work();
-      } catch (error) {
-        return onRefusal(error);
-      }
-    };
-    const opened = offers.map((one) => (isAnswer(one) ? one : tried(() => seated.opened(one))));
+    const seated = await seats.begin(offers.filter((one): one is Offer => !isAnswer(one)));
+    const opened = offers.map((one) => (isAnswer(one) ? one : attempt(() => openedIn(seated, one))));
     const plain = opened.filter((one): one is Opened => !isAnswer(one));
     const [{ facts: found, checks }] = await Promise.all([
       facts.facts({ tip: true, coins: plain.map(({ pledge: one }) => outpointText(one)) }),
@@ -165,9 +152,10 @@ const round = (
     const answers = opened.map((one) =>
       isAnswer(one)
         ? one
-        : tried(() => {
-            const { netSat, coin, sum } = place(seated, one, looked, trust);
-            const said = gathered(one.gate, sum, one.pledge, netSat);
+        : attempt((): Answered => {
+            const coin = place(one, looked, trust);
+            const { gate, sum } = one.held.gathering;
+            const said = gathered(gate, sum, one.pledge);
             const text = printJson({ type: pledge.type, version: 1, ...said, checks: { tip: checks['tip'], coin } });
             return { text, exit: 0, missing: said.missing_sat };
           }),
@@ -185,19 +173,17 @@ export class MemorySeats implements Seats {
 
   async begin(): Promise<Round> {
     const { gathering } = this;
-    const { gate } = gathering;
+    const { id } = gathering.gate.campaign;
+    const open = () => {
+      throw new Refusal('sealed-unreadable', 'the pledge is encrypted to the collector, whose home alone reads it');
+    };
     return {
-      opened(offer) {
-        if (!('psbt' in offer) && offer.campaign !== gate.campaign.id)
-          throw new Refusal('unknown-contract', `a pledge for ${offer.campaign} found, ${gate.campaign.id} expected`);
-        return openedBy(gate, offer, () => {
-          throw new Refusal('sealed-unreadable', 'the pledge is encrypted to the collector, whose home alone reads it');
-        });
+      of(offer) {
+        if (!('psbt' in offer) && offer.campaign !== id)
+          throw new Refusal('unknown-contract', `a pledge for ${offer.campaign} found, ${id} expected`);
+        return { gathering, open };
       },
       look: async () => {},
-      known: ({ pledge: one }) => gathering.knows(one),
-      take: ({ pledge: one }, netSat) => gathering.add(one, netSat),
-      sum: () => gathering.sum,
       keep: async () => true,
     };
   }

@@ -6,7 +6,7 @@ import { outpointText } from '../../lib/bitcoin/outpoint.ts';
 import { plainCommit, writeOf } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { untilWon } from '../../lib/home/race.ts';
-import { Gate, keptOf, withRoom } from '../../lib/pledge/gather.ts';
+import { Gate, Gathering } from '../../lib/pledge/gather.ts';
 import { openPledge } from '../../lib/pledge/make.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';
 import {
@@ -17,28 +17,26 @@ import {
   seatClaim,
   seatKind,
   type CampaignRecord,
+  type Sealed,
   type Seat,
 } from '../../lib/pledge/records.ts';
-import { sumOf } from '../../lib/pledge/sums.ts';
-import type { Claim, Hex, Kind } from '../../lib/protocol/action.ts';
+import { largest, sumOf } from '../../lib/pledge/sums.ts';
+import type { Claim, Hex, Keys, Kind } from '../../lib/protocol/action.ts';
 import { idClaim } from '../../lib/protocol/claims.ts';
 import type { FactSource } from '../../lib/protocol/ports.ts';
 import { homeRestored, Refusal } from '../../lib/protocol/refusal.ts';
-import { openedBy, type Offer, type Opened, type Round, type Seats } from './gathering.ts';
+import type { Held, Offer, Round, Seats } from './gathering.ts';
 
 /** A campaign of the home in one round. */
-interface Held {
-  gate: Gate;
+interface HomeHeld extends Held {
   record: CampaignRecord;
   rev: number;
-  /** Pledges that are kept or taken, by claim. */
-  known: Map<Claim, Pledge>;
-  /** Pledges that this round adds, and the revisions of seats that were free. */
-  added: { seat: Seat; rev: number }[];
   /** Seats of coins that were gone, by claim. */
-  free: Map<Claim, { seat: Seat; rev: number }>;
-  /** Pledges of earlier rounds, where they had to be read. */
-  before: readonly Seat[] | undefined;
+  free: Map<Claim, SeatRow>;
+}
+interface SeatRow {
+  seat: Seat;
+  rev: number;
 }
 
 export class HomeSeats implements Seats {
@@ -56,90 +54,85 @@ export class HomeSeats implements Seats {
   async begin(offers: readonly Offer[]): Promise<Round> {
     const home = this.#home;
     if (home.restored) throw homeRestored('its sums may lack what came since');
-    const named = this.#named;
-    const idOf = (offer: Offer): Hex | undefined => ('psbt' in offer ? named : offer.campaign);
-    const held = await this.#load([...new Set(offers.flatMap((offer) => idOf(offer) ?? []))]);
+    const idOf = (offer: Offer): Hex | undefined => ('psbt' in offer ? this.#named : offer.campaign);
     const isSealed = offers.some((offer) => 'sealed' in offer && offer.sealed);
     const keys = isSealed ? (await home.keys()).keysWith([]) : undefined;
-    const of = (gate: Gate): Held => held.get(gate.campaign.id)!;
-    const claimOf = ({ gate, pledge }: Opened): Claim => seatClaim(gate.campaign.id, outpointText(pledge));
+    const held = await this.#load([...new Set(offers.flatMap((offer) => idOf(offer) ?? []))], keys);
     return {
-      opened(offer) {
+      of(offer) {
         const id = idOf(offer);
         if (id === undefined)
           throw new Refusal('usage', 'a PSBT does not say for which campaign it is: give --contract');
         const one = held.get(id);
         if (!one) throw new Refusal('unknown-contract', `this home has no campaign ${id}`);
         checkKept(one.record);
-        return openedBy(one.gate, offer, (sealed) => openPledge(id, sealed, keys!.auth(one.record.own.path)));
+        return one;
       },
       async look(opened) {
-        const { found } = await home.store.load(opened.map(claimOf));
-        for (const one of opened) {
-          const hit = found.get(claimOf(one));
+        const byClaim = new Map(
+          opened.map(({ held: { gathering }, pledge }) => {
+            const { id } = gathering.gate.campaign;
+            return [seatClaim(id, outpointText(pledge)), held.get(id)!] as const;
+          }),
+        );
+        const { found } = await home.store.load([...byClaim.keys()]);
+        for (const [claim, { gathering, free }] of byClaim) {
+          const hit = found.get(claim);
           if (hit?.kind !== seatKind.name) continue;
           const seat = seatKind.parse(hit.record);
-          if (isTaken(seat)) of(one.gate).known.set(claimOf(one), seat.pledge);
-          else of(one.gate).free.set(claimOf(one), { seat, rev: hit.rev });
+          if (isTaken(seat)) gathering.note(seat.pledge);
+          else free.set(claim, { seat, rev: hit.rev });
         }
         // Read only where not all of them fit: then the smallest have to be known.
-        for (const one of held.values()) {
-          const { sum } = one.record;
+        for (const { gathering } of held.values()) {
+          const { gate, sum } = gathering;
           const most = { count: sum.count + opened.length, weight: sum.weight + 300 * opened.length, netSat: 0n };
-          if (!one.gate.goal.fits(most)) one.before = await seatsOf(home, one.gate.campaign.id);
+          if (gate.goal.fits(most)) continue;
+          gathering.before = (await seatsOf(home, gate.campaign.id)).map(({ pledge }) => pledge);
         }
       },
-      known: (one) => of(one.gate).known.get(claimOf(one)),
-      take(one, netSat) {
-        const campaign = of(one.gate);
-        const { record, added, free, before = [] } = campaign;
-        const { sum } = withRoom(one.gate, record.sum, one.pledge, netSat, () =>
-          keptOf(one.gate, [...before, ...added.map(({ seat }) => seat)]),
-        );
-        campaign.record = { ...record, sum, changes: record.changes + 1 };
-        const { seat, rev } = free.get(claimOf(one)) ?? { rev: 0 };
-        const {
-          network,
-          campaign: { id },
-        } = record;
-        const changes = seat ? seat.changes + 1 : 0;
-        added.push({ seat: { network, campaign: id, pledge: one.pledge, netSat, changes }, rev });
-        campaign.known.set(claimOf(one), one.pledge);
-        return sum;
-      },
-      sum: (gate) => of(gate).record.sum,
-      keep: () => this.#commit([...held.values()].filter(({ added }) => added.length > 0)),
+      keep: () => this.#commit([...held.values()].filter(({ gathering }) => gathering.pledges.length > 0)),
     };
   }
 
-  async #load(ids: readonly Hex[]): Promise<Map<Hex, Held>> {
+  async #load(ids: readonly Hex[], keys: Keys | undefined): Promise<Map<Hex, HomeHeld>> {
     const { found } = await this.#home.store.load(ids.map(idClaim));
-    const held = new Map<Hex, Held>();
+    const held = new Map<Hex, HomeHeld>();
     for (const id of ids) {
       const hit = found.get(idClaim(id));
       if (hit?.kind !== campaignKind.name) continue;
       const record = campaignKind.parse(hit.record);
       const gate = this.#gates.get(id) ?? new Gate(record.campaign, this.#home.network);
       this.#gates.set(id, gate);
-      held.set(id, { gate, record, rev: hit.rev, known: new Map(), added: [], free: new Map(), before: undefined });
+      const open = (sealed: Sealed): Pledge => openPledge(id, sealed, keys!.auth(record.own.path));
+      held.set(id, { gathering: new Gathering(gate, record.sum), open, record, rev: hit.rev, free: new Map() });
     }
     return held;
   }
 
-  async #commit(changed: readonly Held[]): Promise<boolean> {
+  async #commit(changed: readonly HomeHeld[]): Promise<boolean> {
     const { store } = this.#home;
-    if (changed.length === 0) {
-      await store.flush();
-      return true;
-    }
-    return store.commit(changeOf(changed.map(({ record, rev, added }) => ({ record, rev, seats: added }))));
+    if (changed.length > 0) return store.commit(changeOf(changed.map(changedBy)));
+    await store.flush();
+    return true;
   }
+}
+
+/** Returns a campaign with the seats that a round has given. */
+function changedBy({ gathering: { sum, pledges }, record, rev, free }: HomeHeld): Changed {
+  const { network, campaign, changes } = record;
+  const seats = pledges.map((pledge): SeatRow => {
+    const was = free.get(seatClaim(campaign.id, outpointText(pledge)));
+    const seat = { network, campaign: campaign.id, pledge, changes: was ? was.seat.changes + 1 : 0 };
+    return { seat, rev: was?.rev ?? 0 };
+  });
+  return { record: { ...record, sum, changes: changes + 1 }, rev, seats };
 }
 
 interface Changed {
   record: CampaignRecord;
   rev: number;
-  seats: readonly { seat: Seat; rev: number }[];
+  seats: readonly SeatRow[];
 }
 /** Returns the commit of campaigns with their seats. */
 const changeOf = (changed: readonly Changed[]) => {
@@ -159,7 +152,7 @@ const changeOf = (changed: readonly Changed[]) => {
 };
 
 /** Returns the rows of the taken seats of a campaign, in the order in which they came. */
-async function takenOf({ store }: Pick<Home, 'store'>, id: Hex): Promise<{ seat: Seat; rev: number }[]> {
+async function takenOf({ store }: Pick<Home, 'store'>, id: Hex): Promise<SeatRow[]> {
   return (await store.byName(id))
     .filter(({ kind }) => kind === seatKind.name)
     .map(({ record, rev }) => ({ seat: seatKind.parse(record), rev }))
@@ -189,11 +182,12 @@ export async function freeSeats(home: Home, id: Hex, missing: readonly Pledge[],
     };
     const gone = new Set(missing.map(outpointText).filter(isGone));
     const taken = await takenOf(home, id);
-    const isFreed = ({ seat }: { seat: Seat }): boolean => gone.has(outpointText(seat.pledge));
+    const isFreed = ({ seat }: SeatRow): boolean => gone.has(outpointText(seat.pledge));
     const freed = taken.filter(isFreed);
     if (freed.length === 0) return true;
-    const rest = taken.filter((one) => !isFreed(one)).map(({ seat }) => seat);
-    const sum = sumOf(keptOf(gateOf(record), rest));
+    const gate = gateOf(record);
+    const rest = taken.filter((one) => !isFreed(one)).map(({ seat }) => gate.offered(seat.pledge));
+    const sum = sumOf(largest(gate.goal, rest));
     const seats = freed.map(({ seat, rev }) => ({ seat: { ...seat, changes: seat.changes + 1 }, rev }));
     const written = { record: { ...record, sum, changes: record.changes + 1 }, rev: hit.rev, seats };
     return (await home.store.commit(changeOf([written]))) || undefined;

@@ -58,13 +58,13 @@ export function complete(
   { allowExcess, lock }: { allowExcess: boolean; lock?: Lock },
 ): { finished: Finished } | { missing: bigint } {
   const { goal } = gate;
-  const offered = gate.offered<Pledge | Lock>(pledges);
+  const offered = pledges.map((pledge) => gate.offered<Pledge | Lock>(pledge));
   if (lock && !('missing' in choose(goal, offered)))
     throw new Refusal('overfunded', 'the pledges reach the goal without the coin that is to lock it', {
       hint: 'a lock binds only where the sum needs it: leave pledges out with --without',
     });
   // Without the lock the goal is not reached, so every choice has it.
-  const choice = choose(goal, [...gate.offered(lock ? [lock] : []), ...offered]);
+  const choice = choose(goal, [...(lock ? [gate.offered(lock)] : []), ...offered]);
   if ('missing' in choice) return choice;
   const { excess } = choice;
   const most = goal.mostExcess;

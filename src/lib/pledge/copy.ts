@@ -6,7 +6,7 @@
  */
 import * as v from 'valibot';
 import { NETWORKS } from '../bitcoin/network.ts';
-import { bareOf, withWitness } from '../bitcoin/transaction.ts';
+import { bareOf, withWitness, type Input, type Output } from '../bitcoin/transaction.ts';
 import { checkWitness } from '../bitcoin/wallet-inputs.ts';
 import type { WatchedDocument } from '../contract/duty.ts';
 import type { Copy } from '../protocol/action.ts';
@@ -58,9 +58,10 @@ export function watchedCopy(document: Document): WatchedDocument | undefined {
   const { network, capacity_sat, hex, script, unpaid_to, ...copy } = parseAs(copyForm, document);
   const campaign = checkCampaign(copy.campaign, network);
   const { stacks, ...found } = bareOf(hex);
-  const [[input], [output], [stack]] = [found.inputs, found.outputs, stacks];
-  if (!input || !output || !stack || [found.inputs, found.outputs, stacks].some(({ length }) => length > 1))
+  const { inputs, outputs } = found;
+  if ([inputs, outputs, stacks].some(({ length }) => length !== 1))
     throw new Refusal('transaction-differs', 'a signed transaction of one input and one output expected');
+  const [[input], [output], [stack]] = [inputs as [Input], outputs as [Output], stacks as [Uint8Array[]]];
   const { txid, vout } = input;
   const pledge = { txid, vout, sat: capacity_sat, script };
   const template = { ...found, inputs: [{ ...input, ...pledge }] };

@@ -14,7 +14,18 @@ import type { Facts } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkOpen, PLEDGER, type Campaign } from './campaign.ts';
 import { PledgeHashes, type Pledge } from './pledge.ts';
-import { checkWorth, Goal, inputWeight, largest, netOf, NOTHING, plus, type Offered, type Sum } from './sums.ts';
+import {
+  bySize,
+  checkWorth,
+  Goal,
+  inputWeight,
+  largest,
+  netOf,
+  NOTHING,
+  plus,
+  type Offered,
+  type Sum,
+} from './sums.ts';
 
 /** Facts of the chain about a pledge. */
 export type Looked = Pick<Facts, 'tip' | 'coins'>;
@@ -45,37 +56,32 @@ export class Gate {
     this.hashes = new PledgeHashes(campaign, network);
   }
 
-  /** Returns pledges as sums see them. */
-  offered<P extends Pledge>(pledges: readonly P[]): (Offered & { pledge: P })[] {
-    return pledges.map((pledge) => ({
-      weight: inputWeight(pledge.script),
-      netSat: netOf(pledge, this.campaign),
-      pledge,
-    }));
+  /** Returns a pledge as sums see it. */
+  offered<P extends Pledge>(pledge: P): Offered & { pledge: P } {
+    return { weight: inputWeight(pledge.script), netSat: netOf(pledge, this.campaign), pledge };
   }
 
   /** Checks what a pledge is worth, and its signature. @throws Refusal `below-minimum`, as `PledgeHashes.check` */
-  worth(pledge: Pledge): bigint {
-    const netSat = checkWorth(pledge, this.campaign);
+  checkSigned(pledge: Pledge): void {
+    checkWorth(pledge, this.campaign);
     this.hashes.check(pledge);
-    return netSat;
   }
 
   /**
    * Checks everything of a pledge but its room.
-   * @returns what it is worth, and how its coin was judged
-   * @throws Refusal `expired`, `tip-required`, `funding-unchecked`, as `worth`, and what `lackOf` returns
+   * @returns how its coin was judged
+   * @throws Refusal `expired`, `tip-required`, `funding-unchecked`, as `checkSigned`, and what `lackOf` returns
    */
-  check(pledge: Pledge, { tip, coins }: Looked, trust: Trust): { netSat: bigint; coin: string } {
+  check(pledge: Pledge, { tip, coins }: Looked, trust: Trust): string {
     checkTime(this.campaign, tip, trust);
-    const netSat = this.worth(pledge);
+    this.checkSigned(pledge);
     if (coins === 'not-checked' && !trust.unchecked)
       throw new Refusal('funding-unchecked', `no node says that the coin ${outpointText(pledge)} is there`, {
         hint: 'give --chain URL; --unchecked counts what nobody has looked at',
       });
     const lack = lackOf(pledge, coins);
     if (lack) throw lack;
-    return { netSat, coin: coins === 'not-checked' ? coins : 'confirmed' };
+    return coins === 'not-checked' ? coins : 'confirmed';
   }
 }
 
@@ -102,32 +108,27 @@ export function lackOf(pledge: Spent, coins: Facts['coins'] = 'not-checked'): Re
   }
 }
 
-const offeredBy = (pledge: Pledge, netSat: bigint): Offered => ({ weight: inputWeight(pledge.script), netSat });
-
-const bySize = (a: Offered, b: Offered): number => (a.netSat < b.netSat ? -1 : a.netSat > b.netSat ? 1 : 0);
-
 /**
  * Returns the sum with a pledge; where they do not all fit, without the smallest ones whose place it
  * takes.
- * @param kept those of the sum; asked for only where they do not all fit
+ * @param seats those that are there; asked for only where they do not all fit
  * @throws Refusal `too-many-pledges`
  */
-export function withRoom(
+export function withRoom<P extends Pledge>(
   { goal, campaign }: Gate,
   sum: Sum,
-  pledge: Pledge,
-  netSat: bigint,
-  kept: () => readonly Offered[],
-): { sum: Sum; left: readonly Offered[] } {
-  let next = plus(sum, pledge, netSat);
+  one: Offered,
+  seats: () => readonly (Offered & { pledge: P })[],
+): { sum: Sum; left: readonly P[] } {
+  let next = plus(sum, one);
   if (goal.fits(next)) return { sum: next, left: [] };
-  const left: Offered[] = [];
+  const left: P[] = [];
   let lost = 0n;
-  for (const small of [...kept()].sort(bySize)) {
+  for (const small of [...largest(goal, seats())].sort(bySize)) {
     lost += small.netSat;
-    if (lost >= netSat) break;
-    left.push(small);
-    next = { count: next.count - 1, weight: next.weight - small.weight, netSat: next.netSat - small.netSat };
+    if (lost >= one.netSat) break;
+    left.push(small.pledge);
+    next = plus(next, small, -1);
     if (goal.fits(next)) return { sum: next, left };
   }
   throw new Refusal('too-many-pledges', `${sum.count} pledges are there for ${campaign.id}, none of them smaller`, {
@@ -157,53 +158,52 @@ export function standing({ goal, campaign }: Gate, sum: Sum) {
 }
 
 /** Reply to a pledge that counts. */
-export const gathered = (gate: Gate, sum: Sum, pledge: Pledge, netSat: bigint) => ({
+export const gathered = (gate: Gate, sum: Sum, pledge: Pledge) => ({
   step: 'gathered' as const,
   network: gate.network,
   ...standing(gate, sum),
   coin: outpointText(pledge),
-  worth_sat: netSat,
+  worth_sat: netOf(pledge, gate.campaign),
 });
 
-/** Returns the largest pledges that one transaction holds, as sums see them. */
-export const keptOf = (gate: Gate, seats: readonly { pledge: Pledge; netSat: bigint }[]): readonly Offered[] =>
-  largest(
-    gate.goal,
-    seats.map(({ pledge, netSat }) => offeredBy(pledge, netSat)),
-  );
-
-/** Pledges that are gathered in memory: no more of them than one transaction holds. */
+/** Pledges that are gathered in memory, on top of those that are kept elsewhere: no more of them than one transaction holds. */
 export class Gathering {
   readonly gate: Gate;
-  readonly #kept = new Map<string, Offered & { pledge: Pledge }>();
-  #sum: Sum = NOTHING;
+  readonly #known = new Map<string, Pledge>();
+  readonly #added = new Map<string, Offered & { pledge: Pledge }>();
+  /** Pledges kept elsewhere, read only where not all fit. */
+  before: readonly Pledge[] = [];
+  sum: Sum;
 
-  constructor(gate: Gate) {
+  /** @param sum of the pledges kept elsewhere */
+  constructor(gate: Gate, sum = NOTHING) {
     this.gate = gate;
+    this.sum = sum;
   }
 
-  get sum(): Sum {
-    return this.#sum;
-  }
   get isReached(): boolean {
-    return this.gate.goal.isReached(this.#sum);
+    return this.gate.goal.isReached(this.sum);
   }
-  /** Pledges in the order in which they came. */
+  /** Pledges that were added, in the order in which they came. */
   get pledges(): readonly Pledge[] {
-    return [...this.#kept.values()].map(({ pledge }) => pledge);
+    return [...this.#added.values()].map(({ pledge }) => pledge);
   }
-  /** Returns the pledge of a coin, where it is kept. */
-  knows(pledge: Pledge): Pledge | undefined {
-    return this.#kept.get(outpointText(pledge))?.pledge;
+  /** Takes note of a pledge that is kept elsewhere. */
+  note(pledge: Pledge): void {
+    this.#known.set(outpointText(pledge), pledge);
   }
 
-  /** Adds a pledge that was checked and is not there. @throws Refusal `too-many-pledges` */
-  add(pledge: Pledge, netSat: bigint): Sum {
-    const { sum, left } = withRoom(this.gate, this.#sum, pledge, netSat, () => [...this.#kept.values()]);
-    const gone = new Set(left);
-    if (gone.size > 0) for (const [at, one] of this.#kept) if (gone.has(one)) this.#kept.delete(at);
-    this.#kept.set(outpointText(pledge), { ...offeredBy(pledge, netSat), pledge });
-    this.#sum = sum;
-    return sum;
+  /** Adds a pledge that was checked, once. @throws Refusal `pledge-known`, `too-many-pledges` */
+  add(pledge: Pledge): void {
+    const { gate } = this;
+    const at = outpointText(pledge);
+    const known = this.#known.get(at) ?? this.#added.get(at)?.pledge;
+    if (known && isSame(known, pledge)) return;
+    const one = gate.offered(pledge);
+    const seats = () => [...this.before.map((earlier) => gate.offered(earlier)), ...this.#added.values()];
+    const { sum, left } = withRoom(gate, this.sum, one, seats);
+    for (const small of left) this.#added.delete(outpointText(small));
+    this.#added.set(at, one);
+    this.sum = sum;
   }
 }

@@ -48,7 +48,6 @@ export interface Seat {
   network: string;
   campaign: Hex;
   pledge: Pledge;
-  netSat: bigint;
   /** Number of times that it was freed, for its coin was spent, and taken again. */
   changes: number;
 }
@@ -132,7 +131,7 @@ export const campaignKind: Kind<CampaignRecord> = {
 const spentBy = (hex: Hex): Outpoint[] =>
   parseTransaction(hex).inputs.map(({ txid, index }) => ({ txid: bytesToHex(txid), vout: index }));
 
-const seatBeliefs: Beliefs<Seat> = { network: kept, campaign: kept, pledge: kept, netSat: kept, changes: kept };
+const seatBeliefs: Beliefs<Seat> = { network: kept, campaign: kept, pledge: kept, changes: kept };
 export const seatKind: Kind<Seat> = {
   name: 'pledge-seat',
   parse: (json) => withSats(json) as Seat,

@@ -57,11 +57,18 @@ export interface Sum {
   netSat: bigint;
 }
 export const NOTHING: Sum = { count: 0, weight: 0, netSat: 0n };
-export const plus = (sum: Sum, { script }: Pick<Spent, 'script'>, netSat: bigint, by: 1 | -1 = 1): Sum => ({
+/** A pledge as sums see it. */
+export interface Offered {
+  weight: number;
+  netSat: bigint;
+}
+export const plus = (sum: Sum, { weight, netSat }: Offered, by: 1 | -1 = 1): Sum => ({
   count: sum.count + by,
-  weight: sum.weight + by * inputWeight(script),
+  weight: sum.weight + by * weight,
   netSat: sum.netSat + BigInt(by) * netSat,
 });
+export const sumOf = (all: readonly Offered[]): Sum => all.reduce<Sum>((sum, one) => plus(sum, one), NOTHING);
+export const bySize = (a: Offered, b: Offered): number => (a.netSat > b.netSat ? 1 : a.netSat < b.netSat ? -1 : 0);
 
 /** Sums that reach the goal of a campaign, and that fit into one transaction. */
 export class Goal {
@@ -104,26 +111,15 @@ export class Goal {
   }
 }
 
-/** A pledge as the choice sees it. */
-export interface Offered {
-  weight: number;
-  netSat: bigint;
-}
 export type Choice<T> = { chosen: readonly T[]; excess: bigint } | { missing: bigint };
-
-export const sumOf = (all: readonly Offered[]): Sum =>
-  all.reduce<Sum>(
-    (sum, { weight, netSat }) => ({ count: sum.count + 1, weight: sum.weight + weight, netSat: sum.netSat + netSat }),
-    NOTHING,
-  );
 
 /** Returns the largest of them that one transaction holds, still in their order. */
 export function largest<T extends Offered>(goal: Goal, all: readonly T[]): readonly T[] {
   if (goal.fits(sumOf(all))) return all;
   const kept = new Set<T>();
   let sum = NOTHING;
-  for (const one of [...all].sort((a, b) => (a.netSat > b.netSat ? -1 : a.netSat < b.netSat ? 1 : 0))) {
-    const next = { count: sum.count + 1, weight: sum.weight + one.weight, netSat: sum.netSat + one.netSat };
+  for (const one of [...all].sort((a, b) => bySize(b, a))) {
+    const next = plus(sum, one);
     if (!goal.fits(next)) break;
     sum = next;
     kept.add(one);
@@ -172,7 +168,7 @@ function search<T extends Offered>(
   bound: bigint,
   granted: number,
 ): { chosen?: readonly T[]; excess: bigint; tries: number } {
-  const order = late.map((one, i) => ({ one, i })).sort((a, b) => compare(b.one.netSat, a.one.netSat));
+  const order = late.map((one, i) => ({ one, i })).sort((a, b) => bySize(b.one, a.one));
   const after: bigint[] = [...order.map(() => 0n), 0n];
   for (let i = order.length - 1; i >= 0; i--) after[i] = after[i + 1]! + order[i]!.one.netSat;
   const taken: number[] = [];
@@ -207,5 +203,3 @@ function search<T extends Offered>(
     .map(({ one }) => one);
   return { ...(chosen && { chosen }), excess, tries };
 }
-
-const compare = (a: bigint, b: bigint): number => (a > b ? 1 : a < b ? -1 : 0);

@@ -29,7 +29,7 @@ import {
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
 import { campaignForm, campaignOf, checkCampaign, COLLECTOR, defaultMin, goalOf, PLEDGER } from './campaign.ts';
-import { checkTime, Gate, gathered, isSame, keptOf, trustIn, withRoom } from './gather.ts';
+import { checkTime, Gate, gathered, isSame, trustIn, withRoom } from './gather.ts';
 import {
   ADDRESSES_NEEDED,
   askedIn,
@@ -58,7 +58,7 @@ import {
   type OwnPledge,
   type Seat,
 } from './records.ts';
-import { Goal, NOTHING, plus, taprootCoin } from './sums.ts';
+import { Goal, inputWeight, NOTHING, plus, taprootCoin } from './sums.ts';
 
 const sums = { pledges: wholeIn(FORM_LIMITS.vout), have_sat: sat, of_sat: sat, missing_sat: sat };
 const pledgeSteps = {
@@ -284,7 +284,7 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
       needs: ({ message: { pledge: offered }, records: { campaign: record, seat } }) => {
         // All seats are read only where one may take the place of a smaller one, and whoever asks for that has signed.
         const weighs = record && offered && !(seat && isTaken(seat)) && isFull(record, offered.script);
-        if (weighs) gateOf(record).worth(offered);
+        if (weighs) gateOf(record).checkSigned(offered);
         return {
           tip: true,
           coins: offered ? [outpointText(offered)] : [],
@@ -296,15 +296,16 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
         const record = records.campaign!;
         const gate = gateOf(record);
         const offered = message.pledge!;
-        const { netSat, coin } = gate.check(offered, facts, trustIn(network, input.unchecked));
+        const coin = gate.check(offered, facts, trustIn(network, input.unchecked));
         const { seat } = records;
         const isKnown = seat !== undefined && isTaken(seat) && isSame(seat.pledge, offered);
         const seats = () =>
           facts.named
             .flatMap(({ kind, record: one }) => (kind === seatKind.name ? [seatKind.parse(one)] : []))
-            .filter(isTaken);
-        const sum = isKnown ? record.sum : withRoom(gate, record.sum, offered, netSat, () => keptOf(gate, seats())).sum;
-        const said = gathered(gate, sum, offered, netSat);
+            .filter(isTaken)
+            .map((taken) => gate.offered(taken.pledge));
+        const sum = isKnown ? record.sum : withRoom(gate, record.sum, gate.offered(offered), seats).sum;
+        const said = gathered(gate, sum, offered);
         return {
           message: said,
           ...(said.missing_sat > 0n && { exit: 3 as const, hint: `${said.missing_sat} sat are missing` }),
@@ -319,7 +320,6 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
                   network,
                   campaign: record.campaign.id,
                   pledge: offered,
-                  netSat,
                   changes: seat ? seat.changes + 1 : 0,
                 },
               },
@@ -330,4 +330,4 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
 );
 
 const isFull = ({ campaign, network, sum }: CampaignRecord, script: string): boolean =>
-  !new Goal(campaign, network as Network).fits(plus(sum, { script }, 0n));
+  !new Goal(campaign, network as Network).fits(plus(sum, { weight: inputWeight(script), netSat: 0n }));
