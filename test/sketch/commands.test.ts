@@ -47,6 +47,9 @@ describe('two lists', () => {
     const small = await command(SketchMake, [...format, few]);
     const failed = await command(SketchDecode, [file('small.json', small.stdout)]);
     expect(failed).toMatchObject({ exit: 3 });
+    expect(JSON.parse(failed.stdout)).toMatchObject({ decoded: false, most_elements: 3 });
+    const fewer = await command(SketchDecode, ['--max', '2', file('small.json', small.stdout)]);
+    expect(JSON.parse(fewer.stdout)).toMatchObject({ decoded: false, most_elements: 2 });
     const more = await command(SketchExtend, ['--bits', '32', '--from', '4', '--capacity', '8', few]);
     const large = await command(SketchMerge, [file('small.json', small.stdout), file('more.json', more.stdout)]);
     const decoded = await command(SketchDecode, [file('large.json', large.stdout)]);

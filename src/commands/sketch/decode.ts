@@ -7,7 +7,7 @@ import { SKETCH_LIMITS } from '../../lib/sketch/sketch.ts';
 
 export default filter({
   summary: 'The elements of a sketch, where there are no more than it has room for',
-  description: `Prints {elements: […]} in rising order; of more than 53 bits as text. A sketch of too many elements gives {decoded: false} and exit 3: ask for an extension. A random sketch passes for one of few elements with a chance of 2^-BITS at most, which costs a little of the capacity.`,
+  description: `Prints {elements: […]} in rising order; of more than 53 bits as text. A sketch of too many elements gives {decoded: false} and exit 3: ask for an extension; most_elements says how many it has room for. A random sketch passes for one of few elements with a chance of 2^-BITS at most, which costs a little of the capacity.`,
   examples: [
     'What do two lists not share?\nspillway sketch merge ours.json theirs.json | spillway sketch decode | jq .elements',
     'Does it decode at all?\nspillway sketch decode difference.json || echo "ask for an extension"',

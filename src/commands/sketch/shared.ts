@@ -11,7 +11,7 @@ export const bitsFlag = Flags.integer({
   max: FIELD_LIMITS.bits.most,
 });
 export const capacityFlag = Flags.integer({
-  summary: 'Elements that a decoded difference has at most',
+  summary: 'Sums in a sketch, which decodes to nearly as many elements',
   helpValue: 'N',
   required: true,
   min: SKETCH_LIMITS.capacity.least,

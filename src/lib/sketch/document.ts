@@ -10,6 +10,7 @@ import {
   capacityOf,
   decodeSketch,
   makeSketch,
+  maxElements,
   mergeSketches,
   readSketch,
   SKETCH_LIMITS,
@@ -97,7 +98,7 @@ export function mergeDocuments(first: Fields, second: Fields) {
 }
 
 /** Decodes a sketch; elements above 53 bits are text, which no reader of JSON rounds. @throws Refusal `malformed-message` */
-export function decodeDocument(from: Fields, falsePositiveBits: number, most?: number) {
+export function decodeDocument(from: Fields, falsePositiveBits: number, most = Infinity) {
   const { sketch, from: start } = parseSketch(from);
   if (start > 0) throw new Refusal('malformed-message', `from: ${start} found, a sketch from 0 on expected`);
   const elements = decodeSketch(sketch, falsePositiveBits, most);
@@ -108,5 +109,9 @@ export function decodeDocument(from: Fields, falsePositiveBits: number, most?: n
     bits: sketch.bits,
     decoded: elements !== undefined,
     ...(shown && { elements: shown }),
+    // The number of elements that it has room for.
+    ...(!elements && {
+      most_elements: Math.min(most, maxElements(sketch.bits, capacityOf(sketch), falsePositiveBits)),
+    }),
   };
 }
