@@ -166,6 +166,10 @@ describe('completing', () => {
     const given = await give('--coin', `${printed(split)[0]!['txid']}:0`);
     expect(given).toMatchObject({ exit: 0, code: undefined });
     expect(printed(given)[0]).toMatchObject({ type: 'pledge', step: 'cancelled' });
+    const [line] = printed(await run(Status, '--home', at('bridge'), '--contract', id)).filter(
+      ({ state }) => state === 'cancelled',
+    );
+    expect([line!['role'], line!['verdict']]).toEqual(['pledger', undefined]);
     // The campaign goes on, and what was pledged with it is printed again.
     expect(printed(await run(PledgeCampaign, '--home', at('bridge'), '--contract', id, '--again'))[0]!['step']).toBe(
       'campaign',
@@ -293,7 +297,7 @@ it('completing asks a node for each coin, names what is gone, frees its place, a
   expect([printed(pending)[0]!['pledges'], await stands()]).toEqual([1, expect.stringContaining('2 pledges')]);
   chain.mine();
   await complete();
-  expect(await stands()).toContain('1 pledges');
+  expect(await stands()).toContain('"1 pledge"');
   delete process.env['SPILLWAY_CHAIN'];
   const spare = [
     '--home',

@@ -5,6 +5,7 @@ import { contractNamed } from '../../lib/cli/named.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { openInput } from '../../lib/cli/input.ts';
+import { trustIn } from '../../lib/pledge/gather.ts';
 import { pledge } from '../../lib/pledge/table.ts';
 import { gatherLines, LINE_LIMIT } from './gathering.ts';
 import { HomeSeats } from './seats.ts';
@@ -34,7 +35,7 @@ export default class PledgeJoin extends BaseCommand {
     await withHome(flags, async (home) => {
       const { source: facts } = await portsOf(home, flags, this.argv);
       const seats = new HomeSeats(home, await contractNamed(home, flags.contract));
-      const trust = { unchecked: flags.unchecked || home.network === 'regtest' };
+      const trust = trustIn(home.network, flags.unchecked);
       await gatherLines(await openInput(args.file), seats, facts, trust, flags.batch ? undefined : LINE_LIMIT);
     });
   }

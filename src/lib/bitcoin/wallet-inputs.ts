@@ -15,7 +15,6 @@ import { bytesToHex, equalBytes, hexToBytes } from './bytes.ts';
 import { isAnchor } from './package.ts';
 import { scriptType } from './script.ts';
 import { taprootSighash, toTransaction, type Template } from './transaction.ts';
-import { p2wpkh } from '@scure/btc-signer/payment.js';
 
 /** The witness of each input that is signed, by index. */
 export type Witnesses = ReadonlyMap<number, readonly Uint8Array[]>;
@@ -91,7 +90,7 @@ export function checkWitness(template: Template, index: number, stack: readonly 
       throw new Refusal('sighash-refused', `sighash type ${signature.at(-1)} found at input ${index}, ALL expected`);
     if (!equalBytes(hash160(pubkey), hexToBytes(script.slice(4))))
       throw invalid('another public key than the output asks for');
-    const code = p2wpkhCode(pubkey);
+    const code = p2wpkhCode(script);
     const hash = tx.preimageWitnessV0(index, code, 1, sat);
     if (!verifiesEcdsa(signature.subarray(0, -1), hash, pubkey)) throw invalid('ECDSA refuses it');
   } else {
@@ -111,11 +110,8 @@ export function checkWitness(template: Template, index: number, stack: readonly 
   }
 }
 
-/** The script code of a P2WPKH spend (BIP143): the P2PKH script of the key's hash. */
-function p2wpkhCode(pubkey: Uint8Array): Uint8Array {
-  const script = p2wpkh(pubkey).script;
-  return hexToBytes(`76a914${bytesToHex(script.subarray(2))}88ac`);
-}
+/** Returns the script code of a P2WPKH spend (BIP143): the P2PKH script of the key's hash. @param script of the output */
+export const p2wpkhCode = (script: string): Uint8Array => hexToBytes(`76a914${script.slice(4)}88ac`);
 
 function schnorrType(signature: Uint8Array, index: number): number {
   const type = signature.length === 64 ? 0 : signature.length === 65 ? signature[64]! : -1;

@@ -14,6 +14,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptType } from '../bitcoin/script.ts';
 import { Sighashes, SIGHASH_ALL_ACP } from '../bitcoin/sighash.ts';
 import { SEQUENCE_RBF, type Input, type Spent, type Template } from '../bitcoin/transaction.ts';
+import { p2wpkhCode } from '../bitcoin/wallet-inputs.ts';
 import type { Hex } from '../protocol/action.ts';
 import { FORM_LIMITS, hexOf, inOrder, pubkey, sat } from '../protocol/message.ts';
 import { wholeIn } from '../protocol/limit.ts';
@@ -126,9 +127,6 @@ export class PledgeHashes {
     return verifiesEcdsa(bytes.subarray(0, -1), this.of(pledge), key);
   }
 }
-
-/** Script code of a P2WPKH spend (BIP143): the P2PKH script of the key's hash. */
-const p2wpkhCode = (script: Hex): Uint8Array => hexToBytes(`76a914${script.slice(4)}88ac`);
 
 /** Returns the witness of a pledge's input. */
 export const witnessOf = ({ signature: made, pubkey: key }: Pledge): Uint8Array[] =>

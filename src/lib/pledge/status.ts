@@ -66,7 +66,8 @@ function pledgeLine(
     state: own.state,
     capacity_sat: own.pledge.sat,
     ...(own.campaign.until !== null && { expiry: own.campaign.until }),
-    verdict,
+    // Of a pledge that was given up no coin tells anything.
+    ...(own.state !== 'cancelled' && { verdict }),
     ...(stands && { quote: quoteBy({ who: 'pledger', ...finishedWay(own) }, facts) }),
     notes: verdict === 'due' ? ['watch takes it back, or pledge revoke'] : [],
   };
@@ -85,7 +86,10 @@ function campaignLine(name: Hex, record: CampaignRecord): StatusLine & { capacit
     state: campaignKind.row(record).state,
     capacity_sat: of_sat,
     paid_sat: have_sat,
-    notes: [`${pledges} pledges`, ...(missing_sat > 0n ? [`${missing_sat} sat missing`] : [])],
+    notes: [
+      `${pledges} pledge${pledges === 1 ? '' : 's'}`,
+      ...(missing_sat > 0n ? [`${missing_sat} sat missing`] : []),
+    ],
   };
 }
 
