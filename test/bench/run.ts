@@ -25,6 +25,7 @@ import { benchSnapshot } from './snapshot.ts';
 import { benchStatechain } from './statechain.ts';
 import { benchMintStore, benchStore } from './store.ts';
 import { benchWatch } from './watch.ts';
+import { benchMixed } from './watch-mixed.ts';
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 15);
 const updates = Number(process.env['BENCH_UPDATES'] ?? 10_000);
@@ -113,7 +114,7 @@ const GROUPS: Record<string, () => boolean[] | Promise<boolean[]>> = {
   pipelining: () => benchPipelining(run),
   fleet: () => benchFleet(run, few(10)),
   figures: () => benchFigures(run, rounds),
-  watch: benchWatch,
+  watch: async () => [...(await benchWatch()), ...(await benchMixed(100_000))],
   store: () => benchStore(Number(process.env['BENCH_PAYMENTS'] ?? 10_000)),
   'mint-store': () => benchMintStore(),
   channels: () => benchChannels(few(7)),

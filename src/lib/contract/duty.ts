@@ -108,6 +108,13 @@ export interface Seen extends Fees {
 /** First moment at which a transaction can be in the next block; null: at once. */
 export type From = { height: number } | { median_time: number } | { confirmations: number } | null;
 
+/** The moment of a duty, in a document. */
+export const momentIn = (from: From): { from_height?: number; from_time?: number; after_confirmations?: number } => {
+  if (from === null) return {};
+  if ('height' in from) return { from_height: from.height };
+  return 'median_time' in from ? { from_time: from.median_time } : { after_confirmations: from.confirmations };
+};
+
 /** A transaction that is signed when it is sent, so that its fee can follow the mempool. */
 export interface Unsigned {
   by: string;

@@ -4,7 +4,7 @@
  */
 import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateText } from '../bitcoin/fee.ts';
-import { mostFee, type Duty, type From } from '../contract/duty.ts';
+import { momentIn, mostFee, type Duty, type From } from '../contract/duty.ts';
 import { sendingOf, type Fees, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { failureOf } from './failure.ts';
@@ -57,9 +57,7 @@ function eventOf({ contract, role, does, why, tx, from, by, worthSat }: Planned,
     does,
     by: tx.by,
     ...('txid' in tx && { txid: tx.txid }),
-    ...(from !== null && 'height' in from && { from_height: from.height }),
-    ...(from !== null && 'median_time' in from && { from_time: from.median_time }),
-    ...(from !== null && 'confirmations' in from && { after_confirmations: from.confirmations }),
+    ...momentIn(from),
     deadline_height: by,
     worth_sat: worthSat,
     ...costOf(tx, worthSat, fees, rules),

@@ -58,14 +58,17 @@ async function find({ store }: Home, { kind }: Watcher<any>, claim: Claim): Prom
 
 const isDamage = (error: unknown): boolean => error instanceof Refusal && error.code === 'store-damaged';
 
-/** Reads one record by its claims: how many others there are does not matter. */
+/**
+ * Opens one record by its claims: how many others there are does not matter.
+ * @param row as it was read just now; undefined: it is read anew
+ */
 async function chargeOf(
   home: Home,
-  watcher: Watcher<any>,
-  claim: Claim,
+  { watcher, claim }: Held,
   restored: boolean,
+  row: Listed | undefined,
 ): Promise<Charge | undefined> {
-  const record = await find(home, watcher, claim);
+  const record: unknown = row ? watcher.kind.parse(row.record) : await find(home, watcher, claim);
   if (record === undefined) return undefined;
   const next = watcher.beside?.(record);
   // What is due is done without it.
@@ -135,15 +138,15 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
         return { id: row.name, why: damaged(error) };
       }
     };
-    const open = (one: Held | Unread): Resting | Unread =>
-      'why' in one ? one : { ...one, open: () => chargeOf(home, one.watcher, one.claim, restored) };
+    const opening = (one: Held | Unread, row?: Listed): Resting | Unread =>
+      'why' in one ? one : { ...one, open: () => chargeOf(home, one, restored, row) };
     if (only !== undefined) {
       const named = (await store.byName(only)).filter(({ name }) => name === only);
-      const found = named.flatMap((row) => {
+      yield named.flatMap((row) => {
         const watcher = watchers.find(({ kind }) => kind.name === row.kind);
-        return (watcher && read(watcher, row)) ?? [];
+        const one = watcher && read(watcher, row);
+        return one ? [opening(one)] : [];
       });
-      yield found.map(open);
       return;
     }
     async function* pagesIn(part: (falls: Falls) => Omit<Stretch, 'most'> | undefined) {
@@ -152,11 +155,11 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
           const stretch = part(falls);
           if (!stretch) continue;
           for await (const page of pagesOf(store, watcher.kind, figure, { ...stretch, most: AT_ONCE })) {
-            const found: (Held | Unread)[] = [];
+            const found: [Held | Unread, Listed][] = [];
             for (const row of page) {
               // Two records may have one name, and after a restore one revision.
               const one = read(watcher, row, `${watcher.kind.name} ${row.id} ${row.rev}`);
-              if (one) found.push(one);
+              if (one) found.push([one, row]);
               await pause();
             }
             yield found;
@@ -168,19 +171,19 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
     // A transaction can be in the block after the tip.
     const next = BigInt(tip) + 1n;
     const due: (Held | Unread)[] = [];
-    for await (const found of pagesIn((falls) => DUE[falls]?.(next))) due.push(...found);
+    for await (const found of pagesIn((falls) => DUE[falls]?.(next))) due.push(...found.map(([one]) => one));
     const worthOf = (one: Held | Unread): number => ('why' in one ? Infinity : one.worth);
     due.sort((a, b) => (worthOf(a) === worthOf(b) ? 0 : worthOf(b) - worthOf(a)));
     const full = due.length - (due.length % AT_ONCE);
-    for (const piece of pieces(due.slice(0, full), AT_ONCE)) yield piece.map(open);
+    for (const piece of pieces(due.slice(0, full), AT_ONCE)) yield piece.map((one) => opening(one));
     // What is left of them fills its piece with others, and waits for one page of these.
     let waits = due.length > full;
-    const left = due.slice(full);
+    const left = due.slice(full).map((one) => opening(one));
     for await (const found of pagesIn((falls) => LATER[falls]?.(next, restored))) {
-      left.push(...found);
-      for (; left.length >= AT_ONCE || waits; waits = false) yield left.splice(0, AT_ONCE).map(open);
+      left.push(...found.map(([one, row]) => opening(one, row)));
+      for (; left.length >= AT_ONCE || waits; waits = false) yield left.splice(0, AT_ONCE);
     }
-    yield left.map(open);
+    yield left;
     held = now;
   }
 
