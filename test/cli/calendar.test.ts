@@ -7,9 +7,12 @@ import { calendarTable } from '../../src/commands/tools/calendar-table.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
-import type { PayeeCredit } from '../../src/lib/credit/records.ts';
+import { settledAs, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { closeCredit } from '../../src/lib/ecash/credit.ts';
 import { calendar } from '../../src/lib/engine/calendar.ts';
+import { changeCredit } from '../../src/lib/engine/contracts.ts';
+import { statusLines } from '../../src/lib/engine/status.ts';
+import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import type { Post, WatchEvent } from '../../src/lib/engine/watch.ts';
@@ -81,6 +84,20 @@ describe('the calendar', () => {
       ['rebroadcast', 'close'],
       ['refund', 'refund'],
     ]);
+  });
+  it('begins for each record with what status names, until it is settled', async () => {
+    const { both, id } = await credit();
+    const { all } = await coins();
+    const source = factSource({ network: 'regtest' });
+    const next = async (party: TestParty) => (await statusLines(party.home, source, undefined))[0]!.next_duty;
+    for (const party of [both.payee, both.payer, all.bob]) {
+      const [{ does, from_height, deadline_height, why } = {} as WatchEvent] = await plan(ofHome(party));
+      expect([typeof from_height, await next(party)]).toEqual(['number', { does, from_height, deadline_height, why }]);
+    }
+    expect(await next(all.operator)).toBeUndefined();
+    const settled = { by: 'refund', txid: '00'.repeat(32), paysSat: 0n } as const;
+    await changeCredit(both.payee.home, idClaim(id), (c) => settledAs(c as PayeeCredit, settled));
+    expect(await next(both.payee)).toBeUndefined();
   });
   it('of statecoins: the exit of a later owner and its whole fee; of a first owner and an operator none', async () => {
     const { all, id } = await coins();

@@ -13,7 +13,7 @@ import { printJson } from '../../lib/protocol/json.ts';
 
 export default class Status extends BaseCommand {
   static override summary = 'The contracts of this home: state, amounts, deadlines';
-  static override description = `A table on a terminal, one JSON object a line in a pipe. With a node or a height, says for each contract whether it is time to act: early, due, late, pending (its coin is spent, not for good yet or not known by what), done, lost (spent for good by what pays this home less than it was paid: exit code 3), unfunded or dead (its funding was replaced, or it expired with nothing paid). For a statecoin also how many transfers are left, the height before which an exit must be confirmed, and what the exit costs at today's fee rate.`;
+  static override description = `A table on a terminal, one JSON object a line in a pipe. With a node or a height, says for each contract whether it is time to act: early, due, late, pending (its coin is spent, not for good yet or not known by what), done, lost (spent for good by what pays this home less than it was paid: exit code 3), unfunded or dead (its funding was replaced, or it expired with nothing paid). next_duty names what watch sends first, from when and by when. For a statecoin also how many transfers are left, the height before which an exit must be confirmed, and what the exit costs at today's fee rate.`;
   static override examples = [
     'What is still to be had\nspillway status --home user | jq -s "map(.left_sat // 0) | add"',
     'Is more of the balance in tokens than 5 percent?\nspillway status --home user --contract "$ID" --float 5 | jq .float',

@@ -3,6 +3,7 @@
  * Not here: how the chain is asked (`engine/status.ts`), what a verdict says (each family).
  */
 import type { Claim, Facts, Hex, Kind } from '../protocol/action.ts';
+import type { Duty, momentIn } from './duty.ts';
 import type { Followed, Seen } from './outcome.ts';
 import { quoteOf, type Quote, type WayOut } from './quote.ts';
 
@@ -17,8 +18,11 @@ export interface StatusLine {
   verdict?: string;
   /** Price of leaving alone, as fees are now. */
   quote?: Quote;
+  /** Transaction of `watch` that falls due first, by the record alone; absent where there is none. */
+  next_duty?: NextDuty;
   notes: string[];
 }
+export type NextDuty = Pick<Duty, 'does' | 'why'> & ReturnType<typeof momentIn> & { deadline_height: number | null };
 
 /** Known facts of the chain. `feerate` is there where the family asks for it. */
 export type StatusFacts = Pick<Facts, 'tip'> & Seen & Partial<Pick<Facts, 'feerate'>>;

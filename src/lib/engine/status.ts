@@ -4,7 +4,8 @@
  */
 import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
 import { outcomeNeeds, type Followed, type Seen } from '../contract/outcome.ts';
-import type { StatusLine, Wanted } from '../contract/status.ts';
+import { ALONE, momentIn, type Watcher } from '../contract/duty.ts';
+import type { NextDuty, StatusLine, Wanted } from '../contract/status.ts';
 import { FAMILIES } from '../families.ts';
 import type { Home } from '../home/home.ts';
 import type { Listed } from '../home/store.ts';
@@ -51,6 +52,14 @@ export async function seenOf(
   return { tip, coins: found, known, ...(spends && { spends }) };
 }
 
+/** Returns the first line of `watch --dry-run` over a record. */
+function nextDuty(watcher: Watcher<any>, record: unknown): NextDuty | undefined {
+  const [duty] = watcher.watched(record, ALONE)?.duties ?? [];
+  if (!duty) return undefined;
+  const { does, from, by, why } = duty;
+  return { does, ...momentIn(from), deadline_height: by, why };
+}
+
 /**
  * Returns a line for each record that `status` looks after, a family after the other.
  * @param name of the records that are asked for; undefined: all
@@ -62,7 +71,10 @@ export async function statusLines(
   wanted: Wanted = {},
 ): Promise<StatusLine[]> {
   const lines: StatusLine[] = [];
-  for (const [of, load] of FAMILIES.flatMap(({ status = {} }) => Object.entries(status))) {
+  const kinds = FAMILIES.flatMap(({ status = {}, duties }) =>
+    Object.entries(status).map(([of, load]) => [of, load, duties] as const),
+  );
+  for (const [of, load, duties] of kinds) {
     const listed = await ofKind(of, home, name);
     if (listed.length === 0) continue;
     const { kind, beside, coin, blocks, feerate, line } = await load();
@@ -75,7 +87,12 @@ export async function statusLines(
     const others = beside
       ? await byClaim(home, beside.kind, name === undefined ? undefined : rows.map(({ record }) => beside.of(record)))
       : undefined;
-    lines.push(...rows.map((row) => line(row.name, row.record, facts, wanted, others?.get(beside!.of(row.record)))));
+    const watcher = (await duties?.())?.find((one) => one.kind.name === of);
+    for (const { name: contract, record } of rows) {
+      const next = watcher && nextDuty(watcher, record);
+      const said = line(contract, record, facts, wanted, others?.get(beside!.of(record)));
+      lines.push({ ...said, ...(next && { next_duty: next }) });
+    }
   }
   // A node that does not answer is told, also where there is nothing to ask of it.
   if (lines.length === 0) await seenOf(source, []);
