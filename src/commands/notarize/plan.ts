@@ -13,9 +13,9 @@ import { parseJson, printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { openInput } from '../../lib/cli/input.ts';
 import { linesOf } from '../../lib/cli/lines.ts';
-import { print } from '../../lib/cli/output.ts';
+import { fastJson, print } from '../../lib/cli/output.ts';
 
-const LINES_AT_ONCE = 1000;
+const LINES_AT_ONCE = 200;
 
 /** A document of a plan. */
 export interface Named extends Leaf {
@@ -59,7 +59,7 @@ export async function printLines(
   for (let from = 0; from < leaves.length; from += LINES_AT_ONCE) {
     const made: string[] = [];
     for (let i = from; i < Math.min(from + LINES_AT_ONCE, leaves.length); i++)
-      made.push(printJson(await line(leaves.at(i)!, i)));
+      made.push(fastJson(await line(leaves.at(i)!, i)));
     await print(made.join('\n'));
   }
 }

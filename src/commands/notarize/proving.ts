@@ -52,7 +52,7 @@ export async function prove(file: string | undefined, flags: ProveValues, rpc: R
     const head = { type: 'notarize-proof', version: 1, network, name: leaf.name };
     const about = { ...head, digest: bytesToHex(leaf.digest), txid: anchor.txid, height: anchor.height };
     const bound = taproot && { ...head, ...taprootFields(leaf, siblingsOf(tree, i), taproot, anchor) };
-    if (flags.out === undefined) return bound ?? { ...about, ots: bytesToHex(ots!(i)) };
+    if (flags.out === undefined) return bound ?? { ...about, ots: Buffer.from(ots!(i)).toString('hex') };
     const path = join(flags.out, fileOf(leaf));
     await createFile(path, bound ? `${printJson(bound)}\n` : ots!(i), 0o644);
     return { ...about, file: path };

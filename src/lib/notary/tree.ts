@@ -191,12 +191,18 @@ export function proofWriter(tree: Tree, { bytes, branch, height }: Anchor): (ind
     ...branch.flatMap((sibling) => [joined(sibling), SHA, SHA]),
   ].map(opBytes);
   const tail = concatBytes(...end, attestationBytes(bitcoinAttestation(BigInt(height))));
+  const head = headOf('sha256');
+  const sha = opBytes(SHA);
   return (index) => {
     const { digest, nonce } = tree.leaves.at(index)!;
-    const steps = [op('append', nonce), SHA, ...siblingsOf(tree, index).flatMap((sibling) => [joined(sibling), SHA])];
-    return concatBytes(headOf('sha256'), digest, ...steps.map(opBytes), tail);
+    const steps = siblingsOf(tree, index).flatMap(({ isLeft, hash }) => [isLeft ? BEFORE : AFTER, hash, sha]);
+    return Buffer.concat([head, digest, opBytes(op('append', nonce)), sha, ...steps, tail]);
   };
 }
+/** Operations without their argument of 32 bytes. */
+const [BEFORE, AFTER] = (['prepend', 'append'] as const).map((word) =>
+  opBytes(op(word, new Uint8Array(HASH))).subarray(0, -HASH),
+) as [Uint8Array, Uint8Array];
 
 /** Reads a raw block. @throws Refusal `malformed-block`, `root-differs` where its transactions are not its header's */
 export function readBlock(bytes: Uint8Array): Block {
