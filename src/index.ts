@@ -114,6 +114,8 @@ export { closeCredit, exitCredit, rollover, signUpdate } from './lib/ecash/credi
 export { ledgerKind, type Ledger } from './lib/ecash/ledger.ts';
 export type { UpdateInput, UpdateMessage } from './lib/credit/update-messages.ts';
 export type { Settlement } from './lib/contract/copy.ts';
+export { readExitPackage, type ExitPackage, type ReadPackage } from './lib/contract/exit-package.ts';
+export { quoteOf, type Quote as ExitQuote, type WayOut } from './lib/contract/quote.ts';
 export { settlementOf } from './lib/credit/settlement.ts';
 export { statusOf, type StatusLine } from './lib/credit/status.ts';
 export { standingOf, type ExitFacts, type Standing } from './lib/credit/standing.ts';

@@ -19,7 +19,6 @@ import { inputOf, type InputOf } from './step-flags.ts';
 import { print } from './output.ts';
 import { note } from '../engine/log.ts';
 import { programsFrom } from '../engine/outside.ts';
-import { quotesBefore } from '../engine/ways.ts';
 import { play, playAgain, type Line, type Printed } from '../engine/play.ts';
 import { promptFrom } from './prompt.ts';
 import { sniff } from '../engine/sniff.ts';
@@ -117,8 +116,10 @@ export abstract class ContractCommand extends BaseCommand {
           cancel: flags.cancel ?? false,
           over: named ? await claimOf(home) : undefined,
         };
-        if (json !== null && !line.cancel)
+        if (json !== null && !line.cancel) {
+          const { quotesBefore } = await import('../engine/ways.ts');
           for (const [label, words] of await quotesBefore(table, json, ports.source)) note(`${label}: ${words}`);
+        }
         const printed = await play(table, line, ports);
         const text = (await door.print?.(home, printed.text, ports)) ?? printed.text;
         await this.show({ ...printed, text }, flags.psbt);

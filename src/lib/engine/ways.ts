@@ -2,7 +2,8 @@
  * Prices of the ways out that a message offers or agrees on, told before it is answered.
  * Not here: what they are (`ways` of each family), the price of one that is finished (`contract/exit-package.ts`).
  */
-import { quoteOf, quoteWords, type Now } from '../contract/quote.ts';
+import { DEFAULT_FEERATE } from '../chain/source.ts';
+import { quoteOf, quoteWords, type Now, type WayOut } from '../contract/quote.ts';
 import { FAMILIES } from '../families.ts';
 import type { Action } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
@@ -10,19 +11,25 @@ import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Fact } from '../signing/description.ts';
 
-/** Returns what each party's way out costs, in words. @param message whose form was checked by its table */
-export async function quotesIn(message: Document, at: Now): Promise<Fact[]> {
+type Ways = (feerate: number) => readonly WayOut[];
+/** Returns the ways out of a message; what its terms lead to, whoever reads it says. @param message whose form was checked */
+async function waysIn(message: Document): Promise<Ways> {
   const family = FAMILIES.find(({ actions = {} }) => Object.hasOwn(actions, String(message['type'])));
   const ways = await family?.ways?.();
-  if (!ways) return [];
-  try {
-    return ways(message, at.feerate).map((way) => [`leaving alone, ${way.who}`, quoteWords(quoteOf(way, at))]);
-  } catch (error) {
-    // What its terms lead to, whoever reads the message says.
-    if (error instanceof Refusal) return [];
-    throw error;
-  }
+  return (feerate) => {
+    try {
+      return ways?.(message, feerate) ?? [];
+    } catch (error) {
+      if (error instanceof Refusal) return [];
+      throw error;
+    }
+  };
 }
+const inWords = (ways: Ways, at: Now): Fact[] =>
+  ways(at.feerate).map((way) => [`leaving alone, ${way.who}`, quoteWords(quoteOf(way, at))]);
+
+/** Returns what each party's way out costs, in words. @param message whose form was checked by its table */
+export const quotesIn = async (message: Document, at: Now): Promise<Fact[]> => inWords(await waysIn(message), at);
 
 /** Returns the same for a message that nobody has read yet, as the chain is now; none where the run will refuse it. */
 export async function quotesBefore(
@@ -31,9 +38,11 @@ export async function quotesBefore(
   source: FactSource,
 ): Promise<Fact[]> {
   try {
-    const message = parse(json);
-    const { tip = 'not-checked', feerate } = (await source.facts({ tip: true, feerate: true })).facts;
-    return await quotesIn({ ...(json as object), ...message }, { tip, feerate: feerate! });
+    const ways = await waysIn({ ...(json as object), ...parse(json) });
+    // Of most messages there is nothing to say, and nothing to ask a node.
+    if (ways(DEFAULT_FEERATE).length === 0) return [];
+    const { tip = 'not-checked', feerate = DEFAULT_FEERATE } = (await source.facts({ tip: true, feerate: true })).facts;
+    return inWords(ways, { tip, feerate });
   } catch (error) {
     if (error instanceof Refusal) return [];
     throw error;
