@@ -1,9 +1,10 @@
 import { Address, OutScript } from '@scure/btc-signer/payment.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addressOf, scriptOf } from '../../src/lib/bitcoin/address.ts';
+import { addressOf, scriptLike, scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { prefixes, type Network } from '../../src/lib/bitcoin/network.ts';
+import { NETWORKS, prefixes, type Network } from '../../src/lib/bitcoin/network.ts';
+import { scriptType } from '../../src/lib/bitcoin/script.ts';
 import { refusal } from '../support/refusal.ts';
 
 /** BIP173, BIP350 and Bitcoin Core's key_io_valid.json. */
@@ -87,5 +88,22 @@ describe('addresses', () => {
   });
   it('a script without an address has none', () => {
     for (const script of ['', '6a00', '00', '0014', 'zz', '51']) expect(addressOf(script, 'mainnet')).toBeUndefined();
+  });
+});
+
+describe('a script like that of an address', () => {
+  it('has its kind, size and dust, on every network', () => {
+    const scripts = [
+      '512079be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798',
+      `0014${'ab'.repeat(20)}`,
+      `0020${'ab'.repeat(32)}`,
+      `76a914${'ab'.repeat(20)}88ac`,
+      `a914${'ab'.repeat(20)}87`,
+    ];
+    for (const network of NETWORKS)
+      for (const script of scripts) {
+        const like = scriptLike(addressOf(script, network)!, network);
+        expect([scriptType(like), like.length]).toEqual([scriptType(script), script.length]);
+      }
   });
 });

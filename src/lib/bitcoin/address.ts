@@ -35,6 +35,21 @@ export function scriptOf(address: string, network: Network): string {
   throw new Refusal('malformed-address', `${shown} found, an address of ${network} expected`);
 }
 
+/** Scripts of native segwit by the form of their addresses: the version, and the characters after it. */
+const FORMS: Readonly<Record<string, string>> = {
+  p59: `5120${'00'.repeat(32)}`,
+  q59: `0020${'00'.repeat(32)}`,
+  q39: `0014${'00'.repeat(20)}`,
+};
+/**
+ * Returns a script of the kind that an address has, from which size and dust follow, of an address that was read before. It
+ * takes no time: whether a key is a point is not asked.
+ */
+export function scriptLike(address: string, network: Network): string {
+  const [, data = ''] = /^(?:bc|tb|bcrt)1([a-z0-9]+)$/.exec(address) ?? [];
+  return FORMS[`${data.slice(0, 1)}${data.length}`] ?? scriptOf(address, network);
+}
+
 function tryScript(address: string, network: Network): string | undefined {
   try {
     return bytesToHex(OutScript.encode(Address(prefixes(network)).decode(address)));

@@ -3,7 +3,7 @@
  * finished, from what `exit-credit` prints. The exit's fee is held back from the payer's remainder.
  * Not here: when each is due (`exit.ts`), how packages are made of it (`contract/exit-package.ts`).
  */
-import { scriptOf } from '../bitcoin/address.ts';
+import { scriptLike, scriptOf } from '../bitcoin/address.ts';
 import { feeFor } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { keySpendVsize, type Output } from '../bitcoin/transaction.ts';
@@ -12,7 +12,7 @@ import { childOfSize, type ValidFrom, type Wait, type WayOut } from '../contract
 import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import { settlementOf } from './settlement.ts';
-import { payoutScript, type Terms } from './terms.ts';
+import type { Terms } from './terms.ts';
 
 /** A script of the kind that homes are paid to, where none is known yet. */
 const ANY: Hex = `5120${'00'.repeat(32)}`;
@@ -44,8 +44,8 @@ export const creditWays = (
   terms: Pick<Terms, 'network' | 'payer_address' | 'payee_address' | 'exit_feerate' | 'expiry'>,
 ) =>
   ways({
-    payer: payoutScript(terms as Terms, 'payer'),
-    payee: payoutScript(terms as Terms, 'payee'),
+    payer: scriptLike(terms.payer_address, terms.network),
+    payee: scriptLike(terms.payee_address, terms.network),
     feerate: terms.exit_feerate,
     refund: { validFrom: { height: terms.expiry + 1 }, wait: null },
   });

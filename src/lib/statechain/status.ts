@@ -1,7 +1,7 @@
 /**
  * Standing of a statecoin in one line, for `status`.
  */
-import { scriptOf } from '../bitcoin/address.ts';
+import { scriptLike } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Quote } from '../contract/quote.ts';
@@ -89,7 +89,7 @@ export function statechainStatus(name: Hex, c: Statecoin, facts: CoinFacts & { f
   const { verdict, words } = standingOf(followedCoin(c), windowOf(c), facts);
   return {
     ...held,
-    quote: quoteBy(ownersWay(scriptOf(c.entries.at(-1)!.address, c.terms.network), wait), facts),
+    quote: quoteBy(ownersWay(scriptLike(c.entries.at(-1)!.address, c.terms.network), wait), facts),
     verdict,
     notes: [...held.notes, ...notesOf(c, verdict, words)],
   };
