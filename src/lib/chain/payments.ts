@@ -13,8 +13,12 @@ import { allows } from '../protocol/limit.ts';
 import { inTurn, KEPT_BLOCKS, RECENT_LIMITS } from './recent.ts';
 import { unlessPruned, type Rpc } from './rpc.ts';
 
-/** @param goal `after` is a height here */
-export type Payments = (goal: Goal & { after: number }, tip: number) => Promise<Payment>;
+/** @param goal `after` is a height here @param hashAt returns the hash of the block at a height; absent: the node is asked */
+export type Payments = (
+  goal: Goal & { after: number },
+  tip: number,
+  hashAt?: (height: number) => Promise<Hex>,
+) => Promise<Payment>;
 
 /** Outputs with their count, as a transaction has them. */
 const bytesOf = (outputs: readonly Output[]): Hex =>
@@ -39,12 +43,16 @@ export function paymentsIn(rpc: Rpc): Payments {
     return found.get(bytes);
   }
 
-  async function search({ outputs, without, after }: Parameters<Payments>[0], tip: number): Promise<Payment> {
+  async function search(
+    { outputs, without, after }: Parameters<Payments>[0],
+    tip: number,
+    hashAt: NonNullable<Parameters<Payments>[2]>,
+  ): Promise<Payment> {
     const coin = outpointText(without);
     const bytes = bytesOf(outputs);
     let upTo = Math.min(Math.max(after, searched.get(coin) ?? 0), standingAt(tip));
     for (let n = 1; upTo < tip && allows(RECENT_LIMITS.blocks, n); n += 1) {
-      const block = await rpc.blockHash(upTo + 1);
+      const block = await hashAt(upTo + 1);
       const txs = await paying(block, bytes);
       if (!txs) return { by: null, upTo, pruned: true };
       const hit = txs.find(({ hex }) => pays(hex, bytes, without));
@@ -56,9 +64,9 @@ export function paymentsIn(rpc: Rpc): Payments {
   }
   // A block is large: one at a time, once all that is asked for is known.
   const turn = inTurn();
-  return (goal, tip) => {
+  return (goal, tip, hashAt = (height) => rpc.blockHash(height)) => {
     wanted.add(bytesOf(goal.outputs));
-    return turn(() => search(goal, tip));
+    return turn(() => search(goal, tip, hashAt));
   };
 }
 

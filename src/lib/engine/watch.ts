@@ -64,10 +64,19 @@ export async function look(
     },
   };
   const rpc = node.rpc.together();
+  const payments = (node.payments ??= paymentsIn(node.rpc));
+  // A look is one moment: a block is at its height for all who ask.
+  const hashes = new Map<number, Promise<Hex>>();
+  const hashAt = (height: number): Promise<Hex> => {
+    const asked = hashes.get(height) ?? node.rpc.blockHash(height);
+    hashes.set(height, asked);
+    asked.catch(() => hashes.delete(height));
+    return asked;
+  };
   const blocks = {
     recent: recentBlocks(node.rpc),
     spenders: (node.spenders ??= spendersIn(node.rpc)),
-    payments: (node.payments ??= paymentsIn(node.rpc)),
+    payments: ((goal, at) => payments(goal, at, hashAt)) satisfies Payments,
   };
   await lookOver(listed, post, { rpc, blocks, tip, fees, rules }, teller, stopped);
   const lapsed = (await post.after?.(stopped)) ?? [];
