@@ -114,6 +114,23 @@ describe('floors', () => {
   });
 });
 
+describe('the map of the source', () => {
+  const map = textOf('src/README.md');
+  it('has every room, and no other', () => {
+    const rooms = sources.map(roomOf).filter((room) => !['lib', 'commands', 'program'].includes(room));
+    const listed = [...map.matchAll(/^\|[^|]*\| `lib\/([a-z]+)` +\|/gm)].map(([, room]) => room!);
+    expect(listed.sort()).toEqual([...new Set(rooms)].sort());
+  });
+  it('has each word of the house once, in order', () => {
+    const words = map
+      .slice(map.indexOf('## Words of the house'))
+      .match(/^\| [a-z ]+(?= \|)/gm)!
+      .slice(1);
+    expect(words.length).toBeGreaterThan(30);
+    expect(words).toEqual([...new Set(words)].sort());
+  });
+});
+
 describe('exports', () => {
   /** Files that are handed out whole: by src/index.ts, or to the program that starts. */
   const whole = new Set([...inside.filter(({ whole }) => whole).map(targetOf), 'src/cli.ts']);
