@@ -6,7 +6,7 @@ import { CBOR_LIMITS, plain } from '../../src/lib/assets/counterparty/cbor.ts';
 import { MESSAGE_FORM_LIMITS, readMessage } from '../../src/lib/assets/counterparty/decode.ts';
 import { assetName, NAME_LIMITS, packedAddress, subassetName } from '../../src/lib/assets/counterparty/names.ts';
 import { divide, SHARE_LIMITS } from '../../src/lib/assets/dividends.ts';
-import { kept, KEPT_LIMITS } from '../../src/lib/assets/document.ts';
+import { memoized, KEPT_LIMITS } from '../../src/lib/assets/document.ts';
 import { buildIssue } from '../../src/lib/assets/openassets/build.ts';
 import { MARKER_LIMITS, readMarker, writeMarker } from '../../src/lib/assets/openassets/marker.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
@@ -55,7 +55,7 @@ describe('what is kept of names', () => {
   /** Is a name made once only, with so many others behind it? */
   const isKept = (name: string, others: number): boolean => {
     const make = vi.fn(() => 1);
-    const keeps = kept(make);
+    const keeps = memoized(make);
     keeps(name, 'mainnet');
     for (let i = 0; i < others; i++) keeps(`${i}`, 'mainnet');
     make.mockClear();

@@ -1,7 +1,7 @@
 /** Scripts, counts and numbers as the asset protocols read them, on both sides of every form. */
 import { expect, it } from 'vitest';
 import { attempt, Cursor } from '../../src/lib/assets/bytes.ts';
-import { kept, whole } from '../../src/lib/assets/document.ts';
+import { memoized, whole } from '../../src/lib/assets/document.ts';
 import { isPush, multisigKeys, readScript, returned, returning } from '../../src/lib/assets/script.ts';
 import { readTx } from '../../src/lib/assets/transaction.ts';
 import { concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
@@ -87,7 +87,7 @@ it.each([
 
 it('names are kept up to 4,000 of fewer than 200 letters, by network', () => {
   let made = 0;
-  const name = kept((text, network) => {
+  const name = memoized((text, network) => {
     made += 1;
     return `${network} ${text.length}`;
   });

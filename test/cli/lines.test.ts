@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Readable } from 'node:stream';
-import { linesOf, type Line } from '../../src/lib/cli/lines.ts';
+import { linesOf, type InputLine } from '../../src/lib/cli/lines.ts';
 
 const read = async (parts: (string | Uint8Array)[], limit?: number): Promise<(string | undefined)[]> => {
-  const found: Line[] = [];
+  const found: InputLine[] = [];
   for await (const line of linesOf(Readable.from(parts.map((part) => Buffer.from(part))), limit)) found.push(line);
   expect(found.map(({ number }) => number)).toEqual(found.map((_, i) => i + 1));
   return found.map((line) => ('text' in line ? line.text : line.refusal.code));

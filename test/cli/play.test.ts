@@ -1,7 +1,7 @@
 /** The runner: the same input gives the same bytes, races have one winner, and nobody is asked about what is refused. */
 import { beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
-import { play, type Line } from '../../src/lib/engine/play.ts';
+import { play, type RunInput } from '../../src/lib/engine/play.ts';
 import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
@@ -99,7 +99,7 @@ describe('flags', () => {
   it('what the answer depends on beside the row’s flags counts too (the feerate)', async () => {
     const offered = await both.payee.run(openCredit, { input: { as: 'payee', policy } });
     const utxo = [await ownCoin(both.payer, 1_300_000n)];
-    const line: Line<object> = {
+    const line: RunInput<object> = {
       json: offered.message,
       input: { utxo, amount: 1_200_000n, expires: { blocks: 4_320 } },
       merged: [],

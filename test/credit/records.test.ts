@@ -4,7 +4,7 @@ import { canonicalJson, parseJson } from '../../src/lib/protocol/json.ts';
 import {
   creditKind,
   isLeft,
-  must,
+  inState,
   paidOf,
   rollingOf,
   type Closing,
@@ -174,10 +174,10 @@ it('a step says which role and state it needs', () => {
       return (error as { code: string }).code;
     }
   };
-  expect(code(() => must(undefined, 'payee', 'open'))).toBe('unknown-contract');
-  expect(code(() => must(of('open, payer'), 'payee', 'open'))).toBe('not-your-turn');
-  expect(code(() => must(of('exiting'), 'payee', 'accepted', 'open'))).toBe('wrong-state');
-  expect(must(of('open, payee'), 'payee', 'open')).toBe(of('open, payee'));
+  expect(code(() => inState(undefined, 'payee', 'open'))).toBe('unknown-contract');
+  expect(code(() => inState(of('open, payer'), 'payee', 'open'))).toBe('not-your-turn');
+  expect(code(() => inState(of('exiting'), 'payee', 'accepted', 'open'))).toBe('wrong-state');
+  expect(inState(of('open, payee'), 'payee', 'open')).toBe(of('open, payee'));
 });
 
 describe('of what came to nothing', () => {

@@ -2,7 +2,7 @@
 import { ledgerKind, payerLedger } from '../../src/lib/ecash/ledger.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { over, put, upTo, within, type Span } from '../../src/lib/credit/spans.ts';
+import { overlay, withSpan, upTo, within, type Span } from '../../src/lib/credit/spans.ts';
 import { boundTo, payForQuote } from '../../src/lib/ecash/payments.ts';
 import { contractWith } from './things.ts';
 
@@ -19,13 +19,13 @@ describe('places', () => {
   it('say at each sat what was said of it last', () => {
     fc.assert(
       fc.property(fc.array(span), (said) => {
-        const spans = said.reduce<Span[]>(put, []);
+        const spans = said.reduce<Span[]>(withSpan, []);
         for (let place = 0n; place < 41n; place++) {
           const last = said.filter((s) => s.fromSat <= place && place < s.toSat).at(-1);
           expect(at(spans, place)).toBe(last ? (last.foreign ? 'foreign' : 'own') : '');
         }
         expect(within(spans, 41n)).toBe(spans.reduce((sum, s) => sum + s.toSat - s.fromSat, 0n));
-        expect(said.reduce(put, spans)).toEqual(spans);
+        expect(said.reduce(withSpan, spans)).toEqual(spans);
       }),
     );
   });
@@ -33,8 +33,8 @@ describe('places', () => {
   it('of two versions are those of either, and the later one’s where they differ', () => {
     fc.assert(
       fc.property(fc.array(span), fc.array(span), (a, b) => {
-        const [later, earlier] = [a.reduce<Span[]>(put, []), b.reduce<Span[]>(put, [])];
-        const both = over(later, earlier);
+        const [later, earlier] = [a.reduce<Span[]>(withSpan, []), b.reduce<Span[]>(withSpan, [])];
+        const both = overlay(later, earlier);
         for (let place = 0n; place < 41n; place++) expect(at(both, place)).toBe(at(later, place) || at(earlier, place));
       }),
     );

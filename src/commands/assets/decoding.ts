@@ -16,7 +16,7 @@ import { errorObject, failureOf } from '../../lib/engine/failure.ts';
 import type { Exit } from '../../lib/cli/exits.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { openInput, readInput } from '../../lib/cli/input.ts';
-import { groupsOf, type Line } from '../../lib/cli/lines.ts';
+import { groupsOf, type InputLine } from '../../lib/cli/lines.ts';
 import { fastJson, print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { parentSource, type Fetch } from './parents.ts';
@@ -204,7 +204,7 @@ async function batch(
     return fetch ? fetching(parents, () => decoder.decode(tx), fetch).then(text) : text(decoder.decode(tx));
   };
   /** Returns the answer to a line: a document, or ids that are missing. */
-  const answer = (line: Line): string | Promise<string> => {
+  const answer = (line: InputLine): string | Promise<string> => {
     if ('refusal' in line) throw line.refusal;
     const [, field = '', hex = ''] = (line.text.endsWith('"}') && ONE_FIELD.exec(line.text)) || [];
     if (Object.hasOwn(asides, field)) return `${fastJson(asides[field]!(hex))}\n`;

@@ -1,7 +1,7 @@
 /** A merchant's invoice as its command makes it: from the contract's record and key, with an id of its own; and drawn. */
 import type { Home } from '../../lib/home/home.ts';
 import { change } from '../../lib/home/change.ts';
-import { creditKind, must, type Credit } from '../../lib/credit/records.ts';
+import { creditKind, inState, type Credit } from '../../lib/credit/records.ts';
 import { paysOwed } from '../../lib/credit/steps.ts';
 import { authOf, isReverse } from '../../lib/credit/terms.ts';
 import { signInvoice } from '../../lib/mint/invoice.ts';
@@ -25,7 +25,7 @@ export async function makeInvoice(home: Home, { contract, amountSat, seconds, me
     () => ({ contract: idClaim(contract) }),
     ({ contract: found }) => ({ writes: {}, result: found }),
   );
-  const found = must(c, 'payee', 'accepted', 'open');
+  const found = inState(c, 'payee', 'accepted', 'open');
   const { terms, own } = found;
   if (!isReverse(terms))
     throw new Refusal('wrong-state', 'a contract found that no mint pays over, a reverse one with --mint expected');

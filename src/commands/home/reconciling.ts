@@ -5,11 +5,11 @@
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { FUNDED, creditKind, isFunded, must, paidOf, type Credit } from '../../lib/credit/records.ts';
+import { FUNDED, creditKind, isFunded, inState, paidOf, type Credit } from '../../lib/credit/records.ts';
 import { ledgerClaim, ledgerKind, payeeLedger, type Ledger } from '../../lib/ecash/ledger.ts';
 import { change } from '../../lib/home/change.ts';
 import type { Home, Reconciled } from '../../lib/home/home.ts';
-import type { Outcome } from '../../lib/home/reconcile.ts';
+import type { Reconciliation } from '../../lib/home/reconcile.ts';
 import type { Hex } from '../../lib/protocol/action.ts';
 import { idClaim } from '../../lib/protocol/claims.ts';
 import { homeRestored, Refusal, unreadable } from '../../lib/protocol/refusal.ts';
@@ -58,7 +58,7 @@ export function reconcileDocuments(
   const ledgers = new Map(all.flatMap((o) => (o.kind === ledgerKind.name ? [[(o.record as Ledger).contract, o]] : [])));
   const outcomes = all.filter((o) => o.kind !== ledgerKind.name).map((o) => withLedger(o, ledgers));
   const head = { type: 'reconcile', version: 1, network } as const;
-  const count = (outcome: Outcome['outcome']) => outcomes.filter((o) => o.outcome === outcome).length;
+  const count = (outcome: Reconciliation['outcome']) => outcomes.filter((o) => o.outcome === outcome).length;
   const { lines, cut, newest } = gathered;
   return [
     ...outcomes
@@ -87,7 +87,10 @@ export function reconcileDocuments(
 }
 
 /** Returns the outcome of a contract with that of its ledger: the two go as one. */
-function withLedger(of: Outcome, ledgers: ReadonlyMap<string, Outcome>): Outcome & { ledger?: Ledger } {
+function withLedger(
+  of: Reconciliation,
+  ledgers: ReadonlyMap<string, Reconciliation>,
+): Reconciliation & { ledger?: Ledger } {
   const beside = of.kind === creditKind.name ? ledgers.get(of.name) : undefined;
   if (!beside) return of;
   return { ...of, outcome: of.outcome === 'same' ? beside.outcome : of.outcome, ledger: beside.record as Ledger };
@@ -120,7 +123,7 @@ export async function confirmIssued(
     { contract: creditKind, ledger: ledgerKind },
     () => ({ contract: idClaim(id), ledger: ledgerClaim(id) }),
     ({ contract, ledger }) => {
-      const c = must(contract, 'payee', 'accepted', ...FUNDED);
+      const c = inState(contract, 'payee', 'accepted', ...FUNDED);
       if (c.terms.ecash === 'cdk')
         throw new Refusal('wrong-state', "the figures of a running mint's contract are read from the mint", {
           hint: `spillway ecash-quote --contract ${c.id.slice(0, 8)} --confirm`,

@@ -6,7 +6,7 @@ const HEAD = ['contract', 'role', 'state', 'capacity', 'paid', 'left', 'expiry',
 const RIGHT = new Set([3, 4, 5, 6, 7]);
 
 /** Fields that the table has a column or a note for, where the family of the line has them. */
-type Line = StatusLine & {
+type TableLine = StatusLine & {
   capacity_sat?: bigint;
   paid_sat?: bigint;
   left_sat?: bigint;
@@ -16,14 +16,14 @@ type Line = StatusLine & {
 };
 
 /** Returns its notes, and with --float the figures that have no column. */
-const notesOf = ({ notes, float }: Line): string[] => {
+const notesOf = ({ notes, float }: TableLine): string[] => {
   if (!float) return notes;
   const { tokens_sat, percent, wanted_percent, swap_sat } = float;
   const change = swap_sat < 0n ? `${-swap_sat} sat too much` : `${swap_sat} sat more`;
   return [...notes, `${tokens_sat} sat in tokens: ${percent} percent, ${change} for ${wanted_percent}`];
 };
 
-export async function statusTable(lines: readonly Line[]): Promise<string> {
+export async function statusTable(lines: readonly TableLine[]): Promise<string> {
   if (lines.length === 0) return 'no contracts';
   const { Chalk } = await import('chalk');
   const chalk = new Chalk(process.env['NO_COLOR'] ? { level: 0 } : {});

@@ -4,7 +4,7 @@
  * Not here: which pledge counts (`lib/pledge/gather.ts`), the seats of a home (`seats.ts`).
  */
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
-import { groupsOf, type Line } from '../../lib/cli/lines.ts';
+import { groupsOf, type InputLine } from '../../lib/cli/lines.ts';
 import { print } from '../../lib/cli/output.ts';
 import { errorObject, failureOf } from '../../lib/engine/failure.ts';
 import { readAll } from '../../lib/engine/files.ts';
@@ -128,7 +128,7 @@ export function place({ held: { gathering }, pledge: one }: Opened, looked: Look
   return coin;
 }
 
-export function bytesOf(line: Line): Uint8Array {
+export function bytesOf(line: InputLine): Uint8Array {
   if ('refusal' in line) throw line.refusal;
   return Buffer.from(line.text);
 }

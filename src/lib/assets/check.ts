@@ -24,7 +24,7 @@ export interface Fate {
   vins: readonly number[];
   vouts: readonly number[];
 }
-type Held = readonly (readonly [asset: string, units: bigint])[];
+type Units = readonly (readonly [asset: string, units: bigint])[];
 
 interface Way {
   protocol: Protocol;
@@ -32,14 +32,14 @@ interface Way {
    * Returns the units of each output, only those that it moved there if so asked; undefined where a
    * parent is `missing`.
    */
-  held(tx: Tx, missing: Set<string>, moved?: boolean): readonly Held[] | undefined;
+  held(tx: Tx, missing: Set<string>, moved?: boolean): readonly Units[] | undefined;
 }
 
 function way<C extends { outputs: readonly unknown[] }>(
   protocol: Protocol,
   rule: Rule<C>,
   { parents }: Context,
-  of: (output: C['outputs'][number]) => Held,
+  of: (output: C['outputs'][number]) => Units,
   isIssued: (output: C['outputs'][number]) => boolean = () => false,
 ): Way {
   const trace = new Trace(rule, parents);
@@ -116,7 +116,7 @@ export function fates(tx: Tx, context: Context): { fates: Fate[] } | { missing: 
     });
     const after = held(tx, missing, true) ?? [];
     return sums(before.flat()).map(([asset, spent]): Fate => {
-      const has = (list: readonly Held[]): number[] =>
+      const has = (list: readonly Units[]): number[] =>
         list.flatMap((h, i) => (h.some(([name]) => name === asset) ? [i] : []));
       const kept = sums(after.flat()).find(([name]) => name === asset)?.[1] ?? 0n;
       const destroyed = kept < spent ? spent - kept : 0n;

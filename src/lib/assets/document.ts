@@ -46,7 +46,7 @@ export const KEPT_LIMITS = {
 } satisfies Limits;
 
 /** Names come again and again in a stream, and each costs two hashes and a long division: kept, up to a bound. */
-export function kept<R>(make: (text: string, network: Network) => R): (text: string, network: Network) => R {
+export function memoized<R>(make: (text: string, network: Network) => R): (text: string, network: Network) => R {
   const found = new Map(NETWORKS.map((network) => [network, new Map<string, R>()]));
   return (text, network) => {
     const names = found.get(network)!;
@@ -61,7 +61,7 @@ export function kept<R>(make: (text: string, network: Network) => R): (text: str
 }
 
 /** The address of a script (hex), null where it has none. */
-export const addressIn = kept((script, network) =>
+export const addressIn = memoized((script, network) =>
   script.startsWith('6a') ? null : (addressOf(script, network) ?? null),
 );
 

@@ -2,7 +2,7 @@
  * `ecash-quote --confirm`: reads the figures of all quotes of a contract at its mint, and goes on from them; over a contract
  * that the home pays, what it knows as paid (`mint/confirm.ts`).
  */
-import { FUNDED, creditKind, must, type Credit, type PayerCredit } from '../credit/records.ts';
+import { FUNDED, creditKind, inState, type Credit, type PayerCredit } from '../credit/records.ts';
 import { ledgerClaim, ledgerKind, payeeLedger, waitingOf, type Ledger } from '../ecash/ledger.ts';
 import { newQuote, quoteClaim, quoteKind, type Quote } from '../ecash/quote.ts';
 import { change } from '../home/change.ts';
@@ -48,7 +48,7 @@ export async function confirmFigures(
         ...Object.fromEntries(ids.map((id) => [`quote ${id}`, quoteClaim(id)])),
       }) as never,
     async (found) => {
-      const c = must(found.contract as Credit | undefined, 'payee', 'accepted', ...FUNDED);
+      const c = inState(found.contract as Credit | undefined, 'payee', 'accepted', ...FUNDED);
       const { ecash_pubkey } = c.terms;
       const mint = mintOf(c.terms);
       const at = { url: mint, named: isNamed(mint) };
@@ -60,7 +60,7 @@ export async function confirmFigures(
           ledger: done.ledger as never,
           ...Object.fromEntries(done.quotes.map((quote) => [`quote ${quote.id}`, quote])),
         },
-        result: said(contract, {
+        result: confirmation(contract, {
           paid_sat: done.ledger.paidSat,
           at_the_mint_sat: done.shownSat,
           reported_sat: done.ledger.issuedSat,
@@ -86,7 +86,7 @@ export async function confirmFigures(
   );
 }
 
-const said = (contract: Hex, figures: object): object => ({
+const confirmation = (contract: Hex, figures: object): object => ({
   type: 'ecash-quote',
   version: 1,
   step: 'confirmed',
@@ -137,7 +137,7 @@ export async function confirmDebt(
       const open = doubted.map(({ id, amountSat }) => ({ id, amount_sat: amountSat }));
       return {
         writes: { contract: confirmed },
-        result: said(contract, { owed_sat: confirmed.owedSat, doubted: open }),
+        result: confirmation(contract, { owed_sat: confirmed.owedSat, doubted: open }),
       };
     },
   );

@@ -8,7 +8,7 @@
  * Not here: quotes (`quotes.ts`), what is asked of a mint about a token (`in-hand.ts`), melts (`melt.ts`).
  */
 import { LOCKS } from '../credit/jobs.ts';
-import { FUNDED, creditKind, must, type Credit } from '../credit/records.ts';
+import { FUNDED, creditKind, inState, type Credit } from '../credit/records.ts';
 import type { MintQuote } from '../ecash/quote.ts';
 import { isSigned, newToken, sumOf, tokenKind, type SignedToken, type TokenRecord } from '../ecash/in-hand.ts';
 import { keysetClaim, keysetKind, newWallet, type KeysetRecord } from '../ecash/keyset.ts';
@@ -170,7 +170,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
   }
 }
 
-/** The contract's own keys, and its quotes at the mint. @throws Refusal `quote-unknown`, and as `must` */
+/** The contract's own keys, and its quotes at the mint. @throws Refusal `quote-unknown`, and as `inState` */
 const quotesOf = ({ store }: Home, contract: Hex): Promise<Pick<Credit, 'own'> & { quotes: QuotedLedger }> =>
   change<{ contract: Credit; ledger: Ledger }, Pick<Credit, 'own'> & { quotes: QuotedLedger }>(
     store,
@@ -181,7 +181,7 @@ const quotesOf = ({ store }: Home, contract: Hex): Promise<Pick<Credit, 'own'> &
         throw new Refusal('quote-unknown', 'this contract has no quote of its mint yet', {
           hint: `spillway ecash-quote --mint URL --contract ${contract.slice(0, 8)}`,
         });
-      const { own } = must(found.contract, 'payer', ...FUNDED);
+      const { own } = inState(found.contract, 'payer', ...FUNDED);
       return { writes: {}, result: { own, quotes: ledger } };
     },
   );

@@ -12,7 +12,7 @@ import { parseJson, type Json } from '../protocol/json.ts';
 import { parseAs, pubkey, sat } from '../protocol/message.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { creditKind, must } from '../credit/records.ts';
+import { creditKind, inState } from '../credit/records.ts';
 import { quoteId } from '../ecash/request.ts';
 import { mintOf } from '../mint/bind.ts';
 import { isQuoted, ledgerClaim, ledgerKind } from '../ecash/ledger.ts';
@@ -91,7 +91,7 @@ export async function quoteFor(
   const [id, beside] = [idClaim(contract), ledgerClaim(contract)];
   const { found } = await store.load([id, beside]);
   const hit = found.get(id);
-  const { terms } = must(
+  const { terms } = inState(
     hit && creditKind.parse(hit.record),
     'payer',
     'open',

@@ -19,7 +19,7 @@ import { inputOf, type InputOf } from './step-flags.ts';
 import { print } from './output.ts';
 import { note } from '../engine/log.ts';
 import { programsFrom } from '../engine/outside.ts';
-import { play, playAgain, type Line, type Printed } from '../engine/play.ts';
+import { play, playAgain, type Printed, type RunInput } from '../engine/play.ts';
 import { promptFrom } from './prompt.ts';
 import { sniff } from '../engine/sniff.ts';
 import { tableOf } from '../families.ts';
@@ -107,7 +107,7 @@ export abstract class ContractCommand extends BaseCommand {
           );
           return tell(home, flags);
         }
-        const line: Line<I> = {
+        const line: RunInput<I> = {
           json,
           input,
           merged: await Promise.all((flags.merge ?? []).map(psbtFrom)),

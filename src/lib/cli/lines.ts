@@ -10,18 +10,18 @@ import { utf8 } from '../engine/sniff.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 /** `number` counts from 1. */
-export type Line = { number: number; text: string } | { number: number; refusal: Refusal };
+export type InputLine = { number: number; text: string } | { number: number; refusal: Refusal };
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
 /** Lines end in LF or CRLF; the last may end with the stream. An empty line is a line. */
-export async function* linesOf(source: AsyncIterable<Uint8Array>, limit = MESSAGE_LIMIT): AsyncGenerator<Line> {
+export async function* linesOf(source: AsyncIterable<Uint8Array>, limit = MESSAGE_LIMIT): AsyncGenerator<InputLine> {
   for await (const lines of groupsOf(source, limit)) yield* lines;
 }
 
 /** The same lines, those together that one piece of the stream ends: nothing is waited for between them. */
-export async function* groupsOf(source: AsyncIterable<Uint8Array>, limit = MESSAGE_LIMIT): AsyncGenerator<Line[]> {
+export async function* groupsOf(source: AsyncIterable<Uint8Array>, limit = MESSAGE_LIMIT): AsyncGenerator<InputLine[]> {
   let number = 0;
   let parts: Uint8Array[] = [];
   let size = 0;
@@ -31,7 +31,7 @@ export async function* groupsOf(source: AsyncIterable<Uint8Array>, limit = MESSA
     if (size > limit + 1) parts = [];
     else if (part.length > 0) parts.push(part);
   };
-  const take = (): Line => {
+  const take = (): InputLine => {
     const bytes =
       parts.length === 1 ? Buffer.from(parts[0]!.buffer, parts[0]!.byteOffset, parts[0]!.length) : Buffer.concat(parts);
     const length = size;
@@ -43,7 +43,7 @@ export async function* groupsOf(source: AsyncIterable<Uint8Array>, limit = MESSA
     );
   };
   for await (const chunk of source) {
-    const lines: Line[] = [];
+    const lines: InputLine[] = [];
     let from = 0;
     let at = chunk.indexOf(NEWLINE);
     if (size > 0 && at >= 0) {
@@ -99,12 +99,12 @@ export async function answerLines(
   process.exitCode = first;
 }
 
-const tooLong = (number: number, limit: number): Line => ({
+const tooLong = (number: number, limit: number): InputLine => ({
   number,
   refusal: new Refusal('too-large', `line ${number}: more than ${limit} bytes found`),
 });
 
-function line(number: number, bytes: Uint8Array | undefined, limit: number): Line {
+function line(number: number, bytes: Uint8Array | undefined, limit: number): InputLine {
   try {
     if (bytes === undefined || bytes.length > limit) return tooLong(number, limit);
     return { number, text: utf8(bytes) };

@@ -22,11 +22,11 @@ export const ASKED_SECONDS = ASKED_LIMITS.lasts.most;
 export const lapsesAt = (asked: Asked, now: number): number => Math.min(asked.until, now + ASKED_SECONDS);
 
 /** Still to be kept: what may yet be signed, and the last that was, which may have to be signed again. */
-const kept = (asked: readonly Asking[], now: number, signedMaxSat: bigint): Asking[] =>
+const stillAsked = (asked: readonly Asking[], now: number, signedMaxSat: bigint): Asking[] =>
   asked.filter((a) => (a.paidSat === null ? a.until >= now : a.paidSat >= signedMaxSat));
 
 export const withAsking = (c: PayerCredit, amountSat: bigint, { id, until, quote }: Asked, now: number): Asking[] => [
-  ...kept(c.asked, now, c.signedMaxSat),
+  ...stillAsked(c.asked, now, c.signedMaxSat),
   { id, amountSat, until, quote, paidSat: null },
 ];
 
@@ -58,7 +58,7 @@ export function consume(c: PayerCredit, m: UpdateAt<'requested'>, now: number): 
       `what was asked for came to ${mine.paidSat} sat in all when it was signed; ${m.paid_sat} sat found`,
       { hint: 'ask again' },
     );
-  return kept(c.asked, now, c.signedMaxSat).map((a) => (a.id === mine.id ? { ...a, paidSat: m.paid_sat } : a));
+  return stillAsked(c.asked, now, c.signedMaxSat).map((a) => (a.id === mine.id ? { ...a, paidSat: m.paid_sat } : a));
 }
 
 /** Returns those of the payers' requests that end, because they lapsed or are too many. */

@@ -89,7 +89,7 @@ export function checkBefore(tip: Tip, limit: number, what: string): void {
  * never another.
  * @throws Refusal `unsafe-funding`
  */
-export function checkStated(coins: Facts['coins'], { terms, outpoint }: Contract): string {
+export function checkStatedCoin(coins: Facts['coins'], { terms, outpoint }: Contract): string {
   if (coins === 'not-checked') return 'not-checked';
   const found = coins.get(outpointText(outpoint)) ?? 'missing';
   if (found === 'missing') return 'none';

@@ -16,7 +16,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { finish, isOpenedBy, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { closeJob } from './jobs.ts';
 import { checkReceipt } from './receipt.ts';
-import { creditKind, must, paidOf, type Closing, type Credit, type FundedCredit } from './records.ts';
+import { creditKind, inState, paidOf, type Closing, type Credit, type FundedCredit } from './records.ts';
 import { dueSat, signedUpTo } from './owed.ts';
 import { contractSchema, hearsByUpdates, otherRole, payoutScript, viewOf, type Role, type Terms } from './terms.ts';
 import { minPaid, PAID_LIMITS, settlementVsize } from './transactions.ts';
@@ -212,7 +212,7 @@ export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
 );
 
 const closable = (c: Credit | undefined): FundedCredit & { state: 'accepted' | 'open' | 'closing' } =>
-  c?.role === 'payer' ? must(c, 'payer', 'open', 'closing') : must(c, 'payee', 'accepted', 'open', 'closing');
+  c?.role === 'payer' ? inState(c, 'payer', 'open', 'closing') : inState(c, 'payee', 'accepted', 'open', 'closing');
 
 /** Returns whether a message is of this very proposal, not of an older one of the same sums. */
 const isOf = (hand: Hand, c: FundedCredit, { paidSat, feeSat, outside }: Closing, m: CloseMessage): boolean =>

@@ -19,12 +19,13 @@ const job = (contract: Contract, own: Own, role: Role, template: Template): Job 
     of: idClaim(contract.id),
   });
 
-type Held = Contract & { own: Own; role: Role };
+type PartyContract = Contract & { own: Own; role: Role };
 
-export const refundJob = (c: Held): Job => job(c, c.own, c.role, tx.refund(c));
-export const updateJob = (c: Held, paid: bigint): Job => job(c, c.own, c.role, tx.update(c, paid));
-export const closeJob = (c: Held, paid: bigint, fee: bigint): Job => job(c, c.own, c.role, tx.close(c, paid, fee));
-export const rolloverJob = (c: Held, template: Template): Job => job(c, c.own, c.role, template);
+export const refundJob = (c: PartyContract): Job => job(c, c.own, c.role, tx.refund(c));
+export const updateJob = (c: PartyContract, paid: bigint): Job => job(c, c.own, c.role, tx.update(c, paid));
+export const closeJob = (c: PartyContract, paid: bigint, fee: bigint): Job =>
+  job(c, c.own, c.role, tx.close(c, paid, fee));
+export const rolloverJob = (c: PartyContract, template: Template): Job => job(c, c.own, c.role, template);
 
 /** Purpose of the key to which a payer's quotes are locked (NUT-20). */
 export const LOCKS = 2;

@@ -9,7 +9,7 @@ import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkBefore, checkFunding, deadlineHeight } from './checks.ts';
 import { freshSide } from '../signing/side.ts';
-import { must, type Credit } from './records.ts';
+import { inState, type Credit } from './records.ts';
 import { checkHome, outpointOf } from './steps.ts';
 import { sameJson } from '../protocol/json.ts';
 import type { Issuer } from './issuer.ts';
@@ -116,7 +116,7 @@ export function offerRollover(
   given: Given & { records: OfferRecords; facts: Pick<Facts, 'tip' | 'payout' | 'now' | 'coins'> },
 ) {
   const { input, facts, records } = given;
-  const c = must(records.contract, 'payee', 'accepted', 'open');
+  const c = inState(records.contract, 'payee', 'accepted', 'open');
   checkBefore(facts.tip, deadlineHeight(c.terms), 'a rollover is offered');
   const checks = { funding: checkFunding(facts.coins, c) };
   const { network } = c.terms;

@@ -21,13 +21,13 @@ import { fundingPsbt, inputScripts, isSigned, paymentQueries, signFunding } from
 import { contractOutpoint, fundFrom, ownFunding, readFunding } from './funding.ts';
 import { freshSide } from '../signing/side.ts';
 import { outsideOf, psbtOf } from '../signing/exchange.ts';
-import { checkLooked, checkStated } from './checks.ts';
+import { checkLooked, checkStatedCoin } from './checks.ts';
 import { payerSide } from './jobs.ts';
 import { OFFERED, offerOpening } from './offer.ts';
 import { NOTICE, parseOpen, payeeKey, type OpenInput, type OpenMessage } from './open-messages.ts';
-import { acceptRefund, completeRefund, openRefund, type Held } from './refund.ts';
+import { acceptRefund, completeRefund, openRefund, type KeyedContract } from './refund.ts';
 import { answeredBefore, hintOf, ONCE, overContract, SIGN, TWICE } from './steps.ts';
-import { cancelled, creditKind, heldKey, isFunded, isOpening, must, payeePubkey, type Credit } from './records.ts';
+import { cancelled, creditKind, heldKey, isFunded, isOpening, inState, payeePubkey, type Credit } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import {
   authOf,
@@ -189,7 +189,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       may: ['allowFee'],
       needs: ({ input }) => ({ tip: true, ...paymentQueries(input.funding!) }),
       take: ({ records, input, facts, ...hand }) => {
-        const c = must(records.contract, 'payer', 'addressed', 'proposed');
+        const c = inState(records.contract, 'payer', 'addressed', 'proposed');
         const template = readFunding(c.terms, input.funding, input.allowFee ?? false);
         const at = contractOutpoint(c.terms, template);
         if (c.state === 'proposed') {
@@ -223,7 +223,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       take: ({ message, records, input, facts, ...hand }) => {
         // Waiting for another wallet's nonce: the record holds what was drawn in the first run.
         if (records.contract?.state === 'proposed' && records.contract.own.outside && hand.merged.length > 0) {
-          const c = must(records.contract, 'payer', 'proposed');
+          const c = inState(records.contract, 'payer', 'proposed');
           return propose(hand, c, c.funding, c.coins);
         }
         if (records.contract) throw answeredBefore(records.contract, 'open-credit');
@@ -251,7 +251,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       take: ({ message, records, input, facts, ...hand }) => {
         checkLooked(hand.network, { tip: facts.tip }, input.unchecked);
         const contract = readContract(message.contract, hand.network as Network, 'payer');
-        const checks = { funding: checkStated(facts.coins, contract) };
+        const checks = { funding: checkStatedCoin(facts.coins, contract) };
         const { accepted, part, job, peer } = acceptRefund(hand, contract, records.contract, {
           psbt: message.psbt.refund,
           rolls: null,
@@ -278,7 +278,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         ),
       }),
       take: ({ message, records, facts, ...hand }) => {
-        const had = must(records.contract, 'payer', 'proposed', 'open');
+        const had = inState(records.contract, 'payer', 'proposed', 'open');
         const done = completeRefund(hand, had, message.psbt.refund);
         if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN, writes: { contract: done.asking } };
         const copies = [refundCopy(had, done.record.refund, facts.ours)];
@@ -339,7 +339,7 @@ function agree(
 
 function propose(
   hand: Hand,
-  held: Held,
+  held: KeyedContract,
   funding: Funding | null,
   coins: readonly string[],
 ): Done<Extract<OpenMessage, { step: 'proposed' }>, Rs> {

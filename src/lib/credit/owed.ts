@@ -8,7 +8,7 @@
  * Not here: who may raise it (`mint/`, `update.ts`).
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
-import { put, total, type Span } from './spans.ts';
+import { withSpan, total, type Span } from './spans.ts';
 import { isReverse, type Terms } from './terms.ts';
 import { maxPaid } from './transactions.ts';
 
@@ -50,7 +50,7 @@ export function signedUpTo<C extends Payer>(c: C, sat: bigint): C {
 
 /** The record once a person, or what is owed, has let it sign for so much. */
 export function paidUpTo<C extends Payer>(c: C, sat: bigint): C {
-  const agreed = c.owedSat === null ? c.agreed : put(c.agreed, { fromSat: c.owedSat, toSat: sat });
+  const agreed = c.owedSat === null ? c.agreed : withSpan(c.agreed, { fromSat: c.owedSat, toSat: sat });
   return owing({ ...c, signedMaxSat: maxSat(sat, c.signedMaxSat), agreed }, sat);
 }
 

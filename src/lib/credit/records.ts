@@ -106,7 +106,7 @@ const WAYS_OUT: Readonly<Record<Credit['state'], string>> = {
 };
 
 /** The record, known to be of this role and in one of these states. @throws Refusal `unknown-contract`, `not-your-turn`, `wrong-state` */
-export function must<R extends Role, S extends Credit['state']>(
+export function inState<R extends Role, S extends Credit['state']>(
   c: Credit | undefined,
   role: R,
   ...states: S[]

@@ -11,15 +11,15 @@ import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { answerOf, checkAnswer, finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { refundJob } from './jobs.ts';
-import { must, NOTHING_PAID, nothingSigned, type Credit } from './records.ts';
+import { inState, NOTHING_PAID, nothingSigned, type Credit } from './records.ts';
 import { checkHome } from './steps.ts';
 import { checkTermsWithin, type Contract } from './terms.ts';
 import { checkCapacity, refund } from './transactions.ts';
 
-export type Held = Contract & { own: Credit['own'] };
+export type KeyedContract = Contract & { own: Credit['own'] };
 
 /** The payer opens the refund of a contract that it funds. The rollover does the same for its next one. */
-export function openRefund(hand: Hand, contract: Held) {
+export function openRefund(hand: Hand, contract: KeyedContract) {
   const job = refundJob({ ...contract, role: 'payer' });
   const opened = open(hand, job);
   return { job, opened, nonce: opened && opened.opens.length > 0 ? job.nonceId.sighash : null };
@@ -47,7 +47,7 @@ export function acceptRefund(
   { psbt, rolls, tip, now }: Proposed,
 ) {
   checkHome(hand);
-  const had = must(record, 'payee', 'offered', 'accepted');
+  const had = inState(record, 'payee', 'offered', 'accepted');
   const { own } = had;
   const { terms } = contract;
   if (had.state === 'accepted') {

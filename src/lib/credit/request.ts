@@ -10,7 +10,7 @@ import { lapsed, lapsesAt, sameAsked } from './asked.ts';
 import { checkFunding, checkLooked, checkNotFrozen } from './checks.ts';
 import { seenFunded } from './funding.ts';
 import { updateJob } from './jobs.ts';
-import { must, type Asked, type Live, type PayeeCredit } from './records.ts';
+import { inState, type Asked, type Live, type PayeeCredit } from './records.ts';
 import type { Rider, UpdateRecords } from './rider.ts';
 import { checkHome, ONCE, paysOwed } from './steps.ts';
 import { isReverse, viewOf, type Role } from './terms.ts';
@@ -53,7 +53,7 @@ export function request(
   const { records, input, requestId = null, facts, ...hand } = given;
   checkHome(hand);
   checkLooked(hand.network, facts, input.unchecked);
-  const had = must(records.contract, 'payee', 'accepted', 'open');
+  const had = inState(records.contract, 'payee', 'accepted', 'open');
   const funding = checkFunding(facts.coins, had);
   checkUpdates(had);
   const ride = along.offers(had, asked, amount, { records, facts });

@@ -20,7 +20,7 @@ import {
   type Rolling,
   type Settled,
 } from './states.ts';
-import { over, type Span } from './spans.ts';
+import { overlay, type Span } from './spans.ts';
 
 /** Stays where either version has it; which records a restore marks so, `ended` says. */
 const marked = { merged: (later: boolean, earlier: boolean | undefined) => later || (earlier ?? false) };
@@ -38,7 +38,7 @@ const settled: Belief<Settled> = {
 };
 
 /** Places that either version knows. */
-const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => over(later, earlier) };
+const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => overlay(later, earlier) };
 
 const fields: Beliefs<Credit> = {
   role: kept,

@@ -57,7 +57,7 @@ import {
   TWICE,
 } from './steps.ts';
 import { checkReceipt } from './receipt.ts';
-import { creditKind, must, rollingOf, type Credit, type Rolling } from './records.ts';
+import { creditKind, inState, rollingOf, type Credit, type Rolling } from './records.ts';
 import { dueSat, signedUpTo } from './owed.ts';
 import { riding, type Beside } from './rider.ts';
 import { refundCopy } from './refund-copy.ts';
@@ -89,7 +89,7 @@ export const rolloverTable = riding<RollMessage, RollRecords & Beside, RollInput
       does: 'asks for an offer',
       asks: ['contract'],
       take: ({ records, ...hand }) => {
-        const c = must(records.contract, 'payer', 'open');
+        const c = inState(records.contract, 'payer', 'open');
         const asked = bytesToHex(hand.random(16));
         return { message: { step: 'asked', network: c.terms.network, contract: viewOf(c), asked }, writes: {} };
       },
@@ -129,7 +129,7 @@ export const rolloverTable = riding<RollMessage, RollRecords & Beside, RollInput
         reserved: outpointsOf(input.utxo ?? []),
       }),
       take: ({ message, records, input, facts, ...hand }) => {
-        const c = must(records.contract, 'payer', 'open');
+        const c = inState(records.contract, 'payer', 'open');
         checkOwedKnown(c);
         checkIssuer(message.offer, issuerOf(input, c.terms));
         checkReceipt(c, message.paid_sat, message.receipt, 'payee');
@@ -144,7 +144,7 @@ export const rolloverTable = riding<RollMessage, RollRecords & Beside, RollInput
           );
         if (records.next) {
           // Waiting for another wallet's nonce: both records hold what was drawn in the first run.
-          const next = must(records.next, 'payer', 'proposed');
+          const next = inState(records.next, 'payer', 'proposed');
           const { rolling } = c;
           if (rolling?.nextKey !== next.terms.payee_pubkey || !next.own.outside || hand.merged.length === 0)
             throw answeredBefore(next, 'rollover');
@@ -207,7 +207,7 @@ export const rolloverTable = riding<RollMessage, RollRecords & Beside, RollInput
       }),
       take: ({ message: m, records, input, facts, ...hand }) => {
         checkLooked(hand.network, facts, input.unchecked);
-        const c = must(records.contract, 'payee', 'accepted', 'open');
+        const c = inState(records.contract, 'payee', 'accepted', 'open');
         const receipt = receiptIn(c, m);
         const next = readContract(m.next_contract, hand.network as Network, 'payer');
         const topUps = m.top_ups.map(({ amount_sat, ...rest }) => ({ ...rest, sat: amount_sat }));
@@ -265,8 +265,8 @@ export const rolloverTable = riding<RollMessage, RollRecords & Beside, RollInput
         ],
       }),
       take: ({ message: m, records, facts, ...hand }) => {
-        const c = must(records.contract, 'payer', 'open', 'rolled');
-        const had = must(records.next, 'payer', 'proposed', 'open');
+        const c = inState(records.contract, 'payer', 'open', 'rolled');
+        const had = inState(records.next, 'payer', 'proposed', 'open');
         checkOwedKnown(c);
         const { rolling } = c;
         if (!rolling) throw new Refusal('state-moved-on', 'this home has proposed no rollover, or cancelled it since');
@@ -351,14 +351,14 @@ export const rolloverTable = riding<RollMessage, RollRecords & Beside, RollInput
       take: ({ message: m, records, input, facts, ...hand }) => {
         checkHome(hand);
         checkLooked(hand.network, facts, input.unchecked);
-        const c = must(records.contract, 'payee', 'accepted', 'open');
+        const c = inState(records.contract, 'payee', 'accepted', 'open');
         const { rolling } = c;
         const receipt = receiptIn(c, m);
         if (rolling?.nextKey !== nextKey(m))
           throw new Refusal('paid-moved', 'an update was accepted, or another rollover began, since this one', {
             hint: 'offer again',
           });
-        const next = must(records.next, 'payee', 'accepted', 'open');
+        const next = inState(records.next, 'payee', 'accepted', 'open');
         const pair = pairOf(c, next, rolling, receipt);
         checkSame(pair, m, 'payer');
         checkRolls(facts.tip, c.terms, rolling.topUps.length);

@@ -17,7 +17,7 @@ const isSome = (s: Span): boolean => s.fromSat < s.toSat;
 export const upTo = (toSat: bigint): Span[] => [{ fromSat: 0n, toSat }].filter(isSome);
 
 /** The set with this stretch as it is said now, whatever was known of it before. */
-export function put(spans: readonly Span[], span: Span): Span[] {
+export function withSpan(spans: readonly Span[], span: Span): Span[] {
   if (!isSome(span)) return [...spans];
   const left = spans.flatMap((s): Span[] => [
     { ...s, toSat: minSat(s.toSat, span.fromSat) },
@@ -32,7 +32,8 @@ export function put(spans: readonly Span[], span: Span): Span[] {
 }
 
 /** Returns the union of two sets; where they differ, the later one's word. */
-export const over = (later: readonly Span[], earlier: readonly Span[]): Span[] => later.reduce(put, [...earlier]);
+export const overlay = (later: readonly Span[], earlier: readonly Span[]): Span[] =>
+  later.reduce(withSpan, [...earlier]);
 
 /** Returns the number of sats in the set. */
 export const total = (spans: readonly Span[]): bigint => spans.reduce((sum, s) => sum + s.toSat - s.fromSat, 0n);

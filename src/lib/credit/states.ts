@@ -78,12 +78,12 @@ export interface Settled {
   paysSat: bigint;
 }
 
-export interface Held extends Contract {
+export interface FundedFields extends Contract {
   own: Own;
   /** Absent while the chain has not settled it, as far as `watch` has seen. */
   settled?: Settled;
 }
-export interface PayeeFunded extends Held {
+export interface PayeeFunded extends FundedFields {
   role: 'payee';
   /** True once its coin was seen, or this home has completed the rollover that makes it. */
   funded?: true;
@@ -108,7 +108,7 @@ export interface PayeeFunded extends Held {
   /** The record comes from a restored or copied store: no more updates. */
   restored: boolean;
 }
-export interface PayerFunded extends Held, Owing {
+export interface PayerFunded extends FundedFields, Owing {
   role: 'payer';
   /** The finished refund, hex. */
   refund: Hex;
@@ -142,7 +142,7 @@ interface Offered {
   /** Seconds that its answerer has to fund the contract. */
   lasts: number;
 }
-interface Proposed extends Held {
+interface Proposed extends FundedFields {
   role: 'payer';
   state: 'proposed';
   /** null: the rollover of the contract that it `rolls`. */

@@ -19,7 +19,7 @@ import { updateJob } from './jobs.ts';
 import { checkHome, SIGN, outpointOf, overContract, TWICE } from './steps.ts';
 import { paidUpTo, signedUpTo } from './owed.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
-import { creditKind, must, type Live, type PayerCredit } from './records.ts';
+import { creditKind, inState, type Live, type PayerCredit } from './records.ts';
 import { checkAmounts, checkGrows, checkUpdates, paidNames, paidNotes, request } from './request.ts';
 import { riding, type Ride, type UpdateRecords } from './rider.ts';
 import { viewOf } from './terms.ts';
@@ -46,7 +46,7 @@ export const updateTable = riding<UpdateMessage, UpdateRecords, UpdateInput>(
     }),
     ...overContract,
     cancel: ({ records, message }) => {
-      const c = must(records.contract, 'payee', 'open');
+      const c = inState(records.contract, 'payee', 'open');
       // Of an older request for the same sum the nonce is another.
       const asksFor = ({ paidSat, pubnonce }: Live, m: UpdateMessage): boolean =>
         'psbt' in m &&
@@ -67,7 +67,7 @@ export const updateTable = riding<UpdateMessage, UpdateRecords, UpdateInput>(
       may: ['quote'],
       needs: () => ({ tip: true, now: true }),
       take: ({ records, input, facts, ...hand }) => {
-        const c = must(records.contract, 'payer', 'open');
+        const c = inState(records.contract, 'payer', 'open');
         checkNotFrozen(facts.tip, c.terms);
         checkGrows(input.amount);
         along.asks(c.terms, input);
@@ -94,7 +94,7 @@ export const updateTable = riding<UpdateMessage, UpdateRecords, UpdateInput>(
         notes: paidNames(message),
       }),
       take: ({ message: m, ...given }) => {
-        must(given.records.contract, 'payee', 'accepted', 'open');
+        inState(given.records.contract, 'payee', 'accepted', 'open');
         checkUntil(m.asked, given.facts.now);
         return request(along, given, m.amount_sat, m.asked);
       },
@@ -127,7 +127,7 @@ export const updateTable = riding<UpdateMessage, UpdateRecords, UpdateInput>(
       needs: ({ message, records }) => ({ tip: true, now: true, ...along.needs(message, records.contract, records) }),
       loads: ({ message, input }) => along.loads(message, input),
       take: ({ message: m, records, input, facts, ...hand }) => {
-        const c = must(records.contract, 'payer', 'open');
+        const c = inState(records.contract, 'payer', 'open');
         checkNotFrozen(facts.tip, c.terms);
         checkAmounts(m, 'payee');
         checkReceipt(c, m.previous_paid_sat, m.receipt, 'payee');
@@ -179,7 +179,7 @@ export const updateTable = riding<UpdateMessage, UpdateRecords, UpdateInput>(
       take: ({ message: m, records, input, facts, ...hand }) => {
         checkHome(hand);
         checkLooked(hand.network, facts, input.unchecked);
-        const c = must(records.contract, 'payee', 'open');
+        const c = inState(records.contract, 'payee', 'open');
         checkUpdates(c);
         checkBefore(facts.tip, deadlineHeight(c.terms), 'an update is accepted');
         const funding = checkFunding(facts.coins, c);

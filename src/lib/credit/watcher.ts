@@ -30,7 +30,7 @@ import {
   FUNDED,
   isOpening,
   mayLapse,
-  must,
+  inState,
   rollingOf,
   settledAs,
   type Credit,
@@ -246,7 +246,7 @@ export const creditWatcher: Watcher<Credit> = {
   lapsed: (c) => (mayLapse(c) ? cancelled(c) : c),
   sent(c, { by }) {
     if (by !== 'exit') return c;
-    const payee = must(c, 'payee', 'accepted', ...FUNDED);
+    const payee = inState(c, 'payee', 'accepted', ...FUNDED);
     // Only an exit falls due here, and a payee that has one never loses it.
     if (payee.exit === null) throw new Refusal('bug', `contract ${payee.id} is due, and has no exit`);
     return exitingAs(payee);

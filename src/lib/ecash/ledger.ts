@@ -8,7 +8,7 @@
  */
 import { MAX_SAT } from '../bitcoin/amount.ts';
 import type { Issuer } from '../credit/issuer.ts';
-import { over, put, total, within, type Span } from '../credit/spans.ts';
+import { overlay, withSpan, total, within, type Span } from '../credit/spans.ts';
 import type { Credit, PayeeCredit, PayerCredit } from '../credit/states.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import {
@@ -173,7 +173,7 @@ export const receiving = (l: PayerLedger, come: readonly Pick<Awaited, 'paidSat'
     ...l,
     arrived: come
       .map(({ paidSat, amountSat }) => ({ fromSat: paidSat - amountSat, toSat: paidSat }))
-      .reduce(put, [...l.arrived]),
+      .reduce(withSpan, [...l.arrived]),
   });
 
 /** Ends the wait for payments that have come. Of two payments for one place one is accepted, and the other comes no more. */
@@ -183,7 +183,7 @@ const withoutCome = (l: PayerLedger): PayerLedger => ({
 });
 
 /** Spans that either version knows. */
-const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => over(later, earlier) };
+const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => overlay(later, earlier) };
 
 const fields: Beliefs<Ledger> = {
   role: kept,

@@ -6,7 +6,7 @@
  */
 import { lapsesAt } from '../credit/asked.ts';
 import type { Asked, Credit, PayeeCredit, PayerCredit } from '../credit/states.ts';
-import { put, within, type Span } from '../credit/spans.ts';
+import { withSpan, within, type Span } from '../credit/spans.ts';
 import type { Terms } from '../credit/terms.ts';
 import type { UpdateAt, UpdateMessage } from '../credit/update-messages.ts';
 import type { Claim, Facts, Queries } from '../protocol/action.ts';
@@ -82,7 +82,7 @@ export function creditPayment(
   if (known?.contract !== contract)
     throw new Refusal('quote-bound', `quote ${asked?.quote} is not this contract's any more`, { hint: 'ask again' });
   if (known.reserved !== null) checkUnpaid(foundOf(facts, known.id), { amountSat, pubkey: null });
-  const places = put(quoted, { fromSat: paidSat, toSat: paidSat + amountSat });
+  const places = withSpan(quoted, { fromSat: paidSat, toSat: paidSat + amountSat });
   return { quoted: places, quote: creditQuote(known, amountSat) };
 }
 
@@ -137,7 +137,7 @@ export function payForQuote<L extends PayerLedger>(
   // Signed again after it had arrived, it is not under way once more.
   const overlaps = (p: Inflight): boolean => p.paidSat > m.previous_paid_sat && fromOf(p) < m.paid_sat;
   if (m.paid_sat <= signedMaxSat && !known.inflight.some(overlaps)) return { ...known, inflight: left };
-  const went = put(known.went, spanOf(now));
+  const went = withSpan(known.went, spanOf(now));
   const paid = { ...known, went };
   return { ...paid, inflight: hasArrived(paid, now, found) ? left : [...left, now] };
 }
@@ -147,7 +147,7 @@ function acceptedUpTo<L extends PayerLedger>(l: L, paidSat: bigint, found: Facts
   const accepted = l.inflight.find((p) => p.paidSat === paidSat);
   const inflight = l.inflight.filter((p) => !accepted || p.paidSat <= fromOf(accepted) || p.paidSat >= paidSat);
   const sure = inflight.filter((p) => p === accepted || (p.quote !== null && hasArrived(l, p, found)));
-  return { ...l, inflight, went: sure.reduce((all, p) => put(all, spanOf(p)), [...l.went]) };
+  return { ...l, inflight, went: sure.reduce((all, p) => withSpan(all, spanOf(p)), [...l.went]) };
 }
 
 const fromOf = ({ paidSat, amountSat }: Inflight): bigint => paidSat - amountSat;

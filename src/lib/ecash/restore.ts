@@ -40,7 +40,7 @@ import {
 } from './ledger.ts';
 import { issuesHere, placesOf, tokenMint } from './rider.ts';
 import { checkReceipt } from '../credit/receipt.ts';
-import { FUNDED, creditKind, must, type Credit, type PayeeCredit, type PayerCredit } from '../credit/records.ts';
+import { FUNDED, creditKind, inState, type Credit, type PayeeCredit, type PayerCredit } from '../credit/records.ts';
 import { signedUpTo } from '../credit/owed.ts';
 import { checkHome, overContract } from '../credit/steps.ts';
 import { contractSchema, viewOf } from '../credit/terms.ts';
@@ -166,7 +166,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
       take: ({ message: m, records, facts, ...hand }) => {
         // What is not in this store may have been signed: nothing is said of it.
         checkHome(hand);
-        const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
+        const c = inState(records.contract, 'payee', 'accepted', ...FUNDED);
         checkIssues(c);
         if (records.keyset?.role !== 'mint')
           throw new Refusal('keyset-unknown', `this home has no keyset ${m.keyset_id}`, { blame: 'payer' });
@@ -302,7 +302,7 @@ function checkIssues({ terms }: PayerCredit | PayeeCredit): void {
     throw new Refusal('no-ecash', `the payee signs no ecash for this contract, its issuer is '${terms.ecash}'`);
 }
 function payerOf(c: Credit | undefined): PayerCredit {
-  return must(c, 'payer', ...FUNDED);
+  return inState(c, 'payer', ...FUNDED);
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);

@@ -12,8 +12,8 @@ import { LOCKS } from '../credit/jobs.ts';
 import { checkReceipt } from '../credit/receipt.ts';
 import { checkAmounts } from '../credit/request.ts';
 import type { Beside, Ride, Rider } from '../credit/rider.ts';
-import { put } from '../credit/spans.ts';
-import { FUNDED, must, type Credit, type PayerCredit } from '../credit/records.ts';
+import { withSpan } from '../credit/spans.ts';
+import { FUNDED, inState, type Credit, type PayerCredit } from '../credit/records.ts';
 import type { Terms } from '../credit/terms.ts';
 import type { UpdateAt, UpdateMessage } from '../credit/update-messages.ts';
 import type { Claim, Hand, Hex, Kept } from '../protocol/action.ts';
@@ -171,7 +171,7 @@ export const rider: Rider = {
     const now = {
       ...had,
       paidSat: maxSat(had.paidSat, m.paid_sat),
-      seen: put(had.seen, { fromSat: m.previous_paid_sat, toSat: m.paid_sat }),
+      seen: withSpan(had.seen, { fromSat: m.previous_paid_sat, toSat: m.paid_sat }),
       ...(paid && { awaited: paid.awaited }),
     };
     return {
@@ -216,7 +216,7 @@ export const rider: Rider = {
       needs: ({ message }) => ({ notes: [arrival(message)] }),
       loads: () => loadCashu(),
       take: ({ message: m, records, facts, ...hand }) => {
-        const c = must(records.contract, 'payer', ...FUNDED);
+        const c = inState(records.contract, 'payer', ...FUNDED);
         checkAmounts(m, 'payee');
         checkReceipt(c, m.paid_sat, m.receipt, 'payee');
         const { ecash: _, ...said } = m;

@@ -8,7 +8,7 @@ import { CANCELLED, type Ports } from '../protocol/ports.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { xOnlyKey } from '../signing/bip340.ts';
 import { checkSeal, isSealedBy } from '../signing/seal.ts';
-import { digest, type Line } from './stage.ts';
+import { digest, type RunInput } from './stage.ts';
 
 /** @throws Refusal `usage`, `home-restored` */
 export function checkMayCancel(action: Action<any, any, any>, { restored }: Pick<Ports, 'restored'>): void {
@@ -18,7 +18,7 @@ export function checkMayCancel(action: Action<any, any, any>, { restored }: Pick
 }
 
 /** Key under which the answer to a cancel is kept. */
-export function cancelKey<I>(type: string, { json, over, input }: Line<I>): string {
+export function cancelKey<I>(type: string, { json, over, input }: RunInput<I>): string {
   const { checks: _, ...message } = (json ?? {}) as Record<string, unknown>;
   return digest([type, CANCELLED, json === null ? null : message, over ?? null, input]);
 }
@@ -30,7 +30,7 @@ export function cancelKey<I>(type: string, { json, over, input }: Line<I>): stri
 export function cancelRow<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   seen: Seen<M | null, Rs, I>,
-  { json, input }: Line<I>,
+  { json, input }: RunInput<I>,
   { keys }: Pick<Hand, 'keys'>,
 ): Row<M, Rs, I> {
   if (Object.keys(seen.records).length === 0)

@@ -38,15 +38,15 @@ import {
   sayAgain,
   sealed,
   withEnvelope,
-  type Line,
+  type RunInput,
   type Printed,
 } from './stage.ts';
 
-export type { Line, Printed };
+export type { RunInput, Printed };
 
 export async function play<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
-  given: Line<I>,
+  given: RunInput<I>,
   ports: Ports,
 ): Promise<Printed> {
   // What came back from another wallet is no part of a cancel.
@@ -57,19 +57,19 @@ export async function play<M extends Step, Rs extends Records, I extends object>
   if (line.cancel) checkMayCancel(action, ports);
   const key = line.cancel ? cancelKey(action.type, line) : inputKey(action.type, line);
   const agreed = new Set<string>();
-  const kept = async (): Promise<Printed | undefined> => {
+  const answeredBefore = async (): Promise<Printed | undefined> => {
     const reply = key === null ? undefined : await ports.store.reply(key);
     return reply && repeat(action, reply, line, ports);
   };
   return untilWon(async (attempt) => {
-    const answered = await kept();
+    const answered = await answeredBefore();
     if (answered) return answered;
     try {
       return await once(action, message, line, ports, key, agreed);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
-      const taken = await kept();
+      const taken = await answeredBefore();
       if (taken) return taken;
       // A faster run may have destroyed a share between our two looks.
       if (error.code === 'share-missing' && attempt < 3) return undefined;
@@ -88,7 +88,7 @@ function checkNetwork(message: Step | null, network: string): void {
 async function opened<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   message: M,
-  line: Line<I>,
+  line: RunInput<I>,
   ports: Ports,
 ): Promise<M> {
   if (!action.opens) return message;
@@ -98,7 +98,7 @@ async function opened<M extends Step, Rs extends Records, I extends object>(
 }
 
 /** Digests an input: the message without `checks`, and the PSBTs that came back. Equal inputs have equal digests. */
-function inputKey<I>(type: string, line: Line<I>): string | null {
+function inputKey<I>(type: string, line: RunInput<I>): string | null {
   if (line.json === null && line.requestId === undefined) return null;
   const { checks: _, ...message } = (line.json ?? { start: line.requestId }) as Record<string, unknown>;
   return digest([type, message, [...line.merged].sort()]);
@@ -107,7 +107,7 @@ function inputKey<I>(type: string, line: Line<I>): string | null {
 function flagDigest<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   row: string,
-  { input, context = {} }: Line<I>,
+  { input, context = {} }: RunInput<I>,
 ): string {
   const only = new Set(action.rows.filter((r) => r.name === row).flatMap((r) => (r.agrees ?? []).map(String)));
   return digest(
@@ -120,7 +120,7 @@ function flagDigest<M extends Step, Rs extends Records, I extends object>(
 async function repeat<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   reply: Reply,
-  line: Line<I>,
+  line: RunInput<I>,
   ports: Ports,
 ): Promise<Printed> {
   if (!line.cancel && reply.flags !== flagDigest(action, reply.row, line))
@@ -168,7 +168,7 @@ async function finished(
 async function once<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   message: M | null,
-  line: Line<I>,
+  line: RunInput<I>,
   ports: Ports,
   key: string | null,
   agreed: Set<string>,
@@ -191,12 +191,12 @@ async function once<M extends Step, Rs extends Records, I extends object>(
     await ports.prompt.agree(out.consent);
     agreed.add(digest(out.consent));
   }
-  const said =
+  const unsealed =
     'waits' in out
       ? waiting(action.type, row.name, ports.network, out.waits)
       : withEnvelope(action.type, out.message ?? { step: CANCELLED, network: ports.network });
   const isMessage = 'message' in out && out.message !== undefined;
-  const signed = isMessage ? sealed(action, said, { ...records, ...out.writes }, by, hand.keys) : said;
+  const signed = isMessage ? sealed(action, unsealed, { ...records, ...out.writes }, by, hand.keys) : unsealed;
   const text = printJson(line.cancel ? signed : { ...signed, checks: { ...checks, ...out.checks } });
   const reply = answer(action.type, row.name, text, {
     exit: 'waits' in out ? 3 : (out.exit ?? 0),
@@ -225,7 +225,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
 function turnOf<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   seen: Seen<M | null, Rs, I>,
-  line: Line<I>,
+  line: RunInput<I>,
   ports: Ports,
 ): Row<M, Rs, I> {
   const peer = action.peer(seen, seen.by);
@@ -300,7 +300,7 @@ async function spendsOf(
 }
 
 /** Two waits in a row: what came back was not enough. */
-const stillWaits = <I>(line: Line<I>, out: object): string =>
+const stillWaits = <I>(line: RunInput<I>, out: object): string =>
   'waits' in out && line.merged.length > 0 ? 'what came back with --merge is not all that is needed; now ' : '';
 
 /** A PSBT that came back must be one of this step's transactions. @throws Refusal `transaction-differs` */

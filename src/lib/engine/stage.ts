@@ -13,7 +13,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { seal } from '../signing/seal.ts';
 
 /** One input of one run. */
-export interface Line<I> {
+export interface RunInput<I> {
   /** The message as it was parsed, null for a start. */
   json: unknown;
   input: I;
@@ -69,7 +69,7 @@ const NO_KEYS: Keys = {
 export const load = <M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M | null,
-  { input, over }: Pick<Line<I>, 'input' | 'over'>,
+  { input, over }: Pick<RunInput<I>, 'input' | 'over'>,
   ports: Ports,
 ): Promise<LoadedRecords<Rs>> =>
   loadRecords<Rs>(
@@ -83,7 +83,7 @@ export const load = <M extends Step, Rs extends Records, I>(
 export async function handed<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M | null,
-  { input, merged, requestId }: Pick<Line<I>, 'input' | 'merged' | 'requestId'>,
+  { input, merged, requestId }: Pick<RunInput<I>, 'input' | 'merged' | 'requestId'>,
   { records, nonces }: LoadedRecords<Rs>,
   ports: Ports,
 ): Promise<{ seen: Seen<M | null, Rs, I>; hand: Hand }> {

@@ -25,10 +25,10 @@ export const figuresOf = <R>(kind: Kind<R>, record: R): Figures =>
   );
 const figureName = (kind: Pick<Kind<any>, 'name'>, name: string): string => `${kind.name} ${name}`;
 
-type Held = ReadonlyMap<string, bigint>;
+type FigureValues = ReadonlyMap<string, bigint>;
 
 /** The figures that the store holds of each of these records: none of one that is not there yet. */
-export function* heldFigures(ids: readonly (number | undefined)[]): Sql<readonly Held[]> {
+export function* heldFigures(ids: readonly (number | undefined)[]): Sql<readonly FigureValues[]> {
   const known = ids.filter((id) => id !== undefined);
   if (known.length === 0) return ids.map(() => new Map());
   const rows = yield* all(`SELECT record, name, value FROM figure WHERE record IN (${marks(known)})`, ...known);
@@ -37,7 +37,7 @@ export function* heldFigures(ids: readonly (number | undefined)[]): Sql<readonly
 }
 
 /** Replaces what has changed of the figures of a record. */
-export function* putFigures(id: number, held: Held, figures: Figures): Sql<void> {
+export function* putFigures(id: number, held: FigureValues, figures: Figures): Sql<void> {
   const gone = [...held].flatMap(([name, value]) => (figures[name] === value ? [] : [name]));
   const fresh = Object.entries(figures).filter(([name, value]) => held.get(name) !== value);
   if (gone.length > 0) yield* put(`DELETE FROM figure WHERE record = ? AND name IN (${marks(gone)})`, id, ...gone);

@@ -34,7 +34,7 @@ import {
   newLife,
   renewIdentity,
   STORE_FILE,
-  type Held,
+  type StoreIdentity,
   type Place,
 } from './identity.ts';
 import { Journal, journalBeside } from './journal.ts';
@@ -58,7 +58,7 @@ import { insecureRandom, realRandom, type Random } from './random.ts';
 import { defaultRefunds, keepCopies, keptCopies } from './refunds.ts';
 import { checkMnemonic, makeMnemonic, readSeed, seedOf, writeSeed } from './seed.ts';
 import type { Pruned, PruneOptions } from './prune.ts';
-import type { Gathered, Outcome } from './reconcile.ts';
+import type { Gathered, Reconciliation } from './reconcile.ts';
 import { ShareFolder, sharesBeside } from './shares.ts';
 import type { HomeStore, StoreOptions } from './sql-store.ts';
 import { setMeta } from './standing.ts';
@@ -169,7 +169,7 @@ export interface OpenOptions {
 
 export interface Reconciled {
   gathered: Gathered;
-  outcomes: readonly Outcome[];
+  outcomes: readonly Reconciliation[];
   /** Files of this home in the folder of its journal that were not among them: no backup covers them until they are. */
   notGiven: readonly string[];
   /** Records that nothing is doubted of any more; undefined where their owner has not said so. */
@@ -260,7 +260,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     url === undefined ? openSqlite(dir, within) : await (await import('./postgres.ts')).openPostgres(url, id, within);
   const renew = async (): Promise<void> => (url === undefined ? renewIdentity(dir, id, store) : undefined);
   let shares: ShareFolder;
-  let found: Held;
+  let found: StoreIdentity;
   try {
     if (existsSync(join(dir, SEED_FILE))) refuseExposed(join(dir, SEED_FILE));
     found = await checkIdentity({

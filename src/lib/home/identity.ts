@@ -188,7 +188,7 @@ export interface Checks {
   tell: (note: string) => void;
 }
 
-export interface Held {
+export interface StoreIdentity {
   /** Life of the store, from now on. */
   life: string;
   lost: Lost | undefined;
@@ -197,7 +197,7 @@ export interface Held {
 }
 
 /** Finds out whether the store is itself, and makes it harmless where it is not (`HomeStore.settle`). */
-export async function checkIdentity({ place, store, tides, kinds, tell }: Checks): Promise<Held> {
+export async function checkIdentity({ place, store, tides, kinds, tell }: Checks): Promise<StoreIdentity> {
   const { kept, journal } = tides;
   const marksOf = (life: string): Marks => ({ kept: kept.read(life), journal: journal.read(life) });
   const follow = (life: string): void => [kept, journal].forEach((tide) => tide.follow(life));

@@ -118,7 +118,7 @@ function merge<R>(kind: Kind<R>, earlier: R, later: R): R {
   return a.highSat > b.highSat ? earlier : later;
 }
 
-export interface Outcome {
+export interface Reconciliation {
   kind: string;
   name: string;
   /** `conflict`: the store holds another record in its place, or has left for good what the journal has not, and keeps that. */
@@ -137,10 +137,10 @@ export async function reconcile(
   { records, notes, addresses, newest }: Gathered,
   settled?: Settled,
   hasAll: (path: string) => boolean = () => false,
-): Promise<readonly Outcome[]> {
+): Promise<readonly Reconciliation[]> {
   // From now on no commit has a number that one of a lost store had.
   await store.atLeast(newest.commit);
-  const outcomes: Outcome[] = [];
+  const outcomes: Reconciliation[] = [];
   const lost: Merged[] = [];
   // What the store has lost comes last: by then others have let go of the claims that it takes over. Of that, what holds most
   // claims comes first, so that an opening finds the contract that it became.
@@ -175,7 +175,12 @@ export async function reconcile(
  */
 const wasDropped = ({ rev, path, over }: Merged, settled: Settled | undefined, hasAll: (path: string) => boolean) =>
   over && (rev <= (settled?.had ?? 0) || hasAll(path));
-const asItWas = ({ kind, name, record }: Merged): Outcome => ({ kind: kind.name, name, outcome: 'same', record });
+const asItWas = ({ kind, name, record }: Merged): Reconciliation => ({
+  kind: kind.name,
+  name,
+  outcome: 'same',
+  record,
+});
 
 /** One record; undefined where the store has none such and `add` is not given. */
 async function into(
@@ -183,7 +188,7 @@ async function into(
   entry: Merged,
   settled: Settled | undefined,
   add: boolean,
-): Promise<Outcome | undefined> {
+): Promise<Reconciliation | undefined> {
   const { kind, name, record, rev } = entry;
   const claims = kind.claims(record);
   for (let again = false; ; again = true) {

@@ -38,7 +38,7 @@ import { htlcId, htlcSchema, readHtlc, viewOf } from './view.ts';
 export type Cooperator = 'claimer' | 'refunder';
 const other = (who: Cooperator): Cooperator => (who === 'claimer' ? 'refunder' : 'claimer');
 
-const said = {
+const numbers = {
   htlc: htlcSchema,
   opener: v.picklist(['claimer', 'refunder']),
   utxo: outpoint,
@@ -47,9 +47,9 @@ const said = {
   fee_sat: sat,
 };
 const steps = {
-  proposed: { ...said, psbt: v.strictObject({ spend: psbt }) },
-  signed: { ...said, psbt: v.strictObject({ spend: psbt }) },
-  complete: { ...said, txid: hexOf(32), hex: hexText },
+  proposed: { ...numbers, psbt: v.strictObject({ spend: psbt }) },
+  signed: { ...numbers, psbt: v.strictObject({ spend: psbt }) },
+  complete: { ...numbers, txid: hexOf(32), hex: hexText },
 } as const;
 export type CooperateMessage = MessageOf<typeof steps>;
 export interface CooperateInput {

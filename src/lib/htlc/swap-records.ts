@@ -17,13 +17,13 @@ import type { Own } from '../signing/exchange.ts';
 import type { Funding } from '../bitcoin/funding.ts';
 import type { Answer, Offer, Side, Swapper } from './swap-terms.ts';
 
-interface Held {
+interface SwapFields {
   network: string;
   /** Claim key, whose sealing key seals the messages. */
   own: Own;
   offer: Offer;
 }
-interface Agreed extends Held {
+interface Agreed extends SwapFields {
   answer: Answer;
 }
 interface Funded extends Agreed {
@@ -43,7 +43,7 @@ interface Funded extends Agreed {
   revealed: boolean;
 }
 export type Swap =
-  | ({ role: 'initiator'; state: 'offered' } & Held)
+  | ({ role: 'initiator'; state: 'offered' } & SwapFields)
   | ({ role: 'responder'; state: 'accepted' } & Agreed)
   /** `tx`: the own claim that was printed last. Settled: a claim of this home's is final on the chain. */
   | ({ role: Swapper; state: 'funded' } & Funded)
@@ -51,7 +51,7 @@ export type Swap =
   /** `lostSat`: what the own HTLC held, where its claim has paid for nothing. */
   | ({ role: Swapper; state: 'ended'; lostSat?: bigint } & Funded)
   /** `lost`: given up because its store was restored; the journal may know that it went on. */
-  | ({ role: Swapper; state: 'cancelled'; lost?: true } & Held);
+  | ({ role: Swapper; state: 'cancelled'; lost?: true } & SwapFields);
 
 const beliefs: Beliefs<Swap> = {
   role: kept,

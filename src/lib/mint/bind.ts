@@ -7,7 +7,7 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { checkFunding } from '../credit/checks.ts';
-import { FUNDED, must, creditKind, type Credit } from '../credit/records.ts';
+import { FUNDED, inState, creditKind, type Credit } from '../credit/records.ts';
 import { upTo } from '../credit/spans.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { checkSame, hexOf, messageParser, sat, text, type MessageOf } from '../protocol/message.ts';
@@ -70,7 +70,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       does: 'makes a quote at the mint, locked to the ecash key of the contract',
       asks: ['contract', 'quote'],
       take: ({ records, input, random }) => {
-        const c = must(records.contract, 'payer', ...FUNDED);
+        const c = inState(records.contract, 'payer', ...FUNDED);
         const named = { mint: mintOf(c.terms), quote: input.quote };
         const id = bytesToHex(random(16));
         return {
@@ -90,7 +90,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       }),
       take: ({ message: m, records, facts, ...hand }) => {
         checkHome(hand);
-        const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
+        const c = inState(records.contract, 'payee', 'accepted', ...FUNDED);
         checkSame({ mint: mintOf(c.terms) }, m, 'payer');
         const ledger = payeeLedger(c, records.ledger);
         if (ledger.unconfirmed)
@@ -133,7 +133,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       does: 'checks the quote at the mint, and keeps it',
       needs: ({ records, message }) => ({ remote: atMint(records.contract, message.quote) }),
       take: ({ message: m, records, facts }) => {
-        const c = must(records.contract, 'payer', ...FUNDED);
+        const c = inState(records.contract, 'payer', ...FUNDED);
         checkSame({ mint: mintOf(c.terms) }, m, 'payee');
         const quote = answered(foundOf(facts, m.quote));
         if (quote.pubkey !== c.terms.ecash_pubkey || quote.amountSat !== null)

@@ -13,7 +13,7 @@ import { freezeHeight } from '../credit/checks.ts';
 import {
   FUNDED,
   creditKind,
-  must,
+  inState,
   receivedSat,
   type Credit,
   type PayeeCredit,
@@ -90,7 +90,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       may: ['shown'],
       needs: () => ({ tip: true }),
       take: ({ records, input, facts, random }) => {
-        const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
+        const c = inState(records.contract, 'payee', 'accepted', ...FUNDED);
         checkReverse(c.terms);
         const id = bytesToHex(random(16));
         return {
@@ -113,7 +113,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       by: 'payer',
       does: 'states what it owes, invoice by invoice',
       take: ({ message: m, records }) => {
-        const c = must(records.contract, 'payer', ...FUNDED);
+        const c = inState(records.contract, 'payer', ...FUNDED);
         checkReverse(c.terms);
         const { contract, tab, invoice } = m.shown
           ? takeReceipt(c, records, parseInvoice(m.shown.text), m.shown.receipt)
@@ -137,7 +137,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       does: "reads the home's answer",
       needs: () => ({ tip: true }),
       take: ({ message: m, records, facts }) => {
-        const c = must(records.contract, 'payee', 'accepted', ...FUNDED);
+        const c = inState(records.contract, 'payee', 'accepted', ...FUNDED);
         // What a home owes only grows: one that states less than before has lost it, or lies.
         const owedSat = maxSat(m.owed_sat, c.owedStatedSat ?? 0n);
         const due = owedSat - receivedSat(c);

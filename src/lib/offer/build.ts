@@ -57,7 +57,7 @@ export interface RequestInput {
   recurrence?: { counter?: bigint | undefined; start?: bigint | undefined; cancel?: boolean } | undefined;
 }
 
-const given = (fields: Chosen): OfferValues =>
+const definedOnly = (fields: Chosen): OfferValues =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as OfferValues;
 
 /**
@@ -74,7 +74,7 @@ export function makeRequest(
   return checked(
     messageOf('invoice_request', {
       ...copied,
-      ...given({
+      ...definedOnly({
         ...fields,
         [named(numbering, 'invreq_recurrence_counter')]: recurrence.counter,
         [named(numbering, 'invreq_recurrence_start')]: recurrence.start,
@@ -134,7 +134,7 @@ export function makeInvoice(request: OfferMessage, input: InvoiceInput): OfferMe
   const expiry = input.expiry ?? left;
   const made = messageOf('invoice', {
     ...fieldsWhere(request, ofRequest),
-    ...given(input.fields),
+    ...definedOnly(input.fields),
     ...recurs,
     invoice_created_at: createdAt,
     ...(expiry !== DEFAULT_EXPIRY && { invoice_relative_expiry: expiry }),

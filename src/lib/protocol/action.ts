@@ -211,7 +211,7 @@ export interface Kept<Rs extends Records> {
  * `message`: exit 0, or 3 where the next run is this party's own. `waits`: PSBTs for another wallet, exit 3; the same
  * command on the same input with --merge goes on from what was kept.
  */
-export type Outcome<Out, Rs extends Records> = Done<Out, Rs> | Asking<Out, Rs>;
+export type TakeResult<Out, Rs extends Records> = Done<Out, Rs> | Asking<Out, Rs>;
 export type Done<Out, Rs extends Records> = Kept<Rs> &
   ({ message: Out; exit?: 3; hint?: string } | { waits: Psbts; hint: string });
 /** Every check has passed; a program outside (`Ports.outside`) is asked, and the step goes on with its answer. */
@@ -258,7 +258,7 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   stands?: true;
   /** The step gives the action up, as a cancel does: what was answered over the records that it writes is said no more. */
   ends?: true;
-  take(given: Given<M | null, Rs, I, never, keyof Facts>): Outcome<M, Rs>;
+  take(given: Given<M | null, Rs, I, never, keyof Facts>): TakeResult<M, Rs>;
 }
 /** `take` gets exactly the message, flags and facts that its row names, and must return the message that it is named after. */
 export type RowOf<M extends Step, Rs extends Records, I> = <
@@ -281,7 +281,7 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
     secret?: true;
     stands?: true;
     ends?: true;
-    take(given: Given<At<M, NoInfer<A>>, Rs, I, NoInfer<K>, NoInfer<Q>>): Outcome<At<M, NoInfer<N | W>>, Rs>;
+    take(given: Given<At<M, NoInfer<A>>, Rs, I, NoInfer<K>, NoInfer<Q>>): TakeResult<At<M, NoInfer<N | W>>, Rs>;
   },
 ) => Row<M, Rs, I>;
 

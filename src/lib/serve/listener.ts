@@ -3,7 +3,7 @@
  * first of SIGTERM and SIGINT, or until each has come to its own end.
  */
 import type { Readable } from 'node:stream';
-import { linesOf, type Line } from '../cli/lines.ts';
+import { linesOf, type InputLine } from '../cli/lines.ts';
 import { print } from '../cli/output.ts';
 import { printJson } from '../protocol/json.ts';
 
@@ -23,7 +23,7 @@ export interface Listener {
 export function lineListener(
   stdin: Readable,
   limit: number,
-  take: (line: Line) => Promise<void> | void,
+  take: (line: InputLine) => Promise<void> | void,
   done: () => Promise<unknown>,
 ): Listener {
   let stopped = false;

@@ -9,7 +9,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import type { Own } from '../signing/exchange.ts';
 import { checkRecord, refuseFindings } from './history.ts';
 import { checkMine, checkSent } from './receive.ts';
-import { cancelled, must, type Ended, type Invitation, type PendingRecord, type Statecoin } from './records.ts';
+import { cancelled, inState, type Ended, type Invitation, type PendingRecord, type Statecoin } from './records.ts';
 import { declineOf, signStatement, type Invite } from './statements.ts';
 import { locktimeAt, readCoin, viewOf } from './terms.ts';
 import type { At, TransferMessage } from './transfer-messages.ts';
@@ -37,7 +37,7 @@ export function decline(hand: Hand, m: TransferMessage | null, had: PendingRecor
  * what it has completed before, and an operator may complete what was declined.
  */
 export function declineNamed(hand: Hand, named: NamesOpening, next: Statecoin | undefined) {
-  const had = must(next, 'owner', 'invited', 'cancelled') as Invited;
+  const had = inState(next, 'owner', 'invited', 'cancelled') as Invited;
   checkInvited(had, named.invite);
   checkUnmoved(named);
   const invitation = had.state === 'invited' ? had : had.invitation;

@@ -7,7 +7,7 @@
 import { checkCoin } from '../bitcoin/coin-checks.ts';
 import { checkDust } from '../bitcoin/script.ts';
 import { scriptOf } from '../bitcoin/address.ts';
-import type { Facts, Hand, Outcome } from '../protocol/action.ts';
+import type { Facts, Hand, TakeResult } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -40,7 +40,7 @@ import {
 } from './transfer-messages.ts';
 import { backup, backupSighash } from './transactions.ts';
 
-type Out<S extends TransferMessage['step']> = Outcome<At<S>, TransferRecords>;
+type Out<S extends TransferMessage['step']> = TakeResult<At<S>, TransferRecords>;
 type Records = Partial<TransferRecords>;
 type Chain = Pick<Facts, 'tip' | 'coins'>;
 type OpenCoin = Extract<OperatorRecord, { state: 'open' }>;

@@ -36,7 +36,7 @@ import { backupCopy, bundleEntries, bundleOf } from './backup.ts';
 import { agree, checkOffered, complete, firstEntry, outputOf, propose } from './opening.ts';
 import { operatorJob } from './jobs.ts';
 import { checkServes, drawName, drawSecret, OPERATOR, operatorKey } from './operator.ts';
-import { cancelled, isOwners, must, statecoinKind, statedCoin, type Statecoin } from './records.ts';
+import { cancelled, isOwners, inState, statecoinKind, statedCoin, type Statecoin } from './records.ts';
 import {
   coinAddress,
   coinDescriptor,
@@ -211,7 +211,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       may: ['allowFee'],
       needs: ({ input }) => paymentQueries(input.funding!),
       take: ({ records, input, facts, ...hand }) => {
-        const c = must(records.coin, 'owner', 'addressed');
+        const c = inState(records.coin, 'owner', 'addressed');
         const template = readPayment(outputOf(c.terms), input.funding, input.allowFee ?? false);
         const { coins, checked } = ownCoins(outputOf(c.terms), template, facts);
         const coin = { id: c.id, terms: c.terms, outpoint: outpointIn(template, scriptOfCoin(c.terms)) };
@@ -267,7 +267,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       take: ({ message, records, facts, ...hand }) => {
         checkServes(hand);
         const coin = readCoin(message.coin, hand.network as Network, 'owner');
-        const had = must(records.coin, 'operator', 'offered', 'open');
+        const had = inState(records.coin, 'operator', 'offered', 'open');
         const entry = firstEntry(coin);
         if (had.state === 'open') {
           checkServes(hand, had);
@@ -317,7 +317,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
         ],
       }),
       take: ({ message, records, facts, ...hand }) => {
-        const had = must(records.coin, 'owner', 'proposed', 'owned');
+        const had = inState(records.coin, 'owner', 'proposed', 'owned');
         const done = complete(hand, had, message.psbt.backup);
         const { record } = done;
         // A coin that came by a transfer is not found by the operator's first key.

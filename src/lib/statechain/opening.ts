@@ -7,7 +7,7 @@ import type { Funding } from '../bitcoin/funding.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { checkDust } from '../bitcoin/script.ts';
 import { withWitness, type Output } from '../bitcoin/transaction.ts';
-import type { Hand, Outcome } from '../protocol/action.ts';
+import type { Hand, TakeResult } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { answerOf, checkAnswer, finish, open, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { ownerJob } from './jobs.ts';
@@ -91,7 +91,7 @@ export function propose(
   { id, terms, outpoint, own, side }: Proposing,
   funding: Funding,
   coins: readonly string[],
-): Outcome<Proposed, { coin: Statecoin }> {
+): TakeResult<Proposed, { coin: Statecoin }> {
   const coin = { id, terms, outpoint };
   const entry = firstEntry(coin);
   const job = ownerJob(own, entry, backup(coin, entry));

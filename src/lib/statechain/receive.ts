@@ -8,7 +8,7 @@ import { checkCoin } from '../bitcoin/coin-checks.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { withWitness } from '../bitcoin/transaction.ts';
 import type { Network } from '../bitcoin/network.ts';
-import type { Facts, Hand, Hex, Outcome } from '../protocol/action.ts';
+import type { Facts, Hand, Hex, TakeResult } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, evenSecret, parseResidue } from '../signing/curve.ts';
@@ -20,7 +20,7 @@ import { backupCopy, bundleOf, movedCopy } from './backup.ts';
 import { checkChain, checkHistory, checkRecord, refuseFindings, type Finding } from './history.ts';
 import { ownerJob, receiverJob } from './jobs.ts';
 import { drawSecret } from './operator.ts';
-import { atRest, isOwners, isPending, must, type OwnerRecord, type Pending } from './records.ts';
+import { atRest, isOwners, isPending, inState, type OwnerRecord, type Pending } from './records.ts';
 import { followedCoin, standingOf, windowOf, type CoinFacts } from './standing.ts';
 import { checkReceipt, isSignedBy, isStatement, transferOf, type Entry } from './statements.ts';
 import { checkLock, checkStep, knownTip, locktimeAt, pointOf, readCoin, spentCoin, type Coin } from './terms.ts';
@@ -36,7 +36,7 @@ import {
 } from './transfer-messages.ts';
 import { backup, backupSighash } from './transactions.ts';
 
-type Out<S extends TransferMessage['step']> = Outcome<At<S>, TransferRecords>;
+type Out<S extends TransferMessage['step']> = TakeResult<At<S>, TransferRecords>;
 type Records = Partial<TransferRecords>;
 type Chain = CoinFacts;
 
@@ -56,7 +56,7 @@ export function receive(
   facts: Chain,
   { minRemaining = 0, minConf = 0, maxLock }: TransferInput,
 ): Out<'received'> {
-  const had = must(next, 'owner', 'invited', 'received');
+  const had = inState(next, 'owner', 'invited', 'received');
   const { invite: to, opening, record } = m;
   checkMine(had.side, to);
   const coin = readCoin(m.coin, hand.network as Network, 'sender');
@@ -167,7 +167,7 @@ function openBackup(hand: Hand, { opening, side, own, locktime, ...coin }: Pendi
 
 /** Asks for the same backup with a new nonce, after the move, in a home whose nonce is gone. */
 export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: Records): Out<'received'> {
-  const had = must(next, 'owner', 'received', 'declined');
+  const had = inState(next, 'owner', 'received', 'declined');
   const { entry, record } = movedTo(had, m);
   const opened = openBackup(hand, had);
   return {
@@ -247,7 +247,7 @@ export function own(
 ): Out<'owned'> {
   const tip = knownTip(facts.tip);
   if (isOwners(next)) return ownedBefore(next, m, tip, facts, unchecked);
-  const had = must(next, 'owner', 'received', 'declined');
+  const had = inState(next, 'owner', 'received', 'declined');
   const { entry, record } = movedTo(had, m);
   const { terms } = had;
   const { coins, least } = looked(had, facts);
@@ -297,7 +297,7 @@ function ownedBefore(
   facts: Chain & Pick<Facts, 'ours'>,
   unchecked: boolean,
 ): Out<'owned'> {
-  const had = must(c, 'owner', 'owned', 'offering', 'sent', 'withdrawing') as OwnerRecord;
+  const had = inState(c, 'owner', 'owned', 'offering', 'sent', 'withdrawing') as OwnerRecord;
   checkAnswer(had.answer, m.psbt.backup, 'backup', 'operator');
   const { operator_pubkey, locktime } = had.entries.at(-1)!;
   movedTo({ ...had, opening: { operator_pubkey }, locktime, entries: had.entries.slice(0, -1) }, m);

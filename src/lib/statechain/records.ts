@@ -126,7 +126,7 @@ export const statecoinKind: Kind<Statecoin> = {
 export const statedCoin = (c: Statecoin | undefined) => (c && 'outpoint' in c ? { coin: viewOf(c) } : undefined);
 
 /** The record, known to be in one of these states: whose turn it is follows from its role. @throws Refusal `unknown-contract`, `wrong-state` */
-export function must<S extends Statecoin['state'], R extends Role>(
+export function inState<S extends Statecoin['state'], R extends Role>(
   c: Statecoin | undefined,
   role: R,
   ...states: S[]

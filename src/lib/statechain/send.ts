@@ -5,7 +5,7 @@
  * it has answered. After a cancel that its receiver has not declined it sends the coin to nobody
  * but itself. What a restored home does not remember, it takes for sent.
  */
-import type { Facts, Hand, Outcome } from '../protocol/action.ts';
+import type { Facts, Hand, TakeResult } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, evenSecret, parseScalar } from '../signing/curve.ts';
@@ -15,7 +15,7 @@ import { evenKey } from '../signing/sealed-field.ts';
 import { movedCopy } from './backup.ts';
 import { refuseFindings, checkCount } from './history.ts';
 import { drawSecret } from './operator.ts';
-import { atRest, isOwners, must, type Given, type OwnerRecord, type Statecoin } from './records.ts';
+import { atRest, isOwners, inState, type Given, type OwnerRecord, type Statecoin } from './records.ts';
 import {
   checkReceipt,
   isDeclined,
@@ -39,7 +39,7 @@ import {
 } from './transfer-messages.ts';
 import { backupSighash } from './transactions.ts';
 
-type Out<S extends TransferMessage['step']> = Outcome<At<S>, TransferRecords>;
+type Out<S extends TransferMessage['step']> = TakeResult<At<S>, TransferRecords>;
 
 /** Openings that could be completed without this owner. */
 export const exposed = (c: OwnerRecord): Given[] => c.given.filter((g) => g.sent && !g.declined);
@@ -77,7 +77,7 @@ export function offer(
   { invite, network, operator }: At<'invited'>,
   { coin, next }: Partial<TransferRecords>,
 ): Out<'offered'> {
-  const c = stays(must(coin, 'owner', 'owned'));
+  const c = stays(inState(coin, 'owner', 'owned'));
   if (operator !== c.terms.operator)
     throw new Refusal(
       'operator-differs',
@@ -91,7 +91,7 @@ export function offer(
 }
 
 export function send(hand: Hand, m: At<'opened'>, { coin, next }: Partial<TransferRecords>): Out<'sent'> {
-  const c = stays(must(coin, 'owner', 'offering'));
+  const c = stays(inState(coin, 'owner', 'offering'));
   const { invite, opening, record } = m;
   if (!sameJson(c.to, invite) || c.given.some((g) => g.operator_pubkey === opening.operator_pubkey))
     throw new Refusal('state-moved-on', 'this opening is not for the transfer that this home offered last');
@@ -181,7 +181,7 @@ const lostOf = ({ operator_pubkey, owner_pubkey }: Cancelled): Given => ({
  * this home's half.
  */
 export function pay(m: At<'moved'>, { coin }: Partial<TransferRecords>, { ours }: Pick<Facts, 'ours'>): Out<'paid'> {
-  const c = must(coin, 'owner', 'sent', 'owned', 'offering', 'gone');
+  const c = inState(coin, 'owner', 'sent', 'owned', 'offering', 'gone');
   const { invite, opening, receipt, network } = m;
   checkGiven(c, m);
   const position = c.entries.length;

@@ -51,14 +51,14 @@ import { locktimeAt, type Coin } from './terms.ts';
 import { backup, withdraw } from './transactions.ts';
 
 /** An owner's coin by its heights. */
-interface Held extends Window {
+interface StepWindow extends Window {
   step: number;
 }
 export const STATECOIN_WATCH_LIMITS = {
   /** A withdrawal hangs: its exit takes its place. */
-  hangs: { unit: 'height', least: (c: Held) => c.valid_from_height + Math.floor(c.step / 2) },
+  hangs: { unit: 'height', least: (c: StepWindow) => c.valid_from_height + Math.floor(c.step / 2) },
   /** An owner that may have given the coin away is asked: the next owner's backup can be in the next block. */
-  asked: { unit: 'height', least: (c: Held) => c.valid_from_height - 1 - c.step },
+  asked: { unit: 'height', least: (c: StepWindow) => c.valid_from_height - 1 - c.step },
 } satisfies Limits;
 
 type Watching = Exclude<OwnerRecord, { state: 'gone' }>;
@@ -155,7 +155,7 @@ function doubtOf(c: OwnerRecord): 'restored' | 'in-transfer' | null {
   return c.state === 'sent' ? 'in-transfer' : 'restored';
 }
 
-const heldBy = (c: OwnerRecord, at: Window): Held => ({ ...at, step: c.terms.step_blocks });
+const heldBy = (c: OwnerRecord, at: Window): StepWindow => ({ ...at, step: c.terms.step_blocks });
 
 interface Owners {
   at: Window;
@@ -194,7 +194,7 @@ const heights = ({ valid_from_height, confirm_before_height }: Window): object =
 });
 
 /** Returns whether an own withdrawal waits too long and cannot be helped. */
-function hangs(held: Held, { spend }: CoinSeen, seen: Seen, rules: Rules, withdrawal: Duty): boolean {
+function hangs(held: StepWindow, { spend }: CoinSeen, seen: Seen, rules: Rules, withdrawal: Duty): boolean {
   if (held.confirm_before_height === null || spend?.confirmations !== 0) return false;
   const late = allows({ least: STATECOIN_WATCH_LIMITS.hangs.least(held) }, seen.tip);
   const due = decideDuty(withdrawal, seen, rules);

@@ -11,7 +11,7 @@ import { addressOf, hashPaid } from '../../bitcoin/address-text.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../../bitcoin/bytes.ts';
 import { prefixes, type Network } from '../../bitcoin/network.ts';
 import { Refusal } from '../../protocol/refusal.ts';
-import { kept } from '../document.ts';
+import { memoized } from '../document.ts';
 
 const base58check = createBase58check(sha256);
 const NAME_SPACE = 0x13;
@@ -20,10 +20,10 @@ const TEST = 115;
 
 /** The asset that a script issues: 20 bytes, hex. */
 export const assetHash = (script: Uint8Array): string => hashOf(bytesToHex(script), 'mainnet');
-const hashOf = kept((script) => bytesToHex(ripemd160(sha256(hexToBytes(script)))));
+const hashOf = memoized((script) => bytesToHex(ripemd160(sha256(hexToBytes(script)))));
 
 /** The printed form of an asset. */
-export const assetId = kept((hash, network): string =>
+export const assetId = memoized((hash, network): string =>
   base58check.encode(concatBytes(Uint8Array.of(network === 'mainnet' ? MAIN : TEST), hexToBytes(hash))),
 );
 
@@ -53,7 +53,7 @@ export function readAssetId(text: string, network: Network): string {
 }
 
 /** The Open Assets address of a script (hex), where it is pay to public key hash or script hash. */
-export const oaAddressOf = kept((script, network): string | null => {
+export const oaAddressOf = memoized((script, network): string | null => {
   const paid = hashPaid(script, network);
   return paid === undefined ? null : base58check.encode(hexToBytes(NAME_SPACE.toString(16) + paid));
 });
