@@ -64,12 +64,10 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
   const stretched = (what: string) => new Uint8Array(hkdfSync('sha256', seed, '', `spillway/${what}`, 32));
   const wallet = ({ chain, index }: WalletPath) => place(chain, index).slice();
 
+  const drawn = { contract, auth, secret, seed: () => seed.slice(), wallet };
+
   return {
-    contract,
-    auth,
-    secret,
-    seed: () => seed.slice(),
-    wallet,
+    ...drawn,
     storeKey: stretched('nonces'),
     journalKey: stretched(`journal/${network}`),
     async address({ chain, index }) {
@@ -91,15 +89,7 @@ export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
           });
         return found;
       };
-      return {
-        contract,
-        auth,
-        secret,
-        seed: () => seed.slice(),
-        wallet,
-        nonce: (id) => open.get(nonceText(id)),
-        share,
-      };
+      return { ...drawn, nonce: (id) => open.get(nonceText(id)), share };
     },
   };
 }

@@ -11,14 +11,7 @@ import { feeFor, checkProposed, FEE_LIMITS } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { checkDust } from '../bitcoin/script.ts';
-import {
-  keySpendVsize,
-  SEQUENCE_RBF,
-  txidOfHex,
-  withWitness,
-  type Spent,
-  type Template,
-} from '../bitcoin/transaction.ts';
+import { keySpendVsize, SEQUENCE_RBF, txidOfHex, type Spent, type Template } from '../bitcoin/transaction.ts';
 import { table, type Hand, type Hex } from '../protocol/action.ts';
 import { hashClaim, keyClaim } from '../protocol/claims.ts';
 import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
@@ -26,7 +19,7 @@ import { sameJson } from '../protocol/json.ts';
 import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, jobFor, open, psbtOf, sharesIn, signLast, type Job } from '../signing/exchange.ts';
+import { finishIn, jobFor, open, psbtOf, signLastIn, type Job } from '../signing/exchange.ts';
 import { htlcKeyKind, type HtlcKey, type Proposal } from './records.ts';
 import { checkOtherLeg, otherLeg } from './swap-outcome.ts';
 import { swapKind, type Swap } from './swap-records.ts';
@@ -171,14 +164,12 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
             const terms = termsIn(m);
             checkFee(htlc, terms, input.allowFee, input.maxFeerate ?? FEE_LIMITS.proposed.most);
             const job = jobOf(record, signer, htlc, terms);
-            const { peer } = sharesIn(job, m.psbt.spend);
-            const own = signLast(hand, job, peer)!;
             return {
               message: {
                 step: 'signed',
                 network: m.network,
                 ...statedBy(htlc, opener, terms),
-                psbt: { spend: psbtOf(job, { own, peer }) },
+                psbt: { spend: signLastIn(hand, job, m.psbt.spend) },
               },
               writes: { [signer]: record },
               consent: {
@@ -203,19 +194,12 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
             if (!proposal || !isOf(proposal, opener, m)) throw new Refusal('state-moved-on', NOT_LAST);
             const own = statedBy(htlc, opener, proposal);
             const job = jobOf(record, opener, htlc, proposal);
-            const done = finish(hand, job, sharesIn(job, m.psbt.spend).peer)!;
-            const hex = withWitness(job.template, [[done.signature]]);
+            const { hex, spends } = finishIn(hand, job, m.psbt.spend);
             return {
-              message: {
-                step: 'complete',
-                network: m.network,
-                ...own,
-                txid: txidOfHex(hex),
-                hex,
-              },
+              message: { step: 'complete', network: m.network, ...own, txid: txidOfHex(hex), hex },
               // What is finished can be given up no more.
               writes: { [opener]: { ...record, proposal: null, done: { htlc: viewOf(htlc), spend: termsIn(m), hex } } },
-              spends: done.spends,
+              spends,
             };
           },
         }),

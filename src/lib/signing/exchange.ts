@@ -9,7 +9,7 @@
  * Not here: sessions of more than two parties.
  */
 import { holds, musigPsbt, readPsbt, readSame, shareOf, type MusigKey, type Share } from '../bitcoin/psbt.ts';
-import { taprootSighash, type Template } from '../bitcoin/transaction.ts';
+import { taprootSighash, withWitness, type Template } from '../bitcoin/transaction.ts';
 import type { Hand, Hex, NonceId, OpenNonce, Party, Path } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { verifies } from './bip340.ts';
@@ -307,4 +307,16 @@ function mergedSignature(hand: Hand, job: Job): Uint8Array | undefined {
     return signature;
   }
   return undefined;
+}
+
+/** Signs last in the opener's PSBT, by a key of this home. @returns the PSBT with both shares */
+export function signLastIn(hand: Hand, job: Job, psbt: string): string {
+  const { peer } = sharesIn(job, psbt);
+  return psbtOf(job, { own: signLast(hand, job, peer)!, peer });
+}
+
+/** Completes a transaction of one input by a key of this home. */
+export function finishIn(hand: Hand, job: Job, psbt: string): { hex: Hex; spends: Finished['spends'] } {
+  const { signature, spends } = finish(hand, job, sharesIn(job, psbt).peer)!;
+  return { hex: withWitness(job.template, [[signature]]), spends };
 }

@@ -7,12 +7,12 @@
 import { checkCoin } from '../bitcoin/coin-checks.ts';
 import { checkDust } from '../bitcoin/script.ts';
 import { scriptOf } from '../bitcoin/address.ts';
-import type { Facts, Hand, TakeResult } from '../protocol/action.ts';
+import type { Facts, Hand } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, concatBytes, hexToBytes, parsePoint, parseResidue } from '../signing/curve.ts';
-import { psbtOf, sharesIn, signLast } from '../signing/exchange.ts';
+import { signLastIn } from '../signing/exchange.ts';
 import { coinKey, nextOffset, offsetPoint, type OpeningSecrets } from '../signing/key-update.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { evenKey } from '../signing/sealed-field.ts';
@@ -35,12 +35,12 @@ import {
   readable,
   sealIn,
   type At,
+  type Out,
   type TransferMessage,
   type TransferRecords,
 } from './transfer-messages.ts';
 import { backup, backupSighash } from './transactions.ts';
 
-type Out<S extends TransferMessage['step']> = TakeResult<At<S>, TransferRecords>;
 type Records = Partial<TransferRecords>;
 type Chain = Pick<Facts, 'tip' | 'coins'>;
 type OpenCoin = Extract<OperatorRecord, { state: 'open' }>;
@@ -205,9 +205,7 @@ function offsetFrom(
 }
 
 function signBackup(hand: Hand, coin: OperatorRecord, m: At<'received'>, entry: Entry, share: Uint8Array): string {
-  const job = operatorJob(share, entry, backup(coin, entry));
-  const { peer } = sharesIn(job, m.psbt.backup);
-  return psbtOf(job, { own: signLast(hand, job, peer)!, peer });
+  return signLastIn(hand, operatorJob(share, entry, backup(coin, entry)), m.psbt.backup);
 }
 
 const movedMessage = (hand: Hand, m: At<'received'>, c: OpenCoin, psbt: string, tip: number): At<'moved'> => ({

@@ -29,7 +29,7 @@ import { sameJson } from '../protocol/json.ts';
 import { height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { psbtOf, sharesIn, signLast } from '../signing/exchange.ts';
+import { signLastIn } from '../signing/exchange.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { freshSide } from '../signing/side.ts';
 import { backupCopy, bundleEntries, bundleOf } from './backup.ts';
@@ -281,8 +281,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
           checkUnpaid(facts.coins, spentCoin(coin), 'owner');
         }
         const job = operatorJob(hand.keys.share(had.share!), entry, backup(coin, entry));
-        const { peer } = sharesIn(job, message.psbt.backup);
-        const part = signLast(hand, job, peer)!;
+        const signed = signLastIn(hand, job, message.psbt.backup);
         const opened: Statecoin =
           had.state === 'open'
             ? had
@@ -299,7 +298,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
                 restored: false,
               };
         return {
-          message: { ...message, step: 'accepted', psbt: { backup: psbtOf(job, { own: part, peer }) } },
+          message: { ...message, step: 'accepted', psbt: { backup: signed } },
           writes: { coin: opened },
         };
       },

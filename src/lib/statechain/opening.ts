@@ -6,10 +6,10 @@ import { scriptOf } from '../bitcoin/address.ts';
 import type { Funding } from '../bitcoin/funding.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { checkDust } from '../bitcoin/script.ts';
-import { withWitness, type Output } from '../bitcoin/transaction.ts';
+import type { Output } from '../bitcoin/transaction.ts';
 import type { Hand, TakeResult } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { answerOf, checkAnswer, finish, open, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { answerOf, checkAnswer, finishIn, open, psbtOf } from '../signing/exchange.ts';
 import { ownerJob } from './jobs.ts';
 import { isOwners, type OwnerRecord, type Statecoin } from './records.ts';
 import type { Entry } from './statements.ts';
@@ -121,7 +121,7 @@ export function complete(
   const { id, terms, outpoint, own, side, funding, coins } = had;
   const entry = firstEntry(had);
   const job = ownerJob(own, entry, backup(had, entry));
-  const { signature, spends } = finish(hand, job, sharesIn(job, answer).peer)!;
+  const { hex, spends } = finishIn(hand, job, answer);
   const record: Extract<OwnerRecord, { state: 'owned' }> = {
     role: 'owner',
     state: 'owned',
@@ -131,7 +131,7 @@ export function complete(
     own,
     side,
     entries: [entry],
-    backups: [withWitness(job.template, [[signature]])],
+    backups: [hex],
     cancelled: [],
     receipt: null,
     answer: answerOf(answer),

@@ -6,13 +6,12 @@
  */
 import { checkCoin } from '../bitcoin/coin-checks.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { withWitness } from '../bitcoin/transaction.ts';
 import type { Network } from '../bitcoin/network.ts';
-import type { Facts, Hand, Hex, TakeResult } from '../protocol/action.ts';
+import type { Facts, Hand, Hex } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, evenSecret, parseResidue } from '../signing/curve.ts';
-import { answerOf, checkAnswer, drawNonce, finish, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { answerOf, checkAnswer, drawNonce, finishIn, psbtOf } from '../signing/exchange.ts';
 import { coinKey, firstMessageFits, offsetPoint, secondMessage } from '../signing/key-update.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { freshSide, type Side } from '../signing/side.ts';
@@ -30,13 +29,12 @@ import {
   openIn,
   sealIn,
   type At,
+  type Out,
   type TransferInput,
-  type TransferMessage,
   type TransferRecords,
 } from './transfer-messages.ts';
 import { backup, backupSighash } from './transactions.ts';
 
-type Out<S extends TransferMessage['step']> = TakeResult<At<S>, TransferRecords>;
 type Records = Partial<TransferRecords>;
 type Chain = CoinFacts;
 
@@ -252,7 +250,7 @@ export function own(
   const { terms } = had;
   const { coins, least } = looked(had, facts);
   const job = ownerJob(had.own, entry, backup(had, entry));
-  const { signature, spends } = finish(hand, job, sharesIn(job, m.psbt.backup).peer)!;
+  const { hex, spends } = finishIn(hand, job, m.psbt.backup);
   const earlier = isOwners(before) ? before : undefined;
   const owned: Extract<OwnerRecord, { state: 'owned' }> = {
     role: 'owner',
@@ -263,7 +261,7 @@ export function own(
     own: had.own,
     side: had.side,
     entries: [...had.entries, entry],
-    backups: [...had.backups, withWitness(job.template, [[signature]])],
+    backups: [...had.backups, hex],
     cancelled: record.cancelled,
     receipt: m.receipt,
     answer: answerOf(m.psbt.backup),

@@ -5,7 +5,7 @@
  * it has answered. After a cancel that its receiver has not declined it sends the coin to nobody
  * but itself. What a restored home does not remember, it takes for sent.
  */
-import type { Facts, Hand, TakeResult } from '../protocol/action.ts';
+import type { Facts, Hand } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, evenSecret, parseScalar } from '../signing/curve.ts';
@@ -34,12 +34,11 @@ import {
   readable,
   sealIn,
   type At,
+  type Out,
   type TransferMessage,
   type TransferRecords,
 } from './transfer-messages.ts';
 import { backupSighash } from './transactions.ts';
-
-type Out<S extends TransferMessage['step']> = TakeResult<At<S>, TransferRecords>;
 
 /** Openings that could be completed without this owner. */
 export const exposed = (c: OwnerRecord): Given[] => c.given.filter((g) => g.sent && !g.declined);

@@ -13,6 +13,7 @@
  *   freed      operator   the opening is destroyed         kept       sender   the coin is its own again
  */
 import * as v from 'valibot';
+import type { TakeResult } from '../protocol/action.ts';
 import { printJson, sameJson } from '../protocol/json.ts';
 import {
   height,
@@ -105,6 +106,8 @@ export interface TransferInput {
   unchecked?: boolean;
 }
 export type TransferRecords = { coin: Statecoin; next: Statecoin };
+/** Answer of a step. */
+export type Out<S extends TransferMessage['step']> = TakeResult<At<S>, TransferRecords>;
 
 /** Returns the ends that a sealed field is bound to: the whole public message that carries it. */
 const ends = (field: 'x' | 'm1' | 'm2', message: object) => ({

@@ -4,14 +4,14 @@
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { checkProposed } from '../bitcoin/fee.ts';
-import { txidOf, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
+import { txidOf, txidOfHex } from '../bitcoin/transaction.ts';
 import { table, type Facts, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { hexOf, hexText, messageParser, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
 import * as v from 'valibot';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, open, psbtOf, sharesIn, signLast } from '../signing/exchange.ts';
+import { finishIn, open, psbtOf, signLastIn } from '../signing/exchange.ts';
 import { operatorJob, ownerJob } from './jobs.ts';
 import { openCoin } from './move.ts';
 import {
@@ -130,10 +130,8 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
             ...(c.closing && { hint: `ask for that one again: ${flagsOf(c.closing)}` }),
             blame: 'owner',
           });
-        const { peer } = sharesIn(job, m.psbt.withdraw);
-        const part = signLast(hand, job, peer)!;
         return {
-          message: { ...m, step: 'signed', psbt: { withdraw: psbtOf(job, { own: part, peer }) } },
+          message: { ...m, step: 'signed', psbt: { withdraw: signLastIn(hand, job, m.psbt.withdraw) } },
           writes: {
             coin: {
               ...c,
@@ -160,8 +158,7 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
             hint: `where it was restored: ask for the same again, ${flagsOf({ address: m.address, feeSat: m.fee_sat })}`,
           });
         const job = jobOf(c, withdrawal);
-        const { signature, spends } = finish(hand, job, sharesIn(job, m.psbt.withdraw).peer)!;
-        const hex = withWitness(job.template, [[signature]]);
+        const { hex, spends } = finishIn(hand, job, m.psbt.withdraw);
         return {
           message: {
             step: 'complete',
