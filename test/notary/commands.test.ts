@@ -118,6 +118,10 @@ describe('notarize stamp', () => {
     expect(outputs.find(({ sat }) => sat === 0n)?.script).toBe(first.script);
     expect(outputs.find(({ sat }) => sat > 0n)?.sat).toBe(100_000n - BigInt(first.fee_sat));
   });
+  it('pays from no coins without an address for the change', async () => {
+    const argv = [join(dir, 'a.txt'), '--network', 'regtest', '--utxo', join(dir, 'coins.json')];
+    expect(await command(NotarizeStamp, argv)).toMatchObject({ code: 'usage', exit: 2, stdout: '' });
+  });
   it('takes digests as lines', async () => {
     const input = lines.map(({ digest, name }) => JSON.stringify({ digest, name })).join('\n');
     const { code, stdout } = await spillway(['notarize', 'stamp'], { stdin: input });
@@ -191,6 +195,11 @@ describe('notarize prove', () => {
     expect((await command(NotarizeProve, [plan])).exit).toBe(0);
     pruned = -1;
   });
+  it('needs a block or a node to ask', async () => {
+    delete process.env['SPILLWAY_CHAIN'];
+    expect(await command(NotarizeProve, [plan])).toMatchObject({ code: 'usage', exit: 2, stdout: '' });
+    process.env['SPILLWAY_CHAIN'] = node.url;
+  });
   it('is asked of a node of the network of its plan', async () => {
     const other = at('signet.ndjson', planText.replace('"regtest"', '"signet"'));
     expect(await command(NotarizeProve, [other])).toMatchObject({ code: 'wrong-network', exit: 65 });
@@ -255,6 +264,12 @@ describe('notarize prove', () => {
     expect(await command(NotarizeProve, [at('empty.ndjson', planText.split('\n')[0]!), ...argv])).toMatchObject({
       code: 'malformed',
     });
+    const moon = planText.replace('"regtest"', '"moon"');
+    expect(await command(NotarizeProve, [at('moon.ndjson', moon), ...argv])).toMatchObject({
+      code: 'malformed-message',
+      exit: 65,
+    });
+    expect(await command(NotarizeProve, [at('nothing.ndjson', '\n'), ...argv])).toMatchObject({ code: 'malformed' });
     const named = [head, { ...lines[0], name: '../../escaped' }, ...lines.slice(1)]
       .map((line) => JSON.stringify(line))
       .join('\n');
@@ -403,6 +418,8 @@ describe('notarize verify', () => {
       idle.slice(0, 8).map(async (one) => (await command(NotarizeVerify, [proof, ...REGTEST, '--header', one])).code),
     );
     expect(codes).toContain('header-invalid');
+    const keccak = at('keccak.ots', writeOts({ ...proofWith([]), hash: 'keccak256' }));
+    expect(await command(NotarizeVerify, [...REGTEST, keccak, '--document', proof])).toMatchObject({ code: 'usage' });
     const deep = writeOts(proofWith(Array(300).fill(op('sha256'))));
     for (const bad of [at('rubbish.ots', 'rubbish'), at('deep.ots', deep)])
       expect(await command(NotarizeVerify, [...REGTEST, bad])).toMatchObject({ code: 'malformed-ots', exit: 65 });
