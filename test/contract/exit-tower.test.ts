@@ -7,7 +7,7 @@ import Broadcast from '../../src/commands/tools/broadcast.ts';
 import Inspect from '../../src/commands/tools/inspect.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
-import type { ExitPackage } from '../../src/lib/contract/exit-package.ts';
+import { exitPackage, type ExitPackage } from '../../src/lib/contract/exit-package.ts';
 import { settlement } from '../../src/lib/engine/documents.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
 import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
@@ -15,8 +15,19 @@ import { printJson } from '../../src/lib/protocol/json.ts';
 import { fakeNode } from '../chain/node.ts';
 import { FakeChain } from '../support/chain.ts';
 import { command } from '../support/command.ts';
-import { unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
-import { asRead, creditExits, KEY, statecoinExits, twoSteps, type Made } from '../support/exits.ts';
+import { txidOfHex, unsignedHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
+import {
+  asRead,
+  creditExits,
+  KEY,
+  only,
+  outputOf,
+  plain,
+  PLAIN,
+  statecoinExits,
+  twoSteps,
+  type Made,
+} from '../support/exits.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const [exit, refund] = await creditExits(131);
@@ -28,20 +39,27 @@ const fileOf = (made: ExitPackage): string => {
   writeFileSync(file, printJson(made));
   return file;
 };
-async function scene({ package: made, exit: { steps } }: Made) {
+async function scene({ package: made, exit: { steps } }: Pick<Made, 'package' | 'exit'>, index = true) {
   const chain = new FakeChain(1_000);
   for (const coin of steps[0]!.spends) chain.give(coin);
-  const { url } = await fakeNode(chain.answers());
+  const { url } = await fakeNode(chain.answers(index));
   const rpc = new Rpc({ url });
   const source = factSource({ network: 'regtest', rpc });
   const file = fileOf(made);
   const post = bundlePost('regtest', [file]);
-  const watch = async (): Promise<WatchEvent[]> => {
+  const watch = async (by = post): Promise<WatchEvent[]> => {
     const events: WatchEvent[] = [];
-    await look(post, { rpc, source }, { confirmations: 6, feeBudgetSat: null }, async (_, e) => void events.push(e));
+    await look(by, { rpc, source }, { confirmations: 6, feeBudgetSat: null }, async (_, e) => void events.push(e));
     return events;
   };
   return { chain, url, file, watch };
+}
+const first = plain([PLAIN], 99_000n);
+/** A package of these transactions, each with the coins that it spends. */
+function of(...all: readonly (readonly [hex: string, ...spends: Spent[]])[]): Pick<Made, 'package' | 'exit'> {
+  const steps = all.map(([hex, ...spends]) => ({ hex, spends, by: null, why: 'leaves', bears: true }));
+  const exit = { ...only(first, [PLAIN]), steps };
+  return { exit, package: exitPackage('channel', exit, [], { tip: 1_000 }) };
 }
 const told = (events: readonly WatchEvent[]) => events.map(({ event }) => event);
 
@@ -75,6 +93,52 @@ describe('a watched package', () => {
     expect(await watch()).toMatchObject([{ event: 'exit', txid: two.package.steps[1]!.txid }]);
     chain.mine(6);
     expect(told(await watch())).toEqual(['settled']);
+  });
+  it('with three steps sends the third also where a node without an index no longer tells that the first is in a block', async () => {
+    const second = plain([outputOf(first)], 98_000n, { sequence: 3 });
+    const third = plain([outputOf(second)], 97_000n, { sequence: 600 });
+    const { chain, watch, file } = await scene(
+      of([first, PLAIN], [second, outputOf(first)], [third, outputOf(second)]),
+      false,
+    );
+    await watch();
+    chain.mine(3);
+    await watch();
+    chain.mine(600);
+    expect(await watch(bundlePost('regtest', [file]))).toMatchObject([{ event: 'exit', txid: txidOfHex(third) }]);
+    chain.mine(6);
+    expect(told(await watch())).toEqual(['settled']);
+  });
+  it('counts the wait of a step from the coin that has it, whichever input that is', async () => {
+    const old = { ...PLAIN, vout: 7 };
+    const inputs = [
+      { ...old, sequence: 0xfffffffd },
+      { ...outputOf(first), sequence: 3 },
+    ];
+    const second = plain([], 190_000n, { inputs });
+    const { chain, watch } = await scene(of([first, PLAIN], [second, old, outputOf(first)]));
+    chain.give(old);
+    await watch();
+    chain.mine(2);
+    expect(await watch()).toEqual([]);
+    chain.mine(1);
+    expect(await watch()).toMatchObject([{ event: 'exit', txid: txidOfHex(second) }]);
+  });
+  it('that pays more is sent, and not an older one of the same coin beside it', async () => {
+    const [older, newer] = [60_000n, 99_000n].map((sat) => {
+      const exit = only(plain([PLAIN], sat), [PLAIN]);
+      return { exit, package: exitPackage('channel', exit, [], { tip: 1_000 }) };
+    });
+    for (const [one, other] of [
+      [older!, newer!],
+      [newer!, older!],
+    ] as const) {
+      const { chain, watch, file } = await scene(one);
+      const post = bundlePost('regtest', [file, fileOf(other.package)]);
+      expect(told(await watch(post))).toEqual(['exit']);
+      expect(told(await watch(post))).toEqual(['in-mempool']);
+      expect(chain.mempool.map(({ outputs }) => outputs[0]!.sat)).toEqual([99_000n]);
+    }
   });
   it('whose coin another transaction has taken says so, and is not settled', async () => {
     const { chain, watch } = await scene(exit!);

@@ -83,8 +83,8 @@ export function watchedPackage(document: Document): WatchedDocument | undefined 
   return { network, watched };
 }
 
-function dutyOf({ contract }: ReadPackage, step: ReadStep): Duty {
-  const { hex, txid, vsize, feeSat, spends, outputs, child, by, why } = step;
+function dutyOf({ contract, steps }: ReadPackage, step: ReadStep): Duty {
+  const { hex, txid, vsize, feeSat, spends, outputs, child, by, why, after } = step;
   // What a child pays is the leaver's; without one, the largest output is taken for it.
   const [pays] = child?.outputs ?? [...outputs].sort((a, b) => (a.sat < b.sat ? 1 : -1));
   const ready = readyOf(
@@ -96,10 +96,12 @@ function dutyOf({ contract }: ReadPackage, step: ReadStep): Duty {
   );
   const feerate = child && feerateOf(feeSat + child.feeSat, vsize + child.vsize);
   return {
-    id: `${contract} exit ${txid}`,
+    // A newer package takes the place of an older one of the same coin, which pays the same and is valid as soon.
+    id: `${contract} exit ${steps.length === 1 ? `${pays!.script} ${JSON.stringify(step.valid_from)}` : txid}`,
     does: 'exit',
     why,
-    outpoint: spends[0]!,
+    // Its wait is counted from there.
+    outpoint: spends.find((spent) => spent.txid === after?.txid) ?? spends[0]!,
     tx: child
       ? {
           ...ready,
@@ -120,11 +122,20 @@ function fromOf({ valid_from: from, after }: ReadStep): From {
   return { confirmations: waits('blocks' in after ? { blocks: after.blocks } : { seconds: after.seconds }) };
 }
 
-/** Decides the first step that is not in a block yet; where all are, the last. */
+/**
+ * Decides the first step that is not in a block yet; where all are, the last. Of a step whose outputs are all spent a node
+ * without an index may not know that it is in a block: what spends one of them, or is about to, shows that.
+ */
 function decide(duties: readonly Duty[], seen: Seen, rules: Rules): Due {
-  const isMined = ({ outpoint, tx }: Duty): boolean => {
-    const { spend } = seen.coins.get(outpointText(outpoint))!;
-    return spend !== null && spend.confirmations > 0 && spend.txid === (tx as Ready).txid;
+  const isDone = ({ outpoint, tx }: Duty): boolean => {
+    const { txid } = tx as Ready;
+    const { coin, spend } = seen.coins.get(outpointText(outpoint))!;
+    if (spend !== null) return spend.confirmations > 0 && spend.txid === txid;
+    return coin !== 'unspent' && duties.some((later) => later.outpoint.txid === txid && isThere(later));
   };
-  return decideDuty(duties.find((duty) => !isMined(duty)) ?? duties.at(-1)!, seen, rules);
+  const isThere = (duty: Duty): boolean => {
+    const { coin, spend } = seen.coins.get(outpointText(duty.outpoint))!;
+    return coin === 'unspent' || spend !== null || isDone(duty);
+  };
+  return decideDuty(duties.find((duty) => !isDone(duty)) ?? duties.at(-1)!, seen, rules);
 }
