@@ -15,8 +15,12 @@ import NotarizeStamp from '../../src/commands/notarize/stamp.ts';
 import NotarizeVerify from '../../src/commands/notarize/verify.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { doubleHash, transactionIn } from '../../src/lib/bitcoin/block.ts';
+import { parseHeader } from '../../src/lib/bitcoin/header.ts';
 import { outputsOf, parseTransaction, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { documentIn, sendable, settlement } from '../../src/lib/engine/documents.ts';
+import { stateProof } from '../../src/lib/notary/proof.ts';
+import { readTaprootProof } from '../../src/lib/notary/taproot.ts';
+import { Fields } from '../../src/lib/protocol/document.ts';
 import { command, type Ended, type Made } from '../support/command.ts';
 import { mine } from '../support/headers.ts';
 import { expectJudged, known } from '../support/judged.ts';
@@ -179,7 +183,8 @@ describe('a taproot commitment', () => {
     const { exit, stdout } = await verify(join(out, 'b.proof.json'));
     expect([exit, JSON.parse(stdout)]).toMatchObject([
       3,
-      { status: 'anchored', transaction: head['txid'], checks: { document: 'compared', header: 'not-checked' } },
+      // A header alone does not say how deep the tree of its block is.
+      { status: 'anchored', transaction: null, checks: { document: 'compared', header: 'not-checked' } },
     ]);
     const shown = await run(NotarizeShow, join(out, 'b.proof.json'));
     expect(shown.stdout).toContain(`in the output ${coin.script} of the internal key ${head['internal_key']}`);
@@ -204,6 +209,24 @@ describe('a taproot commitment', () => {
   ])('with %s is no proof', async (_, code, altered) => {
     const proof = file('altered.json', JSON.stringify({ ...proofs[0], ...altered(proofs[0]!) }));
     expect(await verify(proof)).toMatchObject({ code, stdout: '' });
+  });
+
+  it('names its transaction where the branch is as deep as the tree of its block, and not behind one of 64 bytes', () => {
+    const { branch, transaction } = proofs[0]!;
+    const stated = (change: object, root: Uint8Array, transactions: number) => {
+      const block = { ...parseHeader(hexToBytes(header)), root };
+      const known = { height: 1, medianTime: null, confirmations: 10, transactions, header: block };
+      return stateProof(readTaprootProof(new Fields({ ...proofs[0], ...change })), [known]);
+    };
+    const { root } = parseHeader(hexToBytes(header));
+    expect(stated({}, root, 2)).toMatchObject({ status: 'anchored', transaction: head['txid'] });
+    // A block has a transaction whose second half is the id of one that nobody has mined.
+    const half = new Uint8Array(32).fill(7);
+    const { txid } = transactionIn(hexToBytes(transaction), 'malformed-block');
+    const coinbase = hexToBytes(branch[0].left);
+    const mined = doubleHash(concatBytes(coinbase, doubleHash(concatBytes(half, txid))));
+    const deeper = { branch: [{ left: bytesToHex(half) }, ...branch] };
+    expect(stated(deeper, mined, 2)).toMatchObject({ status: 'anchored', transaction: undefined });
   });
 
   const spend = (of: string, ...argv: string[]): Promise<Ended> => run(NotarizeSpend, '--home', of, ...argv);

@@ -1,7 +1,7 @@
 /**
  * Statement of a proof: these bytes existed before a block. Reads proofs against block headers. Any
- * chain of hash operations into a header's Merkle root proves it. The carrier of an `.ots` proof is
- * named where a message is a transaction and the branch above is as deep as the block's tree.
+ * chain of hash operations into a header's Merkle root proves it. The carrier of a proof is named
+ * where a message is a transaction and the branch above is as deep as the block's tree.
  * Not here: where headers come from, the commitment of taproot proofs (`taproot.ts`).
  */
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
@@ -32,7 +32,10 @@ function attestedIn(proof: Proof): Attested[] {
   if ('timestamp' in proof)
     return [...attested(proof)].map(({ way, ...found }) => ({ ...found, carrier: (block) => carrier(way, block) }));
   const attestation = bitcoinAttestation(BigInt(proof.height));
-  return [{ message: proof.merkleRoot, attestation, carrier: () => proof.txid }];
+  // A longer branch goes through a transaction of 64 bytes that looks like a node: what it leads to is in no block.
+  const named = ({ transactions }: Block): string | undefined =>
+    transactions !== null && levelsOf(transactions) === proof.depth ? proof.txid : undefined;
+  return [{ message: proof.merkleRoot, attestation, carrier: named }];
 }
 
 /** A block as somebody vouches for it. */
@@ -94,10 +97,13 @@ export function stateProof(proof: Proof, blocks: readonly Block[]): Statement {
 }
 const heightIn = (a: Attestation): bigint => ('height' in a ? a.height : -1n);
 
+/** Returns the depth of the Merkle tree over so many transactions. */
+const levelsOf = (transactions: number): number => Math.ceil(Math.log2(transactions));
+
 /** The transaction on the way, where what follows it is a branch as deep as the block's tree. */
 function carrier(way: Way, { transactions }: Block): string | undefined {
   if (transactions === null) return undefined;
-  const levels = Math.ceil(Math.log2(transactions));
+  const levels = levelsOf(transactions);
   // From the end: each level joins another node and hashes twice; before them the transaction is hashed twice.
   const at = way.length - 1 - 3 * levels - 2;
   const carried = way[at]?.message;

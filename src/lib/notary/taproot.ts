@@ -70,6 +70,8 @@ export interface TaprootProof {
   height: number;
   /** Root of the block's Merkle tree that the branch leads to. */
   merkleRoot: Uint8Array;
+  /** Number of nodes in the branch. */
+  depth: number;
 }
 
 /** Returns the fields of a proof. @param leaf script of the leaf */
@@ -96,12 +98,9 @@ const sideOf = ({ isLeft, hash }: Sibling) => ({ [isLeft ? 'left' : 'right']: by
  */
 export function readTaprootProof(from: Fields): TaprootProof {
   const need = (name: string, length?: number): Uint8Array => from.need(name, from.bytes(name, length), 'hex');
-  const climbed = (name: string, start: Uint8Array, hash: (bytes: Uint8Array) => Uint8Array): Uint8Array =>
-    from
-      .need(name, from.objects(name, siblingIn), 'a list')
-      .reduce((message, step) => climb(message, step, hash), start);
+  const siblings = (name: string): Sibling[] => from.need(name, from.objects(name, siblingIn), 'a list');
   const digest = need('digest', 32);
-  const root = climbed('path', sha256(concatBytes(digest, need('nonce', 16))), sha256);
+  const root = climb(sha256(concatBytes(digest, need('nonce', 16))), siblings('path'), sha256);
   const leaf = bytesToHex(need('leaf'));
   if (leaf !== commitment(root).script)
     throw new Refusal('root-differs', `the path leads to ${bytesToHex(root)}, ${leaf} is the leaf`);
@@ -114,6 +113,7 @@ export function readTaprootProof(from: Fields): TaprootProof {
       'root-differs',
       `no output of the transaction is bound to ${bytesToHex(root)}: ${script} expected`,
     );
+  const branch = siblings('branch');
   return {
     hash: 'sha256',
     digest,
@@ -122,7 +122,8 @@ export function readTaprootProof(from: Fields): TaprootProof {
     transaction: bytes,
     txid: display(txid),
     height: Number(from.need('height', from.whole('height', 499_999_999n))),
-    merkleRoot: climbed('branch', txid, doubleHash),
+    merkleRoot: climb(txid, branch, doubleHash),
+    depth: branch.length,
   };
 }
 /** Reads an internal key (32 bytes), where there is one. @throws Refusal `malformed-message` */
@@ -132,8 +133,11 @@ export function internalKeyIn(from: Fields): Hex | undefined {
   return key && bytesToHex(key);
 }
 
-const climb = (message: Uint8Array, { isLeft, hash }: Sibling, by: (bytes: Uint8Array) => Uint8Array): Uint8Array =>
-  by(isLeft ? concatBytes(hash, message) : concatBytes(message, hash));
+const climb = (start: Uint8Array, steps: readonly Sibling[], by: (bytes: Uint8Array) => Uint8Array): Uint8Array =>
+  steps.reduce(
+    (message, { isLeft, hash }) => by(isLeft ? concatBytes(hash, message) : concatBytes(message, hash)),
+    start,
+  );
 
 function siblingIn(from: Fields): Sibling {
   const [left, right] = [from.bytes('left', 32), from.bytes('right', 32)];
