@@ -2,7 +2,7 @@
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import Backup from '../../src/commands/home/backup.ts';
 import Coins from '../../src/commands/home/coins.ts';
 import Init from '../../src/commands/home/init.ts';
@@ -22,6 +22,7 @@ import { stateProof } from '../../src/lib/notary/proof.ts';
 import { readTaprootProof } from '../../src/lib/notary/taproot.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { command, type Ended, type Made } from '../support/command.ts';
+import { startFakeNode } from '../support/fake-node.ts';
 import { mine } from '../support/headers.ts';
 import { expectJudged, known } from '../support/judged.ts';
 import { judge } from '../support/kernel.ts';
@@ -282,8 +283,42 @@ describe('a taproot commitment', () => {
     expect(await run(NotarizeStamp, at('a'), '--commit', 'taproot')).toMatchObject({ code: 'usage', exit: 2 });
     const other = await homeWith();
     expect(await stamp(other.home, '--commit', 'taproot')).toMatchObject({ code: 'usage' });
+    expect(await stamp(other.home, '--utxo', other.utxo, '--amount', '20000')).toMatchObject({ code: 'usage' });
     const small = ['--utxo', other.utxo, '--commit', 'taproot', '--amount', '329'];
     expect(await stamp(other.home, ...small)).toMatchObject({ code: 'below-dust', exit: 77, stdout: '' });
+  });
+  it('holds what was asked for when it was made: another amount is another payment', async () => {
+    const again = (amount: string): Promise<Ended> => stamp(home, '--commit', 'taproot', '--amount', amount);
+    expect(printed(await again('20000'))[0]).toMatchObject({ txid: head['txid'] });
+    expect(await again('30000')).toMatchObject({ code: 'answered-otherwise', exit: 75, stdout: '' });
+  });
+  it('that a node shows is not given up: its home would forget the coin with the next payment', async () => {
+    const shown = JSON.stringify({
+      confirmations: 0,
+      value: 0.0002,
+      coinbase: false,
+      scriptPubKey: { hex: coin.script },
+    });
+    let sent = true;
+    const node = await startFakeNode({
+      getblockchaininfo: JSON.stringify({
+        chain: 'regtest',
+        blocks: 100,
+        bestblockhash: '11'.repeat(32),
+        initialblockdownload: false,
+      }),
+      gettxout: ([txid, vout]) => (sent && txid === coin.txid && vout === coin.vout ? shown : 'null'),
+      estimatesmartfee: '{}',
+      getmempoolinfo: '{"mempoolminfee":0.00001,"minrelaytxfee":0.00001}',
+    });
+    vi.stubEnv('SPILLWAY_CHAIN', node.url);
+    const cancel = ['--home', home, '--cancel', '--contract', head['root']];
+    const asked = (): Promise<Ended> => run(NotarizeStamp, ...cancel);
+    expect(await asked()).toMatchObject({ code: 'wrong-state', exit: 75, stdout: '' });
+    sent = false;
+    expect(await asked()).toMatchObject({ exit: 0 });
+    vi.unstubAllEnvs();
+    node.close();
   });
   it('stays in the home until its coin is spent', async () => {
     const [line] = printed(await run(Status, '--home', home));

@@ -9,7 +9,7 @@ import type { Home } from '../../lib/home/home.ts';
 import type { ChainValues } from '../../lib/cli/chain.ts';
 import { coinsFrom } from '../../lib/cli/contract-flags.ts';
 import type { HomeValues } from '../../lib/cli/home.ts';
-import { factsFor, htlcIn, withOwnHome } from './shared.ts';
+import { checkUnsent, factsFor, htlcIn, withOwnHome } from './shared.ts';
 import { freeFunding, fundOnce } from './home.ts';
 import { note } from '../../lib/engine/log.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
@@ -77,15 +77,8 @@ async function cancelled(
   factsOf: (at: readonly string[]) => ReturnType<typeof factsFor>,
 ): Promise<object> {
   if (!home) throw new Refusal('usage', '--cancel found without a home: nothing is reserved');
-  const { coins } = await freeFunding(home, pubkey, async (paid) => {
-    const txid = txidOf(paid);
-    const { facts } = await factsOf(paid.outputs.map((_, vout) => `${txid}:${vout}`));
-    const found = facts.coins === 'not-checked' ? [] : [...facts.coins.values()];
-    if (found.some((coin) => coin !== 'missing'))
-      throw new Refusal('wrong-state', `the payment ${txid} was sent`, {
-        hint: 'spillway htlc refund, or watch, takes it back once its lock has ended',
-      });
-  });
+  const hint = 'spillway htlc refund, or watch, takes it back once its lock has ended';
+  const { coins } = await freeFunding(home, pubkey, (paid) => checkUnsent(paid, factsOf, hint));
   note('spend one of its coins elsewhere, or whoever has the PSBT can still send it');
   return { type: 'htlc-fund', version: 1, network, step: 'cancelled', coins };
 }

@@ -7,7 +7,7 @@ import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { parseSat } from '../../lib/bitcoin/amount.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
-import { parseTransaction, txidOf, txidOfHex, type Spent } from '../../lib/bitcoin/transaction.ts';
+import { parseTransaction, txidOf, txidOfHex, type Spent, type Template } from '../../lib/bitcoin/transaction.ts';
 import { bytesToHex, hexToBytes } from '../../lib/bitcoin/bytes.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
 import { isRelative } from '../../lib/htlc/lock.ts';
@@ -139,6 +139,19 @@ export async function factsFor(
   const source = factSource({ network, ...(await chainOf(flags, argv)), ...(feerate !== undefined && { feerate }) });
   const { facts, checks } = await source.facts({ tip: true, coins, feerate: true, now: true });
   return { facts: facts as ChainFacts, checks };
+}
+
+/** Checks that a node shows no output of a payment that is given up. @throws Refusal `wrong-state` */
+export async function checkUnsent(
+  paid: Template,
+  factsOf: (at: readonly string[]) => ReturnType<typeof factsFor>,
+  hint: string,
+): Promise<void> {
+  const txid = txidOf(paid);
+  const { facts } = await factsOf(paid.outputs.map((_, vout) => `${txid}:${vout}`));
+  const found = facts.coins === 'not-checked' ? [] : [...facts.coins.values()];
+  if (found.some((coin) => coin !== 'missing'))
+    throw new Refusal('wrong-state', `the payment ${txid} was sent`, { hint });
 }
 
 /** Runs with the home that the flags name, or with none. @throws Refusal `wrong-network` */

@@ -9,7 +9,7 @@ import { stamp } from './stamping.ts';
 export default class NotarizeStamp extends BaseCommand {
   static override summary = 'Put documents under one root that a transaction commits to: a plan, a line each';
   static override description = `Hashes files, or takes lines {digest, name} with SHA256 digests from stdin, up to a million. Prints a line {root, script, …} and then a line a document with the nonce that hides it from its neighbours. Keep this plan until notarize prove has made proofs of it: without its nonces there are none. The transaction is an output OP_RETURN with the root: any wallet can make it, or --utxo and --change print its PSBT.
-With --home the home's coins are signed, and reserved until they are spent; change goes to a fresh address. The payment is stored before the plan is printed, and the same documents give the same plan again, also without --utxo. The first line is what broadcast sends. --cancel --contract ROOT frees the coins of a payment that was never sent.
+With --home the home's coins are signed, and reserved until they are spent; change goes to a fresh address. The payment is stored before the plan is printed, and the same documents give the same plan again, also without --utxo. The first line is what broadcast sends. --cancel --contract ROOT frees the coins of a payment that was never sent; one that a node (--chain) shows is refused.
 --commit taproot pays --amount to a key of the home that is bound to the root: no OP_RETURN, and nobody sees it. Its coin is spent again with notarize spend, by the home's record or by a plan or proof and the seed. Whoever loses all of these loses the coin.`;
   static override examples = [
     'Any wallet pays\nspillway notarize stamp contract.pdf photo.jpg > plan.ndjson\nbitcoin-cli -named send outputs="[{\\"data\\":\\"$(head -n 1 plan.ndjson | jq -r .root)\\"}]"',
@@ -51,6 +51,7 @@ With --home the home's coins are signed, and reserved until they are spent; chan
     contract: {
       ...contractFlag.contract,
       summary: 'Root of the plan, or its beginning: for --cancel',
+      dependsOn: ['cancel'],
       helpGroup: 'FUNDING',
     },
     feerate: feerateFlag({ summary: "Fee rate; otherwise the node's estimate, else 2", helpGroup: 'FEES' }),

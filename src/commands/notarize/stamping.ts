@@ -24,7 +24,7 @@ import { coinsFrom } from '../../lib/cli/contract-flags.ts';
 import { withHome, type HomeValues } from '../../lib/cli/home.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { print } from '../../lib/cli/output.ts';
-import { factsFor } from '../htlc/shared.ts';
+import { checkUnsent, factsFor } from '../htlc/shared.ts';
 import { objects, printPlan, scriptOf, type Plan } from './plan.ts';
 import { digestOf } from './shared.ts';
 
@@ -51,7 +51,7 @@ export async function stamp(files: readonly string[], flags: StampValues, argv: 
   return withHome(flags, (home) => {
     if ((flags.network ?? home.network) !== home.network)
       throw new Refusal('wrong-network', `a home of ${home.network} found, one of ${flags.network} expected`);
-    return flags.cancel ? giveUp(home, flags.contract!) : stampFor(home, files, flags, argv);
+    return flags.cancel ? giveUp(home, flags, argv) : stampFor(home, files, flags, argv);
   });
 }
 
@@ -62,6 +62,8 @@ async function stampFor(
   argv: readonly string[],
 ): Promise<void> {
   const isTaproot = flags.commit === 'taproot';
+  if (!isTaproot && flags.amount !== undefined)
+    throw new Refusal('usage', '--amount found; it is for the output of --commit taproot');
   if (isTaproot && !home)
     throw new Refusal('usage', 'no home found: --commit taproot binds a coin to the root, which a home spends again', {
       hint: 'give --home DIR',
@@ -92,6 +94,7 @@ async function stampFor(
   };
   if (home) {
     const kept = await stampOnce(home, plan, coins, make);
+    if (kept && flags.amount !== undefined) checkAmount(kept, flags.amount);
     if (kept) return printPlan({ ...plan, time: kept.time }, { ...paymentOf(kept.funding), ...checks });
     if (isTaproot)
       throw new Refusal('usage', 'no coins to pay from', { hint: 'give --utxo FILE, as spillway coins prints it' });
@@ -157,6 +160,15 @@ const stampOnce = (
   );
 };
 
+/** Checks that a payment that was made before holds as much as is asked for. @throws Refusal `answered-otherwise` */
+function checkAmount({ funding, script }: Stamp, amount: bigint): void {
+  const { sat } = funding.template.outputs.find((output) => output.script === script)!;
+  if (sat !== amount)
+    throw new Refusal('answered-otherwise', `this home pays ${sat} sat to the root of these documents`, {
+      hint: '--cancel first, where it was never sent',
+    });
+}
+
 function paymentOf(funding: Funding): object {
   const signed = isSigned(funding);
   if (!signed) {
@@ -171,15 +183,17 @@ function paymentOf(funding: Funding): object {
   };
 }
 
-/** --cancel: its coins are free for something else. @throws Refusal `unknown-contract` */
-async function giveUp(home: Home, prefix: string): Promise<void> {
-  const root = (await contractNamed(home, prefix))!;
+/** --cancel: its coins are free for something else. @throws Refusal `unknown-contract`, `wrong-state` where a node shows the payment */
+async function giveUp(home: Home, flags: StampValues, argv: readonly string[]): Promise<void> {
+  const root = (await contractNamed(home, flags.contract!))!;
+  const hint = 'the same documents give its plan again; notarize spend spends the coin of a taproot commitment';
   const coins = await change<{ stamp: Stamp }, readonly string[]>(
     home.store,
     { stamp: stampKind },
     () => ({ stamp: idClaim(root) }),
-    ({ stamp }) => {
+    async ({ stamp }) => {
       if (!stamp) throw new Refusal('unknown-contract', `this home keeps no payment for the root ${root}`);
+      await checkUnsent(stamp.funding.template, (at) => factsFor(flags, home.network, argv, at), hint);
       return { writes: { stamp: { ...stamp, coins: [] } }, result: stamp.coins };
     },
   );
