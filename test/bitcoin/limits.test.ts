@@ -1,5 +1,11 @@
 /** The limits of amounts, fees, heights, coins and children. */
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { Script } from '@scure/btc-signer/script.js';
 import { describe } from 'vitest';
+import { bytesToHex, concatBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { checkSignatures, SIGNED_LIMITS } from '../../src/lib/bitcoin/signed.ts';
+import { toTransaction, withWitness, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { AMOUNT_LIMITS, btcFromSat, parseSat, satFromBtc } from '../../src/lib/bitcoin/amount.ts';
 import { checkCoin, checkCoins, COIN_LIMITS } from '../../src/lib/bitcoin/coin-checks.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
@@ -153,4 +159,31 @@ describe('PSBTs', () => {
       },
     },
   );
+});
+
+describe('signatures of a script', () => {
+  const secret = new Uint8Array(32).fill(7);
+  const key = secp256k1.getPublicKey(secret);
+  /** A spend of a script of so many keys, the one that signs at the end, with its signature so many times. */
+  const spent = (keys: number, signatures: number): void => {
+    const others = Array.from({ length: keys - 1 }, () => secp256k1.getPublicKey(secp256k1.utils.randomSecretKey()));
+    const script = Script.encode([...others, key, 'CHECKSIG']);
+    const coin = { txid: 'ab'.repeat(32), vout: 0, sat: 1_000n, script: `0020${bytesToHex(sha256(script))}` };
+    const template: Template = {
+      version: 2,
+      locktime: 0,
+      inputs: [{ ...coin, sequence: 0 }],
+      outputs: [{ sat: 500n, script: '51024e73' }],
+    };
+    const hash = toTransaction(template).preimageWitnessV0(0, script, 1, coin.sat);
+    const signature = concatBytes(secp256k1.sign(hash, secret, { prehash: false, format: 'der' }), Uint8Array.of(1));
+    const stack = [...Array.from({ length: signatures }, () => signature), script];
+    checkSignatures(withWitness(template, [stack]), template.inputs);
+  };
+  limits(SIGNED_LIMITS, {
+    tried: [
+      { takes: (keys: number) => spent(keys, 1), above: 'signature-invalid' },
+      { takes: (signatures: number) => spent(1, signatures), above: 'signature-invalid' },
+    ],
+  });
 });

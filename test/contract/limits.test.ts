@@ -3,7 +3,7 @@ import { describe } from 'vitest';
 import { decideDuty, DUTY_LIMITS, isReady } from '../../src/lib/contract/duty.ts';
 import { exitPackage, PACKAGE_LIMITS, readExitPackage } from '../../src/lib/contract/exit-package.ts';
 import { dustLimit } from '../../src/lib/bitcoin/script.ts';
-import { asRead, KEY, only, plain, PLAIN, twoSteps } from '../support/exits.ts';
+import { asRead, KEY, only, outputOf, plain, PLAIN, plainPsbt, twoSteps } from '../support/exits.ts';
 import { limits } from '../support/limits.ts';
 import { duty, rules, seen, spent } from './dutiful.ts';
 
@@ -47,6 +47,14 @@ describe('a package', () => {
     });
     return exitPackage('channel', { ...one, steps }, [], at);
   };
+  /** A transaction of so many coins, and a child that spends its output with so many others. */
+  const spending = (count: number, beside = 0): unknown => {
+    const coins = (from: number, length: number) => Array.from({ length }, (_, n) => ({ ...PLAIN, vout: from + n }));
+    const own = coins(0, count);
+    const hex = plain(own, 50_000n);
+    const child = beside > 0 ? plainPsbt([outputOf(hex), ...coins(1_000, beside - 1)], 40_000n) : null;
+    return exitPackage('channel', only(hex, own), [child], at);
+  };
   /** A transaction of that many virtual bytes. */
   const sized = (vsize: number, feeSat: bigint, version: 2 | 3) => {
     const filled = (length: number): string =>
@@ -62,6 +70,10 @@ describe('a package', () => {
   const dust = dustLimit(KEY.script);
   limits(PACKAGE_LIMITS, {
     steps: { takes: many, below: 'malformed-message', above: 'malformed-message' },
+    inputs: [
+      { takes: (count: number) => spending(count), above: 'malformed-message' },
+      { takes: (count: number) => spending(count - 100, 100), above: 'malformed-message' },
+    ],
     truc: { takes: (vsize: number) => sized(vsize, 50_000n, 3), above: 'truc-limit' },
     relayed: { takes: (rate: number) => sized(1_000, BigInt(rate), 2), below: 'fee-too-low' },
     blocks: {

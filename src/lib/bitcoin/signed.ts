@@ -7,6 +7,7 @@
 import { tapLeafHash } from '@scure/btc-signer/payment.js';
 import { Script } from '@scure/btc-signer/script.js';
 import { hash160, sha256, taprootTweakPubkey } from '@scure/btc-signer/utils.js';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { verifies } from '../signing/bip340.ts';
 import { taggedHash } from '../signing/curve.ts';
@@ -25,15 +26,29 @@ export function checkSignatures(hex: string, spends: readonly Spent[]): void {
   const { stacks, ...bare } = bareOf(hex);
   const raw = parseTransaction(hex);
   const template: Template = { ...bare, inputs: bare.inputs.map((input, i) => ({ ...input, ...spends[i]! })) };
+  const tx = toTransaction(template);
   for (const [i, { script }] of template.inputs.entries())
-    checkInput(template, i, script, stacks[i] ?? [], pushesOf(raw.inputs[i]!.finalScriptSig));
+    checkInput({ template, tx, index: i }, script, stacks[i] ?? [], pushesOf(raw.inputs[i]!.finalScriptSig));
 }
+
+/** An input; the transaction is built once for all of them. */
+interface At {
+  template: Template;
+  tx: ReturnType<typeof toTransaction>;
+  index: number;
+}
+
+export const SIGNED_LIMITS = {
+  /** A script's keys, or its signatures: every signature is tried with every key (OP_CHECKMULTISIG takes as many). */
+  tried: { unit: 'items', most: 20 },
+} satisfies Limits;
 
 type Stack = readonly Uint8Array[];
 const invalid = (index: number, why: string): Refusal =>
   new Refusal('signature-invalid', `the signature of input ${index} does not verify: ${why}`);
 
-function checkInput(template: Template, index: number, script: string, stack: Stack, pushes: Stack): void {
+function checkInput(at: At, script: string, stack: Stack, pushes: Stack): void {
+  const { template, tx, index } = at;
   const type = scriptType(script);
   if (type === 'p2a') {
     if (stack.length + pushes.length > 0) throw invalid(index, 'an anchor with a witness found');
@@ -41,30 +56,29 @@ function checkInput(template: Template, index: number, script: string, stack: St
   }
   if (stack.length + pushes.length === 0) throw new Refusal('not-signed', `input ${index} is not signed`);
   if (type !== 'p2sh' && pushes.length > 0) throw invalid(index, `a ${type} output with a scriptSig found`);
-  if (type === 'p2sh') return checkP2sh(template, index, script, stack, pushes);
-  if (type === 'p2wsh') return checkP2wsh(template, index, script, stack);
-  if (type === 'p2tr' && stack.length > 1) return checkLeaf(template, index, script, stack);
-  if (type === 'p2tr' || type === 'p2wpkh') return checkWitness(template, index, stack);
+  if (type === 'p2sh') return checkP2sh(at, script, stack, pushes);
+  if (type === 'p2wsh') return checkP2wsh(at, script, stack);
+  if (type === 'p2tr' && stack.length > 1) return checkLeaf(at, script, stack);
+  if (type === 'p2tr' || type === 'p2wpkh') return checkWitness(template, index, stack, tx);
   throw invalid(index, `a ${type} output found, which this program does not spend`);
 }
 
-function checkP2sh(template: Template, index: number, script: string, stack: Stack, pushes: Stack): void {
+function checkP2sh(at: At, script: string, stack: Stack, pushes: Stack): void {
+  const { tx, index } = at;
   const redeem = pushes.at(-1);
   if (!redeem || `a914${bytesToHex(hash160(redeem))}87` !== script)
     throw invalid(index, 'another script than the output has');
   const program = bytesToHex(redeem);
-  if (scriptType(program) === 'p2wsh' && pushes.length === 1) return checkP2wsh(template, index, program, stack);
+  if (scriptType(program) === 'p2wsh' && pushes.length === 1) return checkP2wsh(at, program, stack);
   if (stack.length > 0) throw invalid(index, 'a p2sh output with a witness found');
-  const tx = toTransaction(template);
   checkEcdsa(index, pushes.slice(0, -1), redeem, (type) => tx['preimageLegacy'](index, redeem, type));
 }
 
-function checkP2wsh(template: Template, index: number, program: string, stack: Stack): void {
+function checkP2wsh({ template, tx, index }: At, program: string, stack: Stack): void {
   const script = stack.at(-1);
   if (!script || `0020${bytesToHex(sha256(script))}` !== program)
     throw invalid(index, 'another script than the output has');
   const { sat } = template.inputs[index]!;
-  const tx = toTransaction(template);
   checkEcdsa(index, stack.slice(0, -1), script, (type) => tx.preimageWitnessV0(index, script, type, sat));
 }
 
@@ -72,18 +86,24 @@ function checkP2wsh(template: Template, index: number, program: string, stack: S
 function checkEcdsa(index: number, elements: Stack, script: Uint8Array, hashOf: (type: number) => Uint8Array): void {
   const keys = [...pushesOf(script), ...elements].filter(isKey);
   const signatures = elements.filter(isDer);
-  if (signatures.length === 0) throw new Refusal('not-signed', `input ${index} is not signed`);
+  checkTries(index, signatures, keys);
   for (const signature of signatures) {
     const hash = hashOf(signature.at(-1)!);
     if (!keys.some((key) => verifiesEcdsa(signature.subarray(0, -1), hash, key)))
       throw invalid(index, 'no key of its script has made it');
   }
 }
+function checkTries(index: number, signatures: Stack, keys: Stack): void {
+  if (signatures.length === 0) throw new Refusal('not-signed', `input ${index} is not signed`);
+  for (const [what, { length }] of Object.entries({ signatures, keys }))
+    if (!allows(SIGNED_LIMITS.tried, length))
+      throw invalid(index, `${length} ${what} found, at most ${SIGNED_LIMITS.tried.most} expected`);
+}
 const isKey = (bytes: Uint8Array): boolean => bytes.length === 33 && (bytes[0] === 2 || bytes[0] === 3);
 const isDer = (bytes: Uint8Array): boolean =>
   bytes.length >= 9 && bytes.length <= 73 && bytes[0] === 0x30 && bytes[1] === bytes.length - 3;
 
-function checkLeaf(template: Template, index: number, script: string, stack: Stack): void {
+function checkLeaf({ template, tx, index }: At, script: string, stack: Stack): void {
   const control = stack.at(-1)!;
   const leaf = stack.at(-2)!;
   const version = control[0]! & 0xfe;
@@ -96,8 +116,7 @@ function checkLeaf(template: Template, index: number, script: string, stack: Sta
     throw invalid(index, 'another script than the output has');
   const keys = pushesOf(leaf).filter(({ length }) => length === 32);
   const signatures = stack.slice(0, -2).filter(({ length }) => length === 64 || length === 65);
-  if (signatures.length === 0) throw new Refusal('not-signed', `input ${index} is not signed`);
-  const tx = toTransaction(template);
+  checkTries(index, signatures, keys);
   const scripts = template.inputs.map((input) => hexToBytes(input.script));
   const amounts = template.inputs.map(({ sat }) => sat);
   for (const signature of signatures) {

@@ -39,6 +39,7 @@ export function signKeyPath(
  */
 export function witnessesOf(template: Template, signed: Transaction, indexes: readonly number[]): Witnesses {
   const found = new Map<number, readonly Uint8Array[]>();
+  const tx = toTransaction(template);
   for (const index of indexes) {
     if (isAnchor(template.inputs[index]!)) {
       found.set(index, []);
@@ -46,7 +47,7 @@ export function witnessesOf(template: Template, signed: Transaction, indexes: re
     }
     const stack = stackOf(signed.getInput(index));
     if (!stack) continue;
-    checkWitness(template, index, stack);
+    checkWitness(template, index, stack, tx);
     found.set(index, stack);
   }
   return found;
@@ -64,13 +65,17 @@ function stackOf(input: ReturnType<Transaction['getInput']>): Uint8Array[] | und
     : undefined;
 }
 
-/** @throws Refusal `signature-invalid` or `sighash-refused` */
-export function checkWitness(template: Template, index: number, stack: readonly Uint8Array[]): void {
+/** @param tx of the template, once for all of its inputs @throws Refusal `signature-invalid` or `sighash-refused` */
+export function checkWitness(
+  template: Template,
+  index: number,
+  stack: readonly Uint8Array[],
+  tx = toTransaction(template),
+): void {
   const { script, sat } = template.inputs[index]!;
   const type = scriptType(script);
   const invalid = (why: string) =>
     new Refusal('signature-invalid', `the signature of input ${index} does not verify: ${why}`);
-  const tx = toTransaction(template);
   const [signature, pubkey = new Uint8Array()] = stack;
   if (!signature) throw invalid('an empty witness found');
   // An annex is signed by whoever adds it and relayed by nobody; it would hide what the last elements are.

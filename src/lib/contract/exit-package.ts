@@ -18,6 +18,7 @@ import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
 import { isNetwork, type Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { CHILD_LIMITS, isAnchor } from '../bitcoin/package.ts';
+import { readPsbt } from '../bitcoin/psbt.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import { checkSignatures } from '../bitcoin/signed.ts';
 import {
@@ -69,6 +70,8 @@ export interface Exit {
 
 export const PACKAGE_LIMITS = {
   steps: { unit: 'items', least: 1, most: 100 },
+  /** Inputs of all its transactions: each signature covers all inputs beside it. */
+  inputs: { unit: 'items', most: 200 },
   /** BIP431: a transaction of version 3. */
   truc: { unit: 'vB', most: 10_000 },
   /** Feerate of a step and its child: nodes relay nothing below it. */
@@ -267,9 +270,16 @@ class Coins {
   readonly #later: Set<Hex>;
   readonly #made = new Map<string, Output>();
   readonly #spent = new Set<string>();
+  #inputs = 0;
   constructor(txids: readonly Hex[]) {
     this.#later = new Set(txids);
     if (this.#later.size !== txids.length) throw differs('one transaction twice', 'each once');
+  }
+  /** Counts the inputs of a transaction, before any signature is looked at. @throws Refusal `malformed-message` */
+  count(inputs: number): void {
+    this.#inputs += inputs;
+    if (!allows(PACKAGE_LIMITS.inputs, this.#inputs))
+      throw new Refusal('malformed-message', `more than ${PACKAGE_LIMITS.inputs.most} inputs found`);
   }
   /** Spends these coins, and takes the outputs of whoever does. @throws Refusal `transaction-differs` */
   spend(who: string, spends: readonly Spent[], txid: Hex, outputs: readonly Output[]): void {
@@ -289,6 +299,7 @@ class Coins {
 
 function readStep({ spends_from, child: stated, ...one }: PackageStep, who: string, coins: Coins): ReadStep {
   const found = bareOf(one.hex);
+  coins.count(found.inputs.length);
   if (found.txid !== one.txid) throw differs(`${who} with another txid`, found.txid);
   const spends = spends_from.map(({ amount_sat, ...rest }): Spent => ({ ...rest, sat: amount_sat }));
   if (!sameJson(found.inputs.map(outpointText), spends.map(outpointText)))
@@ -325,6 +336,7 @@ function readChild(
   coins: Coins,
 ): NonNullable<ReadStep['child']> {
   const who = `the child of ${step}`;
+  coins.count(readPsbt(carried).inputsLength);
   const { hex, template } = finalHex(carried);
   const at = parent.outputs.findIndex(isAnchor);
   if (anchor !== (at < 0 ? null : at)) throw differs(`${who} at anchor ${anchor}`, at < 0 ? 'none' : String(at));
