@@ -73,10 +73,10 @@ export { childOf, type Parent } from './lib/bitcoin/package.ts';
 export { musigPsbt, readPsbt, readSame, shareOf, templateOf, writePsbt, type Share } from './lib/bitcoin/psbt.ts';
 export { routingFee } from './lib/bitcoin/routing.ts';
 export { dustLimit, scriptType, type ScriptType } from './lib/bitcoin/script.ts';
+export { taprootSighash } from './lib/bitcoin/sighash.ts';
 export {
   feeOf,
   parseTransaction,
-  taprootSighash,
   toTransaction,
   txidOf,
   txidOfHex,

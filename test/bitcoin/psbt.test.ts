@@ -14,7 +14,8 @@ import {
   templateOf,
   writePsbt,
 } from '../../src/lib/bitcoin/psbt.ts';
-import { taprootSighash, toTransaction, unsignedHex, type Template } from '../../src/lib/bitcoin/transaction.ts';
+import { taprootSighash } from '../../src/lib/bitcoin/sighash.ts';
+import { toTransaction, unsignedHex, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { keySet, sortedKeySet } from '../../src/lib/signing/keyset.ts';
 import { nonceAgg, partialAgg, partialVerify, publicKey, session } from '../../src/lib/signing/musig2.ts';
 import { codeOf, refusal } from '../support/refusal.ts';

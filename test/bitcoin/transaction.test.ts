@@ -3,6 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { taprootSighash } from '../../src/lib/bitcoin/sighash.ts';
 import {
   difference,
   feeOf,
@@ -11,7 +12,6 @@ import {
   sortInputs,
   sortOutputs,
   sumSat,
-  taprootSighash,
   toTransaction,
   txidOf,
   txidOfHex,

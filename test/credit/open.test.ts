@@ -1,6 +1,6 @@
 /** open-credit: keys, bounds and outpoints that a counterparty makes up. Altered messages: `attacks.test.ts`. */
 import { describe, expect, it } from 'vitest';
-import { taprootSighash } from '../../src/lib/bitcoin/transaction.ts';
+import { taprootSighash } from '../../src/lib/bitcoin/sighash.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import type { Contract, Terms } from '../../src/lib/credit/terms.ts';
 import { PAID_LIMITS, refund } from '../../src/lib/credit/transactions.ts';

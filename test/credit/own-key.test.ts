@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, shareOf, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
-import { taprootSighash } from '../../src/lib/bitcoin/transaction.ts';
+import { taprootSighash } from '../../src/lib/bitcoin/sighash.ts';
 import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { closeJob, refundJob, rolloverJob, updateJob } from '../../src/lib/credit/jobs.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';

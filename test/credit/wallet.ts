@@ -4,7 +4,7 @@
  */
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { putMusig, readPsbt, shareOf, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
-import { taprootSighash } from '../../src/lib/bitcoin/transaction.ts';
+import { taprootSighash } from '../../src/lib/bitcoin/sighash.ts';
 import { sortedKeySet } from '../../src/lib/signing/keyset.ts';
 import { deterministicSign, nonceAgg, nonceGen, publicKey, session, sign } from '../../src/lib/signing/musig2.ts';
 import { psbtOf, sharesIn, type Job } from '../../src/lib/signing/exchange.ts';

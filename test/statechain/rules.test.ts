@@ -10,7 +10,7 @@ import { nonceGen } from '../../src/lib/signing/musig2.ts';
 import { evenKey, openField } from '../../src/lib/signing/sealed-field.ts';
 import { messageHash } from '../../src/lib/signing/seal.ts';
 import { readPsbt, shareOf, templateOf } from '../../src/lib/bitcoin/psbt.ts';
-import { taprootSighash } from '../../src/lib/bitcoin/transaction.ts';
+import { taprootSighash } from '../../src/lib/bitcoin/sighash.ts';
 import { exitStatechain, parseBundle } from '../../src/lib/statechain/exit.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import type { OperatorRecord, OwnerRecord } from '../../src/lib/statechain/records.ts';

@@ -70,6 +70,13 @@ export class Sighashes {
     }
     return hash;
   }
+  /** The same hashed twice, as BIP143 has it. */
+  #twiceOver(part: 'outpoints' | 'sequences' | 'outputs'): Uint8Array {
+    const name = `${part} twice`;
+    let hash = this.#shared.get(name);
+    if (!hash) this.#shared.set(name, (hash = sha256(this.#over(part))));
+    return hash;
+  }
   /** BIP143, 32 bytes. `code`: the witness script, or the P2PKH script of a P2WPKH input. */
   v0(index: number, code: Uint8Array, type: SighashType): Uint8Array {
     const { version, locktime, inputs, outputs } = this.#template;
@@ -79,13 +86,13 @@ export class Sighashes {
     return twice(
       concatBytes(
         littleEndian(version, 4),
-        alone ? ZERO : sha256(this.#over('outpoints')),
-        alone ? ZERO : sha256(this.#over('sequences')),
+        alone ? ZERO : this.#twiceOver('outpoints'),
+        alone ? ZERO : this.#twiceOver('sequences'),
         outpoint(input),
         sized(code),
         littleEndian(input.sat, 8),
         littleEndian(input.sequence, 4),
-        single ? twice(output(outputs[index]!)) : sha256(this.#over('outputs')),
+        single ? twice(output(outputs[index]!)) : this.#twiceOver('outputs'),
         littleEndian(locktime, 4),
         littleEndian(type, 4),
       ),
@@ -118,4 +125,15 @@ export class Sighashes {
       ...(leaf ? [leafHash(leaf), Uint8Array.of(0), littleEndian(0xffffffff, 4)] : []),
     );
   }
+}
+
+/**
+ * The BIP341 signature hash of input `index`: key path, SIGHASH_DEFAULT, no annex. 32 bytes.
+ * @throws Error for an input that is not there, and for an amount below zero
+ */
+export function taprootSighash(template: Template, index: number): Uint8Array {
+  if (!template.inputs[index]) throw new Error(`input ${index} of ${template.inputs.length} expected`);
+  if ([...template.inputs, ...template.outputs].some(({ sat }) => sat < 0n))
+    throw new Error('an amount below zero found');
+  return new Sighashes(template).v1(index, SIGHASH_DEFAULT);
 }

@@ -1,8 +1,8 @@
 /**
  * Transactions as values: a template says everything that is signed, and each party can build it for itself.
  *
- * Spec: BIP144 (serialisation), BIP341 (signature hash of a key-path spend). The encoding itself is @scure/btc-signer's.
- * Not here: PSBTs (`psbt.ts`), fees (`fee.ts`).
+ * Spec: BIP144 (serialisation). Reading the bytes is left to @scure/btc-signer.
+ * Not here: signature hashes (`sighash.ts`), PSBTs (`psbt.ts`), fees (`fee.ts`).
  */
 import { RawTx } from '@scure/btc-signer/script.js';
 import { Transaction } from '@scure/btc-signer/transaction.js';
@@ -11,6 +11,7 @@ import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Outpoint } from './outpoint.ts';
 import { outputSize } from './script.ts';
+import { Writer } from './writer.ts';
 
 /** An output that is spent, with what BIP341 signs of it. */
 export interface Spent extends Outpoint {
@@ -72,25 +73,30 @@ export type Bare = Pick<Template, 'version' | 'locktime' | 'outputs'> & {
   inputs: readonly (Outpoint & { sequence: number })[];
 };
 
-/** The serialisation without witnesses, or with one stack an input. */
+/** The serialisation without witnesses, or with one stack an input. @throws Error for what no transaction can hold */
 function encoded(
   { version, locktime, inputs, outputs }: Bare,
   stacks?: readonly (readonly Uint8Array[])[],
 ): Uint8Array {
-  const finalScriptSig = new Uint8Array();
-  return RawTx.encode({
-    version,
-    segwitFlag: stacks !== undefined,
-    inputs: inputs.map(({ txid, vout, sequence }) => ({
-      txid: hexToBytes(txid),
-      index: vout,
-      finalScriptSig,
-      sequence,
-    })),
-    outputs: outputs.map(({ sat, script }) => ({ amount: sat, script: hexToBytes(script) })),
-    ...(stacks && { witnesses: stacks.map((stack) => [...stack]) }),
-    lockTime: locktime,
-  });
+  if (stacks && (stacks.length !== inputs.length || stacks.every((stack) => stack.length === 0)))
+    throw new Error('a witness for each input expected, one of them not empty');
+  const to = new Writer().i32(version);
+  if (stacks) to.u8(0).u8(1);
+  to.compact(inputs.length);
+  for (const { txid, vout, sequence } of inputs) to.put(txidBytes(txid)).u32(vout).compact(0).u32(sequence);
+  to.compact(outputs.length);
+  for (const { sat, script } of outputs) to.u64(sat).sized(hexToBytes(script));
+  for (const stack of stacks ?? []) {
+    to.compact(stack.length);
+    for (const element of stack) to.sized(element);
+  }
+  return to.u32(locktime).written();
+}
+/** A txid as the bytes of a transaction have it. @throws Error for any other length */
+function txidBytes(txid: string): Uint8Array {
+  const bytes = hexToBytes(txid);
+  if (bytes.length !== 32) throw new Error(`a txid of ${bytes.length} bytes found`);
+  return bytes.reverse();
 }
 const idOf = (bare: Uint8Array): string => bytesToHex(sha256(sha256(bare)).reverse());
 
@@ -100,16 +106,6 @@ export const unsignedHex = (template: Bare): string => bytesToHex(encoded(templa
 /** The id in display order. It is final where every input is native segwit. */
 export const txidOf = (template: Bare | string): string =>
   idOf(typeof template === 'string' ? hexToBytes(template) : encoded(template));
-
-/** The BIP341 signature hash of input `index`: key path, SIGHASH_DEFAULT, no annex. 32 bytes. */
-export function taprootSighash(template: Template, index: number, tx = toTransaction(template)): Uint8Array {
-  return tx.preimageWitnessV1(
-    index,
-    template.inputs.map((i) => hexToBytes(i.script)),
-    0,
-    template.inputs.map((i) => i.sat),
-  );
-}
 
 /** The finished transaction (hex) with these witness stacks, one an input; that of an anchor is empty. */
 export const withWitness = (template: Bare, stacks: readonly (readonly Uint8Array[])[]): string =>

@@ -14,7 +14,8 @@ import { keyPathSecret } from '../signing/keyset.ts';
 import { bytesToHex, equalBytes, hexToBytes } from './bytes.ts';
 import { isAnchor } from './package.ts';
 import { scriptType } from './script.ts';
-import { taprootSighash, toTransaction, type Template } from './transaction.ts';
+import { taprootSighash } from './sighash.ts';
+import { toTransaction, type Template } from './transaction.ts';
 
 /** The witness of each input that is signed, by index. */
 export type Witnesses = ReadonlyMap<number, readonly Uint8Array[]>;

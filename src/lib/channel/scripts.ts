@@ -6,9 +6,8 @@
  * Not here: amounts and order (`commitment.ts`).
  */
 import { hash160 } from '@scure/btc-signer/utils.js';
-import { ripemd160 } from '@noble/hashes/legacy.js';
-import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, compareBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { ripemd160Of, sha256Of } from '../bitcoin/hash.ts';
 import { SEQUENCE_RBF } from '../bitcoin/transaction.ts';
 import { readScript, stackOf, wholeForm, writeScript, type Holes } from '../htlc/scripts.ts';
 import { scriptTree } from '../htlc/taproot.ts';
@@ -174,7 +173,7 @@ export function need(keys: CommitmentKeys, name: KeyName): Uint8Array {
 }
 const x = (key: Uint8Array): Uint8Array => key.subarray(1);
 const p2wsh = (code: Uint8Array, ways: readonly Way[]): Lock => ({
-  script: `0020${bytesToHex(sha256(code))}`,
+  script: `0020${bytesToHex(sha256Of(code))}`,
   kind: 'p2wsh',
   code,
   ways,
@@ -227,7 +226,7 @@ export function lockOf(format: FormatName, output: OutputName, keys: CommitmentK
   });
   if (form.ways.delayed) holes.lock = { kind: 'blocks', value: delay! };
   if (htlc) {
-    holes.hash = ripemd160(htlc.paymentHash);
+    holes.hash = ripemd160Of(htlc.paymentHash);
     holes.lock = { kind: 'height', value: htlc.expiry };
     if (!taproot) holes['revocation-hash'] = hashOf(need(keys, 'revocation'));
   }

@@ -11,13 +11,13 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateOf } from '../bitcoin/fee.ts';
 import { isNetwork, type Network } from '../bitcoin/network.ts';
 import { dustLimit } from '../bitcoin/script.ts';
+import { taprootSighash } from '../bitcoin/sighash.ts';
 import {
   outputsOf,
   parseTransaction,
   SEQUENCE_LOCKTIME,
   SEQUENCE_RBF,
   sumSat,
-  taprootSighash,
   txidOf,
   txidOfHex,
   vsizeOfHex,

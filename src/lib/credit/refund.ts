@@ -5,7 +5,8 @@
  * contract. The payer stores the finished refund before it signs anything that could fund the contract.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { taprootSighash, withWitness } from '../bitcoin/transaction.ts';
+import { taprootSighash } from '../bitcoin/sighash.ts';
+import { withWitness } from '../bitcoin/transaction.ts';
 import type { Facts, Hand, Hex, NonceId } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';

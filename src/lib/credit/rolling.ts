@@ -8,11 +8,11 @@ import { boundFeerate, feeFor, feerateText, guardFee } from '../bitcoin/fee.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { putMusig, putMusigOutput, writePsbt, type Shares } from '../bitcoin/psbt.ts';
 import { checkDust, scriptType } from '../bitcoin/script.ts';
+import { taprootSighash } from '../bitcoin/sighash.ts';
 import {
   feeOf,
   keySpendVsize,
   sumSat,
-  taprootSighash,
   toTransaction,
   type Spent,
   type Template,

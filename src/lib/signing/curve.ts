@@ -10,6 +10,7 @@ import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { equalBytes } from '../bitcoin/bytes.ts';
+import { sha256After, type Hasher } from '../bitcoin/hash.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { negated, sums } from './affine.ts';
 import { N, type Affine, type Backend } from './backend.ts';
@@ -157,22 +158,22 @@ export const hasEvenY = (point: Point): boolean => (finite(point)[63]! & 1) === 
 /** The x coordinate, 32 bytes. */
 export const xBytes = (point: Point): Uint8Array => finite(point).slice(0, 32);
 
-const prefixes = new Map<string, Uint8Array>();
+const hashers = new Map<string, Hasher>();
 
 /**
- * Returns BIP340's tagged hash, 32 bytes. The tags are few, so their prefixes are kept.
+ * Returns BIP340's tagged hash, 32 bytes. The tags are few, so what hashes behind each is kept.
  * @example
  * ```ts
  * Buffer.from(taggedHash('TapTweak')).toString('hex'); // '8aa4229474ab0100b2d6f0687f031d1fc9d8eef92a042ad97d279bff456b15e4'
  * ```
  */
 export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
-  let prefix = prefixes.get(tag);
-  if (!prefix) {
+  let hash = hashers.get(tag);
+  if (!hash) {
     const half = sha256(utf8ToBytes(tag));
-    prefixes.set(tag, (prefix = concatBytes(half, half)));
+    hashers.set(tag, (hash = sha256After(half, half)));
   }
-  return sha256(concatBytes(prefix, ...parts));
+  return hash(...parts);
 }
 
 /** The tagged hash of a text in UTF-8. */

@@ -9,7 +9,8 @@
  * Not here: sessions of more than two parties.
  */
 import { holds, musigPsbt, readPsbt, readSame, shareOf, type MusigKey, type Share } from '../bitcoin/psbt.ts';
-import { taprootSighash, withWitness, type Template } from '../bitcoin/transaction.ts';
+import { taprootSighash } from '../bitcoin/sighash.ts';
+import { withWitness, type Template } from '../bitcoin/transaction.ts';
 import type { Hand, Hex, NonceId, OpenNonce, Party, Path } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { verifies } from './bip340.ts';

@@ -9,7 +9,8 @@
 import { isMature, maturing } from '../bitcoin/coin-checks.ts';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { difference, parseTransaction, taprootSighash, toTransaction, withWitness } from '../bitcoin/transaction.ts';
+import { taprootSighash } from '../bitcoin/sighash.ts';
+import { difference, parseTransaction, withWitness } from '../bitcoin/transaction.ts';
 import type { Template } from '../bitcoin/transaction.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -135,8 +136,7 @@ function checkBackups(coin: Coin, entries: readonly Entry[], backups: readonly H
 /** @throws Refusal `transaction-differs`, `signature-invalid`, `malformed-transaction`, `malformed-address` */
 export function checkBackup(coin: Coin, e: Pick<Entry, 'address' | 'locktime' | 'sighash'>, hex: Hex): void {
   const template = backup(coin, e);
-  const tx = toTransaction(template);
-  if (bytesToHex(taprootSighash(template, 0, tx)) !== e.sighash)
+  if (bytesToHex(taprootSighash(template, 0)) !== e.sighash)
     throw new Refusal('transaction-differs', 'another sighash than the operator has recorded');
   const signature = parseTransaction(hex).witnesses?.[0]?.[0];
   if (!signature) throw new Refusal('signature-invalid', 'no witness found');

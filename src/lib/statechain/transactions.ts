@@ -11,14 +11,8 @@
 import { scriptOf } from '../bitcoin/address.ts';
 import { feeFor } from '../bitcoin/fee.ts';
 import { checkDust } from '../bitcoin/script.ts';
-import {
-  keySpendVsize,
-  SEQUENCE_RBF,
-  sortOutputs,
-  taprootSighash,
-  type Output,
-  type Template,
-} from '../bitcoin/transaction.ts';
+import { taprootSighash } from '../bitcoin/sighash.ts';
+import { keySpendVsize, SEQUENCE_RBF, sortOutputs, type Output, type Template } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { spentCoin, type Coin } from './terms.ts';
 

@@ -5,13 +5,8 @@
 import { expect } from 'vitest';
 import { bytesToHex } from '../../../src/lib/bitcoin/bytes.ts';
 import { outpointText } from '../../../src/lib/bitcoin/outpoint.ts';
-import {
-  parseTransaction,
-  sumSat,
-  taprootSighash,
-  txidOfHex,
-  type Template,
-} from '../../../src/lib/bitcoin/transaction.ts';
+import { taprootSighash } from '../../../src/lib/bitcoin/sighash.ts';
+import { parseTransaction, sumSat, txidOfHex, type Template } from '../../../src/lib/bitcoin/transaction.ts';
 import {
   creditKind,
   isFunded,

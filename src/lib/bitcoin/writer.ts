@@ -1,0 +1,73 @@
+/**
+ * Bytes as they are written, one behind the other: little-endian numbers and lengths, as transactions have them.
+ *
+ * Each number is checked, since a `DataView` would drop what does not fit. Not here: reading (`cursor.ts`).
+ */
+/** @throws RangeError for a number that its bytes cannot hold */
+function fit(fits: boolean, n: number | bigint): void {
+  if (!fits) throw new RangeError(`${n} does not fit its bytes`);
+}
+
+export class Writer {
+  #bytes = new Uint8Array(512);
+  #view = new DataView(this.#bytes.buffer);
+  #at = 0;
+
+  /** Makes room for `size` bytes, and returns the place of the first. */
+  #room(size: number): number {
+    const at = this.#at;
+    this.#at += size;
+    if (this.#at > this.#bytes.length) {
+      const grown = new Uint8Array(2 * this.#at);
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    return at;
+  }
+  u8(n: number): this {
+    fit((n & 0xff) === n, n);
+    const at = this.#room(1);
+    this.#bytes[at] = n;
+    return this;
+  }
+  i32(n: number): this {
+    fit((n | 0) === n, n);
+    const at = this.#room(4);
+    this.#view.setInt32(at, n, true);
+    return this;
+  }
+  u32(n: number): this {
+    fit(n >>> 0 === n, n);
+    const at = this.#room(4);
+    this.#view.setUint32(at, n, true);
+    return this;
+  }
+  u64(n: bigint): this {
+    fit(BigInt.asUintN(64, n) === n, n);
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, n, true);
+    return this;
+  }
+  /** Writes a length in the fewest bytes that hold it. */
+  compact(n: number): this {
+    if (n < 0xfd) return this.u8(n);
+    if (n > 0xffff) return this.u8(0xfe).u32(n);
+    return this.u8(0xfd)
+      .u8(n & 0xff)
+      .u8(n >> 8);
+  }
+  put(bytes: Uint8Array): this {
+    const at = this.#room(bytes.length);
+    this.#bytes.set(bytes, at);
+    return this;
+  }
+  /** Writes bytes behind their length. */
+  sized(bytes: Uint8Array): this {
+    return this.compact(bytes.length).put(bytes);
+  }
+  /** Returns what was written so far, not copied. */
+  written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
+  }
+}
