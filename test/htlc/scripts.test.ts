@@ -1,5 +1,6 @@
 /** Scripts, leaves and addresses, byte for byte those of others: BOLT3's vectors, the package boltz-core. */
 import { reverseSwapScript, reverseSwapTree, swapScript, swapTree, Musig, TaprootUtils } from 'boltz-core';
+import { sha256 } from '@noble/hashes/sha2.js';
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { OP, Script } from '@scure/btc-signer/script.js';
@@ -10,7 +11,7 @@ import { lockFrom, lockNumber, lockOpcode } from '../../src/lib/htlc/lock.ts';
 import { NUMS } from '../../src/lib/htlc/taproot.ts';
 import { hashFrom, hashOf } from '../../src/lib/htlc/terms.ts';
 import { viewOf } from '../../src/lib/htlc/view.ts';
-import { readScript, scriptWords, wholeForm, VARIANTS, writeScript } from '../../src/lib/htlc/scripts.ts';
+import { readScript, scriptWords, wholeForm, scriptsAlike, VARIANTS, writeScript } from '../../src/lib/htlc/scripts.ts';
 import { FORMS, formName, htlcOf, LOCKS, PREIMAGE, PUBKEYS, SECRETS } from '../support/htlc.ts';
 import { refusal } from '../support/refusal.ts';
 import { fixture } from '../support/vectors.ts';
@@ -137,6 +138,20 @@ describe('reading scripts', () => {
         other[at % other.length]! ^= 0x80;
         const found = readScript(form.script, other);
         if (found) expect(bytesToHex(writeScript(form.script, found))).toBe(bytesToHex(other));
+      }),
+    );
+  });
+  it('those that share any of their holes are written and hashed as one by itself', () => {
+    const shares = fc.subarray(['hash', 'claim', 'refund', 'refund-hash', 'revocation-hash'] as const);
+    fc.assert(
+      fc.property(fc.constantFrom(...VARIANTS), holes, holes, shares, (variant, first, second, shared) => {
+        const text = wholeForm(variant, false)!.script;
+        const same = Object.fromEntries(shared.map((name) => [name, first[name]]));
+        const write = scriptsAlike(text, same);
+        for (const rest of [first, second]) {
+          const code = writeScript(text, { ...rest, ...same });
+          expect(write(rest)).toEqual({ code, hash: sha256(code) });
+        }
       }),
     );
   });

@@ -9,7 +9,7 @@ import { hash160 } from '@scure/btc-signer/utils.js';
 import { bytesToHex, compareBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { ripemd160Of, sha256Of } from '../bitcoin/hash.ts';
 import { SEQUENCE_RBF } from '../bitcoin/transaction.ts';
-import { readScript, stackOf, wholeForm, writeScript, type Holes } from '../htlc/scripts.ts';
+import { readScript, scriptsAlike, stackOf, wholeForm, writeScript, type Holes } from '../htlc/scripts.ts';
 import { scriptTree } from '../htlc/taproot.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -172,8 +172,8 @@ export function need(keys: CommitmentKeys, name: KeyName): Uint8Array {
   return key;
 }
 const x = (key: Uint8Array): Uint8Array => key.subarray(1);
-const p2wsh = (code: Uint8Array, ways: readonly Way[]): Lock => ({
-  script: `0020${bytesToHex(sha256Of(code))}`,
+const p2wsh = (code: Uint8Array, ways: readonly Way[], hash = sha256Of(code)): Lock => ({
+  script: `0020${bytesToHex(hash)}`,
   kind: 'p2wsh',
   code,
   ways,
@@ -228,7 +228,6 @@ export function lockOf(format: FormatName, output: OutputName, keys: CommitmentK
   if (htlc) {
     holes.hash = ripemd160Of(htlc.paymentHash);
     holes.lock = { kind: 'height', value: htlc.expiry };
-    if (!taproot) holes['revocation-hash'] = hashOf(need(keys, 'revocation'));
   }
   if (taproot) {
     const internalKey = form.internal ? bytesToHex(x(need(keys, form.internal))) : CHANNEL_NUMS;
@@ -245,14 +244,22 @@ export function lockOf(format: FormatName, output: OutputName, keys: CommitmentK
     const code = hexToBytes(`76a914${program}88ac`);
     return { script: `0014${program}`, kind: 'p2wpkh', code, ways: [{ ...ways[0]!, words: ['sig', 'key'] }] };
   }
-  return p2wsh(writeScript(form.texts[oneBlock ? 1 : 0] ?? form.texts[0]!, holes), ways);
+  const text = form.texts[oneBlock ? 1 : 0] ?? form.texts[0]!;
+  if (!htlc) return p2wsh(writeScript(text, holes), ways);
+  const { code, hash } = htlcScripts(keys, text, holes)(holes);
+  return p2wsh(code, ways, hash);
 }
-const hashes = new WeakMap<Uint8Array, Uint8Array>();
-/** Returns HASH160 of a key, which all HTLCs of a commitment share. */
-function hashOf(key: Uint8Array): Uint8Array {
-  const known = hashes.get(key) ?? hash160(key);
-  hashes.set(key, known);
-  return known;
+const made = new WeakMap<CommitmentKeys, Map<string, ReturnType<typeof scriptsAlike>>>();
+/** Returns what writes the scripts of one text, which share the keys of their commitment. @throws Refusal `malformed-message` */
+function htlcScripts(keys: CommitmentKeys, text: string, { claim, refund }: Holes): ReturnType<typeof scriptsAlike> {
+  const texts = made.get(keys) ?? new Map<string, ReturnType<typeof scriptsAlike>>();
+  made.set(keys, texts);
+  let alike = texts.get(text);
+  if (!alike) {
+    const shared = { claim: claim!, refund: refund!, 'revocation-hash': hash160(need(keys, 'revocation')) };
+    texts.set(text, (alike = scriptsAlike(text, shared)));
+  }
+  return alike;
 }
 
 /** Returns whether this element may stand for that word of a witness. */

@@ -12,6 +12,7 @@
  */
 import { OP, Script, ScriptNum } from '@scure/btc-signer/script.js';
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
+import { sha256After } from '../bitcoin/hash.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { lockFrom, lockNumber, lockOpcode, type Lock, type LockKind } from './lock.ts';
 
@@ -161,6 +162,14 @@ const writeLock = (lock: Lock): Uint8Array =>
 
 /** Bytes that always stand there, or the name of a hole. */
 type Part = Uint8Array | HoleName | 'lock';
+/** Returns the same parts with all bytes that stand side by side in one. */
+const joined = (parts: readonly Part[]): Part[] =>
+  parts.reduce<Part[]>((all, part) => {
+    const last = all.at(-1);
+    return last instanceof Uint8Array && part instanceof Uint8Array
+      ? [...all.slice(0, -1), concatBytes(last, part)]
+      : [...all, part];
+  }, []);
 const known = new Map<string, readonly Part[]>();
 /** Returns the parts of a text, the length of a hole in the bytes before it. The texts are few, so their parts are kept. */
 function partsOf(text: string): readonly Part[] {
@@ -173,25 +182,39 @@ function partsOf(text: string): readonly Part[] {
         return [Uint8Array.of(SIZES[piece.slice(1, -1) as HoleName]), piece.slice(1, -1) as HoleName];
       return [encode(words(piece).map((word) => (/^\d+$/.test(word) ? Number(word) : word)))];
     });
-    parts = pieces.reduce<Part[]>((all, part) => {
-      const last = all.at(-1);
-      return last instanceof Uint8Array && part instanceof Uint8Array
-        ? [...all.slice(0, -1), concatBytes(last, part)]
-        : [...all, part];
-    }, []);
+    parts = joined(pieces);
     known.set(text, parts);
   }
   return parts;
 }
 
-/** Returns the script of a text with its holes filled. */
-export const writeScript = (text: string, holes: Holes): Uint8Array =>
+const fill = (parts: readonly Part[], holes: Holes): Uint8Array =>
   concatBytes(
-    ...partsOf(text).map((part) => {
+    ...parts.map((part) => {
       if (typeof part !== 'string') return part;
       return part === 'lock' ? writeLock(holes.lock!) : holes[part]!;
     }),
   );
+/** Returns the script of a text with its holes filled. */
+export const writeScript = (text: string, holes: Holes): Uint8Array => fill(partsOf(text), holes);
+
+/** A script and its SHA256. */
+export interface Hashed {
+  code: Uint8Array;
+  hash: Uint8Array;
+}
+/** Returns a function that fills the other holes of a text. What all its scripts begin with is hashed once. */
+export function scriptsAlike(text: string, shared: Omit<Holes, 'lock'>): (rest: Holes) => Hashed {
+  const parts = joined(
+    partsOf(text).map((part) => (typeof part === 'string' && part !== 'lock' && shared[part]) || part),
+  );
+  const [first] = parts as [Uint8Array, ...Part[]];
+  const hashBehind = sha256After(first);
+  return (rest) => {
+    const code = fill(parts, rest);
+    return { code, hash: hashBehind(code.subarray(first.length)) };
+  };
+}
 
 const startsAt = (script: Uint8Array, at: number, bytes: Uint8Array): boolean =>
   bytes.every((byte, i) => byte === script[at + i]);
