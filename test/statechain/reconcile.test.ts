@@ -219,7 +219,7 @@ describe('what was declined and what has moved, by two versions of one record', 
     const again = (await bob.run(transferStatechain, { on: moved })).message;
     const answer = (await operator.run(transferStatechain, { on: again })).message;
     expect((await bob.run(transferStatechain, { on: answer })).exit).toBe(3);
-    expect(await coinOf(bob, id)).toMatchObject({ state: 'owned', declined: false, restored: true });
+    expect(await coinOf(bob, id)).toMatchObject({ state: 'owned', declined: null, restored: true });
     await bob.home.reconcile(bob.journal());
     expect(await coinOf(bob, id)).toMatchObject({ state: 'owned', declined: true, restored: true });
   });

@@ -24,6 +24,7 @@ import {
 import { withdrawStatechain } from '../../src/lib/statechain/withdraw.ts';
 import { rules } from '../contract/dutiful.ts';
 import { ADDRESSES } from '../credit/things.ts';
+import type { Message } from '../support/party.ts';
 import { refusal } from '../support/refusal.ts';
 import { coinOf, opened, transferMessages, withdrawMessages, type Cast } from '../support/statechain.ts';
 import { parties, refused, step } from './helpers.ts';
@@ -242,6 +243,56 @@ describe('a coin that may be another’s by now', () => {
     const c = await ownerOf(all.bob, id);
     expect(c).toMatchObject({ state: 'owned', restored: false });
     expect(due(watchedCoin(c, scripts(c))!, OWN)).toMatchObject({ do: 'send', event: 'exit' });
+  });
+  it.each(['declined', 'taken'] as const)(
+    'that a restored home took, and may have %s before, is not fought for against its sender, until the journal tells',
+    async (before) => {
+      const all = await parties();
+      const { operator, alice, bob } = all;
+      const id = await opened(all);
+      const said = await transferMessages(operator, alice, bob, id, 'received');
+      const [sent, received] = said.slice(-2) as [Message, Message];
+      const backedUp = await bob.backUp();
+      if (before === 'declined') await step(bob, sent, { cancel: true });
+      const moved = (await step(operator, received)).message;
+      if (before === 'taken') await step(bob, moved);
+      await bob.lose(backedUp);
+      const again = (await step(bob, moved)).message;
+      expect((await step(bob, (await step(operator, again)).message)).exit).toBe(3);
+      const doubted = await ownerOf(bob, id);
+      expect(doubted).toMatchObject({ state: 'owned', restored: true, declined: null });
+      const watched = async () => {
+        const c = await ownerOf(bob, id);
+        return watchedCoin(c, scripts(c));
+      };
+      const w = (await watched())!;
+      const former = txidOf(backup(doubted, doubted.entries[0]!));
+      for (const confirmations of [0, 6])
+        expect(due(w, FORMER, by(w, former, { confirmations }))).toEqual({
+          do: 'tell',
+          event: 'restored',
+          short: true,
+          more: { by: 'former-owner', txid: former, from_height: OWN + 1, deadline_height: FORMER },
+        });
+      // Sent by hand, its owner has decided.
+      const byHand = watchedCoin(exitingAs(doubted, { by: 'exit' }), scripts(doubted))!;
+      expect(due(byHand, FORMER, by(byHand, former))).toMatchObject({ do: 'send', tx: { by: 'exit' } });
+      await bob.home.reconcile(bob.journal(), { complete: before === 'taken' });
+      expect(await coinOf(bob, id)).toMatchObject({ declined: before === 'declined' });
+      const known = await watched();
+      if (before === 'declined') expect(known).toBeUndefined();
+      else expect(due(known!, FORMER, by(known!, former))).toMatchObject({ do: 'send', event: 'exit' });
+    },
+  );
+  it('that a restored home had before it was restored is fought for against its sender', async () => {
+    const all = await parties();
+    const { id, former } = await second(all);
+    const backedUp = await all.bob.backUp();
+    await all.bob.lose(backedUp);
+    const c = await ownerOf(all.bob, id);
+    expect(c).toMatchObject({ restored: true, declined: false });
+    const w = watchedCoin(c, scripts(c))!;
+    expect(due(w, FORMER, by(w, former))).toMatchObject({ do: 'send', event: 'exit' });
   });
   it('is its sender’s where this home had declined it: neither exited nor fought for', async () => {
     const { bob } = await second(await parties());

@@ -272,7 +272,7 @@ export function own(
     minRemaining: had.minRemaining,
     minConf: had.minConf,
     restored: had.restored || (earlier?.restored ?? false),
-    declined: had.state === 'declined',
+    declined: had.state === 'declined' || (had.restored ? null : false),
     superseded: false,
   };
   // The home had the coin before: as its sender, or long ago. The later owner has its id.

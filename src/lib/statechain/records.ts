@@ -111,7 +111,10 @@ export const statecoinKind: Kind<Statecoin> = {
     const height = BigInt(locktimeAt(c.terms, position));
     return isOwners(c) && position > 0 ? { leaves: height } : { held: height };
   },
-  completed: (c) => (c.role === 'owner' && 'restored' in c ? { ...c, restored: false } : c),
+  completed(c) {
+    if (isOwners(c)) return { ...c, restored: false, declined: c.declined === true };
+    return c.role === 'owner' && 'restored' in c ? { ...c, restored: false } : c;
+  },
   spent: (c) => (isOperators(c) ? [{ outpoint: c.outpoint, ways: [] }] : []),
   restored,
   merged,

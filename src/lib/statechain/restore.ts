@@ -78,7 +78,8 @@ const fields: Beliefs<Statecoin> = {
     declined: later.declined || earlier.declined,
   })),
   withdrawals: united((w) => w.sighash),
-  declined: remembered,
+  // A version that does not know gives way to one that does.
+  declined: { merged: (later, earlier) => later || (earlier ?? later) },
   superseded: remembered,
   invitation: { restored: (invitation) => ({ ...invitation, restored: true }) },
   nonce: voided<string | null>(null),

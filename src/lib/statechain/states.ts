@@ -84,8 +84,11 @@ export interface OwnerCoin extends Coin {
   /** Remaining blocks that the receiver asked for; none of a coin that it opened itself. */
   minRemaining: number;
   minConf: number;
-  /** True if this home had declined the transfer by which it has the coin: no payment. */
-  declined: boolean;
+  /**
+   * True if this home had declined the transfer by which it has the coin: no payment. null: it may have, for it took the coin
+   * by what a restored or copied store knew of that transfer.
+   */
+  declined: boolean | null;
   /** A later record of this home holds the coin's id. */
   superseded: boolean;
   /** The exit was sent: the coin is passed on no more. */

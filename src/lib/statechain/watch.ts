@@ -5,6 +5,7 @@
  *   withdrawing      the same, while the operator has not signed
  *   closed           the withdrawal, sent and helped; the exit where that cannot be, or hangs halfway to the deadline
  *   sent, restored   another may own the coin by now: its exit is sent against an owner before both, and told otherwise
+ *   taken, restored  likewise, where it may have declined it before: then it is the sender's, whose exit is told alone
  *   open, frozen     nothing, as operator: what ended the coin is told, and ends the record
  *   any other        not watched: given away, given up, declined before, or not a coin yet
  *
@@ -26,6 +27,7 @@ import {
   type Due,
   type Duty,
   type Seen,
+  type Spend,
   type Watched,
   type Watcher,
   type Way,
@@ -155,6 +157,10 @@ function doubtOf(c: OwnerRecord): 'restored' | 'in-transfer' | null {
   return c.state === 'sent' ? 'in-transfer' : 'restored';
 }
 
+/** Returns whether the owner just before spends a coin that is its own again, if this home has declined it. */
+const isDoubtedSenders = (c: OwnerRecord, { by, txid }: Spend): boolean =>
+  c.declined === null && by === 'former-owner' && txid === txidOf(backup(c, c.entries.at(-2)!));
+
 const heldBy = (c: OwnerRecord, at: Window): StepWindow => ({ ...at, step: c.terms.step_blocks });
 
 interface Owners {
@@ -174,6 +180,8 @@ function decideOwners(c: Watching, { at, exit, withdrawal, sends }: Owners, seen
     return asked ? { do: 'tell', event: doubt, short: true, more: heights(at) } : { do: 'rest' };
   }
   if (doubt !== null && spend && spend.lostSat === null) return SPENT_OTHERWISE;
+  if (!exit.sent && spend && isDoubtedSenders(c, spend))
+    return { do: 'tell', event: 'restored', short: true, more: { by: spend.by, txid: spend.txid, ...heights(at) } };
   if (coin === 'absent') return { do: 'tell', event: 'unfunded', ...(c.entries.length > 1 && { short: true }) };
   const own = [exit, withdrawal].find((duty) => duty && 'txid' in duty.tx && duty.tx.txid === spend?.txid);
   if (own === withdrawal && own && hangs(held, found, seen, rules, own)) {
