@@ -202,6 +202,8 @@ describe('a pledge', () => {
     await alice.run(table, { on, input });
     const over = ownClaim((await own(alice))[0]!);
     await alice.run(table, { over, cancel: true });
+    // Its signature was never shown, and is not by --again either: nobody would watch it.
+    expect(await outcome(playAgain(table, over, alice.ports()))).toBe('wrong-state');
     const split = await alice.run(table, { on, input });
     expect(split.message['step']).toBe('split');
     expect((await own(alice)).map(({ state }) => state)).toEqual(['cancelled', 'split']);

@@ -217,12 +217,17 @@ export function purposeOf(campaign: Campaign, pledgedSat: bigint): string {
   return `${pledgedSat} sat are pledged to ${JSON.stringify(campaign.title)}: they move only in a transaction that pays ${goalOf(campaign)} sat, to ${first!.address}${others}`;
 }
 
-/** Returns the message that a record stands for. @throws Refusal `revoked` */
+/** Returns the message that a record stands for. @throws Refusal `revoked`, `wrong-state` for a pledge that was given up */
 export function said(own: OwnPledge) {
   const { state, network, campaign, pledge: made, sealed } = own;
   if (state === 'revoked')
     throw new Refusal('revoked', `the pledge of ${outpointText(made)} was taken back`, {
       hint: 'pledge another amount, or another coin by --coin',
+    });
+  // Nobody was shown it, and nobody watches it.
+  if (state === 'cancelled')
+    throw new Refusal('wrong-state', `the pledge of ${outpointText(made)} was given up`, {
+      hint: 'the campaign with the same --amount begins a new one',
     });
   if (state !== 'split')
     return {
