@@ -262,6 +262,24 @@ describe('a taproot commitment', () => {
     expect(made['coin']).toBe(`${coin.txid}:${coin.vout}`);
     if (kernel) await expectJudged(kernel, made['hex'], known(coin));
   });
+  it('that another wallet pays for is spent by the plan too', async () => {
+    const { home: owner, coins } = await homeWith();
+    const foreign = [{ ...coins[0], scriptPubKey: `0014${'11'.repeat(20)}` }];
+    const stamped = await stamp(
+      owner,
+      '--utxo',
+      file('foreign-coins.json', JSON.stringify(foreign)),
+      '--commit',
+      'taproot',
+    );
+    const [line] = printed(stamped) as [Line];
+    expect([stamped.exit, line['hex']]).toEqual([3, null]);
+    const made = JSON.parse((await spend(owner, file('line.json', JSON.stringify(line)))).stdout) as Line;
+    const byRecord = JSON.parse((await spend(owner, '--contract', line['root'])).stdout) as Line;
+    expect([made['coin'].slice(0, 64), made['coin']]).toEqual([line['txid'], byRecord['coin']]);
+    const unpaid = file('unpaid.json', JSON.stringify({ ...line, psbt: undefined }));
+    expect(await spend(owner, unpaid)).toMatchObject({ code: 'malformed-message', exit: 65 });
+  });
   it('is spent by a home restored from its backup', async () => {
     const backup = at('backup');
     expect(await run(Backup, '--to', backup, '--home', home)).toMatchObject({ exit: 0 });

@@ -5,8 +5,8 @@
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { checkCoins } from '../../lib/bitcoin/coin-checks.ts';
 import { bytesToHex, hexToBytes } from '../../lib/bitcoin/bytes.ts';
-import { fundingHex, isSigned } from '../../lib/bitcoin/funding.ts';
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
+import { readPsbt, templateOf } from '../../lib/bitcoin/psbt.ts';
 import { outputsOf, txidOf, txidOfHex, unsignedHex, type Spent } from '../../lib/bitcoin/transaction.ts';
 import { change } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
@@ -31,7 +31,7 @@ export interface SpendValues extends ChainValues, HomeValues {
 }
 interface Committed {
   root: Uint8Array;
-  /** The transaction with the commitment. */
+  /** The transaction with the commitment; its witnesses do not matter. */
   hex: string;
 }
 
@@ -76,7 +76,7 @@ export const spendStamp = (file: string | undefined, flags: SpendValues, argv: r
     };
   });
 
-/** Reads a plan's first line, or a proof. @throws Refusal `unknown-type`, `wrong-network`, `not-signed` */
+/** Reads a plan's first line, or a proof. @throws Refusal `unknown-type`, `wrong-network`, `malformed-psbt` */
 async function named(file: string | undefined, { network }: Home): Promise<Committed> {
   const from = await readDocument(file);
   const type = from.text('type');
@@ -88,9 +88,10 @@ async function named(file: string | undefined, { network }: Home): Promise<Commi
   const { root, transaction } = readTaprootProof(from);
   return { root, hex: bytesToHex(transaction) };
 }
+/** Takes the transaction out of the PSBT: another wallet may have signed it. */
 const planned = (from: Fields): Committed => ({
   root: from.need('root', from.bytes('root', 32)),
-  hex: from.need('hex', from.text('hex'), 'a signed transaction'),
+  hex: unsignedHex(templateOf(readPsbt(from.need('psbt', from.text('psbt'), 'the PSBT of a payment')))),
 });
 
 async function recorded(home: Home, prefix: string): Promise<Committed> {
@@ -98,9 +99,5 @@ async function recorded(home: Home, prefix: string): Promise<Committed> {
   const hit = (await home.store.load([idClaim(root)])).found.get(idClaim(root));
   if (hit?.kind !== stampKind.name)
     throw new Refusal('unknown-contract', `this home keeps no payment for the root ${root}`);
-  const { funding } = stampKind.parse(hit.record);
-  return {
-    root: hexToBytes(root),
-    hex: isSigned(funding) ? fundingHex(funding) : unsignedHex(funding.template),
-  };
+  return { root: hexToBytes(root), hex: unsignedHex(stampKind.parse(hit.record).funding.template) };
 }
