@@ -357,6 +357,14 @@ describe('notarize verify', () => {
     const missing = await command(NotarizeVerify, [proof, ...REGTEST]);
     expect([missing.exit, json(missing.stdout).status]).toEqual([3, 'not-anchored']);
     tip = height;
+    // No block is that high, and no node is asked for it.
+    const before = node.asked.length;
+    for (const odd of [500_000_000n, 2n ** 31n, 2n ** 64n - 1n]) {
+      const high = at('high.ots', writeOts(proofWith([], bitcoinAttestation(odd))));
+      const named = await command(NotarizeVerify, [...REGTEST, high]);
+      expect([named.exit, json(named.stdout).status]).toEqual([3, 'not-anchored']);
+    }
+    expect(node.asked.slice(before).filter(({ method }) => method === 'getblockhash')).toEqual([]);
     const { proofs: published } = json(readFileSync(join(ROOT, 'fixtures/notary/opentimestamps.json'), 'utf8'));
     const pending = published.find(({ name }: { name: string }) => name === 'incomplete.txt.ots');
     const calendar = await command(NotarizeVerify, [...REGTEST, at('incomplete.ots', pending.ots)]);

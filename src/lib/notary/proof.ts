@@ -6,6 +6,7 @@
  */
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import type { Header } from '../bitcoin/header.ts';
+import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
 import { txidOfHex } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import {
@@ -49,9 +50,11 @@ export interface Block {
   transactions: number | null;
 }
 
-/** Heights that the Bitcoin attestations of a proof name, each once, the lowest first. */
+/** Heights of blocks that the Bitcoin attestations of a proof name, each once, the lowest first. */
 export const heightsOf = (proof: Proof): number[] => {
-  const heights = attestedIn(proof).flatMap(({ attestation: a }) => (a.by === 'bitcoin' ? [Number(a.height)] : []));
+  const heights = attestedIn(proof).flatMap(({ attestation: a }) =>
+    a.by === 'bitcoin' && a.height < LOCKTIME_THRESHOLD ? [Number(a.height)] : [],
+  );
   return [...new Set(heights)].sort((a, b) => a - b);
 };
 

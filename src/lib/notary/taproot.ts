@@ -12,6 +12,7 @@ import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { keySpendVsize, SEQUENCE_RBF, withWitness, type Spent, type Template } from '../bitcoin/transaction.ts';
 import { checkWitness, signKeyPath } from '../bitcoin/wallet-inputs.ts';
 import { feeFor, guardFee } from '../bitcoin/fee.ts';
+import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
 import { checkDust } from '../bitcoin/script.ts';
 import type { Hex, Keys, Path } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
@@ -121,7 +122,7 @@ export function readTaprootProof(from: Fields): TaprootProof {
     root,
     transaction: bytes,
     txid: display(txid),
-    height: Number(from.need('height', from.whole('height', 499_999_999n))),
+    height: Number(from.need('height', from.whole('height', BigInt(LOCKTIME_THRESHOLD - 1)))),
     merkleRoot: climb(txid, branch, doubleHash),
     depth: branch.length,
   };
