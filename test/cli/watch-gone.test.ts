@@ -15,7 +15,7 @@ import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { fakeNode, type Answers } from '../chain/node.ts';
 import { parties, payeeOf, payerOf, policy, tip } from '../credit/helpers.ts';
 import { FakeChain } from '../support/chain.ts';
-import { opened, payMessages } from '../support/credit.ts';
+import { opened, payMessages, rollMessages } from '../support/credit.ts';
 import type { TestParty } from '../support/party.ts';
 import { listedBy, opening } from '../support/watched.ts';
 
@@ -77,6 +77,26 @@ it('only a contract is frozen that has an exit for this party', async () => {
   const { exit: hex } = await payeeOf(both, paid);
   expect(await sent(exit)).toMatchObject({ by: 'exit', hex });
   expect(await payeeOf(both, paid)).toMatchObject({ state: 'exiting' });
+});
+
+it('a contract that ends with the rollover into it, which the exit has beaten, is given up without a fault', async () => {
+  const both = await parties();
+  const id = await opened(both);
+  await payMessages(both, id, 50_000n);
+  const { exit } = await payeeOf(both, id);
+  await rollMessages(both, id);
+  const chain = new FakeChain(1_000);
+  chain.give(contractInput(await payeeOf(both, id), 0));
+  chain.accept([exit!]);
+  chain.mine(6_000);
+  const { url } = await fakeNode(chain.answers());
+  const rpc = new Rpc({ url });
+  const node = { rpc, source: factSource({ network: 'regtest', rpc }) };
+  const events: WatchEvent[] = [];
+  tip(both, chain.tip);
+  const post = homePost(both.payee.home, both.payee.ports(), undefined);
+  expect(await look(post, node, RULES, async (_, event) => void events.push(event))).toBe(true);
+  expect(events.map(({ event }) => event)).toEqual(['settled', 'lapsed']);
 });
 
 describe('at the deadline', () => {

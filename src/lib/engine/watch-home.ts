@@ -107,7 +107,8 @@ async function chargeOf(
         );
       },
       ended: (end) => rewrite((it) => watcher.ended(it, end) as object, nothing),
-      lapsed: () => rewrite((it) => watcher.lapsed!(it) as object, nothing),
+      // Where what held it was settled at the same look, it is gone already.
+      lapsed: () => rewrite((it) => watcher.lapsed!(it) as object, nothing).catch(unlessCode('state-moved-on')),
     }
   );
 }
