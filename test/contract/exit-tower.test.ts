@@ -180,6 +180,22 @@ describe('commands', () => {
       2,
     ]);
   });
+  it('broadcast goes on where it stopped, also where a node no longer knows the first step', async () => {
+    const second = plain([outputOf(first)], 98_000n);
+    const third = plain([outputOf(second)], 97_000n);
+    const all = await scene(of([first, PLAIN], [second, outputOf(first)], [third, outputOf(second)]));
+    for (const hex of [first, second]) {
+      expect(all.chain.accept([hex])).toBeUndefined();
+      all.chain.mine(1);
+    }
+    expect(all.chain.accept([first])).toBe('bad-txns-inputs-missingorspent');
+    for (const mempool of [[txidOfHex(third)], []]) {
+      const ran = await send(all);
+      expect([ran.exit, JSON.parse(ran.stdout).txids]).toEqual([0, [first, second, third].map(txidOfHex)]);
+      expect(all.chain.mempool.map(({ txid }) => txid)).toEqual(mempool);
+      all.chain.mine(1);
+    }
+  });
   it('bump pays for the first step', async () => {
     const found = await settlement(asRead(refund!.package));
     expect(found).toMatchObject({

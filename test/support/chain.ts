@@ -112,7 +112,7 @@ export class FakeChain {
   /** Takes transactions, a child with its parent, in place of those that they conflict with where they pay for that. @returns why not */
   accept(hexes: readonly string[]): string | undefined {
     const had = this.mempool;
-    const txs = hexes.map(read).filter((tx) => this.confirmations(tx.txid) === undefined);
+    const txs = hexes.map(read).filter((tx) => !this.#isKnown(tx));
     // A package of which the first is good alone counts one by one.
     const [parent, ...children] = txs;
     if (!parent) return undefined;
@@ -124,6 +124,11 @@ export class FakeChain {
     const why = this.#enter(txs);
     if (why !== undefined) this.mempool = had;
     return why;
+  }
+  /** Of what is in a block a node knows the outputs that are not spent. */
+  #isKnown({ txid, outputs }: Tx): boolean {
+    const isUnspent = (_: unknown, vout: number) => !this.#spender({ txid, vout }, this.#mined());
+    return this.confirmations(txid) === 0 || (this.confirmations(txid) !== undefined && outputs.some(isUnspent));
   }
   #enter(txs: readonly Tx[]): string | undefined {
     const had = this.mempool;

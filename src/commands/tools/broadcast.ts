@@ -1,5 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
+import { bareOf, txidOfHex } from '../../lib/bitcoin/transaction.ts';
 import { documentIn, sendable } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
@@ -11,6 +12,24 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 
 const { tip: _, ...nodeFlags } = chainFlags;
 
+/** Returns the groups of several that are in a block: one whose outputs later ones have spent a node may not know any more. */
+async function minedOf(rpc: Rpc, groups: readonly (readonly string[])[]): Promise<ReadonlySet<number>> {
+  const mined = new Set<number>();
+  if (groups.length === 1) return mined;
+  const found = groups.map(([hex]) => bareOf(hex!));
+  const makers = new Map(found.map(({ txid }, i) => [txid, i]));
+  const hasOutput = async ({ txid, outputs }: (typeof found)[number]): Promise<boolean> => {
+    for (const vout of outputs.keys()) if (await rpc.txOut({ txid, vout }, false)) return true;
+    return false;
+  };
+  for (const [i, one] of [...found.entries()].reverse()) {
+    if (!mined.has(i) && !(await hasOutput(one))) continue;
+    mined.add(i);
+    for (const { txid } of one.inputs) mined.add(makers.get(txid) ?? i);
+  }
+  return mined;
+}
+
 /**
  * Sends groups of transactions, one after the other; one that is not valid yet ends it, once something was sent.
  * @throws Refusal as `send`
@@ -21,9 +40,10 @@ async function sendAll(
   groups: readonly (readonly string[])[],
 ): Promise<string[]> {
   const txids: string[] = [];
+  const mined = await minedOf(rpc, groups);
   for (const [i, txs] of groups.entries())
     try {
-      txids.push(...(await send(rpc, network, txs)));
+      txids.push(...(mined.has(i) ? txs.map(txidOfHex) : await send(rpc, network, txs)));
     } catch (error) {
       if (txids.length === 0 || !(error instanceof Refusal) || error.code !== 'not-final') throw error;
       note(`${i} of ${groups.length} steps are sent; the next is not valid yet: run this again later`);
