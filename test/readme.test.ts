@@ -1,4 +1,4 @@
-/** The README is executed: its first contract is played as it is printed, and its example of the library runs. */
+/** The README is executed: its contracts are played as they are printed, and its example of the library runs. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,9 +16,11 @@ describe('README', () => {
   it('closes every block of code before prose goes on', () => expect(openFences(readme)).toEqual([]));
   it('leads to files and headings that there are', () => expect(brokenLinks(readme, ROOT)).toEqual([]));
 
-  it('plays its first contract as it is printed', async () => {
-    const from = readme.indexOf('\n## A first contract\n');
-    const section = readme.slice(from, readme.indexOf('\n## ', from + 1));
+  it('plays its contracts of every family as they are printed, one shell after another, without a node', async () => {
+    const [first, after] = ['A first contract', 'How a message goes round'].map((title) =>
+      readme.indexOf(`\n## ${title}\n`),
+    );
+    const section = readme.slice(first, after);
     const script = [
       'set -euo pipefail',
       `source ${JSON.stringify(join(ROOT, 'fixtures/runbooks/lib/common.sh'))}`,
