@@ -24,8 +24,13 @@ const TIP = 1_000;
 export const EXPIRIES = { TIP, FIRST: TIP + 288, SECOND: TIP + 144 };
 let seed = 400;
 
-/** Alice and Bob have both paid, a chain has both coins. */
-export async function swapScene({ matched: isMatched = true, budget = 50_000n as bigint | null, index = true } = {}) {
+/** Alice and Bob have both paid, a chain has both coins. `backs`: who has a backup of before it has paid. */
+export async function swapScene({
+  matched: isMatched = true,
+  budget = 50_000n as bigint | null,
+  index = true,
+  backs = undefined as Who | undefined,
+} = {}) {
   const both = await pair((seed += 2));
   const { alice, bob } = both;
   const stage = straight(both);
@@ -44,6 +49,7 @@ export async function swapScene({ matched: isMatched = true, budget = 50_000n as
   };
   const offered = await stage('alice', htlcSwap, { input: OFFER });
   const accepted = await stage('bob', htlcSwap, { on: offered, amount: WANT, input: ACCEPT });
+  const backup = backs && (await both[backs].backUp());
   const funded = await stage('alice', htlcSwap, { on: accepted, input: { utxo: [await coin(alice, 150_000n)] } });
   fund(funded['psbt'].first);
   let matched: Message | undefined;
@@ -93,6 +99,7 @@ export async function swapScene({ matched: isMatched = true, budget = 50_000n as
   return {
     alice,
     bob,
+    backup,
     stage,
     chain,
     rpc,

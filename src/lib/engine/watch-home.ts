@@ -35,10 +35,10 @@ interface Held extends Omit<Resting, 'open'> {
   idleUntil: number;
   worth: number;
 }
-function heldOf(watcher: Watcher<any>, { record }: Pick<Listed, 'record'>): Held | undefined {
+function heldOf(watcher: Watcher<any>, { record }: Pick<Listed, 'record'>, restored: boolean): Held | undefined {
   const { kind } = watcher;
   const read: unknown = kind.parse(record);
-  const found: Watched | undefined = watcher.watched(read, ALONE);
+  const found: Watched | undefined = watcher.watched(read, { ...ALONE, restored });
   if (!found) return undefined;
   const { id, role, coins, restsUntil, idleUntil = -Infinity, worthSat } = found;
   const claim = kind.key?.(read) ?? kind.claims(read)[0]!;
@@ -131,7 +131,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
     const pause = slices();
     const read = (watcher: Watcher<any>, row: Listed, revision?: string): Held | Unread | undefined => {
       try {
-        const one = revision !== undefined && held.has(revision) ? held.get(revision) : heldOf(watcher, row);
+        const one = revision !== undefined && held.has(revision) ? held.get(revision) : heldOf(watcher, row, restored);
         if (revision !== undefined) now.set(revision, one);
         // Anybody may have asked for what is idle. Of a restored home, whose journal may know of payments, nothing is.
         return one && !restored && tip < one.idleUntil ? undefined : one;
@@ -159,7 +159,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
             const found: [Held | Unread, Listed][] = [];
             for (const row of page) {
               // Two records may have one name, and after a restore one revision.
-              const one = read(watcher, row, `${watcher.kind.name} ${row.id} ${row.rev}`);
+              const one = read(watcher, row, `${watcher.kind.name} ${row.id} ${row.rev} ${restored}`);
               if (one) found.push([one, row]);
               await pause();
             }

@@ -88,6 +88,7 @@ export const swapKind: Kind<Swap> = {
   figures: (s): Figures => {
     if (s.state === 'claimed' || (s.state === 'funded' && s.preimage !== null))
       return { claims: BigInt(s.offer.expiry) };
+    if (s.state === 'cancelled') return s.lost ? { unknown: BigInt(s.offer.expiry) } : {};
     return s.state === 'funded' ? { refunds: BigInt(ownExpiry(s)) } : {};
   },
   spent: (s) =>

@@ -26,6 +26,7 @@ function verdictOf(s: Swap, found: Outcome | undefined): string {
 
 function notesOf(s: Swap, verdict: string): string[] {
   if (s.state === 'ended' && s.lostSat !== undefined) return [`${s.lostSat} sat lost: the own HTLC was claimed`];
+  if (s.state === 'cancelled' && s.lost) return ['its home was restored: reconcile tells whether it went on'];
   if (isOver(s)) return [];
   if (s.state === 'claimed') return ['watch sends the claim until it is final, or htlc swap --contract ID --again'];
   if (s.state !== 'funded') return ['nobody has paid; htlc swap goes on'];

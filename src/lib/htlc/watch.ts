@@ -6,7 +6,8 @@
  *   refund   of the own HTLC at its expiry, unless the other side's HTLC is claimed: then the own one is theirs
  *
  * Both are signed when they are sent, so that their fees follow the mempool, up to the budget. A claim that nobody has seen
- * is held back once its margin has begun: it could lose, and the preimage with it. Every verdict rests on a
+ * is held back once its margin has begun: it could lose, and the preimage with it. A restored home that may have paid, or
+ * claimed, is told to read its journal. Every verdict rests on a
  * transaction: settled by a final claim or refund of this home; lost where the own HTLC is claimed and the other one is
  * gone. Not here: the steps (`swap.ts`), copies of refunds without a home (`tower.ts`).
  */
@@ -20,6 +21,7 @@ import { outputsOf, sumSat, txidOfHex, type Spent } from '../bitcoin/transaction
 import {
   decideDuty,
   isReady,
+  type About,
   type CoinSeen,
   type Due,
   type Duty,
@@ -178,19 +180,38 @@ function waysOf(s: Paid): ReadonlyMap<Hex, Way> {
   return new Map([[txidOfHex(tx), { by: 'claim', paysSat: sumSat(outputsOf(tx)), lostSat: 0n }]]);
 }
 
-function watchedSwap(s: Swap): Watched | undefined {
+type Told = Extract<Due, { do: 'tell' }>;
+
+/** Tells that the journal may know of more: that it has paid, or where the other HTLC lies and that its preimage is public. */
+const RESTORED: Told = { do: 'tell', event: 'restored', short: true };
+
+/** A swap of which a restored home knows no payment, and may have made one. */
+const unknownSwap = ({ role, offer }: Swap): Watched => ({
+  id: offer.hash,
+  role,
+  restsUntil: -Infinity,
+  worthSat: offer.give_sat,
+  coins: [],
+  duties: [],
+  decide: () => [RESTORED],
+});
+
+function watchedSwap(s: Swap, { restored }: Pick<About<Swap>, 'restored'>): Watched | undefined {
+  if (s.state === 'cancelled' && s.lost && restored) return unknownSwap(s);
   if (!('paid' in s) || (s.state !== 'funded' && s.state !== 'claimed')) return undefined;
   const { hash, give_sat, want_sat } = s.offer;
   const [ownSat, theirSat] = s.role === 'initiator' ? [give_sat, want_sat] : [want_sat, give_sat];
   const secret = secretFor(s, null);
   const claims = s.theirs !== null && secret !== undefined;
+  // A responder reads off the chain what it does not know.
+  const mayHaveClaimed = restored && s.role === 'initiator' && s.state === 'funded';
   // Keys are summed for both HTLCs: worked out once something is due, not for each record at rest.
   let worked: (Legs & { duties: readonly Duty[] }) | undefined;
   const work = () => (worked ??= dutiesOf(s, secret));
   return {
     id: hash,
     role: s.role,
-    restsUntil: claims ? -Infinity : ownExpiry(s),
+    restsUntil: claims || mayHaveClaimed ? -Infinity : ownExpiry(s),
     worthSat: maxSat(ownSat, theirSat),
     coins: [
       { outpoint: s.paid, ways: new Map(), judge: judging(s.paid, ownSat, hash, 'refund') },
@@ -199,7 +220,7 @@ function watchedSwap(s: Swap): Watched | undefined {
     get duties() {
       return work().duties;
     },
-    decide: (seen, rules) => decideSwap(s, work(), seen, rules),
+    decide: (seen, rules) => [...(mayHaveClaimed ? [RESTORED] : []), ...decideSwap(s, work(), seen, rules)],
   };
 }
 
@@ -209,7 +230,6 @@ function dutiesOf(s: Paid, secret: ReturnType<typeof secretFor>): Legs & { dutie
   return { own, theirs, refund, duties: [...(theirs && secret ? [claimDuty(s, theirs, secret)] : []), refund] };
 }
 
-type Told = Extract<Due, { do: 'tell' }>;
 const REST: Due = { do: 'rest' };
 const isFinal = (spender: Spender | null | undefined, { confirmations }: Rules): spender is Spender & { txid: Hex } =>
   !!spender && spender.txid !== null && spender.lostSat !== null && spender.confirmations >= confirmations;
@@ -288,7 +308,7 @@ function decideRefund(refund: Duty, mine: CoinSeen, seen: Seen, rules: Rules, is
 export const swapWatcher: Watcher<Swap> = {
   kind: swapKind,
   // A claim is sent as soon as there is one; a refund at its height.
-  order: { claims: 'now', refunds: 'height' },
+  order: { claims: 'now', refunds: 'height', unknown: 'never' },
   watched: watchedSwap,
   learnt(s, seen) {
     if (!('paid' in s)) return undefined;
