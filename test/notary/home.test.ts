@@ -19,6 +19,7 @@ import { parseHeader } from '../../src/lib/bitcoin/header.ts';
 import { outputsOf, parseTransaction, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { documentIn, sendable, settlement } from '../../src/lib/engine/documents.ts';
 import { stateProof } from '../../src/lib/notary/proof.ts';
+import type { Stamp } from '../../src/lib/notary/records.ts';
 import { readTaprootProof } from '../../src/lib/notary/taproot.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { command, type Ended, type Made } from '../support/command.ts';
@@ -354,5 +355,34 @@ describe('a taproot commitment', () => {
       ...inputs,
       { txid: coin.txid, vout: coin.vout },
     ]);
+  });
+  it('that was given up and paid anew is the later one, also of a journal that ends before', async () => {
+    const { home: owner, utxo } = await homeWith();
+    const { stampKind } = await import('../../src/lib/notary/records.ts');
+    const { openHome } = await import('../../src/lib/home/home.ts');
+    const record = async () => {
+      const opened = await openHome({ dir: owner, kinds: async () => [stampKind] });
+      const [row] = await opened.store.list(stampKind.name);
+      opened.close();
+      return stampKind.parse(row!.record);
+    };
+    const pay = (): Promise<Ended> => stamp(owner, '--utxo', utxo, '--commit', 'taproot');
+    const [{ root }] = printed(await pay()) as [Line];
+    const versions = [await record()];
+    await run(NotarizeStamp, '--home', owner, '--cancel', '--contract', root as string);
+    versions.push(await record());
+    await pay();
+    versions.push(await record());
+    const [first, cancelled, second] = versions as [Stamp, Stamp, Stamp];
+    for (const [earlier, later] of [
+      [first, cancelled],
+      [cancelled, second],
+      [first, second],
+    ] as const) {
+      expect(stampKind.merged!(later, earlier).funding).toEqual(later.funding);
+      expect(stampKind.merged!(later, earlier).coins).toEqual(later.coins);
+      expect(stampKind.merged!(earlier, later)).toEqual(later);
+    }
+    expect(second.funding).not.toEqual(first.funding);
   });
 });

@@ -153,6 +153,7 @@ const stampOnce = (
         taproot,
         payout: null,
         spends: [],
+        changes: known ? known.changes + 1 : 0,
       };
       const made = { ...common, funding, coins: outpointsOf(funding.template.inputs) };
       return { writes: { stamp: made }, result: made };
@@ -194,7 +195,7 @@ async function giveUp(home: Home, flags: StampValues, argv: readonly string[]): 
     async ({ stamp }) => {
       if (!stamp) throw new Refusal('unknown-contract', `this home keeps no payment for the root ${root}`);
       await checkUnsent(stamp.funding.template, (at) => factsFor(flags, home.network, argv, at), hint);
-      return { writes: { stamp: { ...stamp, coins: [] } }, result: stamp.coins };
+      return { writes: { stamp: { ...stamp, coins: [], changes: stamp.changes + 1 } }, result: stamp.coins };
     },
   );
   note('spend one of its coins elsewhere, or whoever has the plan can still send it');

@@ -33,6 +33,8 @@ export interface Stamp {
   payout: string | null;
   /** Ids of the transactions that this home made to spend it. */
   spends: readonly Hex[];
+  /** Number of times that it was given up, and paid anew. */
+  changes: number;
 }
 export interface Bound {
   /** 32 bytes. */
@@ -57,6 +59,7 @@ const beliefs: Beliefs<Stamp> = {
   coins: kept,
   payout: once,
   spends: united((txid) => txid),
+  changes: kept,
 };
 export const stampKind: Kind<Stamp> = {
   name: 'notary-stamp',
@@ -77,7 +80,7 @@ export const stampKind: Kind<Stamp> = {
     const coin = coinOf(stamp);
     return coin ? [...paid, coin] : paid;
   },
-  ...believing(beliefs, { isLater: (one, other) => one.time > other.time }),
+  ...believing(beliefs, { isLater: (one, other) => one.changes > other.changes }),
 };
 
 export const stampsShown: Shown<Stamp> = {
