@@ -156,10 +156,14 @@ describe('the calendar', () => {
     );
     const event = 'planned';
     expect(
-      calendarTable([{ event, file: 'f', after_confirmations: 5 }, { event }])
+      calendarTable([{ event, file: 'f', after_confirmations: 5 }, { event, after_seconds: 512 }, { event }])
         .split('\n')
         .slice(1),
-    ).toEqual([expect.stringMatching(/^f .* 5 deep$/), expect.stringMatching(/ now$/)]);
+    ).toEqual([
+      expect.stringMatching(/^f .* 5 deep$/),
+      expect.stringMatching(/ 512 s old$/),
+      expect.stringMatching(/ now$/),
+    ]);
     expect(calendarTable([])).toBe('nothing is planned');
   });
   it('is printed a line for each, once, and stays with flags that look again out', async () => {

@@ -9,15 +9,25 @@ import { duty, rules, seen, spent } from './dutiful.ts';
 
 describe('a duty', () => {
   const now = { tip: 0, medianTime: 0 };
+  const fresh = { depth: 0 };
   limits(DUTY_LIMITS, {
     height: {
-      takes: (tip: number) => isReady({ height: 100 }, { ...now, tip }, 0),
+      takes: (tip: number) => isReady({ height: 100 }, { ...now, tip }, fresh),
       figures: [100],
       below: 'not taken',
     },
-    confirmations: { takes: (n: number) => isReady({ confirmations: 9 }, now, n), figures: [9], below: 'not taken' },
+    confirmations: {
+      takes: (n: number) => isReady({ confirmations: 9 }, now, { depth: n }),
+      figures: [9],
+      below: 'not taken',
+    },
+    seconds: {
+      takes: (age: number) => isReady({ seconds: 512 }, now, { depth: 1, age }),
+      figures: [512],
+      below: 'not taken',
+    },
     median_time: {
-      takes: (medianTime: number) => isReady({ median_time: 1_700 }, { ...now, medianTime }, 0),
+      takes: (medianTime: number) => isReady({ median_time: 1_700 }, { ...now, medianTime }, fresh),
       figures: [1_700],
       below: 'not taken',
     },

@@ -38,6 +38,8 @@ export class FakeChain {
   pruned = -1;
   /** Heights of the blocks that were asked for. */
   readonly read: number[] = [];
+  /** Seconds from the median time of a block (BIP113) to that of the next. */
+  seconds = 600;
   /** Whether the node answers at all. */
   up = true;
   /** After so many calls the node says once that it is starting. */
@@ -77,6 +79,14 @@ export class FakeChain {
     const fee = all.reduce((sum, one) => sum + this.fee(one), 0n);
     return Number((fee * 1000n) / BigInt(all.reduce((sum, one) => sum + vsizeOfHex(one.hex), 0)));
   }
+
+  /** Median time at a height, the tip's by default. */
+  medianTime(height = this.tip): number {
+    return 1_700_000_000 + height * this.seconds;
+  }
+
+  /** As the node says it; it does not where no time passes. */
+  #median = (height = this.tip): string => (this.seconds > 0 ? `,"mediantime":${this.medianTime(height)}` : '');
 
   confirmations(txid: string): number | undefined {
     const block = this.#blocks.find(({ txs }) => txs.some((tx) => tx.txid === txid));
@@ -167,7 +177,7 @@ export class FakeChain {
     return {
       getblockchaininfo: up(
         () =>
-          `{"chain":"regtest","blocks":${this.tip},"bestblockhash":"${this.#hash(this.tip)}","initialblockdownload":false,"time":1}`,
+          `{"chain":"regtest","blocks":${this.tip},"bestblockhash":"${this.#hash(this.tip)}","initialblockdownload":false,"time":1${this.#median()}}`,
       ),
       // Blocks are called by their heights and branches.
       getblockhash: up(([height]) =>
@@ -182,10 +192,11 @@ export class FakeChain {
         const shown = verbosity === 2 ? txs.map(({ txid, hex }) => ({ txid, hex })) : txs.map(({ txid }) => txid);
         return JSON.stringify({ tx: shown, previousblockhash: this.#hash(height - 1) });
       }),
-      getblockheader: up(([hash]) => {
+      getblockheader: up(([hash, verbose]) => {
         const height = Number.parseInt(hash);
         const confirmations = this.#hash(height) === hash ? this.tip - height + 1 : -1;
-        return JSON.stringify({ confirmations, previousblockhash: this.#hash(height - 1) });
+        if (verbose === false) return '"00"';
+        return `{"confirmations":${confirmations},"previousblockhash":"${this.#hash(height - 1)}"${this.#median(height)}}`;
       }),
       getmempoolinfo: up(() => `{"mempoolminfee":${btcFromSat(BigInt(this.least))},"incrementalrelayfee":0.00001}`),
       estimatesmartfee: up(() => `{"feerate":${btcFromSat(BigInt(this.feerate))}}`),

@@ -30,5 +30,6 @@ export function calendarTable(events: readonly WatchEvent[]): string {
 
 const momentOf = (e: WatchEvent): string => {
   if (e['after_confirmations'] !== undefined) return `${String(e['after_confirmations'])} deep`;
+  if (e['after_seconds'] !== undefined) return `${String(e['after_seconds'])} s old`;
   return String(e['from_height'] ?? e['from_time'] ?? 'now');
 };

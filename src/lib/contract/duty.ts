@@ -75,6 +75,8 @@ export interface CoinSeen {
   coin: 'unspent' | 'spent' | 'absent' | 'unclear';
   /** Blocks that it lies in, while it is unspent; 0 for the mempool. */
   depth: number;
+  /** Seconds since then by median time, as BIP68 counts them; absent where nothing waits for them, or the node does not say. */
+  age?: number;
   /** null for a coin that is spent: by a transaction in a block that nobody can name. */
   spend: Spend | null;
   /** True where it is unspent, and one of the coins `beside` it is gone. */
@@ -106,14 +108,21 @@ export interface Seen extends Fees {
 }
 
 /** First moment at which a transaction can be in the next block; null: at once. */
-export type From = { height: number } | { median_time: number } | { confirmations: number } | null;
+export type From =
+  { height: number } | { median_time: number } | { confirmations: number } | { seconds: number } | null;
 
 /** The moment of a duty, in a document. */
-export const momentIn = (from: From): { from_height?: number; from_time?: number; after_confirmations?: number } => {
+export function momentIn(from: From): {
+  from_height?: number;
+  from_time?: number;
+  after_confirmations?: number;
+  after_seconds?: number;
+} {
   if (from === null) return {};
   if ('height' in from) return { from_height: from.height };
-  return 'median_time' in from ? { from_time: from.median_time } : { after_confirmations: from.confirmations };
-};
+  if ('median_time' in from) return { from_time: from.median_time };
+  return 'seconds' in from ? { after_seconds: from.seconds } : { after_confirmations: from.confirmations };
+}
 
 /** A transaction that is signed when it is sent, so that its fee can follow the mempool. */
 export interface Unsigned {
@@ -181,16 +190,23 @@ export const DUTY_LIMITS = {
   height: { unit: 'height', least: (from: number) => from - 1 },
   /** BIP68: a relative lock in blocks. */
   confirmations: { unit: 'confirmations', least: (from: number) => from },
+  /** BIP68: a relative lock in seconds, from the median time before the coin's block to the tip's. */
+  seconds: { unit: 'seconds', least: (from: number) => from },
   /** BIP113: the block after the tip compares with the tip's median time. */
   median_time: { unit: 'Unix seconds', least: (from: number) => from + 1 },
   final: { unit: 'confirmations', least: ({ confirmations }: Pick<Rules, 'confirmations'>) => confirmations },
 } satisfies Limits;
 
 /** Returns whether a transaction can be in the next block. */
-export function isReady(from: From, { tip, medianTime }: Pick<Seen, 'tip' | 'medianTime'>, depth: number): boolean {
+export function isReady(
+  from: From,
+  { tip, medianTime }: Pick<Seen, 'tip' | 'medianTime'>,
+  { depth, age = 0 }: Pick<CoinSeen, 'depth' | 'age'>,
+): boolean {
   if (from === null) return true;
   if ('height' in from) return allows({ least: DUTY_LIMITS.height.least(from.height) }, tip);
   if ('confirmations' in from) return allows({ least: DUTY_LIMITS.confirmations.least(from.confirmations) }, depth);
+  if ('seconds' in from) return allows({ least: DUTY_LIMITS.seconds.least(from.seconds) }, age);
   return allows({ least: DUTY_LIMITS.median_time.least(from.median_time) }, medianTime);
 }
 
@@ -203,7 +219,7 @@ export function decideDuty(duty: Duty, seen: Seen, rules: Rules): Due {
   if (coin === 'absent') return { do: 'tell', event: 'unfunded', short: true };
   if (coin === 'unclear') return { do: 'tell', event: 'not-found', short: true };
   if (coin === 'spent') return SPENT_OTHERWISE;
-  return isReady(duty.from, seen, found.depth) || duty.sent ? sending(duty, null, seen, rules) : { do: 'rest' };
+  return isReady(duty.from, seen, found) || duty.sent ? sending(duty, null, seen, rules) : { do: 'rest' };
 }
 
 /** Returns the same look, where what spends a duty's coin is to make room for it. */
@@ -233,11 +249,11 @@ const overtaken = ({ by, txid, paysSat, lostSat }: Pick<Spend, 'by' | 'txid' | '
 });
 
 /** Returns what is due where a transaction in the mempool spends the coin. */
-function onPending(duty: Duty, { depth }: CoinSeen, spend: Spend, seen: Seen, rules: Rules): Due {
+function onPending(duty: Duty, found: CoinSeen, spend: Spend, seen: Seen, rules: Rules): Due {
   const evicted = spend.paying && withChildren(spend.paying.all, spend.paying.own);
   if (spend.lostSat === 0n) return help(duty, spend, evicted, seen, rules);
   const beaten = overtaken(spend);
-  if (!isReady(duty.from, seen, depth)) return { do: 'tell', event: 'overtaken', more: beaten, short: true };
+  if (!isReady(duty.from, seen, found)) return { do: 'tell', event: 'overtaken', more: beaten, short: true };
   const outbid = sending(duty, evicted, seen, rules);
   return 'event' in outbid && outbid.do !== 'end' ? { ...outbid, beaten } : outbid;
 }

@@ -43,9 +43,9 @@ const refusedFor = (error: unknown): WatchEvent => {
   return { event: 'refused', code, message };
 };
 
-/** Heights and times by their size: what waits for confirmations comes first. */
+/** Heights and times by their size: what waits for the age of its coin comes first. */
 function momentOf(from: From): number {
-  if (from === null || 'confirmations' in from) return 0;
+  if (from === null || 'confirmations' in from || 'seconds' in from) return 0;
   return 'height' in from ? from.height : from.median_time;
 }
 

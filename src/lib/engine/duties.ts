@@ -192,16 +192,25 @@ async function actOn(
 
 async function seenBy({ rpc, blocks, tip, fees }: At, { coins, duties, goal }: Watched): Promise<Seen> {
   const needs = (what: string): boolean => duties.some(({ from }) => from !== null && what in from);
-  const needsDepth = needs('confirmations') || goal?.after === null;
-  const medianTime = needs('median_time') ? ((await rpc.blockchainInfo()).medianTime ?? 0) : 0;
+  const needsAge = needs('seconds');
+  const needsDepth = needsAge || needs('confirmations') || goal?.after === null;
+  const medianTime = needsAge || needs('median_time') ? ((await rpc.blockchainInfo()).medianTime ?? 0) : 0;
   const seen = await Promise.all(
     coins.map(async (coin) => [outpointText(coin.outpoint), await coinSeen(rpc, blocks, coin, needsDepth)] as const),
   );
-  const found = new Map(seen);
+  const aged = async ([at, one]: (typeof seen)[number]) => [at, await ageOf(rpc, tip, medianTime, one)] as const;
+  const found = new Map(needsAge ? await Promise.all(seen.map(aged)) : seen);
   const { coin, depth = 0 } = (goal && found.get(outpointText(goal.without))) ?? {};
   const payment =
     goal && coin === 'unspent' ? await blocks.payments({ ...goal, after: goal.after ?? tip - depth }, tip) : undefined;
   return { tip, medianTime, coins: found, ...(payment && { payment }), ...fees };
+}
+
+/** Returns a coin with its age: BIP68 counts it from the median time of the block before its own. */
+async function ageOf(rpc: Rpc, tip: number, medianTime: number, found: CoinSeen): Promise<CoinSeen> {
+  if (found.depth === 0) return found;
+  const before = (await rpc.blockAt(Math.max(tip - found.depth, 0)))?.medianTime ?? null;
+  return before === null ? found : { ...found, age: medianTime - before };
 }
 
 async function coinSeen(

@@ -1,32 +1,30 @@
 /**
  * An HTLC that a home has paid with `htlc fund`, as `watch` sees it: its refund, from its lock on, unless it is claimed.
- * A claim is what it was paid for, and is left alone at any height. Not here: swaps (`watch.ts`), locks by relative seconds,
- * which count from a time that no look asks for: `htlc refund` serves them.
+ * A claim is what it was paid for, and is left alone at any height. Not here: swaps (`watch.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { outputsOf, sumSat, txidOf } from '../bitcoin/transaction.ts';
 import { decideDuty, type Due, type Duty, type From, type Seen, type Watched, type Watcher } from '../contract/duty.ts';
 import type { Rules } from '../contract/fees.ts';
-import { isRelative, type Lock } from './lock.ts';
+import type { Lock } from './lock.ts';
 import { htlcKeyKind, type HtlcKey } from './records.ts';
 import { spentBy } from './swap-outcome.ts';
 import { build } from './terms.ts';
 import { readHtlc } from './view.ts';
 import { unsigned } from './watch.ts';
 
-/** Returns from when a refund can be in the next block; undefined for a lock that no duty states. */
-function fromOf({ kind, value }: Lock): From | undefined {
+/** Returns from when a refund can be in the next block. */
+function fromOf({ kind, value }: Lock): NonNullable<From> {
   if (kind === 'height') return { height: value + 1 };
   if (kind === 'time') return { median_time: value };
-  return kind === 'blocks' ? { confirmations: value } : undefined;
+  return kind === 'blocks' ? { confirmations: value } : { seconds: value };
 }
 
 function watchedFunded({ pubkey, own, payout, funded }: HtlcKey): Watched | undefined {
   if (!funded || funded.over || payout === null) return undefined;
   const htlc = readHtlc(funded.htlc);
   const from = fromOf(htlc.lock);
-  if (from === undefined) return undefined;
   const { amountSat: sat, funding } = funded;
   const { output } = build(htlc);
   const vout = funding.template.outputs.findIndex((o) => o.script === output && o.sat === sat);
@@ -46,7 +44,7 @@ function watchedFunded({ pubkey, own, payout, funded }: HtlcKey): Watched | unde
     id: pubkey,
     role: 'funder',
     worthSat: sat,
-    restsUntil: !isRelative(htlc.lock) && 'height' in from! ? htlc.lock.value : -Infinity,
+    restsUntil: 'height' in from ? htlc.lock.value : -Infinity,
     coins: [
       {
         outpoint,

@@ -300,7 +300,7 @@ function decideRefund(refund: Duty, mine: CoinSeen, seen: Seen, rules: Rules, is
   if (coin === 'absent') return { do: 'tell', event: 'unfunded' };
   // What both have signed pays whom they agreed on: nothing takes its place.
   if (spender?.by === 'cooperate' && spender.confirmations === 0) return { do: 'tell', event: 'in-mempool' };
-  if (coin === 'unclear' && !isReady(refund.from, seen, 0)) return { do: 'tell', event: 'not-found' };
+  if (coin === 'unclear' && !isReady(refund.from, seen, mine)) return { do: 'tell', event: 'not-found' };
   const due = decideDuty(refund, seen, rules);
   return due.do === 'end' && isOpen ? REST : due;
 }

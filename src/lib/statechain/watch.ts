@@ -191,7 +191,7 @@ function decideOwners(c: Watching, { at, exit, withdrawal, sends }: Owners, seen
   const tried = own ? [own] : coin === 'unspent' ? sends : [withdrawal, exit];
   const dues = tried
     .filter((duty) => duty !== undefined)
-    .filter((duty) => duty !== exit || !withdrawal || isReady(exit.from, seen, found.depth))
+    .filter((duty) => duty !== exit || !withdrawal || isReady(exit.from, seen, found))
     .map((duty) => decideDuty(duty, seen, rules));
   return dues.find((due) => due.do !== 'tell') ?? dues[0] ?? { do: 'rest' };
 }
