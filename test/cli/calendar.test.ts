@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { statusTable } from '../../src/commands/home/status-table.ts';
 import { calendarTable } from '../../src/commands/tools/calendar-table.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
@@ -95,6 +96,15 @@ describe('the calendar', () => {
       expect([typeof from_height, await next(party)]).toEqual(['number', { does, from_height, deadline_height, why }]);
     }
     expect(await next(all.operator)).toBeUndefined();
+    // On a terminal, its cell: beside the notes all of them fit into 100 columns.
+    const homes = [both.payee, both.payer, all.bob, all.operator].map((p) => statusLines(p.home, source, undefined));
+    const rows = (await Promise.all(homes)).flat();
+    const table = (await statusTable(rows.map((row) => ({ ...row, notes: [] })))).split('\n');
+    expect(table[0]).toMatch(/ verdict +next$/);
+    for (const [i, { next_duty }] of rows.entries())
+      if (next_duty) expect(table[i + 1]).toMatch(new RegExp(` ${next_duty.does} ${next_duty.from_height}$`));
+    expect(rows.filter(({ next_duty }) => next_duty)).toHaveLength(3);
+    expect(Math.max(...table.map((row) => row.length))).toBeLessThanOrEqual(100);
     const settled = { by: 'refund', txid: '00'.repeat(32), paysSat: 0n } as const;
     await changeCredit(both.payee.home, idClaim(id), (c) => settledAs(c as PayeeCredit, settled));
     expect(await next(both.payee)).toBeUndefined();

@@ -1,7 +1,8 @@
 /** The table of `status` for a terminal. */
+import { momentWords } from '../../lib/contract/duty.ts';
 import type { StatusLine } from '../../lib/contract/status.ts';
 
-const HEAD = ['contract', 'role', 'state', 'capacity', 'paid', 'left', 'expiry', 'deadline', 'verdict', ''];
+const HEAD = ['contract', 'role', 'state', 'capacity', 'paid', 'left', 'expiry', 'deadline', 'verdict', 'next', ''];
 /** Columns that hold numbers. */
 const RIGHT = new Set([3, 4, 5, 6, 7]);
 
@@ -38,6 +39,7 @@ export async function statusTable(lines: readonly TableLine[]): Promise<string> 
       l.expiry,
       l.deadline_height,
       l.verdict,
+      l.next_duty && `${l.next_duty.does} ${momentWords(l.next_duty)}`,
       notesOf(l).join('; '),
     ].map((c) => String(c ?? '')),
   );

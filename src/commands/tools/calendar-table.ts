@@ -1,4 +1,5 @@
 /** Table of `watch --dry-run` on a terminal: a line for each transaction that will be sent. */
+import { momentWords, type Moment } from '../../lib/contract/duty.ts';
 import type { WatchEvent } from '../../lib/engine/watch.ts';
 
 const HEAD = ['contract', 'role', 'does', 'from', 'by', 'fee', 'worth', ''];
@@ -12,7 +13,7 @@ export function calendarTable(events: readonly WatchEvent[]): string {
       e.contract?.slice(0, 8) ?? e.file,
       e.role,
       e['does'] ?? e.event,
-      momentOf(e),
+      momentWords(e as Moment),
       e['deadline_height'],
       e['fee_sat'] ?? e['short'],
       e['worth_sat'],
@@ -27,9 +28,3 @@ export function calendarTable(events: readonly WatchEvent[]): string {
       .trimEnd();
   return [HEAD, ...cells].map(line).join('\n');
 }
-
-const momentOf = (e: WatchEvent): string => {
-  if (e['after_confirmations'] !== undefined) return `${String(e['after_confirmations'])} deep`;
-  if (e['after_seconds'] !== undefined) return `${String(e['after_seconds'])} s old`;
-  return String(e['from_height'] ?? e['from_time'] ?? 'now');
-};

@@ -3,7 +3,7 @@
  * Not here: how the chain is asked (`engine/status.ts`), what a verdict says (each family).
  */
 import type { Claim, Facts, Hex, Kind } from '../protocol/action.ts';
-import type { Duty, momentIn } from './duty.ts';
+import type { Duty, Moment } from './duty.ts';
 import type { Followed, Seen } from './outcome.ts';
 import { quoteOf, type Quote, type WayOut } from './quote.ts';
 
@@ -22,7 +22,7 @@ export interface StatusLine {
   next_duty?: NextDuty;
   notes: string[];
 }
-export type NextDuty = Pick<Duty, 'does' | 'why'> & ReturnType<typeof momentIn> & { deadline_height: number | null };
+export type NextDuty = Pick<Duty, 'does' | 'why'> & Moment & { deadline_height: number | null };
 
 /** Known facts of the chain. `feerate` is there where the family asks for it. */
 export type StatusFacts = Pick<Facts, 'tip'> & Seen & Partial<Pick<Facts, 'feerate'>>;
