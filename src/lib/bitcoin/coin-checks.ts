@@ -19,8 +19,8 @@ export const COIN_LIMITS = {
   own: { unit: 'confirmations', least: 1 },
 } satisfies Limits;
 /**
- * Returns false for the reward of a young block, which is as good as not there: its own lock may
- * have run out by then.
+ * Returns false for the reward of a young block: the contract's lock may have run out before it can
+ * be spent.
  */
 export const isMature = ({ coinbase, confirmations }: Pick<Coin, 'coinbase' | 'confirmations'>): boolean =>
   !coinbase || allows(COIN_LIMITS.reward, confirmations);
@@ -29,7 +29,7 @@ export const maturing = (at: string, { confirmations }: Coin): string =>
 
 /**
  * Refuses a contract's coin that is not there, not as agreed, or not deep enough.
- * @param blame who funded it
+ * @param blame the party that funded it
  * @throws Refusal `funding-missing`, `funding-unconfirmed`, `unsafe-funding`
  */
 export function checkCoin(
@@ -70,7 +70,7 @@ function checkSame(coin: Coin, expected: Spent, blame: Party): void {
 }
 
 /**
- * Coins that this home is about to spend: held by no other record of it, and all that `checkCoins` asks.
+ * Checks coins that this home is about to spend: held by no other record, and good by `checkCoins`.
  * @throws Refusal `coin-reserved`, `coin-missing`, `unsafe-funding`
  */
 export function checkSpendable(

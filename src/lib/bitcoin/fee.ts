@@ -61,7 +61,7 @@ export function parseFeerate(text: string): number | undefined {
  */
 export const feerateText = (feerate: number): string => String(feerate / 1000);
 
-/** @throws Refusal `fee-too-high` above a tenth of the inputs, unless allowed */
+/** Refuses a fee above a tenth of the inputs, unless allowed. Sums in satoshis. @throws Refusal `fee-too-high` */
 export function guardFee(fee: bigint, inputs: bigint, allowed = false): void {
   if (!allowed && fee > FEE_LIMITS.share.most(inputs))
     throw new Refusal(
@@ -74,8 +74,9 @@ export function guardFee(fee: bigint, inputs: bigint, allowed = false): void {
 }
 
 /**
- * The fee of a transaction that one side proposes and both sign.
- * @param what it is, for people @param most of the feerate; undefined for a proposal of one's own
+ * Checks the fee of a transaction that one side proposes and both sign.
+ * @param what name of the transaction, for errors
+ * @param most highest feerate, satoshis for 1000 vB; undefined for a proposal of this home
  * @throws Refusal `fee-too-low`, `fee-too-high`
  */
 export function checkProposed(
@@ -95,7 +96,7 @@ export function checkProposed(
     );
 }
 
-/** @throws Refusal `fee-too-low` below the relay minimum, `fee-too-high` above any sensible feerate */
+/** Refuses a fee below the relay minimum or above any sensible feerate. @throws Refusal `fee-too-low`, `fee-too-high` */
 export function boundFeerate(fee: bigint, vsize: number): void {
   if (fee < FEE_LIMITS.paid.least(vsize))
     throw new Refusal('fee-too-low', `a fee of ${fee} sat for ${vsize} vB found, at least 1 sat/vB expected`);

@@ -35,7 +35,7 @@ export interface Funding {
   psbt?: string;
 }
 
-/** Pays the contract's output from coins of a wallet; what is left goes to `change`. */
+/** Returns the transaction that pays the contract's output from coins of a wallet, with the rest to `change`. */
 export const payContract = (
   output: Output,
   how: { coins: readonly Spent[]; change: string; feerate: number; network: Network; allowFee: boolean },
@@ -69,8 +69,8 @@ export function readPayment({ sat, script }: Output, psbt: string, allowFee: boo
 }
 
 /**
- * Returns the questions to ask before such a PSBT is believed: which inputs and outputs are this
- * home's, and whether those are free.
+ * Returns the queries behind `ownCoins`: which inputs and outputs of the PSBT are this home's, and
+ * whether those inputs are free.
  */
 export function paymentQueries(psbt: string) {
   const { inputs, outputs } = templateOf(readPsbt(psbt));

@@ -3,7 +3,7 @@ export interface Outpoint {
   txid: string;
   vout: number;
 }
-/** A coin that is gone, and the txids of what is known to spend it. */
+/** Spent coin, and the ids of the transactions that may have spent it. */
 export interface Gone {
   outpoint: Outpoint;
   ways: readonly string[];

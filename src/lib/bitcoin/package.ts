@@ -31,7 +31,7 @@ export interface Parent {
 /** Virtual bytes that spending an output adds. */
 const inputVsize = (script: string): number => ({ p2tr: 57.5, p2a: 41.25 })[scriptType(script) as string] ?? 68;
 
-/** Virtual size of a child, at most: key-path spends of these scripts into one output. */
+/** Returns the largest virtual size of a child that spends these scripts by key path into one output. */
 export const childVsize = (scripts: readonly string[], payTo: string): number =>
   Math.ceil(10.5 + scripts.reduce((sum, script) => sum + inputVsize(script), 0) + outputSize(payTo));
 
@@ -42,7 +42,7 @@ export const childVsize = (scripts: readonly string[], payTo: string): number =>
 export const childFee = (parent: Omit<Parent, 'version'>, vsize: number, feerate: number): bigint =>
   maxSat(feeFor(feerate, parent.vsize + vsize) - parent.fee, feeFor(MIN_FEERATE, vsize));
 
-/** Returns the inputs of a child that its maker has added: those that are not the parent's own. */
+/** Returns the inputs of a child that spend other coins than its parent's outputs. */
 export const addedTo = (child: Pick<Template, 'inputs'>, own: readonly Spent[]): Template['inputs'] => {
   const parents = outpointsOf(own);
   return child.inputs.filter((input) => !parents.includes(outpointText(input)));

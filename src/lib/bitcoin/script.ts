@@ -60,7 +60,7 @@ export const DUST_LIMITS = {
   output: { unit: 'sat', least: dustLimit },
 } satisfies Limits;
 
-/** @param words for people, with the least that is expected @throws Refusal `below-dust` */
+/** Refuses an output below its dust limit. @param words the error's text, of the least amount @throws Refusal `below-dust` */
 export function checkDust(
   { sat, script }: { sat: bigint; script: string },
   words: (least: bigint) => string,

@@ -82,7 +82,7 @@ function checkP2wsh({ template, tx, index }: At, program: string, stack: Stack):
   checkEcdsa(index, stack.slice(0, -1), script, (type) => tx.preimageWitnessV0(index, script, type, sat));
 }
 
-/** Every element that is a signature must be one of a key in the script or beside it, and one there must be. */
+/** Verifies every signature in a witness by the keys in its script and stack. At least one is expected. */
 function checkEcdsa(index: number, elements: Stack, script: Uint8Array, hashOf: (type: number) => Uint8Array): void {
   const keys = [...pushesOf(script), ...elements].filter(isKey);
   const signatures = elements.filter(isDer);

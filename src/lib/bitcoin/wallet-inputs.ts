@@ -17,7 +17,7 @@ import { scriptType } from './script.ts';
 import { taprootSighash } from './sighash.ts';
 import { toTransaction, type Template } from './transaction.ts';
 
-/** The witness of each input that is signed, by index. */
+/** Witnesses of the signed inputs, by index. */
 export type Witnesses = ReadonlyMap<number, readonly Uint8Array[]>;
 
 /**

@@ -32,10 +32,10 @@ import {
   claimsOf,
   commit,
   digest,
-  handed,
+  seenAndHand,
   load,
   printed,
-  sayAgain,
+  printAgain,
   sealed,
   withEnvelope,
   type RunInput,
@@ -65,7 +65,7 @@ export async function play<M extends Step, Rs extends Records, I extends object>
     const answered = await answeredBefore();
     if (answered) return answered;
     try {
-      return await once(action, message, line, ports, key, agreed);
+      return await playOnce(action, message, line, ports, key, agreed);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
@@ -127,7 +127,7 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
     throw new Refusal('answered-otherwise', 'this input was answered before, with other flags', {
       hint: 'run it with the same flags, or --cancel the action first',
     });
-  return sayAgain(reply, ports);
+  return printAgain(reply, ports);
 }
 
 /**
@@ -143,7 +143,7 @@ export async function playAgain(action: Action<any, any, any>, over: Claim, port
     throw new Refusal('nothing-to-print', `no message of ${action.type} over this record can be printed again`, {
       hint: 'what showed a nonce that is gone, or was cancelled, is started anew',
     });
-  return sayAgain(reply, ports);
+  return printAgain(reply, ports);
 }
 
 /** Made of the records and sealed anew; undefined where nothing is finished, or a reply at that step is kept. */
@@ -164,8 +164,8 @@ async function finished(
   return printed({ text: printJson(sealed(action, withEnvelope(action.type, message), records, by, keys)), exit: 0 });
 }
 
-/** One attempt; undefined where another run was faster. `agreed`: in earlier attempts of this run. */
-async function once<M extends Step, Rs extends Records, I extends object>(
+/** Plays one attempt. Undefined if another run was faster. @param agreed consents given in earlier attempts of this run */
+async function playOnce<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   message: M | null,
   line: RunInput<I>,
@@ -174,7 +174,7 @@ async function once<M extends Step, Rs extends Records, I extends object>(
   agreed: Set<string>,
 ): Promise<Printed | undefined> {
   const loaded = await load(action, message, line, ports);
-  const { seen, hand } = await handed(action, message, line, loaded, ports);
+  const { seen, hand } = await seenAndHand(action, message, line, loaded, ports);
   const { records, by } = seen;
   const row = line.cancel ? cancelRow(action, seen, line, hand) : turnOf(action, seen, line, ports);
   const given = { ...seen, input: { ...taken(row, line.standing), ...line.input } };

@@ -21,11 +21,11 @@ export interface RunInput<I> {
   standing?: Partial<I>;
   /** PSBTs that came back from another wallet, base64. */
   merged: readonly string[];
-  /** Values that the answer depends on and no row takes, such as the fee rate: digested with the flags. */
+  /** Further values that the answer depends on, such as the fee rate; part of the digest of the flags. */
   context?: object;
   requestId?: string | undefined;
   cancel?: boolean;
-  /** The record that --contract names for a cancel. */
+  /** Claim of the record that --contract names, for a cancel. */
   over?: Claim | undefined;
 }
 export interface Printed {
@@ -49,7 +49,7 @@ export const printed = ({ text, exit, hint }: Pick<Answer, 'text' | 'exit' | 'hi
   hint,
 });
 
-/** 32 bytes of hex over canonical JSON. */
+/** Returns the SHA256 of a value's canonical JSON, as hex. */
 export const digest = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex');
 
 const noKey = (): never => {
@@ -79,8 +79,8 @@ export const load = <M extends Step, Rs extends Records, I>(
     over && { claim: over, roleOf: action.roleOf },
   );
 
-/** Returns the party that this home is by its records, and what every step may use. */
-export async function handed<M extends Step, Rs extends Records, I>(
+/** Returns what was seen, with the party that this home plays, and the hand of the step: keys, names, randomness. */
+export async function seenAndHand<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M | null,
   { input, merged, requestId }: Pick<RunInput<I>, 'input' | 'merged' | 'requestId'>,
@@ -100,7 +100,7 @@ export async function handed<M extends Step, Rs extends Records, I>(
   return { seen: { ...unread, by: action.party(unread) }, hand };
 }
 
-/** A message states what both sides know as this home knows it. @throws Refusal `terms-differ` */
+/** Checks that a message states shared fields as this home's records have them. @throws Refusal `terms-differ` */
 export function checkStated<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M,
@@ -124,7 +124,7 @@ export function sealed<M extends Step, Rs extends Records, I>(
   return path ? seal(said, keys.auth(path)) : said;
 }
 
-/** The names of the shares that a record claims. */
+/** Returns the names of the share files among claims. */
 const sharesOf = (claims: readonly Claim[]): string[] =>
   claims.filter((claim) => claim.startsWith('share:')).map((claim) => claim.slice('share:'.length));
 
@@ -133,7 +133,7 @@ export const claimsOf = <M extends Step, Rs extends Records, I>(
   records: Partial<Rs>,
 ): Claim[] => Object.entries(records).flatMap(([role, record]) => action.kinds[role]!.claims(record as never));
 
-/** The envelope in front, in a fixed order; what an older run sealed or checked is left behind. */
+/** Returns the message behind its envelope, in a fixed order, without the seal and checks of an earlier run. */
 export function withEnvelope(type: string, message: Step): object {
   const {
     step,
@@ -146,8 +146,8 @@ export function withEnvelope(type: string, message: Step): object {
   } = message as Step & Record<string, unknown>;
   return { type, version: 1, step, network, ...rest };
 }
-/** The run that made a reply may have died before it had kept anything outside the store: that is done first. */
-export async function sayAgain(reply: Reply, ports: Ports): Promise<Printed> {
+/** Prints a stored reply, after completing copies and journal in case the run that made it died before. */
+export async function printAgain(reply: Reply, ports: Ports): Promise<Printed> {
   await ports.copy(reply.copies);
   await ports.store.recall(reply);
   return printed(reply);

@@ -12,7 +12,7 @@ import { untilWon } from './race.ts';
 export type KindsOf<Rs extends Records> = { [K in keyof Rs]: Kind<Rs[K]> };
 export type FindOf<Rs extends Records> = (records: Partial<Rs>) => { [K in keyof Rs]?: Claim | undefined };
 
-/** A record that one of the loaded ones holds (`Kind.holds`). */
+/** Record that a loaded one holds (`Kind.holds`). */
 interface LoadedHeld {
   claim: Claim;
   rev: number;
@@ -26,7 +26,7 @@ export interface LoadedRecords<Rs extends Records> {
   nonces: readonly SealedNonce[];
 }
 
-/** A record that a person has named, and the role that it has in the action. */
+/** Record that --contract names, with its role in the action. */
 interface NamedRecord<Rs extends Records> {
   claim: Claim;
   roleOf?: ((record: unknown) => keyof Rs & string) | undefined;
@@ -43,7 +43,7 @@ async function roleFor<Rs extends Records>(
   return { [roleOf?.(kinds[role]!.parse(hit!.record)) ?? role]: claim };
 }
 
-/** Loads what `find` names, again what it names with that in hand, and in the end what these records hold. */
+/** Loads the records that `find` names, calls it again with these until it names no other, then loads held records. */
 export async function loadRecords<Rs extends Records>(
   store: Pick<Store, 'load'>,
   kinds: KindsOf<Rs>,
@@ -83,7 +83,7 @@ export async function loadRecords<Rs extends Records>(
 const heldBy = (kind: Kind<any>, record: unknown): readonly HeldRecord[] =>
   record === undefined ? [] : (kind.holds?.(record) ?? []);
 
-/** Returns the records that a record held before, and holds no more. */
+/** Returns the records that `before` holds and `after` does not. */
 export function letGoBy(kind: Kind<any>, before: unknown, after: unknown): readonly HeldRecord[] {
   const still = new Set(heldBy(kind, after).map(({ claim }) => claim));
   return heldBy(kind, before).filter(({ claim }) => !still.has(claim));
@@ -111,8 +111,8 @@ async function loadHeld(
 }
 
 /**
- * The writes of what one record lets go of, where it is written as `after` over any of its versions.
- * @param before these versions
+ * Returns the writes of records that are released when one record becomes `after`.
+ * @param before every version that it may have had
  */
 export async function releasedBy(
   store: Pick<Store, 'load'>,
@@ -129,9 +129,9 @@ export async function releasedBy(
 }
 
 /**
- * Returns held records whose holders let go of them, as they are then, with those that they held:
- * each once, and none that is written anyway.
- * @param pairs of each record that is written, before and after
+ * Returns the writes of released records, and of those that these held in turn. Each is written once, and none that is
+ * written anyway.
+ * @param pairs each written record, before and after
  */
 function releases(
   pairs: readonly { kind: Kind<any>; before: object | undefined; after: object }[],
@@ -155,7 +155,7 @@ function releases(
   return [...writes.values()];
 }
 
-/** @param claim one under which the record was read, at `rev`; null and 0 for a new one */
+/** Returns the write of a record. @param claim claim under which it was read, at `rev`; null and 0 for a new one */
 export const writeOf = <R>(kind: Kind<R>, record: R, claim: Claim | null, rev: number): Commit['writes'][number] => ({
   kind: kind.name,
   claim,
@@ -167,11 +167,11 @@ export const writeOf = <R>(kind: Kind<R>, record: R, claim: Claim | null, rev: n
   figures: figuresOf(kind, record),
 });
 
-/** Returns whether a difference is one that a restored home drops: nonces, requests and wishes under way. */
+/** Returns true if a restored home would drop the difference: nonces, requests and wishes under way. */
 const isPassing = <R>(kind: Kind<R>, before: R, after: unknown): boolean =>
   sameJson(kind.restored(before), kind.restored(after as R));
 
-/** The writes of a commit: what differs from what was loaded, and what ends with it. */
+/** Returns the writes of a commit: changed records, and held ones that are released. */
 export function writesOf<Rs extends Records>(
   kinds: KindsOf<Rs>,
   { records, reads, held }: Pick<LoadedRecords<Rs>, 'records' | 'reads' | 'held'>,
@@ -190,7 +190,7 @@ export function writesOf<Rs extends Records>(
   return [...own, ...releases(pairs, held)];
 }
 
-/** Reply of an action without rows, which says nothing. */
+/** Empty reply, of changes that answer no message. */
 export const NO_REPLY: Commit['reply'] = { text: '', exit: 0, type: '', row: '', stands: false, flags: '', copies: [] };
 
 /** A commit that answers no message: no reply is kept, no nonce used. */

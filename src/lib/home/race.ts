@@ -1,11 +1,15 @@
-/** Work that another run of the same home may overtake: done again from the start until it wins. Not here: who notices that it lost. */
+/**
+ * Optimistic concurrency: work that loses a race against another run of the same home is done again from the start.
+ * Not here: who notices that it lost (`HomeStore.commit`).
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Refusal } from '../protocol/refusal.ts';
 
 const ATTEMPTS = 8;
 
 /**
- * @param work is told how often it was begun, itself included; undefined: another run was faster
+ * Runs `work` until it wins, at most eight times.
+ * @param work gets the number of the attempt, from 1; resolves to undefined if another run was faster
  * @throws Refusal `concurrent` where others are faster again and again, and whatever `work` throws
  */
 export async function untilWon<T extends object | string | number | boolean>(

@@ -11,12 +11,12 @@ export interface Listed {
   name: Hex;
   state: string;
   rev: number;
-  /** Parsed when it is asked for: most looks at many find few that have changed. */
+  /** The record, parsed on first use, since most looks at many records read few. */
   readonly record: Json;
 }
 /** A record by one of its figures. */
 export interface Ordered extends Listed {
-  /** A number of the store's own. */
+  /** Row number in the store. */
   id: number;
   value: bigint;
 }
@@ -27,9 +27,9 @@ export interface Stated extends Pick<Ordered, 'id' | 'value' | 'name'> {
 }
 /** A part of a list in the order of a figure. */
 export interface Stretch {
-  /** The last one that is not wanted. */
+  /** Position after which the part begins. */
   after?: Pick<Ordered, 'id' | 'value'> | undefined;
-  /** The largest figure that is wanted. */
+  /** Largest figure in the part. */
   upTo?: bigint;
   most: number;
 }
@@ -46,7 +46,7 @@ export interface StoreSecrets {
   address(path: WalletPath): Promise<WalletScript>;
 }
 
-/** Told of every commit, see `identity.ts`. */
+/** Observer of every commit (`identity.ts`). */
 export interface CommitWatch {
   /**
    * Runs before a commit.

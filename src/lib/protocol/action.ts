@@ -18,7 +18,7 @@ export type Party = string;
 export type Psbt = string;
 export type Psbts = Readonly<Record<string, Psbt>>;
 
-/** The records of an action by role: { contract }, { contract, next }. */
+/** Records that an action works on, by role: `{ contract }`, `{ contract, next }`. */
 export type Records = Readonly<Record<string, object>>;
 
 /** A place in the home's own wallet (BIP86): chain 0 receives, chain 1 takes change. */
@@ -33,44 +33,44 @@ export interface Coin {
   sat: bigint;
   script: Hex;
   confirmations: number;
-  /** Made by the first transaction of a block: nobody can spend it before it has matured. */
+  /** True for the reward of a block, which nobody can spend for 100 blocks. */
   coinbase?: boolean;
 }
 
 /** Questions of a row to chain, wallet and clock before `take`. */
 export interface Queries {
   tip: true;
-  /** Outpoints (`txid:vout`): is each unspent, also by the mempool? */
+  /** Outpoints (`txid:vout`) to look up: unspent, in the chain and the mempool? */
   coins: readonly string[];
-  /** Coins whose spender is looked for, blocks searched too, where they are gone. Asked besides `coins`. */
+  /** Coins whose spender is searched for, in blocks too, if `coins` shows them gone. */
   spends: readonly Gone[];
-  /** Outpoints: does another live record of this home hold one? */
+  /** Outpoints to look up among the live records of this home: does another one hold them? */
   reserved: readonly string[];
-  /** Txids: has the node seen each, in a block or its mempool? */
+  /** Txids to look up: has the node seen them, in a block or its mempool? */
   known: readonly Hex[];
-  /** Asks for the bodies of all records of this name. */
+  /** Name of the records whose bodies are wanted. */
   named: Hex;
   feerate: true;
   now: true;
   /**
-   * Number of addresses of the home that nothing else pays to; they count as used only once the
+   * Number of fresh addresses of the home that the step may pay to. They count as used once the
    * step is committed.
    */
   payout: number;
-  /** Scripts: does each belong to the home's wallet? */
+  /** Scripts to look up: which belong to the home's wallet? */
   ours: readonly Hex[];
-  /** Names of notes (`Kept.notes`): was each noted before, and with what value? */
+  /** Names of notes (`Kept.notes`) to look up: which were made before, with what value? */
   notes: readonly string[];
-  /** Names that services outside are asked about. */
+  /** Quotes to look up at services outside, such as mints. */
   remote: readonly Remote[];
 }
 /** The spender of a coin. */
 export interface SpentBy {
-  /** null: the node does not say. */
+  /** Null if the node does not tell. */
   txid: Hex | null;
-  /** null: it is one of those that were named. */
+  /** The transaction; null if it is one of those that were asked about by id. */
   hex: Hex | null;
-  /** 0: in the mempool. */
+  /** Zero in the mempool. */
   confirmations: number;
 }
 /** A name, and the URL of the service that is asked about it. */
@@ -86,8 +86,8 @@ export interface Facts {
   /** Maps each reserved outpoint to the record that holds it. */
   reserved: ReadonlyMap<string, Pick<RecordRow, 'name'> & { kind: string }>;
   /**
-   * Maps each txid to whether the node has seen it; without those of which it cannot tell (no index
-   * of transactions).
+   * Maps each txid to whether the node has seen it. Absent for those that a node without an index of
+   * transactions cannot tell.
    */
   known: ReadonlyMap<Hex, boolean> | 'not-checked';
   /** Satoshis for a thousand virtual bytes. */
@@ -99,11 +99,11 @@ export interface Facts {
   notes: ReadonlyMap<string, Json>;
   /** Kinds and bodies of records, oldest first. */
   named: readonly { kind: string; record: Json }[];
-  /** Maps each id to what the service says of it, 'unknown' for one that it does not know; none where nobody asked. */
+  /** Maps each id to the answer of its service, `unknown` for an id that the service does not have. */
   remote: ReadonlyMap<string, object | 'unknown'>;
 }
 
-/** Place of an open nonce: one for each (record, sighash). Opening another voids the older one. */
+/** Key of an open nonce: a record and a signature hash. Opening a second nonce there voids the first. */
 export interface NonceId {
   of: Claim;
   sighash: Hex;
@@ -113,7 +113,7 @@ export interface OpenNonce extends NonceId {
   /** The 97-byte secret nonce of BIP327. */
   secret: Uint8Array;
 }
-/** Four times 31 random bits: where a contract's keys lie in the home's tree. */
+/** Derivation path of a contract's keys in the home's tree: four levels of 31 random bits. */
 export type Path = readonly [number, number, number, number];
 
 /** A secret that no seed gives back, kept in a file of its own while a record claims `share:NAME`. */
@@ -123,7 +123,7 @@ export interface ShareFile {
   secret: Uint8Array;
 }
 
-/** Secrets by the path that each record holds; `nonce` and `share` know those of the loaded records. */
+/** Secrets, derived by the path in each record; `nonce` and `share` give those of the loaded records. */
 export interface Keys {
   contract(path: Path): Uint8Array;
   auth(path: Path): Uint8Array;
@@ -165,7 +165,7 @@ export interface Given<In, Rs extends Records, I, K extends keyof I, Q extends k
   facts: Pick<Facts, Q>;
 }
 
-/** Asked after `take`, before the commit: nobody is asked about what would be refused. */
+/** Question to a person, asked after `take` and before the commit: only what would pass is asked about. */
 export interface Consent {
   text: string;
   /** Amount that --amount must equal. */
@@ -173,7 +173,7 @@ export interface Consent {
   /** Amount that counts against --max; a retry grows by nothing. */
   growthSat: bigint;
 }
-/** A public document kept outside the home too, synced before anything is printed (`--refunds`). */
+/** Public document, such as a refund, that is stored outside the home too, before anything is printed (`--refunds`). */
 export interface Copy {
   name: string;
   body: object;
@@ -185,36 +185,38 @@ export interface Note {
   /** True if the note may be pruned with old replies, because nobody can repeat its request any more. */
   lapses?: true;
 }
-/** Committed in one transaction. `spends` end in a finished signature. */
+/** Effects of a step, committed in one transaction. */
 export interface Kept<Rs extends Records> {
   writes: Partial<Rs>;
+  /** New nonces, stored encrypted until they are spent. */
   opens?: readonly OpenNonce[];
-  /** Nonces that were opened before and that are printed again. */
+  /** Nonces of earlier steps whose public half is printed again. */
   shows?: readonly (NonceId & { pubnonce: Hex })[];
+  /** Nonces that a finished signature has used up: erased by the commit. */
   spends?: readonly NonceId[];
-  /** New shares, each claimed by a record that is written; on disk before the commit. */
+  /** New share files, each claimed by a written record. They are on disk before the commit. */
   shares?: readonly ShareFile[];
   copies?: readonly Copy[];
-  /** Written once and never changed: a name that was noted before refuses the step (`already-known`). */
+  /** New notes. A name that was noted before refuses the step (`already-known`). */
   notes?: readonly Note[];
   consent?: Consent;
-  /** PSBTs that come back with --merge and are not in the message. */
+  /** PSBTs that another wallet may give back with --merge, beside those in the message. */
   signed?: Psbts;
   /** Checks of this step, printed beside those of the facts. */
   checks?: Readonly<Record<string, string>>;
-  /** True for a reply that may differ when asked again: it is not kept as the answer to this input. */
+  /** True if the same input may get another answer later: the reply is not stored. */
   passing?: true;
-  /** Records that an earlier run made of the same input, by claim: in the journal before they are shown again. */
+  /** Claims of records that an earlier run wrote for this input. They are in the journal before the reply is printed. */
   rests?: readonly Claim[];
 }
 /**
- * `message`: exit 0, or 3 where the next run is this party's own. `waits`: PSBTs for another wallet, exit 3; the same
- * command on the same input with --merge goes on from what was kept.
+ * Result of `take`. `message` exits 0, or 3 if the next run is this party's own. `waits` prints PSBTs for another wallet
+ * and exits 3: the same command with --merge goes on from the stored records.
  */
 export type TakeResult<Out, Rs extends Records> = Done<Out, Rs> | Asking<Out, Rs>;
 export type Done<Out, Rs extends Records> = Kept<Rs> &
   ({ message: Out; exit?: 3; hint?: string } | { waits: Psbts; hint: string });
-/** Every check has passed; a program outside (`Ports.outside`) is asked, and the step goes on with its answer. */
+/** Request to a program outside (`Ports.outside`), made once every check has passed; `answered` ends the step. */
 export interface Asking<Out, Rs extends Records> {
   asks: { program: string; body: object };
   answered(answer: unknown): Done<Out, Rs>;
@@ -234,15 +236,15 @@ interface Flags<I, K extends keyof I> {
 }
 export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, keyof I> {
   name: M['step'];
-  /** Step that the reply names until the chain has confirmed that. */
+  /** Step that the reply names instead, until the chain has confirmed the row's own. */
   meanwhile?: M['step'];
   after: M['step'] | null;
   by: Party;
-  /** Action of this run, in words that follow "the payer". */
+  /** Description of the step, in words that follow its party, as in "the payer …". */
   does: string;
   /**
-   * Condition under which a server takes the row although it is of another party than the server
-   * plays: `take` bounds its cost.
+   * Condition under which a server takes a row of another party than its own. `take` bounds the
+   * cost.
    */
   unattended?: When<M | null, Rs, I>;
   when?: When<M | null, Rs, I>;
@@ -250,13 +252,13 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   /** Loads code that this step needs and most runs do not. */
   loads?(seen: Seen<M | null, Rs, I>): Promise<unknown> | undefined;
   /**
-   * True for a reply that is a secret of this home and a function of message and record: worked out
-   * again, never stored.
+   * True for a reply that holds a secret. It follows from message and record, so it is worked out
+   * again and never stored.
    */
   secret?: true;
   /** True for a reply that stands for good: neither a cancel nor a restore takes it away. */
   stands?: true;
-  /** The step gives the action up, as a cancel does: what was answered over the records that it writes is said no more. */
+  /** True for a step that gives the action up, as a cancel does: earlier replies over its records are dropped. */
   ends?: true;
   take(given: Given<M | null, Rs, I, never, keyof Facts>): TakeResult<M, Rs>;
 }
@@ -285,33 +287,33 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
   },
 ) => Row<M, Rs, I>;
 
-/** A key that the message alone names: what it seals may begin an action or go on with it, and gives no record up. */
+/** Key that only the message vouches for. Its seal may begin or continue an action, but gives up no record. */
 export interface Stated {
   readonly stated: Hex;
 }
-/** A key that the message states: more than that where the record has the same. */
+/** Returns the key of a message: as known if the record has the same one, else as stated. */
 export const vouched = (stated: Hex, known: Hex | undefined): Hex | Stated => (stated === known ? stated : { stated });
 
-/** Everything known before a message is believed. */
+/** Facts at hand before the seal of a message is checked. */
 export type First<M extends Step, Rs extends Records, I> = Omit<Seen<M | null, Rs, I>, 'by'>;
 
 export interface Action<M extends Step, Rs extends Records, I> {
-  /** The name of the subcommand. */
+  /** Name of the command, and `type` of its messages. */
   type: string;
   kinds: { [K in keyof Rs]: Kind<Rs[K]> };
   parse(json: unknown): M;
   /** Returns how a message is opened that is encrypted to this home; undefined for a plain one. */
   opens?(message: M, records: Partial<Rs>): ((keys: Keys) => M) | undefined;
   /**
-   * Returns the claims of the records, by role. Asked again with the records found until it names
-   * nothing new.
+   * Returns the claims to load, by role. Called again with the records found, until it returns no new
+   * claim.
    */
   find(message: M | null, input: I, records: Partial<Rs>): { [K in keyof Rs]?: Claim };
   /** Returns the party that this home plays. */
   party(first: First<M, Rs, I>): Party;
   /**
-   * The authentication key (32 bytes, x-only) that must have sealed the message; null where there is none to check, `Stated`
-   * where nothing but the message says whose it is.
+   * Returns the authentication key (32 bytes, x-only) that must have sealed the message. Null if there is none to check;
+   * `Stated` if only the message names it.
    */
   peer(first: First<M, Rs, I>, by: Party): Hex | Stated | null;
   /** Returns this home's view of the fields that a message states of records which both sides know. */
@@ -321,20 +323,20 @@ export interface Action<M extends Step, Rs extends Records, I> {
    * document for no counterparty.
    */
   sealWith(records: Partial<Rs>, by: Party): Path | null;
-  /** No row needs a secret: an encrypted home is not asked for its passphrase. */
+  /** True if no row needs a secret: an encrypted home then needs no passphrase. */
   keyless?: true;
-  /** The party that a server plays: it takes the rows of this party, without a person, and no start. None: not served. */
+  /** Party that a server plays, without a person and without starts. Absent: the action is not served. */
   server?: Party;
-  /** The role of a record that a person has named (--contract with --cancel or --again): by default the first of its kind. */
+  /** Returns the role of the record that --contract names, with --cancel or --again. Default: the first of its kind. */
   roleOf?(record: unknown): keyof Rs & string;
   /**
-   * --cancel, from a message of either party or a record that is named; refuses past the point of no return. It acts on what
-   * the state of this home names, never on what the message names. `message`: where the other must hear of it.
+   * Gives the action up (--cancel), by a message of either party or a record named by --contract. Refuses past the point of
+   * no return. Acts on the state of this home alone. Returns a `message` if the other party must hear of it.
    */
   cancel?(given: Given<M | null, Rs, I, never, never>): Kept<Rs> & { message?: M; hint?: string };
   /**
-   * The finished document that the records stand for in their present state, made of them alone: for --again where no reply
-   * is kept, as in a restored home. undefined: none is finished.
+   * Returns the finished document that the records stand for, made of them alone. Used by --again if no reply is stored, as
+   * in a restored home. Undefined if none is finished.
    */
   again?(seen: Pick<Seen<null, Rs, I>, 'records' | 'by'> & { network: string }): M | undefined;
   rows: readonly Row<M, Rs, I>[];
@@ -348,13 +350,13 @@ export const table = <M extends Step, Rs extends Records, I>(
 export const rowWords = (row: { by: Party; name: string; when?: readonly [string, unknown] }): string =>
   `${row.by}: ${row.name}${row.when ? ` (${row.when[0]})` : ''}`;
 
-/** The rows that may answer a step: who acts next. */
+/** Returns the rows that may follow a step: who acts next. */
 export const following = <R extends { after: string | null }>(rows: readonly R[], step: string | null): R[] =>
   rows.filter((row) => row.after === step);
 
 /**
- * The row that answers what was seen: by step, then party, then `when`.
- * @throws Refusal `not-your-turn`, `not-now` or `nothing-follows`, in words printed from the rows that did not fit
+ * Returns the row whose turn it is: by step, then party, then `when`.
+ * @throws Refusal `not-your-turn`, `not-now` or `nothing-follows`, naming the rows that would fit
  */
 export function turn<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,

@@ -10,28 +10,27 @@ import type { Figures } from './figures.ts';
 export type Hex = string;
 
 /**
- * A name by which a record is found and that no second record of this home may hold.
- * `coin:TXID:VOUT` is a reservation and ends when the record stops naming it; `share:NAME` is a file with a secret that
- * the store must never hold, and is destroyed when no record names it any more. A claim of one family alone is called
- * `FAMILY:NAME`.
+ * Unique key under which one record of a home is found.
+ * `coin:TXID:VOUT` reserves a coin for as long as the record has the claim. `share:NAME` is a file with a secret outside
+ * the store, destroyed once no record claims it. A claim of one family alone is called `FAMILY:NAME`.
  */
 export type Claim = `${string}:${string}`;
 
-/** A sort of record that a family keeps. Its `parse` reads what `store` wrote. */
+/** Type of record that a family keeps. `parse` reads a stored record. */
 export interface Kind<R> {
   name: string;
   parse(json: unknown): R;
   claims(record: R): readonly Claim[];
   /**
-   * Returns whether the counterparty has put no money behind it yet, as far as this home has seen.
-   * Absent where that is known of none.
+   * Returns true while the counterparty has put no money behind the record, as far as this home has
+   * seen. Absent: no record of the kind is told apart so.
    */
   isStranger?(record: R): boolean;
-  /** The signature hashes whose nonces may be open for the record: every other one ends with the commit that writes it. */
+  /** Returns the signature hashes whose nonces stay open. The commit of the record ends all others. */
   nonces?(record: R): readonly Hex[];
-  /** The claim that a record holds from first to last and no other ever does, where two records may have one name. */
+  /** Returns the claim that identifies the record for life, if two records may have the same name. */
   key?(record: R): Claim;
-  /** Returns the columns beside the record, so that the store's schema can guard them. */
+  /** Returns the columns that the schema guards, stored beside the record. */
   row(record: R): RecordRow;
   /**
    * Returns the figures that count in sums over all records of the kind, which the store keeps
@@ -41,37 +40,37 @@ export interface Kind<R> {
   /** Returns the record as a restored or copied store may keep it: open offers and proposals end. */
   restored(record: R): R;
   /**
-   * Merges two versions of one record, of a restored store and its journal, both as `restored` left
-   * them. A value that only grows is the larger one. The second was written later, as far as can be
-   * known. Absent: the one that is further, by its row.
+   * Merges two versions of a record, from a restored store and from its journal, both after
+   * `restored`. Takes the larger of values that only grow. `other` is the later one, as far as known.
+   * Absent: the version that is further by its row wins.
    */
   merged?(mine: R, other: R): R;
-  /** A restored record once its owner has said that nothing is missing at the end of the journal. Absent: that changes nothing. */
+  /** Returns a restored record after `reconcile --complete`: the owner vouches for the end of the journal. Absent: no change. */
   completed?(record: R): R;
-  /** A record that comes back from a journal where another one has taken a claim of its own since: what it is without that. */
+  /** Returns a record that comes back from a journal, without the claim that another one has taken since. */
   beside?(record: R): R;
-  /** A record of the store that holds a claim of one that comes back, and is the one to yield: what it is without that claim. */
+  /** Returns a stored record without the claim that it gives up to one from the journal; undefined if it keeps it. */
   yields?(mine: R, to: R): R | undefined;
-  /** Records that were begun with this one: they end with the commit after which this one holds them no more. */
+  /** Returns records that were begun with this one, and are released by the commit that stops naming them. */
   holds?(record: R): readonly HeldRecord[];
-  /** A held record once its holder has let go of it. */
+  /** Returns a held record after its release. */
   released?(record: R): R;
   /**
-   * The record with which this one goes, by a claim of it, and whether nothing more can come of this one by itself; that one
-   * stays while anything can. Absent: it stands by itself.
+   * Returns a claim of the record that this one is pruned together with, and whether this one is over. The other is kept
+   * until it is. Absent: the record is pruned alone.
    */
   part?(record: R): { of: Claim; over: boolean };
-  /** The coins that a record which is over was about: it is dropped only once the chain shows each of them spent, deep enough. */
+  /** Returns the coins of a record that is over. It is pruned once the chain shows all of them spent, deep enough. */
   spent?(record: R): readonly Gone[];
 }
-/** A record that another one holds, by one of its claims. */
+/** Record that another one holds, by one of its claims. */
 export interface HeldRecord {
   claim: Claim;
   kind: Kind<any>;
 }
 
 export interface RecordRow {
-  /** The name under which people see it: a contract id, or the own key before there is one. */
+  /** Name that people see: a contract id, or before there is one, the own key. */
   name: Hex;
   state: string;
   /** Total that the counterparty was paid, or has been signed: the store refuses to lower it. */
@@ -87,7 +86,7 @@ export interface RecordRow {
    * never lower than before.
    */
   owedSat?: bigint;
-  /** Left for good: the store refuses to leave this state for a state that is not left for good. */
+  /** True for a final state: the store refuses a change back to a state that is not final. */
   left: boolean;
   /**
    * Set once nothing more can come of a record that is left for good, so that the store may drop it
@@ -97,8 +96,7 @@ export interface RecordRow {
    */
   over?: 'nothing' | 'ended';
   /**
-   * No transaction that pays to the addresses which the home gave to it was ever signed, nor will be: they are given to others.
-   * Only of a record of which nothing came.
+   * True if its addresses may be given to other records: no transaction that pays to them was ever signed, or will be.
    */
   frees?: boolean;
 }

@@ -35,9 +35,9 @@ export interface Loaded {
   /** Grows with every commit of the record; 0 where there is none yet. */
   rev: number;
 }
-/** The row of the reply of a cancel. */
+/** Row name of replies to a cancel. */
 export const CANCELLED = 'cancelled';
-/** Text printed for one input; the same input gets the same bytes again. */
+/** Stored answer to one input: the same input prints the same bytes again. */
 export interface Reply {
   /** Digest of the input that it answers. */
   key: Hex;
@@ -52,17 +52,17 @@ export interface Reply {
   /** Digest of the flags that the answer depended on. */
   flags: Hex;
   copies: readonly Copy[];
-  /** The names of what was noted with it. */
+  /** Names of the notes that its commit made. */
   notes: readonly string[];
 }
 export interface Commit {
-  /** Digest of the input, where the answer is kept; null where none is. */
+  /** Digest of the input; null if the answer is not stored. */
   key: Hex | null;
-  /** `ends`: a cancel, or a step like one, takes away what its action has answered over the records that are written. */
+  /** The reply; `ends`, as for a cancel, drops earlier replies of the action over the written records. */
   reply: Omit<Reply, 'key' | 'notes'> & { ends?: boolean };
-  /** Compare-and-swap: revisions of all that was read, absent ones as 0. */
+  /** Revisions of all records that were read, for compare-and-swap; zero for absent ones. */
   reads: readonly { claim: Claim; rev: number }[];
-  /** `rev` is the one that was read, 0 for a new record. */
+  /** Records to write; `rev` is the revision that was read, zero for a new record. */
   writes: readonly {
     kind: string;
     claim: Claim | null;
@@ -72,7 +72,7 @@ export interface Commit {
     claims: readonly Claim[];
     /** The signature hashes whose nonces stay open for the record; all others end. */
     nonces: readonly Hex[];
-    /** A restored home would learn nothing from it that it does not learn from what was read: no journal needs it. */
+    /** True if the journal needs no line for it: a restored home would drop the difference. */
     passing?: boolean;
     /** Figures of the record that count in sums, by the names that the store has for them. */
     figures: Figures;
@@ -82,21 +82,21 @@ export interface Commit {
   shows: readonly (NonceId & { pubnonce: Hex })[];
   spends: readonly NonceId[];
   notes: readonly Note[];
-  /** Addresses that the step used, for the record that it begins, if any; taken by another run meanwhile: the race is lost. */
+  /** Addresses that the step used, for the record that it begins. If another run took one meanwhile, the race is lost. */
   addresses: readonly OwnAddress[];
 }
 
-/** A nonce as it lies in the store: only opening it needs the home's seed. */
+/** Stored nonce, encrypted; only `unseal` needs the home's seed. */
 export interface SealedNonce extends NonceId {
   unseal(): Promise<OpenNonce>;
 }
 
 export interface Store {
-  /** Returns the answer to this input, while every nonce that it shows lies in the store. */
+  /** Returns the stored answer to this input; undefined once a nonce that it shows is gone. */
   reply(key: Hex): Promise<Reply | undefined>;
-  /** The last answer of this action over the record behind the claim. */
+  /** Returns the last answer of an action over the record behind the claim. */
   last(type: string, claim: Claim): Promise<Reply | undefined>;
-  /** All that the commit of a reply wrote is in the journal, also where the run that made it died before. */
+  /** Completes the journal with the commit of a reply, in case the run that made it died before. */
   recall(reply: Reply): Promise<void>;
   load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }>;
   /**
@@ -107,15 +107,15 @@ export interface Store {
    */
   commit(commit: Commit): Promise<boolean>;
   /**
-   * Writes the commits that were read to the journal, before anything is shown that no commit of
-   * this run wrote.
+   * Writes commits of other runs that were read here to the journal, before their contents are
+   * printed.
    */
   flush(): Promise<void>;
-  /** Returns the records whose name begins so, oldest first; none for a prefix of fewer than 8 hex digits. */
+  /** Returns the records whose name has this prefix, oldest first; none for fewer than 8 hex digits. */
   byName(prefix: string): Promise<readonly { kind: string; record: Json }[]>;
   /** Returns the notes under these names. */
   notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>>;
-  /** Receiving addresses for what a step pays: first those of records that came to nothing (`RecordRow.frees`), then new ones. */
+  /** Returns receiving addresses: first those that other records have freed (`RecordRow.frees`), then new ones. */
   payouts(count: number): Promise<readonly OwnAddress[]>;
   ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>>;
 }
@@ -163,9 +163,9 @@ export interface Mined {
 }
 
 export interface Prompt {
-  /** Returns when agreed. @throws Refusal `not-agreed`, `amount-differs` or `over-max` */
+  /** Resolves once the person agrees. @throws Refusal `not-agreed`, `amount-differs` or `over-max` */
   agree(consent: Consent): Promise<void>;
-  /** The step was committed: what it grew by counts against --max. */
+  /** Counts a committed step against --max. */
   settled(consent: Consent): void;
 }
 
