@@ -1,3 +1,4 @@
+/** Addresses: written and read back on every network, refused where they are of another one. */
 import { Address, OutScript } from '@scure/btc-signer/payment.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,3 +1,4 @@
+/** Amounts: BTC decimals of nodes and whole satoshis, exactly, and whatever is neither. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { btcFromSat, COIN, MAX_SAT, parseSat, satFromBtc } from '../../src/lib/bitcoin/amount.ts';

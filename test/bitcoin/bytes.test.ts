@@ -1,3 +1,4 @@
+/** Bytes and hex: strict when read, lowercase when written. */
 import { expect, it } from 'vitest';
 import { bytesToHex, concatBytes, equalBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 

@@ -1,3 +1,4 @@
+/** Coins of `listunspent`, and the selection of coins for a payment: feerate, change, dust, fee bounds. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressOf } from '../../src/lib/bitcoin/address.ts';

@@ -1,3 +1,4 @@
+/** Checksums of output descriptors (BIP380). */
 import { describe, expect, it } from 'vitest';
 import { withChecksum } from '../../src/lib/bitcoin/descriptor.ts';
 import { refusal } from '../support/refusal.ts';

@@ -1,3 +1,4 @@
+/** Fees and feerates: rounding, bounds, and their text. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

@@ -1,3 +1,4 @@
+/** Signed PSBTs of other wallets, made into transactions. */
 import { describe, expect, it } from 'vitest';
 import { finalHex } from '../../src/lib/bitcoin/finalize.ts';
 import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';

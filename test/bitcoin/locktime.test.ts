@@ -1,3 +1,4 @@
+/** Expiries: a height as given, counted from the tip, or worked out of a date. */
 import { describe, expect, it } from 'vitest';
 import { expiryHeight, LOCKTIME_THRESHOLD, parseExpiry } from '../../src/lib/bitcoin/locktime.ts';
 import { refusal } from '../support/refusal.ts';

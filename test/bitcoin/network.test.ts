@@ -1,3 +1,4 @@
+/** Networks: names, address prefixes and coin types. */
 import { expect, it } from 'vitest';
 import { coinType, isNetwork, NETWORKS, prefixes } from '../../src/lib/bitcoin/network.ts';
 

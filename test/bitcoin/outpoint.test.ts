@@ -1,3 +1,4 @@
+/** Outpoints as text, `TXID:VOUT`. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { outpointText, parseOutpoint } from '../../src/lib/bitcoin/outpoint.ts';

@@ -1,3 +1,4 @@
+/** Children that pay for a parent (CPFP): feerate of both, anchors, TRUC limits. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { feeFor } from '../../src/lib/bitcoin/fee.ts';

@@ -1,3 +1,4 @@
+/** PSBTs of versions 0 and 2: the BIPs' vectors, our own, and those of a counterparty. */
 import { RawPSBTV0 } from '@scure/btc-signer/psbt.js';
 import { Transaction } from '@scure/btc-signer/transaction.js';
 import { base64 } from '@scure/base';

@@ -1,3 +1,4 @@
+/** Scripts: types, sizes and dust limits. */
 import { describe, expect, it } from 'vitest';
 import { dustLimit, isNativeSegwit, outputSize, scriptType, type ScriptType } from '../../src/lib/bitcoin/script.ts';
 

@@ -1,3 +1,4 @@
+/** Transactions: BIP341 signature hashes, ids, sizes, BIP69 order. */
 import { schnorr } from '@noble/curves/secp256k1.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import fc from 'fast-check';

@@ -1,3 +1,4 @@
+/** Signatures of wallet inputs: our own, and those of another wallet, verified before they are taken. */
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';

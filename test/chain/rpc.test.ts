@@ -1,3 +1,4 @@
+/** Calls of a node's RPC: amounts to the satoshi, answers of the wrong form, passwords, many calls in one request. */
 import { createServer as createHttp } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -40,7 +41,7 @@ describe('amounts', () => {
 });
 
 describe('calls', () => {
-  it('blockchain info, of Core and of btcd', async () => {
+  it('read the state of the chain from Core and from btcd', async () => {
     const core = await at({
       getblockchaininfo:
         '{"chain":"main","blocks":9,"bestblockhash":"aa","time":7,"initialblockdownload":true,"difficulty":1.5e3}',
@@ -67,26 +68,29 @@ describe('calls', () => {
     expect(await btcd.rpc.blockTime('aa')).toBe(6);
   });
 
-  it.each(['true', 'false'])('a coin of a coinbase: %s', async (coinbase) => {
+  it.each(['true', 'false'])('tell whether a coin is of a coinbase: %s', async (coinbase) => {
     const { rpc } = await at({ gettxout: output('1').replace(/}$/, `,"coinbase":${coinbase}}`) });
     expect((await rpc.txOut({ txid: TXID, vout: 1 }))?.coinbase ?? false).toBe(coinbase === 'true');
   });
 
-  it.each(['"true"', '1', '"false"'])('a coin of which the node says coinbase: %s, is none', async (coinbase) => {
-    const { rpc } = await at({ gettxout: output('1').replace(/}$/, `,"coinbase":${coinbase}}`) });
-    await expect(rpc.txOut({ txid: TXID, vout: 1 })).rejects.toMatchObject({
-      code: 'chain-unavailable',
-      message: expect.stringContaining('true or false as coinbase expected'),
-    });
-  });
+  it.each(['"true"', '1', '"false"'])(
+    'refuse a coin whose coinbase is neither true nor false: %s',
+    async (coinbase) => {
+      const { rpc } = await at({ gettxout: output('1').replace(/}$/, `,"coinbase":${coinbase}}`) });
+      await expect(rpc.txOut({ txid: TXID, vout: 1 })).rejects.toMatchObject({
+        code: 'chain-unavailable',
+        message: expect.stringContaining('true or false as coinbase expected'),
+      });
+    },
+  );
 
-  it('a coin that is spent, also by the mempool', async () => {
+  it('find no coin that is spent, also by the mempool', async () => {
     const { rpc, asked } = await at({ gettxout: 'null' });
     expect(await rpc.txOut({ txid: TXID, vout: 1 })).toBeUndefined();
     expect(asked).toEqual([{ method: 'gettxout', params: [TXID, 1, true] }]);
   });
 
-  it('feerate: exact, or unknown', async () => {
+  it('read a feerate exactly, and leave it open where the node has none', async () => {
     expect(await (await at({ estimatesmartfee: '{"feerate":0.00012345,"blocks":6}' })).rpc.feerate(6)).toBe(12345);
     expect(
       await (await at({ estimatesmartfee: '{"errors":["Insufficient data"],"blocks":0}' })).rpc.feerate(6),
@@ -94,7 +98,7 @@ describe('calls', () => {
     expect(await (await at({})).rpc.feerate(6)).toBeUndefined();
   });
 
-  it('transactions', async () => {
+  it('send, test, find and mine transactions, and scan for coins', async () => {
     const { rpc, asked } = await at({
       sendrawtransaction: `"${TXID}"`,
       getrawtransaction: ([txid]) =>
@@ -138,7 +142,7 @@ describe('calls', () => {
     ]);
   });
 
-  it('an answer of another form', async () => {
+  it('refuse an answer of another form, and say which form was expected', async () => {
     const { rpc } = await at({
       getblockchaininfo: '{"chain":"main","blocks":"9","bestblockhash":"aa","initialblockdownload":false}',
       gettxout: '[]',
@@ -157,7 +161,7 @@ describe('calls', () => {
       await expect(call).rejects.toMatchObject({ code: 'chain-unavailable', message: expect.stringContaining(words) });
   });
 
-  it.each(['null', '7', '"text"', '0.5', 'true'])('an answer %s where fields are expected', async (answer) => {
+  it.each(['null', '7', '"text"', '0.5', 'true'])('refuse the answer %s where fields are expected', async (answer) => {
     const { rpc } = await at({ getblockchaininfo: answer });
     await expect(rpc.blockchainInfo()).rejects.toMatchObject({
       code: 'chain-unavailable',
@@ -167,7 +171,7 @@ describe('calls', () => {
 });
 
 describe('a node that does not answer as it should', () => {
-  it('its own error comes through with its number', async () => {
+  it('has its own error passed on, with its number', async () => {
     const { rpc } = await at({
       sendrawtransaction: { error: { code: -26, message: 'min relay fee\u001b[2J not met\n' } },
     });
@@ -193,7 +197,7 @@ describe('a node that does not answer as it should', () => {
     ['no result', { status: 200, body: '{"id":1}' }, 'without a result'],
     ['a redirect', { status: 302, body: '' }, 'getblockchaininfo'],
     ['forbidden', { status: 403, body: '' }, 'refuses this machine'],
-  ])('%s', async (_, answer, message) => {
+  ])('is unavailable where it answers %s', async (_, answer, message) => {
     const { rpc } = await at({ getblockchaininfo: answer });
     const found = (await rpc.blockchainInfo().catch((error: unknown) => error)) as Error;
     expect(found).toMatchObject({ code: 'chain-unavailable', message: expect.stringContaining(message) });
@@ -208,7 +212,7 @@ describe('a node that does not answer as it should', () => {
     expect(found.message).toBe(length > 300 ? `${whole.slice(0, 300)}…` : whole);
   });
 
-  it('nothing in time', async () => {
+  it('has its time limit named where it answers nothing in time', async () => {
     const { rpc } = await at({ getblockchaininfo: 'never' }, 100);
     await expect(rpc.blockchainInfo()).rejects.toMatchObject({
       code: 'chain-unavailable',
@@ -216,7 +220,7 @@ describe('a node that does not answer as it should', () => {
     });
   });
 
-  it('nobody there', async () => {
+  it('has its address named where nobody is there', async () => {
     const rpc = new Rpc({ url: 'http://127.0.0.1:9' });
     await expect(rpc.blockchainInfo()).rejects.toMatchObject({
       code: 'chain-unavailable',

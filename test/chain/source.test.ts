@@ -1,3 +1,4 @@
+/** Facts about chain and clock: from flags, from a node, or named as not checked. */
 import { describe, expect, it } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource, type SourceOptions } from '../../src/lib/chain/source.ts';

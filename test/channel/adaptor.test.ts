@@ -28,7 +28,7 @@ const [alice, bob, t] = [key(1), key(2), key(3)].map((k) => put(bytesToHex(k))) 
 const terms = { message: '44'.repeat(32), adaptor_point: bytesToHex(publicKey(key(3))) };
 
 describe('one key', () => {
-  it('presign, verify, adapt, extract', async () => {
+  it('signs under a point, and the finished signature gives its secret; any other key, secret or message is refused', async () => {
     const pre = await run('presign', '--key-file', alice, put(terms));
     expect(pre.said.construction).toBe('single');
     expect((await run('verify', put(pre.said))).said.valid).toBe(true);
@@ -47,7 +47,7 @@ describe('one key', () => {
 
 describe('one key of ECDSA', () => {
   const ecdsa = { ...terms, construction: 'ecdsa' };
-  it('presign, verify, adapt, extract; the signature is printed as DER too', async () => {
+  it('does the same, prints the signature as DER too, and refuses it as another construction', async () => {
     const pre = await run('presign', '--key-file', alice, put(ecdsa));
     expect(pre.said).toMatchObject({ construction: 'ecdsa', pubkey: bytesToHex(publicKey(key(1))) });
     expect((await run('verify', put(pre.said))).said.valid).toBe(true);
@@ -75,7 +75,7 @@ describe('one key of ECDSA', () => {
     const bent = { ...published, pre_signature: v.adaptor_sig.replace(/^0342/, '0343') };
     expect((await run('verify', put(bent))).code).toBe('adaptor-invalid');
   });
-  it('is of one key', async () => {
+  it('takes no list of keys, and no construction that it does not know', async () => {
     const two = [key(1), key(2)].map((k) => bytesToHex(publicKey(k)));
     expect((await run('presign', '--key-file', alice, put({ ...ecdsa, pubkeys: two }))).code).toBe('malformed-message');
     expect((await run('presign', '--key-file', alice, put({ ...terms, construction: 'A' }))).code).toBe(

@@ -1,3 +1,4 @@
+/** Flags of the chain: a node is asked for whatever they leave open. */
 import { expect, it } from 'vitest';
 import { chainOf, tipOf } from '../../src/lib/cli/chain.ts';
 

@@ -1,3 +1,4 @@
+/** Failures of commands: code, exit code and words, as text and as JSON. */
 import { describe, expect, it } from 'vitest';
 import { commandFailure, errorFormat } from '../../src/lib/cli/errors.ts';
 import { errorObject } from '../../src/lib/engine/failure.ts';
@@ -78,7 +79,7 @@ it('every error code belongs to a family of exit codes', () => {
   expect(known.toSorted()).toEqual((Object.keys(ERRORS) as ErrorCode[]).toSorted());
 });
 
-it('friendly 18: 69 is only what passes by itself, so that a supervisor that tries again ends', () => {
+it('69 is only what passes by itself, so that a supervisor that tries again ends', () => {
   expect(codesOf(69).sort()).toEqual(
     [
       'chain-unavailable',

@@ -1,3 +1,4 @@
+/** Flags that many commands share: amounts, heights, feerates, URLs without passwords. */
 import { describe, expect, it } from 'vitest';
 import { chainFlags, feerateFlag, heightFlag, homeFlags, satFlag } from '../../src/lib/cli/flags.ts';
 

@@ -1,3 +1,4 @@
+/** Input of a command: files, descriptors, stdin, and how much of each is read. */
 import { openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';

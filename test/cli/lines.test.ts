@@ -1,3 +1,4 @@
+/** Lines of a stream, one at a time, each of bounded length. */
 import { describe, expect, it } from 'vitest';
 import { Readable } from 'node:stream';
 import { linesOf, type InputLine } from '../../src/lib/cli/lines.ts';

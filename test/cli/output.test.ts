@@ -1,3 +1,4 @@
+/** Files that a command writes: replaced whole, or made only where there is none. */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

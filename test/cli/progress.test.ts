@@ -1,3 +1,4 @@
+/** Progress on a terminal: nothing in a pipe, and nothing that stays. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { progress } from '../../src/lib/cli/progress.ts';
 

@@ -1,3 +1,4 @@
+/** Consent: by --amount and --max, by a question on the terminal, never by silence. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';

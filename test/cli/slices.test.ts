@@ -1,3 +1,4 @@
+/** Long work in slices, so that other runs of the process get their turn. */
 import { afterEach, expect, it, vi } from 'vitest';
 import { slices } from '../../src/lib/engine/slices.ts';
 

@@ -1,3 +1,4 @@
+/** The format of an input, told by its bytes: JSON, PSBT, or a transaction in hex. */
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { sniff, type Wanted } from '../../src/lib/engine/sniff.ts';

@@ -1,3 +1,4 @@
+/** The command that was probably meant by a misspelled one. */
 import { expect, it } from 'vitest';
 import { nearest } from '../../src/lib/cli/suggest.ts';
 

@@ -1,3 +1,4 @@
+/** Text of strangers, made safe to show on a terminal. */
 import { describe, expect, it } from 'vitest';
 import { visible } from '../../src/lib/engine/text.ts';
 

@@ -1,3 +1,4 @@
+/** `address`: fresh addresses of a home, also for runs at the same time. */
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { freshDir, spillway } from '../cli/run.ts';

@@ -1,3 +1,4 @@
+/** `coins`: the coins of a home as a node knows them, and pretended ones. */
 import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,3 +1,4 @@
+/** `completion`: scripts for each shell. */
 import { describe, expect, it } from 'vitest';
 import { completionScript, SHELLS } from '../../src/lib/cli/completion.ts';
 import { bash, spillway } from '../cli/run.ts';

@@ -33,7 +33,7 @@ const psbt = (() => {
 })();
 
 describe('alone', () => {
-  it('marker, script, address, asset id', async () => {
+  it('reads a marker, script, address or asset id', async () => {
     const found = await Promise.all([
       decode(['--marker', TEXTBOOK]),
       decode(['--script', `6a22${TEXTBOOK}`]),
@@ -72,7 +72,7 @@ describe('alone', () => {
     const cut = await decode(['--marker', `6a23${TEXTBOOK}`]);
     expect([cut.code, cut.stdout, cut.stderr]).toEqual([65, '', expect.stringMatching(/invalid-marker/)]);
   });
-  it('a byte table', async () => {
+  it('explains a marker as a table of its bytes', async () => {
     expect((await decode(['--marker', TEXTBOOK, '--explain'])).stdout).toContain('quantity 0: 20 units');
   });
 });
@@ -101,7 +101,7 @@ describe('parents', () => {
     expect([code, read(stdout).status]).toEqual([0, 'colored']);
     if (_ === 'with the transaction') expect(stderr).toMatch(/note: field .*later/);
   });
-  it('from a node, one after the other', async () => {
+  it('are fetched from a node, one after the other', async () => {
     const node = createServer(async (request, response) => {
       const { method, params } = (await json(request)) as { method: string; params: string[] };
       const result =
@@ -119,7 +119,7 @@ describe('parents', () => {
     node.close();
     expect([found.code, read(found.stdout).status, other.code]).toEqual([0, 'colored', 65]);
   });
-  it('missing: exit 3, by name, never uncolored', async () => {
+  it('that are missing are named, with exit 3: never uncolored', async () => {
     const [whole, ids] = await Promise.all([decode([], { stdin: tx }), decode(['--emit-missing'], { stdin: tx })]);
     expect([whole.code, read(whole.stdout).status, ids.code]).toEqual([3, 'undetermined', 3]);
     expect(ids.stdout.trim()).toBe(read(whole.stdout).missing.join('\n'));
@@ -135,13 +135,13 @@ describe('parents', () => {
     const { code, stdout } = await decode(['--batch'], { stdin: `${swapped}\n` });
     expect([code, read(stdout).error.code]).toEqual([65, 'parent-differs']);
   });
-  it("a PSBT's own", async () => {
+  it('are taken from a PSBT', async () => {
     const { code, stdout } = await decode([], { stdin: psbt });
     expect([code, read(stdout).status]).toEqual([0, 'uncolored']);
   });
 });
 
-it('a batch of everything, in order, each with its answer', async () => {
+it('a batch answers a line each, in order, whatever the lines are', async () => {
   const lines = [
     tx,
     JSON.stringify({ tx, prev: parents }),
@@ -171,18 +171,18 @@ it('a batch of everything, in order, each with its answer', async () => {
   ]);
   expect(code).toBe(3);
 });
-it('a bound on the input', async () => {
+it('refuses more input than --max-input', async () => {
   expect(await decode(['--max-input', '100'], { stdin: tx })).toMatchObject({
     code: 65,
     stderr: expect.stringMatching(/too-large/),
   });
 });
-it('a chart of the way', async () => {
+it('draws the way of the units as a chart', async () => {
   expect((await decode(['--graph', 'mermaid', '--prev', hexes], { stdin: tx })).stdout).toMatch(
     /^flowchart LR\n[^]*issued/,
   );
 });
-it('a definition file', async () => {
+it('checks a definition file that somebody kept', async () => {
   const definition = file('definition.json', '{"asset_ids":["nobody"],"divisibility":0}');
   const { stdout } = await decode(['--prev', hexes, '--definition', definition], { stdin: tx });
   expect(read(stdout).definitions[0].definition).toMatchObject({ asset_ids: 'not-listed', hash: 'not-stated' });
@@ -229,7 +229,7 @@ describe('builders in a pipe', () => {
   /** An issuance of 15 units to output 0. */
   const COLU = '434302060f000f10';
 
-  it('issue, then transfer, then check', async () => {
+  it('issue, transfer and check: each reads what the one before made', async () => {
     const issue = await spillway([
       'issue-openassets',
       ...spend,
@@ -294,7 +294,7 @@ describe('builders in a pipe', () => {
     const blind = await spillway(['issue-openassets', ...spend, '--to', `${TO}=100`]);
     expect([blind.code, read(blind.stdout).missing]).toEqual([3, [money.tx.txid]]);
   });
-  it('dividends: a PSBT and a report that adds up', async () => {
+  it('pay dividends by a PSBT and a report that adds up', async () => {
     const holders = `address,quantity\n${CHANGE},1\n${TO},2\nbc1qyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zez35dv,4\n`.replace(
       /bc1.*\n/,
       '',

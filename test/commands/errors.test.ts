@@ -1,3 +1,4 @@
+/** `errors`: every error code, once, with its exit code. */
 import { expect, it } from 'vitest';
 import { ERRORS } from '../../src/lib/protocol/refusal.ts';
 import { BIN, hasTerminal, onTerminal, spillway } from '../cli/run.ts';

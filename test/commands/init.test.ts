@@ -1,3 +1,4 @@
+/** `init`: a new home, from new words or known ones, encrypted or not, at a terminal or in a pipe. */
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,3 +1,4 @@
+/** `restore`: refunds from their copies, and homes that were put back or copied. */
 import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -49,7 +49,7 @@ const request = async ({ payee }: Pair, wallet: OtherWallet, peer: string, contr
 };
 
 describe('the law holds for openers whose key is in another wallet', () => {
-  it('an update', async () => {
+  it('in an update', async () => {
     const { both, wallet, peer, id } = await outside();
     const signed = await both.payer.run(signUpdate, { on: await request(both, wallet, peer, id), amount: 50_000n });
     const all = await answers(both.payer, signed.message, 'update', updateJob(await payerOf(both, id), 50_000n));
@@ -58,7 +58,7 @@ describe('the law holds for openers whose key is in another wallet', () => {
     expect(done.message['step']).toBe('accepted');
   });
 
-  it('a close', async () => {
+  it('in a close', async () => {
     const { both, wallet, peer, id } = await outside();
     const ask = { input: { contract: id } };
     const once = await both.payee.run(closeCredit, ask);
@@ -72,7 +72,7 @@ describe('the law holds for openers whose key is in another wallet', () => {
     expect(done.message['step']).toBe('complete');
   });
 
-  it('a rollover', async () => {
+  it('in a rollover', async () => {
     const { both, wallet, peer, id } = await outside();
     const { payee, payer } = both;
     const offered = await payee.run(rollover, { input: { contract: id, policy } });
@@ -88,7 +88,7 @@ describe('the law holds for openers whose key is in another wallet', () => {
     expect(done.message['step']).toBe('complete');
   });
 
-  it('a refund', async () => {
+  it('in a refund', async () => {
     const both = await parties();
     const { payee, payer } = both;
     const wallet = new OtherWallet(43);

@@ -1,3 +1,4 @@
+/** Blind signatures and their proofs (NUT-00, NUT-12), byte for byte as cashu-ts makes them. */
 import { createBlindSignature, createDLEQProof, OutputData, Amount, pointFromHex } from '@cashu/cashu-ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

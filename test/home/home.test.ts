@@ -1,3 +1,4 @@
+/** Homes: made whole or not at all, opened, refused where something about them is wrong. */
 import {
   chmodSync,
   existsSync,

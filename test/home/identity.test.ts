@@ -1,3 +1,4 @@
+/** Identity of a store: a home that was copied or put back is noticed, one that was not raises no alarm. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';

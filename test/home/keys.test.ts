@@ -1,3 +1,4 @@
+/** Keys of a home: wallet, contract and store keys, checked against other libraries. */
 import { HDKey } from '@scure/bip32';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { p2tr } from '@scure/btc-signer/payment.js';

@@ -1,3 +1,4 @@
+/** Randomness of a home: real, or a stream that repeats for snapshots. */
 import { describe, expect, it } from 'vitest';
 import { insecureRandom, parseInsecureSeed, realRandom } from '../../src/lib/home/random.ts';
 

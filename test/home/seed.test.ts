@@ -1,3 +1,4 @@
+/** Words (BIP39) and the file that holds them, plain or encrypted. */
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mnemonicToSeedSync } from '@scure/bip39';

@@ -1,3 +1,4 @@
+/** The SQLite file of a home: modes, pragmas, versions, damage, and nonces that leave no trace. */
 import fs, { closeSync, copyFileSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join } from 'node:path';

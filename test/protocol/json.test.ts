@@ -1,3 +1,4 @@
+/** JSON of messages: a strict reader, and the canonical form of RFC 8785. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, DecimalText, parseJson, printJson, withSats, type Json } from '../../src/lib/protocol/json.ts';

@@ -1,3 +1,4 @@
+/** Messages and their fields: type, version and step; whatever has another form is refused. */
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { parseJson } from '../../src/lib/protocol/json.ts';

@@ -39,7 +39,7 @@ describe('a refusal', () => {
     }
   });
 
-  it('friendly 18: what is wrong with its home is told by its code, as a fault of the server that does not pass', () => {
+  it('what is wrong with its home is told by its code, as a fault of the server that does not pass', () => {
     for (const code of HOME_FAULTS) {
       const line = errorLine(new Refusal(code, '/home/mint/store.db', { hint: 'look at /home/mint' }));
       expect([line.includes('/home'), statusOf(line)]).toEqual([false, 500]);
@@ -47,7 +47,7 @@ describe('a refusal', () => {
     }
   });
 
-  it('friendly 7: one that is sent to it is no answer of anybody: it is not busy because a stranger says so', async () => {
+  it('a refusal that is sent to it is no answer of anybody: it is not busy because a stranger says so', async () => {
     const line = await desk(
       () => Promise.reject(new Error('no work')),
       () => {},

@@ -1,3 +1,4 @@
+/** BIP340: its vectors, another library, and malformed input. */
 import { schnorr } from '@noble/curves/secp256k1.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

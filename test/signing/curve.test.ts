@@ -1,3 +1,4 @@
+/** Scalars and points of secp256k1, checked against another library. */
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import fc from 'fast-check';

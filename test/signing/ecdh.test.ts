@@ -1,3 +1,4 @@
+/** ECDH, as OpenSSL and @noble/curves work it out. */
 import { createECDH } from 'node:crypto';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { sha256 } from '@noble/hashes/sha2.js';

@@ -1,3 +1,4 @@
+/** ECDSA with low r, DER, and public keys found from signatures. */
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { signECDSA } from '@scure/btc-signer/utils.js';
 import fc from 'fast-check';

@@ -1,3 +1,4 @@
+/** The signing exchange: who opens never shows its partial signature, who signs last answers the same to the same. */
 import { schnorr } from '@noble/curves/secp256k1.js';
 import * as scure from '@scure/btc-signer/musig2.js';
 import fc from 'fast-check';

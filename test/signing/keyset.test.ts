@@ -1,3 +1,4 @@
+/** Aggregate keys: order, tweaks of BIP341 and BIP86, and the vectors of BIP328. */
 import { taprootTweakPubkey } from '@scure/btc-signer/utils.js';
 import * as scure from '@scure/btc-signer/musig2.js';
 import { p2tr } from '@scure/btc-signer/payment.js';

@@ -1,3 +1,4 @@
+/** MuSig2 (BIP327): its vectors, another library, and what is refused. */
 import { schnorr } from '@noble/curves/secp256k1.js';
 import * as scure from '@scure/btc-signer/musig2.js';
 import fc from 'fast-check';

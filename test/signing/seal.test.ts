@@ -1,3 +1,4 @@
+/** Seals of messages: what they cover, and what breaks them. */
 import fc from 'fast-check';
 import { schnorr } from '@noble/curves/secp256k1.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
