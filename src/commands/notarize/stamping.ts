@@ -195,7 +195,8 @@ async function giveUp(home: Home, flags: StampValues, argv: readonly string[]): 
     async ({ stamp }) => {
       if (!stamp) throw new Refusal('unknown-contract', `this home keeps no payment for the root ${root}`);
       await checkUnsent(stamp.funding.template, (at) => factsFor(flags, home.network, argv, at), hint);
-      return { writes: { stamp: { ...stamp, coins: [], changes: stamp.changes + 1 } }, result: stamp.coins };
+      const given = stamp.coins.length === 0 ? stamp : { ...stamp, coins: [], changes: stamp.changes + 1 };
+      return { writes: { stamp: given }, result: outpointsOf(stamp.funding.template.inputs) };
     },
   );
   note('spend one of its coins elsewhere, or whoever has the plan can still send it');
