@@ -15,7 +15,9 @@ import { printJson } from '../../src/lib/protocol/json.ts';
 import { fakeNode } from '../chain/node.ts';
 import { FakeChain } from '../support/chain.ts';
 import { command } from '../support/command.ts';
-import { txidOfHex, unsignedHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
+import { txidOfHex, unsignedHex, withWitness, type Spent, type Template } from '../../src/lib/bitcoin/transaction.ts';
+import { signKeyPath } from '../../src/lib/bitcoin/wallet-inputs.ts';
+import { walletKey } from '../support/wallet.ts';
 import {
   asRead,
   creditExits,
@@ -24,6 +26,7 @@ import {
   outputOf,
   plain,
   PLAIN,
+  plainPsbt,
   statecoinExits,
   twoSteps,
   type Made,
@@ -139,6 +142,38 @@ describe('a watched package', () => {
       expect(told(await watch(post))).toEqual(['in-mempool']);
       expect(chain.mempool.map(({ outputs }) => outputs[0]!.sat)).toEqual([99_000n]);
     }
+  });
+  it('made anew with a dearer child is sent with that, whichever file is read first', async () => {
+    const parent = plain([PLAIN], 99_900n);
+    const exit = only(parent, [PLAIN]);
+    const [cheap, dear] = [99_600n, 90_000n].map((sat) => ({
+      exit,
+      package: exitPackage('channel', exit, [plainPsbt([outputOf(parent)], sat)], { tip: 1_000 }),
+    }));
+    for (const [one, other] of [
+      [cheap!, dear!],
+      [dear!, cheap!],
+    ] as const) {
+      const { chain, watch, file } = await scene(one);
+      chain.feerate = 40_000;
+      expect(await watch(bundlePost('regtest', [file, fileOf(other.package)]))).toMatchObject([
+        { event: 'exit', child_fee_sat: 9_900n },
+      ]);
+    }
+  });
+  it('that says of the coin that another key holds it takes the place of none', async () => {
+    const key = walletKey('p2tr', 6);
+    const taken = { ...PLAIN, script: key.script };
+    const template: Template = {
+      version: 2,
+      locktime: 0,
+      inputs: [{ ...taken, sequence: 0xfffffffd }],
+      outputs: [{ sat: 99_900n, script: KEY.script }],
+    };
+    const lie = withWitness(template, [signKeyPath(template, 0, key.secret, new Uint8Array(32))]);
+    const { chain, watch, file } = await scene(of([first, PLAIN]));
+    expect(told(await watch(bundlePost('regtest', [fileOf(of([lie, taken]).package), file])))).toContain('exit');
+    expect(chain.mempool.map(({ txid }) => txid)).toContain(txidOfHex(first));
   });
   it('whose coin another transaction has taken says so, and is not settled', async () => {
     const { chain, watch } = await scene(exit!);

@@ -84,7 +84,7 @@ export function watchedPackage(document: Document): WatchedDocument | undefined 
 }
 
 function dutyOf({ contract, steps }: ReadPackage, step: ReadStep): Duty {
-  const { hex, txid, vsize, feeSat, spends, outputs, child, by, why, after } = step;
+  const { hex, txid, vsize, feeSat, spends, outputs, child, by, why, after, valid_from } = step;
   // What a child pays is the leaver's; without one, the largest output is taken for it.
   const [pays] = child?.outputs ?? [...outputs].sort((a, b) => (a.sat < b.sat ? 1 : -1));
   const ready = readyOf(
@@ -96,8 +96,8 @@ function dutyOf({ contract, steps }: ReadPackage, step: ReadStep): Duty {
   );
   const feerate = child && feerateOf(feeSat + child.feeSat, vsize + child.vsize);
   return {
-    // A newer package takes the place of an older one of the same coin, which pays the same and is valid as soon.
-    id: `${contract} exit ${steps.length === 1 ? `${pays!.script} ${JSON.stringify(step.valid_from)}` : txid}`,
+    // A newer package takes the place of an older one that spends the same coin, pays the same and is valid as soon.
+    id: `${contract} exit ${steps.length === 1 ? JSON.stringify([spends[0]!.script, pays!.script, valid_from]) : txid}`,
     does: 'exit',
     why,
     // Its wait is counted from there.

@@ -104,13 +104,19 @@ async function readByFamily(document: unknown): Promise<WatchedDocument | null> 
 const keyOf = ({ id, role, duties, coins }: Watched): string =>
   [role, id, ...coins.map(({ outpoint }) => outpointText(outpoint)), ...duties.map((duty) => duty.id)].join(' ');
 const madeOf = ({ duties }: Watched): Ready[] => duties.flatMap(({ tx }) => ('txid' in tx ? [tx] : []));
-/** Returns by how much more a document is worth than another of its record: what it pays, then its children. */
+function worthOf(watched: Watched) {
+  const made = madeOf(watched);
+  const children = made.flatMap((tx) => tx.children ?? []);
+  return {
+    paysSat: sumOf(made.map(({ paysSat }) => paysSat)),
+    children: children.length,
+    feeSat: sumOf(children.map(({ fee }) => fee)),
+  };
+}
+/** Returns by how much more a document is worth than another of its record: what it pays, then its children, and what these pay. */
 function better(one: Watched, other: Watched): number {
-  const [a, b] = [one, other].map((watched) => {
-    const made = madeOf(watched);
-    return { paysSat: sumOf(made.map((tx) => tx.paysSat)), children: made.flatMap((tx) => tx.children ?? []).length };
-  });
-  return Number(a!.paysSat - b!.paysSat) || a!.children - b!.children;
+  const [a, b] = [worthOf(one), worthOf(other)];
+  return Number(a.paysSat - b.paysSat) || a.children - b.children || Number(a.feeSat - b.feeSat);
 }
 const sumOf = (all: readonly bigint[]): bigint => all.reduce((sum, one) => sum + one, 0n);
 
