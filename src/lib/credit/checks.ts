@@ -54,7 +54,7 @@ export function checkLooked(
     throw new Refusal('funding-unchecked', 'no node found to see whether the contract is funded', hint('--chain URL'));
 }
 
-/** @throws Refusal `frozen` from the height at which updates end */
+/** Refuses an update from the freeze on. @throws Refusal `frozen` */
 export function checkNotFrozen(tip: Tip, terms: Terms): void {
   if (tip !== 'not-checked' && tip > TIME_LIMITS.update.most(terms))
     throw new Refusal(
@@ -68,7 +68,7 @@ export function checkNotFrozen(tip: Tip, terms: Terms): void {
     );
 }
 
-/** @throws Refusal `frozen` from the height at which invoices are no longer paid */
+/** Refuses to pay an invoice from a margin before the freeze on. @throws Refusal `frozen` */
 export function checkMelts(tip: Facts['tip'], terms: Terms): void {
   if (tip !== 'not-checked' && tip > TIME_LIMITS.melt.most(terms))
     throw new Refusal(
@@ -78,7 +78,7 @@ export function checkMelts(tip: Facts['tip'], terms: Terms): void {
     );
 }
 
-/** @throws Refusal `expired` from `limit` on */
+/** Refuses a step from the height `limit` on. @throws Refusal `expired` */
 export function checkBefore(tip: Tip, limit: number, what: string): void {
   if (tip !== 'not-checked' && tip > TIME_LIMITS.before.most(limit))
     throw new Refusal('expired', `height ${tip} found; ${what} only before ${limit}`);
@@ -97,7 +97,7 @@ export function checkStatedCoin(coins: Facts['coins'], { terms, outpoint }: Cont
   return checkCoin(coins, expected, { minConf: 0, blame: 'payer' });
 }
 
-/** Returns whether the contract's coin is there, in a block. */
+/** Returns true if a block has the contract's coin, unspent. */
 export function isThere(coins: Facts['coins'], { terms, outpoint }: Contract): boolean {
   const coin = coins === 'not-checked' ? undefined : coins.get(outpointText(outpoint));
   if (coin === undefined || coin === 'missing' || coin.confirmations === 0) return false;

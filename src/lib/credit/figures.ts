@@ -30,14 +30,14 @@ import {
 } from './states.ts';
 import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 
-/** A day is so many blocks, from a multiple of it. */
+/** Length of a day in blocks. Each begins at a multiple of it. */
 export const DAY = 144;
 export const dayOf = (height: number): number => Math.floor(height / DAY) * DAY;
 
 /** Facts about the chain for a record alone: none. */
 const UNSEEN: ExitFacts = { tip: 'not-checked', coins: 'not-checked', known: 'not-checked' };
 
-/** Returns whether anything of it is still to be settled, as far as record and chain say. */
+/** Returns true while the contract is not settled, by its record and the chain. */
 export function isLive(c: FundedCredit, facts: ExitFacts): boolean {
   if (hasLapsed(c, facts)) return false;
   const { is } = standingOf(c, facts);

@@ -15,7 +15,7 @@ import { sameJson } from '../protocol/json.ts';
 import type { Issuer } from './issuer.ts';
 import { defaultPolicy, mintUrl, viewOf, type Offer, type Policy, type Terms } from './terms.ts';
 
-/** Whatever is not said is as by default, or as in the contract that is rolled over. */
+/** Options of an offer. Absent ones take the default, or in a rollover the old contract's value. */
 export interface OfferInput {
   policy?: Policy;
   ecash?: Issuer;
@@ -89,7 +89,7 @@ export function offerOpening(given: Given) {
   };
 }
 
-/** The live offer of a contract, unless keys or an address are asked for by name. */
+/** Returns the live offer of a contract, unless keys or an address are given. */
 const saidBefore = ({ ownKey, payout }: OfferInput, next: Credit | undefined): Offered | undefined =>
   next?.state === 'offered' && ownKey === undefined && payout === undefined ? next : undefined;
 
@@ -99,7 +99,7 @@ interface OfferRecords {
   next?: Credit | undefined;
 }
 
-/** Returns the questions that the offer of a rollover rests on. */
+/** Returns the queries of a rollover's offer. */
 export const rollingQueries = (input: OfferInput, { contract, next }: OfferRecords) =>
   ({
     tip: true,

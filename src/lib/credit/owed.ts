@@ -15,16 +15,16 @@ import { maxPaid } from './transactions.ts';
 export interface Owing {
   /** Debt in all over a reverse contract, signed or not; null for any other. It only grows. */
   owedSat: bigint | null;
-  /** Part of that in invoices that are known here, paid or shown. */
+  /** Part of the debt in invoices that this home knows, paid or shown. */
   invoicesSat: bigint;
-  /** Part of that which people agreed to beyond the invoices: by its places in what was signed. */
+  /** Part of the debt that people agreed to beyond invoices, as spans of the signed sum. */
   agreed: readonly Span[];
   /** Invoices that were paid since the store was lost; null where it never was. */
   freshSat: bigint | null;
   /** Largest sum of a receipt that a proposed rollover gave out for more than was signed; absent: none. */
   receiptSat?: bigint;
 }
-/** Fields of a payer's record that a debt is about. */
+/** Fields of a payer's record that count its debt. */
 type Payer = Owing & { terms: Terms; signedMaxSat: bigint };
 
 export const nothingOwed = (terms: Terms): Owing => ({
@@ -40,7 +40,7 @@ const owing = <C extends Payer>(c: C, owedSat: bigint): C =>
 /** Returns the sum that the end of the contract pays: signed, or owed beyond that. */
 export const dueSat = (c: Pick<Payer, 'signedMaxSat' | 'owedSat'>): bigint => maxSat(c.signedMaxSat, c.owedSat ?? 0n);
 
-/** The record once it has learnt by its own receipt that it had signed for so much. */
+/** Returns the record after its own receipt has shown a higher signed sum, as after a restore. */
 export function signedUpTo<C extends Payer>(c: C, sat: bigint): C {
   if (sat <= c.signedMaxSat) return c;
   // A receipt that this store gave out itself has what was paid since the loss in it.
@@ -48,13 +48,13 @@ export function signedUpTo<C extends Payer>(c: C, sat: bigint): C {
   return owing({ ...c, signedMaxSat: sat }, sat + freshSat);
 }
 
-/** The record once a person, or what is owed, has let it sign for so much. */
+/** Returns the record after it has signed up to this sum, agreed to by a person or owed already. */
 export function paidUpTo<C extends Payer>(c: C, sat: bigint): C {
   const agreed = c.owedSat === null ? c.agreed : withSpan(c.agreed, { fromSat: c.owedSat, toSat: sat });
   return owing({ ...c, signedMaxSat: maxSat(sat, c.signedMaxSat), agreed }, sat);
 }
 
-/** The record once an invoice was paid. */
+/** Returns the record after an invoice was paid. */
 export const raisedBy = <C extends Payer & { owedSat: bigint }>(c: C, amountSat: bigint): C => ({
   ...c,
   owedSat: c.owedSat + amountSat,
@@ -62,7 +62,7 @@ export const raisedBy = <C extends Payer & { owedSat: bigint }>(c: C, amountSat:
   freshSat: c.freshSat === null ? null : c.freshSat + amountSat,
 });
 
-/** The record once it has learnt of invoices that it had paid before its store was lost: so much in all are known now. */
+/** Returns the record after it has learnt of invoices paid before its store was lost; the sum is of all known ones. */
 export const knownUpTo = <C extends Payer>(c: C, invoicesSat: bigint): C => {
   const known = maxSat(c.invoicesSat, invoicesSat);
   return owing({ ...c, invoicesSat: known }, known + total(c.agreed));

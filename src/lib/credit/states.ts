@@ -183,7 +183,7 @@ export type PayerCredit = Extract<Credit, { role: 'payer'; signedMaxSat: bigint 
 export type FundedCredit = PayeeCredit | PayerCredit;
 
 export const isFunded = (c: Credit): c is FundedCredit => 'paidSat' in c || 'signedMaxSat' in c;
-/** The rollover under way, where there is one. */
+/** Returns the rollover under way, if any. */
 export const rollingOf = (c: Credit | undefined): Rolling | null => (c && 'rolling' in c ? c.rolling : null);
 /** Returns the sum that the payee has in the end, by updates, a close or a rollover. */
 export function receivedSat(c: PayeeCredit): bigint {
@@ -241,14 +241,14 @@ export function isLeft(c: Credit): boolean {
   return c.state === 'closing' && c.signedClose !== null;
 }
 
-/** The record once the chain has settled it: left for good, whatever it was. */
+/** Returns the record as settled by the chain, a final state. */
 export function settledAs(c: FundedCredit, settled: Settled): Credit {
   // What was rolling is told from what confirmed: see `heldKey`.
   const left = c.state === 'closed' || c.state === 'rolled' ? {} : { state: 'exiting' as const };
   return { ...c, ...(c.role === 'payee' && { live: [] }), ...left, settled } as Credit;
 }
 
-/** The payee's record once its exit is printed or sent: no payment any more, and no older exit. */
+/** Returns the payee's record after its exit is printed or sent: it takes no more payments. */
 export const exitingAs = (c: PayeeCredit): Credit =>
   ({ ...c, state: 'exiting', live: [], rolling: finishedRolling(c) }) as Credit;
 

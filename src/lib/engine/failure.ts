@@ -14,7 +14,7 @@ export interface Failure {
   blame?: string | undefined;
 }
 
-/** Longer texts are cut: what was found may be a whole message of the counterparty. */
+/** Length at which texts are cut, since they may quote a whole message of the counterparty. */
 const LONGEST = 500;
 
 /** Returns what a thrown value means: a refusal, a file that the system denies, or a bug. */
@@ -41,7 +41,7 @@ export const damaged = (error: unknown): Refusal =>
     ? error
     : new Refusal('store-damaged', `its record cannot be read: ${failureOf(error).message}`);
 
-/** Returns whether an error is the system's about a file, which nothing else has looked at. */
+/** Returns true for a file error of the system that nothing has handled yet. */
 const isOfFiles = (error: NodeJS.ErrnoException): boolean =>
   error.path !== undefined && error.syscall !== undefined && OF_FILES.test(error.code ?? '');
 const OF_FILES = /^(EACCES|EPERM|EROFS|ENOSPC|EDQUOT|EIO|ENOTDIR|EISDIR|ELOOP|ENAMETOOLONG)$/;
@@ -55,7 +55,7 @@ const failure = (code: ErrorCode, message: string, hint: string): Failure => ({
 
 const shown = (text: string): string => visible(text, LONGEST);
 
-/** The object that stands for a failure in JSON: of a run on stderr, of a line in a batch on stdout. */
+/** Returns a failure as JSON: of a run on stderr, of a line in a batch on stdout. */
 export const errorObject = ({ code, exit, message, hint, blame }: Failure): object => ({
   error: { code, exit, message, hint, blame },
 });

@@ -84,7 +84,7 @@ function checkNetwork(message: Step | null, network: string): void {
     throw new Refusal('wrong-network', `a message for ${String(found)} found, this home is for ${network}`);
 }
 
-/** Returns the message with what is encrypted to this home, so that records are found by it too. */
+/** Decrypts a message for this home, so that its records are found by the contents too. */
 async function opened<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   message: M,
@@ -103,7 +103,7 @@ function inputKey<I>(type: string, line: RunInput<I>): string | null {
   const { checks: _, ...message } = (line.json ?? { start: line.requestId }) as Record<string, unknown>;
   return digest([type, message, [...line.merged].sort()]);
 }
-/** The flags that an answer depends on: all but those that only agree. */
+/** Digests the flags that an answer depends on: all but those that only agree. */
 function flagDigest<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   row: string,
@@ -146,7 +146,7 @@ export async function playAgain(action: Action<any, any, any>, over: Claim, port
   return printAgain(reply, ports);
 }
 
-/** Made of the records and sealed anew; undefined where nothing is finished, or a reply at that step is kept. */
+/** Prints the finished document of the records, sealed anew. Undefined if there is none, or a reply of that step is stored. */
 async function finished(
   action: Action<any, any, any>,
   over: Claim,
@@ -221,7 +221,7 @@ async function playOnce<M extends Step, Rs extends Records, I extends object>(
   return printed(reply);
 }
 
-/** Returns the row whose turn it is, once the message is known to be the counterparty's and to state what this home knows. */
+/** Returns the row whose turn it is, after checking the seal of the message and the fields that it shares with the records. */
 function turnOf<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   seen: Seen<M | null, Rs, I>,
@@ -236,7 +236,7 @@ function turnOf<M extends Step, Rs extends Records, I extends object>(
   return row;
 }
 
-/** The key of what a start printed, for --again; null where just that is kept already. */
+/** Returns the reply key of a start, for --again; null if the same reply is stored already. */
 async function startKey(type: string, text: string, ports: Ports): Promise<string | null> {
   const key = digest([type, text]);
   return (await ports.store.reply(key)) ? null : key;
@@ -262,7 +262,7 @@ function checkFlags<M extends Step, Rs extends Records, I extends object>(row: R
   if (missing.length > 0) throw new Refusal('usage', `'${row.name}' (${row.by}) needs ${missing.map(flag).join(', ')}`);
 }
 
-/** Returns the claims of the records of a step, and of the records that those hold: theirs to spend. */
+/** Returns the claims of a step's records and of the records that they hold. Coins of these claims are free to spend. */
 const holdings = <M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   { records, held }: LoadedRecords<Rs>,
@@ -299,11 +299,11 @@ async function spendsOf(
   return (gone.length > 0 && (await source.spends?.(gone, 'any'))) || new Map();
 }
 
-/** Two waits in a row: what came back was not enough. */
+/** Returns the words for a second wait in a row: the PSBTs that came back were not enough. */
 const stillWaits = <I>(line: RunInput<I>, out: object): string =>
   'waits' in out && line.merged.length > 0 ? 'what came back with --merge is not all that is needed; now ' : '';
 
-/** A PSBT that came back must be one of this step's transactions. @throws Refusal `transaction-differs` */
+/** Checks that every PSBT from --merge is a transaction of this step. @throws Refusal `transaction-differs` */
 async function checkMerged(merged: readonly string[], message: Step | null, out: object): Promise<void> {
   const { readPsbt } = await import('../bitcoin/psbt.ts');
   const unsigned = (psbt: string) => Buffer.from(readPsbt(psbt).unsignedTx).toString('hex');

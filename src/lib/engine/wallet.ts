@@ -28,7 +28,7 @@ export async function handOf(home: Home, merged: Hand['merged'] = []): Promise<H
   return { keys: (await home.keys()).keysWith([]), merged, random: await home.random(), network, restored, mayRepeat };
 }
 
-/** A receiving address that no run was given before. @throws Refusal `concurrent` */
+/** Returns a receiving address that was never given out. @throws Refusal `concurrent` */
 export async function freshAddress(home: Home): Promise<OwnAddress> {
   return untilWon(async () => {
     const addresses = await home.store.fresh(1);
@@ -105,7 +105,7 @@ const ownCoin = (
   safe: true,
 });
 
-/** The coin's descriptor with its own key alone, so that a list of coins shows nothing of the other ones. */
+/** Returns the descriptor of one coin's key, so that a list of coins reveals no other key. */
 function descriptor(keys: HomeKeys, at: WalletPath): string {
   const { fingerprint, path } = keys.account();
   const key: Hex = bytesToHex(pubSchnorr(keys.wallet(at)));

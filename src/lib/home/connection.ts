@@ -102,14 +102,14 @@ export class Connection {
     return this.#guard(() => Number(this.#statement(sql).run(...values).changes));
   }
 
-  /** The texts of statements are few and fixed: values are always bound. */
+  /** Returns the prepared statement of a text, made once. Texts are few and fixed, as values are always bound. */
   #statement(sql: string): StatementSync {
     let made = this.#statements.get(sql);
     if (!made) this.#statements.set(sql, (made = this.#db.prepare(sql)));
     return made;
   }
 
-  /** All of `work` under the write lock, or nothing of it: a throw or `false` rolls back. */
+  /** Runs `work` under the write lock, all or nothing: a throw or `false` rolls back. */
   write<T>(work: () => T): T {
     return this.#transaction('BEGIN IMMEDIATE', work);
   }

@@ -15,7 +15,7 @@ export interface Statement {
   /** True if its rows are used. */
   read: boolean;
 }
-/** Yields statements to send at once, and is handed the rows of each: none of one that is not read. */
+/** Generator that yields statements to send at once and receives the rows of each that is read. */
 export type Sql<T> = Generator<readonly Statement[], T, readonly Row[][]>;
 
 export function* all(sql: string, ...values: Value[]): Sql<Row[]> {
@@ -24,7 +24,7 @@ export function* all(sql: string, ...values: Value[]): Sql<Row[]> {
 export function* get(sql: string, ...values: Value[]): Sql<Row | undefined> {
   return (yield* all(sql, ...values))[0];
 }
-/** A change: where it fails, so does the transaction, though perhaps not before something is read or the end. */
+/** Statement that changes rows. If it fails, the transaction fails, at the next read or at its end. */
 export function* put(sql: string, ...values: Value[]): Sql<void> {
   yield [{ sql, values, read: false }];
 }
@@ -47,23 +47,23 @@ export function* together<T extends readonly unknown[]>(
   }
 }
 
-/** `?, ?, ?` for an IN list. */
+/** Returns `?, ?, ?` for an IN list. */
 export const marks = (values: readonly unknown[]): string => values.map(() => '?').join(', ');
 
-/** Numbers of commits: every one larger than those before it. */
+/** Counter of commits, strictly increasing. */
 export interface Counter {
-  /** The number of the commit in work. */
+  /** Yields the number of the present commit. */
   next(): Sql<number>;
-  /** The highest one so far, 0 at first. */
+  /** Yields the highest number so far, 0 at first. */
   get(): Sql<number>;
   set(number: number): Sql<void>;
 }
 
 export interface Database {
   readonly counter: Counter;
-  /** `work` reads one state of the store. */
+  /** Runs `work`, which reads one state of the store. */
   read<T>(work: () => Sql<T>): Promise<T>;
-  /** The same in one round trip: `work` sends all its statements at once. */
+  /** Runs `work` in one round trip: it sends all its statements at once. */
   ask<T>(work: () => Sql<T>): Promise<T>;
   /**
    * All of `work` or nothing of it: a throw or `false` rolls back, and `false` also says that the race was lost.

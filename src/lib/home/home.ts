@@ -150,29 +150,29 @@ function refuseInsecure(network: string): void {
 
 export interface OpenOptions {
   dir: string;
-  /** Asked once, when the seed is needed and encrypted. */
+  /** Returns the passphrase of an encrypted seed; called once, when the seed is needed. */
   passphrase?: () => Promise<string>;
   insecureSeed?: Uint8Array;
-  /** Copies of refunds go there too. */
+  /** Further folder for copies of refunds. */
   refundsDir?: string;
-  /** Folder in place of the recorded one. */
+  /** Journal folder, in place of the recorded one. */
   journalDir?: string;
-  /** The URL of its PostgreSQL database, in place of the recorded one: with a password, or at another address. */
+  /** URL of its PostgreSQL database, in place of the recorded one: with a password, or at another address. */
   store?: string;
-  /** The kinds of all families, asked for only where the store was restored or copied. */
+  /** Returns the kinds of all families; called only if the store was restored or copied. */
   kinds: () => Promise<readonly Kind<any>[]>;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
-  /** Tells the owner of the home a note. */
+  /** Shows the owner of the home a note. */
   tell?: ((note: string) => void) | undefined;
 }
 
 export interface Reconciled {
   gathered: Gathered;
   outcomes: readonly Reconciliation[];
-  /** Files of this home in the folder of its journal that were not among them: no backup covers them until they are. */
+  /** Journal files of this home that were not given: no backup covers them until they are read. */
   notGiven: readonly string[];
-  /** Records that nothing is doubted of any more; undefined where their owner has not said so. */
+  /** Number of records that are whole again; undefined unless the owner said that the journals are complete. */
   completed?: number;
 }
 
@@ -181,9 +181,9 @@ export interface Home {
   readonly id: string;
   readonly network: Network;
   readonly refundsDir: string;
-  /** The store was restored or copied, and its owner has not accepted that yet. */
+  /** True if the store was restored or copied, and its owner has not accepted that yet. */
   readonly restored: boolean;
-  /** True for that, or a home made of its words: its journal may know what its store does not. */
+  /** True if the home was restored, copied or made of its words: its journal may hold more than its store. */
   readonly mayLack: boolean;
   /** True if it was ever restored, copied or made of its words (`Hand.mayRepeat`). */
   readonly mayRepeat: boolean;
@@ -196,7 +196,7 @@ export interface Home {
   keys(): Promise<HomeKeys>;
   /** Randomness for one attempt of one step. */
   random(): Promise<Random>;
-  /** Keeps copies outside the home, synced. */
+  /** Writes and syncs copies of documents outside the home. */
   copy(copies: readonly Copy[]): Promise<void>;
   /** Returns the copies kept outside the home. */
   copies(): ReturnType<typeof keptCopies>;
@@ -205,7 +205,7 @@ export interface Home {
    * @param otherwise figures of records that are known to count otherwise (`Ordered.id`)
    */
   totals(kind: Pick<Kind<any>, 'name'>, otherwise?: ReadonlyMap<number, Otherwise>): Promise<Totals>;
-  /** A consistent copy of the home in a new directory, while others work. @throws Refusal `home-exists`, `cannot-write` */
+  /** Backs the home up into a new directory, consistently, while other runs go on. @throws Refusal `home-exists`, `cannot-write` */
   backup(to: string, options: { seed: boolean }): Promise<Backup>;
   /**
    * Brings in what journals know.
@@ -215,7 +215,7 @@ export interface Home {
   reconcile(journals: readonly string[], options?: { complete?: boolean }): Promise<Reconciled>;
   /** Drops what is old and no longer needed (`prune.ts`). @throws Refusal `home-restored` before its journal is read, as `prune` */
   prune(options: Omit<PruneOptions, 'store' | 'kinds'>): Promise<Pruned>;
-  /** The owner knows what a restore may have lost, and goes on. */
+  /** Accepts a restored home, with whatever the restore has lost. */
   acceptRestore(): Promise<void>;
   close(): void;
 }
@@ -380,7 +380,7 @@ function checkInsecure(dir: string, network: string, insecure: boolean, seed: Ui
     : new Refusal('insecure-home', `an insecure seed was given, but ${dir} was made without one`);
 }
 
-/** Makes it once; a failure (a mistyped passphrase) is not kept. */
+/** Caches the result of `make`. A failure, such as a mistyped passphrase, is tried again. */
 function retried<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () =>

@@ -56,28 +56,28 @@ export const JOURNAL_HINT = 'run the same command again with --journal-dir DIR: 
 const WORN = { ms: 24 * 3_600_000, bytes: 64_000_000 };
 type Worn = typeof WORN;
 export const JOURNAL_LIMITS = {
-  /** A file that is older than this, or larger, is followed by another, so that a backup soon covers it. */
+  /** Age and size at which a new file is begun, so that a backup soon covers the old one. */
   age: { unit: 'milliseconds', most: ({ ms }: Worn = WORN) => ms },
   size: { unit: 'bytes', most: ({ bytes }: Worn = WORN) => bytes },
-  /** Versions that a process remembers to have written: more would only be written twice. */
+  /** Number of written versions that a process remembers. A forgotten one is only written twice. */
   remembered: { unit: 'items', most: 20_000 },
 } satisfies Limits;
 
 export interface JournalOptions {
   dir: string;
-  /** The home that writes. */
+  /** Id of the home that writes. */
   home: string;
   /** 32 bytes. */
   key: () => Promise<Uint8Array>;
   point?: ((label: string) => void) | undefined;
   worn?: Worn;
-  /** Called where a file is followed by another for its age. Never rejects. */
+  /** Called when an old file is followed by a new one. Never rejects. */
   daily?: () => Promise<void>;
 }
 
 interface OpenFile {
   path: string;
-  /** A number, not a FileHandle: a process may end without closing it. */
+  /** File descriptor. A number, not a FileHandle, because a process may end without closing it. */
   fd: number;
   key: Uint8Array;
   lines: number;
@@ -102,9 +102,9 @@ export class Journal {
   readonly #daily: () => Promise<void>;
   #file: OpenFile | undefined;
   #opening: Promise<OpenFile> | undefined;
-  /** Newest version of each record that is in this process's files, or on its way there. */
+  /** Newest version of each record that this process has written, or is writing. */
   readonly #versions = new Map<string, number>();
-  /** Versions, notes and addresses that were read and are in none of them. */
+  /** Versions, notes and addresses that were read from the store and not written yet. */
   readonly #read = new Map<string, Entry>();
   #lines: JournalLine[] = [];
   #writing: Promise<void> = Promise.resolve();
@@ -119,18 +119,18 @@ export class Journal {
     this.#daily = daily;
   }
 
-  /** Lets this life of the store write it from now on. */
+  /** Sets the life of the store that writes from now on. */
   follow(life: string): void {
     this.#life = life;
   }
 
-  /** Remembers what was read: it is written with the next line, unless that has a newer version. */
+  /** Remembers a version that was read. It is written with the next line, unless that has a newer one. */
   saw(thing: Entry): void {
     const id = idOf(thing);
     if ((this.#versions.get(id) ?? -1) < revOf(thing)) this.#read.set(id, thing);
   }
 
-  /** A version that needs no line, for what this process has read or written before tells a restored home as much. */
+  /** Marks a version as needing no line: earlier lines tell a restored home as much. */
   skips({ id: number, rev }: Pick<WrittenRecord, 'id' | 'rev'>): void {
     const id = `record ${number}`;
     if (this.#versions.has(id) || this.#read.has(id)) this.#versions.set(id, rev);
@@ -144,7 +144,7 @@ export class Journal {
     if (this.#file === undefined) await this.#guard(async () => void (await this.#open()));
   }
 
-  /** The line of a commit, written and synced. @throws Refusal `cannot-write`, and keeps the line for the next try */
+  /** Writes and syncs the line of a commit. @throws Refusal `cannot-write`; the line is kept for the next try */
   async append(line: Written): Promise<void> {
     const { records, notes, addresses } = line;
     for (const thing of [...records, ...notes, ...addresses]) {
@@ -156,7 +156,7 @@ export class Journal {
     await this.flush();
   }
 
-  /** All that was read or could not be written yet. Whoever comes while a sync is under way shares the next. */
+  /** Writes all that is not written yet. Calls during a sync share the next one. */
   async flush(): Promise<void> {
     if (this.#lines.length + this.#read.size === 0) return this.#writing;
     this.#next ??= this.#writing
@@ -216,7 +216,7 @@ export class Journal {
       this.#versions.delete(this.#versions.keys().next().value!);
   }
 
-  /** The file to write to: not one that was removed or sealed, or is full. */
+  /** Returns the file to write to, a new one if the present one is removed, sealed or full. */
   async #current(): Promise<OpenFile> {
     const file = this.#file;
     if (file) {
@@ -230,7 +230,7 @@ export class Journal {
     return this.#open();
   }
 
-  /** A new file: one, also for those that ask for it at the same time. */
+  /** Opens a new file; calls at the same time share it. */
   #open(): Promise<OpenFile> {
     this.#opening ??= this.#begin()
       .then((file) => (this.#file = file))
@@ -290,7 +290,7 @@ export class Journal {
     return sealed;
   }
 
-  /** All files of this seed in the folder, oldest first. */
+  /** Returns all files of this seed in the folder, oldest first. */
   async files(): Promise<readonly FoundFile[]> {
     const paths = filesIn(this.dir);
     const mark = paths.length > 0 ? markOf(await this.#key()) : '';
@@ -324,7 +324,7 @@ function isThere({ path, fd }: OpenFile): boolean {
   return found !== undefined && found.ino === own.ino && found.dev === own.dev;
 }
 
-/** undefined where the file is gone: another backup has sealed it, or its owner removed it. */
+/** Undefined if the file is gone: another backup sealed it, or its owner removed it. */
 function unlessGone<T>(work: () => T): T | undefined {
   try {
     return work();
@@ -336,11 +336,11 @@ function unlessGone<T>(work: () => T): T | undefined {
 
 const written = promisify(write<Buffer>);
 const synced = promisify(fdatasync);
-/** A record with its number in the store: two records of one kind may have one name. */
+/** Version of a record, with its row number: two records of one kind may have one name. */
 export interface WrittenRecord extends JournalRecord {
   id: number;
 }
-/** The line of a commit, before it is written. */
+/** Line of a commit, before it is written. */
 export interface Written extends Omit<JournalLine, 'at' | 'records'> {
   records: readonly WrittenRecord[];
 }

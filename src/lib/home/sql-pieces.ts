@@ -28,7 +28,7 @@ export function recordIn(body: string): Json {
   return record;
 }
 
-/** The records behind these claims. */
+/** Yields the records behind these claims. */
 export function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owner>> {
   if (claims.length === 0) return new Map();
   const sql = `SELECT claim, id, kind, name, rev, body FROM record JOIN claim ON record = id WHERE claim IN (${marks(claims)})`;
@@ -36,14 +36,14 @@ export function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owne
   return new Map(rows.map((row) => [row['claim'] as Claim, row as unknown as Owner]));
 }
 
-/** Yields what somebody has still to be told, of commits above this one. */
+/** Yields records with something still to be reported, of commits above this number. */
 export function* pendingAbove(kind: string, rev: number): Sql<readonly Pending[]> {
   // The condition is that of the index, word for word.
   const sql = `SELECT name, rev FROM record WHERE ${PENDING} AND kind = ? AND rev > ? ORDER BY rev`;
   return (yield* all(sql, kind, rev)) as unknown as Pending[];
 }
 
-/** Sealed nonces of the records behind these claims, whichever of a record's claims each is for. */
+/** Yields the sealed nonces of the records behind these claims, under any claim of the record. */
 export function* noncesOf(claims: readonly Claim[]): Sql<Row[]> {
   const records = `SELECT record FROM claim WHERE claim IN (${marks(claims)})`;
   return yield* all(`SELECT nonce.* FROM nonce JOIN claim ON of_claim = claim WHERE record IN (${records})`, ...claims);
@@ -57,7 +57,7 @@ export function idOf({ claim, rev, kind }: Write, owners: ReadonlyMap<Claim, Own
   return id;
 }
 
-/** The claims of each of these records: none of one that is not there yet. */
+/** Yields the claims of each record; none for a new one. */
 function* claimsOf(ids: readonly (number | undefined)[]): Sql<readonly ReadonlySet<Claim>[]> {
   const known = ids.filter((id) => id !== undefined);
   if (known.length === 0) return ids.map(() => new Set());
@@ -65,7 +65,7 @@ function* claimsOf(ids: readonly (number | undefined)[]): Sql<readonly ReadonlyS
   return ids.map((id) => new Set(rows.filter(({ record }) => record === id).map(({ claim }) => claim as Claim)));
 }
 
-/** Columns of the store beside a record that is written over. */
+/** Columns of a record that a write replaces. */
 export interface Beside {
   claims: ReadonlySet<Claim>;
   figures: ReadonlyMap<string, bigint>;
@@ -102,12 +102,12 @@ export function* writeRecords(
   return written;
 }
 
-/** Columns of a record, but for its id. */
+/** Columns of a record without its id. */
 export const COLUMNS = 'kind name state rev high_sat limit_sat "left" over issuer issued_sat owed_sat body'.split(' ');
 const INSERT = `INSERT INTO record(${COLUMNS.join(', ')}) VALUES (${marks(COLUMNS)}) RETURNING id`;
 const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
 
-/** Returns the number that the schema has for it. */
+/** Returns the number that the schema has for `over`. */
 const overOf = ({ over }: Pick<Write['row'], 'over'>): number => (over === undefined ? 0 : over === 'ended' ? 1 : 2);
 
 function* putRecord(
@@ -171,7 +171,7 @@ export function* addNote({ name, body, lapses }: Note, number: number): Sql<void
     throw new Refusal('already-known', `${name} was noted before, under another request`);
 }
 
-/** Whoever loaded the record of one of these nonces before now loses its race, also where the record itself stays as it was. */
+/** Raises the revision of records whose nonces change, so that runs which loaded them before lose their race. */
 export function* touch(nonces: readonly NonceId[], writes: readonly Write[], number: number): Sql<void> {
   const written = new Set(writes.flatMap(({ claims }) => claims));
   const claims = [...new Set(nonces.map(({ of }) => of))].filter((claim) => !written.has(claim));
@@ -180,7 +180,7 @@ export function* touch(nonces: readonly NonceId[], writes: readonly Write[], num
   yield* put(`UPDATE record SET rev = ? WHERE id IN (${records})`, number, ...claims);
 }
 
-/** The first of these nonces that is not open, or stands there twice. */
+/** Yields the first of these nonces that is not open, or is listed twice. */
 export function* consumedOf(spends: readonly NonceId[]): Sql<NonceId | undefined> {
   const sql = 'SELECT 1 FROM nonce WHERE of_claim = ? AND sighash = ?';
   const open = yield* together(...spends.map(({ of, sighash }) => get(sql, of, sighash)));
@@ -191,7 +191,7 @@ export function* consumedOf(spends: readonly NonceId[]): Sql<NonceId | undefined
 export const endNonce = ({ of, sighash }: NonceId): Sql<void> =>
   put('DELETE FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
 
-/** A row of the table `record`, whose body is parsed when it is asked for. */
+/** Row of the table `record`, whose body is parsed on first use. */
 export function lazily<L extends Listed>({ body, ...row }: Row): L {
   return Object.defineProperty(row, 'record', {
     get: () => parseJson(body as string),
@@ -199,10 +199,10 @@ export function lazily<L extends Listed>({ body, ...row }: Row): L {
   }) as unknown as L;
 }
 
-/** The name under which commits that use addresses wait for each other. */
+/** Lock name under which commits that use addresses wait for each other. */
 export const ADDRESSES = 'addresses';
 
-/** All that a commit touches, by name: see `Database.write`. */
+/** Returns the lock names of a commit (`Database.write`). */
 export function namesOf({ key, reads, writes, opens, spends, notes, addresses }: Commit): string[] {
   return [
     ...(key === null ? [] : [`reply:${key}`]),

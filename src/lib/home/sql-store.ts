@@ -52,7 +52,7 @@ import type { CommitWatch, Listed, Ordered, Stated, StoredAddress, StoreSecrets,
 export interface StoreOptions {
   secrets: () => Promise<StoreSecrets>;
   watch?: CommitWatch;
-  /** Journal of the commits outside the store; none for a store that is in work itself (`backup.ts`). */
+  /** Journal of the commits outside the store; absent for a store that a backup is being made of or from. */
   journal?: Journal;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
@@ -131,7 +131,7 @@ export class HomeStore implements Store {
     return true;
   }
 
-  /** One commit within its transaction: its number and the ids of what it wrote, or false where something moved on. */
+  /** Writes one commit within its transaction. Returns its number and the ids of its records, or false if something moved on. */
   *#take(
     commit: Commit,
     sealed: readonly Uint8Array[],
@@ -189,16 +189,16 @@ export class HomeStore implements Store {
     return new Map(notes.map(({ name, body }) => [name, body as Json]));
   }
 
-  /** All records, or those of a kind, or of a kind in one state, oldest first. */
+  /** Returns all records, or those of a kind, or of a kind in one state, oldest first. */
   async list(kind?: string, state?: string): Promise<readonly Listed[]> {
     const where = [kind !== undefined && 'kind = ?', state !== undefined && 'state = ?'].filter((w) => w !== false);
     const values = [kind, state].filter((v) => v !== undefined);
     return this.#listed(where.length > 0 ? `WHERE ${where.join(' AND ')}` : '', ...values);
   }
 
-  /** Returns quotes on which something waits, by the commit that wrote each last: those of commits above this one. */
+  /** Returns quotes with something pending, written by commits above this number, in the order of their commits. */
   pending = async (kind: string, above: number) => this.#db.ask(() => pendingAbove(kind, above));
-  /** The records of this issuer of which not all that was paid is issued or reported. */
+  /** Returns the records of an issuer for which more was paid than is issued or reported. */
   async unissued(issuer: string): Promise<readonly Listed[]> {
     return this.#listed('WHERE issuer = ? AND issued_sat < high_sat', issuer);
   }
@@ -209,7 +209,7 @@ export class HomeStore implements Store {
     return this.#listed('WHERE name >= ? AND name < ?', prefix, `${prefix}g`);
   }
 
-  /** The records that hold a claim which begins so, each with that; none for a prefix of fewer than 8 hex digits. */
+  /** Returns the records with a claim of this prefix, and that claim; none for fewer than 8 hex digits. */
   async byClaim(prefix: Claim): Promise<readonly (Listed & { claim: Claim })[]> {
     if (!/:[0-9a-f]{8,}$/.test(prefix)) return [];
     const sql = `SELECT claim, kind, name, state, rev, body FROM claim JOIN record ON id = claim.record
@@ -223,7 +223,7 @@ export class HomeStore implements Store {
     return (await this.#db.ask(() => all(sql, ...values))).map((row) => lazily<Listed>(row));
   }
 
-  /** The records of a kind that have this figure, the smallest first. */
+  /** Returns the records of a kind that have this figure, in its order. */
   async inOrder(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Ordered[]> {
     const rows = await this.#db.ask(() => inOrder(kind, figure, stretch));
     return rows.map((row) => lazily<Ordered>({ ...row, value: BigInt(row['value'] as number) }));
@@ -247,11 +247,11 @@ export class HomeStore implements Store {
     const [spare, used] = await this.#db.ask(() => together(spareAddresses(count), lastAddresses()));
     return [...spare, ...(await addressesAfter(used, count - spare.length, this.#secrets))];
   }
-  /** The next `count` receiving addresses that nobody was ever given. */
+  /** Returns the next `count` receiving addresses that were never given out. */
   async fresh(count: number): Promise<readonly OwnAddress[]> {
     return addressesAfter(await this.lastUsed(), count, this.#secrets);
   }
-  /** The last place of each chain that was ever in use. */
+  /** Returns the last place of each chain that was ever in use. */
   async lastUsed(): Promise<readonly WalletPath[]> {
     return this.#db.ask(lastAddresses);
   }
@@ -260,12 +260,12 @@ export class HomeStore implements Store {
     return scripts.length === 0 ? new Map() : this.#db.ask(() => placesOf(scripts));
   }
 
-  /** The addresses in use, by chain and index, also those that are given again. */
+  /** Returns the addresses in use, by chain and index, including those that may be given out again. */
   async addresses(): Promise<readonly StoredAddress[]> {
     return this.#db.ask(allAddresses);
   }
 
-  /** Marks places as used, and to be given to nobody; those that are already so stay as they are. */
+  /** Marks places as used for good, so that they are never given out. */
   async addAddresses(paths: readonly WalletPath[]): Promise<void> {
     const { address } = await this.#secrets();
     const places = await Promise.all(paths.map(async (path) => ({ ...path, ...(await address(path)) })));
@@ -282,7 +282,7 @@ export class HomeStore implements Store {
     this.#watch?.rise(number);
   }
 
-  /** Whatever follows a commit outside the store can follow it. */
+  /** Refuses before a commit whose journal or tide could not be written. */
   async #ready(): Promise<void> {
     this.#watch?.ready();
     await this.#journal?.ready();
@@ -303,7 +303,7 @@ export class HomeStore implements Store {
     return this.#db.ask(() => this.#db.counter.get());
   }
 
-  /** The next commit has a number above this one. */
+  /** Raises the counter: the next commit gets a higher number than this one. */
   async atLeast(number: number): Promise<void> {
     const { counter } = this.#db;
     await this.#surely('all', function* () {
@@ -311,7 +311,7 @@ export class HomeStore implements Store {
     });
   }
 
-  /** Reads of one moment, for a backup. */
+  /** Runs reads over one state of the store, for a backup. */
   async snapshot<T>(work: (counter: Database['counter']) => Sql<T>): Promise<T> {
     return this.#db.read(() => work(this.#db.counter));
   }
@@ -380,7 +380,7 @@ export class HomeStore implements Store {
     return dropped;
   }
 
-  /** Repeats a write that nothing replaces where it loses a race. */
+  /** Repeats a write until it wins its race, for those that nothing else would make. */
   async #surely<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T> {
     const { done } = await untilWon(async () => {
       const written = await this.#db.write(names, work);
