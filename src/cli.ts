@@ -193,7 +193,7 @@ function idAt(argv: readonly string[], at: number, known: readonly string[]): { 
   return one === undefined ? undefined : { id: one, words: 1 };
 }
 
-/** Shows a page that is no command's: the front page, a family, a topic. @throws Refusal `usage` for any other word */
+/** Shows the front page, or the page of a family or topic. @throws Refusal `usage` for any other word */
 async function showPage(word: string, rest: readonly string[], config: Config, version: string): Promise<void> {
   const { familyPage, frontPage, TOPICS } = await import('./lib/cli/front.ts');
   const { FAMILIES } = await import('./lib/families.ts');
@@ -206,7 +206,7 @@ async function showPage(word: string, rest: readonly string[], config: Config, v
   else throw await unknown(family ? `${word} ${other}` : word, config.commandIDs);
 }
 
-/** The help that is asked for: all of it, or its short form. */
+/** Returns the help flag on the command line, if any: --help or -h. */
 const helpWanted = (argv: readonly string[]): string | undefined =>
   argv
     .slice(0, argv.includes('--') ? argv.indexOf('--') : undefined)

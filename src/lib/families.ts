@@ -41,27 +41,27 @@ export interface Family {
   actions?: Readonly<Record<string, () => Promise<Action<any, any, any>>>>;
   /** Kinds of its records in a home. */
   kinds?: () => Promise<readonly Kind<any>[]>;
-  /** Words and checks of its messages, and of those documents that are no messages. */
+  /** Puts its messages, and its other `documents`, into words, and checks them. */
   describe?: () => Promise<Describer>;
-  /** Types of documents that no action reads and `describe` knows. */
+  /** Types of its documents beside messages of actions. */
   documents?: readonly string[];
-  /** Returns the transaction that one of its documents carries, which `broadcast` sends and `bump` pays for. */
+  /** Returns the transaction in one of its documents, for `broadcast` and `bump`. */
   carries?: () => Promise<(document: Document) => Settlement | undefined>;
   /**
-   * Returns the ways out that a message of its actions offers or agrees on, one for each party.
-   * @param feerate satoshis for 1000 vB, for what is made on the day
+   * Returns what leaving alone costs each party, under the terms that a message offers or agrees on.
+   * @param feerate satoshis for 1000 vB, for transactions that are made on the day of the exit
    */
   ways?: () => Promise<(message: Document, feerate: number) => readonly WayOut[]>;
-  /** Error codes that it adds to those which families share. */
+  /** Error codes of its own, beside the shared ones. */
   errors?: ErrorRows;
-  /** Records of the family in `watch`. */
+  /** Decides what `watch` does about its records. */
   duties?: () => Promise<readonly Watcher<any>[]>;
   /**
-   * Reads a document of the family that is watched without a home. Null: nothing is due of it any more; undefined: it is no
-   * document of this family.
+   * Reads a document that `watch --bundle` watches without a home. Null if nothing is due any more; undefined for a document
+   * of another family.
    */
   bundled?: () => Promise<(document: Document) => WatchedDocument | null | undefined>;
-  /** Lines of `status`, by the kind of record; the code of a kind of which a home has no record is not loaded. */
+  /** Prints its lines of `status`, by kind of record. Code is loaded only for kinds that the home has records of. */
   status?: Readonly<Record<string, () => Promise<Shown<any, any>>>>;
 }
 

@@ -70,7 +70,7 @@ export type PolicyValues = {
   [K in keyof typeof policyFlags]?: (K extends 'min-amount' | 'max-amount' ? bigint : number) | undefined;
 };
 
-/** The policy where a flag of it was given: whatever is not said is as by default. */
+/** Returns the policy if one of its flags was given; the other fields take their defaults. */
 export async function policyFrom(values: PolicyValues, network: Network): Promise<Policy | undefined> {
   const { checkPolicy, defaultPolicy } = await import('../../lib/credit/terms.ts');
   const given = Object.keys(policyFlags).some((name) => values[name as keyof PolicyValues] !== undefined);

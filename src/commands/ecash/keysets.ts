@@ -17,7 +17,7 @@ import { parseAs } from '../../lib/protocol/message.ts';
 import { freshPath } from '../../lib/protocol/path.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-/** A keyset as it is printed: what others may know of it. */
+/** Returns the public part of a keyset, as it is printed. */
 export const keysetDocument = (r: KeysetRecord): object => ({
   type: 'ecash-keyset',
   version: 1,

@@ -58,7 +58,7 @@ async function* limited(pieces: Pieces, limit: number, name: string): AsyncGener
   }
 }
 
-/** A dump that is being read, gzip undone. */
+/** Open dump, decompressed. */
 export interface Opened {
   dump: Dump;
   /** First bytes, which `pieces` yields too. */
@@ -73,7 +73,7 @@ interface OpenOptions {
   /** Bytes that `start` has, unless the dump is shorter. */
   least?: number;
 }
-/** Opens a dump, gzip or not, and tells what it is. @throws Refusal `no-input`, `malformed-dump`, `too-large` */
+/** Opens a dump, gzip or not, and tells its format. @throws Refusal `no-input`, `malformed-dump`, `too-large` */
 export async function openDump(
   file: string | undefined,
   { limit = Infinity, dump, least = 32 }: OpenOptions,

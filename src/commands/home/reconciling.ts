@@ -49,7 +49,7 @@ export const filesToLookAt = ({ gathered, notGiven }: Reconciled): string[] => [
   ),
 ];
 
-/** A document for each record that is not as it was, and one that sums up. */
+/** Returns a document for each changed record, and a summary. */
 export function reconcileDocuments(
   network: string,
   files: number,

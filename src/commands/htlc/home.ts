@@ -11,7 +11,7 @@ import type { Funding } from '../../lib/bitcoin/funding.ts';
 import type { Output, Template } from '../../lib/bitcoin/transaction.ts';
 import { plainCommit, writeOf } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
-import { untilWon } from '../../lib/home/race.ts';
+import { retryRace } from '../../lib/home/race.ts';
 import type { Claim, Hex, Kind } from '../../lib/protocol/action.ts';
 import { hashClaim, keyClaim } from '../../lib/protocol/claims.ts';
 import type { Commit } from '../../lib/protocol/ports.ts';
@@ -26,7 +26,7 @@ interface Attempt<T> {
 }
 
 async function committed<T>(home: Home, attempt: () => Promise<Attempt<T>>): Promise<T> {
-  const { made } = await untilWon(async () => {
+  const { made } = await retryRace(async () => {
     const done = await attempt();
     return (await home.store.commit(plainCommit({ reads: done.reads, writes: done.writes }))) ? done : undefined;
   });
@@ -173,7 +173,7 @@ const keep = async (home: Home, record: HtlcKey, rev: number): Promise<boolean> 
  * @returns undefined where the key is not the home's
  */
 export const payoutFor = (home: Home, pubkey: Hex, fresh: () => Promise<string>): Promise<string | undefined> =>
-  untilWon(async () => {
+  retryRace(async () => {
     const key = await keyAt(home, pubkey);
     if (!key || key.record.payout !== null) return { address: key?.record.payout ?? undefined };
     const payout = await fresh();
@@ -194,7 +194,7 @@ export const fundOnce = (
   make: () => Promise<Funding>,
   fresh: () => Promise<string>,
 ): Promise<Funding | undefined> =>
-  untilWon(async () => {
+  retryRace(async () => {
     const key = await keyAt(home, htlc.refund);
     if (!key) return { funding: undefined };
     const { funded } = key.record;
@@ -228,7 +228,7 @@ export const freeFunding = (
   pubkey: Hex,
   check: (paid: Template) => Promise<void>,
 ): Promise<{ coins: readonly string[] }> =>
-  untilWon(async () => {
+  retryRace(async () => {
     const key = await keyAt(home, pubkey);
     if (!key?.record.funded) throw new Refusal('unknown-contract', 'this home keeps no payment of that HTLC');
     const { coins, funding } = key.record.funded;

@@ -277,7 +277,7 @@ function shown(made: Spend, known: Known, previous: Uint8Array | undefined) {
   };
 }
 
-/** Says what a height already tells: a refund that is not valid yet, a claim that races with the refund. */
+/** Notes what the height means for a spend: a refund that is not valid yet, a claim that races with the refund. */
 function warnEarly({ htlc, path }: Spend, tip: number | 'not-checked'): void {
   if (tip === 'not-checked' || isRelative(htlc.lock) || htlc.lock.kind !== 'height') return;
   const { value } = htlc.lock;

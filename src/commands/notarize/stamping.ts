@@ -30,7 +30,7 @@ import { digestOf } from './shared.ts';
 
 /** Secret of a home from which the nonces of one plan follow. */
 const NONCES = 2;
-/** Satoshis of a taproot commitment, where nothing else is said. */
+/** Default value of a taproot commitment, in satoshis. */
 const DEFAULT_AMOUNT = 10_000n;
 
 export interface StampValues extends ChainValues, HomeValues {

@@ -10,7 +10,7 @@ import { errorObject, failureOf } from '../../lib/engine/failure.ts';
 import { readAll } from '../../lib/engine/files.ts';
 import { note } from '../../lib/engine/log.ts';
 import { sniff } from '../../lib/engine/sniff.ts';
-import { untilWon } from '../../lib/home/race.ts';
+import { retryRace } from '../../lib/home/race.ts';
 import { gathered, Gathering, type Gate, type Looked, type Trust } from '../../lib/pledge/gather.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';
 import { pledgeOfPsbt } from '../../lib/pledge/psbt.ts';
@@ -140,7 +140,7 @@ const round = (
   facts: FactSource,
   trust: Trust,
 ): Promise<Answered[]> =>
-  untilWon(async () => {
+  retryRace(async () => {
     const seated = await seats.begin(offers.filter((one): one is Offer => !isAnswer(one)));
     const opened = offers.map((one) => (isAnswer(one) ? one : attempt(() => openedIn(seated, one))));
     const plain = opened.filter((one): one is Opened => !isAnswer(one));

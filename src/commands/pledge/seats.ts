@@ -5,7 +5,7 @@
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
 import { plainCommit, writeOf } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
-import { untilWon } from '../../lib/home/race.ts';
+import { retryRace } from '../../lib/home/race.ts';
 import { Gate, Gathering } from '../../lib/pledge/gather.ts';
 import { openPledge } from '../../lib/pledge/make.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';
@@ -168,7 +168,7 @@ export const seatsOf = async (home: Pick<Home, 'store'>, id: Hex): Promise<reado
  * back, and so may one that completes the campaign.
  */
 export async function freeSeats(home: Home, id: Hex, missing: readonly Pledge[], source: FactSource): Promise<void> {
-  await untilWon(async () => {
+  await retryRace(async () => {
     const hit = (await home.store.load([idClaim(id)])).found.get(idClaim(id))!;
     const record = campaignKind.parse(hit.record);
     const ways = record.completed ? [record.completed.txid] : [];

@@ -6,7 +6,7 @@
 import { minSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 
-/** A payload that does not follow its protocol: `reason` in kebab-case, then what was found. */
+/** Error of a payload that does not follow its protocol; `reason` is in kebab-case. */
 export class Malformed extends Error {
   readonly reason: string;
   constructor(reason: string, text: string) {

@@ -27,7 +27,7 @@ export type More = (txid: string) => Uint8Array | Tx | undefined;
 /** Transactions by id, each read once; the id of each is computed, never believed. */
 export class Parents {
   readonly #known = new Map<string, Tx>();
-  /** A place that holds more than is needed, such as a folder. */
+  /** Further source of parents, such as a folder. */
   readonly #more: More | undefined;
   readonly #hash: Sha256 | undefined;
 
@@ -39,7 +39,7 @@ export class Parents {
   over(): Parents {
     return new Parents((txid) => this.get(txid), this.#hash);
   }
-  /** Reads a transaction that is nobody's parent. @throws Refusal `malformed-transaction` */
+  /** Reads the transaction to be decoded. @throws Refusal `malformed-transaction` */
   read(bytes: Uint8Array): Tx {
     return readTx(bytes, this.#hash);
   }

@@ -44,7 +44,7 @@ export interface ContractValues extends HomeValues, ChainValues, AskValues {
 /** Part of a command file: its table and flags, and what else of them is a step's input. */
 interface Door<I extends object, F extends object> {
   table: Action<any, any, I>;
-  /** Flags of the command; those that are marked (`step-flags.ts`) are the step's input. */
+  /** Flags of the command. Those marked by `step-flags.ts` are the step's input. */
   steps: F;
   /** Values of the flags. */
   flags: ContractValues;
@@ -54,7 +54,7 @@ interface Door<I extends object, F extends object> {
   named?(home: Home, prefix: string): Promise<Claim>;
   /** Said by --as or --contract, where the command does not say it otherwise. */
   starts?: boolean;
-  /** Returns the text to print, where that is not the document as it is. */
+  /** Returns the text to print in place of the document. */
   print?(home: Home, text: string, ports: Ports): Promise<string>;
 }
 /** Input that no single flag of this door gives; of an action with several doors another one may. */
@@ -137,7 +137,7 @@ export abstract class ContractCommand extends BaseCommand {
   }
 }
 
-/** Tells the mint what is due to be told, also what an earlier run could not. */
+/** Reports payments to the --notify program, including those that an earlier run could not report. */
 async function tell(home: Home, { notify }: ContractValues): Promise<void> {
   if (notify !== undefined) await (await import('../engine/notify.ts')).notifyPaid(home, notify);
 }
@@ -171,7 +171,7 @@ async function onlyPsbt(text: string, name: string): Promise<string> {
   return found;
 }
 
-/** The ports of a run on this home. */
+/** Returns the ports of a run on this home. */
 export async function portsOf(home: Home, flags: ContractValues, argv: readonly string[]): Promise<Ports> {
   const { factSource } = await import('../chain/source.ts');
   return {

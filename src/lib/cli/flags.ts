@@ -21,7 +21,7 @@ export const camelName = (flag: string): string => flag.replace(/-./g, ([, lette
 export const camel = <T extends object>(flags: T): Camelled<T> =>
   Object.fromEntries(Object.entries(flags).map(([name, value]) => [camelName(name), value])) as Camelled<T>;
 
-/** An argument. oclif would fill one that is not given from stdin, within 10 ms: `ignoreStdin` keeps it from that. */
+/** Returns an argument. `ignoreStdin` keeps oclif from filling an absent one from stdin. */
 export const arg = (options: { description: string }) => Args.string({ ...options, ignoreStdin: true });
 
 /** An argument that must be given. */

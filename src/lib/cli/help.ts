@@ -4,13 +4,13 @@ import { CommandHelp, Help } from '@oclif/core/help';
 import { ALL_EXITS, codesOf, EXITS, type Exit } from './exits.ts';
 import { columns } from './front.ts';
 
-/** Fields of the manifest beside oclif's own; not those that a class inherits over one that adds nothing. */
+/** Fields that this program adds to a command's entry in the manifest. */
 export interface Additions {
   exits?: readonly Exit[];
   steps?: readonly string[];
 }
 
-/** Groups of flags that many commands have, and those that the short form leaves out with them. */
+/** Groups of flags that many commands share. The short form leaves them out, with those of policies and keys. */
 export const SHARED = new Set(['HOME', 'CHAIN', 'GLOBAL']);
 const LATER = new Set([...SHARED, 'POLICY', 'KEYS']);
 
@@ -26,7 +26,7 @@ export function flagUsage(flag: Command.Flag.Any): string {
 const argumentNames = (args: Command.Loadable['args']): string[] =>
   Object.values(args).map(({ name, required }) => (required ? name : `[${name}]`).toUpperCase());
 
-/** Returns how a command is called: required flags first, shared ones last, those that exclude each other together. */
+/** Returns the usage line: required flags first, shared ones last, exclusive ones together. */
 export function usageOf({ id, args, flags }: Pick<Command.Loadable, 'id' | 'args' | 'flags'>): string {
   const shown = Object.values(flags)
     .filter(({ hidden }) => !hidden)

@@ -9,7 +9,7 @@ import { visible } from '../engine/text.ts';
 import { openTerminal } from './tty.ts';
 
 export interface Agreed {
-  /** --amount: the one amount that is agreed to. */
+  /** Value of --amount, the one amount that is agreed to. */
   amount?: bigint | undefined;
   /** --max: what all steps of this run may grow by together. */
   max?: bigint | undefined;

@@ -27,7 +27,7 @@ export const maxInputFlag = Flags.integer({
 });
 export const secretsFlag = Flags.boolean({ summary: 'Also print shared secrets' });
 
-/** Bytes in hex, for what is no secret. */
+/** Flag of bytes in hex, for values that are no secret. */
 export const hexFlag = Flags.custom<Uint8Array, { length?: number }>({
   helpValue: 'HEX',
   parse: async (input, _, { length }) => {
@@ -51,7 +51,7 @@ export interface Run {
   batch?: boolean;
   /** Bytes of one document at most. */
   limit?: number;
-  /** Reads a text that is no JSON; undefined for one that it cannot read either. */
+  /** Reads a text other than JSON; undefined if it cannot. */
   raw?: (text: string) => Json | undefined;
 }
 /** A document that somebody has to go on with: it is printed, and the run exits with 3. */

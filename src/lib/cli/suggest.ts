@@ -9,7 +9,7 @@ export function nearest(word: string, words: readonly string[]): string | undefi
   return best && best.distance <= Math.max(1, Math.floor(best.to.length / 3)) ? best.to : undefined;
 }
 
-/** Returns the number of letters that must be put in, taken out or changed (Levenshtein), row by row. */
+/** Returns the Levenshtein distance of two words, row by row. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

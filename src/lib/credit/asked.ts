@@ -39,7 +39,7 @@ export function checkUntil(asked: Asked, now: number): void {
 }
 
 /**
- * The wish that a request fulfils, consumed by what is about to be signed.
+ * Consumes the wish that a request fulfils, before the request is signed.
  * @returns the payer's wishes as they are then
  * @throws Refusal `asked-unknown` where there is none, or it was for another amount, quote or sum; `asked-expired`
  */

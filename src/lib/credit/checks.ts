@@ -30,8 +30,8 @@ export const TIME_LIMITS = {
 } satisfies Limits;
 
 /**
- * Whoever is to be paid relies on nothing that nobody has looked at: off regtest it needs a height and a node that has seen
- * the funding, or the word of its owner.
+ * Refuses to take a payment that nobody has looked at. Off regtest the payee needs a height and a node that has seen the
+ * funding, or --unchecked.
  * @param facts those that the step rests on
  * @throws Refusal `tip-required`, `funding-unchecked`
  */

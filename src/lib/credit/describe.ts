@@ -72,7 +72,7 @@ const AMOUNTS = [
   ['fee_sat', 'fee'],
 ] as const;
 
-/** Returns the facts about a wish and the ecash of a payment; a token is only said to be there. */
+/** Returns the facts about a wish and the ecash of a payment. A token is mentioned and never shown. */
 function ecashFacts(m: Readonly<Record<string, any>>): Fact[] {
   const facts: Fact[] = [];
   const { asked, ecash, outputs, found } = m;

@@ -8,7 +8,7 @@ import { keysOf, type Contract, type Terms } from './terms.ts';
 
 const outputOf = (terms: Terms): Output => ({ sat: terms.capacity_sat, script: keysOf(terms).script });
 
-/** Funds the contract from coins of a wallet; what is left goes to `change`. */
+/** Returns the funding transaction, from coins of a wallet, with the rest to `change`. */
 export const fundFrom = (
   terms: Terms,
   coins: readonly Spent[],

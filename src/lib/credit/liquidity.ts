@@ -30,10 +30,10 @@ export interface Liquidity {
   tip: number | null;
   /** Contracts over which this home is paid and whose coin is not known to be spent. */
   contracts: number;
-  /** Sum that they lock, and the part of it that was paid to this home: its exits bring that. */
+  /** Sums that these contracts lock, and that were paid to this home in them. */
   locked_sat: bigint;
   holds_sat: bigint;
-  /** Part of it that exits would bring now: the coin is there. */
+  /** Sum that exits would bring now, of contracts whose coin is seen. */
   settle_now_sat: bigint;
   /**
    * Sums paid over contracts whose coin is spent: not finally yet or not known by what, paid out

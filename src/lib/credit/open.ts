@@ -44,7 +44,7 @@ import {
 } from './terms.ts';
 import { checkOffered, refund, type Bounds } from './transactions.ts';
 
-/** `old`: the contract that is rolled over into this one. */
+/** Records of an opening; `old` is the contract that rolls over into it. */
 type Rs = { contract: Credit; old: Credit };
 
 export const openCredit = table<OpenMessage, Rs, OpenInput>(

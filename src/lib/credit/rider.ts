@@ -28,7 +28,7 @@ export type UpdateRecords = { contract: Credit } & Beside;
 type Found = Partial<Beside>;
 type Claims = Readonly<Record<string, Claim>>;
 
-/** Share of the rider in one step: its field of the message, and what is committed with it. */
+/** Part of the rider in one step: its field of the message, and its part of the commit. */
 export interface Ride extends Pick<Kept<Beside>, 'notes'> {
   says: object | null;
   writes?: Found;

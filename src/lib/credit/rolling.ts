@@ -113,7 +113,7 @@ export function nextClaim(m: RollMessage | null, c: Credit | undefined, id: Hex)
   return c?.role === 'payee' ? offerClaim(id) : undefined;
 }
 
-/** The rollover that this payee has completed, as it was said; undefined where it has completed none. */
+/** Returns the payee's last message of a rollover that it has completed; undefined if there is none. */
 export function finishedRollover(c: Credit | undefined, next: Credit | undefined) {
   if (c?.role !== 'payee' || c.state !== 'rolled' || c.tx === undefined || !c.rolling) return undefined;
   if (!next || !('outpoint' in next)) return undefined;
@@ -164,7 +164,7 @@ export const sighashOf = (c: Contract, template: Template): Hex =>
     ),
   );
 
-/** Returns coins, capacity and change: everything that is left where no amount is given. */
+/** Returns coins, capacity and change of the next contract. Without an amount it takes everything. */
 export function planOf(
   c: Contract,
   paid: bigint,

@@ -16,7 +16,7 @@ export interface Span {
 const isSome = (s: Span): boolean => s.fromSat < s.toSat;
 export const upTo = (toSat: bigint): Span[] => [{ fromSat: 0n, toSat }].filter(isSome);
 
-/** The set with this stretch as it is said now, whatever was known of it before. */
+/** Returns the set with one stretch replaced. */
 export function withSpan(spans: readonly Span[], span: Span): Span[] {
   if (!isSome(span)) return [...spans];
   const left = spans.flatMap((s): Span[] => [
@@ -38,6 +38,6 @@ export const overlay = (later: readonly Span[], earlier: readonly Span[]): Span[
 /** Returns the number of sats in the set. */
 export const total = (spans: readonly Span[]): bigint => spans.reduce((sum, s) => sum + s.toSat - s.fromSat, 0n);
 
-/** Returns the number of those among the first `toSat` sats that are in the set. */
+/** Returns how many of the first `toSat` satoshis are in the set. */
 export const within = (spans: readonly Span[], toSat: bigint): bigint =>
   spans.reduce((sum, s) => sum + maxSat(minSat(s.toSat, toSat) - s.fromSat, 0n), 0n);

@@ -23,7 +23,7 @@ import { close, maxPaid } from './transactions.ts';
 export interface Live {
   paidSat: bigint;
   sighash: Hex;
-  /** null while another wallet has not put its nonce in. */
+  /** Null until another wallet has added its nonce. */
   pubnonce: Hex | null;
   /** The --request-id under which it was asked for: two orders of one amount are not one. */
   requestId: string | null;
@@ -31,7 +31,7 @@ export interface Live {
   asked: Asked | null;
   /** End of that by this home's own clock. */
   lapses?: number;
-  /** Name of what was offered to ride along (`rider.ts`), as it was when it was asked for. */
+  /** Name of what the rider offered when the update was asked for (`rider.ts`). */
   offered: string | null;
   /** Answer that another wallet was asked to complete, where the key is there. */
   answer?: Hex;
@@ -135,7 +135,7 @@ interface Offered {
   network: string;
   own: Own;
   offer: Offer;
-  /** The contract that is rolled over into this one. */
+  /** Id of the contract that rolls over into this one. */
   rolls: Hex | null;
   /** Unix time, seconds: not answered by then, it ends. null: no end. */
   until: number | null;
@@ -234,7 +234,7 @@ export const nothingSigned = (terms: Terms) =>
 /** Returns the sum that was paid (payee), or has been signed for (payer). */
 export const paidOf = (c: FundedCredit): bigint => (c.role === 'payee' ? c.paidSat : c.signedMaxSat);
 
-/** States that a contract never leaves for one that takes updates. */
+/** States after which a contract takes no more updates. */
 export function isLeft(c: Credit): boolean {
   if (c.state === 'cancelled') return !c.lost;
   if (c.state === 'rolled' || c.state === 'closed' || c.state === 'exiting') return true;

@@ -49,7 +49,7 @@ const both = (terms: Terms): Output[] => [
   { sat: 0n, script: payoutScript(terms, 'payer') },
 ];
 
-/** Virtual size of an update or close with both outputs; fees are set by it also where one is left out. */
+/** Virtual size of an update or close with both outputs. It sets the fee even if one output is left out. */
 export const settlementVsize = (terms: Terms): number =>
   keySpendVsize({ inputs: anyInput(terms), outputs: both(terms) });
 export const exitFee = (terms: Terms): bigint => feeFor(terms.exit_feerate * 1000, settlementVsize(terms));
@@ -64,7 +64,7 @@ export const minPaid = (terms: Terms): bigint => dustLimit(payoutScript(terms, '
 
 export const PAID_LIMITS = {
   paid: { unit: 'sat', least: minPaid, most: maxPaid },
-  /** The contract must carry a payment, and the refund of all of it. */
+  /** Capacity with room for a payment, and for a refund of all of it. */
   capacity: {
     unit: 'sat',
     least: (terms: Terms) =>

@@ -24,7 +24,7 @@ import { printJson } from '../protocol/json.ts';
 import { CANCELLED, type FactSource, type Ports, type Reply } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkSeal } from '../signing/seal.ts';
-import { untilWon } from '../home/race.ts';
+import { retryRace } from '../home/race.ts';
 import { cancelKey, cancelRow, checkMayCancel } from './cancel.ts';
 import {
   answer,
@@ -61,7 +61,7 @@ export async function play<M extends Step, Rs extends Records, I extends object>
     const reply = key === null ? undefined : await ports.store.reply(key);
     return reply && repeat(action, reply, line, ports);
   };
-  return untilWon(async (attempt) => {
+  return retryRace(async (attempt) => {
     const answered = await answeredBefore();
     if (answered) return answered;
     try {

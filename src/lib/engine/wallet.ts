@@ -14,7 +14,7 @@ import type { Rpc } from '../chain/rpc.ts';
 import { factSource } from '../chain/source.ts';
 import { plainCommit } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
-import { untilWon } from '../home/race.ts';
+import { retryRace } from '../home/race.ts';
 import { reservedIn } from '../home/reserved.ts';
 import type { HomeKeys } from '../home/keys.ts';
 import type { Hand, Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
@@ -30,7 +30,7 @@ export async function handOf(home: Home, merged: Hand['merged'] = []): Promise<H
 
 /** Returns a receiving address that was never given out. @throws Refusal `concurrent` */
 export async function freshAddress(home: Home): Promise<OwnAddress> {
-  return untilWon(async () => {
+  return retryRace(async () => {
     const addresses = await home.store.fresh(1);
     return (await home.store.commit({ ...plainCommit({ reads: [], writes: [] }), addresses }))
       ? addresses[0]!

@@ -7,7 +7,7 @@ import { sameJson } from '../protocol/json.ts';
 import type { Commit, SealedNonce, Store } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { figuresOf } from './figures.ts';
-import { untilWon } from './race.ts';
+import { retryRace } from './race.ts';
 
 export type KindsOf<Rs extends Records> = { [K in keyof Rs]: Kind<Rs[K]> };
 export type FindOf<Rs extends Records> = (records: Partial<Rs>) => { [K in keyof Rs]?: Claim | undefined };
@@ -84,7 +84,7 @@ const heldBy = (kind: Kind<any>, record: unknown): readonly HeldRecord[] =>
   record === undefined ? [] : (kind.holds?.(record) ?? []);
 
 /** Returns the records that `before` holds and `after` does not. */
-export function letGoBy(kind: Kind<any>, before: unknown, after: unknown): readonly HeldRecord[] {
+export function noLongerHeld(kind: Kind<any>, before: unknown, after: unknown): readonly HeldRecord[] {
   const still = new Set(heldBy(kind, after).map(({ claim }) => claim));
   return heldBy(kind, before).filter(({ claim }) => !still.has(claim));
 }
@@ -143,7 +143,7 @@ function releases(
   const writes = new Map<Claim, Commit['writes'][number]>();
   for (const queue = [...pairs]; queue.length > 0;) {
     const { kind: holder, before, after: left } = queue.shift()!;
-    const released = letGoBy(holder, before, left).map(({ claim }) => claim);
+    const released = noLongerHeld(holder, before, left).map(({ claim }) => claim);
     const gone = new Set(released.filter((claim) => !kept.has(claim)));
     for (const { claim, kind, rev, record } of held.filter((one) => gone.has(one.claim) && !writes.has(one.claim))) {
       const after = kind.released?.(record) as object | undefined;
@@ -221,7 +221,7 @@ export async function change<Rs extends Records, T>(
   find: FindOf<Rs>,
   take: (records: Partial<Rs>) => Promise<Changed<Rs, T>> | Changed<Rs, T>,
 ): Promise<T> {
-  const { result } = await untilWon(async () => {
+  const { result } = await retryRace(async () => {
     const loaded = await loadRecords(store, kinds, find);
     const changed = await take(loaded.records);
     const writes = writesOf(kinds, loaded, changed.writes);

@@ -12,7 +12,7 @@ const ATTEMPTS = 8;
  * @param work gets the number of the attempt, from 1; resolves to undefined if another run was faster
  * @throws Refusal `concurrent` where others are faster again and again, and whatever `work` throws
  */
-export async function untilWon<T extends object | string | number | boolean>(
+export async function retryRace<T extends object | string | number | boolean>(
   work: (attempt: number) => Promise<T | undefined>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {

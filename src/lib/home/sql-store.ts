@@ -44,7 +44,7 @@ import {
   spareAddresses,
   useAddress,
 } from './places.ts';
-import { untilWon } from './race.ts';
+import { retryRace } from './race.ts';
 import { forget, forgetDead, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
 import { getMeta, setMeta, settle, standingOf, type Begun, type Standing } from './standing.ts';
 import type { CommitWatch, Listed, Ordered, Stated, StoredAddress, StoreSecrets, Stretch } from './store.ts';
@@ -271,7 +271,7 @@ export class HomeStore implements Store {
     const places = await Promise.all(paths.map(async (path) => ({ ...path, ...(await address(path)) })));
     await this.#ready();
     const { counter } = this.#db;
-    const number = await this.#surely([ADDRESSES], function* () {
+    const number = await this.#retried([ADDRESSES], function* () {
       const added = yield* together(...places.map((place) => useAddress(place, null)));
       yield* together(...places.map(keepAddress));
       return added.includes(true) ? yield* counter.next() : 0;
@@ -296,7 +296,7 @@ export class HomeStore implements Store {
     return this.#db.ask(() => getMeta(key));
   }
   async setMeta(key: string, value: string): Promise<void> {
-    await this.#surely([`meta:${key}`], () => setMeta(key, value));
+    await this.#retried([`meta:${key}`], () => setMeta(key, value));
   }
   /** Returns the number of commits that this store has seen. */
   async commits(): Promise<number> {
@@ -306,7 +306,7 @@ export class HomeStore implements Store {
   /** Raises the counter: the next commit gets a higher number than this one. */
   async atLeast(number: number): Promise<void> {
     const { counter } = this.#db;
-    await this.#surely('all', function* () {
+    await this.#retried('all', function* () {
       yield* counter.set(Math.max(yield* counter.get(), number));
     });
   }
@@ -346,7 +346,7 @@ export class HomeStore implements Store {
    * @throws Refusal `store-unavailable`
    */
   async claimed(claims: readonly Claim[]): Promise<ReadonlySet<Claim>> {
-    return this.#surely(claims, function* () {
+    return this.#retried(claims, function* () {
       return new Set((yield* ownersOf(claims)).keys());
     });
   }
@@ -364,13 +364,13 @@ export class HomeStore implements Store {
 
   /** A piece of pruning, in a transaction of its own. @param names what it deletes, as `namesOf` */
   async prune<T>(names: readonly string[], work: (counter: Database['counter']) => Sql<T>): Promise<T> {
-    return this.#surely(names, () => work(this.#db.counter));
+    return this.#retried(names, () => work(this.#db.counter));
   }
   /** The same, where records go: a commit like others, for whoever looks for a store that was put back. */
   async pruneRecords(names: readonly string[], work: () => Sql<number>): Promise<number> {
     await this.#ready();
     const { counter } = this.#db;
-    const { dropped, number } = await this.#surely(names, function* () {
+    const { dropped, number } = await this.#retried(names, function* () {
       const dropped = yield* work();
       return { dropped, number: dropped > 0 ? yield* counter.next() : 0 };
     });
@@ -381,8 +381,8 @@ export class HomeStore implements Store {
   }
 
   /** Repeats a write until it wins its race, for those that nothing else would make. */
-  async #surely<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T> {
-    const { done } = await untilWon(async () => {
+  async #retried<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T> {
+    const { done } = await retryRace(async () => {
       const written = await this.#db.write(names, work);
       return written === false ? undefined : { done: written };
     });

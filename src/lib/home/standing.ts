@@ -7,7 +7,7 @@
 import type { HeldRecord, Kind } from '../protocol/action.ts';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { letGoBy, writeOf } from './change.ts';
+import { noLongerHeld, writeOf } from './change.ts';
 import { all, get, marks, put, together, type Counter, type Sql } from './database.ts';
 import type { Lost, Settled } from './lost.ts';
 import { keepAddresses } from './places.ts';
@@ -96,7 +96,7 @@ function* restore(id: number, known: ReadonlyMap<string, Kind<any>>, number: num
   const { kind, record: before } = yield* recordAt(id, known);
   const record = kind.restored(before);
   yield* writeRecords([writeOf(kind, record, null, 0)], [id], yield* besideOf([id]), number);
-  return letGoBy(kind, before, record);
+  return noLongerHeld(kind, before, record);
 }
 
 /** @returns what it held, and holds no more */
@@ -106,7 +106,7 @@ function* release({ claim, kind }: HeldRecord, number: number): Sql<readonly Hel
   const before: unknown = kind.parse(parseJson(held.body));
   const record: unknown = kind.released(before);
   yield* writeRecords([writeOf(kind, record, null, 0)], [held.id], yield* besideOf([held.id]), number);
-  return letGoBy(kind, before, record);
+  return noLongerHeld(kind, before, record);
 }
 
 export function* getMeta(key: string): Sql<string | undefined> {

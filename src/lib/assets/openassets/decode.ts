@@ -89,7 +89,7 @@ export class OpenAssets {
     return 'missing' in this.#trace.of(tx) ? undefined : mermaid(this.#path(tx), this.#context.network);
   }
 
-  /** Colours of a transaction, for what is built on them. */
+  /** Returns the colours of a transaction, for builders. */
   colours(tx: Tx): ReturnType<Trace<Colours>['of']> {
     return this.#trace.of(tx);
   }
@@ -199,7 +199,7 @@ function warningsOf(tx: Tx, { marker, rejected, outputs }: Colours): string[] {
   return found;
 }
 
-/** Byte tables of the marker, or of what was meant as one. */
+/** Returns byte tables of the marker, or of a broken one. */
 function explained(tx: Tx, { marker, rejected }: Colours): object {
   const vout = marker?.vout ?? rejected.find(({ tagged }) => tagged)?.vout;
   if (vout === undefined) return [];

@@ -76,7 +76,7 @@ export function readOaAddress(text: string, network: Network): { script: string;
   throw new Refusal('malformed-address', `${shown} found, an Open Assets address expected`);
 }
 
-/** All names of a script: what it is paid by, and the asset that it issues. */
+/** Returns all names of a script: its addresses, and the id of the asset that it issues. */
 export function namesOf(script: Uint8Array, network: Network): object {
   const hash = assetHash(script);
   const hex = bytesToHex(script);

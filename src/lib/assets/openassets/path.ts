@@ -8,7 +8,7 @@ import type { Tx } from '../transaction.ts';
 import type { Colours } from './colour.ts';
 import { assetId } from './ids.ts';
 
-/** A transaction on the way, and the outputs of it that lead to the one asked about. */
+/** Transaction on the way, and those of its outputs that lead to the one asked about. */
 export interface Stage {
   tx: Tx;
   colours: Colours;
