@@ -16,7 +16,7 @@ import {
   SWAP_LIMITS,
   type Offer,
 } from '../../src/lib/htlc/swap-terms.ts';
-import { swapKind } from '../../src/lib/htlc/swap-records.ts';
+import { swapKind, type Swap } from '../../src/lib/htlc/swap-records.ts';
 import { SWAP_WATCH_LIMITS, swapWatcher } from '../../src/lib/htlc/watch.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
@@ -92,6 +92,17 @@ describe('a swap', () => {
       },
       figures: [1_108],
       above: 'not taken',
+    },
+    searched: {
+      takes(blocks: number) {
+        const paid = { txid: '00'.repeat(32), vout: 0 };
+        const s = { role: 'responder', paid, preimage: null, unspentTo: 1_000 } as Swap;
+        const searched = { by: null, upTo: 1_000 + blocks, pruned: false };
+        const found = { coin: 'unclear', depth: 0, spend: null, searched } as const;
+        const coins = new Map([[outpointText(paid), found]]);
+        return swapWatcher.learnt!(s, { tip: 9_999, coins } as never) !== undefined;
+      },
+      below: 'not taken',
     },
   });
 });

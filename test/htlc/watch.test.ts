@@ -137,6 +137,29 @@ describe('the responder', () => {
     toTip(FIRST + 3);
     expect(told(await watch('bob'))).toEqual(['claim claim']);
   });
+  it('that slept longer than the newest blocks finds the preimage in older ones, from look to look', async () => {
+    const { chain, watch, record, claims, send, toTip } = await scene({ index: false });
+    const { unspentTo } = await record('bob');
+    const claim = await claims();
+    toTip(TIP + 700);
+    send(claim);
+    chain.mine(701);
+    // Each look has nothing of the one before but the record, as where it is run by cron.
+    for (const looks of [1, 2].map((n) => n * 288)) {
+      expect(told(await watch('bob'))).toEqual(['spent-otherwise']);
+      expect(await record('bob')).toMatchObject({ state: 'funded', unspentTo: unspentTo + looks });
+    }
+    expect(told(await watch('bob'))).toEqual(['claim claim']);
+    expect(await record('bob')).toMatchObject({ state: 'claimed', preimage: expect.stringMatching(/^[0-9a-f]{64}$/) });
+  });
+  it('is told where the node has the blocks no more that may show the preimage', async () => {
+    const { chain, watch, claims, send } = await scene({ index: false });
+    send(await claims());
+    chain.mine(1);
+    chain.mine(700);
+    chain.pruned = chain.tip - 300;
+    expect(await watch('bob')).toMatchObject([{ event: 'blocks-pruned', searched_height: expect.any(Number) }]);
+  });
   it('reads the preimage beside an annex of the claim', async () => {
     const { chain, watch, claims, send } = await scene();
     const claim = await claims();

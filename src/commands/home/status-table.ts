@@ -1,5 +1,5 @@
 /** The table of `status` for a terminal. */
-import { momentWords } from '../../lib/contract/duty.ts';
+import { momentWords } from '../../lib/contract/moment.ts';
 import type { StatusLine } from '../../lib/contract/status.ts';
 
 const HEAD = ['contract', 'role', 'state', 'capacity', 'paid', 'left', 'expiry', 'deadline', 'verdict', 'next', ''];

@@ -1,5 +1,5 @@
 /** Table of `watch --dry-run` on a terminal: a line for each transaction that will be sent. */
-import { momentWords, type Moment } from '../../lib/contract/duty.ts';
+import { momentWords, type Moment } from '../../lib/contract/moment.ts';
 import type { WatchEvent } from '../../lib/engine/watch.ts';
 
 const HEAD = ['contract', 'role', 'does', 'from', 'by', 'fee', 'worth', ''];

@@ -1,37 +1,50 @@
 /**
- * Transactions in blocks that pay given outputs, all of them in their order and nothing else: for what is over once somebody
- * has paid. Blocks are read upwards, so many in one look, each once for all who ask at the same time. A search goes on where
- * it ended, as long as the process lives; the newest blocks are looked at again, for they may be taken back.
+ * Transactions in blocks from a height upwards: payments of given outputs, all of them in their order and nothing else, for
+ * what is over once somebody has paid; and spenders of coins deeper than the newest blocks. So many blocks are read in one
+ * look, each once for all who ask at the same time. A search goes on where it ended, as long as the process lives; the newest
+ * blocks are looked at again, for they may be taken back.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { parseTransaction, unsignedHex, type Output } from '../bitcoin/transaction.ts';
-import type { Goal, Payment } from '../contract/duty.ts';
+import type { Goal, Payment, Searched } from '../contract/duty.ts';
 import { standingAt } from '../contract/outcome.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows } from '../protocol/limit.ts';
 import { inTurn, KEPT_BLOCKS, RECENT_LIMITS } from './recent.ts';
 import { unlessPruned, type Rpc } from './rpc.ts';
+import { inputOf, spends } from './spenders.ts';
 
-/** @param goal `after` is a height here @param hashAt returns the hash of the block at a height; absent: the node is asked */
-export type Payments = (
-  goal: Goal & { after: number },
-  tip: number,
-  hashAt?: (height: number) => Promise<Hex>,
-) => Promise<Payment>;
+type HashAt = (height: number) => Promise<Hex>;
+/** @param hashAt returns the hash of the block at a height; absent: the node is asked */
+export interface Payments {
+  /** @param goal `after` is a height here */
+  (goal: Goal & { after: number }, tip: number, hashAt?: HashAt): Promise<Payment>;
+  /** Searches for what spends a coin. @param after height of the last block that need not be read */
+  spender(outpoint: Outpoint, after: number, tip: number, hashAt?: HashAt): Promise<Searched>;
+}
 
 /** Outputs with their count, as a transaction has them. */
 const bytesOf = (outputs: readonly Output[]): Hex =>
   unsignedHex({ version: 2, locktime: 0, inputs: [], outputs }).slice(2 * 5, -2 * 4);
 
+/** Transaction that is searched for. */
+interface Sought {
+  key: string;
+  /** Bytes that it has. */
+  bytes: Hex;
+  is(hex: Hex): boolean;
+  after: number;
+}
+
 export function paymentsIn(rpc: Rpc): Payments {
   const wanted = new Set<Hex>();
-  /** Transactions by block and by the outputs that they pay. */
+  /** Transactions by block and by the bytes that they have. */
   const read = new Map<Hex, ReadonlyMap<Hex, readonly { txid: Hex; hex: Hex }[]>>();
-  /** Heights by coin, up to which nobody has paid. */
+  /** Heights by what is sought, up to which nothing is found. */
   const searched = new Map<string, number>();
 
-  async function paying(block: Hex, bytes: Hex): Promise<readonly { txid: Hex; hex: Hex }[] | undefined> {
+  async function having(block: Hex, bytes: Hex): Promise<readonly { txid: Hex; hex: Hex }[] | undefined> {
     const known = read.get(block)?.get(bytes);
     if (known) return known;
     const hex = await rpc.blockHex(block).catch(unlessPruned);
@@ -43,35 +56,46 @@ export function paymentsIn(rpc: Rpc): Payments {
     return found.get(bytes);
   }
 
-  async function search(
-    { outputs, without, after }: Parameters<Payments>[0],
-    tip: number,
-    hashAt: NonNullable<Parameters<Payments>[2]>,
-  ): Promise<Payment> {
-    const coin = outpointText(without);
-    const bytes = bytesOf(outputs);
-    let upTo = Math.min(Math.max(after, searched.get(coin) ?? 0), standingAt(tip));
+  async function search({ key, bytes, is, after }: Sought, tip: number, hashAt: HashAt): Promise<Searched> {
+    let upTo = Math.min(Math.max(after, searched.get(key) ?? 0), standingAt(tip));
     for (let n = 1; upTo < tip && allows(RECENT_LIMITS.blocks, n); n += 1) {
       const block = await hashAt(upTo + 1);
-      const txs = await paying(block, bytes);
+      const txs = await having(block, bytes);
       if (!txs) return { by: null, upTo, pruned: true };
-      const hit = txs.find(({ hex }) => pays(hex, bytes, without));
-      if (hit) return { by: { txid: hit.txid, confirmations: tip - upTo }, upTo, pruned: false };
+      const hit = txs.find(({ hex }) => is(hex));
+      if (hit) return { by: { ...hit, confirmations: tip - upTo }, upTo, pruned: false };
       upTo += 1;
     }
-    searched.set(coin, Math.min(upTo, standingAt(tip)));
+    searched.set(key, Math.min(upTo, standingAt(tip)));
     return { by: null, upTo, pruned: false };
   }
   // A block is large: one at a time, once all that is asked for is known.
   const turn = inTurn();
-  return (goal, tip, hashAt = (height) => rpc.blockHash(height)) => {
-    wanted.add(bytesOf(goal.outputs));
-    return turn(() => search(goal, tip, hashAt));
+  const find = (sought: Sought, tip: number, hashAt: HashAt = (height) => rpc.blockHash(height)): Promise<Searched> => {
+    wanted.add(sought.bytes);
+    return turn(() => search(sought, tip, hashAt));
   };
+  const payments = ({ outputs, without, after }: Goal & { after: number }, tip: number, hashAt?: HashAt) => {
+    const bytes = bytesOf(outputs);
+    const is = (hex: Hex): boolean => pays(hex, bytes) && !spends(hex, without);
+    return find({ key: outpointText(without), bytes, is, after }, tip, hashAt);
+  };
+  return Object.assign(payments, {
+    spender: (outpoint: Outpoint, after: number, tip: number, hashAt?: HashAt) =>
+      find(
+        {
+          key: `spender ${outpointText(outpoint)}`,
+          bytes: inputOf(outpoint),
+          is: (hex) => spends(hex, outpoint),
+          after,
+        },
+        tip,
+        hashAt,
+      ),
+  });
 }
 
-function pays(hex: Hex, bytes: Hex, { txid, vout }: Outpoint): boolean {
-  const { inputs, outputs } = parseTransaction(hex);
-  const paid = outputs.map(({ amount, script }) => ({ sat: amount, script: bytesToHex(script) }));
-  return bytesOf(paid) === bytes && !inputs.some((i) => bytesToHex(i.txid) === txid && i.index === vout);
+function pays(hex: Hex, bytes: Hex): boolean {
+  const paid = parseTransaction(hex).outputs.map(({ amount, script }) => ({ sat: amount, script: bytesToHex(script) }));
+  return bytesOf(paid) === bytes;
 }

@@ -18,7 +18,7 @@ export interface Mined {
 export type Spenders = (outpoint: Outpoint) => Promise<Mined | undefined>;
 
 /** An outpoint as an input has it. */
-const bytesOf = ({ txid, vout }: Outpoint): Hex =>
+export const inputOf = ({ txid, vout }: Outpoint): Hex =>
   bytesToHex(hexToBytes(txid).reverse()) + vout.toString(16).padStart(8, '0').match(/../g)!.reverse().join('');
 
 export function spendersIn(rpc: Rpc): Spenders {
@@ -31,7 +31,7 @@ export function spendersIn(rpc: Rpc): Spenders {
     const now = new Set(before);
     let hash: Hex | undefined = (await rpc.blockchainInfo()).bestBlock;
     for (let n = 0; n < KEPT_BLOCKS && hash !== undefined && !before?.has(hash); n++) {
-      const hits = await rpc.blockWith(hash, bytesOf(outpoint)).catch(unlessPruned);
+      const hits = await rpc.blockWith(hash, inputOf(outpoint)).catch(unlessPruned);
       const hit = hits?.find(({ hex }) => spends(hex, outpoint));
       if (hit) found.set(at, { ...hit, block: hash });
       if (!hits || hit) break;
@@ -62,5 +62,5 @@ export function spendersIn(rpc: Rpc): Spenders {
   return (outpoint) => turn(() => find(outpoint));
 }
 
-const spends = (hex: Hex, outpoint: Outpoint): boolean =>
+export const spends = (hex: Hex, outpoint: Outpoint): boolean =>
   parseTransaction(hex).inputs.some((i) => bytesToHex(i.txid) === outpoint.txid && i.index === outpoint.vout);

@@ -29,6 +29,7 @@ import {
   type Rules,
   type Short,
 } from './fees.ts';
+import type { From } from './moment.ts';
 
 /** A transaction that spends a watched coin, as the party that watches sees it. */
 export interface Way {
@@ -49,6 +50,8 @@ export interface WatchedCoin {
   judge?: (hex: Hex) => Way | undefined;
   /** True where blocks are not searched for its spender all the same. */
   unsearched?: boolean;
+  /** Height of the last block that need not be searched for its spender. Absent: only the newest blocks are. */
+  after?: number;
   /** Coins that an own finished transaction spends beside it. */
   beside?: readonly Outpoint[];
 }
@@ -79,6 +82,8 @@ export interface CoinSeen {
   age?: number;
   /** null for a coin that is spent: by a transaction in a block that nobody can name. */
   spend: Spend | null;
+  /** Search of older blocks for what spends it, where that was needed. */
+  searched?: Searched;
   /** True where it is unspent, and one of the coins `beside` it is gone. */
   conflicted?: boolean;
 }
@@ -97,6 +102,10 @@ export interface Payment {
   /** True where the next block is pruned: nobody can say what it pays. */
   pruned: boolean;
 }
+/** Search of blocks for a transaction that is read whole. */
+export interface Searched extends Payment {
+  by: { txid: Hex; hex: Hex; confirmations: number } | null;
+}
 export interface Seen extends Fees {
   /** Payment of the `goal`, where that is asked for and all coins are unspent. */
   payment?: Payment;
@@ -105,30 +114,6 @@ export interface Seen extends Fees {
   medianTime: number;
   /** Watched coins by `TXID:VOUT`. */
   coins: ReadonlyMap<string, CoinSeen>;
-}
-
-/** First moment at which a transaction can be in the next block; null: at once. */
-export type From =
-  { height: number } | { median_time: number } | { confirmations: number } | { seconds: number } | null;
-
-/** The moment of a duty, in a document. */
-export interface Moment {
-  from_height?: number;
-  from_time?: number;
-  after_confirmations?: number;
-  after_seconds?: number;
-}
-export function momentIn(from: From): Moment {
-  if (from === null) return {};
-  if ('height' in from) return { from_height: from.height };
-  if ('median_time' in from) return { from_time: from.median_time };
-  return 'seconds' in from ? { after_seconds: from.seconds } : { after_confirmations: from.confirmations };
-}
-/** Returns the moment in a cell of a table. */
-export function momentWords({ from_height, from_time, after_confirmations, after_seconds }: Moment): string {
-  if (after_confirmations !== undefined) return `${after_confirmations} deep`;
-  if (after_seconds !== undefined) return `${after_seconds} s old`;
-  return String(from_height ?? from_time ?? 'now');
 }
 
 /** A transaction that is signed when it is sent, so that its fee can follow the mempool. */

@@ -3,7 +3,8 @@
  * Not here: how the chain is asked (`engine/status.ts`), what a verdict says (each family).
  */
 import type { Claim, Facts, Hex, Kind } from '../protocol/action.ts';
-import type { Duty, Moment } from './duty.ts';
+import type { Duty } from './duty.ts';
+import type { Moment } from './moment.ts';
 import type { Followed, Seen } from './outcome.ts';
 import { quoteOf, type Quote, type WayOut } from './quote.ts';
 

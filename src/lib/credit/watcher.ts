@@ -7,18 +7,9 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateText } from '../bitcoin/fee.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
-import type {
-  About,
-  Act,
-  Due,
-  Duty,
-  From,
-  Seen,
-  Spend as Spender,
-  Watched as Shared,
-  Watcher,
-} from '../contract/duty.ts';
+import type { About, Act, Due, Duty, Seen, Spend as Spender, Watched as Shared, Watcher } from '../contract/duty.ts';
 import { readyOf, type Ready, type Rules } from '../contract/fees.ts';
+import type { From } from '../contract/moment.ts';
 import type { Hex } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';

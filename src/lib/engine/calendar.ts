@@ -4,7 +4,8 @@
  */
 import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateText } from '../bitcoin/fee.ts';
-import { momentIn, mostFee, type Duty, type From } from '../contract/duty.ts';
+import { mostFee, type Duty } from '../contract/duty.ts';
+import { momentIn, type From } from '../contract/moment.ts';
 import { sendingOf, type Fees, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { failureOf } from './failure.ts';

@@ -196,7 +196,9 @@ async function seenBy({ rpc, blocks, tip, fees }: At, { coins, duties, goal }: W
   const needsDepth = needsAge || needs('confirmations') || goal?.after === null;
   const medianTime = needsAge || needs('median_time') ? ((await rpc.blockchainInfo()).medianTime ?? 0) : 0;
   const seen = await Promise.all(
-    coins.map(async (coin) => [outpointText(coin.outpoint), await coinSeen(rpc, blocks, coin, needsDepth)] as const),
+    coins.map(
+      async (coin) => [outpointText(coin.outpoint), await coinSeen(rpc, blocks, coin, needsDepth, tip)] as const,
+    ),
   );
   const aged = async ([at, one]: (typeof seen)[number]) => [at, await ageOf(rpc, tip, medianTime, one)] as const;
   const found = new Map(needsAge ? await Promise.all(seen.map(aged)) : seen);
@@ -215,18 +217,23 @@ async function ageOf(rpc: Rpc, tip: number, medianTime: number, found: CoinSeen)
 
 async function coinSeen(
   rpc: Rpc,
-  { recent, spenders }: Required<Blocks>,
-  { outpoint, ways, judge, unsearched, beside }: WatchedCoin,
+  { recent, spenders, payments }: At['blocks'],
+  { outpoint, ways, judge, unsearched, after, beside }: WatchedCoin,
   needsDepth: boolean,
+  tip: number,
 ): Promise<CoinSeen> {
-  const { coin, spend } = await spendOf(rpc, outpoint, ways.keys(), {
+  const found = await spendOf(rpc, outpoint, ways.keys(), {
     recent,
     ...(judge && !unsearched && { spenders }),
   });
+  const isLost = !found.spend && (found.coin === 'spent' || found.coin === 'unclear');
+  const searched = isLost && after !== undefined ? await payments.spender(outpoint, after, tip) : undefined;
+  const spend = searched?.by ? { ...searched.by, paying: null } : found.spend;
+  const coin = searched?.by ? 'spent' : found.coin;
   const isThere = coin === 'unspent';
   const depth = isThere && needsDepth ? ((await rpc.txOut(outpoint))?.confirmations ?? 0) : 0;
   const conflicted = isThere && beside !== undefined && (await anyMissing(rpc, beside));
-  if (!spend) return { coin, depth, spend, ...(conflicted && { conflicted }) };
+  if (!spend) return { coin, depth, spend, ...(conflicted && { conflicted }), ...(searched && { searched }) };
   const { txid, hex, confirmations, paying } = spend;
   const way = (txid === null ? undefined : ways.get(txid)) ?? (hex === null ? undefined : judge?.(hex));
   return {

@@ -4,7 +4,8 @@
  */
 import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
 import { outcomeNeeds, type Followed, type Seen } from '../contract/outcome.ts';
-import { ALONE, momentIn, type Watcher } from '../contract/duty.ts';
+import { ALONE, type Watcher } from '../contract/duty.ts';
+import { momentIn } from '../contract/moment.ts';
 import type { NextDuty, StatusLine, Wanted } from '../contract/status.ts';
 import { FAMILIES } from '../families.ts';
 import type { Home } from '../home/home.ts';

@@ -5,6 +5,7 @@
  * Not here: whose records (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`cli/watch-loop.ts`).
  */
 import { MIN_FEERATE } from '../bitcoin/fee.ts';
+import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { RpcError, type Rpc } from '../chain/rpc.ts';
 import { paymentsIn, type Payments } from '../chain/payments.ts';
 import { recentBlocks } from '../chain/recent.ts';
@@ -76,7 +77,9 @@ export async function look(
   const blocks = {
     recent: recentBlocks(node.rpc),
     spenders: (node.spenders ??= spendersIn(node.rpc)),
-    payments: ((goal, at) => payments(goal, at, hashAt)) satisfies Payments,
+    payments: Object.assign((goal: Parameters<Payments>[0], at: number) => payments(goal, at, hashAt), {
+      spender: (outpoint: Outpoint, after: number, at: number) => payments.spender(outpoint, after, at, hashAt),
+    }) satisfies Payments,
   };
   await lookOver(listed, post, { rpc, blocks, tip, fees, rules }, teller, stopped);
   const lapsed = (await post.after?.(stopped)) ?? [];

@@ -5,7 +5,8 @@
 import { scriptOf } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { outputsOf, sumSat, txidOf } from '../bitcoin/transaction.ts';
-import { decideDuty, type Due, type Duty, type From, type Seen, type Watched, type Watcher } from '../contract/duty.ts';
+import { decideDuty, type Due, type Duty, type Seen, type Watched, type Watcher } from '../contract/duty.ts';
+import type { From } from '../contract/moment.ts';
 import type { Rules } from '../contract/fees.ts';
 import type { Lock } from './lock.ts';
 import { htlcKeyKind, type HtlcKey } from './records.ts';

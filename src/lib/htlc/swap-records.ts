@@ -7,7 +7,7 @@
  * their own (`records.ts`), so that claim and refund of either HTLC work without the swap.
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, kept, once, type Beliefs } from '../protocol/belief.ts';
+import { believing, kept, largest, once, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, hashClaim } from '../protocol/claims.ts';
 import type { Figures } from '../protocol/figures.ts';
 import { withSats } from '../protocol/json.ts';
@@ -39,6 +39,8 @@ interface Funded extends Agreed {
   payout: string;
   /** Preimage as a spender of the own HTLC has shown it, in a block or not. */
   preimage: Hex | null;
+  /** Height of the last block in which nothing spends the own HTLC, as far as is known; null: no height was known. */
+  unspentTo: number | null;
   /** True once `watch` has sent a claim of this home's, or has seen one: the preimage is public. */
   revealed: boolean;
 }
@@ -67,6 +69,7 @@ const beliefs: Beliefs<Swap> = {
   refunding: kept,
   payout: kept,
   preimage: once,
+  unspentTo: largest,
   revealed: { restored: (revealed) => revealed, merged: (later, earlier) => later || earlier === true },
   tx: once,
   lostSat: kept,

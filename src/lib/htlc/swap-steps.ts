@@ -2,6 +2,7 @@
  * Parts that the steps of a swap share: fresh keys, terms that are believed, paying an HTLC and
  * claiming one.
  */
+import { standingAt } from '../contract/outcome.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { payFrom } from '../bitcoin/coins.ts';
 import { expiryWords, type Expiry } from '../bitcoin/locktime.ts';
@@ -109,7 +110,7 @@ export function pay(
   amount: bigint,
   refunding: HtlcKey,
   input: Paying & { utxo: readonly Spent[] },
-  facts: Pick<Facts, 'feerate' | 'payout' | 'coins' | 'reserved' | 'ours'>,
+  facts: Pick<Facts, 'tip' | 'feerate' | 'payout' | 'coins' | 'reserved' | 'ours'>,
 ) {
   const { output } = build(htlc);
   const again = 'funding' in had;
@@ -152,6 +153,8 @@ export function pay(
       refunding: refunding.own,
       payout: facts.payout.at(-1)!.address,
       preimage: null,
+      // A payment that was signed here before may be on the chain.
+      unspentTo: again ? had.unspentTo : facts.tip === 'not-checked' ? null : standingAt(facts.tip),
       revealed: false,
     },
     outcome: {

@@ -32,6 +32,7 @@ import {
   type Watcher,
   type Way,
 } from '../contract/duty.ts';
+import { standingAt } from '../contract/outcome.ts';
 import { readyOf, type Rules } from '../contract/fees.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -53,6 +54,8 @@ type Paid = Extract<Swap, { paid: Outpoint }>;
 export const SWAP_WATCH_LIMITS = {
   /** A claim that nobody has seen is sent, as its step makes one: a margin before the other side can take its coin back. */
   claim: { unit: 'height', most: (by: number) => SWAP_LIMITS.step.most(by) },
+  /** Blocks that were searched anew before that is written. */
+  searched: { unit: 'blocks', least: 36 },
 } satisfies Limits;
 
 /** One HTLC of a swap. */
@@ -214,7 +217,12 @@ function watchedSwap(s: Swap, { restored }: Pick<About<Swap>, 'restored'>): Watc
     restsUntil: claims || mayHaveClaimed ? -Infinity : ownExpiry(s),
     worthSat: maxSat(ownSat, theirSat),
     coins: [
-      { outpoint: s.paid, ways: new Map(), judge: judging(s.paid, ownSat, hash, 'refund') },
+      {
+        outpoint: s.paid,
+        ways: new Map(),
+        judge: judging(s.paid, ownSat, hash, 'refund'),
+        ...(s.unspentTo !== null && { after: s.unspentTo }),
+      },
       ...(s.theirs ? [{ outpoint: s.theirs, ways: waysOf(s), judge: judging(s.theirs, theirSat, hash, 'claim') }] : []),
     ],
     get duties() {
@@ -296,10 +304,12 @@ function decideClaim(
 }
 
 function decideRefund(refund: Duty, mine: CoinSeen, seen: Seen, rules: Rules, isOpen: boolean): Due {
-  const { coin, spend: spender } = mine;
+  const { coin, spend: spender, searched } = mine;
   if (coin === 'absent') return { do: 'tell', event: 'unfunded' };
   // What both have signed pays whom they agreed on: nothing takes its place.
   if (spender?.by === 'cooperate' && spender.confirmations === 0) return { do: 'tell', event: 'in-mempool' };
+  if (searched?.pruned)
+    return { do: 'tell', event: 'blocks-pruned', short: true, more: { searched_height: searched.upTo } };
   if (coin === 'unclear' && !isReady(refund.from, seen, mine)) return { do: 'tell', event: 'not-found' };
   const due = decideDuty(refund, seen, rules);
   return due.do === 'end' && isOpen ? REST : due;
@@ -312,6 +322,9 @@ export const swapWatcher: Watcher<Swap> = {
   watched: watchedSwap,
   learnt(s, seen) {
     if (!('paid' in s)) return undefined;
+    const { searched } = seen.coins.get(outpointText(s.paid)) ?? {};
+    const unspentTo = searched ? Math.min(searched.upTo, standingAt(seen.tip)) : -Infinity;
+    if (allows(SWAP_WATCH_LIMITS.searched, unspentTo - (s.unspentTo ?? 0))) return { ...s, unspentTo };
     if (s.role === 'initiator') {
       const isSeen = s.theirs && seen.coins.get(outpointText(s.theirs))?.spend?.by === 'claim';
       return isSeen && !s.revealed ? { ...s, revealed: true } : undefined;
