@@ -130,6 +130,36 @@ describe.skipIf(found?.kind !== 'bitcoind')('HTLCs on a node', () => {
     }
   });
 
+  it.each(['a time', 'seconds'])(
+    '`watch` takes a payment back once its lock by %s has ended, and not before',
+    async (by) => {
+      const p = new Pipes(node);
+      await p.homes();
+      p.write('coins.json', [await node.fund(await p.text('spillway address --home user'), 130_000n)]);
+      const { pubkey } = await p.json('spillway htlc key --home mint');
+      const date = Math.max(await median(), Math.floor(Date.now() / 1000)) + 10_000;
+      const expires = by === 'seconds' ? 'relative:1024s' : String(date);
+      await p.json(`spillway htlc create --home user --claim-key ${pubkey} --expires ${expires} | tee htlc.json`);
+      await p.json('spillway htlc fund --home user --amount 100000 --utxo coins.json htlc.json | tee fund.json');
+      await p.broadcast('fund.json');
+      const from = await median();
+      await node.mine();
+      const watch = async (): Promise<unknown[]> => {
+        const ran = await p.run('spillway watch --home user --once --feerate 2 --fee-budget 5000');
+        expect(ran, ran.stderr).toMatchObject({ code: 0 });
+        return ran.stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as unknown]));
+      };
+      const first = by === 'seconds' ? from + 1024 : date + 1;
+      await mineToMedian(first - 1);
+      expect(await watch()).toEqual([]);
+      await mineToMedian(first);
+      const [sent] = (await watch()) as { event: string; txid: string }[];
+      expect(sent).toMatchObject({ event: 'refund', role: 'funder' });
+      await node.mine();
+      expect(await node.isMined(sent!.txid)).toBe(true);
+    },
+  );
+
   it('two homes swap, by pipelines and what the node says; one that was left is refunded', async () => {
     const p = new Pipes(node);
     await p.homes();
