@@ -3,7 +3,7 @@ import { allowFee, feeFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, portsOf, stepsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
 import { yes } from '../../lib/cli/step-flags.ts';
-import { dueContracts } from '../../lib/engine/contracts.ts';
+import { dueContracts } from './due.ts';
 import { withChildren } from './exit-children.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';

@@ -4,10 +4,10 @@ import { arg } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { count, text } from '../../lib/cli/step-flags.ts';
 import { ecashRestore } from '../../lib/ecash/restore.ts';
-import { ledgersOf } from '../../lib/engine/contracts.ts';
 import { placesOf } from '../../lib/ecash/rider.ts';
 import { tokenKind } from '../../lib/ecash/in-hand.ts';
 import { keysetClaim, keysetKind } from '../../lib/ecash/keyset.ts';
+import { ledgerKind } from '../../lib/ecash/ledger.ts';
 import { loadCashu } from '../../lib/ecash/library.ts';
 import type { Place } from '../../lib/ecash/outputs.ts';
 import type { Home } from '../../lib/home/home.ts';
@@ -25,7 +25,8 @@ export async function awaitedElsewhere(home: Home, contract: Hex, keyset: Hex): 
   const { keyset: known } = keysetKind.parse(hit.record);
   const tokens = (await home.store.list(tokenKind.name)).map(({ record }) => tokenKind.parse(record));
   const held = new Set(tokens.flatMap((t) => (t.keyset === keyset ? t.places.map(({ counter }) => counter) : [])));
-  return (await ledgersOf(home))
+  return (await home.store.list(ledgerKind.name))
+    .map(({ record }) => ledgerKind.parse(record))
     .flatMap((l) => (l.role === 'payer' && l.contract !== contract ? l.awaited : []))
     .flatMap((a) => (a.keyset === keyset ? placesOf(a, known) : []))
     .filter(({ counter }) => !held.has(counter));
