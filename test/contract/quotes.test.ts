@@ -4,7 +4,7 @@ import { inspect } from '../../src/commands/tools/inspection.ts';
 import { blocksOf, quoteOf, quoteWords, type Leg, type WayOut } from '../../src/lib/contract/quote.ts';
 import { legsOf } from '../../src/lib/contract/exit-package.ts';
 import { creditWays } from '../../src/lib/credit/ways.ts';
-import { quotesBefore } from '../../src/lib/engine/ways.ts';
+import { quotesNow } from '../../src/lib/engine/ways.ts';
 import { tableOf } from '../../src/lib/families.ts';
 import { refundWay } from '../../src/lib/htlc/ways.ts';
 import { pledge } from '../../src/lib/pledge/table.ts';
@@ -150,7 +150,7 @@ describe('told before anything is accepted', () => {
     const table = (await tableOf('statechain-transfer'))!;
     for (const step of ['sent', 'owned']) {
       const message = moved.find((one) => one['step'] === step)!;
-      const before = await quotesBefore(table, message, all.bob.ports().source);
+      const before = await quotesNow(table, message, all.bob.ports().source);
       expect(before).toEqual([['leaving alone, owner', expect.stringContaining('554 sat at 2 sat/vB, 901 blocks')]]);
     }
     all.close();
@@ -180,7 +180,7 @@ describe('told before anything is accepted', () => {
   it('nothing where the run will refuse the message', async () => {
     const alice = await TestParty.make(91);
     const table = (await tableOf('open-credit'))!;
-    expect(await quotesBefore(table, { type: 'open-credit' }, alice.ports().source)).toEqual([]);
+    expect(await quotesNow(table, { type: 'open-credit' }, alice.ports().source)).toEqual([]);
     alice.close();
   });
 });

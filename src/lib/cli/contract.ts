@@ -116,11 +116,11 @@ export abstract class ContractCommand extends BaseCommand {
           cancel: flags.cancel ?? false,
           over: named ? await claimOf(home) : undefined,
         };
-        if (json !== null && !line.cancel) {
-          const { quotesBefore } = await import('../engine/ways.ts');
-          for (const [label, words] of await quotesBefore(table, json, ports.source)) note(`${label}: ${words}`);
-        }
         const printed = await play(table, line, ports);
+        if (json !== null && !line.cancel) {
+          const { quotesNow } = await import('../engine/ways.ts');
+          for (const [label, words] of await quotesNow(table, json, ports.source)) note(`${label}: ${words}`);
+        }
         const text = (await door.print?.(home, printed.text, ports)) ?? printed.text;
         await this.show({ ...printed, text }, flags.psbt);
         ports.point('after-print');

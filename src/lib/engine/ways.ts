@@ -1,5 +1,5 @@
 /**
- * Prices of the ways out that a message offers or agrees on, told before it is answered.
+ * Prices of the ways out that a message offers or agrees on, told before its answer is printed.
  * Not here: what they are (`ways` of each family), the price of one that is finished (`contract/exit-package.ts`).
  */
 import { DEFAULT_FEERATE } from '../chain/source.ts';
@@ -31,8 +31,8 @@ const inWords = (ways: Ways, at: Now): Fact[] =>
 /** Returns what each party's way out costs, in words. @param message whose form was checked by its table */
 export const quotesIn = async (message: Document, at: Now): Promise<Fact[]> => inWords(await waysIn(message), at);
 
-/** Returns the same for a message that nobody has read yet, as the chain is now; none where the run will refuse it. */
-export async function quotesBefore(
+/** Returns the same for a message that a run has taken, as the chain is now; none where nobody can say. */
+export async function quotesNow(
   { parse }: Pick<Action<any, any, any>, 'parse'>,
   json: unknown,
   source: FactSource,
