@@ -27,7 +27,9 @@ import type { Document } from './protocol/message.ts';
 import { ERRORS, type ErrorRows } from './protocol/refusal.ts';
 import type { Description } from './signing/description.ts';
 
+/** Function that puts a document into words and checks it. */
 export type Describer = (document: Document) => Description;
+/** Everything that the program knows of a family; its code is loaded on use. */
 export interface Family {
   /** Word on the command line: commands that begin with it belong to the family. */
   name: string;
@@ -258,6 +260,7 @@ const ALL: readonly Family[] = [
   },
 ];
 
+/** All registered families, in the order of the front page. */
 export const FAMILIES: Family[] = [];
 
 /** Adds a family: whatever reads the list knows it from then on. */
@@ -275,6 +278,7 @@ export const tableOf = async (type: unknown): Promise<Action<any, any, any> | un
 export const allWatchers = async (): Promise<Watcher<any>[]> =>
   (await Promise.all(FAMILIES.map(({ duties }) => duties?.() ?? []))).flat();
 
+/** Returns the tables of all contract actions. */
 export const allTables = (): Promise<Action<any, any, any>[]> =>
   Promise.all(FAMILIES.flatMap(({ actions = {} }) => Object.values(actions).map((load) => load())));
 

@@ -14,6 +14,7 @@ import { colour as epobc } from './epobc/decode.ts';
 import { Trace, type Rule } from './trace.ts';
 import type { Tx } from './transaction.ts';
 
+/** Units of one asset in a transaction: spent, kept and destroyed. */
 export interface Fate {
   protocol: Protocol;
   asset: string;

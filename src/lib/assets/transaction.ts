@@ -20,6 +20,7 @@ export interface TxOutput {
   sat: bigint;
   script: Uint8Array;
 }
+/** Transaction as decoders read it. */
 export interface Tx {
   txid: string;
   /** Bytes as they were given, with witnesses. */

@@ -69,6 +69,7 @@ export function parseCoins(json: Json): Spent[] {
   });
 }
 
+/** Outputs to be paid, and how: coins, change, feerate. */
 export interface Payment {
   /** Spent whatever else is taken. */
   required?: readonly Spent[];

@@ -15,6 +15,7 @@ export const EXPIRY_LIMITS = {
   blocks: { unit: 'blocks', least: 1, most: 9_999_999 },
 } satisfies Limits;
 
+/** Expiry as a person gives it: a height, blocks from the tip, or a date. */
 export type Expiry = { height: number } | { blocks: number } | { date: number };
 
 /**

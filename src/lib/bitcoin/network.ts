@@ -1,7 +1,9 @@
 /** The Bitcoin networks that a home can be made for, and what differs between them. */
 import type { BTC_NETWORK } from '@scure/btc-signer/utils.js';
 
+/** Names of the Bitcoin networks. */
 export const NETWORKS = ['mainnet', 'testnet', 'testnet4', 'signet', 'regtest'] as const;
+/** Name of a Bitcoin network. */
 export type Network = (typeof NETWORKS)[number];
 
 const MAINNET: BTC_NETWORK = { bech32: 'bc', pubKeyHash: 0x00, scriptHash: 0x05, wif: 0x80 };

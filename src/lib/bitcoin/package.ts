@@ -22,6 +22,7 @@ export const CHILD_LIMITS = {
 /** An output that anyone may spend, without a witness, to pay for its transaction (pay-to-anchor). */
 export const isAnchor = (output: { script: string }): boolean => scriptType(output.script) === 'p2a';
 
+/** Transaction that a child pays for; sizes in vB, sums in satoshis. */
 export interface Parent {
   version: 2 | 3;
   vsize: number;

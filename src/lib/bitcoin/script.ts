@@ -5,6 +5,7 @@
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
+/** Type of an output script. */
 export type ScriptType = 'p2tr' | 'p2wpkh' | 'p2wsh' | 'p2a' | 'witness' | 'p2pkh' | 'p2sh' | 'op_return' | 'other';
 
 /**

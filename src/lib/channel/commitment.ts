@@ -30,6 +30,7 @@ export interface Party {
   /** Blocks that its own to_local waits; undefined where they are not known. */
   delay: number | undefined;
 }
+/** Fixed parameters of a Lightning channel. */
 export interface Channel {
   network: Network;
   format: FormatName;
@@ -58,6 +59,7 @@ export interface RoleOutput extends Output {
   lock: Lock;
   htlc?: Htlc | undefined;
 }
+/** Commitment transaction with its keys and outputs. */
 export interface Commitment {
   keys: CommitmentKeys;
   template: Template;

@@ -111,6 +111,7 @@ export function readKeys(from: Fields): Keys {
   from.end();
   return { secrets, seed };
 }
+/** Returns the document of a channel's secrets. */
 export const keysView = ({ secrets, seed }: Keys) => ({
   type: 'channel-keys',
   version: 1,

@@ -1,6 +1,7 @@
 /** Error codes of the bytes of channels, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
+/** Error codes of the family: exit code and meaning. */
 export const CHANNEL_ERRORS = {
   'unknown-commitment': [65, 'a transaction that is no commitment of the channel, nor spends one'],
   'malformed-backup': [65, 'a channel backup or a secret of a node that is cut, altered or of an unknown form'],

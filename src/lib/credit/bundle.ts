@@ -36,6 +36,7 @@ import type { Settled } from './states.ts';
 import type { Watched, Way } from './watch.ts';
 import { asShared } from './watcher.ts';
 
+/** Contract or refund read from a document, as it is watched without a home. */
 export interface Bundled {
   network: Network;
   watched: Watched & { own: Ready<Settled['by']> };

@@ -36,7 +36,9 @@ const steps = {
   signed: { ...numbers, psbt: v.strictObject({ close: psbt }) },
   complete: { ...numbers, txid: hexOf(32), hex: hexText },
 } as const;
+/** Messages of `close-credit`, by step. */
 export type CloseMessage = MessageOf<typeof steps>;
+/** Flags of `close-credit`. */
 export interface CloseInput {
   contract?: Hex;
   allowFee?: boolean;

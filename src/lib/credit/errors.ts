@@ -1,6 +1,7 @@
 /** Error codes of credit contracts, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
+/** Error codes of the family: exit code and meaning. */
 export const CREDIT_ERRORS = {
   'same-transaction': [75, 'another open request would be paid by the very same signature'],
   'request-paid': [75, 'what was asked for was paid: under that --request-id, or to fulfil that wish of the payer'],

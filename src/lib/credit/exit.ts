@@ -49,6 +49,7 @@ interface ExitOf<K extends 'exit' | 'refund'> {
   deadline_height: number | null;
   verdict: Verdict;
 }
+/** Documents of `exit-credit`. */
 export type ExitDocument = ExitOf<'exit'> | ExitOf<'refund'>;
 export interface ExitInput {
   contract?: Hex;
@@ -192,6 +193,7 @@ export const EXIT_LIMITS = {
   due: { unit: 'height', least: freezeHeight, most: deadlineHeight },
 } satisfies Limits;
 
+/** Returns what the height and the coin mean for the owner of a contract: early, due, late … */
 export function verdictOf(c: FundedCredit, facts: ExitFacts): Verdict {
   const { tip } = facts;
   const { is } = standingOf(c, facts);

@@ -23,6 +23,7 @@ export interface Day {
   exits: number;
   paid_sat: bigint;
 }
+/** Report of `liquidity`; sums in satoshis. */
 export interface Liquidity {
   type: 'liquidity';
   version: 1;
@@ -153,11 +154,13 @@ export function spread(
   return made.sort((a, b) => a.expiry - b.expiry);
 }
 
+/** Returns the days with more than `most` exits. */
 export const crowded = (days: readonly Day[], most: number): Crowded[] =>
   days
     .filter(({ exits }) => exits > most)
     .map(({ from_height, exits }) => ({ from_height, exits, over: exits - most }));
 
+/** Cost of leaving all contracts at once. */
 export interface MassExit {
   /** sat/vB that each exit reaches with its child. */
   feerate: string;

@@ -26,8 +26,10 @@ const steps = {
   accepted: { contract: contractSchema, psbt: v.strictObject({ refund: psbt }) },
   ready: { contract: contractSchema, txid: hexOf(32), psbt: v.strictObject({ funding: psbt }) },
 } as const;
+/** Messages of `open-credit`, by step. */
 export type OpenMessage = MessageOf<typeof steps>;
 
+/** Flags of `open-credit`. */
 export interface OpenInput extends OfferInput {
   as?: Role;
   amount?: bigint;

@@ -47,6 +47,7 @@ import { checkOffered, refund, type Bounds } from './transactions.ts';
 /** Records of an opening; `old` is the contract that rolls over into it. */
 type Rs = { contract: Credit; old: Credit };
 
+/** Table of `open-credit`: from the payee's offer to a funded contract with a signed refund. */
 export const openCredit = table<OpenMessage, Rs, OpenInput>(
   {
     type: 'open-credit',

@@ -34,6 +34,7 @@ export const offerClaim = (id: Hex): Claim => `credit:offer/${id}`;
 const spentBy = (c: Credit): readonly Gone[] =>
   isFunded(c) && c.settled ? [{ outpoint: c.outpoint, ways: [c.settled.txid] }] : [];
 
+/** Kind of the records of credit contracts. */
 export const creditKind: Kind<Credit> = {
   name: 'credit',
   parse: (json) => withSats(json) as Credit,

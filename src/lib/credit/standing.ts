@@ -28,6 +28,7 @@ export const STANDING_LIMITS = {
   funded: { unit: 'Unix seconds', most: (until: number) => until },
 } satisfies Limits;
 
+/** Outcome of a contract's coin on the chain. */
 export interface Standing {
   is: 'live' | 'absent' | 'dead' | 'pending' | 'settled' | 'lost';
   /** Sort of transaction that spent it. */
@@ -49,6 +50,7 @@ export const followed = (c: FundedCredit): Followed & { ended: boolean } => ({
   ended: c.settled !== undefined,
 });
 
+/** Returns what the chain made of a contract's coin. */
 export function standingOf(c: FundedCredit, facts: ExitFacts): Standing {
   const found = outcome(followed(c), facts);
   const isThere = found.is === 'live' || found.is === 'unconfirmed';

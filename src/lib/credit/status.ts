@@ -7,6 +7,7 @@ import { verdictOf, type Verdict } from './exit.ts';
 import { coveredSat, isFunded, owesNothing, paidOf, type Credit } from './records.ts';
 import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 
+/** Line of `status` about a credit contract; sums in satoshis. */
 export interface StatusLine {
   type: 'status';
   version: 1;
@@ -44,6 +45,7 @@ export interface Told {
   doubt?: string;
 }
 
+/** Returns the line of `status` about a contract. */
 export function statusOf(name: Hex, c: Credit, facts: ExitFacts, told: Told = {}): StatusLine {
   const line: StatusLine = { type: 'status', version: 1, contract: name, role: c.role, state: c.state, notes: [] };
   if ('terms' in c) Object.assign(line, { capacity_sat: c.terms.capacity_sat, expiry: c.terms.expiry });

@@ -26,6 +26,7 @@ import type { Side } from '../signing/side.ts';
 
 export type { Side };
 
+/** Party of a credit contract. */
 export type Role = 'payer' | 'payee';
 export const otherRole = (role: Role): Role => (role === 'payer' ? 'payee' : 'payer');
 
@@ -43,6 +44,7 @@ export interface Policy {
   margin_blocks: number;
 }
 
+/** Returns the policy of a payee that has set no other. */
 export const defaultPolicy = (network: Network): Policy => ({
   min_amount_sat: 10_000n,
   max_amount_sat: 100_000_000n,
@@ -87,6 +89,7 @@ export function checkPolicy(p: Policy, from?: Party): Policy {
   return p;
 }
 
+/** Offer of a payee: its keys, its policy, and who issues ecash. */
 export interface Offer extends Side {
   policy: Policy;
   ecash: Issuer;
@@ -143,6 +146,7 @@ export const termsEntries = {
   mint_url: v.nullable(mintUrl),
 };
 const termsSchema = v.strictObject(termsEntries);
+/** Terms of a credit contract, of which its id is the hash. */
 export type Terms = v.InferOutput<typeof termsSchema> & { network: Network };
 
 /** A contract as messages show it: its terms and what follows from them. */
@@ -154,6 +158,7 @@ const contractEntries = {
   outpoint,
 };
 export const contractSchema = v.strictObject(contractEntries);
+/** Contract as messages show it, parsed. */
 export type ContractView = v.InferOutput<typeof contractSchema>;
 
 /** A contract as records hold it. */
@@ -163,8 +168,10 @@ export interface Contract {
   outpoint: Outpoint;
 }
 
+/** Returns the id of a contract: a tagged hash of its terms as canonical JSON. */
 export const contractId = (terms: Terms): string => bytesToHex(taggedTextHash('spillway/terms', canonicalJson(terms)));
 
+/** Returns the aggregate key of payer and payee. */
 export const keysOf = (terms: Terms): KeySet => sortedKeySet([terms.payer_pubkey, terms.payee_pubkey]);
 export const pubkeyOf = (terms: Terms, role: Role): string =>
   role === 'payer' ? terms.payer_pubkey : terms.payee_pubkey;
@@ -172,7 +179,9 @@ export const authOf = (terms: Terms, role: Role): string => (role === 'payer' ? 
 export const payoutScript = (terms: Terms, role: Role): string =>
   scriptOf(role === 'payer' ? terms.payer_address : terms.payee_address, terms.network);
 
+/** Returns the address that funds a contract. */
 export const contractAddress = (terms: Terms): string => addressOf(keysOf(terms).script, terms.network)!;
+/** Returns the output descriptor of a contract, `tr(musig(…))` with its checksum (BIP390). */
 export const contractDescriptor = (terms: Terms): string =>
   withChecksum(`tr(musig(${keysOf(terms).participants.join()}))`);
 

@@ -39,9 +39,11 @@ const stepsOf = (along: UpdateForms) => ({
   /** `token` is money: whoever reads it can spend it. */
   received: { ...amounts, token: v.pipe(v.string(), v.startsWith('cashuB'), v.maxLength(UPDATE_LIMITS.token.most)) },
 });
+/** Messages of `sign-update`, by step. */
 export type UpdateMessage = MessageOf<ReturnType<typeof stepsOf>>;
 export type UpdateAt<S extends UpdateMessage['step']> = Extract<UpdateMessage, { step: S }>;
 
+/** Flags of `sign-update`. */
 export interface UpdateInput {
   contract?: Hex;
   amount?: bigint;

@@ -1,6 +1,7 @@
 /** Error codes of ecash, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
+/** Error codes of the room: exit code and meaning. */
 export const ECASH_ERRORS = {
   'malformed-token': [65, 'not a Cashu token, with the reason'],
   'malformed-keyset': [65, "not a list of a mint's public keys"],

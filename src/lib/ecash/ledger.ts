@@ -86,6 +86,7 @@ export interface PayerLedger extends Half {
   /** Payments whose ecash has come. */
   arrived: readonly Span[];
 }
+/** Ecash of one credit contract, on either side. */
 export type Ledger = PayeeLedger | PayerLedger;
 /** The payer's half once a quote of a running mint is bound. */
 export type QuotedLedger = PayerLedger & { mint: string; quote: string };
@@ -231,6 +232,7 @@ function merged(a: Ledger, b: Ledger): Ledger {
   return withoutCome({ ...both, quote, inflight, bound });
 }
 
+/** Kind of the records of ecash beside credit contracts. */
 export const ledgerKind: Kind<Ledger> = {
   name: 'ecash',
   parse: (json) => withSats(json) as Ledger,

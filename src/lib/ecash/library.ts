@@ -9,6 +9,7 @@ import { Refusal } from '../protocol/refusal.ts';
 type Library = typeof import('@cashu/cashu-ts');
 let library: Library | undefined;
 
+/** Loads the Cashu library once. */
 export const loadCashu = async (): Promise<Library> => (library ??= await import('@cashu/cashu-ts'));
 
 /** @throws Refusal `bug` where nothing has loaded it */

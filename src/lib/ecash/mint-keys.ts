@@ -12,6 +12,7 @@ import { amountText, formed, inHex, list, object, someText } from './forms.ts';
 import { cashu } from './library.ts';
 import { isShortId } from './token.ts';
 
+/** Keyset of a mint, as it publishes it. */
 export interface MintKeys {
   /** The whole id, hex. */
   id: string;

@@ -14,6 +14,7 @@ import { idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
+/** Quote of a running mint that is bound to a contract; sums in satoshis. */
 export interface Quote {
   id: string;
   contract: Hex;
@@ -36,6 +37,7 @@ export interface Quote {
   /** Time (Unix) until which an `asked` keeps others from it; null once it is bound. */
   reserved: number | null;
 }
+/** Payment over a contract, by the sums before and after it, in satoshis. */
 export interface PaymentEvent {
   beforeSat: bigint;
   afterSat: bigint;
@@ -128,6 +130,7 @@ export const stoppedAt = (mint: string): string => `stopped ${mint}`;
 /** All that the mint was ever shown: counted as reported, arrived or not. */
 export const shownSat = (q: Quote): bigint => q.event?.afterSat ?? q.ackSat;
 
+/** Returns a quote over which nothing was paid yet. */
 export const newQuote = (q: Pick<Quote, 'id' | 'contract' | 'mint' | 'amountSat'>): Quote => ({
   ...q,
   creditedSat: 0n,

@@ -23,6 +23,7 @@ const schema = v.strictObject({
   home: hexOf(16),
 });
 
+/** Payment request of a mint's quote over a credit contract. */
 export interface CreditRequest {
   network: string;
   quote: string;

@@ -37,7 +37,9 @@ export interface Proof {
   witness?: string;
   p2pk_e?: string;
 }
+/** Serialization of a token: JSON (V3) or CBOR (V4). */
 export type TokenFormat = 'V3' | 'V4';
+/** Cashu token (NUT-00). */
 export interface Token {
   format: TokenFormat;
   mint: string;
@@ -46,6 +48,7 @@ export interface Token {
   proofs: readonly Proof[];
 }
 
+/** Returns the sum of a token's proofs. */
 export const totalOf = ({ proofs }: Pick<Token, 'proofs'>): bigint =>
   proofs.reduce((sum, { amount }) => sum + amount, 0n);
 

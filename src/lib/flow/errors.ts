@@ -1,6 +1,7 @@
 /** Error codes of what a network can pay, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
+/** Error codes of the family: exit code and meaning. */
 export const FLOW_ERRORS = {
   'sample-too-rare': [77, 'nearly no drawn distribution of wealth can be held by the channels'],
   'too-many-states': [77, 'a network too large to be counted out'],

@@ -20,6 +20,7 @@ export interface Channel {
   /** Part that each holds now, where that is known. */
   liquidity?: readonly number[];
 }
+/** Nodes and channels with their capacities. */
 export interface Network {
   members: readonly NodeName[];
   channels: readonly Channel[];

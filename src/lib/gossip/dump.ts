@@ -12,6 +12,7 @@ import { addRapidSync } from './rgs.ts';
 import { StoreReader, type FoundMessage, type MessageReader } from './store.ts';
 
 export const DUMPS = ['gossip_store', 'json', 'rgs', 'gossmap', 'messages'] as const;
+/** Format of a dump. */
 export type Dump = (typeof DUMPS)[number];
 
 /** Reports whether the bytes begin as gzip does. */

@@ -1,6 +1,7 @@
 /** Error codes of gossip, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
+/** Error codes of the family: exit code and meaning. */
 export const GOSSIP_ERRORS = {
   'malformed-gossip': [65, 'a gossip message that cannot be cut into its fields, or a field that none has'],
   'malformed-spv': [65, 'a block, header, transaction or path that a proof cannot be made of'],

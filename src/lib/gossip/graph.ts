@@ -31,6 +31,7 @@ export interface GraphNode {
   timestamp?: number | undefined;
   block_height?: number | undefined;
 }
+/** Channel of a graph. */
 export interface Channel {
   /** Missing where a dump does not say it. */
   short_channel_id?: string | undefined;
@@ -41,6 +42,7 @@ export interface Channel {
   one_to_two: Policy | null;
   two_to_one: Policy | null;
 }
+/** Graph of nodes and channels, as the network tells it. */
 export interface Graph {
   type: 'gossip-graph';
   version: 1;

@@ -44,7 +44,9 @@ const steps = {
   signed: { ...numbers, psbt: v.strictObject({ spend: psbt }) },
   complete: { ...numbers, txid: hexOf(32), hex: hexText },
 } as const;
+/** Messages of `htlc cooperate`, by step. */
 export type CooperateMessage = MessageOf<typeof steps>;
+/** Flags of `htlc cooperate`. */
 export interface CooperateInput {
   as?: Cooperator;
   htlc?: Htlc;
@@ -59,6 +61,7 @@ export interface CooperateInput {
 /** `known`: whose preimage, or by which the hash was met first. */
 type Rs = { claimer: HtlcKey; refunder: HtlcKey; known: HtlcKey; swap: Swap };
 
+/** Table of `htlc cooperate`: both parties spend a taproot HTLC by one signature. */
 export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
   {
     type: 'htlc-cooperate',

@@ -15,6 +15,7 @@ export interface PartyKey {
 export const KEY_ORDERS = ['sorted', 'claim-first', 'refund-first'] as const;
 export type KeyOrder = (typeof KEY_ORDERS)[number];
 
+/** Parameters of a new HTLC. */
 export interface CreateInput {
   network: Network;
   variant: Variant;

@@ -1,6 +1,7 @@
 /** Error codes of hashed time locks, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
+/** Error codes of the family: exit code and meaning. */
 export const HTLC_ERRORS = {
   'preimage-size': [65, 'a preimage of another length than 32 bytes'],
   'locktime-kind': [65, 'a height and a time mixed, or a value that a lock of its kind cannot hold'],

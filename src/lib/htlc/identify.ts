@@ -39,6 +39,7 @@ export interface Way {
   from: ValidFrom | null;
   when: string;
 }
+/** HTLC found in an input, with the path that spends it. */
 export interface Identified {
   variant: Variant;
   /** Other variants with the same bytes. */

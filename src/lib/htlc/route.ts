@@ -43,6 +43,7 @@ export const ROUTE_LIMITS = {
   },
 } satisfies Limits;
 
+/** Channel on a route, with its balances. */
 export interface Channel {
   from: string;
   to: string;
@@ -59,6 +60,7 @@ export interface Channel {
   pubkey: Hex | undefined;
   shortChannelId: string | undefined;
 }
+/** HTLCs of a routed payment, in msat, with the balances of each channel. */
 export interface RoutePlan {
   height: bigint;
   amountMsat: bigint;

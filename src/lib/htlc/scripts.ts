@@ -16,6 +16,7 @@ import { sha256After } from '../bitcoin/hash.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { lockFrom, lockNumber, lockOpcode, type Lock, type LockKind } from './lock.ts';
 
+/** Forms of HTLC scripts in use. */
 export const VARIANTS = [
   'standard',
   'book',
@@ -26,6 +27,7 @@ export const VARIANTS = [
   'bolt3-received',
 ] as const;
 export type Variant = (typeof VARIANTS)[number];
+/** Output types that an HTLC may have. */
 export const SCRIPT_TYPES = ['p2tr', 'p2wsh', 'p2sh-p2wsh', 'p2sh'] as const;
 export type ScriptType = (typeof SCRIPT_TYPES)[number];
 export const PATHS = ['claim', 'refund'] as const;
@@ -127,6 +129,7 @@ const LEAVES: Partial<Record<Variant, LeafForm>> = {
   },
 };
 
+/** Returns script and witness of a variant, for a channel with anchors or without; undefined if there are none. */
 export const wholeForm = (variant: Variant, anchors: boolean): WholeForm | undefined =>
   anchors ? WITH_ANCHORS[variant] : WHOLE[variant];
 export const leafForm = (variant: Variant): LeafForm | undefined => LEAVES[variant];

@@ -10,6 +10,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { pushesOf } from './identify.ts';
 
+/** Preimage found in a transaction. */
 export interface Secret {
   preimage: Hex;
   /** Hash as it was asked for. */

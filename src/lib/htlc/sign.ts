@@ -166,6 +166,7 @@ function signatureIn(spend: Spend, who: PathName, input: ReturnType<Transaction[
   )?.[1];
 }
 
+/** Finished spend of an HTLC. */
 export interface Finished {
   psbt: string;
   hex: Hex;

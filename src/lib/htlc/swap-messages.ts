@@ -24,8 +24,10 @@ export const swapSteps = {
   settled: { ...matched, ...spent },
   ended: { offer: offerSchema },
 } as const;
+/** Messages of `htlc swap`, by step. */
 export type SwapMessage = MessageOf<typeof swapSteps>;
 
+/** Flags of `htlc swap`. */
 export interface SwapInput {
   contract?: Hex;
   as?: 'initiator';

@@ -51,6 +51,7 @@ import { htlcId } from './view.ts';
 /** `met`: of an earlier HTLC on the hash that is offered. */
 type Rs = { swap: Swap; claiming: HtlcKey; refunding: HtlcKey; met: HtlcKey };
 
+/** Table of `htlc swap`: two HTLCs on one hash, from the offer to the claims. */
 export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
   {
     type: 'htlc-swap',

@@ -32,6 +32,7 @@ export interface Hash {
   sha256: Hex | null;
   hash160: Hex;
 }
+/** Terms of an HTLC, from which its scripts and address follow. */
 export interface Htlc {
   network: Network;
   variant: Variant;

@@ -45,6 +45,7 @@ export interface QuoteInput {
 /** `quote`: the contract's; `named`: the one in the message. */
 type Rs = { contract: Credit; ledger: Ledger; quote: Quote; named: Quote };
 
+/** Table of `ecash-quote`: binds a quote of a running mint to a contract. */
 export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
   {
     type: 'ecash-quote',

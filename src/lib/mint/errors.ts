@@ -1,6 +1,7 @@
 /** Error codes of a running mint behind a home, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
+/** Error codes of the room: exit code and meaning. */
 export const MINT_ERRORS = {
   'malformed-invoice': [65, "not a merchant's invoice, or longer than one may be"],
   'invoice-paid': [75, 'the invoice is paid already'],

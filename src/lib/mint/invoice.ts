@@ -55,6 +55,7 @@ export interface InvoiceTerms {
   expiry: number;
   memo?: string | undefined;
 }
+/** Merchant's invoice, parsed and verified. */
 export interface Invoice extends InvoiceTerms {
   /** Digest that names it: 32 bytes. */
   digest: Hex;

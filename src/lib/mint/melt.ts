@@ -30,6 +30,7 @@ export interface Taken<T> {
   writes: Found;
   result: T;
 }
+/** Result of a melt: paid with its proof, failed, or unknown. */
 export type Verdict =
   | { status: 'paid'; digest: Hex; proof: Hex; amountSat: bigint }
   | { status: 'failed'; digest: Hex; code?: ErrorCode | undefined }

@@ -64,6 +64,7 @@ export interface SettleInput {
 }
 type Rs = { contract: Credit; invoice: InvoiceRecord; tab: Tab };
 
+/** Table of `credit-invoice`: a merchant asks a home what it owes. */
 export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
   {
     type: 'credit-invoice',

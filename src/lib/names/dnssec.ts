@@ -61,6 +61,7 @@ export interface ProvenSet {
   type: number;
   values: Uint8Array[];
 }
+/** Verified chain of signed DNS records. */
 export interface Proof {
   sets: ProvenSet[];
   /** Unix seconds within which every signature holds. */

@@ -8,6 +8,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 
 export const DNS_KEY_LIMITS = { rsa: { unit: 'number', least: 1024, most: 4096 } } satisfies Limits;
 
+/** Public key of a DNS zone. */
 export type DnsKey =
   | { kind: 'rsa'; hash: 'sha256' | 'sha512'; exponent: Uint8Array; modulus: Uint8Array }
   | { kind: 'ec'; curve: 'P-256' | 'P-384'; x: Uint8Array; y: Uint8Array }

@@ -34,6 +34,7 @@ export function invoiceIn(from: Fields): { invoice: Bolt11; string: string } {
   return { invoice: readBolt11(text), string: text.toLowerCase() };
 }
 
+/** Returns an invoice as a document, with its payee's key and what is wrong with it. */
 export function bolt11Document(invoice: Bolt11, string: string, lenient = false): object {
   const fields = fieldsOf(invoice);
   const payee = payeeOf(invoice, fields);

@@ -27,6 +27,7 @@ export interface Tagged {
   tag: string;
   words: number[];
 }
+/** BOLT11 invoice. */
 export interface Bolt11 {
   network: Network;
   amountMsat: bigint | undefined;

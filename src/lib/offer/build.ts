@@ -49,6 +49,7 @@ export function createOffer(document: Fields, issuerId?: string): OfferMessage {
 /** Fields, of which those that are undefined are left out. */
 export type Chosen = { [K in keyof OfferValues]: OfferValues[K] | undefined };
 
+/** Fields of an invoice request that its offer does not give. */
 export interface RequestInput {
   metadata: Uint8Array;
   /** The payer's public key, 33 bytes in hex. */
@@ -87,6 +88,7 @@ export function makeRequest(
   );
 }
 
+/** Fields of an invoice that its request does not give. */
 export interface InvoiceInput {
   paymentHash: string;
   createdAt: bigint;

@@ -46,6 +46,7 @@ export function judge(message: OfferMessage): Verdict {
   const proof = message.kind === 'payer_proof' && message.problems.length === 0 ? checkProof(message) : [];
   return { problems: [...checkFields(message), ...proof, ...(problem ? [problem] : [])], signedBy };
 }
+/** Returns what is wrong with a message, by BOLT12. */
 export const problemsOf = (message: OfferMessage): Problem[] => judge(message).problems;
 
 const rootHex = (records: readonly Plain[], chosen: (type: bigint) => boolean): string | undefined => {

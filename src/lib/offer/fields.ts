@@ -11,6 +11,7 @@ import { bip353Name, chain, chains, fallbacks, paths, payinfos, utf8Text } from 
 import { base, cancel, chainPlace, paywindow, period } from './recurrence-fields.ts';
 import type { OfferKind } from './string.ts';
 
+/** Fields of offers, invoice requests and invoices (BOLT12): type number and form. */
 export const FIELDS = {
   invreq_metadata: field(0n, hexBytes()),
   offer_chains: field(2n, chains),
@@ -69,6 +70,7 @@ export const FIELDS = {
   cln_invoice_recurrence_basetime: field(3_000_000_177n, truncated(8)),
   proposal_preimage_chain: field(3_000_000_203n, chainPlace),
 } satisfies Namespace;
+/** Values of the fields of a message. */
 export type OfferValues = ValuesOf<typeof FIELDS>;
 export type FieldName = keyof typeof FIELDS;
 /** Names by types. */

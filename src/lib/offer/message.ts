@@ -17,6 +17,7 @@ export interface Problem {
   field: string;
   text: string;
 }
+/** Offer, invoice request or invoice, as records of a TLV stream. */
 export interface OfferMessage {
   kind: OfferKind;
   bytes: Uint8Array;

@@ -24,6 +24,7 @@ const MALFORMED: Partial<Record<ErrorCode, string>> = {
 /** Place of the node: a path key came with the HTLC, or in the payload of a forwarding hop, or none did. */
 export type Standing = 'outside' | 'introduction' | 'inside';
 
+/** Answer of a node to a packet that it refuses. */
 export interface Answer extends Failure {
   message: 'update_fail_malformed_htlc' | 'update_fail_htlc';
   /** The failure message in the clear. */
@@ -125,4 +126,5 @@ const WHY: Partial<Record<ErrorCode, string>> = {
   'onion-replay': 'A packet with this HMAC was peeled before. Peeling it again would help whoever probes the route.',
 };
 
+/** Returns why a packet with this error is refused, in words; undefined for other errors. */
 export const explain = (code: ErrorCode): string | undefined => WHY[code];

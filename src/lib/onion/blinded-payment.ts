@@ -26,6 +26,7 @@ export function aggregate(relays: readonly PaymentRelay[], finalDelta = 0n): Pay
   return { cltv_expiry_delta: delta, fee_proportional_millionths: proportional, fee_base_msat: base };
 }
 
+/** Amount and expiry of an HTLC. */
 export interface Htlc {
   amountMsat: bigint;
   cltvExpiry: bigint;

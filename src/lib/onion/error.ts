@@ -28,6 +28,7 @@ export const ERROR_LIMITS = {
   holdTime: { unit: 'number', most: 0xffffffffn },
 } satisfies Limits;
 
+/** Error onion as it travels back, with attribution data if any. */
 export interface ErrorOnion {
   error: Uint8Array;
   attribution?: Uint8Array | undefined;

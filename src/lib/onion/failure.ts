@@ -17,6 +17,7 @@ type Parts = Readonly<Record<string, Part>>;
 const update = { channel_update: 'update' } as const;
 const badOnion = { sha256_of_onion: 'sha256' } as const;
 
+/** Failure messages of BOLT4 by name: code, fields and meaning. */
 export const FAILURES: Readonly<Record<string, readonly [code: number, parts: Parts, meaning: string]>> = {
   temporary_node_failure: [NODE | 2, {}, 'the node cannot do it now'],
   permanent_node_failure: [PERM | NODE | 2, {}, 'the node cannot do it'],

@@ -40,6 +40,7 @@ export function sizeIn(document: Fields, flag: number | undefined): number {
   return size;
 }
 
+/** Hop of a packet: its key and its payload. */
 export interface Hop {
   pubkey: Uint8Array;
   /** Payload as it stands in the packet, length in front. */

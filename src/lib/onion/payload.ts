@@ -48,6 +48,7 @@ export const PAYLOAD = {
   total_amount_msat: field(18n, truncated(8)),
   keysend: field(5482373484n, hexBytes(32)),
 };
+/** Fields of a hop's payload. */
 export type Payload = ValuesOf<typeof PAYLOAD>;
 
 /** Length of a payload, itself not counted: 0 and 1 are no lengths. */

@@ -14,6 +14,7 @@ import { PAYLOAD, type Payload } from './payload.ts';
 import { cutLayer, openPacket, type Opened } from './packet.ts';
 import { placePayload } from './position.ts';
 
+/** Onion packet as a node receives it. */
 export interface Packet {
   onion: Uint8Array;
   associatedData: Uint8Array;
@@ -28,6 +29,7 @@ export interface PeelOptions {
   /** Even types to be accepted beyond BOLT4's. */
   known?: readonly bigint[];
 }
+/** Peeled layer: the hop's payload, and the packet for the next hop. */
 export interface Peeled {
   payload: Payload;
   payloadBytes: Uint8Array;
@@ -37,6 +39,7 @@ export interface Peeled {
   unblinded: Unblinded | undefined;
   next: Packet | undefined;
 }
+/** Packet that a node refuses, with what its answer needs. */
 export interface Refused {
   refusal: Refusal;
   /** The shared secret, once the HMAC was right. */

@@ -15,6 +15,7 @@ import type { BlindedPath } from '../wire/path.ts';
 import type { PayInfo } from './blinded-payment.ts';
 import type { Payload } from './payload.ts';
 
+/** Hop of a route, with its fees and expiry delta. */
 export interface RouteHop {
   pubkey: Uint8Array;
   shortChannelId?: string | undefined;
@@ -36,6 +37,7 @@ export const PATH_LIMITS = {
   /** The same, where today's height is known. */
   ahead: { unit: 'height', most: (height: bigint) => height + MAX_HTLC_CLTV },
 } satisfies Limits;
+/** Payment to be routed, as the payee asks for it. */
 export interface Payment {
   amountMsat: bigint;
   /** Expiry of the HTLC that the payee gets. */

@@ -13,6 +13,7 @@ const BLOCKS = 64;
 const NONCE = new Uint8Array(12);
 const TWO_64 = 1n << 64n;
 
+/** Deterministic stream of random numbers from a seed. */
 export class Draws {
   readonly #key: Uint8Array;
   #blocks = 0;

@@ -27,6 +27,7 @@ import type { Figures } from './figures.ts';
 import type { Json } from './json.ts';
 import type { ServedAction, ServedRow } from './served.ts';
 
+/** Record as the store returns it, with its revision. */
 export interface Loaded {
   kind: string;
   /** Name that people see (`RecordRow.name`). */
@@ -55,6 +56,7 @@ export interface Reply {
   /** Names of the notes that its commit made. */
   notes: readonly string[];
 }
+/** Effects of one step, written in one transaction of the store. */
 export interface Commit {
   /** Digest of the input; null if the answer is not stored. */
   key: Hex | null;
@@ -91,6 +93,7 @@ export interface SealedNonce extends NonceId {
   unseal(): Promise<OpenNonce>;
 }
 
+/** Store of a home, as the runner uses it. */
 export interface Store {
   /** Returns the stored answer to this input; undefined once a nonce that it shows is gone. */
   reply(key: Hex): Promise<Reply | undefined>;
@@ -162,6 +165,7 @@ export interface Mined {
   txids: ReadonlySet<Hex> | undefined;
 }
 
+/** Consent of a person to a payment. */
 export interface Prompt {
   /** Resolves once the person agrees. @throws Refusal `not-agreed`, `amount-differs` or `over-max` */
   agree(consent: Consent): Promise<void>;
@@ -169,6 +173,7 @@ export interface Prompt {
   settled(consent: Consent): void;
 }
 
+/** Everything that a run needs of the world: store, chain, prompt, secrets, randomness. */
 export interface Ports {
   network: string;
   /** The store was restored or copied, and its owner has not accepted that yet. */

@@ -19,6 +19,7 @@ import {
 } from './curve.ts';
 import { applyTweak, keyAgg, keySort, type KeyAgg, type Tweak } from './musig2.ts';
 
+/** Aggregate key of several signers, tweaked to an output (BIP327, BIP86). */
 export interface KeySet extends MusigKey {
   /** Aggregate and tweak, as signing needs them. */
   readonly agg: KeyAgg;

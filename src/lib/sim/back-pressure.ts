@@ -20,6 +20,7 @@ import type { Draws } from '../protocol/draws.ts';
 export const READINGS = ['dropper', 'burst', 'origin'] as const;
 export type Reading = (typeof READINGS)[number];
 
+/** Rules of a simulation. */
 export interface Rules {
   seconds: number;
   /** Messages a second that an honest node sends. */
@@ -39,6 +40,7 @@ export interface Rules {
   retry: boolean;
   also: readonly Reading[];
 }
+/** Attack on nodes that forward onion messages. */
 export type Attack =
   | { kind: 'none' }
   /** Messages a second in all, spread over links to different nodes. */
@@ -50,6 +52,7 @@ export interface Counts {
   sent: number;
   delivered: number;
 }
+/** Outcome of a simulation: messages of honest nodes and of the attacker. */
 export interface Outcome {
   honest: Counts;
   attacker: Counts;

@@ -1,6 +1,7 @@
 /** Error codes of sketches, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
+/** Error codes of the family: exit code and meaning. */
 export const SKETCH_ERRORS = {
   'element-range': [65, 'an element of a set that is 0, or wider than the sketch takes'],
 } as const satisfies ErrorRows;

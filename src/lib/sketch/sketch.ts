@@ -22,6 +22,7 @@ export interface Sketch {
   bits: number;
   syndromes: Uint32Array;
 }
+/** Returns the number of differences that a sketch can tell. */
 export const capacityOf = ({ syndromes }: Sketch): number => syndromes.length / 2;
 
 /**

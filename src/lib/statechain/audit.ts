@@ -7,6 +7,7 @@ import { statecoinKind, type Statecoin } from './records.ts';
 import type { PublicRecord } from './statements.ts';
 import { knownTip } from './terms.ts';
 
+/** Document of `statechain-audit`. */
 export interface AuditDocument {
   step: 'audited';
   network: string;
@@ -16,6 +17,7 @@ export interface AuditInput {
   contract?: Hex;
 }
 
+/** Table of `statechain-audit`: the operator's signed statement of a coin. */
 export const auditStatechain = table<AuditDocument, { coin: Statecoin }, AuditInput>(
   {
     type: 'statechain-audit',

@@ -1,6 +1,7 @@
 /** Error codes of statecoins, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
+/** Error codes of the family: exit code and meaning. */
 export const STATECHAIN_ERRORS = {
   'coin-frozen': [75, 'the statecoin is frozen for a transfer'],
   'coin-closed': [75, 'the statecoin was withdrawn or exited: nothing more is signed for it'],

@@ -25,6 +25,7 @@ import { followedBundle, followedCoin, standingOf, type Verdict } from './standi
 import { confirmBefore, locktimeAt, readCoin, type Coin } from './terms.ts';
 import { ANCHOR, ANCHOR_VOUT, backupSighash, PAYOUT_VOUT } from './transactions.ts';
 
+/** Documents of `statechain-exit`: a bundle or a finished exit. */
 export type ExitDocument =
   | ({ step: 'bundle'; network: string; verdict: Verdict } & Bundle)
   | ({ step: 'exit'; network: string; verdict: Verdict } & Omit<Bundle, 'hex'> &
@@ -49,6 +50,7 @@ export interface ExitInput {
 }
 type Rs = { coin: Statecoin };
 
+/** Table of `statechain-exit`: leave with the backup, or bundle it for a tower. */
 export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
   {
     type: 'statechain-exit',

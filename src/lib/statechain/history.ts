@@ -21,12 +21,14 @@ import { isSignedBy, type Entry, type PublicRecord } from './statements.ts';
 import { locktimeAt, NO_OFFSET, pointOf, scriptOfCoin, spentCoin, type Coin } from './terms.ts';
 import { backup } from './transactions.ts';
 
+/** Fault in the history of a coin, and where. */
 export interface Finding {
   point: number;
   code: ErrorCode;
   text: string;
 }
 
+/** Coin with its public record and its backups. */
 export interface History {
   coin: Coin;
   record: PublicRecord;

@@ -95,6 +95,7 @@ function isAbout(m: OpenMessage, c: Statecoin): boolean {
 }
 const operatorPubkey = (m: OpenMessage): string => ('coin' in m ? m.coin.operator_pubkey : m.offer.pubkey);
 
+/** Table of `statechain-open`: from the operator's key to a funded coin with its first backup. */
 export const openStatechain = table<OpenMessage, Rs, OpenInput>(
   {
     type: 'statechain-open',

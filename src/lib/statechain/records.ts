@@ -86,6 +86,7 @@ function overOf(c: Statecoin): Pick<RecordRow, 'over'> {
   return c.state === 'closed' ? { over: 'ended' } : {};
 }
 
+/** Kind of the records of statecoins. */
 export const statecoinKind: Kind<Statecoin> = {
   name: 'statecoin',
   parse: (json) => withSats(json) as Statecoin,

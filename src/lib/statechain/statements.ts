@@ -77,6 +77,7 @@ const recordEntries = {
   height,
 };
 export const recordSchema = v.strictObject({ ...recordEntries, signature: hexOf(64) });
+/** Operator's signed record of a coin: every owner and what was signed. */
 export type PublicRecord = v.InferOutput<typeof recordSchema>;
 
 /** Text of a receipt: what it proves and what it does not. */
@@ -96,6 +97,7 @@ const receiptEntries = {
   sighash: hexOf(32),
 };
 export const receiptSchema = v.strictObject({ ...receiptEntries, signature: hexOf(64) });
+/** Operator's receipt for a transfer. */
 export type Receipt = v.InferOutput<typeof receiptSchema>;
 
 type Kind = 'record' | 'receipt' | 'transfer' | 'declined';

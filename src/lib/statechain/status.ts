@@ -12,6 +12,7 @@ import { exposed } from './send.ts';
 import { confirmBefore, locktimeAt, transfersLeft } from './terms.ts';
 import { ownersWay } from './ways.ts';
 
+/** Line of `status` about a statecoin; sums in satoshis. */
 export interface StatechainStatus {
   type: 'status';
   version: 1;
@@ -51,6 +52,7 @@ const SPENDERS: Readonly<Record<string, string>> = {
   'next-owner': 'the exit of the next owner',
 };
 
+/** Returns the line of `status` about a statecoin. */
 export function statechainStatus(name: Hex, c: Statecoin, facts: CoinFacts & { feerate: number }): StatechainStatus {
   const line: StatechainStatus = {
     type: 'status',

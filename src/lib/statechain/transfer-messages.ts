@@ -90,6 +90,7 @@ const steps = {
   kept: { coin: coinSchema, cancelled: cancelledSchema, final: v.boolean(), locktime: height },
 } as const;
 
+/** Messages of `statechain-transfer`, by step. */
 export type TransferMessage = MessageOf<typeof steps>;
 export type At<S extends TransferMessage['step']> = Extract<TransferMessage, { step: S }>;
 export const TYPE = 'statechain-transfer';

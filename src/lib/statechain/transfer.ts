@@ -89,6 +89,7 @@ const coinOf = (m: { coin: { outpoint: { txid: string; vout: number } } }) => ({
 });
 const erased = ({ records: { next } }: { records: Found }): boolean => isPending(next) && next.nonce === null;
 
+/** Table of `statechain-transfer`: from the receiver's invitation to its backup. */
 export const transferStatechain = table<TransferMessage, TransferRecords, TransferInput>(
   {
     type: TYPE,

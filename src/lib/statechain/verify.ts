@@ -38,6 +38,7 @@ export function readHistory(json: unknown): Readable {
   };
 }
 
+/** Report of `statechain-verify`. */
 export interface Verification {
   type: 'statechain-verification';
   version: 1;

@@ -44,6 +44,7 @@ export interface WithdrawInput {
 }
 type Rs = { coin: Statecoin };
 
+/** Table of `statechain-withdraw`: owner and operator spend the coin together. */
 export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
   {
     type: 'statechain-withdraw',

@@ -13,6 +13,7 @@ export interface BlindedHop {
   blindedNodeId: Uint8Array;
   encryptedData: Uint8Array;
 }
+/** Blinded path (BOLT4). */
 export interface BlindedPath {
   /** A public key, or 9 bytes of direction and short channel id. */
   firstNodeId: Uint8Array;

@@ -51,6 +51,7 @@ function revealed(metadata: Metadata, tx: Tx): { metadata: Metadata; found: bool
   return { metadata: read, found: read.torrent.hash !== null && (read.sha256 === null || read.sha256.hash !== null) };
 }
 
+/** Decoder of Colu transactions that share parents. */
 export class Colu {
   readonly #context: Context;
   readonly #trace: Trace<Colours>;

@@ -129,6 +129,7 @@ function inscribed({ message, inscription }: Carried, network: Network): Message
   };
 }
 
+/** Decodes the Counterparty message in a transaction, if any. */
 export function decodeCounterparty(tx: Tx, network: Network, height?: number): Decoded {
   const carried = carriedBy(tx);
   const message =

@@ -62,6 +62,7 @@ export const colour: Rule<Colours> = function* (tx) {
   return { outputs, from, spent };
 };
 
+/** Decoder of EPOBC transactions that share parents. */
 export class Epobc {
   readonly #context: Context;
   readonly #trace: Trace<Colours>;
