@@ -1,6 +1,6 @@
 /** The words of the sources: doc comments begin with a verb or a noun phrase, and their sentences are short. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from './cli/run.ts';
 
@@ -55,4 +55,29 @@ describe('doc comments', () => {
     );
     expect(long).toEqual([]);
   });
+  it('stand at every export of the library', () => {
+    const bare = exportsOf('src/index.ts').filter(({ file, name }) => !isDocumented(file, name));
+    expect(bare.map(({ file, name }) => `${file}: ${name}`)).toEqual([]);
+    expect(exportsOf('src/index.ts').length).toBeGreaterThan(400);
+  });
 });
+
+const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+
+/** Names that a file exports, each with the file in which it is declared. */
+function exportsOf(file: string): { file: string; name: string }[] {
+  const source = read(file);
+  const from = (path: string): string => join(dirname(file), path);
+  const declared = [...source.matchAll(/^export (?:abstract |async )?(?:\w+\*?) (\w+)/gm)].map(({ 1: name }) => ({
+    file,
+    name: name!,
+  }));
+  const all = [...source.matchAll(/^export \* from '(.+)'/gm)].flatMap(({ 1: path }) => exportsOf(from(path!)));
+  const some = [...source.matchAll(/^export (?:type )?\{([^}]*)\} from '(.+)'/gm)].flatMap(({ 1: names, 2: path }) => {
+    const wanted = new Set(names!.split(',').map((one) => one.trim().replace(/^type |(?<=\w) as .*$/g, '')));
+    return exportsOf(from(path!)).filter(({ name }) => wanted.has(name));
+  });
+  return [...declared, ...all, ...some];
+}
+const isDocumented = (file: string, name: string): boolean =>
+  new RegExp(`\\*/\\nexport [a-z* ]+ ${name}\\b`).test(read(file));

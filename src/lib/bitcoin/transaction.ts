@@ -19,13 +19,16 @@ export interface Spent extends Outpoint {
   /** The output script, hex. */
   script: string;
 }
+/** Input of a transaction that is built: the coin that it spends, and its sequence number. */
 export interface Input extends Spent {
   sequence: number;
 }
+/** Output of a transaction: its amount in satoshis and its script, hex. */
 export interface Output {
   sat: bigint;
   script: string;
 }
+/** Transaction without its witnesses, with the amounts and scripts of the coins that it spends. */
 export interface Template {
   version: 2 | 3;
   locktime: number;
@@ -147,6 +150,7 @@ export function keySpendVsize(template: Pick<Template, 'inputs' | 'outputs'>): n
 }
 
 export const sumSat = (parts: readonly { sat: bigint }[]): bigint => parts.reduce((sum, p) => sum + p.sat, 0n);
+/** Returns the fee in satoshis; negative where the outputs exceed the inputs. */
 export const feeOf = (template: Template): bigint => sumSat(template.inputs) - sumSat(template.outputs);
 
 /** Returns the difference between two unsigned transactions, in words; undefined where they are the same. */

@@ -123,6 +123,7 @@ const form = v.strictObject({
   steps: v.array(step),
   quote,
 });
+/** Exit package as its JSON has it, amounts as bigint. */
 export type ExitPackage = v.InferOutput<typeof form>;
 export type PackageStep = ExitPackage['steps'][number];
 

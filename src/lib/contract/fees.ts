@@ -66,6 +66,7 @@ export function readyOf<By extends string>(
     children,
   };
 }
+/** Limits that whoever runs `watch` has set. */
 export interface Rules {
   /** Depth at which a spend is final. */
   confirmations: number;

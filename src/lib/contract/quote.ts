@@ -41,6 +41,7 @@ export interface Now {
   /** Unix time, seconds; absent: not known. */
   now?: number;
 }
+/** Cost of leaving alone, in the fields of its JSON. */
 export interface Quote {
   /** Number of transactions, children counted. */
   transactions: number;

@@ -155,6 +155,7 @@ interface Proposed extends FundedFields {
 /** One member of the union a state, so that each can be told from the others. `tx`: the finished rollover or close, hex. */
 type Each<S, X> = S extends string ? { state: S } & X : never;
 
+/** Record of a credit contract, by role and state. */
 export type Credit =
   | Offered
   | ({ state: 'accepted' } & PayeeFunded)

@@ -35,6 +35,7 @@ export interface Way {
   by: Settled['by'];
   paysSat: bigint;
 }
+/** Contract as `watch` decides over it: terms, sums, and every transaction that can spend its coin. */
 export interface Watched {
   id: Hex;
   role: Role;
@@ -83,6 +84,7 @@ export interface Spend {
   /** The transaction as this party can pay for it with a child; null where it cannot be read. */
   tx: Ready | null;
 }
+/** State of a contract's coin on the chain, and the fees of the node. */
 export interface Seen extends Fees {
   tip: number;
   /** spent: by a transaction in a block or the mempool · absent: not on the chain, or not any more · unclear: one of both */
@@ -104,6 +106,7 @@ export type Waiting =
   | 'nothing-to-exit'
   /** Waits for the journal: the exit that is known may be an older one. */
   | 'restored';
+/** Act that is due for a contract, or the reason why none is. */
 export type Due =
   | { do: 'wait'; why: Waiting }
   /** Payments have ended: roll over, or close. */
@@ -141,6 +144,7 @@ export const WATCH_LIMITS = {
   final: { unit: 'confirmations', least: ({ confirmations }: Pick<Rules, 'confirmations'>) => confirmations },
 } satisfies Limits;
 
+/** Decides what is due for a contract at one look; pure. */
 export function decide(w: Watched, seen: Seen, rules: Rules): Due {
   const { spend, coin } = seen;
   if (spend && spend.confirmations > 0) return onMined(w, spend, rules);

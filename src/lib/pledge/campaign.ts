@@ -41,10 +41,12 @@ export interface Terms {
   /** Authentication key of the collector, x-only. */
   auth: Hex;
 }
+/** Campaign as its collector has sealed it. */
 export interface Campaign extends Terms {
   id: Hex;
 }
 
+/** Form of a campaign's document. */
 export const campaignForm = v.strictObject({
   id: hexOf(32),
   outputs: v.pipe(

@@ -42,6 +42,7 @@ const pledgeEntries = {
   signature,
   pubkey: v.nullable(pubkey),
 };
+/** Form of a pledge's document. */
 export const pledgeForm = v.strictObject(pledgeEntries);
 /** Returns a pledge with its fields in the order in which they are printed; a store has its own. */
 export const pledgeInForm = (pledge: Pledge): Pledge => inOrder(pledgeEntries, { ...pledge }) as Pledge;

@@ -72,6 +72,7 @@ const pledgeSteps = {
   },
   gathered: { campaign: hexOf(32), coin: text, worth_sat: sat, ...sums },
 } as const;
+/** Message of the action `pledge`, by step. */
 export type PledgeMessage = MessageOf<typeof pledgeSteps>;
 
 export interface PledgeInput extends MakeInput {
@@ -93,6 +94,7 @@ const parse = messageParser('pledge', pledgeSteps, 'split', 'pledged', 'gathered
 const given = (outputs: PledgeInput['outputs'] = []) =>
   outputs.flatMap(({ address, sat: amount }) => (address === null ? [] : [{ address, sat: amount }]));
 
+/** Table of the action `pledge`: campaigns, pledges and the gathering of them. */
 export const pledge = table<PledgeMessage, Rs, PledgeInput>(
   {
     type: 'pledge',

@@ -16,6 +16,7 @@ export type { Claim, HeldRecord, Hex, Kind, RecordRow } from './kind.ts';
 export type Party = string;
 /** A PSBT in base64. */
 export type Psbt = string;
+/** PSBTs of a message by role, base64. */
 export type Psbts = Readonly<Record<string, Psbt>>;
 
 /** Records that an action works on, by role: `{ contract }`, `{ contract, next }`. */
@@ -26,9 +27,11 @@ export interface WalletPath {
   chain: 0 | 1;
   index: number;
 }
+/** Address of the home's own wallet, and its place there. */
 export interface OwnAddress extends WalletPath {
   address: string;
 }
+/** Unspent output as a node shows it. */
 export interface Coin {
   sat: bigint;
   script: Hex;
@@ -78,6 +81,7 @@ export interface Remote {
   at: string;
   id: string;
 }
+/** Answers about the world outside that a row has asked for. */
 export interface Facts {
   tip: number | 'not-checked';
   coins: ReadonlyMap<string, Coin | 'missing'> | 'not-checked';
@@ -108,6 +112,7 @@ export interface NonceId {
   of: Claim;
   sighash: Hex;
 }
+/** Nonce of an exchange that this party has opened and not finished. */
 export interface OpenNonce extends NonceId {
   pubnonce: Hex;
   /** The 97-byte secret nonce of BIP327. */
@@ -137,6 +142,7 @@ export interface Keys {
   share(name: string): Uint8Array;
 }
 
+/** All that is known of a run before facts and keys are asked for. */
 export interface Seen<In, Rs extends Records, I> {
   message: In;
   records: Partial<Rs>;
@@ -160,6 +166,7 @@ export interface Hand {
    */
   mayRepeat: boolean;
 }
+/** All that `take` works on: the run, its keys, and the facts that its row needs. */
 export interface Given<In, Rs extends Records, I, K extends keyof I, Q extends keyof Facts>
   extends Seen<In, Rs, I & Required<Pick<I, K>>>, Hand {
   facts: Pick<Facts, Q>;
@@ -214,6 +221,7 @@ export interface Kept<Rs extends Records> {
  * and exits 3: the same command with --merge goes on from the stored records.
  */
 export type TakeResult<Out, Rs extends Records> = Done<Out, Rs> | Asking<Out, Rs>;
+/** Result of a step that needs nobody else: a message, or PSBTs that wait for another wallet. */
 export type Done<Out, Rs extends Records> = Kept<Rs> &
   ({ message: Out; exit?: 3; hint?: string } | { waits: Psbts; hint: string });
 /** Request to a program outside (`Ports.outside`), made once every check has passed; `answered` ends the step. */
@@ -222,10 +230,12 @@ export interface Asking<Out, Rs extends Records> {
   answered(answer: unknown): Done<Out, Rs>;
 }
 
+/** Message by its step. */
 export interface Step {
   readonly step: string;
 }
 type At<M extends Step, S> = S extends null ? null : Extract<M, { step: S }>;
+/** Condition under which a row takes a step, with its words for people. */
 export type When<In, Rs extends Records, I> = readonly [words: string, holds: (seen: Seen<In, Rs, I>) => boolean];
 
 /** `asks` are required, `may` optional, `agrees` only agree (a retry may change them); any other flag is a usage error. */
@@ -234,6 +244,7 @@ interface Flags<I, K extends keyof I> {
   may?: readonly (keyof I)[];
   agrees?: readonly (keyof I)[];
 }
+/** Step of an action: whose turn it is, what it needs, and the pure function that takes it. */
 export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, keyof I> {
   name: M['step'];
   /** Step that the reply names instead, until the chain has confirmed the row's own. */
@@ -297,6 +308,7 @@ export const vouched = (stated: Hex, known: Hex | undefined): Hex | Stated => (s
 /** Facts at hand before the seal of a message is checked. */
 export type First<M extends Step, Rs extends Records, I> = Omit<Seen<M | null, Rs, I>, 'by'>;
 
+/** Contract action as a table: its messages, records and rows. */
 export interface Action<M extends Step, Rs extends Records, I> {
   /** Name of the command, and `type` of its messages. */
   type: string;
@@ -341,6 +353,7 @@ export interface Action<M extends Step, Rs extends Records, I> {
   again?(seen: Pick<Seen<null, Rs, I>, 'records' | 'by'> & { network: string }): M | undefined;
   rows: readonly Row<M, Rs, I>[];
 }
+/** Returns an action whose rows are checked against its messages and records by the compiler. */
 export const table = <M extends Step, Rs extends Records, I>(
   head: Omit<Action<M, Rs, I>, 'rows'>,
   rows: (row: RowOf<M, Rs, I>) => readonly Row<M, Rs, I>[],

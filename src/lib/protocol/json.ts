@@ -9,6 +9,7 @@
 import type { Limits } from './limit.ts';
 import { Refusal } from './refusal.ts';
 
+/** JSON value; a number that is not a whole one within 2^53 - 1 keeps its text. */
 export type Json =
   null | boolean | number | bigint | string | DecimalText | readonly Json[] | { readonly [key: string]: Json };
 
@@ -20,6 +21,7 @@ export class DecimalText {
   }
 }
 
+/** Limits of JSON that this program reads. */
 export const JSON_LIMITS = { depth: { unit: 'levels', most: 32 } } satisfies Limits;
 const ESCAPED = /[\\\u0000-\u001f]/;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;

@@ -7,6 +7,7 @@
 import type { Gone } from '../bitcoin/outpoint.ts';
 import type { Figures } from './figures.ts';
 
+/** Bytes as lowercase hex. */
 export type Hex = string;
 
 /**
@@ -69,6 +70,7 @@ export interface HeldRecord {
   kind: Kind<any>;
 }
 
+/** Columns of a record that the store itself reads. */
 export interface RecordRow {
   /** Name that people see: a contract id, or before there is one, the own key. */
   name: Hex;

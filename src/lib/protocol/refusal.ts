@@ -6,7 +6,9 @@
  * Not here: how a refusal is printed (`cli/errors.ts`).
  */
 
+/** Exit code and meaning of an error code. */
 export type ErrorRow = readonly [exit: number, meaning: string];
+/** Rows of error codes by code. */
 export type ErrorRows = Readonly<Record<string, ErrorRow>>;
 
 const SHARED_ERRORS = {
@@ -156,6 +158,7 @@ const SHARED_ERRORS = {
 
 /** Codes of families: the `errors.ts` of each room adds its own. */
 export interface FamilyErrors {}
+/** Error code in kebab case. */
 export type ErrorCode = keyof typeof SHARED_ERRORS | keyof FamilyErrors;
 
 /** All rows. Those of a family are there once `families.ts` is loaded. */
@@ -187,6 +190,7 @@ export function passing(code: unknown, exit: unknown): ErrorCode | undefined {
   return exit === 69 ? 'busy' : exit === 75 ? 'state-moved-on' : undefined;
 }
 
+/** Details of a refusal beside its code and message. */
 export interface RefusalDetails {
   /** Advice for the user, one sentence. */
   hint?: string;

@@ -117,6 +117,7 @@ export interface Pending extends Coin {
 export type HeldState = 'owned' | 'withdrawing' | 'closed' | 'gone';
 type Each<S, X> = S extends string ? { state: S } & X : never;
 
+/** Record of a statecoin, by role and state. */
 export type Statecoin =
   | { role: 'operator'; state: 'offered'; network: string; own: Own; offer: Offer; share: string }
   | Each<'open' | 'closed', OperatorCoin>
