@@ -27,15 +27,22 @@ async function put(home: Home, state: string): Promise<void> {
 const stateOf = async (home: Home) => ((await home.store.load(['id:a'])).found.get('id:a')!.record as Thing).state;
 const journalOf = ({ journalDir }: Home): string[] => filesIn(journalDir);
 /** A backup of the home, made into a home once `since` has gone on; the first is closed then. */
-async function restoredBefore(home: Home, since: () => Promise<unknown>, reopen = open): Promise<Home> {
+async function restoredBefore(
+  home: Home,
+  since: () => Promise<unknown>,
+  { reopen = open, dir = join(tempDir(), 'again') } = {},
+): Promise<Home> {
   const backup = join(tempDir(), 'backup');
   await home.backup(backup, { seed: true });
   await since();
   home.close();
-  const dir = join(tempDir(), 'again');
+  rmSync(dir, { recursive: true, force: true });
   await restoreHome({ from: backup, dir });
   return reopen(dir);
 }
+/** The same in the home's old place, where the tides know how far it had come. */
+const putBack = (home: Home, since: () => Promise<unknown>): Promise<Home> =>
+  restoredBefore(home, since, { dir: home.dir });
 
 it('what a newer program has written to the journal is brought in by none: store-newer', async () => {
   const home = await made();
@@ -71,14 +78,9 @@ it('a journal says how far it goes by its lines, not by its header, which no key
 it('with a cut journal no contract goes on as if nothing were missing: journal-incomplete', async () => {
   const home = await made();
   await put(home, 'first');
-  const backup = join(tempDir(), 'backup');
-  await home.backup(backup, { seed: true });
-  for (const state of ['second', 'third']) await put(home, state);
-  home.close();
-  // In its old place, where the tides know how far it had come.
-  rmSync(home.dir, { recursive: true });
-  await restoreHome({ from: backup, dir: home.dir });
-  const again = await open(home.dir);
+  const again = await putBack(home, async () => {
+    for (const state of ['second', 'third']) await put(home, state);
+  });
   const [file] = journalOf(home).filter((path) => !path.endsWith('.sealed.journal'));
   const whole = readFileSync(file!, 'latin1');
   const lines = whole.split('\n');
@@ -97,15 +99,11 @@ it('with a cut journal no contract goes on as if nothing were missing: journal-i
 it('nor where nothing but the cut itself says that its end is missing', async () => {
   const home = await made();
   await put(home, 'first');
-  const backup = join(tempDir(), 'backup');
-  await home.backup(backup, { seed: true });
-  for (const state of ['second', 'third']) await put(home, state);
-  home.close();
-  rmSync(home.dir, { recursive: true });
-  for (const dir of [home.refundsDir, home.journalDir])
-    for (const name of readdirSync(dir)) if (name.startsWith('.tide')) rmSync(join(dir, name));
-  await restoreHome({ from: backup, dir: home.dir });
-  const again = await open(home.dir);
+  const again = await putBack(home, async () => {
+    for (const state of ['second', 'third']) await put(home, state);
+    for (const dir of [home.refundsDir, home.journalDir])
+      for (const name of readdirSync(dir)) if (name.startsWith('.tide')) rmSync(join(dir, name));
+  });
   const [file] = journalOf(home).filter((path) => !path.endsWith('.sealed.journal'));
   writeFileSync(file!, readFileSync(file!, 'latin1').slice(0, -9), 'latin1');
   await expect(again.reconcile(journalOf(home), { complete: true })).rejects.toMatchObject({
@@ -117,14 +115,10 @@ it('nor where nothing but the cut itself says that its end is missing', async ()
 it('a journal that ends with a commit of no record is whole', async () => {
   const home = await made();
   await put(home, 'first');
-  const backup = join(tempDir(), 'backup');
-  await home.backup(backup, { seed: true });
-  await put(home, 'second');
-  await home.store.commit(commitOf({ key: 'ab'.repeat(32) }));
-  home.close();
-  rmSync(home.dir, { recursive: true });
-  await restoreHome({ from: backup, dir: home.dir });
-  const again = await open(home.dir);
+  const again = await putBack(home, async () => {
+    await put(home, 'second');
+    await home.store.commit(commitOf({ key: 'ab'.repeat(32) }));
+  });
   expect((await again.reconcile(journalOf(home), { complete: true })).completed).toBeDefined();
   expect(await stateOf(again)).toBe('second');
   again.close();
@@ -191,7 +185,7 @@ describe('records that belong together end together', () => {
     const home = await made();
     const holder = thing('id:a', { state: 'rolling' });
     await home.store.commit(commitOf({ writes: [write(null, 0, holder), write(null, 0, next)] }));
-    const again = await restoredBefore(home, () => put(home, 'closed'), openIt);
+    const again = await restoredBefore(home, () => put(home, 'closed'), { reopen: openIt });
     expect((await again.reconcile(journalOf(home))).outcomes[0]).toMatchObject({ outcome: 'raised' });
     expect(await stateOf(again)).toBe('closed');
     expect(await bOf(again)).toMatchObject({ state: 'ended' });
