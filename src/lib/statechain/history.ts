@@ -10,8 +10,7 @@ import { isMature, maturing } from '../bitcoin/coin-checks.ts';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
-import { difference, parseTransaction, withWitness } from '../bitcoin/transaction.ts';
-import type { Template } from '../bitcoin/transaction.ts';
+import { bareOf, difference, withWitness } from '../bitcoin/transaction.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
@@ -140,25 +139,16 @@ export function checkBackup(coin: Coin, e: Pick<Entry, 'address' | 'locktime' | 
   const template = backup(coin, e);
   if (bytesToHex(taprootSighash(template, 0)) !== e.sighash)
     throw new Refusal('transaction-differs', 'another sighash than the operator has recorded');
-  const signature = parseTransaction(hex).witnesses?.[0]?.[0];
+  const found = bareOf(hex);
+  const signature = found.stacks[0]?.[0];
   if (!signature) throw new Refusal('signature-invalid', 'no witness found');
   if (withWitness(template, [[signature]]) !== hex)
     throw new Refusal(
       'transaction-differs',
-      difference(template, templateOfHex(hex)) ?? 'a witness of more than a signature, or an encoding of its own',
+      difference(template, found) ?? 'a witness of more than a signature, or an encoding of its own',
     );
   if (!verifies(bytesToHex(signature), hexToBytes(e.sighash), scriptOfCoin(coin.terms).slice(4)))
     throw new Refusal('signature-invalid', 'its signature does not verify');
-}
-
-function templateOfHex(hex: Hex): Template {
-  const { version, lockTime, inputs, outputs } = parseTransaction(hex);
-  return {
-    version: version as Template['version'],
-    locktime: lockTime,
-    inputs: inputs.map((i) => ({ txid: bytesToHex(i.txid), vout: i.index, sequence: i.sequence, sat: 0n, script: '' })),
-    outputs: outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) })),
-  };
 }
 
 /**
