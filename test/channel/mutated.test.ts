@@ -20,19 +20,10 @@ import { parsePre as parseEcdsaPre } from '../../src/lib/signing/ecdsa-adaptor.t
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { CASES, channelDocument } from '../support/channel.ts';
 import { channelFor, htlcsFor, keysFor, played, point, secret, stateFor } from '../support/played-channel.ts';
+import { drawing } from '../support/random.ts';
 import { fixture } from '../support/vectors.ts';
 
 const RUNS = Number(process.env['SPILLWAY_MUTATIONS'] ?? 20_000);
-/** A small generator (xorshift32): the same inputs in every run. */
-function drawing(seed: number): (below: number) => number {
-  let x = seed;
-  return (below) => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x >>> 0) % below;
-  };
-}
 type Draw = ReturnType<typeof drawing>;
 function mutated(bytes: Uint8Array, draw: Draw): Uint8Array {
   const bent = bytes.slice();

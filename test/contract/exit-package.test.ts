@@ -20,6 +20,7 @@ import {
   twoSteps,
   withoutSignatures,
 } from '../support/exits.ts';
+import { drawing } from '../support/random.ts';
 
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 60_000 });
 const all = await everyExit(31);
@@ -258,14 +259,3 @@ describe('mutations', () => {
     );
   });
 });
-
-/** A small generator (xorshift32): the same inputs in every run. */
-function drawing(seed: number): (below: number) => number {
-  let x = seed;
-  return (below) => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x >>> 0) % below;
-  };
-}

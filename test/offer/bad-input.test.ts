@@ -20,19 +20,10 @@ import { FIELDS } from '../../src/lib/offer/fields.ts';
 import { writeBigSize } from '../../src/lib/wire/bigsize.ts';
 import { bytes, fill } from '../support/onion.ts';
 import { document, PREIMAGE, theInvoice, theOffer, thePath, theProof, theRequest } from '../support/offer.ts';
+import { drawing } from '../support/random.ts';
 import { fixture } from '../support/vectors.ts';
 
 const MUTATIONS = 100_000;
-/** xorshift32: the same run each time. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 /** One to three bytes flipped, dropped, doubled or replaced, or the end cut off. */
 function mutated(whole: Uint8Array, below: (most: number) => number): Buffer {
   let made = Buffer.from(whole);
@@ -108,7 +99,7 @@ describe.each(messages)('%s with a record', (_, message) => {
 
 describe(`${MUTATIONS} mutations`, () => {
   it.each(messages)('of %s are shown or refused, and what is read is written again', (_, message) => {
-    const below = numbers(7);
+    const below = drawing(7);
     let read = 0;
     for (let i = 0; i < MUTATIONS; i++) {
       const stream = mutated(message.bytes, below);
@@ -121,7 +112,7 @@ describe(`${MUTATIONS} mutations`, () => {
     expect(read).toBeGreaterThan(MUTATIONS / 100);
   });
   it('of a string are refused, or another string of the same bytes', () => {
-    const below = numbers(11);
+    const below = drawing(11);
     const text = Buffer.from(writeString('offer', theOffer({ offer_issuer: 'a+b' }).bytes));
     let read = 0;
     for (let i = 0; i < MUTATIONS; i++) {
@@ -134,7 +125,7 @@ describe(`${MUTATIONS} mutations`, () => {
     expect(read).toBeGreaterThan(MUTATIONS / 100);
   });
   it('of an invoice of BOLT11 are refused by their checksum, and shown where that is made anew', () => {
-    const below = numbers(13);
+    const below = drawing(13);
     const published = fixture('offer/bolt11.json');
     const { string } = invoiceIn(document({ string: published.valid[0].invoice }));
     const text = Buffer.from(string);
@@ -168,7 +159,7 @@ describe(`${MUTATIONS} mutations`, () => {
     expect(bolt11Document(readBolt11(string), string)).toMatchObject({ problems: [] });
   });
   it('of a proof of a name are refused, or prove the same', () => {
-    const below = numbers(17);
+    const below = drawing(17);
     const { proof, offer, anchor } = fixture('names/example-org.json');
     const [tag, algorithm, digestType] = anchor.split(' ').map(Number);
     const anchors = [{ tag, algorithm, digestType, digest: anchor.split(' ')[3] }];

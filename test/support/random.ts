@@ -15,3 +15,14 @@ export const scalar = fc.bigInt({ min: 0n, max: ORDER - 1n }).map(number32);
 
 /** How often a property that works on the curve is tried. */
 export const CURVE = { numRuns: 30 };
+
+/** A small generator (xorshift32): the same inputs in every run. */
+export function drawing(seed: number): (below: number) => number {
+  let x = seed;
+  return (below) => {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    return (x >>> 0) % below;
+  };
+}
