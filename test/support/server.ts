@@ -3,7 +3,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { createInterface, type Interface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BIN, cleanEnv } from '../cli/run.ts';
 import type { Message } from './party.ts';
 
@@ -85,14 +84,13 @@ export class Server {
     };
   }
 
-  /** Sends bytes on a connection of their own, and more of them later; what comes back until it is closed. */
-  async raw(bytes: string, later = '', ms = 0, host = '127.0.0.1'): Promise<string> {
-    const socket = connect(Number(new URL(this.url).port), host);
+  /** Sends bytes on a connection of their own; what comes back until it is closed. */
+  async raw(bytes: string): Promise<string> {
+    const socket = connect(Number(new URL(this.url).port), '127.0.0.1');
     let said = '';
     const closed = new Promise<void>((done) => socket.on('error', () => done()).on('close', () => done()));
     socket.setEncoding('utf8').on('data', (data: string) => (said += data));
     socket.write(bytes);
-    if (later !== '') await sleep(ms).then(() => socket.write(later));
     await closed;
     return said;
   }
