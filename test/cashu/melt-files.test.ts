@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getDecodedToken } from '@cashu/cashu-ts';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import EcashMelt from '../../src/commands/ecash/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
 import { command, type Ended } from '../support/command.ts';
@@ -36,6 +36,7 @@ beforeEach(async () => {
   writeFileSync(path('token'), `${token}\n`);
 });
 afterEach(async () => {
+  vi.useRealTimers();
   await market.close();
   rmSync(dir, { recursive: true });
 });
@@ -68,9 +69,9 @@ async function refusedOnce(invoice: string): Promise<void> {
 }
 
 it('an invoice that expired after the swap gives its ecash back', async () => {
-  const invoice = await market.invoice(reverse, 1_500n, { expiry: Math.floor(Date.now() / 1000) + 2 });
+  const invoice = await market.invoice(reverse, 1_500n);
   await refusedOnce(invoice);
-  await new Promise((done) => setTimeout(done, 2_500));
+  vi.useFakeTimers({ toFake: ['Date'], now: market.soon * 1000 + 1_000 });
   const again = await pay(invoice);
   expect(again).toMatchObject({ code: 'mint-refused', stdout: '' });
   expect(again.hint).toContain('--give-up');

@@ -2,7 +2,7 @@
  * Invoices and melts against a mint that behaves as cdk-mintd does: the rules of the protocol with a running mint, each
  * test named after its rule.
  */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { backUp, refused, sealedAs } from '../credit/helpers.ts';
 import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
@@ -25,7 +25,10 @@ beforeEach(async () => {
   market = await Market.make();
   reverse = await market.reverse();
 });
-afterEach(() => market.close());
+afterEach(() => {
+  vi.useRealTimers();
+  return market.close();
+});
 
 const make = (offer: string, quoteId: string): Promise<Outgoing> =>
   market.mint.call('MakePayment', { paymentOptions: { custom: { offer, quoteId } }, unit: 'sat' });
@@ -296,8 +299,10 @@ describe('MakePayment', () => {
   });
 
   it('refusals are status FAILED, never a gRPC error: expired', async () => {
-    const line = await market.invoice(reverse, 1_000n, { expiry: Math.floor(Date.now() / 1000) + 2 });
-    await failed(line, 'invoice-expired', () => new Promise((done) => setTimeout(done, 2_500)));
+    const line = await market.invoice(reverse, 1_000n);
+    await failed(line, 'invoice-expired', () => {
+      vi.useFakeTimers({ toFake: ['Date'], now: market.soon * 1000 + 1_000 });
+    });
   });
 
   it('refusals are status FAILED, never a gRPC error: altered, or another invoice than the one quoted', async () => {
