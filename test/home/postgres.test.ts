@@ -1,14 +1,14 @@
 /** The store in PostgreSQL: the suite of every store, and what only a server can do to it. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Claim } from '../../src/lib/protocol/action.ts';
 import { Connection } from '../../src/lib/home/connection.ts';
 import { get, type Sql } from '../../src/lib/home/database.ts';
@@ -299,6 +299,22 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       expect(codes.sort()).toEqual(['home-exists', 'home-exists', 'made']);
     });
 
+    it('draws numbers of commits one at a time: no two get the same', async () => {
+      const url = await cluster.database();
+      const store = await made(url);
+      const other = new pg.Client(url);
+      await other.connect();
+      await other.query('SELECT pg_advisory_lock(0, 0)');
+      const committed = store.commit(commitOf({ key: 'k' }));
+      const waiting = `SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND NOT granted`;
+      await vi.waitFor(async () => expect(await cluster.sql(url, waiting)).toEqual([{ count: 1 }]), 30_000);
+      expect(await store.commits()).toBe(0);
+      await other.end();
+      expect(await committed).toBe(true);
+      expect(await store.commits()).toBe(1);
+      store.close();
+    });
+
     it('gives up on a lock with 69', async () => {
       const url = await cluster.database();
       const store = await made(url);
@@ -515,48 +531,56 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       }
     });
 
-    it('does not go on with an older backup that was started in the place of its server', async () => {
-      const two = await startPostgres();
-      const url = await two.database();
-      const home = await open(await newHome(url));
-      const base = `${two.dir}.base`;
+    let two: Cluster;
+    describe.each([
+      ['base backup', (base: string, url: string) => two.run('pg_basebackup', '-D', base, '-c', 'fast', '-d', url)],
+      [
+        'snapshot of its disk',
+        async (base: string) => {
+          cpSync(two.dir, base, { recursive: true, preserveTimestamps: true });
+          rmSync(join(base, 'postmaster.pid'));
+          if (serverUser.uid !== undefined) execFileSync('chown', ['-R', 'postgres:', base]);
+        },
+      ],
+    ] as const)('a %s that was started in the place of its server, however few commits it lacks', (_, copy) => {
+      let dir: string;
+      let home: Home;
       const pay = async (paid: number) => {
         const rev = (await home.store.load([A])).found.get(A)?.rev ?? 0;
         await home.store.commit(commitOf({ writes: [write(rev === 0 ? null : A, rev, thing(A, { paid }))] }));
       };
-      try {
+      beforeEach(async () => {
+        two = await startPostgres();
+        const url = await two.database();
+        dir = await newHome(url);
+        home = await open(dir);
         await pay(1);
-        await two.run(
-          'pg_basebackup',
-          '-h',
-          '127.0.0.1',
-          '-p',
-          String(two.port),
-          '-U',
-          'postgres',
-          '-D',
-          base,
-          '-X',
-          'stream',
-          '-c',
-          'fast',
-        );
-        // What a server writes by itself once it has started is less than these.
-        for (let paid = 2; paid < 40; paid++) await pay(paid);
+        const base = `${two.dir}.base`;
+        await copy(base, url);
+        await pay(2);
+        await pay(3);
         await two.stop('immediate');
         rmSync(two.dir, { recursive: true });
-        cpSync(base, two.dir, { recursive: true, preserveTimestamps: true });
-        if (serverUser.uid !== undefined) execFileSync('chown', ['-R', 'postgres:', two.dir]);
+        renameSync(base, two.dir);
         await two.start();
-        await expect(pay(40).catch(() => pay(40))).rejects.toMatchObject({
-          code: 'store-foreign',
-          message: expect.stringContaining('lacks commits'),
-        });
-      } finally {
+        // Whatever else is written there: its log and its transactions go on further than they had been.
+        await two.sql(url, 'SELECT pg_switch_wal()');
+        for (let i = 0; i < 10; i += 1) await two.sql(url, 'CREATE TABLE other(a int); DROP TABLE other');
+      });
+      afterEach(async () => {
         home.close();
         await two.end();
-        rmSync(base, { recursive: true, force: true });
-      }
+      });
+
+      it('is not gone on with', () =>
+        expect(pay(4).catch(() => pay(4))).rejects.toMatchObject({
+          code: 'store-foreign',
+          message: expect.stringContaining('lacks commits'),
+        }));
+
+      it('counts as restored', async () => {
+        await using(await open(dir), async (it) => expect(it.restored).toBe(true));
+      });
     });
 
     it('a start waits for a commit that waits for its standby, and destroys no share of it', async () => {

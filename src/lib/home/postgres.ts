@@ -13,7 +13,7 @@
  * sent before BEGIN and the locks are answered, so none of it can ever stand alone.
  *
  * Each connection is examined before its first use: what a commit promises, which cluster answers (`identity.ts`), and that
- * it has all that this process knows to be on its disk. It must be the server itself: a pooler gives the next statement to
+ * it has all that this process has committed. It must be the server itself: a pooler gives the next statement to
  * another connection. A connection lost in a commit leaves it open whether that stands. The same input again is answered by
  * the reply that was kept, or worked anew.
  * Not here: the logic (`sql-store.ts`), tables (`schema.ts`). A nonce's row stays in its page until vacuum; it is
@@ -33,16 +33,22 @@ const ANSWER_MS = 3 * WAIT_MS;
 const CONNECTIONS = 4;
 const INT8 = 20;
 
+/**
+ * The next number, in the log as it is. A sequence by itself is logged 32 numbers ahead: a copy of the disk would begin
+ * above the commits that it lacks. The lock ends with the statement, long before the commit is synced.
+ */
+const NEXT = `SELECT pg_advisory_lock(0, 0), setval('commit_number', nextval('commit_number')) AS number,
+  pg_advisory_unlock(0, 0)`;
 const counter: Counter = {
   *next() {
-    return (yield* get(`SELECT nextval('commit_number') AS number`))!['number'] as number;
+    return (yield* get(NEXT))!['number'] as number;
   },
   *get() {
     const sql = 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS number FROM commit_number';
     return (yield* get(sql))!['number'] as number;
   },
   *set(number) {
-    yield* put(`SELECT setval('commit_number', ?)`, number);
+    yield* put(`SELECT pg_advisory_lock(0, 0), setval('commit_number', ?)`, number);
   },
 };
 
@@ -101,10 +107,10 @@ class Postgres implements Database {
   readonly #examined = new WeakSet<pg.PoolClient>();
   #identity: string | undefined;
   /**
-   * Position of the server's log on disk when this process heard of it last: no server that it goes
-   * on with is behind that.
+   * The highest number of this process's commits: no server that it goes on with is behind that. Commits of others may not
+   * be on its disk yet. Whatever else a server writes does not raise it.
    */
-  #flushed = 0;
+  #committed = 0;
 
   /** @param waits shorter ones for tests */
   constructor(url: string, { waitMs, answerMs }: Waits = WAITS) {
@@ -216,20 +222,22 @@ class Postgres implements Database {
       const sent: Promise<pg.QueryResult>[] = [];
       const send = (query: Query) => void sent.push(client.query(query as string));
       const opening = [begin, ...locks];
+      let number = 0;
       try {
         opening.forEach(send);
         for (let rows: Row[][] = []; ;) {
           const step = work.next(rows);
           if (step.done) {
             send(step.value === false ? 'ROLLBACK' : 'COMMIT');
-            if (begin === WRITE) send(FLUSHED);
-            const [end] = (await answers(sent)).slice(-1);
-            if (begin === WRITE) this.#flushed = Math.max(this.#flushed, end![0]!['flushed'] as number);
+            await answers(sent);
+            if (step.value !== false) this.#committed = Math.max(this.#committed, number);
             return step.value;
           }
           if (!step.value.every(({ sql }) => sql.startsWith('SELECT'))) await answers(sent.slice(0, opening.length));
           step.value.map(prepared).forEach(send);
           rows = step.value.some(({ read }) => read) ? (await answers(sent)).slice(-step.value.length) : [];
+          const at = step.value.findIndex(({ sql }) => sql === NEXT);
+          if (at >= 0) number = rows[at]![0]!['number'] as number;
         }
       } catch (error) {
         await Promise.allSettled(sent);
@@ -262,7 +270,7 @@ class Postgres implements Database {
     // Without a listener, a connection that breaks while nothing is asked of it would end the process.
     client.on('error', () => {});
     // What is told beside this question says nothing of a server that has answered it before.
-    const flushed = this.#flushed;
+    const committed = this.#committed;
     const state = await this.#state(client);
     // Who hands connections on says another number at the beginning than the server's process has.
     if (state.pid !== (client as pg.PoolClient & { processID: number }).processID) throw pooled(this.#place);
@@ -279,11 +287,10 @@ class Postgres implements Database {
       throw new Refusal('store-foreign', `${this.#place} is another cluster than before: failover or restore`, {
         hint,
       });
-    if (state.flushed < flushed)
+    if (state.commits < committed)
       throw new Refusal('store-foreign', `${this.#place} lacks commits that it had before: a backup in its place`, {
         hint,
       });
-    this.#flushed = Math.max(this.#flushed, state.flushed);
     this.#examined.add(client);
   }
 
@@ -295,20 +302,17 @@ class Postgres implements Database {
 interface State {
   pid: number;
   fsync: string;
-  flushed: number;
+  commits: number;
   standby: boolean;
   system: string;
   timeline: string | null;
   database: string;
   meta: string | null;
 }
-/** Bytes of the server's log that are on disk. */
-const FLUSHED_BYTES = `(pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint`;
-const FLUSHED = { name: 'flushed', text: `SELECT ${FLUSHED_BYTES} AS flushed` };
 /** The timeline from the log that is written now: `pg_control` still has the old one just after a promotion. */
 const STATE = `
   SELECT pg_backend_pid() AS pid, current_setting('fsync') AS fsync, pg_is_in_recovery() AS standby,
-    CASE WHEN NOT pg_is_in_recovery() THEN ${FLUSHED_BYTES} ELSE 0 END AS flushed,
+    coalesce(pg_sequence_last_value(to_regclass('commit_number')), 0) AS commits,
     (SELECT system_identifier::text FROM pg_control_system()) AS system,
     CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END AS timeline,
     (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS database,
