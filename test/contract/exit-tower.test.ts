@@ -4,17 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import Broadcast from '../../src/commands/tools/broadcast.ts';
+import Bump from '../../src/commands/tools/bump.ts';
 import Inspect from '../../src/commands/tools/inspect.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { exitPackage, type ExitPackage } from '../../src/lib/contract/exit-package.ts';
-import { settlement } from '../../src/lib/engine/documents.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
 import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { fakeNode } from '../chain/node.ts';
 import { FakeChain } from '../support/chain.ts';
 import { command } from '../support/command.ts';
+import { ownCoin } from '../support/credit.ts';
+import { TestParty } from '../support/party.ts';
 import { txidOfHex, unsignedHex, withWitness, type Spent, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { signKeyPath } from '../../src/lib/bitcoin/wallet-inputs.ts';
 import { walletKey } from '../support/wallet.ts';
@@ -33,10 +35,13 @@ import {
 } from '../support/exits.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-const [exit, refund] = await creditExits(131);
+const closing: (() => void)[] = [];
+afterEach(() => closing.splice(0).forEach((close) => close()));
+const [exit] = await creditExits(131);
 const [, second] = await statecoinExits(141);
 const two = twoSteps();
 
+const RULES = { confirmations: 6, feeBudgetSat: null };
 const fileOf = (made: ExitPackage): string => {
   const file = join(mkdtempSync(join(tmpdir(), 'spillway-tower-')), 'package.json');
   writeFileSync(file, printJson(made));
@@ -52,7 +57,7 @@ async function scene({ package: made, exit: { steps } }: Pick<Made, 'package' | 
   const post = bundlePost('regtest', [file]);
   const watch = async (by = post): Promise<WatchEvent[]> => {
     const events: WatchEvent[] = [];
-    await look(by, { rpc, source }, { confirmations: 6, feeBudgetSat: null }, async (_, e) => void events.push(e));
+    await look(by, { rpc, source }, RULES, async (_, e) => void events.push(e));
     return events;
   };
   return { chain, url, file, watch };
@@ -231,12 +236,46 @@ describe('commands', () => {
       all.chain.mine(1);
     }
   });
-  it('bump pays for the first step', async () => {
-    const found = await settlement(asRead(refund!.package));
-    expect(found).toMatchObject({
-      hex: refund!.exit.steps[0]!.hex,
-      spends: refund!.exit.steps[0]!.spends.map(({ sat, txid }) => ({ sat, txid })),
-    });
+  it('bump pays for the step that is stuck, else for the next one, and says when all are in a block', async () => {
+    const home = await TestParty.make();
+    closing.push(() => home.close());
+    const [one, two] = [await ownCoin(home, 50_000n), await ownCoin(home, 40_000n)];
+    const first = plain([PLAIN], 0n, { outputs: [one, { sat: 49_700n, script: KEY.script }] });
+    const second = plain([outputOf(first, 1)], 0n, { outputs: [two, { sat: 9_400n, script: KEY.script }] });
+    const third = plain([outputOf(second, 1)], 0n, { outputs: [{ ...one, sat: 9_100n }] });
+    const steps = [
+      [first, PLAIN],
+      [second, outputOf(first, 1)],
+      [third, outputOf(second, 1)],
+    ] as const;
+    const { chain, url, file } = await scene(of(...steps));
+    const words = ['--home', home.dir, '--feerate', '20', '--allow-fee', file];
+    const bumped = async () => {
+      const { code, stdout } = await command(Bump, words);
+      return code ?? JSON.parse(stdout).txids[0];
+    };
+    expect(await bumped()).toBe(txidOfHex(first));
+    vi.stubEnv('SPILLWAY_CHAIN', url);
+    expect(await bumped()).toBe(txidOfHex(first));
+    expect(chain.accept([first])).toBeUndefined();
+    chain.feerate = 20_000;
+    expect(await bumped()).toBe(txidOfHex(first));
+    chain.feerate = 0;
+    chain.mine(1);
+    expect(await bumped()).toBe(txidOfHex(second));
+    expect(chain.accept([second])).toBeUndefined();
+    chain.feerate = 20_000;
+    chain.mine(1);
+    const { stdout } = await command(Bump, words);
+    const { txids, package: txs } = JSON.parse(stdout);
+    expect(txids[0]).toBe(txidOfHex(second));
+    expect(chain.accept(txs)).toBeUndefined();
+    chain.mine(1);
+    expect([chain.mempool, await bumped()]).toEqual([[], txidOfHex(third)]);
+    expect(chain.accept([third])).toBeUndefined();
+    chain.feerate = 0;
+    chain.mine(1);
+    expect(await bumped()).toBe('nothing-to-bump');
   });
   it('inspect says what it does, when, by when and what it costs', async () => {
     const { stdout } = await command(Inspect, [fileOf(second!.package)]);

@@ -1,34 +1,17 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { bareOf, txidOfHex } from '../../lib/bitcoin/transaction.ts';
+import { txidOfHex } from '../../lib/bitcoin/transaction.ts';
 import { documentIn, sendable } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
 import { send } from '../../lib/chain/send.ts';
+import { minedOf } from '../../lib/engine/steps.ts';
 import { note } from '../../lib/engine/log.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 const { tip: _, ...nodeFlags } = chainFlags;
-
-/** Returns the groups of several that are in a block: one whose outputs later ones have spent a node may not know any more. */
-async function minedOf(rpc: Rpc, groups: readonly (readonly string[])[]): Promise<ReadonlySet<number>> {
-  const mined = new Set<number>();
-  if (groups.length === 1) return mined;
-  const found = groups.map(([hex]) => bareOf(hex!));
-  const makers = new Map(found.map(({ txid }, i) => [txid, i]));
-  const hasOutput = async ({ txid, outputs }: (typeof found)[number]): Promise<boolean> => {
-    for (const vout of outputs.keys()) if (await rpc.txOut({ txid, vout }, false)) return true;
-    return false;
-  };
-  for (const [i, one] of [...found.entries()].reverse()) {
-    if (!mined.has(i) && !(await hasOutput(one))) continue;
-    mined.add(i);
-    for (const { txid } of one.inputs) mined.add(makers.get(txid) ?? i);
-  }
-  return mined;
-}
 
 /**
  * Sends groups of transactions, one after the other; one that is not valid yet ends it, once something was sent.
@@ -40,7 +23,10 @@ async function sendAll(
   groups: readonly (readonly string[])[],
 ): Promise<string[]> {
   const txids: string[] = [];
-  const mined = await minedOf(rpc, groups);
+  const mined = await minedOf(
+    rpc,
+    groups.map(([hex]) => hex!),
+  );
   for (const [i, txs] of groups.entries())
     try {
       txids.push(...(mined.has(i) ? txs.map(txidOfHex) : await send(rpc, network, txs)));

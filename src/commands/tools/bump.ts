@@ -11,13 +11,14 @@ import { readInput } from '../../lib/cli/input.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
+import { nextOf } from '../../lib/engine/steps.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default class Bump extends BaseCommand {
   static override summary =
     'Pay for a transaction that is stuck: a child from one of its outputs, as a package for submitpackage';
-  static override description = `Reads an exit, refund, complete, ready or htlc document, or an exit package (its first step), and makes a child of the largest output that belongs to this home, and of an anchor where there is one, so that both together reach --feerate. From an anchor alone, for somebody else's exit, it needs --utxo and --change. Coins of --utxo are added where that output is not enough; coins of another wallet wait for --merge. The child pays back to the same address unless --change names another. Making it again with a higher fee rate replaces it. With a node it pays for what it takes the place of: the other child of a transaction that is in the mempool, whoever made that.`;
+  static override description = `Reads an exit, refund, complete, ready or htlc document, or an exit package, and makes a child of the largest output that belongs to this home, and of an anchor where there is one, so that both together reach --feerate. From an anchor alone, for somebody else's exit, it needs --utxo and --change. Coins of --utxo are added where that output is not enough; coins of another wallet wait for --merge. The child pays back to the same address unless --change names another. Making it again with a higher fee rate replaces it. With a node it pays for what it takes the place of: the other child of a transaction that is in the mempool, whoever made that. Of an exit package with several steps it pays for the first that is in the mempool, else for the next to be sent: the first that the node does not show in a block. Without a node that is the first of all.`;
   static override examples = [
     'An exit in a fee spike\nspillway exit-credit --home mint --contract "$ID" | spillway bump --home mint --feerate 40 | spillway broadcast',
     'The same by hand\nspillway bump --home mint --feerate 40 < exit.json | jq -c .package | xargs -0 bitcoin-cli submitpackage',
@@ -44,8 +45,9 @@ export default class Bump extends BaseCommand {
         'malformed',
         'a PSBT or transaction found, a document of this program expected: it says what is spent',
       );
-    const stuck = stuckOf(await settlement(read.document));
+    const found = await settlement(read.document);
     const { rpc } = await chainOf(flags, this.argv);
+    const stuck = stuckOf({ ...found, ...(await nextOf(rpc, found)) });
     const coins = flags.utxo === undefined ? [] : await coinsFrom(flags.utxo);
     const merged = await Promise.all((flags.merge ?? []).map(psbtFrom));
     await withHome(flags, async (home) => {

@@ -6,16 +6,19 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { parseTransaction, type Spent } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 
-/** Finished transaction that a printed document carries: it can be sent, and paid for. */
-export interface Settlement {
-  network: string;
+/** Finished transaction, with what it spends and what is sent with it. */
+export interface Finished {
   hex: Hex;
   /** Coins that it spends, as far as known; amounts that a document states, not proven. */
   spends: readonly Spent[];
   /** Transactions that are sent together, parents first; absent: this one alone. */
   package?: readonly Hex[];
-  /** Transactions that are sent after these, group by group, each once it is valid. */
-  later?: readonly (readonly Hex[])[];
+}
+/** Finished transaction that a printed document carries: it can be sent, and paid for. */
+export interface Settlement extends Finished {
+  network: string;
+  /** Transactions that are sent after it, each once it is valid. */
+  later?: readonly Finished[];
 }
 
 /** @param document parsed; undefined for one of another type @throws Refusal `malformed-transaction` */

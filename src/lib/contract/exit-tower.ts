@@ -6,7 +6,6 @@
 import { maxSat } from '../bitcoin/amount.ts';
 import { feerateOf } from '../bitcoin/fee.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import { attempt, type Description, type Fact } from '../signing/description.ts';
 import type { Settlement } from './copy.ts';
@@ -17,15 +16,17 @@ import { readyOf, type Ready, type Rules } from './fees.ts';
 import { quoteWords, waits } from './quote.ts';
 
 const isPackage = ({ type }: Document): boolean => type === 'exit-package';
-const hexesOf = ({ hex, child }: ReadStep): readonly Hex[] => (child ? [hex, child.hex] : [hex]);
 
 /** Returns the transactions of a package, step by step; undefined for any other document. @throws Refusal as `readExitPackage` */
 export function packageSettlement(document: Document): Settlement | undefined {
   if (!isPackage(document)) return undefined;
   const { network, steps } = readExitPackage(document);
-  const [first, ...later] = steps;
-  const { hex, spends } = first!;
-  return { network, hex, spends, package: hexesOf(first!), later: later.map(hexesOf) };
+  const [first, ...later] = steps.map(({ hex, spends, child }) => ({
+    hex,
+    spends,
+    package: child ? [hex, child.hex] : [hex],
+  }));
+  return { network, ...first!, later };
 }
 
 /** Returns a package in words. */

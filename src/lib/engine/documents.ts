@@ -1,7 +1,7 @@
 /** Input of `broadcast`, `bump` and `inspect`: any document that this program prints, a PSBT, or a transaction. */
 import { finalHex } from '../bitcoin/finalize.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
-import { copySettlement, type Settlement } from '../contract/copy.ts';
+import { copySettlement, type Finished, type Settlement } from '../contract/copy.ts';
 import { FAMILIES } from '../families.ts';
 import { parseJson } from '../protocol/json.ts';
 import { envelope, type Document } from '../protocol/message.ts';
@@ -38,9 +38,9 @@ export async function sendable(read: Read): Promise<Sendable> {
   const { document } = read;
   if (document['type'] === 'bump' && Array.isArray(document['package']))
     return { network: document['network'], txs: checked(document['package']) };
-  const found = await settlement(document);
-  const { network, hex, package: together = [hex], later } = found;
-  return { network, txs: checked(together), ...(later && { later: later.map(checked) }) };
+  const { network, later, ...first } = await settlement(document);
+  const txsOf = ({ hex, package: together = [hex] }: Finished) => checked(together);
+  return { network, txs: txsOf(first), ...(later && { later: later.map(txsOf) }) };
 }
 
 const checked = (txs: readonly unknown[]): string[] =>
