@@ -9,6 +9,7 @@ import Inspect from '../../src/commands/tools/inspect.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { exitPackage, type ExitPackage } from '../../src/lib/contract/exit-package.ts';
+import { calendar } from '../../src/lib/engine/calendar.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
 import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
@@ -60,7 +61,8 @@ async function scene({ package: made, exit: { steps } }: Pick<Made, 'package' | 
     await look(by, { rpc, source }, RULES, async (_, e) => void events.push(e));
     return events;
   };
-  return { chain, url, file, watch };
+  const planned = async () => (await calendar(post, { rpc, source }, RULES)).events;
+  return { chain, url, file, watch, planned };
 }
 const first = plain([PLAIN], 99_000n);
 /** A package of these transactions, each with the coins that it spends. */
@@ -102,6 +104,23 @@ describe('a watched package', () => {
     chain.mine(6);
     expect(told(await watch())).toEqual(['settled']);
   });
+  for (const [pace, seconds, depth] of [
+    ['quick', 200, 6],
+    ['slow', 1_200, 1],
+  ] as const)
+    it(`with a step that waits for seconds sends it by the median time of ${pace} blocks, not by their count`, async () => {
+      const second = plain([outputOf(first)], 98_000n, { sequence: (1 << 22) | 2 });
+      const { chain, watch, planned } = await scene(of([first, PLAIN], [second, outputOf(first)]));
+      chain.seconds = seconds;
+      expect(await planned()).toMatchObject([{ txid: txidOfHex(first) }, { after_seconds: 1_024 }]);
+      await watch();
+      for (let n = 1; n < depth; n += 1) {
+        chain.mine(1);
+        expect(await watch()).toEqual([]);
+      }
+      chain.mine(1);
+      expect(await watch()).toMatchObject([{ event: 'exit', txid: txidOfHex(second) }]);
+    });
   it('with three steps sends the third also where a node without an index no longer tells that the first is in a block', async () => {
     const second = plain([outputOf(first)], 98_000n, { sequence: 3 });
     const third = plain([outputOf(second)], 97_000n, { sequence: 600 });

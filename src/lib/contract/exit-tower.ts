@@ -13,7 +13,7 @@ import { decideDuty, type Due, type Duty, type Seen, type Watched, type WatchedD
 import type { From } from './moment.ts';
 import { readExitPackage, type ReadPackage, type ReadStep } from './exit-package.ts';
 import { readyOf, type Ready, type Rules } from './fees.ts';
-import { quoteWords, waits } from './quote.ts';
+import { quoteWords } from './quote.ts';
 
 const isPackage = ({ type }: Document): boolean => type === 'exit-package';
 
@@ -118,10 +118,9 @@ function dutyOf({ contract, steps }: ReadPackage, step: ReadStep): Duty {
   };
 }
 
-/** A wait in seconds is counted in blocks: a node that finds it too early says so, and is asked again. */
 function fromOf({ valid_from: from, after }: ReadStep): From {
   if (after === null) return from;
-  return { confirmations: waits('blocks' in after ? { blocks: after.blocks } : { seconds: after.seconds }) };
+  return 'blocks' in after ? { confirmations: after.blocks } : { seconds: after.seconds };
 }
 
 /**

@@ -96,7 +96,7 @@ function untilValid(from: ValidFrom, tip: number | 'not-checked', now: number | 
   return now === undefined ? null : Math.ceil((from.median_time - now) / BLOCK_SECONDS) + MEDIAN_LAG;
 }
 /** Returns the number of blocks that a wait takes, ten minutes each. */
-export function waits(wait: Wait): number {
+function waits(wait: Wait): number {
   if (wait === null) return 0;
   return 'blocks' in wait ? wait.blocks : Math.ceil(wait.seconds / BLOCK_SECONDS);
 }
