@@ -20,7 +20,7 @@ import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import { build } from '../../src/lib/htlc/terms.ts';
 import { watchedRefund } from '../../src/lib/htlc/tower.ts';
 import { readHtlc } from '../../src/lib/htlc/view.ts';
-import { freshKey, fundOnce } from '../../src/commands/htlc/home.ts';
+import { freshKey, fundOnce, payoutFor } from '../../src/commands/htlc/home.ts';
 import { parseJson } from '../../src/lib/protocol/json.ts';
 import { ADDRESSES } from '../credit/things.ts';
 import { fakeNode } from '../chain/node.ts';
@@ -59,31 +59,34 @@ async function scene(lock: Lock) {
   const source = factSource({ network: 'regtest', rpc });
   const coin = await ownCoin(alice, 150_000n);
   chain.give(coin);
+  const backup = await alice.backUp();
   const { output } = build(htlc);
   const paid = { sat: 100_000n, script: output };
-  const funding = (await fundOnce(
-    alice.home,
-    htlc,
-    paid,
-    [`${coin.txid}:${coin.vout}`],
-    async () => {
-      const template = payFrom({
-        coins: [coin],
-        outputs: [paid],
-        change: ADDRESSES.p2tr,
-        feerate: 2_000,
-        version: 2,
-        network: 'regtest',
-        allowFee: true,
-      });
-      return signFunding(
-        await handOf(alice.home),
-        { template, witnesses: {} },
-        await alice.home.store.ours([coin.script]),
-      );
-    },
-    async () => ADDRESSES.p2wpkh,
-  ))!;
+  const fund = () =>
+    fundOnce(
+      alice.home,
+      htlc,
+      paid,
+      [`${coin.txid}:${coin.vout}`],
+      async () => {
+        const template = payFrom({
+          coins: [coin],
+          outputs: [paid],
+          change: ADDRESSES.p2tr,
+          feerate: 2_000,
+          version: 2,
+          network: 'regtest',
+          allowFee: true,
+        });
+        return signFunding(
+          await handOf(alice.home),
+          { template, witnesses: {} },
+          await alice.home.store.ours([coin.script]),
+        );
+      },
+      async () => ADDRESSES.p2wpkh,
+    );
+  const funding = (await fund())!;
   expect(chain.accept([fundingHex(funding)])).toBeUndefined();
   chain.mine(1);
   const vout = funding.template.outputs.findIndex((o) => o.script === output);
@@ -98,7 +101,7 @@ async function scene(lock: Lock) {
     );
     return events;
   };
-  return { alice, bob, chain, htlc, outpoint, watch, claim };
+  return { alice, bob, chain, htlc, outpoint, watch, claim, backup, fund };
 }
 const told = (events: readonly WatchEvent[]) =>
   events.map(({ event, by }) => (by === undefined ? event : `${event} ${by}`));
@@ -158,6 +161,36 @@ describe('an HTLC that this home has paid', () => {
     expect(chain.mempool.map(({ txid }) => txid)).toEqual([txidOfHex(hex)]);
     chain.mine(6);
     expect(told(await watch())).toEqual(['settled claim']);
+  });
+});
+
+describe('an HTLC that was paid after the backup was made', () => {
+  it('is told to the owner of the restored home, paid no second time, and taken back once its journal is read', async () => {
+    const { alice, chain, watch, backup, fund } = await scene({ kind: 'height', value: TIP + 20 });
+    chain.mine(40);
+    await alice.lose(backup);
+    expect(await watch()).toMatchObject([{ event: 'restored', role: 'funder' }]);
+    await expect(fund()).rejects.toMatchObject({ code: 'home-restored' });
+    await alice.home.reconcile(alice.journal(), { complete: true });
+    expect(told(await watch())).toEqual(['refund refund']);
+    chain.mine(6);
+    expect(told(await watch())).toEqual(['settled refund']);
+  });
+  it('is told no more once the owner goes on without a journal, and can be paid then', async () => {
+    const { alice, watch, backup, fund } = await scene({ kind: 'height', value: TIP + 20 });
+    await alice.lose(backup);
+    expect(told(await watch())).toEqual(['restored']);
+    await alice.home.acceptRestore();
+    expect(await watch()).toEqual([]);
+    expect(await fund()).toBeDefined();
+  });
+  it('is unknown to no home that has taken the coin of another HTLC by that key, or was not restored', async () => {
+    const { alice, watch } = await scene({ kind: 'height', value: TIP + 20 });
+    const key = await freshKey(alice.home);
+    expect(await watch()).toEqual([]);
+    await payoutFor(alice.home, key.pubkey, async () => ADDRESSES.p2wpkh);
+    await alice.lose(await alice.backUp());
+    expect(await watch()).toEqual([]);
   });
 });
 

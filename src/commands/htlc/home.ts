@@ -3,7 +3,15 @@
  * Not here: cooperative spends and swaps (the one runner).
  */
 import { createHtlc, type CreateInput, type PartyKey } from '../../lib/htlc/create.ts';
-import { htlcKeyKind, keyRecord, mayShow, preimageOf, type HtlcKey } from '../../lib/htlc/records.ts';
+import {
+  htlcKeyKind,
+  keyRecord,
+  mayLackPayment,
+  mayShow,
+  paymentOf,
+  preimageOf,
+  type HtlcKey,
+} from '../../lib/htlc/records.ts';
 import { swapKind } from '../../lib/htlc/swap-records.ts';
 import { htlcId, viewOf } from '../../lib/htlc/view.ts';
 import type { Hash, Htlc } from '../../lib/htlc/terms.ts';
@@ -15,7 +23,7 @@ import { retryRace } from '../../lib/home/race.ts';
 import type { Claim, Hex, Kind } from '../../lib/protocol/action.ts';
 import { hashClaim, keyClaim } from '../../lib/protocol/claims.ts';
 import type { Commit } from '../../lib/protocol/ports.ts';
-import { Refusal } from '../../lib/protocol/refusal.ts';
+import { homeRestored, Refusal } from '../../lib/protocol/refusal.ts';
 import { freshKeys } from '../../lib/signing/side.ts';
 
 /** Writes of one attempt, and its result. */
@@ -184,7 +192,7 @@ export const payoutFor = (home: Home, pubkey: Hex, fresh: () => Promise<string>)
  * Returns the payment of an HTLC whose refund key is the home's: made once, its coins reserved, and
  * the same from then on.
  * @returns undefined where the key is not the home's
- * @throws Refusal `answered-otherwise` where it is paid otherwise already
+ * @throws Refusal `answered-otherwise` where it is paid otherwise already, `home-restored` where it may be
  */
 export const fundOnce = (
   home: Home,
@@ -197,7 +205,8 @@ export const fundOnce = (
   retryRace(async () => {
     const key = await keyAt(home, htlc.refund);
     if (!key) return { funding: undefined };
-    const { funded } = key.record;
+    if (home.restored && mayLackPayment(key.record)) throw homeRestored('it may have paid this HTLC since');
+    const funded = paymentOf(key.record);
     if (funded) {
       const pays = funded.funding.template.outputs.some((o) => o.script === script && o.sat === amountSat);
       if (!pays || !funded.coins.every((coin) => given.includes(coin)))
@@ -230,8 +239,9 @@ export const freeFunding = (
 ): Promise<{ coins: readonly string[] }> =>
   retryRace(async () => {
     const key = await keyAt(home, pubkey);
-    if (!key?.record.funded) throw new Refusal('unknown-contract', 'this home keeps no payment of that HTLC');
-    const { coins, funding } = key.record.funded;
+    const funded = key && paymentOf(key.record);
+    if (!funded) throw new Refusal('unknown-contract', 'this home keeps no payment of that HTLC');
+    const { coins, funding } = funded;
     await check(funding.template);
     return (await keep(home, { ...key.record, funded: null }, key.rev)) ? { coins } : undefined;
   });

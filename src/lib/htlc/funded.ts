@@ -1,19 +1,28 @@
 /**
  * An HTLC that a home has paid with `htlc fund`, as `watch` sees it: its refund, from its lock on, unless it is claimed.
- * A claim is what it was paid for, and is left alone at any height. Not here: swaps (`watch.ts`).
+ * A claim is what it was paid for, and is left alone at any height. A restored home that may have paid is told to read its
+ * journal: its record knows the key of an HTLC, and not where that lies. Not here: swaps (`watch.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { outputsOf, sumSat, txidOf } from '../bitcoin/transaction.ts';
-import { decideDuty, type Due, type Duty, type Seen, type Watched, type Watcher } from '../contract/duty.ts';
+import {
+  decideDuty,
+  type About,
+  type Due,
+  type Duty,
+  type Seen,
+  type Watched,
+  type Watcher,
+} from '../contract/duty.ts';
 import type { From } from '../contract/moment.ts';
 import type { Rules } from '../contract/fees.ts';
 import type { Lock } from './lock.ts';
-import { htlcKeyKind, type HtlcKey } from './records.ts';
+import { htlcKeyKind, mayLackPayment, paymentOf, type HtlcKey } from './records.ts';
 import { spentBy } from './swap-outcome.ts';
 import { build } from './terms.ts';
 import { readHtlc } from './view.ts';
-import { unsigned } from './watch.ts';
+import { unknownTo, unsigned } from './watch.ts';
 
 /** Returns from when a refund can be in the next block. */
 function fromOf({ kind, value }: Lock): NonNullable<From> {
@@ -22,7 +31,10 @@ function fromOf({ kind, value }: Lock): NonNullable<From> {
   return kind === 'blocks' ? { confirmations: value } : { seconds: value };
 }
 
-function watchedFunded({ pubkey, own, payout, funded }: HtlcKey): Watched | undefined {
+function watchedFunded(key: HtlcKey, { restored }: Pick<About<HtlcKey>, 'restored'>): Watched | undefined {
+  if (restored && mayLackPayment(key)) return unknownTo(key.pubkey, 'funder', 0n);
+  const { pubkey, own, payout } = key;
+  const funded = paymentOf(key);
   if (!funded || funded.over || payout === null) return undefined;
   const htlc = readHtlc(funded.htlc);
   const from = fromOf(htlc.lock);
@@ -71,7 +83,10 @@ function decide(refund: Duty, seen: Seen, rules: Rules): Due {
 
 export const fundedWatcher: Watcher<HtlcKey> = {
   kind: htlcKeyKind,
-  order: { refunds: 'height' },
+  order: { refunds: 'height', unknown: 'never' },
   watched: watchedFunded,
-  ended: (key) => (key.funded ? { ...key, funded: { ...key.funded, over: true } } : key),
+  ended(key) {
+    const funded = paymentOf(key);
+    return funded ? { ...key, funded: { ...funded, over: true } } : key;
+  },
 };

@@ -45,8 +45,11 @@ export interface HtlcKey {
   done: Spent | null;
   /** Address that claims and refunds by this key pay, from the first one on. */
   payout: string | null;
-  /** Payment by `htlc fund` of the HTLC with whose refund is this key's. */
-  funded: Funded | null;
+  /**
+   * Payment by `htlc fund` of the HTLC whose refund is this key's. swap: its swap keeps it. unknown: the lost end of a restored
+   * store may have one.
+   */
+  funded: Funded | 'swap' | 'unknown' | null;
 }
 export interface Funded {
   /** Terms of the HTLC (`viewOf`). */
@@ -64,6 +67,14 @@ export interface Spent {
   spend: Omit<Proposal, 'sighash'>;
   hex: Hex;
 }
+
+/** Returns the payment that the record has. */
+export const paymentOf = ({ funded }: Pick<HtlcKey, 'funded'>): Funded | null =>
+  typeof funded === 'string' ? null : funded;
+
+/** Returns whether a payment may be missing in the record: nothing was taken out with the key yet. */
+export const mayLackPayment = ({ funded, payout, done }: HtlcKey): boolean =>
+  funded === 'unknown' && payout === null && done === null;
 
 export const preimageOf = (keys: Pick<Keys, 'contract'>, { own }: Pick<HtlcKey, 'own'>): Uint8Array =>
   taggedHash('spillway/preimage', keys.contract(own.path));
@@ -120,7 +131,10 @@ const beliefs: Beliefs<HtlcKey> = {
   proposal: voided<Proposal | null>(null),
   done: once,
   payout: once,
-  funded: once,
+  funded: {
+    restored: (funded) => funded ?? 'unknown',
+    merged: (later, earlier) => (later === 'unknown' ? earlier : later) ?? earlier ?? later,
+  },
 };
 
 /** Number of the lock: a height, a time or a count of blocks; at least 1, for nothing is kept of a zero. */
@@ -133,10 +147,14 @@ export const htlcKeyKind: Kind<HtlcKey> = {
     keyClaim(k.pubkey),
     hashClaim(k.hash.hash160),
     ...(k.met === null ? [] : [hashClaim(k.met)]),
-    ...(k.funded?.coins ?? []).map(coinClaim),
+    ...(paymentOf(k)?.coins ?? []).map(coinClaim),
   ],
   nonces: ({ proposal }) => (proposal ? [proposal.sighash] : []),
-  figures: ({ funded }): Figures => (funded && !funded.over ? { refunds: dueOf(funded) } : {}),
+  figures(k): Figures {
+    const funded = paymentOf(k);
+    if (funded) return funded.over ? {} : { refunds: dueOf(funded) };
+    return mayLackPayment(k) ? { unknown: 1n } : {};
+  },
   row: (k): RecordRow => ({ name: k.pubkey, state: 'kept', highSat: 0n, limitSat: 0n, left: false }),
   ...believing(beliefs, { isLater: () => false }),
 };

@@ -54,7 +54,8 @@ export function drawn(hand: Hand) {
     refund_pubkey: refunding.pubkey,
     refund_auth: refunding.auth,
   };
-  const keys = { claiming: keyRecord(hand.keys, claiming), refunding: keyRecord(hand.keys, refunding) };
+  const swapKey = (one: typeof claiming): HtlcKey => ({ ...keyRecord(hand.keys, one), funded: 'swap' });
+  const keys = { claiming: swapKey(claiming), refunding: swapKey(refunding) };
   return { own: claiming.own, side, keys };
 }
 

@@ -188,19 +188,19 @@ type Told = Extract<Due, { do: 'tell' }>;
 /** Tells that the journal may know of more: that it has paid, or where the other HTLC lies and that its preimage is public. */
 const RESTORED: Told = { do: 'tell', event: 'restored', short: true };
 
-/** A swap of which a restored home knows no payment, and may have made one. */
-const unknownSwap = ({ role, offer }: Swap): Watched => ({
-  id: offer.hash,
+/** Returns a record as it is watched of which a restored home knows no payment, and may have made one. */
+export const unknownTo = (id: Hex, role: string, worthSat: bigint): Watched => ({
+  id,
   role,
   restsUntil: -Infinity,
-  worthSat: offer.give_sat,
+  worthSat,
   coins: [],
   duties: [],
   decide: () => [RESTORED],
 });
 
 function watchedSwap(s: Swap, { restored }: Pick<About<Swap>, 'restored'>): Watched | undefined {
-  if (s.state === 'cancelled' && s.lost && restored) return unknownSwap(s);
+  if (s.state === 'cancelled' && s.lost && restored) return unknownTo(s.offer.hash, s.role, s.offer.give_sat);
   if (!('paid' in s) || (s.state !== 'funded' && s.state !== 'claimed')) return undefined;
   const { hash, give_sat, want_sat } = s.offer;
   const [ownSat, theirSat] = s.role === 'initiator' ? [give_sat, want_sat] : [want_sat, give_sat];
