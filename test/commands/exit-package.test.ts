@@ -55,14 +55,16 @@ async function both(Command: Made, argv: string[], state: () => Promise<unknown>
 }
 
 describe('exit-credit', () => {
-  it('of a payee: frozen by the package, and by neither its export nor a quote', async () => {
+  it('of a payee: frozen by the package, not by a quote; none of a contract that goes on', async () => {
     const two = await pair();
     const id = await opened(two);
     await payMessages(two, id, 250_000n);
     const words = ['--home', two.payee.dir, '--contract', id];
     const state = async () => (await two.payee.record(id)).state;
-    const { quote } = await both(ExitCredit, [...words, '--export', '--feerate', '40'], state);
-    expect(quote).toMatchObject({ transactions: 2, feerate: '40', blocks: 1 });
+    const dear = await ran(ExitCredit, ...words, '--feerate', '40', '--quote');
+    expect(dear.document).toMatchObject({ transactions: 2, feerate: '40', blocks: 1 });
+    const live = await ran(ExitCredit, ...words, '--feerate', '40', '--export', '--package');
+    expect(live).toMatchObject({ code: 'usage', message: expect.stringContaining('sends it at once') });
     expect(await state()).toBe('open');
     const alone = await both(ExitCredit, [...words, '--feerate', '1'], state);
     expect(alone.quote).toEqual({

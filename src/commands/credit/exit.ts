@@ -17,7 +17,7 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 export default class ExitCredit extends ContractCommand {
   static override summary =
     "The unilateral exit: the payee's latest update, or the payer's refund; needs no key and no counterparty";
-  static override description = `Printing the payee's exit freezes the contract for good. --export prints it for a watchtower without freezing: keep such a copy secret and replace it after each payment, for an older one is worth money to the payer. With --children it also holds children that this home has signed, one for each fee rate, with which a watchtower pays for the exit in a fee spike; whoever has the export can burn what the dearest costs. A refund is printed from the height of the expiry on; before, the exit code is 3.`;
+  static override description = `Printing the payee's exit freezes the contract for good. --export prints it for a watchtower without freezing: keep such a copy secret and replace it after each payment, for an older one is worth money to the payer. With --children it also holds children that this home has signed, one for each fee rate, with which a watchtower pays for the exit in a fee spike; whoever has the export can burn what the dearest costs. A package is sent at once by whoever watches it, so --package freezes too, and there is none with --export. A refund is printed from the height of the expiry on; before, the exit code is 3.`;
   static override examples = [
     'The mint takes what it was paid\nspillway exit-credit --home mint --contract "$ID" --tip 5100 | jq -r .hex | xargs bitcoin-cli sendrawtransaction',
     'For a watchtower: with children for a fee spike\nspillway exit-credit --home mint --contract "$ID" --export --children 10,30,100 > exit.new && mv exit.new tower/exit.json',
@@ -61,6 +61,10 @@ export default class ExitCredit extends ContractCommand {
     const { children } = flags;
     if (!flags.due) {
       if (flags.contract === undefined) throw new Refusal('usage', '--contract ID or --due expected');
+      if (flags.export && flags.package)
+        throw new Refusal('usage', '--package found with --export: whoever watches a package sends it at once', {
+          hint: 'for a watchtower of a contract that goes on: --export --children; to leave it: --package alone',
+        });
       // A quote changes nothing.
       const given = flags.quote ? { ...flags, export: true } : flags;
       return this.open({
