@@ -154,7 +154,7 @@ describe('an answer', () => {
       response.write('x'.repeat(100_000));
     });
     await expect(askMint(at(url), '', CALL)).rejects.toMatchObject({ message: /more than 1000 bytes/ });
-    await vi.waitFor(() => expect(gone).toBe(true));
+    await expect.poll(() => gone).toBe(true);
   });
 
   it.each([

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { closeCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import type { PayeeCredit } from '../../src/lib/credit/records.ts';
@@ -85,7 +85,7 @@ describe('over stdio', () => {
     await pruneAt(payee, { days: 1 });
     Object.assign(payee.chain, { tip, now });
     const server = await serve(['--stdio', '--keep', '1', ...argv]);
-    await expect.poll(() => server.stderr, { timeout: 120_000 }).toContain('pruned ');
+    await expect.poll(() => server.stderr).toContain('pruned ');
     const on = (await signed()).text;
     server.write(on);
     expect(told(await server.line())).toBe('accepted');
@@ -161,8 +161,8 @@ describe('with workers', () => {
         if (step === 'accepted' && i % 60 === 15 && kills < 3) {
           process.kill(server.workers()[0]!, 'SIGKILL');
           kills += 1;
-          await vi.waitFor(() => expect(server.stderr.match(KILLED)).toHaveLength(kills), 20_000);
-          await vi.waitFor(() => expect(server.workers()).toHaveLength(2), 20_000);
+          await expect.poll(() => server.stderr.match(KILLED)).toHaveLength(kills);
+          await expect.poll(() => server.workers()).toHaveLength(2);
         }
       }
     server.child.stdin!.end();
@@ -209,8 +209,7 @@ describe('with workers', () => {
         return false;
       }
     };
-    for (let i = 0; i < 50 && workers.some(alive); i++) await sleep(100);
-    expect(workers.filter(alive)).toEqual([]);
+    await expect.poll(() => workers.filter(alive)).toEqual([]);
   });
 
   it('do not mind signals that are meant for the server: Ctrl-C goes to all of them', async () => {
@@ -253,9 +252,9 @@ describe('ecash', () => {
             .split('\n')
             .map((line) => (JSON.parse(line) as Message)['paid_sat'])
         : [];
-    await vi.waitFor(() => expect(totals()).toEqual([1_000]), 20_000);
+    await expect.poll(totals).toEqual([1_000]);
     server.write((await signed(contract, 500n)).text);
-    await vi.waitFor(() => expect(totals()).toEqual([1_000, 1_500]), 20_000);
+    await expect.poll(totals).toEqual([1_000, 1_500]);
     expect(await server.stop()).toBe(0);
   });
 });

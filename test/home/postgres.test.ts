@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Claim } from '../../src/lib/protocol/action.ts';
 import { Connection } from '../../src/lib/home/connection.ts';
 import { get, type Sql } from '../../src/lib/home/database.ts';
@@ -207,9 +207,8 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
         try {
           const later = (await openPostgres(url, ID, options)).store;
           for (const one of [store, later]) {
-            await vi.waitFor(async () =>
-              expect(await cluster.sql(url, 'SHOW synchronous_commit')).toEqual([{ synchronous_commit: value }]),
-            );
+            const told = () => cluster.sql(url, 'SHOW synchronous_commit');
+            await expect.poll(told).toEqual([{ synchronous_commit: value }]);
             expect(await said(one)).toEqual({ value: 'on' });
             one.close();
           }
@@ -307,7 +306,7 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       await other.query('SELECT pg_advisory_lock(0, 0)');
       const committed = store.commit(commitOf({ key: 'k' }));
       const waiting = `SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND NOT granted`;
-      await vi.waitFor(async () => expect(await cluster.sql(url, waiting)).toEqual([{ count: 1 }]), 30_000);
+      await expect.poll(() => cluster.sql(url, waiting)).toEqual([{ count: 1 }]);
       expect(await store.commits()).toBe(0);
       await other.end();
       expect(await committed).toBe(true);
@@ -593,13 +592,8 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
         const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', WORK, 'share', dir, '0'], {
           stdio: 'ignore',
         });
-        await vi.waitFor(
-          async () =>
-            expect(
-              await cluster.sql(url, "SELECT 1 AS waits FROM pg_stat_activity WHERE wait_event = 'SyncRep'"),
-            ).toEqual([{ waits: 1 }]),
-          { timeout: 10_000 },
-        );
+        const waiting = "SELECT 1 AS waits FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        await expect.poll(() => cluster.sql(url, waiting)).toEqual([{ waits: 1 }]);
         child.kill('SIGKILL');
         await once(child, 'exit');
         const opening = open(dir);

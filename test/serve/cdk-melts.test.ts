@@ -648,7 +648,7 @@ describe('while a quote of the mint has stopped', () => {
     await market.pay(contract, 2_100n);
     await market.arrived(quote, 2_100);
     market.mint.state.quotes.find(({ id }) => id === quote)!.paid = 7_000;
-    await expect.poll(async () => (await market.quote(quote)).stopped, { timeout: 120_000 }).toBe('mint-ahead');
+    await expect.poll(async () => (await market.quote(quote)).stopped).toBe('mint-ahead');
     await unquoted(await market.invoice(reverse, 700n), 'mint-ahead');
     expect((await make(line, melt.id)).status).toBe('FAILED');
     expect(await owed()).toBe(0n);

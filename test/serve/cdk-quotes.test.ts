@@ -3,7 +3,7 @@
  * test named after its rule.
  */
 import { rmSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { backUp, refused, sealedAs } from '../credit/helpers.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { ASKED_SECONDS } from '../../src/lib/credit/asked.ts';
@@ -572,10 +572,7 @@ describe('reporting', () => {
     // It dies with what it is told.
     market.mint.deaf = true;
     await market.pay(contract, 2_100n);
-    await vi.waitFor(
-      async () => expect(await market.quote(quote)).toMatchObject({ event: { afterSat: 2_100n } }),
-      20_000,
-    );
+    await expect.poll(() => market.quote(quote)).toMatchObject({ event: { afterSat: 2_100n } });
     for (const amount of [300n, 200n, 100n]) await market.pay(contract, amount);
     await moment();
     expect(await market.quote(quote)).toMatchObject({

@@ -17,12 +17,12 @@ it('takes the next message once one of those that it works on is done', async ()
     const answered = path.answer(body as unknown as IncomingMessage, () => false, '192.0.2.7') as Promise<string>;
     answered.catch(() => {});
     body.end(`[${n}]`);
-    await vi.waitFor(() => expect(body.readableEnded).toBe(true));
+    await expect.poll(() => body.readableEnded).toBe(true);
     return { answered };
   };
   const first: Promise<string>[] = [];
   for (let n = 0; n < HTTP_LIMITS.messages.most(QUEUE); n += 1) first.push((await arrived(n)).answered);
-  await vi.waitFor(() => expect(working).toHaveLength(QUEUE));
+  await expect.poll(() => working).toHaveLength(QUEUE);
   const late = await arrived(7);
   for (let turns = 0; turns < 20; turns += 1) await turn();
   expect(desk).toHaveBeenCalledTimes(QUEUE);
@@ -30,7 +30,7 @@ it('takes the next message once one of those that it works on is done', async ()
   working[0]!();
   expect(await first[0]).toBe('[0]');
   const { answered } = await arrived(8);
-  await vi.waitFor(() => expect(working).toHaveLength(QUEUE + 1));
+  await expect.poll(() => working).toHaveLength(QUEUE + 1);
   working.forEach((done) => done());
   expect(await Promise.all([...first, answered])).toEqual(['[0]', '[1]', '[2]', '[8]']);
   expect(desk.mock.calls.map(([text]) => text)).toEqual(['[0]', '[1]', '[2]', '[8]']);

@@ -27,7 +27,7 @@ describe('listeners', () => {
     const [a, b] = [listener('a'), listener('b')];
     const all = runListeners('regtest', [a.made, b.made], []);
     a.end();
-    await vi.waitFor(() => expect(a.events).toEqual(['answered']));
+    await expect.poll(() => a.events).toEqual(['answered']);
     expect(b.events).toEqual([]);
     b.end();
     await all;
@@ -37,7 +37,7 @@ describe('listeners', () => {
   it('stop at a signal, each after what it took', async () => {
     const [a, b] = [listener('a'), listener('b')];
     const all = runListeners('regtest', [a.made, b.made], ['SIGUSR2']);
-    await vi.waitFor(() => expect(said.splice(0)).toHaveLength(1));
+    await expect.poll(() => said.splice(0)).toHaveLength(1);
     process.kill(process.pid, 'SIGUSR2');
     await all;
     for (const { events } of [a, b]) expect(events.slice(0, 2)).toEqual(['stopped', 'answered']);

@@ -32,7 +32,7 @@ describe('an outbox', () => {
     };
     const outbox = new Outbox(work, 5);
     outbox.nudge();
-    await vi.waitFor(() => expect(runs).toBe(3));
+    await expect.poll(() => runs).toBe(3);
     expect(stderr).toHaveBeenCalledWith('note: outside-failed: notify: exit 1\n', expect.any(Function));
     await sleep(20);
     expect(runs).toBe(3);

@@ -51,7 +51,7 @@ describe('a start', () => {
         await cluster.stop();
         const server = Server.begin(['--home', party.dir, '--stdio'], { SPILLWAY_TIP: '1000' });
         const said = /^note: PostgreSQL at .*; trying again for up to 90 s$/m;
-        await vi.waitFor(() => expect(server.stderr).toMatch(said), 60_000);
+        await expect.poll(() => server.stderr).toMatch(said);
         await cluster.start();
         await server.serves();
         expect(await server.stop()).toBe(0);

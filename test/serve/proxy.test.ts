@@ -174,7 +174,7 @@ function scenes(kind: Kind, seed: number): void {
     const before = await both.payee.home.store.commits();
     gate = Promise.withResolvers();
     const lost = expect(proxy.post(text)).rejects.toThrow();
-    await expect.poll(() => from.length, { timeout: 120_000 }).toBe(1);
+    await expect.poll(() => from.length).toBe(1);
     await proxy.cut();
     await lost;
     await expect(proxy.post(text)).rejects.toThrow('ECONNREFUSED');
@@ -189,7 +189,7 @@ function scenes(kind: Kind, seed: number): void {
   it('answers what it has taken while the proxy stops as a service does', async () => {
     gate = Promise.withResolvers();
     const last = proxy.post(await asked());
-    await expect.poll(() => from.length, { timeout: 120_000 }).toBe(1);
+    await expect.poll(() => from.length).toBe(1);
     const stopped = proxy.stop(kind.name === 'nginx' ? 'SIGQUIT' : 'SIGTERM');
     gate.resolve();
     expect((await last).status).toBe(200);
