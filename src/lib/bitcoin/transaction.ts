@@ -107,8 +107,13 @@ const idOf = (bare: Uint8Array): string => bytesToHex(sha256(sha256(bare)).rever
 export const unsignedHex = (template: Bare): string => bytesToHex(encoded(template));
 
 /** The id in display order. It is final where every input is native segwit. */
-export const txidOf = (template: Bare | string): string =>
-  idOf(typeof template === 'string' ? hexToBytes(template) : encoded(template));
+export const txidOf = (template: Bare): string => idOf(encoded(template));
+
+/** Returns what `txidOf` and `unsignedHex` return. */
+export function unsignedOf(template: Bare): { txid: string; unsigned: string } {
+  const bytes = encoded(template);
+  return { txid: idOf(bytes), unsigned: bytesToHex(bytes) };
+}
 
 /** The finished transaction (hex) with these witness stacks, one an input; that of an anchor is empty. */
 export const withWitness = (template: Bare, stacks: readonly (readonly Uint8Array[])[]): string =>

@@ -8,7 +8,14 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { Sighashes } from '../bitcoin/sighash.ts';
-import { bareOf, difference, parseTransaction, txidOf, unsignedHex, type Template } from '../bitcoin/transaction.ts';
+import {
+  bareOf,
+  difference,
+  parseTransaction,
+  unsignedHex,
+  unsignedOf,
+  type Template,
+} from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -115,8 +122,7 @@ export function buildDocument(channel: Channel, from: Fields, keys: Keys | undef
         kind: isTimeout ? 'htlc-timeout' : 'htlc-success',
         vout: stage.vout,
         ...(stage.htlc.id !== undefined && { id: stage.htlc.id }),
-        txid: txidOf(stage.template),
-        unsigned: unsignedHex(stage.template),
+        ...unsignedOf(stage.template),
         hex: ready ? finishSecondStage(stage, { peer, secret: holderHtlc, preimage }) : null,
         psbt: spendPsbt(stage.template, [[stage.spent, stage.way]]),
       };

@@ -8,7 +8,7 @@ import { scriptOf } from '../bitcoin/address.ts';
 import { MAX_SAT } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { dustLimit } from '../bitcoin/script.ts';
-import { SEQUENCE_RBF, sortOutputs, txidOf, unsignedHex, type Output, type Template } from '../bitcoin/transaction.ts';
+import { SEQUENCE_RBF, sortOutputs, unsignedOf, type Output, type Template } from '../bitcoin/transaction.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Channel } from './commitment.ts';
@@ -87,8 +87,7 @@ export function closeDocument(channel: Channel, from: Fields, keys: Keys | undef
     if (signer) spend.check(theirs, otherSide(signer));
     return {
       variant,
-      txid: txidOf(template),
-      unsigned: unsignedHex(template),
+      ...unsignedOf(template),
       ...(own && givenView(own)),
       hex: spend.finish(signer, own || undefined, theirs) ?? null,
       psbt: spendPsbt(template, []),

@@ -7,22 +7,14 @@
 import { minSat } from '../bitcoin/amount.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { SighashType } from '../bitcoin/sighash.ts';
-import {
-  sortOutputs,
-  sumSat,
-  txidOf,
-  unsignedHex,
-  type Output,
-  type Spent,
-  type Template,
-} from '../bitcoin/transaction.ts';
+import { sortOutputs, sumSat, unsignedOf, type Output, type Spent, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { ANCHOR_SAT, COMMITMENT_LIMITS, FORMAT, HTLC_WEIGHT, MOST_SHARED_ANCHOR, type FormatName } from './format.ts';
 import { commitmentKeys, obscure, obscuringMask, otherSide } from './keys.ts';
 import type { Basepoints, CommitmentKeys, Side } from './keys.ts';
-import { lockOf, p2aLock, type Htlc, type Lock, type Way } from './scripts.ts';
+import { lockOf, locksOf, p2aLock, type Htlc, type Lock, type Way } from './scripts.ts';
 
 /** One side of a channel. */
 export interface Party {
@@ -100,9 +92,11 @@ export function maskOf(channel: Channel): bigint | undefined {
 /** Returns an output other than an HTLC. @throws Refusal `malformed-message` for a key or delay that is not known */
 export const plainLock = (channel: Channel, holder: Side, role: Exclude<Role, 'htlc'>, keys: CommitmentKeys): Lock =>
   role === 'anchor' ? p2aLock : lockOf(channel.format, role, keys, channel[holder]);
-/** Returns the output of an HTLC. @throws Refusal `malformed-message` for keys that are not known */
-export const htlcLock = ({ format }: Pick<Channel, 'format'>, keys: CommitmentKeys, htlc: Htlc): Lock =>
-  lockOf(format, `htlc-${htlc.direction}`, keys, { htlc });
+/** Returns what makes the outputs of HTLCs, and refuses keys that are not known with `malformed-message`. */
+export function htlcLocks({ format }: Channel, keys: CommitmentKeys): (htlc: Htlc) => Lock {
+  const made: { [D in Htlc['direction']]?: ReturnType<typeof locksOf> } = {};
+  return (htlc) => (made[htlc.direction] ??= locksOf(format, `htlc-${htlc.direction}`, keys))(htlc);
+}
 
 /**
  * Builds the commitment of one side.
@@ -139,13 +133,14 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
   const [hasLocal, hasRemote] = [toLocal >= state.dustLimitSat, toRemote >= state.dustLimitSat];
 
   const parts: RoleOutput[] = [];
+  const lockOfHtlc = htlcLocks(channel, keys);
   const add = (role: Role, amount: bigint, lock: Lock, htlc?: Htlc): void =>
     void parts.push({ role, sat: amount, script: lock.script, lock, htlc });
   const plain = (role: Exclude<Role, 'htlc'>, amount: bigint): void =>
     add(role, amount, plainLock(channel, state.holder, role, keys));
   // By expiry first: the order of outputs that are otherwise the same.
   for (const htlc of [...kept].sort((a, b) => a.expiry - b.expiry))
-    add('htlc', sat(htlc.amountMsat), htlcLock(channel, keys, htlc), htlc);
+    add('htlc', sat(htlc.amountMsat), lockOfHtlc(htlc), htlc);
   if (hasLocal && toLocal > 0n) plain('to_local', toLocal);
   if (hasRemote && toRemote > 0n) plain('to_remote', toRemote);
   if (anchors === 'keys' && (hasLocal || kept.length > 0)) plain('local_anchor', ANCHOR_SAT);
@@ -160,8 +155,7 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
     outputs,
   };
   const trimmed = state.htlcs.filter(isTrimmed);
-  const unsigned = unsignedHex(template);
-  return { keys, template, unsigned, txid: txidOf(unsigned), outputs, trimmed, feeSat: funding.sat - sumSat(outputs) };
+  return { keys, template, ...unsignedOf(template), outputs, trimmed, feeSat: funding.sat - sumSat(outputs) };
 }
 
 /** Returns the HTLC transactions of a commitment, in the order of its outputs. @param feeratePerKw of its state */

@@ -10,7 +10,7 @@ import { bareOf, type BareTransaction, type Template } from '../bitcoin/transact
 import type { Hex } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { htlcLock, maskOf, plainLock, type Channel, type RoleOutput } from './commitment.ts';
+import { htlcLocks, maskOf, plainLock, type Channel, type RoleOutput } from './commitment.ts';
 import { pointAt, readHtlcs, sideOf, type Keys, type KnownHtlc } from './document.ts';
 import { FORMAT } from './format.ts';
 import { commitmentKeys, hiddenNumber, reveal, type CommitmentKeys, type Side } from './keys.ts';
@@ -97,7 +97,8 @@ function candidates(
   const roles =
     kind === 'commitment' ? (['to_local', 'to_remote', ...anchorRoles[anchors]] as const) : (['second stage'] as const);
   for (const role of roles) add(role, () => plainLock(channel, holder, role, keys));
-  if (kind === 'commitment') for (const htlc of htlcs) add('htlc', () => htlcLock(channel, keys, htlc), htlc);
+  const lockOfHtlc = htlcLocks(channel, keys);
+  if (kind === 'commitment') for (const htlc of htlcs) add('htlc', () => lockOfHtlc(htlc), htlc);
   return found;
 }
 

@@ -9,7 +9,7 @@ import { hash160 } from '@scure/btc-signer/utils.js';
 import { bytesToHex, compareBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { ripemd160Of, sha256Of } from '../bitcoin/hash.ts';
 import { SEQUENCE_RBF } from '../bitcoin/transaction.ts';
-import { readScript, scriptsAlike, stackOf, wholeForm, writeScript, type Holes } from '../htlc/scripts.ts';
+import { readScript, scriptsAlike, stackOf, wholeForm, writeScript, type Hashed, type Holes } from '../htlc/scripts.ts';
 import { scriptTree } from '../htlc/taproot.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -172,7 +172,7 @@ export function need(keys: CommitmentKeys, name: KeyName): Uint8Array {
   return key;
 }
 const x = (key: Uint8Array): Uint8Array => key.subarray(1);
-const p2wsh = (code: Uint8Array, ways: readonly Way[], hash = sha256Of(code)): Lock => ({
+const p2wsh = ({ code, hash }: Hashed, ways: readonly Way[]): Lock => ({
   script: `0020${bytesToHex(hash)}`,
   kind: 'p2wsh',
   code,
@@ -189,7 +189,7 @@ export function fundingLock(format: FormatName, keys: CommitmentKeys): Lock {
   }
   const [key, peer] = names.sort((a, b) => compareBytes(need(keys, a), need(keys, b))) as [KeyName, KeyName];
   const code = writeScript(FUNDING, { claim: keys[key]!, refund: keys[peer]! });
-  return p2wsh(code, [{ ...way, key, peer, words: ['0', 'sig', 'peer-sig'] }]);
+  return p2wsh({ code, hash: sha256Of(code) }, [{ ...way, key, peer, words: ['0', 'sig', 'peer-sig'] }]);
 }
 
 /** Details of an output: blocks that its holder waits, where they are known, and the HTLC. */
@@ -203,64 +203,70 @@ export const p2aLock: Lock = {
   ways: [{ name: 'anyone', key: null, words: [], sequence: SEQUENCE_RBF, locktime: 0 }],
 };
 
-/** Returns an output of a commitment, or of an HTLC transaction. @throws Refusal `malformed-message` for what is not known */
-export function lockOf(format: FormatName, output: OutputName, keys: CommitmentKeys, details: Details): Lock {
+/**
+ * Returns what makes all outputs of one kind in a commitment: what they share is made once.
+ * @param delay blocks that its holder waits, where they are known
+ * @throws Refusal `malformed-message` for a key or delay that is not known
+ */
+export function locksOf(
+  format: FormatName,
+  output: OutputName,
+  keys: CommitmentKeys,
+  delay?: number,
+): (htlc?: Htlc) => Lock {
   const { taproot, oneBlock, second } = FORMAT[format];
   const form: Form = FORMS[output];
-  const { delay, htlc } = details;
   if (form.ways.delayed && delay === undefined)
     throw new Refusal('malformed-message', "to_self_delay of the commitment's holder expected");
   const once = SEQUENCE_RBF;
   const after = { once, delay: delay!, block: oneBlock ? 1 : once, sixteen: 16, stage: second.sequence };
   const shapes = SHAPES.get(output)![taproot ? 'tree' : 'script'];
-  const ways = shapes.map(({ name, moment, key, peer, words }): Way => {
-    const locktime = htlc && name.endsWith('timeout') ? htlc.expiry : 0;
-    return { name, key, peer, words, sequence: after[moment], locktime };
-  });
-  const holes: Holes = {};
+  const alike = shapes.map(({ name, moment, key, peer, words }): Way => ({
+    name,
+    key,
+    peer,
+    words,
+    sequence: after[moment],
+    locktime: 0,
+  }));
+  const waysOf = (htlc?: Htlc): Way[] =>
+    alike.map((way) => (htlc && way.name.endsWith('timeout') ? { ...way, locktime: htlc.expiry } : way));
+  const shared: Holes = form.ways.delayed ? { lock: { kind: 'blocks', value: delay! } } : {};
   const names = taproot && form.ways.anchor ? [] : form.keys;
   names.forEach((name, i) => {
     const hole = i === 0 ? 'claim' : 'refund';
-    if (taproot) holes[`${hole}-x`] = x(need(keys, name));
-    else holes[hole] = need(keys, name);
+    if (taproot) shared[`${hole}-x`] = x(need(keys, name));
+    else shared[hole] = need(keys, name);
   });
-  if (form.ways.delayed) holes.lock = { kind: 'blocks', value: delay! };
-  if (htlc) {
-    holes.hash = ripemd160Of(htlc.paymentHash);
-    holes.lock = { kind: 'height', value: htlc.expiry };
-  }
+  const holesOf = (htlc?: Htlc): Holes =>
+    htlc ? { hash: ripemd160Of(htlc.paymentHash), lock: { kind: 'height', value: htlc.expiry } } : shared;
   if (taproot) {
     const internalKey = form.internal ? bytesToHex(x(need(keys, form.internal))) : CHANNEL_NUMS;
-    const leaves = shapes.flatMap(({ leaf }, at) => (leaf ? [{ at, code: writeScript(leaf, holes) }] : []));
-    const { control, ...tree } = scriptTree(
-      internalKey,
-      leaves.map(({ code }) => code),
-    );
-    leaves.forEach(({ at, code }, i) => (ways[at]!.leaf = { code, control: control[i]! }));
-    return { kind: 'p2tr', ...tree, ways };
+    return (htlc) => {
+      const holes = { ...shared, ...holesOf(htlc) };
+      const codes = shapes.map(({ leaf }) => (leaf ? writeScript(leaf, holes) : undefined));
+      const leaves = codes.filter((code) => code !== undefined);
+      const { control, ...tree } = scriptTree(internalKey, leaves);
+      const ways = waysOf(htlc).map((way, i) => {
+        const code = codes[i];
+        return code ? { ...way, leaf: { code, control: control[leaves.indexOf(code)]! } } : way;
+      });
+      return { kind: 'p2tr', ...tree, ways };
+    };
   }
   if (output === 'to_remote' && !oneBlock) {
-    const program = bytesToHex(hash160(holes.claim!));
+    const program = bytesToHex(hash160(shared.claim!));
     const code = hexToBytes(`76a914${program}88ac`);
-    return { script: `0014${program}`, kind: 'p2wpkh', code, ways: [{ ...ways[0]!, words: ['sig', 'key'] }] };
+    return () => ({ script: `0014${program}`, kind: 'p2wpkh', code, ways: [{ ...alike[0]!, words: ['sig', 'key'] }] });
   }
-  const text = form.texts[oneBlock ? 1 : 0] ?? form.texts[0]!;
-  if (!htlc) return p2wsh(writeScript(text, holes), ways);
-  const { code, hash } = htlcScripts(keys, text, holes)(holes);
-  return p2wsh(code, ways, hash);
+  if (output.startsWith('htlc')) shared['revocation-hash'] = hash160(need(keys, 'revocation'));
+  const { lock: _, ...first } = shared;
+  const write = scriptsAlike(form.texts[oneBlock ? 1 : 0] ?? form.texts[0]!, first);
+  return (htlc) => p2wsh(write(holesOf(htlc)), waysOf(htlc));
 }
-const made = new WeakMap<CommitmentKeys, Map<string, ReturnType<typeof scriptsAlike>>>();
-/** Returns what writes the scripts of one text, which share the keys of their commitment. @throws Refusal `malformed-message` */
-function htlcScripts(keys: CommitmentKeys, text: string, { claim, refund }: Holes): ReturnType<typeof scriptsAlike> {
-  const texts = made.get(keys) ?? new Map<string, ReturnType<typeof scriptsAlike>>();
-  made.set(keys, texts);
-  let alike = texts.get(text);
-  if (!alike) {
-    const shared = { claim: claim!, refund: refund!, 'revocation-hash': hash160(need(keys, 'revocation')) };
-    texts.set(text, (alike = scriptsAlike(text, shared)));
-  }
-  return alike;
-}
+/** Returns an output of a commitment, or of an HTLC transaction. @throws Refusal `malformed-message` for what is not known */
+export const lockOf = (format: FormatName, output: OutputName, keys: CommitmentKeys, { delay, htlc }: Details): Lock =>
+  locksOf(format, output, keys, delay)(htlc);
 
 /** Returns whether this element may stand for that word of a witness. */
 function fits(word: Word, part: Uint8Array, taproot: boolean): boolean {
