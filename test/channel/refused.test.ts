@@ -21,7 +21,16 @@ import { keyPathScript } from '../../src/lib/signing/keyset.ts';
 import { nonceGen, parseNonce, publicKey } from '../../src/lib/signing/musig2.ts';
 import { parsePoint, pointBytes, Point } from '../../src/lib/signing/curve.ts';
 import { command, type Made } from '../support/command.ts';
-import { channelFor, htlcsFor, keysDocument, played, point, preimageOf, stateFor } from '../support/played-channel.ts';
+import {
+  channelFor,
+  htlcsFor,
+  keysDocument,
+  played,
+  point,
+  preimageOf,
+  secret,
+  stateFor,
+} from '../support/played-channel.ts';
 import { fixture } from '../support/vectors.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'spillway-refused-'));
@@ -283,6 +292,81 @@ describe('channel-sweep and channel-penalty', () => {
       put({ transaction: unsigned }),
     );
     expect(said).toMatch(/^unknown-commitment: no output found that these keys can spend/);
+  });
+});
+
+describe('a fee rate that leaves nothing, or less than dust', () => {
+  const theirs = played(channelFor('anchors'), 'anchors', 'remote', NUMBER);
+  const coins = put([
+    { txid: 'ee'.repeat(32), vout: 1, amount: 0.001, scriptPubKey: keyPathScript(new Uint8Array(32).fill(9)) },
+  ]);
+  const own = of('anchors', 'local');
+  const cheat = played(channelFor('static'), 'static', 'remote', NUMBER);
+  const revoked = put(bytesToHex(secret('static', 'remote', NUMBER)));
+  const to = TO.slice(0, 2);
+  const bumped = ['--utxo', coins, '--change', TO[1]!];
+  const parent = put(anchors.hex);
+  it.each([
+    [
+      'sweep',
+      ChannelSweep,
+      [...own, ...to, put(theirs.hex)],
+      /^below-dust: \d+ sat to spend found, not worth a fee of/,
+    ],
+    [
+      'penalty',
+      ChannelPenalty,
+      [...of('static', 'local'), ...to, '--secret-file', revoked, put({ transaction: cheat.hex, htlcs: htlcsFor() })],
+      /^below-dust: \d+ sat to spend found, not worth a fee of/,
+    ],
+    [
+      'bump',
+      ChannelBump,
+      [...own, ...bumped, parent],
+      /^not-enough-coins: 100330 sat to spend found, \d+ sat expected/,
+    ],
+  ] as const)(
+    'channel-%s is refused with figures, from a thousandth of a sat/vB above the last rate that is taken',
+    async (_, Command, argv, said) => {
+      const at = async (rate: number) => {
+        const text = `${Math.floor(rate / 1000)}.${String(rate % 1000).padStart(3, '0')}`;
+        return command(Command, [...argv, '--allow-fee', '--feerate', text]);
+      };
+      // The fee at a known rate says the size, and the size the highest rate that leaves an output of 294 sat.
+      const { stdout } = await at(100_000);
+      const made = JSON.parse(stdout);
+      const all = made.transactions ?? [{ fee_sat: made.fee_sat, amount_sat: 100_330 - made.fee_sat }];
+      expect(all).toHaveLength(1);
+      const fee = made.package_fee_sat ?? all[0].fee_sat;
+      const most = Math.floor(((fee + all[0].amount_sat - 294) * 1_000) / (fee / 100));
+      expect(most).toBeLessThan(5_000_000);
+      expect((await at(most)).code).toBeUndefined();
+      for (const rate of [most + 1, 5_000_000]) {
+        const { code, message, stdout: nothing } = await at(rate);
+        expect(`${code}: ${message}`).toMatch(said);
+        expect(nothing).toBe('');
+      }
+    },
+  );
+  it('channel-sweep refuses a feerate_per_kw at which an HTLC transaction would pay more than its output', async () => {
+    const made = played(channelFor('static'), 'static', 'local', NUMBER);
+    const document = { transaction: made.hex, htlcs: preimages, htlc_signatures: made.htlc_signatures };
+    const run = (feerate_per_kw: number) =>
+      refused(ChannelSweep, ...of('static', 'local'), ...TO, put({ ...document, feerate_per_kw }));
+    expect(await run(4_294_967_295)).toMatch(
+      /^fee-too-high: a fee of \d+ sat found at feerate_per_kw 4294967295, at most/,
+    );
+    expect(await run(501)).toMatch(/^signature-invalid: /);
+  });
+  it('channel-build --close refuses a fee that leaves both sides dust, with both sums', async () => {
+    const dust = { closer: 'local', fee_sat: 400_000, local_sat: 400_293, remote_sat: 293 };
+    const scripts = { local_script: `0014${'11'.repeat(20)}`, remote_script: `0014${'22'.repeat(20)}` };
+    const run = (more: object) => put({ ...dust, ...scripts, ...more });
+    expect(await refused(ChannelBuild, '--close', ...channelWith('anchors'), run({}))).toMatch(
+      /^below-dust: outputs of 293 sat to the closer and 293 sat found/,
+    );
+    const { variants } = await ran(ChannelBuild, '--close', ...channelWith('anchors'), run({ local_sat: 400_294 }));
+    expect(variants.map((v: any) => v.variant)).toEqual(['closer-only']);
   });
 });
 

@@ -21,7 +21,8 @@ type Variant = 'both' | 'closer-only' | 'closee-only';
 
 /**
  * Reads a close, and builds the transaction of each variant that has an output and no dust.
- * @throws Refusal `malformed-message`, `malformed-address`, `over-capacity`, `fee-too-high` where the closer has less
+ * @throws Refusal `malformed-message`, `malformed-address`, `over-capacity`, `fee-too-high` where the closer has less,
+ * `below-dust` where no output is left
  */
 function readClose(channel: Channel, from: Fields) {
   const sat = (name: string): bigint => from.need(name, from.whole(name, MAX_SAT), 'satoshis');
@@ -64,12 +65,17 @@ function readClose(channel: Channel, from: Fields) {
   if (hasOwn && hasOther) variants.push(['both', template([own, other])]);
   if (hasOwn && !hasOther) variants.push(['closer-only', template([own])]);
   if (hasOther && (lesser || !hasOwn)) variants.push(['closee-only', template([other])]);
+  if (variants.length === 0)
+    throw new Refusal(
+      'below-dust',
+      `outputs of ${own.sat} sat to the closer and ${other.sat} sat found, each below the dust limit of its script`,
+    );
   return { closer, feeSat, variants };
 }
 
 /**
  * Returns what `channel-build --close` prints: the variants, signed with keys, finished with the other side's signature too.
- * @throws Refusal as `readClose` and `FundingSpend.check`; `below-dust` where no output is left, `wrong-key`
+ * @throws Refusal as `readClose` and `FundingSpend.check`, `wrong-key`
  */
 export function closeDocument(channel: Channel, from: Fields, keys: Keys | undefined): object {
   const { closer, feeSat, variants } = readClose(channel, from);
@@ -95,7 +101,6 @@ export function closeDocument(channel: Channel, from: Fields, keys: Keys | undef
     };
   });
   for (const object of [...given, from]) object?.end();
-  if (made.length === 0) throw new Refusal('below-dust', 'balances found of which no output is left above dust');
   const { network } = channel;
   return { type: 'channel-close', version: 1, network, closer, fee_sat: feeSat, variants: made };
 }

@@ -158,7 +158,11 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
   return { keys, template, ...unsignedOf(template), outputs, trimmed, feeSat: funding.sat - sumSat(outputs) };
 }
 
-/** Returns the HTLC transactions of a commitment, in the order of its outputs. @param feeratePerKw of its state */
+/**
+ * Returns the HTLC transactions of a commitment, in the order of its outputs.
+ * @param feeratePerKw of its state
+ * @throws Refusal `malformed-message` for a delay that is not known, `fee-too-high` where an output holds less than the fee
+ */
 export function secondStages(
   channel: Channel,
   holder: Side,
@@ -170,11 +174,17 @@ export function secondStages(
   const lock = plainLock(channel, holder, 'second stage', keys);
   return withHtlc.map(({ htlc, lock: spent, sat: amount, script, vout }) => {
     const way = spent.ways.find(({ name }) => name.startsWith('second'))!;
+    const fee = secondFee(channel.format, feeratePerKw, htlc.direction);
+    if (fee > amount)
+      throw new Refusal(
+        'fee-too-high',
+        `a fee of ${fee} sat found at feerate_per_kw ${feeratePerKw}, at most the ${amount} sat of output ${vout} expected`,
+      );
     const template: Template = {
       version: FORMAT[channel.format].version,
       locktime: way.locktime,
       inputs: [{ txid, vout, sat: amount, script, sequence: way.sequence }],
-      outputs: [{ sat: amount - secondFee(channel.format, feeratePerKw, htlc.direction), script: lock.script }],
+      outputs: [{ sat: amount - fee, script: lock.script }],
     };
     return { htlc, vout, way, peerType: FORMAT[channel.format].second.sighash, spent, lock, template };
   });

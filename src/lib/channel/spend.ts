@@ -137,11 +137,9 @@ export function spendClaims(claims: readonly Claim[], paying: Paying): { spends:
     else left.push(...chunk.map(({ spent }) => ({ vout: spent.vout, amount_sat: spent.sat, reason: made })));
   }
   if (spends.length === 0 && claims.some(({ stage }) => !stage))
-    throw new Refusal(
-      'below-dust',
-      `${sumSat(claims.map((c) => c.spent))} sat to spend found, which the fee would eat up`,
-      { hint: 'wait for lower fees, and give a lower --feerate' },
-    );
+    throw new Refusal('below-dust', `${sumSat(claims.map((c) => c.spent))} sat to spend found, ${left[0]!.reason}`, {
+      hint: 'wait for lower fees, and give a lower --feerate',
+    });
   const [first] = spends;
   for (const psbt of paying.merged ?? [])
     if (first && !spends.some(({ template }) => holds(readPsbt(psbt), template)))
@@ -179,11 +177,12 @@ function spendTogether(claims: readonly Claim[], paying: Paying, coins: Spent[])
     const size = vsizeOfHex(withWitness(template(total), [...claims.map(longest), ...wallet]));
     const feeSat = feeFor(paying.feerate, size);
     const rest = total - feeSat - sumSat(fixed);
-    if (rest >= dustLimit(paying.to)) {
+    const dust = dustLimit(paying.to);
+    if (rest >= dust) {
       guardFee(feeSat, total, paying.allowFee);
       return finish(claims, template(rest), feeSat, paying);
     }
-    if (!stage) return 'not worth its fee';
+    if (!stage) return `not worth a fee of ${feeSat} sat and an output of ${dust} sat`;
     const coin = coins.shift();
     if (!coin) {
       coins.push(...added);
