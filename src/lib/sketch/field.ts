@@ -84,78 +84,59 @@ export class Field {
     }
   }
 
-  /** Adds multiplier · from[i] to to[i], for `count` elements. */
+  /** Adds multiplier · from[i] to to[i], for `count` elements, the first one first. */
   addScaled(to: Uint32Array, toAt: number, from: Uint32Array, fromAt: number, count: number): void {
     const end = 2 * (fromAt + count);
-    let t = 2 * toAt;
-    if (this.#long && this.#wide) {
-      const T = this.#bytes;
-      for (let f = 2 * fromAt; f < end; f += 2, t += 2) {
-        const lo = from[f]!;
-        const hi = from[f + 1]!;
-        const a = (lo & 255) << 1;
-        const b = 512 | ((lo >>> 7) & 510);
-        const c = 1024 | ((lo >>> 15) & 510);
-        const d = 1536 | ((lo >>> 23) & 510);
-        const e = 2048 | ((hi & 255) << 1);
-        const g = 2560 | ((hi >>> 7) & 510);
-        const h = 3072 | ((hi >>> 15) & 510);
-        const i = 3584 | ((hi >>> 23) & 510);
-        to[t] = to[t]! ^ T[a]! ^ T[b]! ^ T[c]! ^ T[d]! ^ T[e]! ^ T[g]! ^ T[h]! ^ T[i]!;
-        to[t + 1] =
-          to[t + 1]! ^ T[a + 1]! ^ T[b + 1]! ^ T[c + 1]! ^ T[d + 1]! ^ T[e + 1]! ^ T[g + 1]! ^ T[h + 1]! ^ T[i + 1]!;
-      }
-    } else if (this.#long) {
-      const T = this.#bytes;
-      for (let f = 2 * fromAt; f < end; f += 2, t += 2) {
-        const lo = from[f]!;
-        to[t] =
-          to[t]! ^
-          T[(lo & 255) << 1]! ^
-          T[512 | ((lo >>> 7) & 510)]! ^
-          T[1024 | ((lo >>> 15) & 510)]! ^
-          T[1536 | ((lo >>> 23) & 510)]!;
-      }
-    } else {
-      const T = this.#nibbles;
-      for (let f = 2 * fromAt; f < end; f += 2, t += 2) {
-        let x = to[t]!;
-        let y = to[t + 1]!;
-        let k = 0;
-        for (let rest = from[f]!; rest !== 0; rest >>>= 4, k += 32) {
+    if (!this.#long) return this.#addShort(to, 2 * toAt, from, 2 * fromAt, end);
+    const [T, wide] = [this.#bytes, this.#wide];
+    for (let f = 2 * fromAt, t = 2 * toAt; f < end; f += 2, t += 2) {
+      const lo = from[f]!;
+      const a = (lo & 255) << 1;
+      const b = 512 | ((lo >>> 7) & 510);
+      const c = 1024 | ((lo >>> 15) & 510);
+      const d = 1536 | ((lo >>> 23) & 510);
+      to[t] = to[t]! ^ T[a]! ^ T[b]! ^ T[c]! ^ T[d]!;
+      if (!wide) continue;
+      const hi = from[f + 1]!;
+      const e = 2048 | ((hi & 255) << 1);
+      const g = 2560 | ((hi >>> 7) & 510);
+      const h = 3072 | ((hi >>> 15) & 510);
+      const i = 3584 | ((hi >>> 23) & 510);
+      to[t] = to[t]! ^ T[e]! ^ T[g]! ^ T[h]! ^ T[i]!;
+      to[t + 1] =
+        to[t + 1]! ^ T[a + 1]! ^ T[b + 1]! ^ T[c + 1]! ^ T[d + 1]! ^ T[e + 1]! ^ T[g + 1]! ^ T[h + 1]! ^ T[i + 1]!;
+    }
+  }
+
+  #addShort(to: Uint32Array, toAt: number, from: Uint32Array, fromAt: number, end: number): void {
+    const T = this.#nibbles;
+    for (let f = fromAt, t = toAt; f < end; f += 2, t += 2) {
+      let x = to[t]!;
+      let y = to[t + 1]!;
+      for (let half = 0; half < 2; half++)
+        for (let rest = from[f + half]!, k = 256 * half; rest !== 0; rest >>>= 4, k += 32) {
           const at = k + ((rest & 15) << 1);
           x ^= T[at]!;
           y ^= T[at + 1]!;
         }
-        k = 256;
-        for (let rest = from[f + 1]!; rest !== 0; rest >>>= 4, k += 32) {
-          const at = k + ((rest & 15) << 1);
-          x ^= T[at]!;
-          y ^= T[at + 1]!;
-        }
-        to[t] = x;
-        to[t + 1] = y;
-      }
+      to[t] = x;
+      to[t + 1] = y;
     }
   }
 
   /** Adds e, e·m, e·m², … to a row of `count` elements, m the multiplier. */
   addSeries(row: Uint32Array, e: Uint32Array, count: number): void {
-    const last = Uint32Array.of(e[0]!, e[1]!);
-    const next = new Uint32Array(2);
-    const T = this.#bytes;
     if (!(this.#long && this.#wide)) {
-      for (let i = 0; i < count; i++) {
-        row[2 * i] = row[2 * i]! ^ last[0]!;
-        row[2 * i + 1] = row[2 * i + 1]! ^ last[1]!;
-        next.fill(0);
-        this.addScaled(next, 0, last, 0, 1);
-        last.set(next);
-      }
+      const series = new Uint32Array(2 * count);
+      series.set(e);
+      // One element on in the same row: each product is the next to be multiplied.
+      this.addScaled(series, 1, series, 0, count - 1);
+      for (let i = 0; i < row.length; i++) row[i] = row[i]! ^ series[i]!;
       return;
     }
-    let lo = last[0]!;
-    let hi = last[1]!;
+    const T = this.#bytes;
+    let lo = e[0]!;
+    let hi = e[1]!;
     for (let t = 0; t < 2 * count; t += 2) {
       row[t] = row[t]! ^ lo;
       row[t + 1] = row[t + 1]! ^ hi;
@@ -178,18 +159,12 @@ export class Field {
     for (let n = count - 1; n >= 0; n--) {
       let x = 0;
       let y = 0;
-      let k = 0;
-      for (let rest = from[2 * (fromAt + n)]!; rest !== 0; rest >>>= 8, k += 512) {
-        const at = k + ((rest & 255) << 1);
-        x ^= T[at]!;
-        y ^= T[at + 1]!;
-      }
-      k = 2048;
-      for (let rest = from[2 * (fromAt + n) + 1]!; rest !== 0; rest >>>= 8, k += 512) {
-        const at = k + ((rest & 255) << 1);
-        x ^= T[at]!;
-        y ^= T[at + 1]!;
-      }
+      for (let half = 0; half < 2; half++)
+        for (let rest = from[2 * (fromAt + n) + half]!, k = 2048 * half; rest !== 0; rest >>>= 8, k += 512) {
+          const at = k + ((rest & 255) << 1);
+          x ^= T[at]!;
+          y ^= T[at + 1]!;
+        }
       to[2 * (toAt + n * step)] = x;
       to[2 * (toAt + n * step) + 1] = y;
     }
