@@ -8,6 +8,7 @@ import { doubleHash } from '../bitcoin/block.ts';
 import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { Cursor } from '../bitcoin/cursor.ts';
 import { HEADER_SIZE } from '../bitcoin/header.ts';
+import { Writer } from '../bitcoin/writer.ts';
 
 /** A leaf of a tree, and its siblings from the leaf upwards. */
 export interface MerklePath {
@@ -39,38 +40,31 @@ export function rootOf(leaf: Uint8Array, path: MerklePath): Uint8Array | undefin
   return hash;
 }
 
-const littleEndian = (value: number, size: number): Uint8Array =>
-  Uint8Array.from({ length: size }, (_, i) => Math.floor(value / 256 ** i) & 0xff);
-
 /**
- * Writes the MerkleBlock of one transaction.
- *
- * Bits and hashes stand in the order of a walk from the root: down to the leaf, where a bit 0 and a hash stand for what lies
- * to the left; then up again, for what lies to the right.
+ * Writes the MerkleBlock of one transaction: bits and hashes in the order of a walk from the root, the left one first.
+ * A bit 1 stands for a node above the transaction, a bit 0 and a hash for any other.
  */
 export function writeMerkleBlock(header: Uint8Array, txid: Uint8Array, path: MerklePath): Uint8Array {
-  const bits = [1];
-  const left: Uint8Array[] = [];
-  const right: Uint8Array[] = [];
-  path.siblings.forEach((sibling, row) => {
-    const isRight = (path.index >> row) % 2 === 0;
-    if (!isRight) left.unshift(sibling);
-    else if (hasSibling(path, row)) right.push(sibling);
-    bits.splice(1, 0, ...(isRight ? [1] : [0, 1]));
-  });
-  bits.push(...right.map(() => 0));
+  const bits: number[] = [];
+  const hashes: Uint8Array[] = [];
+  const walk = (row: number, node: number): void => {
+    if (node * 2 ** row >= path.leaves) return;
+    const above = path.index >> row === node;
+    bits.push(above ? 1 : 0);
+    if (!above || row === 0) return void hashes.push(above ? txid : path.siblings[row]!);
+    walk(row - 1, 2 * node);
+    walk(row - 1, 2 * node + 1);
+  };
+  walk(path.siblings.length, 0);
   const flags = new Uint8Array(Math.ceil(bits.length / 8));
   bits.forEach((bit, i) => (flags[i >> 3]! |= bit << (i & 7)));
-  // A tree has fewer rows than a CompactSize of one byte can count.
-  const hashes = [...left, txid, ...right];
-  return concatBytes(
-    header,
-    littleEndian(path.leaves, 4),
-    littleEndian(hashes.length, 1),
-    ...hashes,
-    littleEndian(flags.length, 1),
-    flags,
-  );
+  return new Writer()
+    .put(header)
+    .u32(path.leaves)
+    .compact(hashes.length)
+    .put(concatBytes(...hashes))
+    .sized(flags)
+    .written();
 }
 
 export interface MerkleBlock extends MerklePath {
@@ -86,28 +80,23 @@ export function readMerkleBlock(bytes: Uint8Array): MerkleBlock {
   const hashes = Array.from({ length: from.count(32) }, () => from.take(32));
   const flags = from.take(from.count(1));
   if (leaves === 0 || leaves > 1_000_000) from.refuse(`MerkleBlock of ${leaves} transactions found`);
-  const isSet = (bit: number): boolean => ((flags[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
-  let [bit, index] = [1, 0];
-  const left = new Set<number>();
-  for (let row = depthOf(leaves) - 1; row >= 0; row--, bit++) {
-    const hasLeft = !isSet(bit);
-    if (hasLeft) {
-      left.add(row);
-      bit += 1;
-    }
-    index = 2 * index + Number(hasLeft);
-  }
-  const own = hashes.splice(0, left.size).reverse();
-  const txid = hashes.shift() ?? from.refuse('MerkleBlock: a hash is missing');
-  // A doubled hash is not in the message: it is that of the node itself.
-  let node = txid;
-  const siblings = Array.from({ length: depthOf(leaves) }, (_, row) => {
-    const isLeft = left.has(row);
-    const sibling = (isLeft ? own : hasSibling({ leaves, index }, row) ? hashes : [node]).shift();
-    const found = sibling ?? from.refuse('MerkleBlock: a hash is missing');
-    node = doubleHash(isLeft ? concatBytes(found, node) : concatBytes(node, found));
-    return found;
-  });
+  const next = (): Uint8Array => hashes.shift() ?? from.refuse('MerkleBlock: a hash is missing');
+  const siblings: Uint8Array[] = [];
+  let [bit, index, txid] = [1, 0, header];
+  /** Returns the hash of the node that many rows above the transaction. */
+  const below = (row: number): Uint8Array => {
+    if (row === 0) return (txid = next());
+    const isRight = ((flags[bit >> 3] ?? 0) & (1 << (bit & 7))) === 0;
+    bit += isRight ? 2 : 1;
+    index = 2 * index + Number(isRight);
+    const left = isRight ? next() : undefined;
+    const hash = below(row - 1);
+    // A doubled hash is not in the message: it is that of the node itself.
+    const sibling = left ?? (hasSibling({ leaves, index }, row - 1) ? next() : hash);
+    siblings.push(sibling);
+    return doubleHash(isRight ? concatBytes(sibling, hash) : concatBytes(hash, sibling));
+  };
+  below(depthOf(leaves));
   const block = { header, leaves, index, txid, siblings };
   if (!equalBytes(writeMerkleBlock(header, txid, block), bytes))
     from.refuse('MerkleBlock: one transaction expected, and no bits or hashes left over');
