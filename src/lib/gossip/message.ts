@@ -93,11 +93,11 @@ interface Layout {
   /** Records of a stream: version 2. */
   records?: Namespace;
 }
-/** @param signed the number of fields in front that are signatures, so that each covers all bytes behind them */
-const fields = (kind: string, parts: Parts, signed = 0): Layout => ({
+/** Signatures in front cover all bytes behind them; those behind other fields are of another message. */
+const fields = (kind: string, parts: Parts): Layout => ({
   kind,
   parts,
-  signatures: Object.keys(parts).slice(0, signed),
+  signatures: Object.keys(parts).filter((_, i, names) => names.slice(0, i + 1).every((at) => parts[at] === SIGNATURE)),
 });
 const records = (kind: string, records: Namespace): Layout => ({
   kind,
@@ -115,53 +115,41 @@ const SIGNATURE_2 = field(160n, hexBytes(64));
 
 /** Fields of every message, by its type. */
 export const LAYOUTS: Readonly<Record<number, Layout>> = {
-  256: fields(
-    'channel_announcement',
-    {
-      node_signature_1: SIGNATURE,
-      node_signature_2: SIGNATURE,
-      bitcoin_signature_1: SIGNATURE,
-      bitcoin_signature_2: SIGNATURE,
-      features: BLOB,
-      chain_hash: HASH,
-      short_channel_id: SCID,
-      node_id_1: KEY,
-      node_id_2: KEY,
-      bitcoin_key_1: KEY,
-      bitcoin_key_2: KEY,
-    },
-    4,
-  ),
-  257: fields(
-    'node_announcement',
-    {
-      signature: SIGNATURE,
-      features: BLOB,
-      timestamp: number(4),
-      node_id: KEY,
-      rgb_color: hex(3),
-      alias: part(paddedAlias, 32),
-      addresses: BLOB,
-    },
-    1,
-  ),
-  258: fields(
-    'channel_update',
-    {
-      signature: SIGNATURE,
-      chain_hash: HASH,
-      short_channel_id: SCID,
-      timestamp: number(4),
-      message_flags: number(1),
-      channel_flags: number(1),
-      cltv_expiry_delta: number(2),
-      htlc_minimum_msat: number(8),
-      fee_base_msat: number(4),
-      fee_proportional_millionths: number(4),
-      htlc_maximum_msat: number(8),
-    },
-    1,
-  ),
+  256: fields('channel_announcement', {
+    node_signature_1: SIGNATURE,
+    node_signature_2: SIGNATURE,
+    bitcoin_signature_1: SIGNATURE,
+    bitcoin_signature_2: SIGNATURE,
+    features: BLOB,
+    chain_hash: HASH,
+    short_channel_id: SCID,
+    node_id_1: KEY,
+    node_id_2: KEY,
+    bitcoin_key_1: KEY,
+    bitcoin_key_2: KEY,
+  }),
+  257: fields('node_announcement', {
+    signature: SIGNATURE,
+    features: BLOB,
+    timestamp: number(4),
+    node_id: KEY,
+    rgb_color: hex(3),
+    alias: part(paddedAlias, 32),
+    addresses: BLOB,
+  }),
+  258: fields('channel_update', {
+    signature: SIGNATURE,
+    chain_hash: HASH,
+    short_channel_id: SCID,
+    timestamp: number(4),
+    message_flags: number(1),
+    channel_flags: number(1),
+    cltv_expiry_delta: number(2),
+    htlc_minimum_msat: number(8),
+    fee_base_msat: number(4),
+    fee_proportional_millionths: number(4),
+    htlc_maximum_msat: number(8),
+  }),
   259: fields('announcement_signatures', {
     channel_id: HASH,
     short_channel_id: SCID,
