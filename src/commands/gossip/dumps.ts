@@ -6,7 +6,7 @@ import * as Flags from '@oclif/core/flags';
 import { Readable, pipeline } from 'node:stream';
 import { createGunzip, inflateSync } from 'node:zlib';
 import type { Inflate } from '../../lib/gossip/details.ts';
-import { DumpReader, DUMPS, isGzip, messageReader, sniffDump, type Dump } from '../../lib/gossip/dump.ts';
+import { DUMPS, graphReader, isGzip, messageReader, sniffDump, type Dump } from '../../lib/gossip/dump.ts';
 import type { Graph } from '../../lib/gossip/graph.ts';
 import type { FoundMessage } from '../../lib/gossip/store.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -118,9 +118,9 @@ export async function printLines(
   if (held !== '') await print(held);
 }
 
-/** Reads the graph of a dump; says on stderr what of it could not be used. @throws Refusal as `DumpReader` */
+/** Reads the graph of a dump; says on stderr what of it could not be used. @throws Refusal as `GraphReader` */
 export async function graphIn({ dump, pieces }: Opened, base?: Graph): Promise<Graph> {
-  const reader = new DumpReader(dump, base);
+  const reader = graphReader(dump, base);
   for await (const piece of pieces) reader.push(piece);
   const { graph, skipped, behind } = reader.end();
   if (skipped > 0) note(`${skipped} incremental updates change nothing that is known: give --base GRAPH`);

@@ -70,52 +70,48 @@ export interface FoundGraph {
   behind: number;
 }
 
-/** Reads the graph of a dump as it comes in. Snapshots and maps are held until they are whole. */
-export class DumpReader {
-  readonly #dump: Dump;
-  readonly #base: Graph | undefined;
-  readonly #json = new GraphJson();
-  readonly #messages: MessageReader;
-  readonly #to = new GraphBuilder();
-  readonly #held: Uint8Array[] = [];
-
-  /** @param base a graph that an incremental snapshot changes */
-  constructor(dump: Dump, base?: Graph) {
-    this.#dump = dump;
-    this.#base = base;
-    this.#messages = messageReader(dump);
-  }
-
+/** Reader of the graph in a dump, as it comes in. */
+export interface GraphReader {
   /** Reads a piece. @throws Refusal `malformed-dump`, `malformed-gossip`, `malformed-json`, `too-large` */
-  push(piece: Uint8Array): void {
-    if (this.#dump === 'json') this.#json.push(piece);
-    else if (this.#dump === 'rgs' || this.#dump === 'gossmap') this.#held.push(piece);
-    else this.#add(this.#messages.push(piece));
-  }
-
+  push(piece: Uint8Array): void;
   /** Returns the graph. @throws Refusal as `push` */
-  end(): FoundGraph {
-    const whole = { skipped: 0, behind: 0 };
-    if (this.#dump === 'json') return { graph: this.#json.end(), ...whole };
-    if (this.#dump === 'gossmap') return { graph: readGossmap(concatBytes(...this.#held)), ...whole };
-    if (this.#dump === 'rgs') {
-      const builder = this.#base ? GraphBuilder.from(this.#base) : new GraphBuilder();
-      const told = addRapidSync(concatBytes(...this.#held), builder);
-      return { graph: builder.build('rgs'), ...told };
-    }
-    this.#add(this.#messages.end());
-    return { graph: this.#to.build(this.#dump), ...whole };
-  }
-
-  #add(found: Iterable<FoundMessage>): void {
-    for (const { message, record } of found)
-      if (!record?.deleted && LAYOUTS[typeOf(message)]) this.#to.message(readMessage(message));
-  }
+  end(): FoundGraph;
 }
 
-/** Reads the graph of a whole dump. @throws Refusal as `DumpReader` */
+/** Returns the reader of a dump. Snapshots and maps are held until they are whole. @param base a graph that an incremental snapshot changes */
+export function graphReader(dump: Dump, base?: Graph): GraphReader {
+  const whole = (graph: Graph): FoundGraph => ({ graph, skipped: 0, behind: 0 });
+  if (dump === 'json') {
+    const json = new GraphJson();
+    return { push: (piece) => json.push(piece), end: () => whole(json.end()) };
+  }
+  if (dump === 'rgs' || dump === 'gossmap') {
+    const held: Uint8Array[] = [];
+    const snapshot = (): FoundGraph => {
+      const to = base ? GraphBuilder.from(base) : new GraphBuilder();
+      const told = addRapidSync(concatBytes(...held), to);
+      return { graph: to.build('rgs'), ...told };
+    };
+    const end = dump === 'rgs' ? snapshot : () => whole(readGossmap(concatBytes(...held)));
+    return { push: (piece) => void held.push(piece), end };
+  }
+  const [messages, to] = [messageReader(dump), new GraphBuilder()];
+  const add = (found: Iterable<FoundMessage>): void => {
+    for (const { message, record } of found)
+      if (!record?.deleted && LAYOUTS[typeOf(message)]) to.message(readMessage(message));
+  };
+  return {
+    push: (piece) => add(messages.push(piece)),
+    end: () => {
+      add(messages.end());
+      return whole(to.build(dump));
+    },
+  };
+}
+
+/** Reads the graph of a whole dump. @throws Refusal as `GraphReader` */
 export function graphOf(bytes: Uint8Array, dump: Dump, base?: Graph): FoundGraph {
-  const reader = new DumpReader(dump, base);
+  const reader = graphReader(dump, base);
   reader.push(bytes);
   return reader.end();
 }
