@@ -4,7 +4,7 @@
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Network } from './network.ts';
+import { freeOf, reservedOf, sum, type Network } from './network.ts';
 
 export const COUNT_LIMITS = { states: { unit: 'number', most: 10_000_000n } } satisfies Limits;
 
@@ -29,11 +29,10 @@ export function allDistributions(capacity: number, members: number): bigint {
  * Returns all distributions that the channels can hold: a channel adds its capacity, satoshi by satoshi, to any of its members.
  * @throws Refusal `too-many-states` where all distributions are more than 10^7
  */
-export function feasibleStates({ members, channels, capacity }: Network): States {
-  const reserved = members.map(() => 0);
-  for (const { members: of, least } of channels) of.forEach((member, i) => (reserved[member]! += least[i]!));
-  const free = channels.map((channel) => channel.capacity - channel.least.reduce((total, sat) => total + sat, 0));
-  const base = free.reduce((total, sat) => total + Math.max(0, sat), 0) + 1;
+export function feasibleStates(network: Network): States {
+  const { members, channels, capacity } = network;
+  const free = freeOf(network);
+  const base = sum(free.map((sat) => Math.max(0, sat))) + 1;
   const all = allDistributions(Math.max(capacity, base - 1), members.length);
   const places = members.map((_, i) => base ** i);
   if (!allows(COUNT_LIMITS.states, all) || !Number.isSafeInteger(base ** members.length))
@@ -48,7 +47,7 @@ export function feasibleStates({ members, channels, capacity }: Network): States
       states = next;
     }
   });
-  return { feasible: states, places, base, reserved };
+  return { feasible: states, places, base, reserved: reservedOf(network) };
 }
 
 export interface Payments {

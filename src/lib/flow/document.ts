@@ -5,7 +5,7 @@ import { percent, quantiles } from '../protocol/quantiles.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { allDistributions, countPayments, feasibleStates } from './count.ts';
 import { Balances } from './liquidity.ts';
-import type { Network, Wealth } from './network.ts';
+import { sum, type Network, type Wealth } from './network.ts';
 import { drawSamples, wilson } from './sample.ts';
 import { decideWealth, paid, type Verdict } from './wealth.ts';
 
@@ -77,7 +77,7 @@ export function countDocument(
   const states = feasibleStates(network);
   const all = Number(allDistributions(network.capacity, network.members.length));
   const largest = network.members.map((_, member) =>
-    network.channels.reduce((sum, { members, capacity }) => sum + (members.includes(member) ? capacity : 0), 0),
+    sum(network.channels.map(({ members, capacity }) => (members.includes(member) ? capacity : 0))),
   );
   return {
     ...head('count'),
@@ -136,7 +136,7 @@ export function sampleDocument(network: Network, { pairs, seed, draw, amounts, l
         interval_percent: [percent(Math.max(0, low)), percent(Math.min(1, high))],
       };
     }),
-    sum_sat: sorted.reduce((sum, most) => sum + most, 0),
+    sum_sat: sum(sorted),
     quantiles_sat: quantiles(sorted, [0.1, 0.25, 0.5, 0.75, 0.9]),
     ...(list && {
       samples: samples.map(({ payer, payee, most }) => ({ payer: name(payer), payee: name(payee), most_sat: most })),

@@ -6,7 +6,7 @@
  */
 import type { NodeName } from '../gossip/graph.ts';
 import { flowNetwork, type FlowNetwork } from './max-flow.ts';
-import type { Network } from './network.ts';
+import { sum, type Network } from './network.ts';
 
 /** Part of each channel that each member holds, in the order of its members. */
 export type Liquidity = readonly (readonly number[])[];
@@ -22,7 +22,7 @@ export function edgesOf({ channels, members }: Network, free: Liquidity): { edge
   channels.forEach(({ members: of }, i) => {
     if (of.length === 2) return void edges.push(of[0]!, of[1]!, free[i]![0]!, free[i]![1]!);
     // Of more members any may pay any other: through a node of the channel's own.
-    const [through, all] = [nodes++, free[i]!.reduce((sum, sat) => sum + sat, 0)];
+    const [through, all] = [nodes++, sum(free[i]!)];
     of.forEach((member, place) => edges.push(member, through, free[i]![place]!, all));
   });
   return { edges, nodes };

@@ -30,6 +30,16 @@ export interface Network {
 /** Sum of what each member owns in all its channels, in the order of `members`. */
 export type Wealth = readonly number[];
 
+export const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
+/** Returns what of each channel no member has reserved; below 0 where more is reserved than it holds. */
+export const freeOf = ({ channels }: Network): number[] => channels.map(({ capacity, least }) => capacity - sum(least));
+/** Returns what the channels of each member reserve for it; below 0 for credit. */
+export function reservedOf({ members, channels }: Network): number[] {
+  const reserved = members.map(() => 0);
+  for (const { members: of, least } of channels) of.forEach((member, i) => (reserved[member]! += least[i]!));
+  return reserved;
+}
+
 export const NETWORK_LIMITS = {
   total: { unit: 'sat', most: Number.MAX_SAFE_INTEGER },
   members: { unit: 'items', least: 2, most: 1000 },
@@ -49,9 +59,9 @@ function placeOf(name: NodeName, members: Members): number {
 }
 
 function network(members: Members, channels: readonly Channel[]): Network {
-  const capacity = channels.reduce((sum, channel) => sum + channel.capacity, 0);
+  const capacity = sum(channels.map((channel) => channel.capacity));
   // Free parts are added up: what is reserved is less, what is credited is more.
-  const most = channels.reduce((sum, { least }) => least.reduce((all, sat) => all + Math.abs(sat), sum), capacity);
+  const most = capacity + sum(channels.flatMap(({ least }) => least.map(Math.abs)));
   if (!allows(NETWORK_LIMITS.total, most))
     throw new Refusal('malformed-message', `channels: ${most} sat found in all, less than 2^53 expected`);
   if (new Set(channels.map(({ id }) => id)).size !== channels.length)
@@ -83,8 +93,7 @@ export function parseNetwork(from: Fields): Network {
     const reserve = perMember(each, 'reserve_sat', names);
     const credit = perMember(each, 'credit_sat', names);
     const liquidity = each.has('liquidity_sat') ? perMember(each, 'liquidity_sat', names) : undefined;
-    if (liquidity && liquidity.reduce((sum, sat) => sum + sat, 0) !== capacity)
-      each.refuse('liquidity_sat', `${capacity} in all`);
+    if (liquidity && sum(liquidity) !== capacity) each.refuse('liquidity_sat', `${capacity} in all`);
     return {
       id: String(each.json('id') ?? each.where),
       members: names.map((name) => placeOf(name, members)),

@@ -59,13 +59,10 @@ function feasibleLiquidity(network: Network, draws: Draws): { liquidity: Liquidi
     const found = decideWealth(network, drawWealth(network.capacity, network.members.length, draws));
     if (found.feasible) return { liquidity: found.liquidity, tries };
   }
-  throw new Refusal(
-    'sample-too-rare',
-    `none of ${SAMPLE_LIMITS.tries.most} drawn distributions can be held by the channels`,
-    {
-      hint: '--draw liquidity balances the channels instead',
-    },
-  );
+  const { most } = SAMPLE_LIMITS.tries;
+  throw new Refusal('sample-too-rare', `none of ${most} drawn distributions can be held by the channels`, {
+    hint: '--draw liquidity balances the channels instead',
+  });
 }
 
 /** Draws pairs, and finds the most that each can pay. @returns also how many distributions were drawn */

@@ -9,7 +9,7 @@
 import type { NodeName } from '../gossip/graph.ts';
 import { edgesOf, type Liquidity } from './liquidity.ts';
 import { flowNetwork } from './max-flow.ts';
-import type { Network, Wealth } from './network.ts';
+import { freeOf, reservedOf, sum, type Network, type Wealth } from './network.ts';
 
 /** Reason of a no, which anybody can check by adding up what it names. */
 export type Certificate =
@@ -24,21 +24,18 @@ export type Certificate =
 
 export type Verdict = { feasible: true; liquidity: Liquidity } | { feasible: false; certificate: Certificate };
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
-
 /** Decides a distribution of wealth over all members. */
 export function decideWealth(network: Network, wealth: Wealth): Verdict {
   const { channels, capacity } = network;
   const no = (certificate: Certificate): Verdict => ({ feasible: false, certificate });
   if (sum(wealth) !== capacity) return no({ reason: 'sum', wealth_sat: sum(wealth), capacity_sat: capacity });
-  const free = channels.map((channel) => channel.capacity - sum(channel.least));
+  const free = freeOf(network);
   const tight = free.findIndex((sat) => sat < 0);
   if (tight >= 0) {
     const { id, least, capacity: held } = channels[tight]!;
     return no({ reason: 'channel', channel: id, reserved_sat: sum(least), capacity_sat: held });
   }
-  const reserved = wealth.map(() => 0);
-  for (const { members, least } of channels) members.forEach((member, i) => (reserved[member]! += least[i]!));
+  const reserved = reservedOf(network);
   const rest = wealth.map((sat, member) => sat - reserved[member]!);
   const poor = rest.findIndex((sat) => sat < 0);
   if (poor >= 0) {
