@@ -12,7 +12,7 @@ import { toNumber, taggedHash } from '../signing/curve.ts';
 import { appendSketch, decodeSketch, makeSketch, maxElements, mergeSketches, type Sketch } from '../sketch/sketch.ts';
 import { writeUint } from '../wire/bigsize.ts';
 import { scidBytes } from '../wire/fields.ts';
-import type { Graph, Policy } from './graph.ts';
+import type { Graph } from './graph.ts';
 
 /** A message that a party has. */
 export interface Item {
@@ -23,16 +23,11 @@ export interface Item {
   node_id?: string;
   timestamp?: number;
 }
-const TYPES: Readonly<Record<Item['kind'], bigint>> = {
-  channel_announcement: 256n,
-  node_announcement: 257n,
-  channel_update: 258n,
-};
-/** Number of bytes of each message, without features and addresses. */
-const SIZES: Readonly<Record<Item['kind'], number>> = {
-  channel_announcement: 430,
-  node_announcement: 142,
-  channel_update: 138,
+/** Type of each message, and its bytes without features and addresses. */
+const KINDS: Readonly<Record<Item['kind'], readonly [type: bigint, size: number]>> = {
+  channel_announcement: [256n, 430],
+  node_announcement: [257n, 142],
+  channel_update: [258n, 138],
 };
 /** Bytes of a sketch at most, where nothing else is said: a message of Lightning. */
 export const MOST_BYTES = 65_536;
@@ -44,12 +39,11 @@ export function itemsOf({ nodes, channels }: Graph): Item[] {
   for (const { short_channel_id: scid, one_to_two: one, two_to_one: two } of channels) {
     if (scid === undefined) continue;
     items.push({ kind: 'channel_announcement', short_channel_id: scid });
-    const update = (side: number, policy: Policy | null): void => {
-      const time = policy?.timestamp ?? policy?.block_height;
-      if (time !== undefined) items.push({ kind: 'channel_update', short_channel_id: scid, side, timestamp: time });
-    };
-    update(1, one);
-    update(2, two);
+    for (const [i, policy] of [one, two].entries()) {
+      const timestamp = policy?.timestamp ?? policy?.block_height;
+      if (timestamp !== undefined)
+        items.push({ kind: 'channel_update', short_channel_id: scid, side: i + 1, timestamp });
+    }
   }
   for (const { node_id: id, timestamp, block_height: height } of nodes) {
     const time = timestamp ?? height;
@@ -64,7 +58,7 @@ export function elementOf(item: Item, salt: Uint8Array, bits: number): bigint {
   const hash = taggedHash(
     'spillway/gossip-element',
     salt,
-    writeUint(TYPES[kind], 2),
+    writeUint(KINDS[kind][0], 2),
     scid === undefined ? hexToBytes(node!) : scidBytes(scid)!,
     writeUint(BigInt(side), 1),
     writeUint(BigInt(timestamp), 4),
@@ -92,10 +86,6 @@ export interface Difference {
   bytes: number;
 }
 type Sides = readonly [readonly bigint[], readonly bigint[]];
-const both = (sides: Sides, map: (side: readonly bigint[]) => readonly bigint[]): Sides => [
-  map(sides[0]),
-  map(sides[1]),
-];
 
 /**
  * Returns a function that finds in what two sets differ, as two peers do.
@@ -126,15 +116,16 @@ export function differ({ bits, capacity, mostBytes }: Sketching, real: boolean):
     }
     const halve = (part: Sides, whole: Sketch | undefined, bit: bigint): readonly bigint[] => {
       halvings += 1;
-      const [even, odd] = [0n, 1n].map((value) =>
-        both(part, (side) => side.filter((element) => ((element >> bit) & 1n) === value)),
-      ) as [Sides, Sides];
+      const half = (value: bigint): Sides => {
+        const has = (element: bigint): boolean => ((element >> bit) & 1n) === value;
+        return [part[0].filter(has), part[1].filter(has)];
+      };
+      const [even, odd] = [half(0n), half(1n)];
       const first = sketchOf(even, size);
       const second = whole && mergeSketches(whole, first!);
-      return [
-        ...(decode(even, first, size) ?? halve(even, first, bit + 1n)),
-        ...(decode(odd, second, size) ?? halve(odd, second, bit + 1n)),
-      ];
+      const found = (sides: Sides, sketch?: Sketch): readonly bigint[] =>
+        decode(sides, sketch, size) ?? halve(sides, sketch, bit + 1n);
+      return [...found(even, first), ...found(odd, second)];
     };
     found ??= halve(sides, sketch, 0n);
     return { found, capacity: size, extensions, halvings, bytes: (1 + halvings) * bytesOf(size) };
@@ -179,7 +170,7 @@ export function reconcile(first: Graph, second: Graph, sketching: Sketching, sal
     bytes: {
       sketches: bytes,
       ids: 8 * all.length,
-      messages: all.reduce((sum, { kind }) => sum + SIZES[kind], 0),
+      messages: all.reduce((sum, { kind }) => sum + KINDS[kind][1], 0),
     },
     missing: { first: named(theirs, ours), second: named(ours, theirs) },
   };
