@@ -65,10 +65,11 @@ export function pathDocument(graph: Graph, search: Search): object {
       throw new Refusal('malformed-message', `${what}: ${name} found, a node of the graph expected`);
     return found;
   };
-  if (!allows(SEARCH_LIMITS.amount, search.amountMsat))
+  const { amountMsat: amount_msat, height, finalDelta: final_cltv_delta } = search;
+  if (!allows(SEARCH_LIMITS.amount, amount_msat))
     throw new Refusal(
       'malformed-message',
-      `amount: ${search.amountMsat} msat found, 1 to ${SEARCH_LIMITS.amount.most} expected`,
+      `amount: ${amount_msat} msat found, 1 to ${SEARCH_LIMITS.amount.most} expected`,
     );
   const [payer, payee] = [place(search.payer, 'payer'), place(search.payee, 'payee')];
   if (payer === payee) throw new Refusal('malformed-message', 'payer and payee are one node');
@@ -76,19 +77,12 @@ export function pathDocument(graph: Graph, search: Search): object {
   const labels = relax(edges, names.length, payer, payee, search);
   const found = labels[payer];
   const answer = { type: 'gossip-path', version: 1, found: found !== undefined };
-  const { amountMsat: amount_msat, height } = search;
   if (!found) {
     const reached = labels.flatMap((label, i) => (label ? [{ node: names[i]!, amount_msat: label.amount }] : []));
     return { ...answer, payer: search.payer, payee: search.payee, amount_msat, certificate: { reached } };
   }
-  const final_cltv_delta = search.finalDelta;
-  return {
-    ...answer,
-    amount_msat,
-    ...(height !== undefined && { height }),
-    final_cltv_delta,
-    hops: hopsOf(found, names),
-  };
+  const hops = hopsOf(found, names);
+  return { ...answer, amount_msat, ...(height !== undefined && { height }), final_cltv_delta, hops };
 }
 
 function edgesOf(graph: Graph, index: ReadonlyMap<NodeName, number>, avoid: readonly string[]): Edge[] {
@@ -102,14 +96,9 @@ function edgesOf(graph: Graph, index: ReadonlyMap<NodeName, number>, avoid: read
   });
 }
 
-function relax(
-  edges: readonly Edge[],
-  nodes: number,
-  payer: number,
-  payee: number,
-  search: Search,
-): (Label | undefined)[] {
-  let labels: (Label | undefined)[] = Array.from({ length: nodes });
+type Labels = (Label | undefined)[];
+function relax(edges: readonly Edge[], nodes: number, payer: number, payee: number, search: Search): Labels {
+  let labels: Labels = Array.from({ length: nodes });
   labels[payee] = { amount: Number(search.amountMsat), weight: 0, next: undefined, behind: undefined };
   for (let hop = 0, changed = true; changed && hop < search.maxHops; hop++) {
     changed = false;

@@ -5,8 +5,7 @@
  * little-endian string of bits, padded to bytes. Format and parameters are those of minisketch
  * (https://github.com/bitcoin-core/minisketch). Not here: meanings of elements (`gossip/reconcile.ts`).
  */
-import type { Limits } from '../protocol/limit.ts';
-import { allows } from '../protocol/limit.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { decodeSyndromes } from './decode.ts';
 import { Field } from './field.ts';
