@@ -17,7 +17,7 @@ const common = {
   env: temporary(),
   // One limit for all, against what hangs: how long a test takes is the machine's affair.
   testTimeout: 600_000,
-  hookTimeout: 240_000,
+  hookTimeout: 600_000,
   expect: { poll: { timeout: 120_000 } },
   // oclif prints through the console, which vitest would otherwise take.
   disableConsoleIntercept: true,

@@ -8,7 +8,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getDecodedToken } from '@cashu/cashu-ts';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { printInHand } from '../../src/lib/cashu/in-hand.ts';
 import { giveUpMelt, meltEcash } from '../../src/lib/cashu/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
@@ -21,8 +21,6 @@ import { backUp } from '../credit/helpers.ts';
 import { isNamed, KEYSET, MintError, NEXT_KEYSET } from '../support/mint.ts';
 import { Market } from '../support/mint-home.ts';
 import { pruneAt } from '../support/prune.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 class Cut extends Error {}
 

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getDecodedToken } from '@cashu/cashu-ts';
-import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
 import { changeFile, fileJournal } from '../../src/commands/ecash/melting.ts';
 import { printInHand } from '../../src/lib/cashu/in-hand.ts';
 import { meltEcash } from '../../src/lib/cashu/melt.ts';
@@ -16,8 +16,6 @@ import { ERRORS, Refusal } from '../../src/lib/protocol/refusal.ts';
 import { backUp } from '../credit/helpers.ts';
 import { isNamed, KEYSET, MintError } from '../support/mint.ts';
 import { Market } from '../support/mint-home.ts';
-
-vi.setConfig({ testTimeout: 100_000 });
 
 /** A part of the lies stands for them; SPILLWAY_LIES=all tells each. */
 const ALL = process.env['SPILLWAY_LIES'] === 'all';

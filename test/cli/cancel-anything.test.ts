@@ -2,7 +2,7 @@
  * --cancel of what this home does not know, or of what belongs to another action: a refusal, in every action of every family,
  * and nothing is changed.
  */
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freshKey } from '../../src/commands/htlc/home.ts';
 import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { ecashRestore } from '../../src/lib/ecash/restore.ts';
@@ -34,7 +34,6 @@ import {
   type Cast,
 } from '../support/statechain.ts';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 type Table = Action<any, any, any>;
 const TABLES: readonly Table[] = [
   openCredit,

@@ -6,7 +6,7 @@
  *   a cancel that is refused changes nothing, and the step is said again as it was
  *   no action gives up what another one has begun
  */
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import type { Action, Claim } from '../../src/lib/protocol/action.ts';
@@ -23,7 +23,6 @@ import { ownCoin } from '../support/credit.ts';
 import type { Message, RunOptions, TestParty } from '../support/party.ts';
 import { cast, operatorKey, POLICY, type Cast, type Name } from '../support/statechain.ts';
 
-vi.setConfig({ testTimeout: 240_000 });
 type Table = Action<any, any, any>;
 type Play = (who: Name, table: Table, options: RunOptions) => Promise<Message>;
 const OPEN = openStatechain as Table;

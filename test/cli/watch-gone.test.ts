@@ -1,7 +1,7 @@
 /** watch with something missing at the deadline: store, node, one contract's answers or record. The exit that is due goes out. */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
@@ -19,7 +19,6 @@ import { opened, payMessages, rollMessages } from '../support/credit.ts';
 import type { TestParty } from '../support/party.ts';
 import { listedBy, opening } from '../support/watched.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 const DEADLINE = 5_176;
 const RULES = { confirmations: 6, feeBudgetSat: null };
 

@@ -8,7 +8,7 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { outputsOf, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { withChildren } from '../../src/commands/credit/exit-children.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
@@ -24,7 +24,6 @@ import type { TestParty } from '../support/party.ts';
 import { unwritten } from '../support/watched.ts';
 import { BUDGETS, chainWith, tableNode, unsigned, type Cell, type Shown } from '../support/watch-table.ts';
 
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 const TABLE = join(import.meta.dirname, 'watch-table.txt');
 
 /** The transactions of a contract that can lie in a mempool or block. */

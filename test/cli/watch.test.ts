@@ -2,7 +2,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { bundlePost, readBundle } from '../../src/lib/engine/watch-bundle.ts';
@@ -28,7 +28,6 @@ import { judge } from '../support/kernel.ts';
 import type { TestParty } from '../support/party.ts';
 import { listedBy, opening } from '../support/watched.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 const kernel = await judge();
 afterAll(() => kernel?.close());
 

@@ -1,5 +1,5 @@
 /** What is finished is printed again by `--contract ID --again`: of any record, also in a home made of a backup and its journal. */
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { closeCredit, rollover } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
@@ -15,7 +15,6 @@ import { opened, ownCoin, pair, payMessages, rollMessages, type Pair } from '../
 import { TestParty, type Message } from '../support/party.ts';
 import { openMessages, withdrawMessages, type Cast } from '../support/statechain.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 const closing: { close(): void }[] = [];
 afterEach(() => closing.splice(0).forEach((one) => one.close()));
 const closes = <T extends { close(): void }>(one: T): T => (closing.push(one), one);

@@ -2,7 +2,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import ExitCredit from '../../src/commands/credit/exit.ts';
 import HtlcRefund from '../../src/commands/htlc/refund.ts';
 import PledgeRevoke from '../../src/commands/pledge/revoke.ts';
@@ -22,7 +22,6 @@ import { statechainExit } from '../../src/lib/statechain/ways.ts';
 import { TestParty } from '../support/party.ts';
 import { opened as openedCoin, transferMessages, type Cast } from '../support/statechain.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 const closing: { close(): void }[] = [];
 afterEach(() => closing.splice(0).forEach((one) => one.close()));
 const closes = <T extends { close(): void }>(one: T): T => (closing.push(one), one);

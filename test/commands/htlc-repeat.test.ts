@@ -1,9 +1,8 @@
 /** `htlc fund`, `htlc claim` and `htlc refund` of a home: the same command prints the same transaction, and what pays is reserved. */
 import { join } from 'node:path';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { Desk } from '../support/desk.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 let desk: Desk;
 afterEach(() => desk.close());
 

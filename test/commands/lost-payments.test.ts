@@ -1,13 +1,12 @@
 /** Payments whose message was lost, as the two sides meet them at the command line. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { closeCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { opened, payMessages, type Pair } from '../support/credit.ts';
 import { TestParty } from '../support/party.ts';
 import { spillway, type Ran } from '../cli/run.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 let both: Pair;
 afterEach(() => both.close());
 async function pair(): Promise<void> {

@@ -1,7 +1,7 @@
 /** What the owner of a statecoin is told at the command line follows from transactions, never from a coin that is missing. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
@@ -12,7 +12,6 @@ import { Desk } from '../support/desk.ts';
 import { TestParty, type Message } from '../support/party.ts';
 import { transferMessages } from '../support/statechain.ts';
 
-vi.setConfig({ testTimeout: 180_000 });
 const closing: { close(): void }[] = [];
 afterEach(() => closing.splice(0).forEach((one) => one.close()));
 

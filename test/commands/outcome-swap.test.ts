@@ -1,7 +1,7 @@
 /** What a swap's owner is promised, told and asked at the command line follows from transactions, never from a coin that is missing. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { outputsOf, vsizeOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { allKinds } from '../../src/lib/families.ts';
@@ -10,7 +10,6 @@ import { htlcKeyKind, preimageOf } from '../../src/lib/htlc/records.ts';
 import { keyClaim } from '../../src/lib/protocol/claims.ts';
 import { Desk, type Said } from '../support/desk.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 let desk: Desk;
 afterEach(() => desk.close());
 

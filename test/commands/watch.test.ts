@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { exitCredit } from '../../src/lib/ecash/credit.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
@@ -16,8 +16,6 @@ import { BIN, cleanEnv, hasTerminal, onTerminal } from '../cli/run.ts';
 import { warm as spillway } from '../support/host.ts';
 import { FakeChain } from '../support/chain.ts';
 import { opened, pair, payMessages, type Pair } from '../support/credit.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const open: Pair[] = [];
 afterEach(() => open.splice(0).forEach((both) => both.close()));

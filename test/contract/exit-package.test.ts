@@ -1,5 +1,5 @@
 /** Packages of every family: what stands in them, that each rule is kept, and that no bent one is taken for another. */
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Script } from '@scure/btc-signer/script.js';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { checkSignatures } from '../../src/lib/bitcoin/signed.ts';
@@ -22,7 +22,6 @@ import {
 } from '../support/exits.ts';
 import { drawing } from '../support/random.ts';
 
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 60_000 });
 const all = await everyExit(31);
 const named = (name: string) => all.find((one) => one.name === name)!;
 const AT = { tip: 1000 };

@@ -35,7 +35,6 @@ import {
   type Made,
 } from '../support/exits.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const closing: (() => void)[] = [];
 afterEach(() => closing.splice(0).forEach((close) => close()));
 const [exit] = await creditExits(131);

@@ -1,5 +1,5 @@
 /** Prices of leaving alone: worked out from sizes, told before anything is accepted, and what the finished package costs. */
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { inspect } from '../../src/commands/tools/inspection.ts';
 import { blocksOf, quoteOf, quoteWords, type Leg, type WayOut } from '../../src/lib/contract/quote.ts';
 import { legsOf } from '../../src/lib/contract/exit-package.ts';
@@ -16,7 +16,6 @@ import { FORMS, formName, htlcOf, spendOf, TO } from '../support/htlc.ts';
 import { TestParty, type Message } from '../support/party.ts';
 import { cast, openMessages as openCoin, transferMessages } from '../support/statechain.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const NOW = { tip: 1_000, now: 1_800_000_000 };
 const SCRIPT = `5120${'79'.repeat(32)}`;
 const leg = (more: Partial<Leg> = {}): Leg => ({

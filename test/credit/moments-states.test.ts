@@ -142,7 +142,7 @@ const told: Told[] = [];
 beforeAll(async () => {
   both = await pair(30);
   said = await lives(both);
-}, 300_000);
+});
 afterAll(() => both.close());
 
 /** Tells each of the parties every message that it would read, in this state. */
@@ -184,7 +184,6 @@ describe('the life of another contract, told of one that is', () => {
       expect(lies.length).toBeGreaterThan(15);
       told.push(...lies);
     },
-    300_000,
   );
   it('is refused by what stands behind the seal, too', () => {
     const codes = new Set(told.map(({ ended }) => ended));
@@ -241,5 +240,5 @@ describe('what the payer has said before the payee’s exit', () => {
       'close-credit/proposed:payer: wrong-state',
     ]);
     here.close();
-  }, 300_000);
+  });
 });

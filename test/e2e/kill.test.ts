@@ -152,7 +152,6 @@ describe('killed at a labelled point', () => {
       for (const who of WHO) await expectInJournal(world, who);
       world.remove();
     },
-    300_000,
   );
 });
 
@@ -330,6 +329,5 @@ describe('killed at random times', () => {
       expect(run.world.dump('payee').nonces).toEqual([]);
       run.remove();
     },
-    170_000,
   );
 });

@@ -176,7 +176,6 @@ describe('killed at a labelled point', () => {
       expect([at, kills >= (label.startsWith('share-') ? 3 : 11)]).toEqual([11, true]);
       expect([homes.shares().length, homes.shares('alice'), homes.shares('bob')]).toEqual([1, [], []]);
     },
-    170_000,
   );
 });
 

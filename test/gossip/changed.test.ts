@@ -238,21 +238,17 @@ const PARSERS: [string, (bytes: Uint8Array) => unknown, Uint8Array[]][] = [
 ];
 
 describe('every parser', () => {
-  it.each(PARSERS)(
-    '%s: gives an answer or a refusal to whatever it is given',
-    (_, parse, samples) => {
-      for (const sample of samples) expect(parse(sample)).toBeDefined();
-      const draw = drawer(42);
-      for (let i = 0; i < MUTATIONS; i++) {
-        const made = mutated(samples[i % samples.length]!, draw);
-        try {
-          parse(made);
-        } catch (error) {
-          if (!(error instanceof Refusal))
-            throw new Error(`change ${i} of seed 42: ${bytesToHex(made)}`, { cause: error });
-        }
+  it.each(PARSERS)('%s: gives an answer or a refusal to whatever it is given', (_, parse, samples) => {
+    for (const sample of samples) expect(parse(sample)).toBeDefined();
+    const draw = drawer(42);
+    for (let i = 0; i < MUTATIONS; i++) {
+      const made = mutated(samples[i % samples.length]!, draw);
+      try {
+        parse(made);
+      } catch (error) {
+        if (!(error instanceof Refusal))
+          throw new Error(`change ${i} of seed 42: ${bytesToHex(made)}`, { cause: error });
       }
-    },
-    600_000,
-  );
+    }
+  });
 });

@@ -131,7 +131,7 @@ describe.skipIf(module === undefined)('lnd', () => {
   beforeAll(() => {
     const source = join(import.meta.dirname, '../support/peers/lnd-gossip.go');
     execFileSync('go', ['build', '-C', module!, '-o', judge, source], { stdio: ['ignore', 'ignore', 'inherit'] });
-  }, 600_000);
+  });
   afterAll(() => rmSync(dir, { recursive: true }));
 
   it.each([

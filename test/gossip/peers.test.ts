@@ -65,7 +65,7 @@ let answers: Answer[];
 const asked = [made, altered, real('mainnet')];
 beforeAll(() => {
   answers = ask([...asked.map(inHex), ...chains.map((each) => ({ snapshots: each }))]);
-}, 60_000);
+});
 
 describe('LDK', () => {
   it.each([

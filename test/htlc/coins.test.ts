@@ -2,7 +2,7 @@
  * The one gate for coins, asked in every family before anything is signed: a coin that a live record holds is spent by nothing
  * else, and the reward of a block counts only once it can be spent.
  */
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withWitness, type Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { childOf } from '../../src/lib/bitcoin/package.ts';
 import { bump } from '../../src/lib/engine/bump.ts';
@@ -20,7 +20,6 @@ import { cast, opened as statecoin, POLICY } from '../support/statechain.ts';
 import { coinOf, walletKey } from '../support/wallet.ts';
 import { ACCEPT, GIVE, OFFER, pair, straight, WANT, type Pair } from './scenes.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 let seed = 140;
 
 const at = ({ txid, vout }: Pick<Spent, 'txid' | 'vout'>): string => `${txid}:${vout}`;

@@ -4,7 +4,7 @@
  * in part, with the documents that follow made anew, under the seal that the message asks for. Each lie is refused with a named
  * error and changes nothing, or comes to what the truth comes to; what else is taken is in `ALLOWED`, with the reason.
  */
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { htlcCooperate, type Cooperator } from '../../src/lib/htlc/cooperate.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import { swapViews } from '../../src/lib/htlc/swap-terms.ts';
@@ -21,8 +21,6 @@ import { ownCoin } from '../support/credit.ts';
 import { judged, Lies, sealedBy, type Allowed } from '../support/lies.ts';
 import type { Message, RunOptions } from '../support/party.ts';
 import { ACCEPT, COIN, GIVE, OFFER, pair, sharedHtlc, WANT, type Pair, type Who } from './scenes.ts';
-
-vi.setConfig({ hookTimeout: 600_000 });
 
 type Table = Action<any, any, any>;
 const [SWAP, SPEND]: readonly [Table, Table] = [htlcSwap, htlcCooperate];

@@ -1,5 +1,5 @@
 /** Rules between a swap and everything else that its home does: secrets, the other HTLC, restores, cancels, and the word "settled". */
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { parseTransaction, withWitness, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
@@ -35,7 +35,6 @@ import {
   type Pair,
 } from './scenes.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 let seed = 180;
 async function withPair(work: (both: Pair) => Promise<void>): Promise<void> {
   const both = await pair((seed += 2) % 250);

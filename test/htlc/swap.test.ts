@@ -1,5 +1,5 @@
 /** Swaps and cooperative spends, step by step: what is refused, what is kept, and every transaction by Core's consensus code. */
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
@@ -39,7 +39,6 @@ import {
   type Stage,
 } from './scenes.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const kernel = await judge();
 afterAll(() => kernel?.close());
 let seed = 500;

@@ -3,7 +3,7 @@
  * A cell is the error code; `takes` where a commit would follow; `says STEP` where it is printed, again or with nothing to keep;
  * `-` where there is no such message yet. A state or an action without its cell fails.
  */
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createInHome, freshKey, preimageFor } from '../../src/commands/htlc/home.ts';
 import { playAgain } from '../../src/lib/engine/play.ts';
 import { htlcCooperate } from '../../src/lib/htlc/cooperate.ts';
@@ -29,7 +29,6 @@ import {
   showSpent,
 } from './scenes.ts';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 let seed = 200;
 
 /** A table as it is read: a line a state, a column an action. */

@@ -5,11 +5,10 @@
  *   !  money was lost or something due was not done   ·  nothing to do
  */
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sumSat } from '../../src/lib/bitcoin/transaction.ts';
 import { EXPIRIES, swapScene, told, type SwapScene } from './watched-swap.ts';
 
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 const TABLE = join(import.meta.dirname, 'watch-table.txt');
 const { FIRST, SECOND } = EXPIRIES;
 const BUDGETS = { rich: 20_000n, poor: 20n } as const;

@@ -1,5 +1,5 @@
 /** Every finished transaction of the credit contract, judged by Bitcoin Core's consensus code. */
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { parseTransaction, txidOfHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
@@ -12,7 +12,6 @@ import { opened, openMessages, ownCoin, pair, payMessages, rollMessages, type Pa
 import { expectJudged, known } from '../support/judged.ts';
 import { judge } from '../support/kernel.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const kernel = await judge();
 afterAll(() => kernel?.close());
 

@@ -1,10 +1,9 @@
 /** Every transaction of the exit packages of all families, and every child, judged by Bitcoin Core's consensus code. */
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { readExitPackage } from '../../src/lib/contract/exit-package.ts';
 import { asRead, everyExit } from '../support/exits.ts';
 import { judge } from '../support/kernel.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const kernel = await judge();
 afterAll(() => kernel?.close());
 const all = kernel ? await everyExit(151) : [];

@@ -1,5 +1,5 @@
 /** Completed campaigns and pledges taken back, judged by Bitcoin Core's consensus code. */
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { parseTransaction, sumSat } from '../../src/lib/bitcoin/transaction.ts';
 import { complete, revocation } from '../../src/lib/pledge/complete.ts';
@@ -12,7 +12,6 @@ import { judge, type Judge, type Prevout } from '../support/kernel.ts';
 import { bitcoinjsPledge } from '../pledge/bitcoinjs.ts';
 import { campaign, coin, NETWORK, ownPledge, pledged } from '../pledge/things.ts';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 const kernel = await judge();
 afterAll(() => kernel?.close());
 

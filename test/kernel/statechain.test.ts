@@ -1,5 +1,5 @@
 /** Every finished transaction of a statecoin, judged by Bitcoin Core's consensus code, and their order on a chain. */
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { parseTransaction, txidOfHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
@@ -10,7 +10,6 @@ import { expectJudged, known } from '../support/judged.ts';
 import { judge } from '../support/kernel.ts';
 import { cast, coinOf, openMessages, POLICY, tip, transferMessages, withdrawMessages } from '../support/statechain.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const kernel = await judge();
 afterAll(() => kernel?.close());
 

@@ -42,24 +42,20 @@ describe('a start', () => {
     }
   });
 
-  it.runIf(havePostgres)(
-    'of serve comes through once PostgreSQL is there',
-    async () => {
-      const cluster = await startPostgres();
-      const party = await TestParty.make(undefined, await cluster.database());
-      try {
-        await cluster.stop();
-        const server = Server.begin(['--home', party.dir, '--stdio'], { SPILLWAY_TIP: '1000' });
-        const said = /^note: PostgreSQL at .*; trying again for up to 90 s$/m;
-        await expect.poll(() => server.stderr).toMatch(said);
-        await cluster.start();
-        await server.serves();
-        expect(await server.stop()).toBe(0);
-      } finally {
-        party.close();
-        await cluster.end();
-      }
-    },
-    120_000,
-  );
+  it.runIf(havePostgres)('of serve comes through once PostgreSQL is there', async () => {
+    const cluster = await startPostgres();
+    const party = await TestParty.make(undefined, await cluster.database());
+    try {
+      await cluster.stop();
+      const server = Server.begin(['--home', party.dir, '--stdio'], { SPILLWAY_TIP: '1000' });
+      const said = /^note: PostgreSQL at .*; trying again for up to 90 s$/m;
+      await expect.poll(() => server.stderr).toMatch(said);
+      await cluster.start();
+      await server.serves();
+      expect(await server.stop()).toBe(0);
+    } finally {
+      party.close();
+      await cluster.end();
+    }
+  });
 });

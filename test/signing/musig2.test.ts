@@ -2,7 +2,7 @@
 import { schnorr } from '@noble/curves/secp256k1.js';
 import * as scure from '@scure/btc-signer/musig2.js';
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   bytesToHex,
   concatBytes,
@@ -34,8 +34,6 @@ import {
 import { fromBip, type Cases, type Tweaked, type Wrong } from '../support/bip327.ts';
 import { bytes32, CURVE, scalar, secretKey } from '../support/random.ts';
 import { fixture, vectors } from '../support/vectors.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const hex = (text: string | null): Uint8Array | undefined => (text === null ? undefined : hexToBytes(text));
 const all = (list: readonly string[]): Uint8Array[] => list.map(hexToBytes);

@@ -133,7 +133,7 @@ describe('bytes from strangers', () => {
       }
     // A byte that was replaced by itself.
     expect(sets).toBeLessThan(MUTATIONS / 20);
-  }, 600_000);
+  });
   it('of elements and of sketches as documents, changed in any way, are read or refused', () => {
     const draw = drawer(7);
     const texts = [
@@ -162,7 +162,7 @@ describe('bytes from strangers', () => {
         if (!(error instanceof Refusal)) throw error;
       }
     expect(Math.min(...read)).toBeGreaterThan(0);
-  }, 600_000);
+  });
 });
 
 describe('the field', () => {

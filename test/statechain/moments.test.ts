@@ -4,7 +4,7 @@
  * this one, in whole or in part, signed and sealed again by whoever can. Each lie is refused with a named error and changes
  * nothing, or comes to what the truth comes to; what else is taken is in `ALLOWED`, with the reason.
  */
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Action } from '../../src/lib/protocol/action.ts';
 import { exitStatechain } from '../../src/lib/statechain/exit.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
@@ -17,8 +17,6 @@ import { ownCoin } from '../support/credit.ts';
 import type { Message, RunOptions } from '../support/party.ts';
 import { cast, coinOf, NAMES, operatorKey, POLICY, show, tip, type Cast, type Name } from '../support/statechain.ts';
 import { Liars } from './liars.ts';
-
-vi.setConfig({ hookTimeout: 600_000 });
 
 type Table = Action<any, any, any>;
 const [OPEN, MOVE, DRAW]: Table[] = [openStatechain, transferStatechain, withdrawStatechain];

@@ -8,7 +8,7 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { txidOfHex, unsignedHex, type Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
@@ -28,7 +28,6 @@ import { unwritten } from '../support/watched.ts';
 import { step } from './helpers.ts';
 import { FORMER, OWN, ownerOf, rewrite, SAT } from './watching.ts';
 
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 const TABLE = join(import.meta.dirname, 'watch-table.txt');
 
 /** Transactions of a coin that can lie in a mempool or block. */
