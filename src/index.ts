@@ -70,7 +70,7 @@ export { expiryHeight, parseExpiry, type Expiry } from './lib/bitcoin/locktime.t
 export { isNetwork, NETWORKS, type Network } from './lib/bitcoin/network.ts';
 export { outpointText, parseOutpoint, type Outpoint } from './lib/bitcoin/outpoint.ts';
 export { childOf, type Parent } from './lib/bitcoin/package.ts';
-export { musigPsbt, readPsbt, readSame, shareOf, templateOf, writePsbt, type Share } from './lib/bitcoin/psbt.ts';
+export { musigPsbt, readPsbt, readSame, shareOf, templateOf, writePsbt, type MusigShare } from './lib/bitcoin/psbt.ts';
 export { routingFee } from './lib/bitcoin/routing.ts';
 export { dustLimit, scriptType, type ScriptType } from './lib/bitcoin/script.ts';
 export { taprootSighash } from './lib/bitcoin/sighash.ts';
@@ -115,9 +115,9 @@ export { ledgerKind, type Ledger } from './lib/ecash/ledger.ts';
 export type { UpdateInput, UpdateMessage } from './lib/credit/update-messages.ts';
 export type { Settlement } from './lib/contract/copy.ts';
 export { readExitPackage, type ExitPackage, type ReadPackage } from './lib/contract/exit-package.ts';
-export { quoteOf, type Quote as ExitQuote, type WayOut } from './lib/contract/quote.ts';
+export { exitQuoteOf, type ExitQuote, type WayOut } from './lib/contract/quote.ts';
 export { settlementOf } from './lib/credit/settlement.ts';
-export { statusOf, type StatusLine } from './lib/credit/status.ts';
+export { statusOf, type CreditStatusLine } from './lib/credit/status.ts';
 export { standingOf, type ExitFacts, type Standing } from './lib/credit/standing.ts';
 export { decide, type Due, type Seen, type Watched } from './lib/credit/watch.ts';
 export { watchedOf } from './lib/credit/watched.ts';
@@ -144,7 +144,7 @@ export * as creditTransactions from './lib/credit/transactions.ts';
 // ── statecoins (experimental): their actions, the check of a history, the key update ─────────────────────────────────
 export { auditStatechain, type AuditDocument } from './lib/statechain/audit.ts';
 export { exitStatechain, parseBundle, type ExitDocument as StatechainExit } from './lib/statechain/exit.ts';
-export { checkHistory, type Finding as HistoryFinding, type History } from './lib/statechain/history.ts';
+export { checkHistory, type HistoryFault as HistoryFinding, type History } from './lib/statechain/history.ts';
 export { openStatechain } from './lib/statechain/open.ts';
 export { statecoinKind, type Statecoin } from './lib/statechain/records.ts';
 export type { PublicRecord, Receipt } from './lib/statechain/statements.ts';
@@ -179,7 +179,7 @@ export { readPath, writePath, type BlindedPath } from './lib/wire/path.ts';
 export { readStream, writeStream } from './lib/wire/tlv.ts';
 
 // ── onions: Sphinx packets, error onions, blinded paths, onion messages, routes ──────────────────────────────────────
-export { answerTo, explain, type Answer } from './lib/onion/answer.ts';
+export { answerTo, explain, type NodeAnswer } from './lib/onion/answer.ts';
 export { aggregate, relayed, type Htlc, type PayInfo } from './lib/onion/blinded-payment.ts';
 export { blindingFor, blindPath, unblind } from './lib/onion/blinding.ts';
 export { buildError, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './lib/onion/error.ts';
@@ -245,7 +245,7 @@ export { pointOf, verifyToken, type Finding as TokenFinding } from './lib/ecash/
 export { parseRequest, printRequest, type CreditRequest } from './lib/ecash/request.ts';
 export { acknowledge, creditQuote, cutEvent, newQuote, type PaymentEvent, type Quote } from './lib/ecash/quote.ts';
 export { checkInvoice, isInvoiceReceipt, parseInvoice, signInvoice, type Invoice } from './lib/mint/invoice.ts';
-export { checkMelt, payMelt, quoteMelt, type Verdict as MeltVerdict } from './lib/mint/melt.ts';
+export { checkMelt, payMelt, quoteMelt, type MeltResult as MeltVerdict } from './lib/mint/melt.ts';
 export { creditInvoice } from './lib/mint/settle.ts';
 export { ecashQuote } from './lib/mint/bind.ts';
 // ── hashed time locks: scripts, spends, recognition, routes, cooperative spends, swaps ───────────────────────────────

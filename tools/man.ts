@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Command } from '@oclif/core/command';
-import { ALL_EXITS, EXITS, type Exit } from '../src/lib/cli/exits.ts';
+import { ALL_EXITS, EXITS, type ExitCode } from '../src/lib/cli/exits.ts';
 import { ABOUT, START, TOPICS } from '../src/lib/cli/front.ts';
 import { flagUsage, SHARED, usageOf, type Additions } from '../src/lib/cli/help.ts';
 import { FAMILIES, familyOf, type Family } from '../src/lib/families.ts';
@@ -76,7 +76,8 @@ function examples({ examples: all }: Documented): string {
     .join('\n');
 }
 
-const exitStatus = (exits: readonly Exit[]): string => exits.map((exit) => item(String(exit), EXITS[exit])).join('\n');
+const exitStatus = (exits: readonly ExitCode[]): string =>
+  exits.map((exit) => item(String(exit), EXITS[exit])).join('\n');
 const listed = (own: readonly Documented[]): string =>
   own.map(({ id, summary = '' }) => `.TP\n${reference(pageOf(id), 1)}\n${roff(summary)}`).join('\n');
 const ofFamily = (family: Family): Documented[] => commands.filter(({ id }) => familyOf(id) === family);

@@ -21,7 +21,7 @@ import { STATECHAIN_ERRORS } from './statechain/errors.ts';
 import type { Settlement } from './contract/copy.ts';
 import type { WatchedDocument, Watcher } from './contract/duty.ts';
 import type { WayOut } from './contract/quote.ts';
-import type { Shown } from './contract/status.ts';
+import type { StatusSource } from './contract/status.ts';
 import type { Action, Kind } from './protocol/action.ts';
 import type { Document } from './protocol/message.ts';
 import { ERRORS, type ErrorRows } from './protocol/refusal.ts';
@@ -64,7 +64,7 @@ export interface Family {
    */
   bundled?: () => Promise<(document: Document) => WatchedDocument | null | undefined>;
   /** Prints its lines of `status`, by kind of record. Code is loaded only for kinds that the home has records of. */
-  status?: Readonly<Record<string, () => Promise<Shown<any, any>>>>;
+  status?: Readonly<Record<string, () => Promise<StatusSource<any, any>>>>;
 }
 
 const creditWords = async () => (await import('./credit/describe.ts')).describeCredit;

@@ -22,7 +22,7 @@ import {
 } from '../../src/lib/channel/secrets.ts';
 import { secretsDocument } from '../../src/lib/channel/secrets-document.ts';
 import { claimsOf, spendClaims } from '../../src/lib/channel/spend.ts';
-import { bareOf, unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
+import { parseBareTransaction, unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { Sighashes } from '../../src/lib/bitcoin/sighash.ts';
@@ -158,7 +158,7 @@ export function benchChannels(rounds: number): boolean[] {
   );
 
   const revoked = buildCommitment(channel, readState(new Fields(full(966, 2) as never), 'anchors'));
-  const bare = bareOf(unsignedHex(revoked.template));
+  const bare = parseBareTransaction(unsignedHex(revoked.template));
   const point2 = hexToBytes(point('anchors', 'local', 2));
   const htlcs = revoked.outputs.flatMap(({ htlc }) => (htlc ? [htlc] : []));
   const secrets = commitmentSecrets('anchors', keysFor('anchors', 'remote').secrets, {
@@ -190,7 +190,7 @@ export function benchChannels(rounds: number): boolean[] {
   // The number that a commitment hides says which point it is: nothing is searched.
   let tried = 0;
   const ownSeed = keysFor('anchors', 'local').seed!;
-  matchTransaction(channel, bareOf(made.unsigned), {
+  matchTransaction(channel, parseBareTransaction(made.unsigned), {
     holder: 'local',
     htlcs: [],
     pointOf: (_, number) => ((tried += 1), pointAt(ownSeed, number!)),

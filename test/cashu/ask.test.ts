@@ -10,7 +10,7 @@ import { isPublic } from '../../src/lib/cashu/addresses.ts';
 import { askMint, type Lookup } from '../../src/lib/cashu/ask.ts';
 import { mintQuote } from '../../src/lib/cashu/quotes.ts';
 import { requestTo, WALLET_LIMITS } from '../../src/lib/cashu/wallet.ts';
-import { asked } from '../../src/lib/cashu/wallet.ts';
+import { withMintErrors } from '../../src/lib/cashu/wallet.ts';
 import { at } from '../support/mint.ts';
 
 const servers: Server[] = [];
@@ -197,7 +197,7 @@ describe('the library', () => {
   it('reads an answer of a mint to its limit and no further', async () => {
     const { url } = await serves((_, response) => response.end(' '.repeat(WALLET_LIMITS.answer.most + 1)));
     const mint = await made(url);
-    await expect(asked(url, () => mint.getKeys())).rejects.toMatchObject({
+    await expect(withMintErrors(url, () => mint.getKeys())).rejects.toMatchObject({
       code: 'mint-unavailable',
       message: /more than 4000000 bytes/,
     });
@@ -213,9 +213,9 @@ describe('the library', () => {
   it('asks no mint at a private address that nobody named, and follows nobody elsewhere', async () => {
     const { url, seen } = await serves((_, response) => response.writeHead(307, { location: '/v1/keys' }).end());
     const mint = new Mint(url, { customRequest: await requestTo(stranger(url)) });
-    await expect(asked(url, () => mint.getKeys())).rejects.toMatchObject({ code: 'mint-private' });
+    await expect(withMintErrors(url, () => mint.getKeys())).rejects.toMatchObject({ code: 'mint-private' });
     expect(seen()).toBe(0);
-    await expect(made(url).then((m) => asked(url, () => m.getKeys()))).rejects.toMatchObject({
+    await expect(made(url).then((m) => withMintErrors(url, () => m.getKeys()))).rejects.toMatchObject({
       code: 'mint-unavailable',
     });
     expect(seen()).toBe(1);
@@ -228,6 +228,6 @@ describe('the library', () => {
   ])('whose mint %s', async (_, status, text, code) => {
     const { url } = await serves((_, response) => response.writeHead(status).end(text));
     const mint = await made(url);
-    await expect(asked(url, () => mint.getKeys())).rejects.toMatchObject({ code });
+    await expect(withMintErrors(url, () => mint.getKeys())).rejects.toMatchObject({ code });
   });
 });

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import ChannelBump from '../../src/commands/channel/bump.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { parseTransaction, vsizeOfHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
-import { bareOf } from '../../src/lib/bitcoin/transaction.ts';
+import { parseBareTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import type { FormatName } from '../../src/lib/channel/format.ts';
 import type { Side } from '../../src/lib/channel/keys.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';
@@ -100,8 +100,8 @@ describe('channel-bump', () => {
   it.each([0n, 1n, 239n, 240n])('pays for any parent of version 3 without a fee, its anchor of %i sat', async (sat) => {
     const open = await bump(anyParent(sat), [coin()]);
     const { said } = await bump(anyParent(sat), [coin()], '--merge', put(signed(open.said.psbt)));
-    expect(bareOf(said.package[1]).inputs[0]).toMatchObject({ vout: 0 });
-    expect(bareOf(said.package[1]).stacks[0]).toEqual([]);
+    expect(parseBareTransaction(said.package[1]).inputs[0]).toMatchObject({ vout: 0 });
+    expect(parseBareTransaction(said.package[1]).stacks[0]).toEqual([]);
   });
   it.each([
     ['a dust anchor whose parent pays', anyParent(239n), [coin()], ['--parent-fee', '1'], 'dust-parent'],

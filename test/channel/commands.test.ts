@@ -9,7 +9,7 @@ import ChannelSecrets from '../../src/commands/channel/secrets.ts';
 import ChannelVerify from '../../src/commands/channel/verify.ts';
 import { CASES, channelDocument, keysOf, spentBy } from '../support/channel.ts';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { bareOf } from '../../src/lib/bitcoin/transaction.ts';
+import { parseBareTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { readChannel } from '../../src/lib/channel/document.ts';
 import { FundingSpend } from '../../src/lib/channel/funding.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
@@ -108,7 +108,7 @@ describe('channel-build', () => {
     ]);
     const channel3 = readChannel(new Fields(document));
     const whole = theirs.said.variants.map((v: any) => {
-      const bare = bareOf(v.unsigned);
+      const bare = parseBareTransaction(v.unsigned);
       const template = { ...bare, inputs: [{ ...channel3.funding, sequence: bare.inputs[0]!.sequence }] };
       const both = { local: hexToBytes(v.nonces.local), remote: hexToBytes(v.nonces.remote) };
       const { secnonce } = new Map(drawn).get(v.variant)!;

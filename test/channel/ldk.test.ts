@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
-import { bareOf, unsignedHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
+import { parseBareTransaction, unsignedHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { buildDocument } from '../../src/lib/channel/build.ts';
 import { readChannel } from '../../src/lib/channel/document.ts';
 import { secretsDocument } from '../../src/lib/channel/secrets-document.ts';
@@ -94,7 +94,9 @@ describe('LDK', () => {
     for (const [i, { txid, outputs }] of jobs.entries()) {
       const vout = outputs.findIndex((o: { role: string }) => o.role === 'to_local');
       const { justice } = said[i];
-      expect(justice && outpointText(bareOf(justice).inputs[0]!)).toBe(vout < 0 ? null : `${txid}:${vout}`);
+      expect(justice && outpointText(parseBareTransaction(justice).inputs[0]!)).toBe(
+        vout < 0 ? null : `${txid}:${vout}`,
+      );
     }
     expect(said.slice(jobs.length).filter(({ same }) => same)).toEqual([]);
     expect(said.length).toBe(2 * jobs.length);
@@ -117,7 +119,7 @@ describe('LDK', () => {
       ).document;
       const { hex, outputs } = penalty.transactions.find((t: any) => t.outputs.some((o: any) => o.way === 'penalty'));
       const inputs = outputs.map(({ vout }: { vout: number }) => made.outputs[vout]!);
-      const { stacks, ...bare } = bareOf(hex);
+      const { stacks, ...bare } = parseBareTransaction(hex);
       const transaction = unsignedHex(bare);
       const [{ signatures }] = ldk([{ channel: document, punisher, secret: bytesToHex(revoked), transaction, inputs }]);
       // LDK's signatures in the place of ours: the same keys, scripts and hashes. It punishes; to_remote is none of that.

@@ -14,7 +14,7 @@ import ChannelSecrets from '../../src/commands/channel/secrets.ts';
 import ChannelSweep from '../../src/commands/channel/sweep.ts';
 import ChannelVerify from '../../src/commands/channel/verify.ts';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { bareOf, withWitness } from '../../src/lib/bitcoin/transaction.ts';
+import { parseBareTransaction, withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import type { FormatName } from '../../src/lib/channel/format.ts';
 import type { Side } from '../../src/lib/channel/keys.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';
@@ -175,7 +175,7 @@ describe('channel-verify', () => {
     const {
       stacks: [stack],
       ...bare
-    } = bareOf(anchors.hex);
+    } = parseBareTransaction(anchors.hex);
     const hex = withWitness(bare, [stack!]);
     expect(hex).toBe(anchors.hex);
     // The length of the input script stands behind version, marker, count and outpoint.
@@ -195,7 +195,7 @@ describe('channel-verify', () => {
     const {
       stacks: [stack],
       ...bare
-    } = bareOf(anchors.hex);
+    } = parseBareTransaction(anchors.hex);
     for (const bent of [
       stack!.slice(1),
       [stack![0]!, new Uint8Array(74), ...stack!.slice(2)],

@@ -2,7 +2,13 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { Sighashes } from '../../src/lib/bitcoin/sighash.ts';
-import { bareOf, txidOf, unsignedHex, withWitness, type Template } from '../../src/lib/bitcoin/transaction.ts';
+import {
+  parseBareTransaction,
+  txidOf,
+  unsignedHex,
+  withWitness,
+  type Template,
+} from '../../src/lib/bitcoin/transaction.ts';
 import { buildDocument } from '../../src/lib/channel/build.ts';
 import { buildCommitment } from '../../src/lib/channel/commitment.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -119,7 +125,7 @@ describe('the funding of two sides, Appendix G', () => {
   const [holderFunding, otherFunding] = published.funding_pubkeys.map(hexToBytes);
   const funding = fundingLock('anchors', { holderFunding, otherFunding });
   const [opener, accepter] = published.inputs;
-  const { outputs: coins, txid } = bareOf(published.parent);
+  const { outputs: coins, txid } = parseBareTransaction(published.parent);
   const inputs = bySerial<any>([opener, accepter]).map(({ vout, sequence }) => ({
     txid,
     vout,
@@ -149,7 +155,7 @@ describe('the funding of two sides, Appendix G', () => {
     const witness = witnessOf(lock, way!, { sig, key: otherPayment });
     const signed = withWitness(template, [witness, opener.witness.map(hexToBytes)]);
     expect(signed).toBe(published.signed);
-    expect(bareOf(signed).stacks[0]).toEqual(witness);
+    expect(parseBareTransaction(signed).stacks[0]).toEqual(witness);
     if (kernel) expect(await kernel.scripts(signed, inputs)).toBe(true);
   });
 });

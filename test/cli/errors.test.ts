@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { commandFailure, errorFormat } from '../../src/lib/cli/errors.ts';
 import { errorObject } from '../../src/lib/engine/failure.ts';
-import { EXITS, codesOf, type Exit } from '../../src/lib/cli/exits.ts';
+import { EXITS, codesOf, type ExitCode } from '../../src/lib/cli/exits.ts';
 import { ERRORS, Refusal, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
 
 describe('failures of commands', () => {
@@ -75,7 +75,7 @@ it('an object of a failure has a stable order', () => {
 });
 
 it('every error code belongs to a family of exit codes', () => {
-  const known = (Object.keys(EXITS) as unknown as Exit[]).flatMap((exit) => codesOf(Number(exit) as Exit));
+  const known = (Object.keys(EXITS) as unknown as ExitCode[]).flatMap((exit) => codesOf(Number(exit) as ExitCode));
   expect(known.toSorted()).toEqual((Object.keys(ERRORS) as ErrorCode[]).toSorted());
 });
 

@@ -10,7 +10,7 @@ import { contractInput } from '../../src/lib/credit/transactions.ts';
 import { rollover } from '../../src/lib/ecash/credit.ts';
 import type { Credit } from '../../src/lib/credit/records.ts';
 import { creditWatcher } from '../../src/lib/credit/watcher.ts';
-import type { Ready } from '../../src/lib/contract/fees.ts';
+import type { ReadyTx } from '../../src/lib/contract/fees.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { fakeNode, type Answers } from '../chain/node.ts';
 import { parties, payeeOf, payerOf, policy, tip } from '../credit/helpers.ts';
@@ -62,7 +62,7 @@ it('only a contract is frozen that has an exit for this party', async () => {
   const both = await parties();
   const [paid, unpaid] = [await opened(both), await opened(both)];
   await payMessages(both, paid, 50_000n);
-  const exit = { by: 'exit' } as Ready;
+  const exit = { by: 'exit' } as ReadyTx;
   const freeze = (c: Credit) => creditWatcher.sent!(c, exit);
   expect(() => freeze(undefined as never)).toThrow(expect.objectContaining({ code: 'unknown-contract' }));
   const mine = await payerOf(both, paid);

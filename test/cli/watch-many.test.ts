@@ -8,7 +8,7 @@ import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { lookOver, type Resting } from '../../src/lib/engine/duties.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import type { WatchedCoin } from '../../src/lib/contract/duty.ts';
-import type { Ready } from '../../src/lib/contract/fees.ts';
+import type { ReadyTx } from '../../src/lib/contract/fees.ts';
 import { creditKind, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { contractId, type Terms } from '../../src/lib/credit/terms.ts';
 import { contractInput, update } from '../../src/lib/credit/transactions.ts';
@@ -213,7 +213,7 @@ describe('records whose coins other records make', () => {
       const nothing = async () => {};
       const charge = {
         watched: { ...watched, decide },
-        sent: async (tx: Ready) => tx,
+        sent: async (tx: ReadyTx) => tx,
         ended: nothing,
         lapsed: nothing,
       };

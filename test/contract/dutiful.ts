@@ -1,9 +1,9 @@
 /** Duties, and what the chain shows of their coins: for tests of `contract/duty.ts`. */
-import type { CoinSeen, Duty, Seen, Spend, Unsigned } from '../../src/lib/contract/duty.ts';
-import type { Ready, Rules } from '../../src/lib/contract/fees.ts';
+import type { CoinSeen, Duty, ChainView, Spend, Unsigned } from '../../src/lib/contract/duty.ts';
+import type { ReadyTx, Rules } from '../../src/lib/contract/fees.ts';
 
 export const OUTPOINT = { txid: 'ff', vout: 0 };
-export const ready: Ready = {
+export const ready: ReadyTx = {
   by: 'exit',
   hex: 'exit',
   txid: 'exit-txid',
@@ -48,7 +48,7 @@ export const spent = (more: Partial<Spend> = {}): CoinSeen => {
 /** A rival's transaction, which leaves the party that watches nothing. */
 export const rival = (more: Partial<Spend> = {}) =>
   spent({ by: 'former', txid: 'dd', paysSat: 0n, lostSat: 50_000n, ...more });
-export const seen = (coin: CoinSeen, more: Partial<Seen> = {}): Seen => ({
+export const seen = (coin: CoinSeen, more: Partial<ChainView> = {}): ChainView => ({
   tip: 110,
   medianTime: 1_700_000_000,
   coins: new Map([['ff:0', coin]]),

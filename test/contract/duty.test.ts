@@ -1,9 +1,9 @@
 /** Decisions over duties: by moment, by what the chain shows of the coin, and by what fees may cost. */
 import { describe, expect, it } from 'vitest';
-import { decideDuty, type CoinSeen, type Duty, type Seen } from '../../src/lib/contract/duty.ts';
+import { decideDuty, type CoinSeen, type Duty, type ChainView } from '../../src/lib/contract/duty.ts';
 import { duty, ready, rival, rules, seen, spent, unsigned, unspent } from './dutiful.ts';
 
-const due = (coin: CoinSeen, d: Partial<Duty> = {}, s: Partial<Seen> = {}, r = rules) =>
+const due = (coin: CoinSeen, d: Partial<Duty> = {}, s: Partial<ChainView> = {}, r = rules) =>
   decideDuty(duty(d), seen(coin, s), r);
 const absent: CoinSeen = { coin: 'absent', depth: 0, spend: null };
 

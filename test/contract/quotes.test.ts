@@ -1,7 +1,7 @@
 /** Prices of leaving alone: worked out from sizes, told before anything is accepted, and what the finished package costs. */
 import { describe, expect, it } from 'vitest';
 import { inspect } from '../../src/commands/tools/inspection.ts';
-import { blocksOf, quoteOf, quoteWords, type Leg, type WayOut } from '../../src/lib/contract/quote.ts';
+import { blocksOf, exitQuoteOf, exitQuoteWords, type Leg, type WayOut } from '../../src/lib/contract/quote.ts';
 import { legsOf } from '../../src/lib/contract/exit-package.ts';
 import { creditWays } from '../../src/lib/credit/ways.ts';
 import { quotesNow } from '../../src/lib/engine/ways.ts';
@@ -33,14 +33,17 @@ const at = (feerate: number) => ({ ...NOW, feerate });
 describe('a quote', () => {
   it('has a child where the step pays less than the feerate, and none where it pays as much', () => {
     const alone = { transactions: 1, vbytes: 100, feerate: '2', fee_sat: 200n, blocks: 1, worth_from_sat: 530n };
-    expect(quoteOf(way(leg()), at(2_000))).toEqual(alone);
-    expect(quoteOf(way(leg()), at(2_001))).toMatchObject({ transactions: 2, vbytes: 211, fee_sat: 423n });
-    expect(quoteOf(way(leg({ childVsize: null })), at(90_000))).toEqual(alone);
+    expect(exitQuoteOf(way(leg()), at(2_000))).toEqual(alone);
+    expect(exitQuoteOf(way(leg()), at(2_001))).toMatchObject({ transactions: 2, vbytes: 211, fee_sat: 423n });
+    expect(exitQuoteOf(way(leg({ childVsize: null })), at(90_000))).toEqual(alone);
   });
   it('counts what the leaver bears alone, and dust', () => {
-    expect(quoteOf(way(leg({ bears: false })), at(1_000)).worth_from_sat).toBe(330n);
-    expect(quoteOf(way(leg({ bears: false })), at(10_000))).toMatchObject({ fee_sat: 2_110n, worth_from_sat: 2_240n });
-    expect(quoteOf(way(leg(), leg()), at(1_000))).toMatchObject({ fee_sat: 400n, worth_from_sat: 730n });
+    expect(exitQuoteOf(way(leg({ bears: false })), at(1_000)).worth_from_sat).toBe(330n);
+    expect(exitQuoteOf(way(leg({ bears: false })), at(10_000))).toMatchObject({
+      fee_sat: 2_110n,
+      worth_from_sat: 2_240n,
+    });
+    expect(exitQuoteOf(way(leg(), leg()), at(1_000))).toMatchObject({ fee_sat: 400n, worth_from_sat: 730n });
   });
   it.each<[string, Partial<Leg>[], { tip?: number | 'not-checked'; now?: number | undefined }, number | null]>([
     ['the next block', [{}], {}, 1],
@@ -59,10 +62,10 @@ describe('a quote', () => {
     expect(blocksOf(legs.map(leg), known)).toBe(blocks);
   });
   it('is one line', () => {
-    expect(quoteWords(quoteOf(way(leg()), at(2_000)))).toBe(
+    expect(exitQuoteWords(exitQuoteOf(way(leg()), at(2_000)))).toBe(
       '1 transaction of 100 vB in all, 200 sat at 2 sat/vB, 1 block; pays from 530 sat on',
     );
-    expect(quoteWords(quoteOf(way(leg()), { feerate: 40_000, tip: 'not-checked' }))).toContain(
+    expect(exitQuoteWords(exitQuoteOf(way(leg()), { feerate: 40_000, tip: 'not-checked' }))).toContain(
       '2 transactions of 211 vB in all, 8440 sat at 40 sat/vB',
     );
   });
@@ -82,7 +85,7 @@ describe('what is quoted is what it costs', () => {
         exit,
         package: { quote },
       } of made)
-        expect({ name, ...quoteOf({ legs: legsOf(exit), script: exit.script }, at(feerate)) }).toEqual({
+        expect({ name, ...exitQuoteOf({ legs: legsOf(exit), script: exit.script }, at(feerate)) }).toEqual({
           name,
           ...quote,
         });

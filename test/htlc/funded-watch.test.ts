@@ -10,7 +10,7 @@ import { txidOf, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
-import { handOf } from '../../src/lib/engine/wallet.ts';
+import { homeHand } from '../../src/lib/engine/wallet.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { createHtlc } from '../../src/lib/htlc/create.ts';
@@ -79,7 +79,7 @@ async function scene(lock: Lock) {
           allowFee: true,
         });
         return signFunding(
-          await handOf(alice.home),
+          await homeHand(alice.home),
           { template, witnesses: {} },
           await alice.home.store.ours([coin.script]),
         );

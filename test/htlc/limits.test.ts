@@ -14,7 +14,7 @@ import {
   checkTime,
   offerSchema,
   SWAP_LIMITS,
-  type Offer,
+  type SwapOffer,
 } from '../../src/lib/htlc/swap-terms.ts';
 import { swapKind, type Swap } from '../../src/lib/htlc/swap-records.ts';
 import { SWAP_WATCH_LIMITS, swapWatcher } from '../../src/lib/htlc/watch.ts';
@@ -61,7 +61,7 @@ describe('a swap', () => {
     refund_auth: '11'.repeat(32),
   };
   const offer = { hash: '00'.repeat(32), give_sat: 1, want_sat: 1, expiry: 2_000, margin_blocks: 36, side };
-  const stated = (change: object) => ({ ...offer, ...change }) as unknown as Offer;
+  const stated = (change: object) => ({ ...offer, ...change }) as unknown as SwapOffer;
   const unsafe = { below: 'unsafe-expiry' } as const;
   limits(SWAP_LIMITS, {
     margin: {

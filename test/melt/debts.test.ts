@@ -12,7 +12,7 @@ import { checkSettled } from '../../src/lib/credit/steps.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
 import { confirmOwed, refusedAsUnpaid } from '../../src/lib/mint/confirm.ts';
 import { parseInvoice, type Invoice } from '../../src/lib/mint/invoice.ts';
-import { checkMelt, payMelt, quoteMelt, type Verdict } from '../../src/lib/mint/melt.ts';
+import { checkMelt, payMelt, quoteMelt, type MeltResult } from '../../src/lib/mint/melt.ts';
 import {
   invoiceKind,
   meltKind,
@@ -153,7 +153,7 @@ const quote = (n: number): Cmd =>
     w.commit(quoteMelt(w.found(invoice, id), id, invoice, w.now()).writes);
     w.melts.push({ id, invoice, state: 'unpaid' });
   });
-const settleMelt = (w: World, melt: World['melts'][number], { status }: Verdict): void => {
+const settleMelt = (w: World, melt: World['melts'][number], { status }: MeltResult): void => {
   if (status === 'paid') melt.state = 'paid';
   if (status !== 'failed' || melt.state !== 'pending') return;
   melt.state = 'unpaid';

@@ -10,10 +10,10 @@ import { creditKind, type PayeeCredit, type PayerCredit } from '../../src/lib/cr
 import { upTo } from '../../src/lib/credit/spans.ts';
 import { ledgerKind, payeeLedger, waitingOf, type PayeeLedger } from '../../src/lib/ecash/ledger.ts';
 import { maxPaid } from '../../src/lib/credit/transactions.ts';
-import { newQuote, quoteKind, type Figures, type PaymentEvent, type Quote } from '../../src/lib/ecash/quote.ts';
+import { newQuote, quoteKind, type MintFigures, type PaymentEvent, type Quote } from '../../src/lib/ecash/quote.ts';
 import { confirmQuotes } from '../../src/lib/mint/confirm.ts';
 import { parseInvoice, signInvoiceReceipt, type Invoice } from '../../src/lib/mint/invoice.ts';
-import { checkMelt, payMelt, quoteMelt, type Verdict } from '../../src/lib/mint/melt.ts';
+import { checkMelt, payMelt, quoteMelt, type MeltResult } from '../../src/lib/mint/melt.ts';
 import type { InvoiceRecord, Melt, Tab } from '../../src/lib/mint/records.ts';
 import { takeReceipt } from '../../src/lib/mint/settle.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
@@ -141,7 +141,7 @@ class World {
     if (!quote) return;
     this.#report(quote, this.#figures(quote.id), n);
   }
-  #report(quote: Quote, figures: Figures | 'unknown', n: number): void {
+  #report(quote: Quote, figures: MintFigures | 'unknown', n: number): void {
     const { writes, result } = report(quote, this.home.ledger, figures);
     if (n % 5 === 0) return; // killed before the commit
     this.home.quotes[quote.id] = writes.quote;
@@ -215,7 +215,7 @@ class World {
     const id = this.#pick([...this.sent], n);
     if (id && this.mint.melts[id]) this.#make(id, this.mint.melts[id].invoice, n);
   }
-  #make(id: string, index: number, n: number): Verdict {
+  #make(id: string, index: number, n: number): MeltResult {
     const { home } = this;
     const row = home.melts[id];
     const found = {
@@ -238,7 +238,7 @@ class World {
     if (result.status === 'paid') this.paidMelts.add(id);
     return result;
   }
-  #check(index: number): Verdict {
+  #check(index: number): MeltResult {
     const { digest } = invoices[index]!;
     const { writes, result } = checkMelt({
       contract: this.home.reverse,
@@ -247,7 +247,7 @@ class World {
     this.#take(writes);
     return result;
   }
-  #settle(id: string, { status }: Verdict): void {
+  #settle(id: string, { status }: MeltResult): void {
     const melt = this.mint.melts[id]!;
     if (melt.state !== 'pending') return;
     if (status === 'paid') melt.state = 'paid';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
-  bareOf,
+  parseBareTransaction,
   txidOfHex,
   unsignedHex,
   withWitness,
@@ -302,7 +302,7 @@ describe('a copy of a way back in a folder that is watched', () => {
       );
     };
     const { campaign, hex } = body as { campaign: { outputs: object[] }; hex: string };
-    const { outputs, ...tx } = bareOf(hex);
+    const { outputs, ...tx } = parseBareTransaction(hex);
     const signed = (change: object) => withWitness({ ...tx, outputs, ...change }, tx.stacks);
     expect(await found({})).toBeUndefined();
     expect(await found({ capacity_sat: 399_999 })).toBe('signature-invalid');

@@ -4,7 +4,7 @@
  * with one quote at a time.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { newQuote, quoteClaim, quoteKind, type Figures, type Quote } from '../../src/lib/ecash/quote.ts';
+import { newQuote, quoteClaim, quoteKind, type MintFigures, type Quote } from '../../src/lib/ecash/quote.ts';
 import { change, plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { REPORT_LIMITS, Reporter } from '../../src/lib/serve/cdk-report.ts';
@@ -15,7 +15,7 @@ const COUNT = 260;
 const UNMOVED = { paidSat: 0n, issuedSat: 0n };
 const ARRIVED = { paidSat: 5_000n, issuedSat: 0n };
 const away = () => Promise.reject(new Refusal('mint-unavailable', 'no answer'));
-const answers = async (id: string): Promise<Figures> => (id.startsWith('q') ? UNMOVED : ARRIVED);
+const answers = async (id: string): Promise<MintFigures> => (id.startsWith('q') ? UNMOVED : ARRIVED);
 
 let market: Market;
 let contract: string;
@@ -45,7 +45,7 @@ afterAll(async () => {
 
 let time = 0;
 let reporter: Reporter;
-const asked = vi.fn<(id: string) => Promise<Figures | 'unknown'>>();
+const asked = vi.fn<(id: string) => Promise<MintFigures | 'unknown'>>();
 const begin = () => {
   const { store } = market.operator.home;
   asked.mockReset().mockImplementation(answers);

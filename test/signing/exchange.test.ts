@@ -3,7 +3,7 @@ import { schnorr } from '@noble/curves/secp256k1.js';
 import * as scure from '@scure/btc-signer/musig2.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { musigPsbt, readPsbt, shareOf, type Share } from '../../src/lib/bitcoin/psbt.ts';
+import { musigPsbt, readPsbt, shareOf, type MusigShare } from '../../src/lib/bitcoin/psbt.ts';
 import type { Template } from '../../src/lib/bitcoin/transaction.ts';
 import type { Hand, OpenNonce } from '../../src/lib/protocol/action.ts';
 import { bytesToHex, concatBytes, hexToBytes, taggedHash, toBytes } from '../../src/lib/signing/curve.ts';
@@ -68,13 +68,13 @@ function toy(
   });
   return { job, hand, nonces };
 }
-function opened(side: Toy): Share {
+function opened(side: Toy): MusigShare {
   const { share, opens } = open(side.hand, side.job)!;
   side.nonces.splice(0, side.nonces.length, ...opens);
   return share;
 }
 /** The last signer's answer. */
-function answer(side: Toy, peer: Share): { pubnonce: string; partial: string } {
+function answer(side: Toy, peer: MusigShare): { pubnonce: string; partial: string } {
   const { pubnonce, partial } = signLast(side.hand, side.job, peer)!;
   return { pubnonce: pubnonce!, partial: partial! };
 }
@@ -158,7 +158,7 @@ describe('an answer that is wrong', () => {
   const another = toy(bob, ann, { sat: 80_000n });
   const flip = (text: string) => text.slice(0, -1) + (text.endsWith('0') ? '1' : '0');
 
-  it.each<[string, string, Share]>([
+  it.each<[string, string, MusigShare]>([
     ['peer-partial-invalid', 'another nonce', { ...right, pubnonce: otherNonce }],
     ['peer-partial-invalid', "the opener's own nonce", { ...right, pubnonce: share.pubnonce }],
     ['peer-partial-invalid', 'an altered partial', { ...right, partial: flip(right.partial) }],
@@ -247,7 +247,7 @@ describe('the last signer', () => {
     expect(other!.pubnonce).not.toBe(plain!.pubnonce);
   });
 
-  it.each<[string, Share]>([
+  it.each<[string, MusigShare]>([
     ['nonce-missing', {}],
     ['peer-nonce-invalid', { pubnonce: '00'.repeat(66) }],
     ['peer-nonce-invalid', { pubnonce: '02' + '00'.repeat(32) }],
@@ -261,7 +261,7 @@ describe('the last signer', () => {
 });
 
 describe('a key in another wallet', () => {
-  const psbt = (t: Toy, shares: Record<string, Share>): string =>
+  const psbt = (t: Toy, shares: Record<string, MusigShare>): string =>
     musigPsbt(t.job.template, t.job.index, t.job.set, shares);
 
   it('opens once the wallet has added its nonce, and finishes once it has signed', () => {
@@ -349,7 +349,7 @@ describe('a key in another wallet', () => {
     expect(codeOf(() => open(merging(a, 'AAAA'), a.job))).toBe('malformed-psbt');
   });
 
-  function scureSession(job: Job, ...shares: Share[]): scure.Session {
+  function scureSession(job: Job, ...shares: MusigShare[]): scure.Session {
     const tweak = taggedHash('TapTweak', hexToBytes(job.set.internalKey.slice(2)));
     const aggnonce = scure.nonceAggregate(shares.map((s) => hexToBytes(s.pubnonce!)));
     const keys = job.set.participants.map(hexToBytes);

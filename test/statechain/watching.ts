@@ -2,7 +2,7 @@
 import { scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { txidOf } from '../../src/lib/bitcoin/transaction.ts';
-import type { CoinSeen, Due, Seen, Spend, Watched } from '../../src/lib/contract/duty.ts';
+import type { CoinSeen, Due, ChainView, Spend, Watched } from '../../src/lib/contract/duty.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { statecoinKind, type OwnerRecord, type Statecoin } from '../../src/lib/statechain/records.ts';
@@ -33,9 +33,15 @@ export const by = (w: Watched, txid: string, more: Partial<Spend> = {}): CoinSee
   };
 };
 /** What is due, for a coin that the chain shows so. */
-export function due(w: Watched, height: number, coin: CoinSeen = unspent, more: Partial<Seen> = {}, r = rules): Due {
+export function due(
+  w: Watched,
+  height: number,
+  coin: CoinSeen = unspent,
+  more: Partial<ChainView> = {},
+  r = rules,
+): Due {
   const { outpoint } = w.coins[0]!;
-  const seen: Seen = {
+  const seen: ChainView = {
     tip: height,
     medianTime: 0,
     coins: new Map([[outpointText(outpoint), coin]]),

@@ -11,7 +11,7 @@ import { play, type Printed } from '../../src/lib/engine/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { allKinds } from '../../src/lib/families.ts';
 import { isFunded, type Credit, type PayeeCredit, type PayerCredit } from '../../src/lib/credit/records.ts';
-import { statusOf, type StatusLine } from '../../src/lib/credit/status.ts';
+import { statusOf, type CreditStatusLine } from '../../src/lib/credit/status.ts';
 import {
   ledgerClaim,
   ledgerKind,
@@ -21,7 +21,7 @@ import {
   type PayerLedger,
 } from '../../src/lib/ecash/ledger.ts';
 import { toldOf } from '../../src/lib/ecash/status.ts';
-import type { Found } from '../../src/lib/ecash/quote.ts';
+import type { MintAnswer } from '../../src/lib/ecash/quote.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import type { Action, Claim, Coin, Facts, Remote, SpentBy } from '../../src/lib/protocol/action.ts';
@@ -84,7 +84,7 @@ export class TestParty {
   /** Called at each labelled point of the runner, the store and the shares: where it throws, the process has died. */
   point: ((label: string) => void) | undefined;
   /** What a mint says of a quote; a test may put another answer in. */
-  askMint: (asked: Remote) => Promise<Found> = ({ at, id }) => mintQuote({ url: at, named: true }, id);
+  askMint: (asked: Remote) => Promise<MintAnswer> = ({ at, id }) => mintQuote({ url: at, named: true }, id);
   #backups = 0;
   readonly #seed: { insecureSeed?: Uint8Array };
 
@@ -217,7 +217,7 @@ export class TestParty {
   }
 
   /** What `status` says of a contract, here without a node. */
-  async status(id: string): Promise<StatusLine> {
+  async status(id: string): Promise<CreditStatusLine> {
     const c = await this.record(id);
     const told = isFunded(c) ? toldOf(c, { ...(await this.ledger(id)), role: c.role } as never) : {};
     return statusOf(id, c, { tip: 1_000, coins: 'not-checked', known: 'not-checked' }, told);

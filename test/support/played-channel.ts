@@ -8,7 +8,7 @@ import type { FormatName } from '../../src/lib/channel/format.ts';
 import { BASES, otherSide, type Base, type Side } from '../../src/lib/channel/keys.ts';
 import { indexOf, secretAt } from '../../src/lib/channel/secrets.ts';
 import { FundingSpend } from '../../src/lib/channel/funding.ts';
-import { bareOf } from '../../src/lib/bitcoin/transaction.ts';
+import { parseBareTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { signKeyPath } from '../../src/lib/bitcoin/wallet-inputs.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
@@ -130,7 +130,7 @@ function partialOf(
   nonce: Nonce,
   nonces: Record<Side, string>,
 ): string {
-  const bare = bareOf(unsigned);
+  const bare = parseBareTransaction(unsigned);
   const template = { ...bare, inputs: [{ ...channel.funding, sequence: bare.inputs[0]!.sequence }] };
   const session = new FundingSpend(channel, template).session({
     local: hexToBytes(nonces.local),

@@ -13,7 +13,7 @@ import { parseJson, printJson, type Json } from '../../lib/protocol/json.ts';
 import { allows, type Limits } from '../../lib/protocol/limit.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { errorObject, failureOf } from '../../lib/engine/failure.ts';
-import type { Exit } from '../../lib/cli/exits.ts';
+import type { ExitCode } from '../../lib/cli/exits.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { openInput, readInput } from '../../lib/cli/input.ts';
 import { groupsOf, type InputLine } from '../../lib/cli/lines.ts';
@@ -96,7 +96,7 @@ export type Asides = { readonly [field: string]: (hex: string) => object };
 
 export abstract class DecodeCommand extends BaseCommand {
   static override flags: typeof decodeFlags = decodeFlags;
-  static override exits: readonly Exit[] = [0, 2, 3, 65, 66, 69, 70];
+  static override exits: readonly ExitCode[] = [0, 2, 3, 65, 66, 69, 70];
 
   /** Reads one input, or each line of a batch, and prints what a decoder over its parents makes of it. */
   protected async decode<A extends Answer>(

@@ -1,6 +1,6 @@
 /** The files of a melt: the note beside the token of a payment under way, and the one that takes the change (`cashu/melt.ts`). */
 import { readFile, rm, stat } from 'node:fs/promises';
-import type { ChangeFile, GivenUp, Journal, Melted } from '../../lib/cashu/melt.ts';
+import type { ChangeFile, GivenUp, MeltJournal, Melted } from '../../lib/cashu/melt.ts';
 import { Refusal, unreadable } from '../../lib/protocol/refusal.ts';
 import { holdBriefly } from '../../lib/home/hold.ts';
 import { writeFileWhole } from '../../lib/cli/output.ts';
@@ -36,7 +36,7 @@ export async function alone<T>(paths: readonly string[], work: () => Promise<T>)
 }
 
 /** The note of a payment in a file. @throws Refusal `no-input` where it cannot be read: what it leads to would be lost */
-export const fileJournal = (path: string): Journal => ({
+export const fileJournal = (path: string): MeltJournal => ({
   read: () => textOf(path),
   write: (text) => writeFileWhole(path, `${text}\n`, PRIVATE),
   remove: () => rm(path, { force: true }),

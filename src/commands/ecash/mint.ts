@@ -49,7 +49,7 @@ export default class EcashMint extends BaseCommand {
           import('../../lib/cashu/in-hand.ts'),
         ]);
         const given = { home, isNamed: await namedMints(flags), print };
-        if (flags.again) return told(await printInHand({ ...given, contract, spent: flags.spent }));
+        if (flags.again) return noteTokens(await printInHand({ ...given, contract, spent: flags.spent }));
         if (contract === undefined) throw new Refusal('usage', '--contract ID expected');
         const { again, waitingSat } = await mintEcash({ ...given, contract, amountSat: flags.amount, point: stopAt });
         if (waitingSat > 0n) note(`${waitingSat} sat more were made and never printed: run it again`);
@@ -62,7 +62,7 @@ export default class EcashMint extends BaseCommand {
   }
 }
 
-function told({ sat, unasked }: InHand): void {
+function noteTokens({ sat, unasked }: InHand): void {
   if (sat === 0n) note('no tokens');
   for (const { mint, why } of unasked) note(`what is spent at ${mint} is not known: ${why}`);
   if (unasked.length > 0) process.exitCode = 3;

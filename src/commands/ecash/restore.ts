@@ -9,7 +9,7 @@ import { tokenKind } from '../../lib/ecash/in-hand.ts';
 import { keysetClaim, keysetKind } from '../../lib/ecash/keyset.ts';
 import { ledgerKind } from '../../lib/ecash/ledger.ts';
 import { loadCashu } from '../../lib/ecash/library.ts';
-import type { Place } from '../../lib/ecash/outputs.ts';
+import type { OutputPlace } from '../../lib/ecash/outputs.ts';
 import type { Home } from '../../lib/home/home.ts';
 import type { Hex } from '../../lib/protocol/action.ts';
 
@@ -17,7 +17,7 @@ import type { Hex } from '../../lib/protocol/action.ts';
  * Lists ecash of a keyset that a home has paid for over its other contracts and does not hold.
  * @param contract the one that is searched over: it knows what it awaits itself
  */
-export async function awaitedElsewhere(home: Home, contract: Hex, keyset: Hex): Promise<Place[]> {
+export async function awaitedElsewhere(home: Home, contract: Hex, keyset: Hex): Promise<OutputPlace[]> {
   const claim = keysetClaim('wallet', keyset);
   const hit = (await home.store.load([claim])).found.get(claim);
   if (!hit) return [];

@@ -8,7 +8,7 @@ import {
   pushesOf,
   type Identified,
 } from '../../lib/htlc/identify.ts';
-import { secretIn, shownBy, type Shown } from '../../lib/htlc/secret.ts';
+import { secretIn, shownBy, type InputData } from '../../lib/htlc/secret.ts';
 import { PATHS } from '../../lib/htlc/scripts.ts';
 import { build } from '../../lib/htlc/terms.ts';
 import type { Fields } from '../../lib/protocol/document.ts';
@@ -31,7 +31,7 @@ function rawHtlc(text: string): Json | undefined {
 }
 
 /** The inputs of a PSBT: final, or with a preimage in its own field. */
-function psbtInputs(text: string): { shown: Shown; witness: readonly Uint8Array[] | undefined }[] {
+function psbtInputs(text: string): { shown: InputData; witness: readonly Uint8Array[] | undefined }[] {
   const tx = readPsbt(text, { longest: TRANSACTION_LIMIT });
   return Array.from({ length: tx.inputsLength }, (_, i) => {
     const input = tx.getInput(i);

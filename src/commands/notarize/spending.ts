@@ -10,7 +10,7 @@ import { readPsbt, templateOf } from '../../lib/bitcoin/psbt.ts';
 import { outputsOf, txidOf, txidOfHex, unsignedHex, type Spent } from '../../lib/bitcoin/transaction.ts';
 import { change } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
-import { handOf, freshAddress } from '../../lib/engine/wallet.ts';
+import { homeHand, freshAddress } from '../../lib/engine/wallet.ts';
 import { stampKind, type Stamp } from '../../lib/notary/records.ts';
 import { committedScript, internalSecret, readTaprootProof, spendCommitted } from '../../lib/notary/taproot.ts';
 import type { Fields } from '../../lib/protocol/document.ts';
@@ -39,7 +39,7 @@ interface Committed {
 export const spendStamp = (file: string | undefined, flags: SpendValues, argv: readonly string[]): Promise<object> =>
   withHome(flags, async (home) => {
     const { root, hex } = flags.contract === undefined ? await named(file, home) : await recorded(home, flags.contract);
-    const { keys, random } = await handOf(home);
+    const { keys, random } = await homeHand(home);
     const secret = internalSecret(keys, root);
     const script = committedScript(xOnlyKey(secret), root);
     const outputs = outputsOf(hex);

@@ -11,7 +11,7 @@ import { readAll } from '../../lib/engine/files.ts';
 import { note } from '../../lib/engine/log.ts';
 import { sniff } from '../../lib/engine/sniff.ts';
 import { retryRace } from '../../lib/home/race.ts';
-import { gathered, Gathering, type Gate, type Looked, type Trust } from '../../lib/pledge/gather.ts';
+import { gathered, Gathering, type Gate, type PledgeFacts, type Trust } from '../../lib/pledge/gather.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';
 import { pledgeOfPsbt } from '../../lib/pledge/psbt.ts';
 import type { Sealed } from '../../lib/pledge/records.ts';
@@ -28,21 +28,21 @@ export const LINE_LIMIT = MESSAGE_LIMIT;
 export type Offer = { campaign: Hex; network: string; plain: Pledge | null; sealed: Sealed | null } | { psbt: string };
 
 /** A campaign in one round, and what opens pledges that are encrypted to its collector. */
-export interface Held {
+export interface OpenCampaign {
   gathering: Gathering;
   open(sealed: Sealed): Pledge;
 }
 /** An offer whose campaign is known, and the pledge that it holds. */
-export interface Opened {
-  held: Held;
+export interface OpenedOffer {
+  held: OpenCampaign;
   pledge: Pledge;
 }
 /** Seats of the campaigns of one group of lines. */
 export interface Round {
   /** Returns the campaign of an offer. @throws Refusal `unknown-contract`, `wrong-state`, `usage` */
-  of(offer: Offer): Held;
+  of(offer: Offer): OpenCampaign;
   /** Finds out which of these coins are in a seat already. */
-  look(offers: readonly Opened[]): Promise<void>;
+  look(offers: readonly OpenedOffer[]): Promise<void>;
   /** Keeps what was taken; false where another run was faster. */
   keep(): Promise<boolean>;
 }
@@ -62,7 +62,7 @@ export function offerIn(bytes: Uint8Array): Offer {
 }
 
 /** Returns the pledge of an offer. @throws Refusal as `Round.of`, `sealed-unreadable`, `wrong-network` */
-export function openedIn(seated: Round, offer: Offer): Opened {
+export function openedIn(seated: Round, offer: Offer): OpenedOffer {
   const held = seated.of(offer);
   const { campaign, network } = held.gathering.gate;
   if ('psbt' in offer) return { held, pledge: pledgeOfPsbt(campaign, network, offer.psbt) };
@@ -72,9 +72,9 @@ export function openedIn(seated: Round, offer: Offer): Opened {
 }
 
 /** Line of an answer; `missing` after a pledge that counts. */
-type Answered = { text: string; exit: number; missing?: bigint; error?: unknown };
-const isAnswer = (one: object): one is Answered => 'exit' in one;
-const attempt = <T>(work: () => T): T | Answered => {
+type AnswerLine = { text: string; exit: number; missing?: bigint; error?: unknown };
+const isAnswer = (one: object): one is AnswerLine => 'exit' in one;
+const attempt = <T>(work: () => T): T | AnswerLine => {
   try {
     return work();
   } catch (error) {
@@ -122,7 +122,7 @@ export async function gatherLines(
 }
 
 /** Checks a pledge and gives it a seat, once. @returns how its coin was judged @throws Refusal as `Gate.check`, `Gathering.add` */
-export function place({ held: { gathering }, pledge: one }: Opened, looked: Looked, trust: Trust): string {
+export function place({ held: { gathering }, pledge: one }: OpenedOffer, looked: PledgeFacts, trust: Trust): string {
   const coin = gathering.gate.check(one, looked, trust);
   gathering.add(one);
   return coin;
@@ -135,15 +135,15 @@ export function bytesOf(line: InputLine): Uint8Array {
 
 /** Answers the offers of one group. */
 const round = (
-  offers: readonly (Offer | Answered)[],
+  offers: readonly (Offer | AnswerLine)[],
   seats: Seats,
   facts: FactSource,
   trust: Trust,
-): Promise<Answered[]> =>
+): Promise<AnswerLine[]> =>
   retryRace(async () => {
     const seated = await seats.begin(offers.filter((one): one is Offer => !isAnswer(one)));
     const opened = offers.map((one) => (isAnswer(one) ? one : attempt(() => openedIn(seated, one))));
-    const plain = opened.filter((one): one is Opened => !isAnswer(one));
+    const plain = opened.filter((one): one is OpenedOffer => !isAnswer(one));
     const [{ facts: found, checks }] = await Promise.all([
       facts.facts({ tip: true, coins: plain.map(({ pledge: one }) => outpointText(one)) }),
       seated.look(plain),
@@ -152,7 +152,7 @@ const round = (
     const answers = opened.map((one) =>
       isAnswer(one)
         ? one
-        : attempt((): Answered => {
+        : attempt((): AnswerLine => {
             const coin = place(one, looked, trust);
             const { gate, sum } = one.held.gathering;
             const said = gathered(gate, sum, one.pledge);

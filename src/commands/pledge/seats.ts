@@ -25,10 +25,10 @@ import type { Claim, Hex, Keys, Kind } from '../../lib/protocol/action.ts';
 import { idClaim } from '../../lib/protocol/claims.ts';
 import type { FactSource } from '../../lib/protocol/ports.ts';
 import { homeRestored, Refusal } from '../../lib/protocol/refusal.ts';
-import type { Held, Offer, Round, Seats } from './gathering.ts';
+import type { OpenCampaign, Offer, Round, Seats } from './gathering.ts';
 
 /** A campaign of the home in one round. */
-interface HomeHeld extends Held {
+interface HomeHeld extends OpenCampaign {
   record: CampaignRecord;
   rev: number;
   /** Seats of coins that were gone, by claim. */

@@ -13,7 +13,7 @@ import type { Document } from '../../lib/protocol/message.ts';
 import { note } from '../../lib/engine/log.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-const HELD = 'whoever has the package can send it: do not pass the coin on while anybody has it';
+const PACKAGE_WARNING = 'whoever has the package can send it: do not pass the coin on while anybody has it';
 
 export default class StatechainExit extends ContractCommand {
   static override summary = "Leave with a statecoin's backup at its height, without the operator (experimental)";
@@ -56,7 +56,7 @@ ${EXPERIMENTAL}`;
       }),
       print: async (home, text, { source }) => {
         if (!asksPackage(flags)) return text;
-        if (flags.package) note(HELD);
+        if (flags.package) note(PACKAGE_WARNING);
         const exit = statechainExit(from?.document ?? (parseJson(text) as Document));
         return packageText('statechain', exit, flags, await nowFrom(source), home);
       },

@@ -17,7 +17,7 @@ import { following, rowWords, type Action } from '../../lib/protocol/action.ts';
 import { parseJson, withSats, type Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import type { Check, Description, Fact } from '../../lib/signing/description.ts';
-import { documentIn, type Read } from '../../lib/engine/documents.ts';
+import { documentIn, type ReadDocument } from '../../lib/engine/documents.ts';
 import type { Document } from '../../lib/protocol/message.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { coinFacts, fieldFacts, inspectText, isText } from './inspect-printed.ts';
@@ -38,7 +38,7 @@ export interface Inspection {
 }
 
 /** Documents that can be inspected: more than other commands read. */
-export type Inspectable = Read | { text: string } | { coins: Json };
+export type Inspectable = ReadDocument | { text: string } | { coins: Json };
 
 /** Reads a document, a PSBT, a transaction, a token, an address or a list of coins. @throws Refusal as the parsers do */
 export async function readInspectable(file: string | undefined): Promise<Inspectable> {

@@ -42,23 +42,23 @@ export function readSnapshot(text: string, network: Network): Holder[] {
   return [...found.values()];
 }
 
-type Row = readonly [address: string, quantity: string];
+type HolderRow = readonly [address: string, quantity: string];
 
-function fromJson(json: Json): Row[] {
+function fromJson(json: Json): HolderRow[] {
   const amount = (value: Json | undefined): string =>
     typeof value === 'string' || typeof value === 'number' ? String(value) : wrong('a holder without quantity found');
   if (Array.isArray(json))
-    return json.map((entry: Json): Row => {
+    return json.map((entry: Json): HolderRow => {
       const { address, quantity, units, balance } = (entry ?? {}) as Record<string, Json>;
       if (typeof address !== 'string') return wrong('a holder without address found');
       return [address, amount(quantity ?? units ?? balance)];
     });
-  return Object.entries(json as object).map(([address, value]): Row => [address, amount(value as Json)]);
+  return Object.entries(json as object).map(([address, value]): HolderRow => [address, amount(value as Json)]);
 }
 
-function fromCsv(text: string): Row[] {
+function fromCsv(text: string): HolderRow[] {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
-  const rows = lines.map((line): Row => {
+  const rows = lines.map((line): HolderRow => {
     const [address = '', quantity = '', ...more] = line.split(',').map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
     if (more.length > 0) wrong(`${more.length + 2} columns found, address,quantity expected`);
     return [address, quantity];

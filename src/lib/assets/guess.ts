@@ -10,17 +10,17 @@ import { Epobc } from './epobc/decode.ts';
 import { OpenAssets } from './openassets/decode.ts';
 import type { Tx } from './transaction.ts';
 
-type Word = 'yes' | 'possible' | 'no';
+type Guess = 'yes' | 'possible' | 'no';
 /** `document` is the decoder's own, where the word is not no. */
-export interface Verdict {
+export interface ProtocolGuess {
   protocol: Protocol;
-  verdict: Word;
+  verdict: Guess;
   why: string;
   status: Decoded['status'];
   document?: Decoded;
 }
 
-function verdictOf(document: Decoded): { verdict: Word; why: string } {
+function verdictOf(document: Decoded): { verdict: Guess; why: string } {
   const { protocol, status, warnings } = document;
   const carries = document['marker'] ?? document['payload'] ?? document['tag'];
   if (status === 'colored') return { verdict: 'yes', why: 'outputs carry units that lead back to an issuance' };
@@ -55,7 +55,7 @@ export class AnyAsset {
     ];
   }
 
-  decode(tx: Tx): { missing: readonly string[]; protocols: readonly Verdict[]; [field: string]: unknown } {
+  decode(tx: Tx): { missing: readonly string[]; protocols: readonly ProtocolGuess[]; [field: string]: unknown } {
     const answers = this.#decoders.map((decode) => decode(tx));
     return {
       type: 'decode-assets',

@@ -100,18 +100,18 @@ export interface MusigKey {
   outputKey: string;
 }
 /** One participant's nonce and partial signature in a PSBT. */
-export interface Share {
+export interface MusigShare {
   /** 66 bytes, hex. */
   pubnonce?: string | undefined;
   /** 32 bytes, hex. */
   partial?: string | undefined;
 }
-export type Shares = Readonly<Record<string, Share>>;
+export type MusigShares = Readonly<Record<string, MusigShare>>;
 
 const xOnly = (key: string): Uint8Array => hexToBytes(key.slice(2));
 
 /** Puts a key and its participants' shares into input `index`. */
-export function putMusig(tx: Transaction, index: number, key: MusigKey, shares: Shares): Transaction {
+export function putMusig(tx: Transaction, index: number, key: MusigKey, shares: MusigShares): Transaction {
   const place = (participant: string) => ({
     participantPubkey: hexToBytes(participant),
     aggregatePubkey: hexToBytes(key.outputKey),
@@ -152,7 +152,7 @@ export function putMusigOutput(tx: Transaction, index: number, key: MusigKey): T
  * Returns the share of `participant` in input `index` for the output key; its fields are undefined
  * where the PSBT has none.
  */
-export function shareOf(tx: Transaction, index: number, key: MusigKey, participant: string): Share {
+export function shareOf(tx: Transaction, index: number, key: MusigKey, participant: string): MusigShare {
   const { musig2PubNonce, musig2PartialSig } = tx.getInput(index);
   const find = (
     rows:
@@ -174,5 +174,5 @@ export function shareOf(tx: Transaction, index: number, key: MusigKey, participa
 }
 
 /** A PSBT for a transaction whose input `index` is spent by a MuSig2 key, with these shares. */
-export const musigPsbt = (template: Template, index: number, key: MusigKey, shares: Shares): string =>
+export const musigPsbt = (template: Template, index: number, key: MusigKey, shares: MusigShares): string =>
   writePsbt(putMusig(toTransaction(template), index, key, shares));

@@ -14,7 +14,7 @@ import { taggedHash } from '../signing/curve.ts';
 import { verifiesEcdsa } from '../signing/ecdsa.ts';
 import { bytesToHex, hexToBytes } from './bytes.ts';
 import { scriptType } from './script.ts';
-import { bareOf, parseTransaction, toTransaction, type Spent, type Template } from './transaction.ts';
+import { parseBareTransaction, parseTransaction, toTransaction, type Spent, type Template } from './transaction.ts';
 import { checkWitness } from './wallet-inputs.ts';
 
 /**
@@ -23,7 +23,7 @@ import { checkWitness } from './wallet-inputs.ts';
  * @throws Refusal `not-signed`, `signature-invalid`, `sighash-refused`, `malformed-transaction`
  */
 export function checkSignatures(hex: string, spends: readonly Spent[]): void {
-  const { stacks, ...bare } = bareOf(hex);
+  const { stacks, ...bare } = parseBareTransaction(hex);
   const raw = parseTransaction(hex);
   const template: Template = { ...bare, inputs: bare.inputs.map((input, i) => ({ ...input, ...spends[i]! })) };
   const tx = toTransaction(template);

@@ -189,7 +189,7 @@ export function difference(expected: Template, found: Template): string | undefi
 /** A transaction as a template, without amounts and scripts of its inputs, its id and its witnesses. */
 export type BareTransaction = Template & { txid: string; stacks: readonly (readonly Uint8Array[])[] };
 /** Reads a transaction as a template. @throws Refusal `malformed-transaction` */
-export function bareOf(hex: string): BareTransaction {
+export function parseBareTransaction(hex: string): BareTransaction {
   const found = decoded(hex);
   const { raw } = found;
   return {

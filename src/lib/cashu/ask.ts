@@ -28,7 +28,7 @@ export interface Call {
   /** Time of the whole call, from its beginning to the last byte. */
   timeoutMs: number;
 }
-export interface Answer {
+export interface HttpAnswer {
   ok: boolean;
   status: number;
   text: string;
@@ -40,16 +40,16 @@ export type Lookup = (
 ) => void;
 
 /** Kept open from one look at a mint's figures to the next, only to mints that were named. */
-const KEPT = {
+const AGENTS = {
   plain: new plain.Agent({ keepAlive: true, maxFreeSockets: 8 }),
   secure: new secure.Agent({ keepAlive: true, maxFreeSockets: 8 }),
 };
 
 /** @throws Refusal `mint-private`; `mint-unavailable` where there is no answer within its bounds */
-export async function askMint(mint: MintAt, path: string, call: Call, lookup: Lookup = ofSystem): Promise<Answer> {
-  const ask = (): Promise<Answer> => once(mint, path, call, lookup);
+export async function askMint(mint: MintAt, path: string, call: Call, lookup: Lookup = ofSystem): Promise<HttpAnswer> {
+  const ask = (): Promise<HttpAnswer> => once(mint, path, call, lookup);
   // The mint had closed the connection before the call came: nothing of it was read.
-  const again = (error: unknown): Promise<Answer> => {
+  const again = (error: unknown): Promise<HttpAnswer> => {
     if (!(error instanceof Stale)) throw error;
     return ask();
   };
@@ -70,7 +70,7 @@ const isPrivate = ({ url }: MintAt): Refusal =>
 
 class Stale extends Error {}
 
-async function once(mint: MintAt, path: string, call: Call, lookup: Lookup): Promise<Answer> {
+async function once(mint: MintAt, path: string, call: Call, lookup: Lookup): Promise<HttpAnswer> {
   const { body, headers, limit, timeoutMs } = call;
   const { url, named } = mint;
   const at = new URL(url + path);
@@ -78,7 +78,7 @@ async function once(mint: MintAt, path: string, call: Call, lookup: Lookup): Pro
   if (!named && isIP(host) !== 0 && !isPublic(host)) throw isPrivate(mint);
   const way = at.protocol === 'https:' ? 'secure' : 'plain';
   const { request } = way === 'secure' ? secure : plain;
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
   const asking = request(at, {
     method: body === undefined ? 'GET' : 'POST',
     headers: {
@@ -86,7 +86,7 @@ async function once(mint: MintAt, path: string, call: Call, lookup: Lookup): Pro
       ...headers,
       ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
     },
-    agent: named && body === undefined ? KEPT[way] : false,
+    agent: named && body === undefined ? AGENTS[way] : false,
     lookup: looking(mint, lookup),
   });
   const end = (error: Error): void => {

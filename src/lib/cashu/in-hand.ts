@@ -26,7 +26,7 @@ import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { isQuoted, ledgerKind, type QuotedLedger } from '../ecash/ledger.ts';
 import { signaturesOf, signedFrom } from './search.ts';
-import { asked, walletOf } from './wallet.ts';
+import { withMintErrors, walletOf } from './wallet.ts';
 
 export const LEDGER_LIMITS = {
   /** Time to wait for another run of this home that is at its ecash: as long as a mint may take to answer. */
@@ -92,7 +92,7 @@ export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset
   const hit = (await home.store.load([claim])).found.get(claim);
   if (hit) return keysetKind.parse(hit.record).keyset;
   if (!wallet) throw new Refusal('no-keyset', `this home has no keyset ${id}, and its mint was not asked`);
-  const { unit, keys } = await asked(wallet.mint.mintUrl, () => wallet.keyChain.ensureKeysetKeys(id));
+  const { unit, keys } = await withMintErrors(wallet.mint.mintUrl, () => wallet.keyChain.ensureKeysetKeys(id));
   const texts = Object.entries(keys).map(([amount, key]) => [String(amount), key]);
   return { id, unit: unit as 'sat', keys: Object.fromEntries(texts) };
 }
@@ -119,7 +119,7 @@ export async function handOver(purse: Purse, t: SignedToken, print: PrintToken):
 export async function askedBack(purse: AtMint, t: TokenRecord): Promise<TokenRecord> {
   const { home, wallet } = purse;
   const outs = outputsOf((await home.keys()).seed(), t.keyset, t.places);
-  const found = await asked(t.mint, () => signaturesOf(wallet.mint, outs));
+  const found = await withMintErrors(t.mint, () => signaturesOf(wallet.mint, outs));
   if (found.every((one) => one === undefined)) return t;
   if (found.every((one, i) => one?.amount_sat === outs[i]!.amount_sat))
     return keepSigned(purse, t, found as BlindPromise[]);
@@ -163,7 +163,7 @@ export async function unspentOf(purse: AtMint, t: SignedToken): Promise<TokenRec
 
 async function withoutShown(purse: AtMint, t: SignedToken): Promise<TokenRecord> {
   const { proofs } = purse.wallet.decodeToken(await textOf(purse, t));
-  const { spent } = await asked(t.mint, () => purse.wallet.groupProofsByState(proofs));
+  const { spent } = await withMintErrors(t.mint, () => purse.wallet.groupProofsByState(proofs));
   const secrets = new Set(spent.map(({ secret }) => secret));
   const counters = t.places.flatMap(({ counter }, i) => (secrets.has(proofs[i]!.secret) ? [counter] : []));
   return withoutSpent(t, new Set(counters));
@@ -182,7 +182,9 @@ export async function search(purse: AtMint, { contract, mint, quote }: QuotedLed
         if (!(known?.restored ?? home.mayRepeat)) return { writes: {}, result: undefined };
         const record = known ?? newWallet(await keysetOf(purse, id), true);
         const seed = (await home.keys()).seed();
-        const { next, places, promises } = await asked(mint, () => signedFrom(wallet.mint, seed, id, record.counter));
+        const { next, places, promises } = await withMintErrors(mint, () =>
+          signedFrom(wallet.mint, seed, id, record.counter),
+        );
         const keyset = { ...record, counter: next, restored: false };
         if (places.length === 0) return { writes: { keyset }, result: undefined };
         const token = newToken({ contract, mint, keyset: id, places, quote, promises, older: true });
@@ -220,7 +222,7 @@ async function printAlone({ home, contract, spent = false, isNamed, print }: Pri
   const isWanted = (t: TokenRecord): boolean => contract === undefined || t.contract === contract;
   const ledgers = (await home.store.list(ledgerKind.name)).map(({ record }) => ledgerKind.parse(record));
   const known = ledgers.filter(isQuoted).filter((l) => contract === undefined || l.contract === contract);
-  const states = spent ? [...HELD, 'spent' as const] : HELD;
+  const states = spent ? [...TOKEN_ORDER, 'spent' as const] : TOKEN_ORDER;
   const mints = new Set([...known, ...(await tokensIn(home, states, isWanted))].map(({ mint }) => mint));
   const unasked: { mint: string; why: string }[] = [];
   const seen = new Set<string>();
@@ -274,7 +276,7 @@ async function printAlone({ home, contract, spent = false, isNamed, print }: Pri
 }
 
 /** Older tokens first: of coins that are in two, the one that was printed before is printed again. */
-const HELD = ['printed', 'signed', 'asked', 'refused'] as const;
+const TOKEN_ORDER = ['printed', 'signed', 'asked', 'refused'] as const;
 const coin = ({ keyset }: TokenRecord, { counter }: TokenRecord['places'][number]): string => `${keyset}/${counter}`;
 
 /** The token as its mint knows it. */

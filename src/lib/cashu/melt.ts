@@ -15,10 +15,10 @@ import { hexOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, hexToBytes } from '../signing/curve.ts';
 import { isUnknownQuote } from './quotes.ts';
-import { asked, walletOf } from './wallet.ts';
+import { withMintErrors, walletOf } from './wallet.ts';
 
 /** The note that a run that was cut off leaves for the next one. */
-export interface Journal {
+export interface MeltJournal {
   read(): Promise<string | undefined>;
   write(text: string): Promise<void>;
   remove(): Promise<void>;
@@ -34,7 +34,7 @@ interface AtMint<Done> {
   mint: string;
   token: string;
   /** Held by no other run until this one has ended. */
-  journal: Journal;
+  journal: MeltJournal;
   /** Resolves once the outcome is out of this program: until then the same run tells it again. */
   print(done: Done): Promise<void>;
 }
@@ -90,7 +90,7 @@ export async function meltEcash({ invoice, change, point, ...at }: MeltEcash): P
   point('melt-quoted');
   const { send, keep } = exact
     ? { send: pot, keep: [] }
-    : await asked(mint, () => wallet.send(due, pot, { includeFees: true }));
+    : await withMintErrors(mint, () => wallet.send(due, pot, { includeFees: true }));
   // The library verifies the proofs that are there (NUT-12). Coins of a key of their own tell whose they are.
   if (keep.some(({ dleq }) => !dleq))
     throw new Refusal('dleq-invalid', `the mint at ${mint} does not prove that the change is by its keys`, {
@@ -137,7 +137,7 @@ export async function giveUpMelt({
   return done;
 }
 
-interface Note {
+interface MeltNote {
   seed: string;
   /** Absent where a payment was given up that no run had begun. */
   quote?: string | undefined;
@@ -152,12 +152,17 @@ class Payment {
   readonly wallet: Wallet;
   /** A run before this one has begun it. */
   readonly underWay: boolean;
-  note: Note;
+  note: MeltNote;
   readonly #token: string;
-  readonly #journal: Journal;
+  readonly #journal: MeltJournal;
   readonly #print: (done: Melted) => Promise<void>;
 
-  private constructor({ mint, token, journal, print }: AtMint<Melted>, wallet: Wallet, underWay: boolean, note: Note) {
+  private constructor(
+    { mint, token, journal, print }: AtMint<Melted>,
+    wallet: Wallet,
+    underWay: boolean,
+    note: MeltNote,
+  ) {
     this.mint = mint;
     this.wallet = wallet;
     this.underWay = underWay;
@@ -177,7 +182,7 @@ class Payment {
 
   readonly isOwn = (line: string): boolean => this.note.kept.includes(digestOf(line));
 
-  async write(change: Partial<Note>): Promise<void> {
+  async write(change: Partial<MeltNote>): Promise<void> {
     this.note = { ...this.note, ...change };
     await this.#journal.write(printJson(this.note));
   }
@@ -188,7 +193,7 @@ class Payment {
   /** Asks the mint; a refusal of a payment that is under way says how to end it. */
   async asked<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      return await asked(this.mint, ask);
+      return await withMintErrors(this.mint, ask);
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'mint-refused' || this.note.quote === undefined) throw error;
       throw new Refusal(error.code, error.message, { hint: GIVE_UP });
@@ -229,12 +234,12 @@ class Payment {
     const made: Proof[] = [];
     if (this.underWay)
       for (const { id } of this.wallet.keyChain.getKeysets()) {
-        const found = await asked(this.mint, () => this.wallet.batchRestore(100, 100, 0, id));
+        const found = await withMintErrors(this.mint, () => this.wallet.batchRestore(100, 100, 0, id));
         made.push(...found.proofs);
         if (found.lastCounterWithSignature !== undefined)
           await this.wallet.counters.advanceToAtLeast(id, found.lastCounterWithSignature + 1);
       }
-    return asked(this.mint, () => this.wallet.groupProofsByState([...made, ...own]));
+    return withMintErrors(this.mint, () => this.wallet.groupProofsByState([...made, ...own]));
   }
 
   /** Writes these proofs to the file of change, once the note tells that it was this payment. */
@@ -303,7 +308,7 @@ const noteSchema = v.object({
 });
 
 /** @throws Refusal `malformed` for a file that is damaged */
-function readNote(text: string): Note {
+function readNote(text: string): MeltNote {
   const { success, output } = v.safeParse(noteSchema, parseJson(text));
   if (!success || (output.quote === undefined) !== (output.invoice === undefined))
     throw new Refusal('malformed', 'the file of a payment that was cut off is damaged');

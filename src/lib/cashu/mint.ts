@@ -23,7 +23,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import type { MintAt } from './ask.ts';
 import { mintQuote } from './quotes.ts';
 import { messageOf, promiseOf, type Signature } from './search.ts';
-import { asked, walletOf } from './wallet.ts';
+import { withMintErrors, walletOf } from './wallet.ts';
 import {
   alone,
   askedBack,
@@ -123,7 +123,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
       throw new Refusal('not-mintable', `${wanted} sat wanted; ${free} sat are reported to the mint and not minted`, {
         ...(held.length > 0 && { hint: 'ecash-mint --again prints every token that is not known to be spent' }),
       });
-    const { id: active } = await asked(at.url, async () => purse.wallet.getKeyset());
+    const { id: active } = await withMintErrors(at.url, async () => purse.wallet.getKeyset());
     const keyset = await keysetOf(purse, active);
     // What the mint has refused it may take now.
     const refused = held.find(
@@ -155,7 +155,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
     const outs = outputsOf(keys.seed(), t.keyset, t.places);
     const signature = signOutputs(keys.secret(own.path, LOCKS), t.quote!, outs);
     try {
-      const { signatures } = (await asked(at.url, () =>
+      const { signatures } = (await withMintErrors(at.url, () =>
         purse.wallet.mint.mint('credit', { quote: t.quote!, outputs: outs.map(messageOf), signature } as never),
       )) as unknown as { signatures: readonly Signature[] };
       return await keepSigned(purse, t, signatures.map(promiseOf));

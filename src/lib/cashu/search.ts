@@ -3,7 +3,7 @@
  * Not here: what is kept of it (`wallet.ts`), whether it is spent.
  */
 import type { Mint } from '@cashu/cashu-ts';
-import { outputsOf, placesFrom, type BlindedOutput, type BlindPromise, type Place } from '../ecash/outputs.ts';
+import { outputsOf, placesFrom, type BlindedOutput, type BlindPromise, type OutputPlace } from '../ecash/outputs.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -37,16 +37,16 @@ export async function signaturesOf(
   });
 }
 
-export interface Found {
-  places: readonly Place[];
+export interface FoundSignatures {
+  places: readonly OutputPlace[];
   promises: readonly BlindPromise[];
   /** The first counter that was never used, as far as the mint knows. */
   next: number;
 }
 
 /** All that it has signed of a keyset's outputs from a counter on. @param seed of the wallet, 64 bytes */
-export async function signedFrom(mint: Mint, seed: Uint8Array, keyset: Hex, first: number): Promise<Found> {
-  const found: { place: Place; promise: BlindPromise }[] = [];
+export async function signedFrom(mint: Mint, seed: Uint8Array, keyset: Hex, first: number): Promise<FoundSignatures> {
+  const found: { place: OutputPlace; promise: BlindPromise }[] = [];
   let next = first;
   for (let from = first; from < next + GAP; from += WINDOW) {
     // The amount is no part of a secret: the signature has it.

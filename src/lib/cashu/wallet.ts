@@ -49,7 +49,7 @@ export async function walletOf(mint: MintAt, seed?: Uint8Array): Promise<Wallet>
   const { Mint, Wallet: Made } = await loadCashu();
   const customRequest = await requestTo(mint);
   const wallet = new Made(new Mint(mint.url, { customRequest }), { unit: 'sat', ...(seed && { bip39seed: seed }) });
-  await asked(mint.url, async () => {
+  await withMintErrors(mint.url, async () => {
     await wallet.loadMint();
     wallet.keyChain.getKeysets();
   });
@@ -57,7 +57,7 @@ export async function walletOf(mint: MintAt, seed?: Uint8Array): Promise<Wallet>
 }
 
 /** Says what the mint says in this program's words. @throws Refusal `mint-refused`, `mint-unavailable`, `dleq-invalid` */
-export async function asked<T>(mint: string, ask: () => Promise<T>): Promise<T> {
+export async function withMintErrors<T>(mint: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {

@@ -24,7 +24,7 @@ export interface Spender {
   confirmations: number;
   paying: Paying | null;
 }
-export interface Found {
+export interface CoinFate {
   /** absent: the node does not know its transaction · unclear: gone, and neither its transaction nor what spends it is found */
   coin: 'unspent' | 'spent' | 'absent' | 'unclear';
   spend: Spender | null;
@@ -36,7 +36,7 @@ export interface Blocks {
 }
 
 /** @param ways the txids of what is known to spend it */
-export async function spendOf(rpc: Rpc, outpoint: Outpoint, ways: Iterable<Hex>, blocks: Blocks): Promise<Found> {
+export async function spendOf(rpc: Rpc, outpoint: Outpoint, ways: Iterable<Hex>, blocks: Blocks): Promise<CoinFate> {
   const txids = [...ways];
   if (await rpc.txOut(outpoint)) return { coin: 'unspent', spend: null };
   const spender = await rpc.spender(outpoint);
@@ -65,7 +65,7 @@ export async function spendOf(rpc: Rpc, outpoint: Outpoint, ways: Iterable<Hex>,
   return { coin: there ? 'spent' : 'unclear', spend: null };
 }
 
-const spent = (spend: Spender): Found => ({ coin: 'spent', spend });
+const spent = (spend: Spender): CoinFate => ({ coin: 'spent', spend });
 
 const payingOf = async (rpc: Rpc, txid: Hex, confirmations: number): Promise<Paying | null> =>
   confirmations > 0 ? null : ((await rpc.mempoolFee(txid)) ?? null);

@@ -9,7 +9,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { Sighashes } from '../bitcoin/sighash.ts';
 import {
-  bareOf,
+  parseBareTransaction,
   difference,
   parseTransaction,
   unsignedHex,
@@ -133,7 +133,7 @@ export function buildDocument(channel: Channel, from: Fields, keys: Keys | undef
 
 /** Compares a transaction with what it must be, and returns its first witness. @throws Refusal `transaction-differs`, `malformed-transaction` */
 function witnessIn(what: string, expected: Template, hex: Hex): readonly Uint8Array[] {
-  const found = bareOf(hex);
+  const found = parseBareTransaction(hex);
   if (
     unsignedHex(found) !== unsignedHex(expected) ||
     parseTransaction(hex).inputs.some((i) => i.finalScriptSig.length > 0)

@@ -8,7 +8,7 @@ import { maxSat } from '../bitcoin/amount.ts';
 import { feerateOf, feerateText } from '../bitcoin/fee.ts';
 import { Sighashes } from '../bitcoin/sighash.ts';
 import {
-  bareOf,
+  parseBareTransaction,
   sumSat,
   txidOf,
   txidOfHex,
@@ -61,7 +61,7 @@ const ANCHOR_EXTRA = 4;
  * @throws Refusal `nothing-to-bump`, `usage` where the fee is not known, `dust-parent`, `truc-limit`, `not-enough-coins`
  */
 export function bumpChild(hex: Hex, parentFee: bigint | undefined, owner: Owner | undefined, wanted: Wanted): Child {
-  const { stacks: _, ...template } = bareOf(hex);
+  const { stacks: _, ...template } = parseBareTransaction(hex);
   const { version, outputs } = template;
   const spendsFunding = owner && template.inputs[0]!.txid === owner.channel.funding.txid;
   const fee =

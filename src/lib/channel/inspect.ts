@@ -8,7 +8,7 @@ import { addressOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptType } from '../bitcoin/script.ts';
-import { bareOf, sumSat, type BareTransaction, type Template } from '../bitcoin/transaction.ts';
+import { parseBareTransaction, sumSat, type BareTransaction, type Template } from '../bitcoin/transaction.ts';
 import type { Holes } from '../htlc/scripts.ts';
 import type { Channel } from './commitment.ts';
 import { ANCHOR_SAT, type FormatName } from './format.ts';
@@ -76,7 +76,7 @@ const holesView = ({ lock, ...bytes }: Holes): object => ({
  * of another channel
  */
 export function inspectTransaction(hex: string, context?: { channel: Channel; known: Knowledge }): object {
-  const transaction = bareOf(hex);
+  const transaction = parseBareTransaction(hex);
   const found = shown(transaction);
   const isCommitment = found.kind === 'commitment';
   const { channel, known } = context ?? {};

@@ -21,7 +21,7 @@ import { MAX_SAT } from '../bitcoin/amount.ts';
 import { Cursor } from '../bitcoin/cursor.ts';
 import { networkOfChain, type Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { bareOf, txidOf, type Template } from '../bitcoin/transaction.ts';
+import { parseBareTransaction, txidOf, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint, publicBytes, secretScalar } from '../signing/curve.ts';
@@ -242,7 +242,7 @@ function transactionAt(bytes: Uint8Array): Uint8Array {
 
 /** Returns the number of the commitment in a backup; undefined where there is none. */
 export const backedNumber = ({ channel, close }: Backed): bigint | undefined =>
-  close && kindOf(channel, bareOf(close.commitment), undefined).number;
+  close && kindOf(channel, parseBareTransaction(close.commitment), undefined).number;
 
 /** Half of the key of lnd's nonces. */
 const NONCE_ROOT = new TextEncoder().encode('taproot-rev-root');
@@ -258,7 +258,7 @@ export function signBacked(backed: Backed, newest: bigint | undefined): { hex: H
     throw new Refusal('malformed-backup', `the backup holds no commitment of ${backed.outpoint}`, {
       hint: 'ask the peer to close: to_remote is swept without it',
     });
-  const { stacks: _, ...bare } = bareOf(close.commitment);
+  const { stacks: _, ...bare } = parseBareTransaction(close.commitment);
   const number = backedNumber(backed);
   if (number === undefined)
     throw new Refusal('malformed-backup', `no commitment that spends ${outpointText(channel.funding)} in the backup`);

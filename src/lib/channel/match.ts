@@ -6,7 +6,7 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { bareOf, type BareTransaction, type Template } from '../bitcoin/transaction.ts';
+import { parseBareTransaction, type BareTransaction, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -19,7 +19,7 @@ import { FIRST_INDEX } from './secrets.ts';
 
 /** Reads a transaction in a document. @throws Refusal `malformed-message`, `malformed-transaction` */
 export const transactionIn = (from: Fields): BareTransaction =>
-  bareOf(bytesToHex(from.need('transaction', from.bytes('transaction'), 'a transaction in hex')));
+  parseBareTransaction(bytesToHex(from.need('transaction', from.bytes('transaction'), 'a transaction in hex')));
 
 /** Facts that are known beside the channel. */
 export interface Knowledge {

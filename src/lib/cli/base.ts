@@ -5,7 +5,7 @@
 import { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
 import { Refusal } from '../protocol/refusal.ts';
-import { ALL_EXITS, type Exit } from './exits.ts';
+import { ALL_EXITS, type ExitCode } from './exits.ts';
 
 export abstract class BaseCommand extends Command {
   static override baseFlags = {
@@ -16,7 +16,7 @@ export abstract class BaseCommand extends Command {
   };
 
   /** The exit codes that this command ends with, for `--help`. */
-  static exits: readonly Exit[] = ALL_EXITS;
+  static exits: readonly ExitCode[] = ALL_EXITS;
 
   /** Effect of each run of a contract action, one line a step, for `--help`. */
   static steps: readonly string[] = [];

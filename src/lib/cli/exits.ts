@@ -19,10 +19,10 @@ export const EXITS = {
   77: 'refused by own policy, or not safe here',
 } as const;
 
-export type Exit = keyof typeof EXITS;
+export type ExitCode = keyof typeof EXITS;
 
-export const ALL_EXITS: readonly Exit[] = Object.keys(EXITS).map((exit) => Number(exit) as Exit);
+export const ALL_EXITS: readonly ExitCode[] = Object.keys(EXITS).map((exit) => Number(exit) as ExitCode);
 
 /** The error codes that end with an exit code. */
-export const codesOf = (exit: Exit): ErrorCode[] =>
+export const codesOf = (exit: ExitCode): ErrorCode[] =>
   (Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code][0] === exit);

@@ -7,7 +7,7 @@
 import type { Config } from '@oclif/core/config';
 import type { ArgInput, FlagInput, InferredArgs, InferredFlags } from '@oclif/core/interfaces';
 import { BaseCommand } from './base.ts';
-import type { Exit } from './exits.ts';
+import type { ExitCode } from './exits.ts';
 import { camel, type Camelled } from './flags.ts';
 import { print } from './output.ts';
 
@@ -18,7 +18,7 @@ export interface Filter<F extends FlagInput, A extends ArgInput> {
   args?: A;
   flags?: F;
   /** Exit codes; where not given, those of usage, and of input where it has arguments. */
-  exits?: readonly Exit[];
+  exits?: readonly ExitCode[];
   /** Returns the document to print; nothing where it has printed by itself. */
   run(flags: Camelled<InferredFlags<F>>, args: InferredArgs<A>): object | void | Promise<object | void>;
 }

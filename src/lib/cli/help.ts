@@ -1,12 +1,12 @@
 /** Help of a command as oclif prints it, with its steps and exit codes; and a short form without shared flags. */
 import type { Command } from '@oclif/core/command';
 import { CommandHelp, Help } from '@oclif/core/help';
-import { ALL_EXITS, codesOf, EXITS, type Exit } from './exits.ts';
+import { ALL_EXITS, codesOf, EXITS, type ExitCode } from './exits.ts';
 import { columns } from './front.ts';
 
 /** Fields that this program adds to a command's entry in the manifest. */
 export interface Additions {
-  exits?: readonly Exit[];
+  exits?: readonly ExitCode[];
   steps?: readonly string[];
 }
 
@@ -105,7 +105,7 @@ class SpillwayCommandHelp extends CommandHelp {
       .join('\n\n');
   }
 
-  private exitCodes(exits: readonly Exit[]): string {
+  private exitCodes(exits: readonly ExitCode[]): string {
     const rows = exits.map((exit): [string, string] => {
       const codes = codesOf(exit);
       // The error codes of the longer families are what `spillway errors` is for.

@@ -1,7 +1,7 @@
 /** Records of a home by the beginning of their name, as `--contract` gives it. */
 import { allKinds } from '../families.ts';
 import type { Home } from '../home/home.ts';
-import type { Listed } from '../home/store.ts';
+import type { ListedRecord } from '../home/store.ts';
 import type { Claim } from '../protocol/action.ts';
 import { coinIdClaim, hashClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -54,7 +54,7 @@ async function ownKeys({ store }: Home, prefix: string): Promise<Claim[]> {
 }
 
 /** The claims that records hold from first to last, of kinds that have one. */
-async function firstKeys(listed: readonly Listed[]): Promise<Claim[]> {
+async function firstKeys(listed: readonly ListedRecord[]): Promise<Claim[]> {
   const all = await allKinds();
   return listed.flatMap(({ kind, record }) => {
     const { parse, key } = all.find(({ name }) => name === kind)!;

@@ -1,7 +1,7 @@
 /** Flags by which a way out is printed as a package, or its price alone, in place of the document of its family. */
 import * as Flags from '@oclif/core/flags';
 import { legsOf, type Exit } from '../contract/exit-package.ts';
-import { quoteDocument, type Now, type WayOut } from '../contract/quote.ts';
+import { exitQuoteDocument, type ExitConditions, type WayOut } from '../contract/quote.ts';
 import { packaged } from '../engine/packaged.ts';
 import type { Home } from '../home/home.ts';
 import { printJson } from '../protocol/json.ts';
@@ -29,20 +29,24 @@ export interface PackageValues {
 export const asksPackage = (flags: PackageValues): boolean => flags.package === true || flags.quote === true;
 
 /** Returns what a quote and a package are worked out from. */
-export async function nowFrom(source: FactSource): Promise<Now> {
+export async function nowFrom(source: FactSource): Promise<ExitConditions> {
   const { tip = 'not-checked', feerate, now } = (await source.facts({ tip: true, feerate: true, now: true })).facts;
   return { tip, feerate: feerate!, now: now! };
 }
 
-export const quoteText = (family: string, of: Pick<Exit, 'contract' | 'network'>, way: Omit<WayOut, 'who'>, at: Now) =>
-  printJson(quoteDocument(family, of, way, at));
+export const quoteText = (
+  family: string,
+  of: Pick<Exit, 'contract' | 'network'>,
+  way: Omit<WayOut, 'who'>,
+  at: ExitConditions,
+) => printJson(exitQuoteDocument(family, of, way, at));
 
 /** Returns the text of the package, or of the quote. @throws Refusal as `packaged` */
 export async function packageText(
   family: string,
   exit: Exit,
   flags: PackageValues,
-  at: Now,
+  at: ExitConditions,
   home: Home | undefined,
 ): Promise<string> {
   if (flags.quote) return quoteText(family, exit, { legs: legsOf(exit), script: exit.script }, at);

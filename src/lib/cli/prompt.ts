@@ -8,7 +8,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { visible } from '../engine/text.ts';
 import { openTerminal } from './tty.ts';
 
-export interface Agreed {
+export interface AgreedAmounts {
   /** Value of --amount, the one amount that is agreed to. */
   amount?: bigint | undefined;
   /** --max: what all steps of this run may grow by together. */
@@ -16,7 +16,7 @@ export interface Agreed {
 }
 
 /** Agrees by --amount, to one payment; by --max; or by asking. Given both, both must hold. */
-export function promptFrom({ amount, max }: Agreed): Prompt {
+export function promptFrom({ amount, max }: AgreedAmounts): Prompt {
   let grown = 0n;
   return {
     async agree({ text, amountSat, growthSat }: Consent) {

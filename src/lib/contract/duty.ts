@@ -24,8 +24,8 @@ import {
   helpOf,
   sendingOf,
   type Fees,
-  type Paying,
-  type Ready,
+  type ChildFee,
+  type ReadyTx,
   type Rules,
   type Short,
 } from './fees.ts';
@@ -106,7 +106,7 @@ export interface Payment {
 export interface Searched extends Payment {
   by: { txid: Hex; hex: Hex; confirmations: number } | null;
 }
-export interface Seen extends Fees {
+export interface ChainView extends Fees {
   /** Payment of the `goal`, where that is asked for and all coins are unspent. */
   payment?: Payment;
   tip: number;
@@ -125,7 +125,7 @@ export interface Unsigned {
   sat: bigint;
   /** Least sum that its output may hold. */
   dustSat: bigint;
-  sign(hand: Hand, feeSat: bigint): Ready;
+  sign(hand: Hand, feeSat: bigint): ReadyTx;
 }
 
 export interface Duty {
@@ -136,7 +136,7 @@ export interface Duty {
   /** Reason, for people. */
   why: string;
   outpoint: Outpoint;
-  tx: Ready | Unsigned;
+  tx: ReadyTx | Unsigned;
   from: From;
   /** Height of the block by which it must have confirmed; null: nobody else can take the coin. */
   by: number | null;
@@ -164,10 +164,10 @@ export type Act =
   | { do: 'rest' }
   /** `short`: something is due that could not be done, or money is at stake. */
   | { do: 'tell'; event: string; more?: object; short?: true }
-  | { do: 'send'; event: string; tx: Ready; child: Paying | null }
+  | { do: 'send'; event: string; tx: ReadyTx; child: ChildFee | null }
   /** Signed at that fee, then sent; `event` is `bump` where it takes its own place. */
   | { do: 'sign'; event: string; tx: Unsigned; feeSat: bigint }
-  | { do: 'bump'; tx: Ready; child: Paying }
+  | { do: 'bump'; tx: ReadyTx; child: ChildFee }
   /** `instead` is done where there is no key, or no message yet. */
   | { do: 'propose'; event: string; opening: Opening; instead: Act }
   /** Ends the record: its time is over, and there never was a coin. */
@@ -192,7 +192,7 @@ export const DUTY_LIMITS = {
 /** Returns whether a transaction can be in the next block. */
 export function isReady(
   from: From,
-  { tip, medianTime }: Pick<Seen, 'tip' | 'medianTime'>,
+  { tip, medianTime }: Pick<ChainView, 'tip' | 'medianTime'>,
   { depth, age = 0 }: Pick<CoinSeen, 'depth' | 'age'>,
 ): boolean {
   if (from === null) return true;
@@ -203,7 +203,7 @@ export function isReady(
 }
 
 /** Returns what is due now for a duty. */
-export function decideDuty(duty: Duty, seen: Seen, rules: Rules): Due {
+export function decideDuty(duty: Duty, seen: ChainView, rules: Rules): Due {
   const found = seen.coins.get(outpointText(duty.outpoint))!;
   const { coin, spend } = found;
   if (spend && spend.confirmations > 0) return minedOf(spend, rules);
@@ -215,7 +215,7 @@ export function decideDuty(duty: Duty, seen: Seen, rules: Rules): Due {
 }
 
 /** Returns the same look, where what spends a duty's coin is to make room for it. */
-export function asRival({ outpoint, worthSat }: Duty, seen: Seen): Seen {
+export function withRival({ outpoint, worthSat }: Duty, seen: ChainView): ChainView {
   const at = outpointText(outpoint);
   const found = seen.coins.get(at)!;
   return { ...seen, coins: new Map([[at, { ...found, spend: { ...found.spend!, lostSat: worthSat } }]]) };
@@ -241,7 +241,7 @@ const overtaken = ({ by, txid, paysSat, lostSat }: Pick<Spend, 'by' | 'txid' | '
 });
 
 /** Returns what is due where a transaction in the mempool spends the coin. */
-function onPending(duty: Duty, found: CoinSeen, spend: Spend, seen: Seen, rules: Rules): Due {
+function onPending(duty: Duty, found: CoinSeen, spend: Spend, seen: ChainView, rules: Rules): Due {
   const evicted = spend.paying && withChildren(spend.paying.all, spend.paying.own);
   if (spend.lostSat === 0n) return help(duty, spend, evicted, seen, rules);
   const beaten = overtaken(spend);
@@ -251,7 +251,7 @@ function onPending(duty: Duty, found: CoinSeen, spend: Spend, seen: Seen, rules:
 }
 
 /** A transaction in the mempool that pays this party; a child may pay for it already. */
-function help(duty: Duty, { txid, paying }: Spend, evicted: Evicted | null, seen: Seen, rules: Rules): Due {
+function help(duty: Duty, { txid, paying }: Spend, evicted: Evicted | null, seen: ChainView, rules: Rules): Due {
   const { tx } = duty;
   const inMempool: Due = { do: 'tell', event: 'in-mempool' };
   if (!paying) return inMempool;
@@ -268,7 +268,7 @@ function help(duty: Duty, { txid, paying }: Spend, evicted: Evicted | null, seen
   return due.do === 'bump' ? { ...due, tx } : asked(duty, due);
 }
 
-function sending(duty: Duty, evicted: Evicted | null, seen: Seen, rules: Rules): Due {
+function sending(duty: Duty, evicted: Evicted | null, seen: ChainView, rules: Rules): Due {
   const { tx } = duty;
   const event = duty.sent ? 'rebroadcast' : duty.does;
   if ('sign' in tx) return signing(duty, tx, evicted, seen, rules, event);
@@ -321,7 +321,7 @@ export interface Watched {
   /** Everything that may fall due, the nearest first; the calendar prints it. */
   duties: readonly Duty[];
   /** Returns what is due now; most often it asks `decideDuty` of one duty. */
-  decide(seen: Seen, rules: Rules): readonly Due[];
+  decide(seen: ChainView, rules: Rules): readonly Due[];
 }
 
 /** A document that is watched without home or key. */
@@ -365,7 +365,7 @@ export interface Watcher<R> {
   /** Returns the record as it is watched; undefined where nothing is any more. What takes long is worked out where it is asked for. */
   watched(record: R, about: About<R>): Watched | undefined;
   /** Record with what a look has shown and must not be forgotten; undefined where that is nothing new. */
-  learnt?(record: R, seen: Seen): R | undefined;
+  learnt?(record: R, seen: ChainView): R | undefined;
   /** Record once a final transaction has ended it. */
   ended(record: R, end: Extract<Act, { do: 'end' }>): R;
   /** Record once its time is over; the same where something came of it meanwhile. Absent: none lapses. */
@@ -374,7 +374,7 @@ export interface Watcher<R> {
    * Record before a transaction of its own is sent for the first time; absent where that changes nothing.
    * @throws Refusal `state-moved-on` where it may not be sent any more
    */
-  sent?(record: R, tx: Ready): R;
+  sent?(record: R, tx: ReadyTx): R;
   /** Returns the transaction as the record that was written has it. Absent: it never changes. */
-  newest?(record: R, tx: Ready): Ready;
+  newest?(record: R, tx: ReadyTx): ReadyTx;
 }

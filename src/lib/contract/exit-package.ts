@@ -22,7 +22,7 @@ import { readPsbt } from '../bitcoin/psbt.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import { checkSignatures } from '../bitcoin/signed.ts';
 import {
-  bareOf,
+  parseBareTransaction,
   sumSat,
   txidOfHex,
   vsizeOfHex,
@@ -39,10 +39,10 @@ import {
   blocksOf,
   childOfSize,
   feesOf,
-  sumsOf,
+  exitTotals,
   worthFrom,
   type Leg,
-  type Quote,
+  type ExitQuote,
   type ValidFrom,
   type Wait,
 } from './quote.ts';
@@ -174,7 +174,7 @@ const differs = (found: string, expected: string): Refusal =>
 /** Returns the sizes of a way out, a child where a step needs one. */
 export const legsOf = ({ steps, script }: Exit): Leg[] =>
   steps.map(({ hex, spends, bears }) => {
-    const found = bareOf(hex);
+    const found = parseBareTransaction(hex);
     const anchors = found.outputs.filter(isAnchor).map((output) => output.script);
     return {
       vsize: vsizeOfHex(hex),
@@ -198,7 +198,7 @@ export function exitPackage(
   at: { tip: number | 'not-checked'; now?: number },
 ): ExitPackage {
   const read = steps.map(({ hex, spends, by, why }, i) => {
-    const found = bareOf(hex);
+    const found = parseBareTransaction(hex);
     const signed = children[i] ?? null;
     const anchor = found.outputs.findIndex(isAnchor);
     return {
@@ -223,7 +223,7 @@ export function exitPackage(
   });
   const priced = steps.flatMap(({ hex, spends, bears }, i) => {
     const { vsize, child: made } = read[i]!;
-    const own = { vsize, feeSat: sumSat(spends) - sumSat(bareOf(hex).outputs), bears };
+    const own = { vsize, feeSat: sumSat(spends) - sumSat(parseBareTransaction(hex).outputs), bears };
     if (!made) return [own];
     const { template } = finalHex(made.psbt);
     return [own, { vsize: made.vsize, feeSat: sumSat(template.inputs) - sumSat(template.outputs), bears: true }];
@@ -239,7 +239,7 @@ export function exitPackage(
     contract,
     network,
     steps: read,
-    quote: { ...sumsOf(priced), blocks, worth_from_sat: worthFrom(priced, script) },
+    quote: { ...exitTotals(priced), blocks, worth_from_sat: worthFrom(priced, script) },
   } as const;
   readExitPackage(parseJson(printJson(document)));
   return document as unknown as ExitPackage;
@@ -299,7 +299,7 @@ class Coins {
 }
 
 function readStep({ spends_from, child: stated, ...one }: PackageStep, who: string, coins: Coins): ReadStep {
-  const found = bareOf(one.hex);
+  const found = parseBareTransaction(one.hex);
   coins.count(found.inputs.length);
   if (found.txid !== one.txid) throw differs(`${who} with another txid`, found.txid);
   const spends = spends_from.map(({ amount_sat, ...rest }): Spent => ({ ...rest, sat: amount_sat }));
@@ -360,9 +360,9 @@ function readChild(
 }
 
 /** Sums must be those of the transactions; what their maker alone knows must be possible. */
-function checkQuote({ blocks, worth_from_sat: worth, ...sums }: Quote, steps: readonly ReadStep[]): void {
+function checkQuote({ blocks, worth_from_sat: worth, ...sums }: ExitQuote, steps: readonly ReadStep[]): void {
   const children = steps.flatMap(({ child: made }) => made ?? []);
-  if (!sameJson(sums, sumsOf([...steps, ...children])))
+  if (!sameJson(sums, exitTotals([...steps, ...children])))
     throw differs('a quote with other sums', 'those of the transactions');
   const waiting = steps.map(({ after }) => ({ validFrom: null, wait: waitOf(after) }));
   const shortest = blocksOf(waiting, { tip: 'not-checked' })!;

@@ -9,11 +9,11 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Document } from '../protocol/message.ts';
 import { attempt, type Description, type Fact } from '../signing/description.ts';
 import type { Settlement } from './copy.ts';
-import { decideDuty, type Due, type Duty, type Seen, type Watched, type WatchedDocument } from './duty.ts';
+import { decideDuty, type Due, type Duty, type ChainView, type Watched, type WatchedDocument } from './duty.ts';
 import type { From } from './moment.ts';
 import { readExitPackage, type ReadPackage, type ReadStep } from './exit-package.ts';
-import { readyOf, type Ready, type Rules } from './fees.ts';
-import { quoteWords } from './quote.ts';
+import { readyTxOf, type ReadyTx, type Rules } from './fees.ts';
+import { exitQuoteWords } from './quote.ts';
 
 const isPackage = ({ type }: Document): boolean => type === 'exit-package';
 
@@ -36,7 +36,7 @@ export function describePackage(document: Document): Description {
   const check = attempt('package', () => {
     const { steps, quote } = readExitPackage(document);
     for (const [i, step] of steps.entries()) facts.push(...stepFacts(`step ${i + 1}`, step));
-    facts.push(['leaving alone', quoteWords(quote)]);
+    facts.push(['leaving alone', exitQuoteWords(quote)]);
     return 'all that follows from its transactions holds, and they are signed';
   });
   return { facts, checks: [check] };
@@ -77,7 +77,7 @@ export function watchedPackage(document: Document): WatchedDocument | undefined 
     worthSat: duties.map(({ worthSat }) => worthSat).reduce(maxSat),
     coins: duties.map(({ outpoint, tx }) => ({
       outpoint,
-      ways: new Map([[(tx as Ready).txid, { by: 'exit', paysSat: (tx as Ready).paysSat, lostSat: 0n }]]),
+      ways: new Map([[(tx as ReadyTx).txid, { by: 'exit', paysSat: (tx as ReadyTx).paysSat, lostSat: 0n }]]),
     })),
     duties,
     decide: (seen, rules) => [decide(duties, seen, rules)],
@@ -89,7 +89,7 @@ function dutyOf({ contract, steps }: ReadPackage, step: ReadStep): Duty {
   const { hex, txid, vsize, feeSat, spends, outputs, child, by, why, after, valid_from } = step;
   // What a child pays is the leaver's; without one, the largest output is taken for it.
   const [pays] = child?.outputs ?? [...outputs].sort((a, b) => (a.sat < b.sat ? 1 : -1));
-  const ready = readyOf(
+  const ready = readyTxOf(
     'exit',
     hex,
     spends.reduce((sum, { sat }) => sum + sat, 0n),
@@ -127,9 +127,9 @@ function fromOf({ valid_from: from, after }: ReadStep): From {
  * Decides the first step that is not in a block yet; where all are, the last. Of a step whose outputs are all spent a node
  * without an index may not know that it is in a block: what spends one of them, or is about to, shows that.
  */
-function decide(duties: readonly Duty[], seen: Seen, rules: Rules): Due {
+function decide(duties: readonly Duty[], seen: ChainView, rules: Rules): Due {
   const isDone = ({ outpoint, tx }: Duty): boolean => {
-    const { txid } = tx as Ready;
+    const { txid } = tx as ReadyTx;
     const { coin, spend } = seen.coins.get(outpointText(outpoint))!;
     if (spend !== null) return spend.confirmations > 0 && spend.txid === txid;
     return coin !== 'unspent' && duties.some((later) => later.outpoint.txid === txid && isThere(later));

@@ -22,7 +22,7 @@ export interface Child {
   feerate: number;
 }
 /** A finished transaction that the watcher can send, or pay for. */
-export interface Ready<By extends string = string> {
+export interface ReadyTx<By extends string = string> {
   /** Sort of transaction, as events name it. */
   by: By;
   hex: Hex;
@@ -43,13 +43,13 @@ export interface Ready<By extends string = string> {
  * @param inputsSat sum of the coins that it spends @param script of the party that watches, hex
  * @param children all that there are; null: the party can sign any
  */
-export function readyOf<By extends string>(
+export function readyTxOf<By extends string>(
   by: By,
   hex: Hex,
   inputsSat: bigint,
   script: Hex,
   children: readonly Child[] | null,
-): Ready<By> {
+): ReadyTx<By> {
   const outputs = outputsOf(hex);
   const own = outputs.filter((o) => o.script === script);
   const largest = own.map(({ sat }) => sat).reduce(maxSat, 0n);
@@ -83,7 +83,7 @@ export interface Fees {
   relay: number;
 }
 /** Fee of a child, and the feerate of both, satoshis for 1000 vB. */
-export interface Paying {
+export interface ChildFee {
   feeSat: bigint;
   feerate: number;
 }
@@ -93,26 +93,26 @@ export type Short = { do: 'over-budget'; wanted: number; needsSat: bigint } | { 
 const STEP = 1_000;
 
 export const CHILD_FEE_LIMITS = {
-  child: { unit: 'sat', most: (tx: Ready, rules: Pick<Rules, 'feeBudgetSat'>) => budgetOf(tx, rules) },
+  child: { unit: 'sat', most: (tx: ReadyTx, rules: Pick<Rules, 'feeBudgetSat'>) => budgetOf(tx, rules) },
   /** Feerate that is wanted, where parent and children pay so much now. */
   wanted: { unit: 'sat/kvB', least: (now: number) => now + STEP },
 } satisfies Limits;
 
 /** Returns the most that a child may pay: something is left of the output that it spends. */
-function budgetOf(tx: Ready, { feeBudgetSat }: Pick<Rules, 'feeBudgetSat'>): bigint {
+function budgetOf(tx: ReadyTx, { feeBudgetSat }: Pick<Rules, 'feeBudgetSat'>): bigint {
   const most = feeBudgetSat ?? (tx.children ? tx.spareSat : tx.paysSat / 10n);
   return minSat(most, tx.spareSat);
 }
 
-const together = (tx: Ready, feeSat: bigint): Paying => ({
+const together = (tx: ReadyTx, feeSat: bigint): ChildFee => ({
   feeSat,
   feerate: feerateOf(tx.fee + feeSat, tx.vsize + tx.childVsize),
 });
 /** Returns the fee of a child with which both reach a feerate. */
-const feeAt = (tx: Ready, feerate: number): bigint => feeFor(feerate, tx.vsize + tx.childVsize) - tx.fee;
+const feeAt = (tx: ReadyTx, feerate: number): bigint => feeFor(feerate, tx.vsize + tx.childVsize) - tx.fee;
 
 /** The child that comes nearest to `wantedSat` within the budget and pays `leastSat`; null: none does. */
-function childWithin(tx: Ready, leastSat: bigint, wantedSat: bigint, rules: Rules): Paying | null {
+function childWithin(tx: ReadyTx, leastSat: bigint, wantedSat: bigint, rules: Rules): ChildFee | null {
   const most = CHILD_FEE_LIMITS.child.most(tx, rules);
   if (!tx.children) {
     if (!allows({ most }, leastSat)) return null;
@@ -131,11 +131,11 @@ function childWithin(tx: Ready, leastSat: bigint, wantedSat: bigint, rules: Rule
  * @param evicted transactions whose place it takes
  */
 export function sendingOf(
-  tx: Ready,
+  tx: ReadyTx,
   evicted: Evicted | null,
   { feerate, least, relay }: Fees,
   rules: Rules,
-): { child: Paying | null } | Short {
+): { child: ChildFee | null } | Short {
   const wanted = Math.max(feerate, least);
   const taken = tx.fee >= feeFor(least, tx.vsize) && (!evicted || tx.fee >= replacementFee(evicted, tx.vsize, relay));
   if (taken && tx.fee >= feeFor(wanted, tx.vsize)) return { child: null };
@@ -156,12 +156,12 @@ export function sendingOf(
  * @param now what it pays with its children, satoshis for 1000 vB @param evicted the child that is there
  */
 export function helpOf(
-  tx: Ready,
+  tx: ReadyTx,
   now: number,
   evicted: Evicted | null,
   { feerate, least, relay }: Fees,
   rules: Rules,
-): ({ do: 'bump'; child: Paying } | Short) | null {
+): ({ do: 'bump'; child: ChildFee } | Short) | null {
   const wanted = Math.max(feerate, least);
   // What pays this party nothing is the other's to pay for.
   if (!allows({ least: CHILD_FEE_LIMITS.wanted.least(now) }, wanted) || tx.paysSat === 0n) return null;

@@ -27,15 +27,15 @@ export const OUTCOME_LIMITS = {
 export const standingAt = (tip: number): number => Math.max(tip - OUTCOME_LIMITS.final.least, 0);
 
 /** A coin whose fate is asked for. */
-export interface Followed extends Gone {
+export interface TrackedCoin extends Gone {
   /** Outpoints that the coin's transaction spends, where they are known. */
   funding?: readonly Outpoint[];
 }
 /** Known facts of the chain; without `spends` and `known` less can be told. */
-export type Seen = Pick<Facts, 'coins'> & Partial<Pick<Facts, 'spends' | 'known'>>;
+export type ChainFacts = Pick<Facts, 'coins'> & Partial<Pick<Facts, 'spends' | 'known'>>;
 
 /** A transaction that an outcome rests on. */
-export interface By {
+export interface OutcomeTx {
   /** Transaction id; null where the node does not say it. */
   tx: Hex | null;
   /** Number of blocks that it lies in; 0 for the mempool. */
@@ -50,10 +50,10 @@ export type Outcome =
   | { is: 'unseen'; why: 'not-checked' | 'absent' | 'unclear' }
   | { is: 'unconfirmed' }
   | { is: 'live'; depth: number }
-  | ({ is: 'spending' | 'spent' | 'replaced' } & By);
+  | ({ is: 'spending' | 'spent' | 'replaced' } & OutcomeTx);
 
 /** Returns the questions that these outcomes need of the chain. */
-export const outcomeNeeds = (coins: readonly Followed[]) => {
+export const outcomeNeeds = (coins: readonly TrackedCoin[]) => {
   const spends = coins.flatMap((coin): Gone[] => [
     coin,
     ...(coin.funding ?? []).map((outpoint) => ({ outpoint, ways: [coin.outpoint.txid] })),
@@ -61,25 +61,25 @@ export const outcomeNeeds = (coins: readonly Followed[]) => {
   return { coins: [...new Set(spends.map(({ outpoint }) => outpointText(outpoint)))], spends };
 };
 
-export function outcome({ outpoint, funding = [] }: Followed, { coins, spends, known }: Seen): Outcome {
+export function outcome({ outpoint, funding = [] }: TrackedCoin, { coins, spends, known }: ChainFacts): Outcome {
   const at = outpointText(outpoint);
   const coin = coins === 'not-checked' ? undefined : coins.get(at);
   if (coin === undefined) return { is: 'unseen', why: 'not-checked' };
   if (coin !== 'missing')
     return coin.confirmations > 0 ? { is: 'live', depth: coin.confirmations } : { is: 'unconfirmed' };
-  const by = byOf(spends?.get(at));
+  const by = outcomeTxOf(spends?.get(at));
   if (by) return { is: by.depth > 0 ? 'spent' : 'spending', ...by };
   for (const input of funding) {
-    const taken = byOf(spends?.get(outpointText(input)));
+    const taken = outcomeTxOf(spends?.get(outpointText(input)));
     if (taken && taken.depth > 0 && taken.tx !== outpoint.txid) return { is: 'replaced', ...taken };
   }
   return { is: 'unseen', why: isAbsent(outpoint.txid, known) ? 'absent' : 'unclear' };
 }
 
-const isAbsent = (txid: Hex, known: Seen['known'] = 'not-checked'): boolean =>
+const isAbsent = (txid: Hex, known: ChainFacts['known'] = 'not-checked'): boolean =>
   known !== 'not-checked' && known.get(txid) === false;
 
-const byOf = (spend: SpentBy | undefined): By | undefined =>
+const outcomeTxOf = (spend: SpentBy | undefined): OutcomeTx | undefined =>
   spend && {
     tx: spend.txid,
     depth: spend.confirmations,
@@ -88,9 +88,9 @@ const byOf = (spend: SpentBy | undefined): By | undefined =>
   };
 
 /** Returns whether the outcome rests on a transaction so deep in the chain that it stands. */
-export const isFinal = (o: Outcome): o is Extract<Outcome, By> =>
+export const isFinal = (o: Outcome): o is Extract<Outcome, OutcomeTx> =>
   (o.is === 'spent' || o.is === 'replaced') && allows(OUTCOME_LIMITS.final, o.depth);
 
 /** The transaction that an outcome rests on, in words. */
-export const restsOn = ({ tx, depth }: By): string =>
+export const outcomeTxText = ({ tx, depth }: OutcomeTx): string =>
   `${tx ?? 'a transaction'}${depth > 0 ? `, ${depth} confirmation${depth === 1 ? '' : 's'}` : ' in the mempool'}`;

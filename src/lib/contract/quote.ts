@@ -34,7 +34,7 @@ export interface WayOut {
   script: Hex;
 }
 /** Knowledge of the moment at which a quote is made. */
-export interface Now {
+export interface ExitConditions {
   /** Satoshis for 1000 vB. */
   feerate: number;
   tip: number | 'not-checked';
@@ -42,7 +42,7 @@ export interface Now {
   now?: number;
 }
 /** Cost of leaving alone, in the fields of its JSON. */
-export interface Quote {
+export interface ExitQuote {
   /** Number of transactions, children counted. */
   transactions: number;
   vbytes: number;
@@ -65,7 +65,7 @@ export interface Priced {
 export const feesOf = (all: readonly Pick<Priced, 'feeSat'>[]): bigint =>
   all.reduce((sum, { feeSat }) => sum + feeSat, 0n);
 /** Returns the sums of transactions. */
-export function sumsOf(all: readonly Omit<Priced, 'bears'>[]): Omit<Quote, 'blocks' | 'worth_from_sat'> {
+export function exitTotals(all: readonly Omit<Priced, 'bears'>[]): Omit<ExitQuote, 'blocks' | 'worth_from_sat'> {
   const vbytes = all.reduce((sum, { vsize }) => sum + vsize, 0);
   const fee_sat = feesOf(all);
   return { transactions: all.length, vbytes, feerate: feerateText(feerateOf(fee_sat, vbytes)), fee_sat };
@@ -81,12 +81,12 @@ const MEDIAN_LAG = 6;
 /** Returns the number of blocks until the last step can have confirmed, ten minutes each; null where the height is not known. */
 export function blocksOf(
   steps: readonly Pick<Leg, 'validFrom' | 'wait'>[],
-  { tip, now }: Pick<Now, 'tip' | 'now'>,
+  { tip, now }: Pick<ExitConditions, 'tip' | 'now'>,
 ): number | null {
   let at: number | null = 0;
   for (const { validFrom, wait } of steps) {
     const until = untilValid(validFrom, tip, now);
-    at = at === null || until === null ? null : Math.max(at + 1, until, at + waits(wait));
+    at = at === null || until === null ? null : Math.max(at + 1, until, at + waitBlocks(wait));
   }
   return at;
 }
@@ -96,43 +96,43 @@ function untilValid(from: ValidFrom, tip: number | 'not-checked', now: number | 
   return now === undefined ? null : Math.ceil((from.median_time - now) / BLOCK_SECONDS) + MEDIAN_LAG;
 }
 /** Returns the number of blocks that a wait takes, ten minutes each. */
-function waits(wait: Wait): number {
+function waitBlocks(wait: Wait): number {
   if (wait === null) return 0;
   return 'blocks' in wait ? wait.blocks : Math.ceil(wait.seconds / BLOCK_SECONDS);
 }
 
 /** Returns what a way out costs now. */
-export function quoteOf({ legs, script }: Omit<WayOut, 'who'>, at: Now): Quote {
+export function exitQuoteOf({ legs, script }: Omit<WayOut, 'who'>, at: ExitConditions): ExitQuote {
   const { feerate } = at;
   const priced = legs.flatMap(({ vsize, feeSat, childVsize: child, bears }): Priced[] => {
     const step = { vsize, feeSat, bears };
     if (child === null || feeSat >= feeFor(feerate, vsize)) return [step];
     return [step, { vsize: child, feeSat: childFee({ vsize, fee: feeSat }, child, feerate), bears: true }];
   });
-  return { ...sumsOf(priced), blocks: blocksOf(legs, at), worth_from_sat: worthFrom(priced, script) };
+  return { ...exitTotals(priced), blocks: blocksOf(legs, at), worth_from_sat: worthFrom(priced, script) };
 }
 
 /** A quote by itself, as it is printed. */
-export interface QuoteDocument extends Quote {
+export interface ExitQuoteDocument extends ExitQuote {
   type: 'exit-quote';
   version: 1;
   family: string;
   contract: Hex;
   network: string;
 }
-export const quoteDocument = (
+export const exitQuoteDocument = (
   family: string,
   { contract, network }: { contract: Hex; network: string },
   way: Omit<WayOut, 'who'>,
-  at: Now,
-): QuoteDocument => ({ type: 'exit-quote', version: 1, family, contract, network, ...quoteOf(way, at) });
+  at: ExitConditions,
+): ExitQuoteDocument => ({ type: 'exit-quote', version: 1, family, contract, network, ...exitQuoteOf(way, at) });
 
 /** Returns the size of the child that spends an output of the script, and these beside it, back to the script. */
 export const childOfSize = (script: Hex, beside: readonly Hex[] = []): number =>
   childVsize([...beside, script], script);
 
 /** Returns a quote in one line. */
-export function quoteWords({ transactions, vbytes, feerate, fee_sat, blocks, worth_from_sat }: Quote): string {
+export function exitQuoteWords({ transactions, vbytes, feerate, fee_sat, blocks, worth_from_sat }: ExitQuote): string {
   const within = blocks === null ? '' : `, ${blocks} block${blocks === 1 ? '' : 's'}`;
   return `${transactions} transaction${transactions === 1 ? '' : 's'} of ${vbytes} vB in all, ${fee_sat} sat at ${feerate} sat/vB${within}; pays from ${worth_from_sat} sat on`;
 }

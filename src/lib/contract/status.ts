@@ -5,8 +5,8 @@
 import type { Claim, Facts, Hex, Kind } from '../protocol/action.ts';
 import type { Duty } from './duty.ts';
 import type { Moment } from './moment.ts';
-import type { Followed, Seen } from './outcome.ts';
-import { quoteOf, type Quote, type WayOut } from './quote.ts';
+import type { TrackedCoin, ChainFacts } from './outcome.ts';
+import { exitQuoteOf, type ExitQuote, type WayOut } from './quote.ts';
 
 /** Line of `status`. A field that a family does not have is absent. */
 export interface StatusLine {
@@ -18,7 +18,7 @@ export interface StatusLine {
   state: string;
   verdict?: string;
   /** Price of leaving alone, as fees are now. */
-  quote?: Quote;
+  quote?: ExitQuote;
   /** Transaction of `watch` that falls due first, by the record alone; absent where there is none. */
   next_duty?: NextDuty;
   notes: string[];
@@ -26,14 +26,14 @@ export interface StatusLine {
 export type NextDuty = Pick<Duty, 'does' | 'why'> & Moment & { deadline_height: number | null };
 
 /** Known facts of the chain. `feerate` is there where the family asks for it. */
-export type StatusFacts = Pick<Facts, 'tip'> & Seen & Partial<Pick<Facts, 'feerate'>>;
+export type StatusFacts = Pick<Facts, 'tip'> & ChainFacts & Partial<Pick<Facts, 'feerate'>>;
 
 /** Returns the price of a way out by the facts of `status`, which must hold a feerate. */
-export const quoteBy = (way: WayOut, { tip, feerate }: Pick<StatusFacts, 'tip' | 'feerate'>): Quote =>
-  quoteOf(way, { tip, feerate: feerate! });
+export const exitQuoteBy = (way: WayOut, { tip, feerate }: Pick<StatusFacts, 'tip' | 'feerate'>): ExitQuote =>
+  exitQuoteOf(way, { tip, feerate: feerate! });
 
 /** Flags of `status` that a family's lines answer. */
-export interface Wanted {
+export interface StatusOptions {
   /** Share of the balance that is wanted in tokens, in percent. */
   float?: number | undefined;
   /** Tokens that the wallet still holds, in satoshis. */
@@ -41,15 +41,15 @@ export interface Wanted {
 }
 
 /** Records of one kind in `status`. */
-export interface Shown<R, B = never> {
+export interface StatusSource<R, B = never> {
   kind: Kind<R>;
   /** Record beside each that its line speaks of too, by its claim. */
   beside?: { kind: Kind<B>; of(record: R): Claim | undefined };
   /** Coin that tells how the record stands; `ended`: nobody needs to look for what spent it. */
-  coin?(record: R): (Followed & { ended: boolean }) | undefined;
+  coin?(record: R): (TrackedCoin & { ended: boolean }) | undefined;
   /** Blocks that are searched for the transactions that may spend a coin. */
   blocks?: 'ways';
   /** True where the line states what leaving costs now. */
   feerate?: true;
-  line(name: Hex, record: R, facts: StatusFacts, wanted: Wanted, beside?: B): StatusLine;
+  line(name: Hex, record: R, facts: StatusFacts, wanted: StatusOptions, beside?: B): StatusLine;
 }

@@ -5,33 +5,35 @@
  */
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Asked, Asking, PayerCredit } from './records.ts';
+import type { PaymentAsked, PaymentRequest, PayerCredit } from './records.ts';
 import type { UpdateAt } from './update-messages.ts';
 
 export const ASKED_LIMITS = {
   /** Time from the wish to its end. */
   lasts: { unit: 'seconds', most: 600 },
   /** Up to and with its last second. */
-  until: { unit: 'Unix seconds', most: (asked: Asked) => asked.until },
+  until: { unit: 'Unix seconds', most: (asked: PaymentAsked) => asked.until },
   /** Wishes that wait at the payee beside a new request: the oldest gives way. */
   waiting: { unit: 'items', most: 16 },
 } satisfies Limits;
 export const ASKED_SECONDS = ASKED_LIMITS.lasts.most;
 
 /** Returns when a wish ends for the payee: after at most ten minutes by its own clock. */
-export const lapsesAt = (asked: Asked, now: number): number => Math.min(asked.until, now + ASKED_SECONDS);
+export const lapsesAt = (asked: PaymentAsked, now: number): number => Math.min(asked.until, now + ASKED_SECONDS);
 
 /** Still to be kept: what may yet be signed, and the last that was, which may have to be signed again. */
-const stillAsked = (asked: readonly Asking[], now: number, signedMaxSat: bigint): Asking[] =>
+const stillAsked = (asked: readonly PaymentRequest[], now: number, signedMaxSat: bigint): PaymentRequest[] =>
   asked.filter((a) => (a.paidSat === null ? a.until >= now : a.paidSat >= signedMaxSat));
 
-export const withAsking = (c: PayerCredit, amountSat: bigint, { id, until, quote }: Asked, now: number): Asking[] => [
-  ...stillAsked(c.asked, now, c.signedMaxSat),
-  { id, amountSat, until, quote, paidSat: null },
-];
+export const withAsking = (
+  c: PayerCredit,
+  amountSat: bigint,
+  { id, until, quote }: PaymentAsked,
+  now: number,
+): PaymentRequest[] => [...stillAsked(c.asked, now, c.signedMaxSat), { id, amountSat, until, quote, paidSat: null }];
 
 /** @throws Refusal `asked-expired` */
-export function checkUntil(asked: Asked, now: number): void {
+export function checkUntil(asked: PaymentAsked, now: number): void {
   if (now > ASKED_LIMITS.until.most(asked))
     throw new Refusal('asked-expired', `what the payer asked for ended ${now - asked.until} seconds ago`, {
       hint: 'ask again: sign-update --contract ID --amount SAT',
@@ -43,7 +45,7 @@ export function checkUntil(asked: Asked, now: number): void {
  * @returns the payer's wishes as they are then
  * @throws Refusal `asked-unknown` where there is none, or it was for another amount, quote or sum; `asked-expired`
  */
-export function consume(c: PayerCredit, m: UpdateAt<'requested'>, now: number): Asking[] {
+export function consume(c: PayerCredit, m: UpdateAt<'requested'>, now: number): PaymentRequest[] {
   const { asked } = m;
   const mine = c.asked.find((a) => a.id === asked!.id);
   if (!mine || mine.amountSat !== m.amount_sat || mine.quote !== asked!.quote || mine.until !== asked!.until)
@@ -62,10 +64,13 @@ export function consume(c: PayerCredit, m: UpdateAt<'requested'>, now: number): 
 }
 
 /** Returns those of the payers' requests that end, because they lapsed or are too many. */
-export function lapsed<L extends { asked: Asked | null; lapses?: number }>(live: readonly L[], now: number): L[] {
+export function lapsed<L extends { asked: PaymentAsked | null; lapses?: number }>(
+  live: readonly L[],
+  now: number,
+): L[] {
   const asked = live.filter((l) => l.asked !== null);
   return asked.filter((l, i) => (l.lapses ?? l.asked!.until) < now || i < asked.length - ASKED_LIMITS.waiting.most);
 }
 
-export const sameAsked = (a: Asked | null, b: Asked | null): boolean =>
+export const sameAsked = (a: PaymentAsked | null, b: PaymentAsked | null): boolean =>
   a === b || (a !== null && b !== null && a.id === b.id && a.until === b.until && a.quote === b.quote);

@@ -31,7 +31,7 @@ import { freezeHeight } from './checks.ts';
 import { contractSchema, payoutScript, readContract, type Contract } from './terms.ts';
 import { refund, update } from './transactions.ts';
 import type { WatchedDocument } from '../contract/duty.ts';
-import { readyOf, type Child, type Ready } from '../contract/fees.ts';
+import { readyTxOf, type Child, type ReadyTx } from '../contract/fees.ts';
 import type { Settled } from './states.ts';
 import type { Watched, Way } from './watch.ts';
 import { asShared } from './watcher.ts';
@@ -39,7 +39,7 @@ import { asShared } from './watcher.ts';
 /** Contract or refund read from a document, as it is watched without a home. */
 export interface Bundled {
   network: Network;
-  watched: Watched & { own: Ready<Settled['by']> };
+  watched: Watched & { own: ReadyTx<Settled['by']> };
 }
 
 const exported = v.object({
@@ -97,7 +97,7 @@ function readExport(document: unknown): Bundled {
   const template = kind === 'refund' ? refund(contract) : updateIn(contract, hex, script);
   checkSigned(template, hex);
   const { id, terms, outpoint } = contract;
-  const parent = readyOf(kind, hex, terms.capacity_sat, script, []);
+  const parent = readyTxOf(kind, hex, terms.capacity_sat, script, []);
   const children = (read.children ?? []).map((child) => readChild(child.hex, parent, script));
   const own = { ...parent, children };
   const paidSat = role === 'payee' ? paidBy(contract, hex) : 0n;
@@ -121,7 +121,7 @@ function readCopy(document: unknown): Bundled {
     outputs: [{ sat: sumSat(outputsOf(hex)), script: pays }],
   };
   checkSigned(template, hex);
-  const own = readyOf('refund', hex, capacity_sat, pays, []);
+  const own = readyTxOf('refund', hex, capacity_sat, pays, []);
   const terms = { expiry, freeze_blocks: 0, margin_blocks: 0 };
   const which = { id, role: 'payer', terms, outpoint, contract: null, script: pays, paidSat: 0n } as const;
   return { network, watched: watching(which, own, []) };
@@ -135,7 +135,7 @@ function known(network: string): Network {
 /** Returns a bundle as it is watched: never frozen, closed or rolled over, for its owner renews it. */
 const watching = (
   which: Pick<Watched, 'id' | 'role' | 'terms' | 'outpoint' | 'contract' | 'script' | 'paidSat'>,
-  own: Ready<Settled['by']>,
+  own: ReadyTx<Settled['by']>,
   ways: readonly (readonly [Hex, Way])[],
 ): Bundled['watched'] => ({
   ...which,
@@ -162,7 +162,7 @@ const updateIn = (contract: Contract, hex: Hex, script: Hex): Template =>
   update(contract, sumSat(outputsOf(hex).filter((o) => o.script === script)));
 
 /** A child of one input, which spends the party's output and pays the rest of it to the same script. */
-function readChild(hex: Hex, parent: Ready, script: Hex): Child {
+function readChild(hex: Hex, parent: ReadyTx, script: Hex): Child {
   const vout = outputsOf(parent.hex).findIndex((o) => o.script === script);
   const spent = { txid: parent.txid, vout, sat: parent.paysSat, script, sequence: SEQUENCE_RBF };
   const left = sumSat(outputsOf(hex));

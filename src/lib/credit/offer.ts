@@ -29,7 +29,7 @@ export interface OfferInput {
 export const ISSUED = ['ecash', 'mint'] as const;
 export const OFFERED = ['policy', ...ISSUED, 'ownKey', 'payout', 'offerExpiry'] as const;
 
-type Given = Hand & { input: OfferInput; facts: Pick<Facts, 'payout' | 'now'> };
+type OfferArgs = Hand & { input: OfferInput; facts: Pick<Facts, 'payout' | 'now'> };
 
 /** An offer that nobody has answered ends after a day. */
 const OFFER_SECONDS = 86_400;
@@ -61,7 +61,7 @@ type Offered = Extract<Credit, { state: 'offered' }>;
  * the policy of today; one that has ended gets a later end.
  * @throws Refusal `usage` for an issuer without what it needs
  */
-function makeOffer({ input, facts, ...hand }: Given, old?: Terms, had?: Offered) {
+function makeOffer({ input, facts, ...hand }: OfferArgs, old?: Terms, had?: Offered) {
   checkHome(hand);
   const { ecash, mint_url: mint } = issuerOf(input, old);
   if (ecash === 'cdk' && mint === null)
@@ -80,7 +80,7 @@ function makeOffer({ input, facts, ...hand }: Given, old?: Terms, had?: Offered)
   return { own, until: fresh, lasts, offer: { ...side, policy, ecash, mint_url: mint } satisfies Offer };
 }
 
-export function offerOpening(given: Given) {
+export function offerOpening(given: OfferArgs) {
   const { network } = given;
   const { offer, ...kept } = makeOffer(given);
   return {
@@ -113,7 +113,7 @@ export const rollingQueries = (input: OfferInput, { contract, next }: OfferRecor
  * contract has one live offer, which is said again to whoever asks again.
  */
 export function offerRollover(
-  given: Given & { records: OfferRecords; facts: Pick<Facts, 'tip' | 'payout' | 'now' | 'coins'> },
+  given: OfferArgs & { records: OfferRecords; facts: Pick<Facts, 'tip' | 'payout' | 'now' | 'coins'> },
 ) {
   const { input, facts, records } = given;
   const c = inState(records.contract, 'payee', 'accepted', 'open');

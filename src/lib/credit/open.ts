@@ -12,7 +12,7 @@ import type { Funding } from '../bitcoin/funding.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { table, vouched, type Done, type Hand } from '../protocol/action.ts';
+import { table, vouchedKey, type Done, type Hand } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -71,12 +71,12 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       if (!m || m.step === 'asked') return null;
       const { contract: c } = records;
       const known = (role: Role) => (c && 'terms' in c ? authOf(c.terms, role) : undefined);
-      if (m.step === 'offered') return vouched(m.offer.auth, known('payee'));
+      if (m.step === 'offered') return vouchedKey(m.offer.auth, known('payee'));
       // The payer reads its own 'addressed' again: its own key sealed it, but found by its record.
       if (m.step === 'addressed') return known('payer') ?? { stated: m.terms.payer_auth };
       return by === 'payee'
-        ? vouched(m.contract.payer_auth, known('payer'))
-        : vouched(m.contract.payee_auth, known('payee'));
+        ? vouchedKey(m.contract.payer_auth, known('payer'))
+        : vouchedKey(m.contract.payee_auth, known('payee'));
     },
     sealWith: ({ contract }) => contract?.own.path ?? null,
     // The payee's key may be bound otherwise: that is another refusal.

@@ -113,7 +113,7 @@ interface Completed {
   spends: readonly NonceId[];
 }
 /** `wait`: a PSBT for the wallet that holds the key. */
-interface Asking {
+interface WalletRequest {
   wait: string;
   asking: PayerAt<'proposed'>;
 }
@@ -123,7 +123,7 @@ export function completeRefund(
   hand: Hand,
   had: PayerAt<'proposed'> | PayerAt<'open'>,
   refundPsbt: string,
-): Completed | Asking {
+): Completed | WalletRequest {
   if (had.state === 'open') {
     checkAnswer(had.refundAnswer, refundPsbt, 'refund', 'payee');
     return { record: had, spends: [] };

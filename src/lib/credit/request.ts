@@ -10,7 +10,7 @@ import { lapsed, lapsesAt, sameAsked } from './asked.ts';
 import { checkFunding, checkLooked, checkNotFrozen } from './checks.ts';
 import { seenFunded } from './funding.ts';
 import { updateJob } from './jobs.ts';
-import { inState, type Asked, type Live, type PayeeCredit } from './records.ts';
+import { inState, type PaymentAsked, type Live, type PayeeCredit } from './records.ts';
 import type { Rider, UpdateRecords } from './rider.ts';
 import { checkHome, ONCE, paysOwed } from './steps.ts';
 import { isReverse, viewOf, type Role } from './terms.ts';
@@ -23,7 +23,7 @@ export const paidNames = ({
   asked,
 }: {
   requestId?: string | null | undefined;
-  asked?: Asked | null;
+  asked?: PaymentAsked | null;
 }): string[] => [
   ...(requestId == null ? [] : [`request/${requestId}`]),
   ...(asked == null ? [] : [`asked/${asked.id}`]),
@@ -36,7 +36,7 @@ export const paidNotes = (id: string, live: Live): Note[] =>
     ...(name.startsWith('asked/') && { lapses: true }),
   }));
 
-interface Given extends Hand {
+interface RequestArgs extends Hand {
   records: Partial<UpdateRecords>;
   input: UpdateInput;
   requestId?: string | undefined;
@@ -46,9 +46,9 @@ interface Given extends Hand {
 /** @throws Refusal `same-transaction`, `request-paid`, what an update may not be, and where its quote has stopped */
 export function request(
   along: Rider,
-  given: Given,
+  given: RequestArgs,
   amount: bigint,
-  asked: Asked | null,
+  asked: PaymentAsked | null,
 ): Done<UpdateAt<'requested'>, UpdateRecords> {
   const { records, input, requestId = null, facts, ...hand } = given;
   checkHome(hand);

@@ -4,14 +4,14 @@
  * larger.
  */
 import { txidOfHex } from '../bitcoin/transaction.ts';
-import { believing, kept, largest, once, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
+import { believing, fixed, largest, onceOnly, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
 import type { Hex } from '../protocol/action.ts';
 import {
   cancelled,
   isFunded,
   isOpening,
   paidOf,
-  type Asking,
+  type PaymentRequest,
   type Closing,
   type Credit,
   type FundedCredit,
@@ -32,7 +32,7 @@ const marked = { merged: (later: boolean, earlier: boolean | undefined) => later
 const rolling: Belief<Rolling | null> = { merged: (later, earlier = null) => later ?? earlier };
 
 /** Belief about the end: either version's word; one that names the transaction knows better. */
-const settled: Belief<Settled> = {
+const settlementBelief: Belief<Settled> = {
   merged: (later, earlier) => (later.by === 'other' && earlier?.txid === later.txid ? earlier : later),
   carried: true,
 };
@@ -41,41 +41,41 @@ const settled: Belief<Settled> = {
 const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => overlay(later, earlier) };
 
 const fields: Beliefs<Credit> = {
-  role: kept,
-  state: kept,
-  network: kept,
-  own: kept,
-  offer: kept,
-  terms: kept,
-  id: kept,
-  outpoint: kept,
-  key: kept,
-  lost: kept,
-  guarded: kept,
-  unpaid: kept,
-  rolls: kept,
-  until: kept,
-  lasts: kept,
-  funding: kept,
-  coins: kept,
+  role: fixed,
+  state: fixed,
+  network: fixed,
+  own: fixed,
+  offer: fixed,
+  terms: fixed,
+  id: fixed,
+  outpoint: fixed,
+  key: fixed,
+  lost: fixed,
+  guarded: fixed,
+  unpaid: fixed,
+  rolls: fixed,
+  until: fixed,
+  lasts: fixed,
+  funding: fixed,
+  coins: fixed,
   nonce: voided<Hex | null>(null),
-  outside: kept,
-  refund: kept,
-  refundAnswer: kept,
-  refundSighash: kept,
-  tx: once,
-  settled,
+  outside: fixed,
+  refund: fixed,
+  refundAnswer: fixed,
+  refundSighash: fixed,
+  tx: onceOnly,
+  settled: settlementBelief,
   rolling,
   // An own close is a proposal whose nonce is gone; a signature given for the other's stays given.
   closing: voided<Closing | null>(null),
-  signedClose: once,
+  signedClose: onceOnly,
   restored: marked,
-  funded: once,
+  funded: onceOnly,
   paidSat: largest,
   // They belong to the larger payment, see `withLargest`.
-  exit: kept,
-  receipt: kept,
-  owedQuery: kept,
+  exit: fixed,
+  receipt: fixed,
+  owedQuery: fixed,
   owedStatedSat: { ...largest, carried: true },
   live: voided<readonly Live[]>([]),
   signedMaxSat: largest,
@@ -84,7 +84,7 @@ const fields: Beliefs<Credit> = {
   agreed: spans,
   freshSat: { ...largest, restored: () => 0n },
   receiptSat: { ...largest, carried: true },
-  asked: voided<readonly Asking[]>([]),
+  asked: voided<readonly PaymentRequest[]>([]),
 };
 
 /** The state in which a restore leaves a record. */

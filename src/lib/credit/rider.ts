@@ -10,7 +10,7 @@ import {
   type Claim,
   type Facts,
   type Hand,
-  type Kept,
+  type Effects,
   type Kind,
   type Queries,
   type Records,
@@ -18,24 +18,24 @@ import {
   type RowOf,
   type Step,
 } from '../protocol/action.ts';
-import type { Asked, Credit, PayeeCredit, PayerCredit } from './states.ts';
+import type { PaymentAsked, Credit, PayeeCredit, PayerCredit } from './states.ts';
 import type { UpdateAt, UpdateForms, UpdateInput, UpdateMessage } from './update-messages.ts';
 import type { Terms } from './terms.ts';
 
 /** Records of a rider, by role. */
-export type Beside = Readonly<Record<string, object>>;
-export type UpdateRecords = { contract: Credit } & Beside;
-type Found = Partial<Beside>;
+export type RiderRecords = Readonly<Record<string, object>>;
+export type UpdateRecords = { contract: Credit } & RiderRecords;
+type Found = Partial<RiderRecords>;
 type Claims = Readonly<Record<string, Claim>>;
 
 /** Part of the rider in one step: its field of the message, and its part of the commit. */
-export interface Ride extends Pick<Kept<Beside>, 'notes'> {
+export interface Ride extends Pick<Effects<RiderRecords>, 'notes'> {
   says: object | null;
   writes?: Found;
 }
 
 /** Parts of a step that a rider may look at. */
-interface Seen<F extends keyof Facts> {
+interface RiderContext<F extends keyof Facts> {
   records: Found;
   input: UpdateInput;
   facts: Pick<Facts, F>;
@@ -70,12 +70,12 @@ export interface Rider {
    */
   offers(
     c: PayeeCredit,
-    asked: Asked | null,
+    asked: PaymentAsked | null,
     amount: bigint,
-    seen: Pick<Seen<'remote' | 'now'>, 'records' | 'facts'>,
+    seen: Pick<RiderContext<'remote' | 'now'>, 'records' | 'facts'>,
   ): Ride & { offered: string | null };
   /** Payer: what goes with its signature. @param grows whether it signs for more than before */
-  pays(hand: Hand, c: PayerCredit, m: UpdateAt<'requested'>, seen: Seen<'remote'>, grows: boolean): Ride;
+  pays(hand: Hand, c: PayerCredit, m: UpdateAt<'requested'>, seen: RiderContext<'remote'>, grows: boolean): Ride;
   /**
    * Payee: checks what came with the payer's signature.
    * @param offered the name of what was offered
@@ -86,7 +86,7 @@ export interface Rider {
     c: PayeeCredit,
     offered: string | null,
     m: UpdateAt<'signed'>,
-    seen: Pick<Seen<'notes' | 'remote'>, 'records' | 'facts'>,
+    seen: Pick<RiderContext<'notes' | 'remote'>, 'records' | 'facts'>,
   ): { asks?: { program: string; body: object }; done(answer?: unknown): Ride };
   /** Returns the questions that a payer's proposal to end the contract rests on. */
   owes(c: Credit | undefined, records: Found): Queries['remote'];

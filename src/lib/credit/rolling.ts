@@ -6,7 +6,7 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { payFrom } from '../bitcoin/coins.ts';
 import { boundFeerate, feeFor, feerateText, guardFee } from '../bitcoin/fee.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { putMusig, putMusigOutput, writePsbt, type Shares } from '../bitcoin/psbt.ts';
+import { putMusig, putMusigOutput, writePsbt, type MusigShares } from '../bitcoin/psbt.ts';
 import { checkDust, scriptType } from '../bitcoin/script.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
 import {
@@ -19,7 +19,7 @@ import {
   txidOfHex,
 } from '../bitcoin/transaction.ts';
 import type { Witnesses } from '../bitcoin/wallet-inputs.ts';
-import type { Claim, Facts, Hand, Hex, Kept } from '../protocol/action.ts';
+import type { Claim, Facts, Hand, Hex, Effects } from '../protocol/action.ts';
 import { keyClaim } from '../protocol/claims.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -214,7 +214,7 @@ export function planOf(
 }
 
 /** The rollover's PSBT: shares of the old contract's keys, signatures of added inputs, and whose output the next contract is. */
-export function rolloverPsbt(job: Job, next: Terms, shares: Shares, witnesses: Rolling['witnesses']): string {
+export function rolloverPsbt(job: Job, next: Terms, shares: MusigShares, witnesses: Rolling['witnesses']): string {
   const tx = putMusig(toTransaction(job.template), job.index, job.set, shares);
   const keys = keysOf(next);
   putMusigOutput(
@@ -233,7 +233,7 @@ export type RollRecords = { contract: Credit; next: Credit };
  * @param named by its key, the next contract of the message; null for a cancel without one
  * @throws Refusal `too-late-to-cancel`; `state-moved-on` for the message of another rollover
  */
-export function cancelRolling({ contract: c, next }: Partial<RollRecords>, named: Hex | null): Kept<RollRecords> {
+export function cancelRolling({ contract: c, next }: Partial<RollRecords>, named: Hex | null): Effects<RollRecords> {
   const rolling = rollingOf(c);
   const isUnderWay = (c?.state === 'open' || c?.state === 'accepted') && rolling !== null;
   if (isUnderWay && (named === null || named === rolling.nextKey))

@@ -59,14 +59,14 @@ import {
 import { checkReceipt } from './receipt.ts';
 import { creditKind, inState, rollingOf, type Credit, type Rolling } from './records.ts';
 import { dueSat, signedUpTo } from './owed.ts';
-import { riding, type Beside } from './rider.ts';
+import { riding, type RiderRecords } from './rider.ts';
 import { refundCopy } from './refund-copy.ts';
 import { namedBy, nextKey, parseRollover, type RollInput, type RollMessage } from './rollover-messages.ts';
 import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
 import { checkOffered, rollover as rolloverTemplate } from './transactions.ts';
 
 /** Returns the action `rollover` of what rides along with payments. */
-export const rolloverTable = riding<RollMessage, RollRecords & Beside, RollInput>(
+export const rolloverTable = riding<RollMessage, RollRecords & RiderRecords, RollInput>(
   (along) => ({
     type: 'rollover',
     server: 'payee',

@@ -12,7 +12,7 @@
  * The end is in the record once `watch` has seen it; before, a node's answer counts. Not here: when
  * something is due (`exit.ts`, `watch.ts`).
  */
-import { isFinal, outcome, type By, type Followed, type Seen } from '../contract/outcome.ts';
+import { isFinal, outcome, type OutcomeTx, type TrackedCoin, type ChainFacts } from '../contract/outcome.ts';
 import type { Facts } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { mayLapse, owesNothing, paidOf, type FundedCredit, type Settled } from './states.ts';
@@ -21,7 +21,7 @@ import { shortOf } from './watch.ts';
 import { judged, waysOf } from './watched.ts';
 
 /** Known facts of the chain; `spends` as far as coins are gone. */
-export type ExitFacts = Pick<Facts, 'tip'> & Seen;
+export type ExitFacts = Pick<Facts, 'tip'> & ChainFacts;
 
 export const STANDING_LIMITS = {
   /** Last second in which an opening is funded that a payee waits for. */
@@ -40,7 +40,7 @@ export interface Standing {
 const NOTHING = { settledSat: 0n, lostSat: 0n } as const;
 
 /** The contract's coin, and what is known to spend it and its funding. `ended`: nobody needs to look for what spent it. */
-export const followed = (c: FundedCredit): Followed & { ended: boolean } => ({
+export const followed = (c: FundedCredit): TrackedCoin & { ended: boolean } => ({
   outpoint: c.outpoint,
   // Each commit asks for a standing, and most without a node: transactions are hashed only for whoever has looked.
   get ways() {
@@ -68,7 +68,7 @@ export function standingOf(c: FundedCredit, facts: ExitFacts): Standing {
  * Returns the way in which a coin was spent. A payer cannot say of a transaction that it does not
  * know what was due to it.
  */
-function wayOf(c: FundedCredit, { tx, hex }: By) {
+function wayOf(c: FundedCredit, { tx, hex }: OutcomeTx) {
   const known = tx === null ? undefined : waysOf(c).get(tx);
   if (known || hex === null) return known;
   const way = judged(c, hex, payoutScript(c.terms, c.role));

@@ -28,7 +28,7 @@ export interface Live {
   /** The --request-id under which it was asked for: two orders of one amount are not one. */
   requestId: string | null;
   /** The payer's `asked` that it answers, with its end (Unix time) and quote. */
-  asked: Asked | null;
+  asked: PaymentAsked | null;
   /** End of that by this home's own clock. */
   lapses?: number;
   /** Name of what the rider offered when the update was asked for (`rider.ts`). */
@@ -36,13 +36,13 @@ export interface Live {
   /** Answer that another wallet was asked to complete, where the key is there. */
   answer?: Hex;
 }
-export interface Asked {
+export interface PaymentAsked {
   id: Hex;
   until: number;
   quote: string | null;
 }
 /** A payer's wish to pay; `paidSat`: the sum in all that it signed for it, once it has. */
-export interface Asking {
+export interface PaymentRequest {
   id: Hex;
   amountSat: bigint;
   until: number;
@@ -117,7 +117,7 @@ export interface PayerFunded extends FundedFields, Owing {
   funding: Funding | null;
   coins: readonly string[];
   signedMaxSat: bigint;
-  asked: readonly Asking[];
+  asked: readonly PaymentRequest[];
   /** The record comes from a restored or copied store: what it owed last may be missing, so nothing more is melted. */
   restored: boolean;
   rolling: Rolling | null;
@@ -153,16 +153,16 @@ interface Proposed extends FundedFields {
   outside?: Outside;
 }
 /** One member of the union a state, so that each can be told from the others. `tx`: the finished rollover or close, hex. */
-type Each<S, X> = S extends string ? { state: S } & X : never;
+type InState<S, X> = S extends string ? { state: S } & X : never;
 
 /** Record of a credit contract, by role and state. */
 export type Credit =
   | Offered
   | ({ state: 'accepted' } & PayeeFunded)
-  | Each<FundedState, PayeeFunded & { tx?: Hex }>
+  | InState<FundedState, PayeeFunded & { tx?: Hex }>
   | { role: 'payer'; state: 'addressed'; network: string; own: Own; offer: Offer; terms: Terms; id: Hex }
   | Proposed
-  | Each<FundedState, PayerFunded & { tx?: Hex }>
+  | InState<FundedState, PayerFunded & { tx?: Hex }>
   | Cancelled;
 
 /** `lost`: given up because its store was restored; the journal may know that it went on. */

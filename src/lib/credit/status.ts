@@ -1,5 +1,5 @@
 /** One line of `status` about a contract. */
-import type { Quote } from '../contract/quote.ts';
+import type { ExitQuote } from '../contract/quote.ts';
 import type { Hex } from '../protocol/action.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
@@ -8,7 +8,7 @@ import { coveredSat, isFunded, owesNothing, paidOf, type Credit } from './record
 import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 
 /** Line of `status` about a credit contract; sums in satoshis. */
-export interface StatusLine {
+export interface CreditStatusLine {
   type: 'status';
   version: 1;
   /** The contract's id; the own key before there is one. */
@@ -33,21 +33,28 @@ export interface StatusLine {
   deadline_height?: number;
   verdict?: Verdict;
   /** Price of leaving alone: of the exit, once something was paid, or of the refund. */
-  quote?: Quote;
+  quote?: ExitQuote;
   /** A proposed rollover or close, or a restored record. */
   notes: string[];
 }
 
 /** Part of a line that another record tells. */
-export interface Told {
-  figures?: Pick<StatusLine, 'ecash_sat' | 'ecash_awaited_sat' | 'issued_sat'>;
+export interface LedgerStatus {
+  figures?: Pick<CreditStatusLine, 'ecash_sat' | 'ecash_awaited_sat' | 'issued_sat'>;
   hint?: string;
   doubt?: string;
 }
 
 /** Returns the line of `status` about a contract. */
-export function statusOf(name: Hex, c: Credit, facts: ExitFacts, told: Told = {}): StatusLine {
-  const line: StatusLine = { type: 'status', version: 1, contract: name, role: c.role, state: c.state, notes: [] };
+export function statusOf(name: Hex, c: Credit, facts: ExitFacts, told: LedgerStatus = {}): CreditStatusLine {
+  const line: CreditStatusLine = {
+    type: 'status',
+    version: 1,
+    contract: name,
+    role: c.role,
+    state: c.state,
+    notes: [],
+  };
   if ('terms' in c) Object.assign(line, { capacity_sat: c.terms.capacity_sat, expiry: c.terms.expiry });
   if ('outpoint' in c) line.outpoint = outpointText(c.outpoint);
   if (!isFunded(c)) return line;

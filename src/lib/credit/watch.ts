@@ -25,7 +25,7 @@ import { childrenOf, withChildren, type Evicted, type Paid } from '../bitcoin/re
 import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { deadlineHeight, freezeHeight, type Heights } from './checks.ts';
-import { helpOf, sendingOf, type Fees, type Paying, type Ready, type Rules } from '../contract/fees.ts';
+import { helpOf, sendingOf, type Fees, type ChildFee, type ReadyTx, type Rules } from '../contract/fees.ts';
 import type { Settled } from './states.ts';
 import type { Contract, Role } from './terms.ts';
 
@@ -48,9 +48,9 @@ export interface Watched {
   /** Sum that the payee was paid: a transaction that pays it less loses money. */
   paidSat: bigint;
   /** Exit or refund; null: nothing was paid. */
-  own: Ready | null;
+  own: ReadyTx | null;
   /** A rollover or close that this party has finished: it goes first. */
-  pending: Ready | null;
+  pending: ReadyTx | null;
   /** The exit was printed or sent: it is right at any height. */
   exiting: boolean;
   /** Possibility of this party to offer a close; `again`: it has, and nothing came back. */
@@ -82,7 +82,7 @@ export interface Spend {
   /** Fees in the mempool: its own, and its children's; null where the node does not say. */
   paying: { all: Paid; own: Paid } | null;
   /** The transaction as this party can pay for it with a child; null where it cannot be read. */
-  tx: Ready | null;
+  tx: ReadyTx | null;
 }
 /** State of a contract's coin on the chain, and the fees of the node. */
 export interface Seen extends Fees {
@@ -115,12 +115,12 @@ export type Due =
   /** Ends the record: it has expired, nothing was paid, and there is no coin. */
   | { do: 'lapse' }
   /** `child`: what it pays, and what both pay together; null: alone. */
-  | { do: 'exit' | 'refund' | 'rebroadcast'; tx: Ready; child: Paying | null }
-  | { do: 'bump'; tx: Ready; child: Paying }
+  | { do: 'exit' | 'refund' | 'rebroadcast'; tx: ReadyTx; child: ChildFee | null }
+  | { do: 'bump'; tx: ReadyTx; child: ChildFee }
   /** Asks for money: a child for `needsSat` is needed, more than the budget or the last one. */
-  | { do: 'over-budget'; tx: Ready; wanted: number; needsSat: bigint }
+  | { do: 'over-budget'; tx: ReadyTx; wanted: number; needsSat: bigint }
   /** Asks for a key: it should be bumped, and there is neither key nor child. */
-  | { do: 'needs-bump'; tx: Ready; wanted: number }
+  | { do: 'needs-bump'; tx: ReadyTx; wanted: number }
   /** Tells of a loss: a transaction in a block pays this party too little; `lost`: finally. */
   | { do: 'overtaken' | 'lost'; by: Settled['by']; txid: Hex; paysSat: bigint; lostSat: bigint }
   | { do: 'settled'; by: Settled['by']; txid: Hex; paysSat: bigint };
@@ -218,7 +218,7 @@ function onPending(w: Watched, seen: Seen, spend: Spend, rules: Rules): Due {
  * where it pays less than was paid, and never where it pays more than the exit. Where it pays as
  * much and does not confirm, it is half the margin.
  */
-function outbidAt({ terms, role, paidSat, knowsAll, behind }: Watched, own: Ready, { by, paysSat }: Spend): number {
+function outbidAt({ terms, role, paidSat, knowsAll, behind }: Watched, own: ReadyTx, { by, paysSat }: Spend): number {
   const hangs = behind ? Infinity : lastAt(terms);
   // Not shown: by a rollover or close, it may be, where such are not known.
   if (paysSat === null)
@@ -227,14 +227,14 @@ function outbidAt({ terms, role, paidSat, knowsAll, behind }: Watched, own: Read
   return paysSat > own.paysSat ? Infinity : hangs;
 }
 
-function sendOwn(w: Watched, tx: Ready, evicted: Evicted | null, seen: Seen, rules: Rules): Due {
+function sendOwn(w: Watched, tx: ReadyTx, evicted: Evicted | null, seen: Seen, rules: Rules): Due {
   const sending = sendingOf(tx, evicted, seen, rules);
   if (!('child' in sending)) return { ...sending, tx };
   return { do: w.role === 'payer' ? 'refund' : w.exiting ? 'rebroadcast' : 'exit', tx, ...sending };
 }
 
 /** A transaction in the mempool, which another child may pay for already. */
-function helpWith(tx: Ready, { paying }: Spend, seen: Seen, rules: Rules): Due {
+function helpWith(tx: ReadyTx, { paying }: Spend, seen: Seen, rules: Rules): Due {
   const all = paying?.all ?? { feeSat: tx.fee, vsize: tx.vsize };
   const own = paying?.own ?? all;
   const help = helpOf({ ...tx, fee: own.feeSat }, feerateOf(all.feeSat, all.vsize), childrenOf(all, own), seen, rules);

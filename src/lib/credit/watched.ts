@@ -9,7 +9,7 @@ import { mayLapse, owesNothing, type FundedCredit, type Settled } from './states
 import { freezeHeight, meltsEndHeight } from './checks.ts';
 import { isReverse, payoutScript, type Contract } from './terms.ts';
 import { close, maxPaid, refund, update } from './transactions.ts';
-import { readyOf } from '../contract/fees.ts';
+import { readyTxOf } from '../contract/fees.ts';
 import type { Watched, Way } from './watch.ts';
 
 const ownOf = (c: FundedCredit): Hex | null => (c.role === 'payer' ? c.refund : c.exit);
@@ -34,7 +34,7 @@ export function watchedOf(c: FundedCredit, next: Contract | undefined, restored 
   const finished = finishedOf(c);
   const topUps = c.state === 'rolled' && c.rolling ? sumSat(c.rolling.topUps) : 0n;
   const script = payoutScript(c.terms, c.role);
-  const ready = (by: Settled['by'], hex: Hex, inputsSat: bigint) => readyOf(by, hex, inputsSat, script, null);
+  const ready = (by: Settled['by'], hex: Hex, inputsSat: bigint) => readyTxOf(by, hex, inputsSat, script, null);
   return {
     id: c.id,
     role: c.role,

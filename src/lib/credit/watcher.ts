@@ -7,8 +7,17 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateText } from '../bitcoin/fee.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
-import type { About, Act, Due, Duty, Seen, Spend as Spender, Watched as Shared, Watcher } from '../contract/duty.ts';
-import { readyOf, type Ready, type Rules } from '../contract/fees.ts';
+import type {
+  About,
+  Act,
+  Due,
+  Duty,
+  ChainView,
+  Spend as Spender,
+  Watched as Shared,
+  Watcher,
+} from '../contract/duty.ts';
+import { readyTxOf, type ReadyTx, type Rules } from '../contract/fees.ts';
 import type { From } from '../contract/moment.ts';
 import type { Hex } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
@@ -121,7 +130,7 @@ function watchedRecord(c: Credit, { beside, restored }: About<Credit>): Shared |
 function dutiesOf(w: Watched): Duty[] {
   const { id, role, outpoint, own, pending, terms, paidSat } = w;
   const by = role === 'payee' ? terms.expiry : null;
-  const duty = (tx: Ready, does: string, why: string, from: From, worthSat: bigint): Duty => ({
+  const duty = (tx: ReadyTx, does: string, why: string, from: From, worthSat: bigint): Duty => ({
     id: `${id} ${does} ${outpointText(outpoint)}`,
     does,
     why,
@@ -139,7 +148,7 @@ function dutiesOf(w: Watched): Duty[] {
   ];
 }
 
-function decided(w: Watched, seen: Seen, rules: Rules): Due {
+function decided(w: Watched, seen: ChainView, rules: Rules): Due {
   const { coin, spend, conflicted = false } = seen.coins.get(outpointText(w.outpoint))!;
   const found = spend && spendBy(w, spend);
   const act = actOf(w, decide(w, { ...seen, coin, spend: found, conflicted }, rules), seen.tip);
@@ -150,7 +159,7 @@ function decided(w: Watched, seen: Seen, rules: Rules): Due {
 function spendBy(w: Watched, { by, txid, hex, paysSat, confirmations, paying }: Spender): Spend {
   const as = by as Settled['by'];
   const fee = paying?.own.feeSat ?? 0n;
-  const tx = hex === null ? null : { ...readyOf(as, hex, 0n, w.script, w.own?.children === null ? null : []), fee };
+  const tx = hex === null ? null : { ...readyTxOf(as, hex, 0n, w.script, w.own?.children === null ? null : []), fee };
   return { by: as, txid, paysSat, confirmations, paying, tx };
 }
 

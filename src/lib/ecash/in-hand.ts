@@ -9,10 +9,10 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, kept, once, united } from '../protocol/belief.ts';
+import { believing, fixed, onceOnly, united } from '../protocol/belief.ts';
 import { withSats } from '../protocol/json.ts';
 import { taggedTextHash } from '../signing/curve.ts';
-import type { BlindPromise, Place } from './outputs.ts';
+import type { BlindPromise, OutputPlace } from './outputs.ts';
 
 export interface TokenRecord {
   /** Names it: the keyset with its counters: the first and the last, how many, and a hash where there are gaps. */
@@ -23,7 +23,7 @@ export interface TokenRecord {
   mint: string;
   keyset: Hex;
   /** Counters and amounts of the coins that are not known to be spent. */
-  places: readonly Place[];
+  places: readonly OutputPlace[];
   /** The quote of a running mint that pays for it; null: a message of its contract brought it. */
   quote: string | null;
   /** The mint's blind signatures, a place each, once they are here. */
@@ -35,13 +35,13 @@ export interface TokenRecord {
   older: boolean;
 }
 export interface Coin {
-  place: Place;
+  place: OutputPlace;
   promise: BlindPromise;
 }
 export type SignedToken = TokenRecord & { promises: readonly BlindPromise[] };
 
 /** Two tokens with gaps may share their ends and their size: their counters are in the name, hashed. */
-function idOf(keyset: Hex, places: readonly Place[]): string {
+function idOf(keyset: Hex, places: readonly OutputPlace[]): string {
   const counters = places.map(({ counter }) => counter).sort((a, b) => a - b);
   const [first, last] = [counters[0]!, counters.at(-1)!];
   const gaps =
@@ -50,7 +50,7 @@ function idOf(keyset: Hex, places: readonly Place[]): string {
 }
 
 /** Name of the token that these coins make. */
-export const tokenClaim = (keyset: Hex, places: readonly Place[]): Claim => `ecash:token/${idOf(keyset, places)}`;
+export const tokenClaim = (keyset: Hex, places: readonly OutputPlace[]): Claim => `ecash:token/${idOf(keyset, places)}`;
 
 /** @param of `promises` null: outputs that are about to be sent, and are kept first so that no others are sent for them */
 export const newToken = (
@@ -106,15 +106,15 @@ export const tokenKind: Kind<TokenRecord> = {
   }),
   ...believing<TokenRecord>(
     {
-      id: kept,
-      contract: kept,
-      mint: kept,
-      keyset: kept,
-      places: kept,
-      quote: kept,
-      promises: once,
+      id: fixed,
+      contract: fixed,
+      mint: fixed,
+      keyset: fixed,
+      places: fixed,
+      quote: fixed,
+      promises: onceOnly,
       spent: united(({ place }) => String(place.counter)),
-      state: kept,
+      state: fixed,
       older: { restored: () => true },
     },
     // Of one state the version that knows of more spent coins.

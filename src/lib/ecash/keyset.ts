@@ -10,7 +10,7 @@
 import * as v from 'valibot';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Claim, Hex, Keys, Kind, Path } from '../protocol/action.ts';
-import { believing, doubted, kept, largest, type Beliefs } from '../protocol/belief.ts';
+import { believing, doubted, fixed, largest, type Beliefs } from '../protocol/belief.ts';
 import { pubkey } from '../protocol/message.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -52,9 +52,9 @@ export const ACTIVE: Claim = 'ecash:keyset/active';
 export const keysetClaim = (role: KeysetRecord['role'], id: Hex): Claim => `ecash:keyset/${role}/${id}`;
 
 const fields: Beliefs<KeysetRecord> = {
-  role: kept,
-  keyset: kept,
-  path: kept,
+  role: fixed,
+  keyset: fixed,
+  path: fixed,
   // Whoever retired it meant it.
   active: { restored: () => false, merged: (later, earlier) => later && (earlier ?? true) },
   doubted: { merged: (later, earlier) => later && (earlier ?? true) },

@@ -14,9 +14,9 @@ import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import {
   believing,
   doubted,
-  kept,
+  fixed,
   largest,
-  once,
+  onceOnly,
   united,
   voided,
   type Belief,
@@ -187,9 +187,9 @@ const withoutCome = (l: PayerLedger): PayerLedger => ({
 const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => overlay(later, earlier) };
 
 const fields: Beliefs<Ledger> = {
-  role: kept,
-  contract: kept,
-  issuer: kept,
+  role: fixed,
+  contract: fixed,
+  issuer: fixed,
   paidSat: largest,
   issuedSat: largest,
   told: largest,
@@ -198,12 +198,12 @@ const fields: Beliefs<Ledger> = {
   awaited: united<Awaited>((a) => `${a.keyset}/${a.counter}`),
   // An answer from before the loss says nothing of what was used since.
   searches: voided<readonly Search[]>([]),
-  mint: kept,
-  quote: once,
+  mint: fixed,
+  quote: onceOnly,
   past: united<string>((id) => id),
   // See `merged`.
-  bound: kept,
-  inflight: kept,
+  bound: fixed,
+  inflight: fixed,
   went: spans,
   seen: spans,
   arrived: spans,

@@ -37,12 +37,12 @@ export type BlindPromise = v.InferOutput<typeof promise>;
 export const promises = v.pipe(v.array(promise), v.minLength(least), v.maxLength(most));
 
 /** Source of a secret. The amount is not part of it. */
-export interface Place {
+export interface OutputPlace {
   counter: number;
   amountSat: bigint;
 }
 /** The secrets of one payment: from a first counter on, the amounts in their order. */
-export const placesFrom = (counter: number, amounts: readonly bigint[]): Place[] =>
+export const placesFrom = (counter: number, amounts: readonly bigint[]): OutputPlace[] =>
   amounts.map((amountSat, i) => ({ counter: counter + i, amountSat }));
 
 /**
@@ -70,7 +70,7 @@ interface OutputData {
   B_: Point;
 }
 /** The secrets of NUT-13, and what is shown of them. */
-const dataOf = (seed: Uint8Array, keyset: Hex, places: readonly Place[]): OutputData[] =>
+const dataOf = (seed: Uint8Array, keyset: Hex, places: readonly OutputPlace[]): OutputData[] =>
   places.map(({ counter, amountSat }) => {
     const made = cashu().deriveSecretAndBlindingFactor(seed, keyset, counter);
     const secret = bytesToHex(made.secret);
@@ -79,7 +79,7 @@ const dataOf = (seed: Uint8Array, keyset: Hex, places: readonly Place[]): Output
   });
 
 /** @param seed 64 bytes. The outputs of these places, the same each time. */
-export const outputsOf = (seed: Uint8Array, keyset: Hex, places: readonly Place[]): BlindedOutput[] =>
+export const outputsOf = (seed: Uint8Array, keyset: Hex, places: readonly OutputPlace[]): BlindedOutput[] =>
   dataOf(seed, keyset, places).map(({ amountSat, B_ }) => ({
     amount_sat: amountSat,
     id: keyset,
@@ -108,7 +108,7 @@ export function checkOutputsSigned(key: Hex, quote: string, outs: readonly Blind
  */
 export function tokenOf(
   seed: Uint8Array,
-  places: readonly Place[],
+  places: readonly OutputPlace[],
   keyset: Keyset,
   signed: readonly BlindPromise[],
   mint: string,

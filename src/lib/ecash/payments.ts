@@ -5,7 +5,7 @@
  * Not here: the rules of a quote itself (`quote.ts`), the records (`ledger.ts`).
  */
 import { lapsesAt } from '../credit/asked.ts';
-import type { Asked, Credit, PayeeCredit, PayerCredit } from '../credit/states.ts';
+import type { PaymentAsked, Credit, PayeeCredit, PayerCredit } from '../credit/states.ts';
 import { withSpan, within, type Span } from '../credit/spans.ts';
 import type { Terms } from '../credit/terms.ts';
 import type { UpdateAt, UpdateMessage } from '../credit/update-messages.ts';
@@ -16,7 +16,7 @@ import { spanOf, type Inflight, type Ledger, type PayeeLedger, type PayerLedger 
 import {
   checkUnpaid,
   creditQuote,
-  foundOf,
+  mintAnswerOf,
   quoteClaim,
   reserve,
   reusableClaim,
@@ -24,7 +24,7 @@ import {
   type Quote,
 } from './quote.ts';
 
-type Named = Pick<Asked, 'id' | 'until' | 'quote'> | null;
+type Named = Pick<PaymentAsked, 'id' | 'until' | 'quote'> | null;
 const askedIn = (m: UpdateMessage | null): Named => (m && 'asked' in m ? m.asked : null);
 
 /** Returns the claim under which the payee finds the quote that a message is about. */
@@ -64,7 +64,7 @@ export function reserveAsked(
     amountSat,
     until: lapsesAt(asked, facts.now),
   };
-  return { quote: reserve(known, wish, foundOf(facts, wish.id), facts.now) };
+  return { quote: reserve(known, wish, mintAnswerOf(facts, wish.id), facts.now) };
 }
 
 /**
@@ -81,7 +81,7 @@ export function creditPayment(
   if (issuer !== 'cdk' || (!known && !asked?.quote)) return { quoted };
   if (known?.contract !== contract)
     throw new Refusal('quote-bound', `quote ${asked?.quote} is not this contract's any more`, { hint: 'ask again' });
-  if (known.reserved !== null) checkUnpaid(foundOf(facts, known.id), { amountSat, pubkey: null });
+  if (known.reserved !== null) checkUnpaid(mintAnswerOf(facts, known.id), { amountSat, pubkey: null });
   const places = withSpan(quoted, { fromSat: paidSat, toSat: paidSat + amountSat });
   return { quoted: places, quote: creditQuote(known, amountSat) };
 }

@@ -9,7 +9,7 @@
  */
 import { MAX_SAT } from '../bitcoin/amount.ts';
 import type { Claim, Facts, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, kept, largest, once, type Belief, type Beliefs } from '../protocol/belief.ts';
+import { believing, fixed, largest, onceOnly, type Belief, type Beliefs } from '../protocol/belief.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -58,12 +58,12 @@ export interface MintQuote {
   expiry: number | null;
 }
 /** Finding about a quote at its mint. */
-export type Found = MintQuote | 'unknown' | 'not-checked';
-export const foundOf = ({ remote }: Pick<Facts, 'remote'>, id: string): Found =>
+export type MintAnswer = MintQuote | 'unknown' | 'not-checked';
+export const mintAnswerOf = ({ remote }: Pick<Facts, 'remote'>, id: string): MintAnswer =>
   (remote.get(id) as MintQuote | 'unknown' | undefined) ?? 'not-checked';
 
 /** The mint's own figures of a quote. */
-export interface Figures {
+export interface MintFigures {
   paidSat: bigint;
   issuedSat: bigint;
 }
@@ -74,15 +74,15 @@ export const reusableClaim = (contract: Hex): Claim => `ecash:reusable/${contrac
 
 const either: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
 const fields: Beliefs<Quote> = {
-  id: kept,
-  contract: kept,
-  mint: kept,
-  amountSat: kept,
+  id: fixed,
+  contract: fixed,
+  mint: fixed,
+  amountSat: fixed,
   creditedSat: largest,
   event: { merged: (later, earlier) => ((earlier?.afterSat ?? 0n) > (later?.afterSat ?? 0n) ? earlier! : later) },
   ackSat: largest,
   issuedSat: largest,
-  stopped: once,
+  stopped: onceOnly,
   retired: either,
   // Bound is bound; of two wishes the one that lapses last.
   reserved: { merged: (later, earlier) => (later === null || earlier === null ? null : Math.max(later, earlier ?? 0)) },
@@ -145,7 +145,7 @@ export const newQuote = (q: Pick<Quote, 'id' | 'contract' | 'mint' | 'amountSat'
 /**
  * Returns the mint's statement about a quote. @throws Refusal `mint-unavailable`, `quote-unknown`
  */
-export function answered(found: Found): MintQuote {
+export function requireMintQuote(found: MintAnswer): MintQuote {
   if (found === 'not-checked') throw new Refusal('mint-unavailable', 'the mint was not asked about its quote');
   if (found === 'unknown') throw new Refusal('quote-unknown', 'the mint knows no such quote');
   return found;
@@ -158,10 +158,10 @@ export function answered(found: Found): MintQuote {
  * `quote-used`
  */
 export function checkUnpaid(
-  facts: Found,
+  facts: MintAnswer,
   { amountSat, pubkey }: { amountSat: bigint | null; pubkey: Hex | null },
 ): MintQuote {
-  const found = answered(facts);
+  const found = requireMintQuote(facts);
   if (found.amountSat !== amountSat)
     throw new Refusal(
       'quote-amount',
@@ -191,7 +191,7 @@ export interface Wish {
 export function reserve(
   known: Quote | undefined,
   { id, contract, mint, amountSat, until }: Wish,
-  found: Found,
+  found: MintAnswer,
   now: number,
 ): Quote {
   // The reusable quote of the contract takes every payment anyway.
@@ -248,7 +248,7 @@ export const paymentId = (q: Quote, event: PaymentEvent): string => `${q.id}:${e
  * Returns the quote as the mint's figures have it. @param figures 'unknown' where the mint does not
  * know the quote
  */
-export function acknowledge(q: Quote, figures: Figures | 'unknown'): Quote {
+export function acknowledge(q: Quote, figures: MintFigures | 'unknown'): Quote {
   if (q.stopped || q.retired) return q;
   if (figures === 'unknown') return { ...q, stopped: 'mint-behind' };
   const { paidSat, issuedSat } = figures;

@@ -20,7 +20,7 @@ import {
 } from './keyset.ts';
 import { newToken, tokenClaim, tokenKind, type TokenRecord } from './in-hand.ts';
 import { loadCashu } from './library.ts';
-import { outputsOf, promise, tokenOf, type BlindPromise, type Place } from './outputs.ts';
+import { outputsOf, promise, tokenOf, type BlindPromise, type OutputPlace } from './outputs.ts';
 import { outputNote } from './promise.ts';
 import { table, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
@@ -95,7 +95,7 @@ export interface EcashRestoreInput {
   /** Look again from this counter on. */
   from?: number;
   /** Coins of this keyset that were paid for over other contracts, and that this home does not hold. */
-  due?: readonly Place[];
+  due?: readonly OutputPlace[];
 }
 type Rs = { contract: Credit; ledger: Ledger; keyset: KeysetRecord; token: TokenRecord };
 
@@ -276,14 +276,14 @@ function shownIn({ outputs, keyset_id }: Answered, seed: Uint8Array): Map<Hex, n
 }
 
 /** The coins that an answer states, unchecked; none where it states one that was not shown. */
-function statedIn({ outputs, found }: Answered): Place[] {
+function statedIn({ outputs, found }: Answered): OutputPlace[] {
   const counters = new Map(outputs.map(({ B_, counter }) => [B_, counter]));
   const places = found.map(({ B_, amount_sat }) => ({ counter: counters.get(B_) ?? -1, amountSat: amount_sat }));
   return places.every(({ counter }) => counter >= 0) ? places : [];
 }
 
 /** Returns those that the payee has signed, each once. @throws Refusal `promises-differ` */
-function foundIn({ found }: Answered, shown: ReadonlyMap<Hex, number>): { place: Place; signed: BlindPromise }[] {
+function foundIn({ found }: Answered, shown: ReadonlyMap<Hex, number>): { place: OutputPlace; signed: BlindPromise }[] {
   const once = new Set<Hex>();
   return found.map(({ B_, ...signed }) => {
     const at = shown.get(B_);
@@ -306,10 +306,10 @@ function payerOf(c: Credit | undefined): PayerCredit {
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
-const nextPlaces = (first: number): Place[] =>
+const nextPlaces = (first: number): OutputPlace[] =>
   range(first, first + WINDOW).map((counter) => ({ counter, amountSat: 1n }));
 /** Each counter where it stands first. */
-function once(places: readonly Place[]): Place[] {
+function once(places: readonly OutputPlace[]): OutputPlace[] {
   const seen = new Set<number>();
   return places.filter(({ counter }) => !seen.has(counter) && seen.add(counter));
 }

@@ -11,12 +11,12 @@ import { maxSat } from '../bitcoin/amount.ts';
 import { LOCKS } from '../credit/jobs.ts';
 import { checkReceipt } from '../credit/receipt.ts';
 import { checkAmounts } from '../credit/request.ts';
-import type { Beside, Ride, Rider } from '../credit/rider.ts';
+import type { RiderRecords, Ride, Rider } from '../credit/rider.ts';
 import { withSpan } from '../credit/spans.ts';
 import { FUNDED, inState, type Credit, type PayerCredit } from '../credit/records.ts';
 import type { Terms } from '../credit/terms.ts';
 import type { UpdateAt, UpdateMessage } from '../credit/update-messages.ts';
-import type { Claim, Hand, Hex, Kept } from '../protocol/action.ts';
+import type { Claim, Hand, Hex, Effects } from '../protocol/action.ts';
 import { hexOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { newToken, tokenClaim, tokenKind, type TokenRecord } from './in-hand.ts';
@@ -55,7 +55,7 @@ import {
   signOutputs,
   tokenOf,
   type BlindPromise,
-  type Place,
+  type OutputPlace,
 } from './outputs.ts';
 import {
   checkTakesQuotes,
@@ -85,7 +85,7 @@ interface Records {
   quote?: Quote;
   token?: TokenRecord;
 }
-const mine = (records: Partial<Beside>): Records => records as Records;
+const mine = (records: Partial<RiderRecords>): Records => records as Records;
 
 /** Returns whether the payee itself answers a payment with blind signatures. */
 export const issuesHere = (terms: Terms): boolean => terms.ecash === 'home' || terms.ecash === 'signer';
@@ -120,8 +120,10 @@ const dueFor = (l: PayerLedger, m: UpdateAt<'accepted'>): Awaited | undefined =>
   l.awaited.find((a) => a.paidSat === m.paid_sat && a.amountSat === m.amount_sat && a.keyset === inIt(m)?.keyset_id);
 
 /** Returns the secrets of a payment, as they were drawn. */
-export const placesOf = ({ counter, amountSat }: Pick<Awaited, 'counter' | 'amountSat'>, keyset: Keyset): Place[] =>
-  placesFrom(counter, amountsFor(amountSat, keyset));
+export const placesOf = (
+  { counter, amountSat }: Pick<Awaited, 'counter' | 'amountSat'>,
+  keyset: Keyset,
+): OutputPlace[] => placesFrom(counter, amountsFor(amountSat, keyset));
 
 const arrival = (m: UpdateAt<'accepted'>): string => `ecash/${m.contract.id}/${m.paid_sat}`;
 
@@ -329,7 +331,7 @@ function receiveEcash(
   m: UpdateAt<'accepted'>,
   { ledger, keyset: known, token: held }: Records,
   notes: ReadonlyMap<string, unknown>,
-): { token: string } & Pick<Kept<Beside>, 'writes' | 'notes' | 'rests'> {
+): { token: string } & Pick<Effects<RiderRecords>, 'writes' | 'notes' | 'rests'> {
   if (known?.role !== 'wallet')
     throw new Refusal('no-ecash', 'the message brings no ecash', {
       hint: 'ecash comes of payments that were signed with --ecash',

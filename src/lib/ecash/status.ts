@@ -2,17 +2,17 @@
 import { isFunded, creditKind, type Credit, type PayerCredit } from '../credit/records.ts';
 import { total } from '../credit/spans.ts';
 import { followed } from '../credit/standing.ts';
-import { statusOf, type StatusLine, type Told } from '../credit/status.ts';
+import { statusOf, type CreditStatusLine, type LedgerStatus } from '../credit/status.ts';
 import { maxPaid } from '../credit/transactions.ts';
 import { creditWays } from '../credit/ways.ts';
-import { quoteBy, type Shown } from '../contract/status.ts';
+import { exitQuoteBy, type StatusSource } from '../contract/status.ts';
 import { issuedOf, ledgerKind, ledgerOf, payeeLedger, payerLedger, sumOf, waits, type Ledger } from './ledger.ts';
 
 /**
  * Returns how much of a payer's balance is in tokens, which somebody else keeps, beside what the contract still holds for it.
  * @param tokens sum that the wallet holds in tokens of this contract
  */
-export function floatOf(c: PayerCredit, wanted: number, tokens: bigint): NonNullable<StatusLine['float']> {
+export function floatOf(c: PayerCredit, wanted: number, tokens: bigint): NonNullable<CreditStatusLine['float']> {
   const balance = maxPaid(c.terms) - c.signedMaxSat + tokens;
   const percent = balance === 0n ? 0 : Number((tokens * 1000n) / balance / 10n);
   return {
@@ -24,7 +24,7 @@ export function floatOf(c: PayerCredit, wanted: number, tokens: bigint): NonNull
 }
 
 /** Returns the words of `status` about a contract's ecash. */
-export function toldOf(c: Credit, known: Ledger | undefined): Told {
+export function toldOf(c: Credit, known: Ledger | undefined): LedgerStatus {
   if (!isFunded(c) || c.terms.ecash === 'none') return {};
   if (c.role === 'payer') {
     const { arrived, awaited } = payerLedger(c, known);
@@ -36,7 +36,7 @@ export function toldOf(c: Credit, known: Ledger | undefined): Told {
 }
 
 /** Credit contracts in `status`. */
-export const creditShown: Shown<Credit, Ledger> = {
+export const creditShown: StatusSource<Credit, Ledger> = {
   kind: creditKind,
   beside: { kind: ledgerKind, of: ledgerOf },
   coin: (c) => (isFunded(c) ? followed(c) : undefined),
@@ -46,7 +46,7 @@ export const creditShown: Shown<Credit, Ledger> = {
     if (float !== undefined && isFunded(c) && c.role === 'payer')
       line.float = floatOf(c, float, tokens ?? line.ecash_sat ?? 0n);
     if (isFunded(c) && !c.settled && (c.role === 'payer' || c.paidSat > 0n))
-      line.quote = quoteBy(creditWays(c.terms)[c.role], facts);
+      line.quote = exitQuoteBy(creditWays(c.terms)[c.role], facts);
     return line;
   },
 };

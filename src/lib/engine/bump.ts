@@ -11,7 +11,7 @@ import type { Home } from '../home/home.ts';
 import { reservedIn } from '../home/reserved.ts';
 import type { Facts, Hex, Psbt } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { handOf } from './wallet.ts';
+import { homeHand } from './wallet.ts';
 
 export interface BumpOptions {
   coins: readonly Spent[];
@@ -70,7 +70,7 @@ export async function bump(home: Home, stuck: Stuck, options: BumpOptions) {
   const added = addedTo(child, spent);
   const reserved = await reservedIn(home.store, outpointsOf(added));
   checkSpendable({ coins: options.seen ?? 'not-checked', reserved }, added);
-  const signed = signFunding(await handOf(home, options.merged), withAnchors(child), ours);
+  const signed = signFunding(await homeHand(home, options.merged), withAnchors(child), ours);
   const psbt = fundingPsbt(signed);
   const complete = isSigned(signed);
   const hex = complete ? fundingHex(signed) : undefined;

@@ -3,7 +3,7 @@
  * reads, and ends what its action has answered over the same records.
  * Not here: what may still be given up (each family's table), how a row is played (`play.ts`).
  */
-import type { Action, Given, Hand, Keys, Records, Row, Seen, Step } from '../protocol/action.ts';
+import type { Action, TakeArgs, Hand, Keys, Records, Row, StepContext, Step } from '../protocol/action.ts';
 import { CANCELLED, type Ports } from '../protocol/ports.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { xOnlyKey } from '../signing/bip340.ts';
@@ -29,7 +29,7 @@ export function cancelKey<I>(type: string, { json, over, input }: RunInput<I>): 
  */
 export function cancelRow<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
-  seen: Seen<M | null, Rs, I>,
+  seen: StepContext<M | null, Rs, I>,
   { json, input }: RunInput<I>,
   { keys }: Pick<Hand, 'keys'>,
 ): Row<M, Rs, I> {
@@ -43,7 +43,7 @@ export function cancelRow<M extends Step, Rs extends Records, I extends object>(
     does: 'gives the action up',
     may: Object.keys(input) as (keyof I)[],
     ends: true,
-    take(given: Given<M | null, Rs, I, never, never>) {
+    take(given: TakeArgs<M | null, Rs, I, never, never>) {
       const { message, hint, ...kept } = action.cancel!(given);
       // Without a message there is nothing for the counterparty: the runner says so in the action's name.
       return { ...kept, message: message as M, ...(hint !== undefined && { hint }) };
@@ -58,7 +58,7 @@ export function cancelRow<M extends Step, Rs extends Records, I extends object>(
  */
 function checkOwnOrPeers<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
-  seen: Seen<M | null, Rs, I>,
+  seen: StepContext<M | null, Rs, I>,
   json: object,
   keys: Keys,
 ): void {

@@ -7,7 +7,7 @@ import type { Claim } from '../protocol/kind.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { seenOf } from './status.ts';
 
-export interface Named {
+export interface NamedContract {
   name: string;
   record: Credit;
 }
@@ -31,7 +31,7 @@ export const changeCredit = (
     },
   );
 
-export const exitFacts = (source: FactSource, contracts: readonly Named[]): Promise<ExitFacts> =>
+export const exitFacts = (source: FactSource, contracts: readonly NamedContract[]): Promise<ExitFacts> =>
   seenOf(
     source,
     contracts.flatMap(({ record: c }) => (isFunded(c) ? [followed(c)] : [])),

@@ -8,10 +8,10 @@ import { envelope, type Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { sniff } from './sniff.ts';
 
-export type Read = { document: Document } | { psbt: string } | { hex: string };
+export type ReadDocument = { document: Document } | { psbt: string } | { hex: string };
 
 /** Returns the document that these bytes are. @throws Refusal as `sniff` and `parseJson` do */
-export function documentIn(bytes: Uint8Array): Read {
+export function documentIn(bytes: Uint8Array): ReadDocument {
   const input = sniff(bytes, { transaction: true });
   if (input.form === 'psbt') return { psbt: Buffer.from(input.bytes).toString('base64') };
   if (input.form === 'transaction') return { hex: Buffer.from(input.bytes).toString('hex') };
@@ -29,7 +29,7 @@ export interface Sendable {
 }
 
 /** @throws Refusal `not-signed`, `not-final`, `malformed-message` for a document without a transaction to send */
-export async function sendable(read: Read): Promise<Sendable> {
+export async function sendable(read: ReadDocument): Promise<Sendable> {
   if ('psbt' in read) return { txs: [finalHex(read.psbt).hex] };
   if ('hex' in read) {
     parseTransaction(read.hex);

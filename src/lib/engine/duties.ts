@@ -8,8 +8,8 @@ import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Rpc } from '../chain/rpc.ts';
 import type { Payments } from '../chain/payments.ts';
 import { anyMissing, spendOf, type Blocks } from '../chain/spends.ts';
-import type { Act, CoinSeen, Opening, Seen, Watched, WatchedCoin } from '../contract/duty.ts';
-import type { Fees, Ready, Rules } from '../contract/fees.ts';
+import type { Act, CoinSeen, Opening, ChainView, Watched, WatchedCoin } from '../contract/duty.ts';
+import type { Fees, ReadyTx, Rules } from '../contract/fees.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { failureOf } from './failure.ts';
@@ -31,12 +31,12 @@ export interface Unread {
 export interface Charge {
   watched: Watched;
   /** Writes what a look has shown, before anything is done. */
-  learn?(seen: Seen): Promise<void>;
+  learn?(seen: ChainView): Promise<void>;
   /**
    * Writes that a transaction of its own is sent, before it is. Returns it as the record has it by now.
    * @throws Refusal `state-moved-on` where it may not be sent
    */
-  sent(tx: Ready): Promise<Ready>;
+  sent(tx: ReadyTx): Promise<ReadyTx>;
   ended(end: Extract<Act, { do: 'end' }>): Promise<void>;
   /** Gives up what was never funded, unless something came of it meanwhile. */
   lapsed(): Promise<void>;
@@ -51,7 +51,7 @@ export interface Post {
     bad: readonly { file: string; why: Refusal }[];
   }>;
   /** The transaction with a child, parents first. @throws Refusal where there can be none */
-  withChild(tx: Ready, feeSat: bigint): Promise<{ txs: readonly Hex[]; fee_sat: bigint }>;
+  withChild(tx: ReadyTx, feeSat: bigint): Promise<{ txs: readonly Hex[]; fee_sat: bigint }>;
   /** Keys for a transaction that is signed when it is sent; absent where there are none. */
   hand?(): Promise<Hand>;
   /** A message for the other side, the same until one has come of it; undefined where one cannot be made yet. Absent: there is no key. */
@@ -190,7 +190,7 @@ async function actOn(
   }
 }
 
-async function seenBy({ rpc, blocks, tip, fees }: At, { coins, duties, goal }: Watched): Promise<Seen> {
+async function seenBy({ rpc, blocks, tip, fees }: At, { coins, duties, goal }: Watched): Promise<ChainView> {
   const needs = (what: string): boolean => duties.some(({ from }) => from !== null && what in from);
   const needsAge = needs('seconds');
   const needsDepth = needsAge || needs('confirmations') || goal?.after === null;
@@ -283,7 +283,7 @@ async function act(post: Post, charge: Charge, due: Act): Promise<Said | Sending
 }
 
 /** Writes before it is sent. It goes out where that fails too, as on a full disk, but not where the record says otherwise by now. */
-const stored = (charge: Charge, tx: Ready): Promise<{ tx: Ready; why?: Why }> =>
+const stored = (charge: Charge, tx: ReadyTx): Promise<{ tx: ReadyTx; why?: Why }> =>
   charge.sent(tx).then(
     (newest) => ({ tx: newest }),
     (error: unknown) => {

@@ -10,7 +10,7 @@ import type { Home } from '../home/home.ts';
 import type { Ordered } from '../home/store.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import type { FactSource } from '../protocol/ports.ts';
-import { changeCredit, exitFacts, type Named } from './contracts.ts';
+import { changeCredit, exitFacts, type NamedContract } from './contracts.ts';
 import { pagesOf } from './pages.ts';
 
 /** Number of contracts that are looked at in one go. */
@@ -45,7 +45,7 @@ export async function lapseAll(home: Home, source: FactSource, stopped = (): boo
 }
 
 /** A record that cannot be read keeps none of the others; `watch` tells it. */
-function readable(row: Ordered): Named[] {
+function readable(row: Ordered): NamedContract[] {
   try {
     return [{ name: row.name, record: creditKind.parse(row.record) }];
   } catch {

@@ -35,7 +35,7 @@ export async function notifyPaid(home: Home, command: string): Promise<number> {
 /** @returns whether the program was told */
 async function tellOne(home: Home, command: string, id: Hex): Promise<boolean> {
   for (let beaten = false; ; beaten = true) {
-    const { terms, paidSat, issuedSat, unconfirmed, told } = await kept(home, id);
+    const { terms, paidSat, issuedSat, unconfirmed, told } = await journaled(home, id);
     // From a restored store: what it was told last may be missing here, and is the operator's to say.
     if (unconfirmed || (issuedSat >= paidSat && !beaten)) return beaten;
     const document = {
@@ -61,7 +61,7 @@ async function tellOne(home: Home, command: string, id: Hex): Promise<boolean> {
  * Returns the record as it is now, and in the journal: the process that accepted the payment may
  * have died before it had written that.
  */
-const kept = ({ store }: Home, id: Hex) =>
+const journaled = ({ store }: Home, id: Hex) =>
   change(store, KINDS, named(id), ({ contract, ledger }) => {
     const { terms } = contract as PayeeCredit;
     return { writes: {}, result: { ...payeeLedger(contract as PayeeCredit, ledger), terms } };

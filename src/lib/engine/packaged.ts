@@ -4,7 +4,7 @@
  */
 import { feeFor } from '../bitcoin/fee.ts';
 import { exitPackage, legsOf, type Exit, type ExitPackage } from '../contract/exit-package.ts';
-import type { Now } from '../contract/quote.ts';
+import type { ExitConditions } from '../contract/quote.ts';
 import type { Home } from '../home/home.ts';
 import type { Psbt } from '../protocol/action.ts';
 import { bumpAlone } from './bump.ts';
@@ -17,7 +17,7 @@ import { bumpAlone } from './bump.ts';
 export async function packaged(
   family: string,
   exit: Exit,
-  at: Now,
+  at: ExitConditions,
   home: Home | undefined,
   allowFee: boolean,
 ): Promise<ExitPackage> {

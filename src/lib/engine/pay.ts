@@ -6,7 +6,7 @@ import type { Home } from '../home/home.ts';
 import { reservedIn } from '../home/reserved.ts';
 import type { Facts } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { freshAddress, handOf } from './wallet.ts';
+import { freshAddress, homeHand } from './wallet.ts';
 
 /**
  * Pays these outputs; change goes to the address that is given, or to a fresh one of the home.
@@ -26,5 +26,5 @@ export async function pay(
   const checked = checkSpendable({ coins: seen, reserved }, template.inputs);
   const funding = { template, witnesses: {} };
   if (!home) return { funding, checked };
-  return { funding: signFunding(await handOf(home), funding, await home.store.ours(inputScripts(funding))), checked };
+  return { funding: signFunding(await homeHand(home), funding, await home.store.ours(inputScripts(funding))), checked };
 }

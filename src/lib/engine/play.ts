@@ -14,7 +14,7 @@ import {
   type Facts,
   type Records,
   type Row,
-  type Seen,
+  type StepContext,
   type Step,
 } from '../protocol/action.ts';
 import { writesOf, type LoadedRecords } from '../home/change.ts';
@@ -27,12 +27,12 @@ import { checkSeal } from '../signing/seal.ts';
 import { retryRace } from '../home/race.ts';
 import { cancelKey, cancelRow, checkMayCancel } from './cancel.ts';
 import {
-  answer,
-  checkStated,
+  stepReply,
+  checkSharedFields,
   claimsOf,
   commit,
   digest,
-  seenAndHand,
+  contextAndHand,
   load,
   printed,
   printAgain,
@@ -174,7 +174,7 @@ async function playOnce<M extends Step, Rs extends Records, I extends object>(
   agreed: Set<string>,
 ): Promise<Printed | undefined> {
   const loaded = await load(action, message, line, ports);
-  const { seen, hand } = await seenAndHand(action, message, line, loaded, ports);
+  const { seen, hand } = await contextAndHand(action, message, line, loaded, ports);
   const { records, by } = seen;
   const row = line.cancel ? cancelRow(action, seen, line, hand) : turnOf(action, seen, line, ports);
   const given = { ...seen, input: { ...taken(row, line.standing), ...line.input } };
@@ -198,7 +198,7 @@ async function playOnce<M extends Step, Rs extends Records, I extends object>(
   const isMessage = 'message' in out && out.message !== undefined;
   const signed = isMessage ? sealed(action, unsealed, { ...records, ...out.writes }, by, hand.keys) : unsealed;
   const text = printJson(line.cancel ? signed : { ...signed, checks: { ...checks, ...out.checks } });
-  const reply = answer(action.type, row.name, text, {
+  const reply = stepReply(action.type, row.name, text, {
     exit: 'waits' in out ? 3 : (out.exit ?? 0),
     ...(out.hint !== undefined && { hint: stillWaits(line, out) + out.hint }),
     stands: row.stands ?? false,
@@ -224,7 +224,7 @@ async function playOnce<M extends Step, Rs extends Records, I extends object>(
 /** Returns the row whose turn it is, after checking the seal of the message and the fields that it shares with the records. */
 function turnOf<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
-  seen: Seen<M | null, Rs, I>,
+  seen: StepContext<M | null, Rs, I>,
   line: RunInput<I>,
   ports: Ports,
 ): Row<M, Rs, I> {
@@ -232,7 +232,7 @@ function turnOf<M extends Step, Rs extends Records, I extends object>(
   const row = turn(action, seen);
   ports.permit(action, row, seen);
   if (peer !== null) checkSeal(line.json as object, typeof peer === 'string' ? peer : peer.stated, 'counterparty');
-  if (seen.message) checkStated(action, seen.message, seen.records, seen.by);
+  if (seen.message) checkSharedFields(action, seen.message, seen.records, seen.by);
   return row;
 }
 
@@ -270,7 +270,7 @@ const holdings = <M extends Step, Rs extends Records, I extends object>(
 
 async function factsFor<M extends Step, Rs extends Records, I extends object>(
   row: Row<M, Rs, I>,
-  seen: Seen<M | null, Rs, I>,
+  seen: StepContext<M | null, Rs, I>,
   holds: readonly Claim[],
   ports: Ports,
 ) {

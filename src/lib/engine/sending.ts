@@ -5,7 +5,7 @@
 import { feerateText } from '../bitcoin/fee.ts';
 import { isStarting, RpcError, type Rpc } from '../chain/rpc.ts';
 import { send } from '../chain/send.ts';
-import type { Paying, Ready } from '../contract/fees.ts';
+import type { ChildFee, ReadyTx } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Failure } from './failure.ts';
@@ -24,7 +24,7 @@ export interface Said {
 /** A transaction that is ready to be sent, alone or with its child. */
 export interface Sending {
   event: string;
-  tx: Ready;
+  tx: ReadyTx;
   made?: { txs: readonly Hex[]; fee_sat: bigint; feerate: number };
   /** Failure before. */
   why?: Why | undefined;
@@ -52,7 +52,7 @@ const mayGoAlone = ({ event }: Sending, error: unknown): error is Refusal =>
 export async function withChild(
   make: (feeSat: bigint) => Promise<{ txs: readonly Hex[]; fee_sat: bigint }>,
   sending: Sending,
-  child: Paying | null,
+  child: ChildFee | null,
 ): Promise<Sending> {
   if (child === null) return sending;
   try {

@@ -4,7 +4,7 @@
  * Not here: the way of a run (`play.ts`), the row of a cancel (`cancel.ts`).
  */
 import { createHash } from 'node:crypto';
-import type { Action, Claim, Hand, Kept, Keys, Party, Records, Seen, Step } from '../protocol/action.ts';
+import type { Action, Claim, Hand, Effects, Keys, Party, Records, StepContext, Step } from '../protocol/action.ts';
 import { loadRecords, NO_REPLY, writesOf, type LoadedRecords } from '../home/change.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { checkSame } from '../protocol/message.ts';
@@ -35,15 +35,15 @@ export interface Printed {
 }
 
 /** A reply as it goes into its commit. */
-export type Answer = Commit['reply'];
-export const answer = (type: string, row: string, text: string, more: Partial<Answer> = {}): Answer => ({
+export type StepReply = Commit['reply'];
+export const stepReply = (type: string, row: string, text: string, more: Partial<StepReply> = {}): StepReply => ({
   ...NO_REPLY,
   type,
   row,
   text,
   ...more,
 });
-export const printed = ({ text, exit, hint }: Pick<Answer, 'text' | 'exit' | 'hint'>): Printed => ({
+export const printed = ({ text, exit, hint }: Pick<StepReply, 'text' | 'exit' | 'hint'>): Printed => ({
   text,
   exit,
   hint,
@@ -80,13 +80,13 @@ export const load = <M extends Step, Rs extends Records, I>(
   );
 
 /** Returns what was seen, with the party that this home plays, and the hand of the step: keys, names, randomness. */
-export async function seenAndHand<M extends Step, Rs extends Records, I>(
+export async function contextAndHand<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M | null,
   { input, merged, requestId }: Pick<RunInput<I>, 'input' | 'merged' | 'requestId'>,
   { records, nonces }: LoadedRecords<Rs>,
   ports: Ports,
-): Promise<{ seen: Seen<M | null, Rs, I>; hand: Hand }> {
+): Promise<{ seen: StepContext<M | null, Rs, I>; hand: Hand }> {
   const shares = await ports.shares.read(sharesOf(claimsOf(action, records)));
   const unread = { message, records, input, requestId };
   const hand = {
@@ -101,7 +101,7 @@ export async function seenAndHand<M extends Step, Rs extends Records, I>(
 }
 
 /** Checks that a message states shared fields as this home's records have them. @throws Refusal `terms-differ` */
-export function checkStated<M extends Step, Rs extends Records, I>(
+export function checkSharedFields<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M,
   records: Partial<Rs>,
@@ -115,13 +115,13 @@ export function checkStated<M extends Step, Rs extends Records, I>(
 
 export function sealed<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
-  said: object,
+  message: object,
   records: Partial<Rs>,
   by: Party,
   keys: Keys,
 ): object {
   const path = action.sealWith(records, by);
-  return path ? seal(said, keys.auth(path)) : said;
+  return path ? seal(message, keys.auth(path)) : message;
 }
 
 /** Returns the names of the share files among claims. */
@@ -155,9 +155,9 @@ export async function printAgain(reply: Reply, ports: Ports): Promise<Printed> {
 
 export async function commit<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
-  kept: Kept<Rs>,
+  kept: Effects<Rs>,
   key: string | null,
-  reply: Answer,
+  reply: StepReply,
   loaded: LoadedRecords<Rs>,
   addresses: Commit['addresses'],
   ports: Ports,

@@ -3,18 +3,18 @@
  * Not here: what a line says (`status` of each family), how it is drawn (`commands/home/`).
  */
 import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
-import { outcomeNeeds, type Followed, type Seen } from '../contract/outcome.ts';
+import { outcomeNeeds, type TrackedCoin, type ChainFacts } from '../contract/outcome.ts';
 import { ALONE, type Watcher } from '../contract/duty.ts';
 import { momentIn } from '../contract/moment.ts';
-import type { NextDuty, StatusLine, Wanted } from '../contract/status.ts';
+import type { NextDuty, StatusLine, StatusOptions } from '../contract/status.ts';
 import { FAMILIES } from '../families.ts';
 import type { Home } from '../home/home.ts';
-import type { Listed } from '../home/store.ts';
+import type { ListedRecord } from '../home/store.ts';
 import type { Claim, Facts, Kind } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 
 /** Lists the records of a kind, or those of one name: then no other record is read. */
-const ofKind = (kind: string, { store }: Pick<Home, 'store'>, name?: string): Promise<readonly Listed[]> =>
+const ofKind = (kind: string, { store }: Pick<Home, 'store'>, name?: string): Promise<readonly ListedRecord[]> =>
   name === undefined
     ? store.list(kind)
     : store.byName(name).then((found) => found.filter((one) => one.kind === kind && one.name === name));
@@ -38,9 +38,9 @@ async function byClaim(
  */
 export async function seenOf(
   source: FactSource,
-  coins: readonly (Followed & { ended: boolean })[],
+  coins: readonly (TrackedCoin & { ended: boolean })[],
   blocks?: 'ways' | 'any',
-): Promise<Pick<Facts, 'tip'> & Seen> {
+): Promise<Pick<Facts, 'tip'> & ChainFacts> {
   const { facts } = await source.facts({ tip: true, coins: outcomeNeeds(coins).coins });
   const { tip = 'not-checked', coins: found = 'not-checked' } = facts;
   if (found === 'not-checked') return { tip, coins: found };
@@ -69,7 +69,7 @@ export async function statusLines(
   home: Home,
   source: FactSource,
   name: string | undefined,
-  wanted: Wanted = {},
+  wanted: StatusOptions = {},
 ): Promise<StatusLine[]> {
   const lines: StatusLine[] = [];
   const kinds = FAMILIES.flatMap(({ status = {}, duties }) =>

@@ -1,5 +1,5 @@
 /** Steps of a way out on the chain: those that are in a block, and the one that is next. A step counts as mined only where an output shows it. */
-import { bareOf, txidOfHex } from '../bitcoin/transaction.ts';
+import { parseBareTransaction, txidOfHex } from '../bitcoin/transaction.ts';
 import type { Rpc } from '../chain/rpc.ts';
 import type { Finished, Settlement } from '../contract/copy.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -9,7 +9,7 @@ import { Refusal } from '../protocol/refusal.ts';
 export async function minedOf(rpc: Rpc, hexes: readonly Hex[]): Promise<ReadonlySet<number>> {
   const mined = new Set<number>();
   if (hexes.length === 1) return mined;
-  const found = hexes.map(bareOf);
+  const found = hexes.map(parseBareTransaction);
   const makers = new Map(found.map(({ txid }, i) => [txid, i]));
   const hasOutput = async ({ txid, outputs }: (typeof found)[number]): Promise<boolean> => {
     for (const vout of outputs.keys()) if (await rpc.txOut({ txid, vout }, false)) return true;

@@ -23,7 +23,7 @@ import { taggedHash } from '../signing/curve.ts';
 import { gapOf, scanWallet, type Scanned } from './wallet-scan.ts';
 
 /** Returns what a home signs with, where no contract's nonce or share is needed. @param merged PSBTs of other wallets */
-export async function handOf(home: Home, merged: Hand['merged'] = []): Promise<Hand> {
+export async function homeHand(home: Home, merged: Hand['merged'] = []): Promise<Hand> {
   const { network, restored, mayRepeat } = home;
   return { keys: (await home.keys()).keysWith([]), merged, random: await home.random(), network, restored, mayRepeat };
 }

@@ -11,7 +11,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Watched, WatchedDocument } from '../contract/duty.ts';
 import { FAMILIES } from '../families.ts';
 import type { Network } from '../bitcoin/network.ts';
-import type { Ready } from '../contract/fees.ts';
+import type { ReadyTx } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { openFile, readAll } from './files.ts';
 import { utf8 } from './sniff.ts';
@@ -103,7 +103,7 @@ async function readByFamily(document: unknown): Promise<WatchedDocument | null> 
 /** Documents of one record and party, which may be two parties of one contract. */
 const keyOf = ({ id, role, duties, coins }: Watched): string =>
   [role, id, ...coins.map(({ outpoint }) => outpointText(outpoint)), ...duties.map((duty) => duty.id)].join(' ');
-const madeOf = ({ duties }: Watched): Ready[] => duties.flatMap(({ tx }) => ('txid' in tx ? [tx] : []));
+const madeOf = ({ duties }: Watched): ReadyTx[] => duties.flatMap(({ tx }) => ('txid' in tx ? [tx] : []));
 function worthOf(watched: Watched) {
   const made = madeOf(watched);
   const children = made.flatMap((tx) => tx.children ?? []);
@@ -163,7 +163,7 @@ async function documentsOf(file: string): Promise<(readonly [at: string, text: s
 }
 
 /** A child that was signed beforehand. */
-function childOf({ hex, children }: Ready, feeSat: bigint): { txs: readonly Hex[]; fee_sat: bigint } {
+function childOf({ hex, children }: ReadyTx, feeSat: bigint): { txs: readonly Hex[]; fee_sat: bigint } {
   const child = children!.find((one) => one.fee === feeSat)!;
   return { txs: [hex, child.hex], fee_sat: child.fee };
 }

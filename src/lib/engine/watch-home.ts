@@ -3,12 +3,12 @@
  * families, and of that what has the most at stake; then all others, the nearest of each family first.
  */
 import { ALONE, type Falls, type Opening, type Watched, type Watcher } from '../contract/duty.ts';
-import type { Ready } from '../contract/fees.ts';
+import type { ReadyTx } from '../contract/fees.ts';
 import { allWatchers, tableOf } from '../families.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { lostOf } from '../home/lost.ts';
-import type { Listed, Stretch } from '../home/store.ts';
+import type { ListedRecord, Stretch } from '../home/store.ts';
 import type { Claim } from '../protocol/action.ts';
 import { parseJson } from '../protocol/json.ts';
 import type { Ports } from '../protocol/ports.ts';
@@ -22,7 +22,7 @@ import { note } from './log.ts';
 import { pagesOf } from './pages.ts';
 import { play, playAgain } from './play.ts';
 import { pieces, slices } from './slices.ts';
-import { handOf } from './wallet.ts';
+import { homeHand } from './wallet.ts';
 import type { Post } from './watch.ts';
 
 /** Number of records that are read, and looked at, in one go. */
@@ -35,7 +35,7 @@ interface Held extends Omit<Resting, 'open'> {
   idleUntil: number;
   worth: number;
 }
-function heldOf(watcher: Watcher<any>, { record }: Pick<Listed, 'record'>, restored: boolean): Held | undefined {
+function heldOf(watcher: Watcher<any>, { record }: Pick<ListedRecord, 'record'>, restored: boolean): Held | undefined {
   const { kind } = watcher;
   const read: unknown = kind.parse(record);
   const found: Watched | undefined = watcher.watched(read, { ...ALONE, restored });
@@ -66,7 +66,7 @@ async function chargeOf(
   home: Home,
   { watcher, claim }: Held,
   restored: boolean,
-  row: Listed | undefined,
+  row: ListedRecord | undefined,
 ): Promise<Charge | undefined> {
   const record: unknown = row ? watcher.kind.parse(row.record) : await find(home, watcher, claim);
   if (record === undefined) return undefined;
@@ -129,7 +129,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
     const watchers = await allWatchers();
     const now = new Map<string, Held | undefined>();
     const pause = slices();
-    const read = (watcher: Watcher<any>, row: Listed, revision?: string): Held | Unread | undefined => {
+    const read = (watcher: Watcher<any>, row: ListedRecord, revision?: string): Held | Unread | undefined => {
       try {
         const one = revision !== undefined && held.has(revision) ? held.get(revision) : heldOf(watcher, row, restored);
         if (revision !== undefined) now.set(revision, one);
@@ -139,7 +139,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
         return { id: row.name, why: damaged(error) };
       }
     };
-    const opening = (one: Held | Unread, row?: Listed): Resting | Unread =>
+    const opening = (one: Held | Unread, row?: ListedRecord): Resting | Unread =>
       'why' in one ? one : { ...one, open: () => chargeOf(home, one, restored, row) };
     if (only !== undefined) {
       const named = (await store.byName(only)).filter(({ name }) => name === only);
@@ -156,7 +156,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
           const stretch = part(falls);
           if (!stretch) continue;
           for await (const page of pagesOf(store, watcher.kind, figure, { ...stretch, most: AT_ONCE })) {
-            const found: [Held | Unread, Listed][] = [];
+            const found: [Held | Unread, ListedRecord][] = [];
             for (const row of page) {
               // Two records may have one name, and after a restore one revision.
               const one = read(watcher, row, `${watcher.kind.name} ${row.id} ${row.rev} ${restored}`);
@@ -195,7 +195,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
       return { listed: listed(tip, (await lostOf(store)) === 'pending'), bad: [] };
     },
     withChild: (tx, feeSat) => childAt(home, tx, feeSat),
-    hand: () => handOf(home),
+    hand: () => homeHand(home),
     async propose({ type, over, input, again, unless }: Opening) {
       const table = (await tableOf(type))!;
       const kept = again ? await playAgain(table, over, ports).catch(unlessCode('nothing-to-print')) : undefined;
@@ -232,7 +232,7 @@ const LATER: Partial<Record<Falls, (next: bigint, restored: boolean) => Part | u
 };
 
 /** A child that spends the anchor and an output of this home, and nothing else, at a fee that its budget has bounded. */
-async function childAt(home: Home, { hex, fee }: Ready, feeSat: bigint) {
+async function childAt(home: Home, { hex, fee }: ReadyTx, feeSat: bigint) {
   const stuck = { network: home.network, hex, feeSat: fee };
   // A tenth of what a small contract pays may be too little to save it.
   const dear = { feerate: 0, least: () => feeSat, allowFee: true };

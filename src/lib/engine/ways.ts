@@ -3,7 +3,7 @@
  * Not here: what they are (`ways` of each family), the price of one that is finished (`contract/exit-package.ts`).
  */
 import { DEFAULT_FEERATE } from '../chain/source.ts';
-import { quoteOf, quoteWords, type Now, type WayOut } from '../contract/quote.ts';
+import { exitQuoteOf, exitQuoteWords, type ExitConditions, type WayOut } from '../contract/quote.ts';
 import { FAMILIES } from '../families.ts';
 import type { Action } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
@@ -25,11 +25,12 @@ async function waysIn(message: Document): Promise<Ways> {
     }
   };
 }
-const inWords = (ways: Ways, at: Now): Fact[] =>
-  ways(at.feerate).map((way) => [`leaving alone, ${way.who}`, quoteWords(quoteOf(way, at))]);
+const inWords = (ways: Ways, at: ExitConditions): Fact[] =>
+  ways(at.feerate).map((way) => [`leaving alone, ${way.who}`, exitQuoteWords(exitQuoteOf(way, at))]);
 
 /** Returns what each party's way out costs, in words. @param message whose form was checked by its table */
-export const quotesIn = async (message: Document, at: Now): Promise<Fact[]> => inWords(await waysIn(message), at);
+export const quotesIn = async (message: Document, at: ExitConditions): Promise<Fact[]> =>
+  inWords(await waysIn(message), at);
 
 /** Returns the same for a message that a run has taken, as the chain is now; none where nobody can say. */
 export async function quotesNow(

@@ -11,7 +11,7 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Refusal } from '../protocol/refusal.ts';
 import { BACKUP_FILE, checkSeed, readConfig, SEED_FILE, withoutPassword, writeConfig, type Config } from './config.ts';
 import { Connection } from './connection.ts';
-import { all, get, marks, put, type Row, type Sql, type Value } from './database.ts';
+import { all, get, marks, put, type SqlRow, type Sql, type Value } from './database.ts';
 import { makeDirectory } from './directory.ts';
 import { realPath, syncFile, writePrivate } from './files.ts';
 import { IDENTITY_FILE, identityText, STORE_FILE } from './identity.ts';
@@ -138,7 +138,7 @@ async function copyStore(store: HomeStore, path: string) {
 
 type Copied = (typeof TABLES)[number];
 
-function* pages({ table, key, columns, ...rest }: Copied, take: (rows: readonly Row[]) => void): Sql<void> {
+function* pages({ table, key, columns, ...rest }: Copied, take: (rows: readonly SqlRow[]) => void): Sql<void> {
   const order = key.join(', ');
   for (let last: readonly Value[] = []; ;) {
     const where = ['but' in rest && rest.but, last.length > 0 && `(${order}) > (${marks(key)})`].filter(
@@ -154,7 +154,7 @@ function* pages({ table, key, columns, ...rest }: Copied, take: (rows: readonly 
 
 const insertInto = ({ table, columns }: Copied, more = ''): string =>
   `INSERT INTO ${table}(${columns.join(', ')}) ${more} VALUES (${marks(columns)})`;
-const valuesOf = ({ columns }: Copied, row: Row): Value[] =>
+const valuesOf = ({ columns }: Copied, row: SqlRow): Value[] =>
   columns.map((column) => row[column.replaceAll('"', '')] as Value);
 
 export interface RestoreOptions {
@@ -228,7 +228,7 @@ export async function restoreHome(options: RestoreOptions): Promise<Config> {
 function* fill(source: Connection): Sql<void> {
   for (const copied of TABLES) {
     const sql = insertInto(copied, copied.table === 'record' ? 'OVERRIDING SYSTEM VALUE' : '');
-    const rows: Row[] = [];
+    const rows: SqlRow[] = [];
     const reading = pages(copied, (page) => rows.push(...page));
     for (let step = reading.next([]); !step.done;)
       step = reading.next(step.value.map(({ sql: asked, values }) => source.all(asked, ...values)));

@@ -27,7 +27,7 @@ const pragmas = (
   ['foreign_keys', 'ON', 1],
 ];
 
-export type Row = Record<string, SQLOutputValue>;
+export type SqlRow = Record<string, SQLOutputValue>;
 
 export class Connection {
   readonly #db: DatabaseSync;
@@ -91,10 +91,10 @@ export class Connection {
     });
   }
 
-  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+  get(sql: string, ...values: SQLInputValue[]): SqlRow | undefined {
     return this.#guard(() => this.#statement(sql).get(...values));
   }
-  all(sql: string, ...values: SQLInputValue[]): Row[] {
+  all(sql: string, ...values: SQLInputValue[]): SqlRow[] {
     return this.#guard(() => this.#statement(sql).all(...values));
   }
   /** Runs a statement and returns the number of rows that it changed. */

@@ -8,7 +8,7 @@
  * Placeholders are `?`; the dialect is what both understand. Not here: the logic (`sql-store.ts`), tables (`schema.ts`).
  */
 export type Value = string | number | bigint | Uint8Array | null;
-export type Row = Record<string, unknown>;
+export type SqlRow = Record<string, unknown>;
 export interface Statement {
   sql: string;
   values: readonly Value[];
@@ -16,12 +16,12 @@ export interface Statement {
   read: boolean;
 }
 /** Generator that yields statements to send at once and receives the rows of each that is read. */
-export type Sql<T> = Generator<readonly Statement[], T, readonly Row[][]>;
+export type Sql<T> = Generator<readonly Statement[], T, readonly SqlRow[][]>;
 
-export function* all(sql: string, ...values: Value[]): Sql<Row[]> {
+export function* all(sql: string, ...values: Value[]): Sql<SqlRow[]> {
   return (yield [{ sql, values, read: true }])[0]!;
 }
-export function* get(sql: string, ...values: Value[]): Sql<Row | undefined> {
+export function* get(sql: string, ...values: Value[]): Sql<SqlRow | undefined> {
   return (yield* all(sql, ...values))[0];
 }
 /** Statement that changes rows. If it fails, the transaction fails, at the next read or at its end. */

@@ -9,7 +9,7 @@
 import type { Kind } from '../protocol/action.ts';
 import { fundingClaim } from '../protocol/claims.ts';
 import { Tally, type Figures, type Totals } from '../protocol/figures.ts';
-import { all, marks, put, together, type Row, type Sql } from './database.ts';
+import { all, marks, put, together, type SqlRow, type Sql } from './database.ts';
 import { UNIT } from './schema.ts';
 import type { Stretch } from './store.ts';
 
@@ -47,11 +47,11 @@ export function* putFigures(id: number, held: FigureValues, figures: Figures): S
 }
 
 /** The records of a kind in the order of one of their figures. */
-export const inOrder = (kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Sql<Row[]> =>
+export const inOrder = (kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Sql<SqlRow[]> =>
   stretchOf(kind, figure, stretch, 'kind, record.name, state, rev, body', '');
 
 /** The same of those that claim a stated outpoint. ';' follows the ':' behind the name of such a claim. */
-export const statedInOrder = (kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Sql<Row[]> => {
+export const statedInOrder = (kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Sql<SqlRow[]> => {
   const claims = `JOIN claim ON claim.record = figure.record AND claim >= '${fundingClaim('')}' AND claim < 'funding;'`;
   return stretchOf(kind, figure, stretch, 'record.name, claim', claims);
 };
@@ -62,7 +62,7 @@ function* stretchOf(
   { after, upTo, most }: Stretch,
   columns: string,
   join: string,
-): Sql<Row[]> {
+): Sql<SqlRow[]> {
   const { value, id } = after ?? { value: -1n, id: 0 };
   const until = upTo === undefined ? '' : 'AND value <= ?';
   const sql = `SELECT id, value, ${columns} FROM figure JOIN record ON record.id = figure.record ${join}
@@ -111,4 +111,4 @@ function* sums(kind: Pick<Kind<any>, 'name'>): Sql<Totals> {
   );
 }
 
-const bigint = (row: Row, column: string): bigint => BigInt(row[column] as number);
+const bigint = (row: SqlRow, column: string): bigint => BigInt(row[column] as number);

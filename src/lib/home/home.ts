@@ -52,7 +52,7 @@ import {
   unreadOf,
   without,
   type Lost,
-  type Read,
+  type ReadLengths,
 } from './lost.ts';
 import { insecureRandom, realRandom, type Random } from './random.ts';
 import { defaultRefunds, keepCopies, keptCopies } from './refunds.ts';
@@ -287,7 +287,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
     throw error;
   }
   let { lost } = found;
-  const accept = async (read: Read): Promise<void> => {
+  const accept = async (read: ReadLengths): Promise<void> => {
     await goOn(store, read);
     lost = 'accepted';
     // What the lost store had is no use to anybody any more; that of another one than the home's own stays.

@@ -33,7 +33,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { syncDirectory, writePrivate } from './files.ts';
 import type { Lost } from './lost.ts';
 import type { HomeStore } from './sql-store.ts';
-import type { Standing } from './standing.ts';
+import type { StoreStanding } from './standing.ts';
 import type { Tides } from './tide.ts';
 
 export const STORE_FILE = 'store.db';
@@ -118,7 +118,7 @@ export async function renewIdentity(dir: string, homeId: string, store: HomeStor
   try {
     writePrivate(join(dir, file), identityText(homeId));
     syncDirectory(dir);
-    const isSame = ({ identity }: Standing): boolean => {
+    const isSame = ({ identity }: StoreStanding): boolean => {
       if (place.compare(identity) !== 'same') return false;
       left = markFile(identity);
       return true;
@@ -149,9 +149,9 @@ const highest = ({ kept, journal }: Marks): number => Math.max(kept, journal);
 const agree = (marks: Marks, commits: number): boolean =>
   highest(marks) === commits && (marks.journal > 0 || commits === 0);
 
-type Verdict = 'held' | 'touched' | 'lost';
+type StoreVerdict = 'held' | 'touched' | 'lost';
 
-function judge(place: Place, { identity, commits }: Standing, marks: Marks): Verdict {
+function judge(place: Place, { identity, commits }: StoreStanding, marks: Marks): StoreVerdict {
   const lies = place.compare(identity);
   if (lies === 'other' || highest(marks) > commits) return 'lost';
   if (lies === 'same') return 'held';
@@ -215,7 +215,7 @@ export async function checkIdentity({ place, store, tides, kinds, tell }: Checks
       follow(life);
       return { life, lost: restored, held: true };
     }
-    const isTouched = (found: Standing): boolean => {
+    const isTouched = (found: StoreStanding): boolean => {
       const lies = place.compare(found.identity);
       if (found.life !== life) return false;
       if (lies === 'set') return highest(marksOf(life)) <= found.commits;
@@ -229,7 +229,8 @@ export async function checkIdentity({ place, store, tides, kinds, tell }: Checks
     }
     const next = newLife();
     const above = highest(marks);
-    const still = (found: Standing): boolean => found.life === life && judge(place, found, marksOf(life)) === 'lost';
+    const still = (found: StoreStanding): boolean =>
+      found.life === life && judge(place, found, marksOf(life)) === 'lost';
     const number = await store.settle({ identity: place.text, life: next, above, still }, await kinds());
     if (number === undefined) continue;
     // What is put back of the life that ended here is below its tides. Those of a copy are not its own.

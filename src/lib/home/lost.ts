@@ -27,25 +27,26 @@ export const mayLack = (lost: Lost | undefined): boolean => lost === 'words' || 
 const stem = (path: string): string => basename(path).replace(/(\.sealed)?\.journal$/, '');
 
 /** Bytes by name; a file that was longer by the time has more than what was read. */
-export type Read = Readonly<Record<string, number>>;
-export const readOf = async (store: Marks): Promise<Read> => JSON.parse((await store.meta('read')) ?? '{}') as Read;
+export type ReadLengths = Readonly<Record<string, number>>;
+export const readOf = async (store: Marks): Promise<ReadLengths> =>
+  JSON.parse((await store.meta('read')) ?? '{}') as ReadLengths;
 const bytesOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 /** Returns the sizes of files before they are read. */
-export const readNow = (files: readonly string[]): Read =>
+export const readNow = (files: readonly string[]): ReadLengths =>
   Object.fromEntries(files.map((path) => [stem(path), bytesOf(path)]));
 
 /** Returns whether a file of the journal was brought in, whatever of it. */
-export const isRead = ({ path }: FoundFile, read: Read): boolean => stem(path) in read;
+export const isRead = ({ path }: FoundFile, read: ReadLengths): boolean => stem(path) in read;
 
 /** Returns whether the store has all of a file of its journal. */
-export const isKnown = (file: FoundFile, read: Read): boolean =>
+export const isKnown = (file: FoundFile, read: ReadLengths): boolean =>
   file.by === 'this' || read[stem(file.path)] === bytesOf(file.path);
 
 /**
  * Returns the test whether the store has, or had, all of a file, wherever that lies.
  * @param files of its journal
  */
-export function hasAllOf(files: readonly FoundFile[], read: Read): (path: string) => boolean {
+export function hasAllOf(files: readonly FoundFile[], read: ReadLengths): (path: string) => boolean {
   const known = new Set(files.filter((file) => isKnown(file, read)).map(({ path }) => stem(path)));
   return (path) => known.has(stem(path)) || read[stem(path)] === bytesOf(path);
 }
@@ -54,7 +55,7 @@ export function hasAllOf(files: readonly FoundFile[], read: Read): (path: string
  * Returns those of its journal's files that this home has still to bring in. Another home of its
  * words has its own.
  */
-export const unreadOf = (files: readonly FoundFile[], read: Read, lost: Lost | undefined): readonly string[] =>
+export const unreadOf = (files: readonly FoundFile[], read: ReadLengths, lost: Lost | undefined): readonly string[] =>
   files.filter((file) => (file.by !== 'another' || lost === 'words') && !isKnown(file, read)).map(({ path }) => path);
 
 /** Returns the files that are none of the others, whichever of them a backup seals meanwhile. */
@@ -65,7 +66,7 @@ export function without(files: readonly string[], others: readonly string[]): re
 }
 
 /** Facts about a restored or copied store, as JSON under `settled`. */
-export interface Settled {
+export interface SettledStore {
   /** Number under which its records were made harmless. */
   number: number;
   /** The last commit that is in it. */
@@ -75,13 +76,13 @@ export interface Settled {
 }
 
 /** Returns the state of the store when it was found to be restored or copied. */
-export async function settledOf(store: Marks): Promise<Settled | undefined> {
+export async function settledOf(store: Marks): Promise<SettledStore | undefined> {
   const text = await store.meta('settled');
-  return text === undefined ? undefined : (JSON.parse(text) as Settled);
+  return text === undefined ? undefined : (JSON.parse(text) as SettledStore);
 }
 
 /** The owner goes on. @param read what was brought in */
-export async function goOn(store: Marks, read: Read): Promise<void> {
+export async function goOn(store: Marks, read: ReadLengths): Promise<void> {
   await store.setMeta('read', JSON.stringify({ ...(await readOf(store)), ...read }));
   await store.setMeta('restored', 'accepted' satisfies Lost);
 }

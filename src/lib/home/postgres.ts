@@ -21,7 +21,7 @@
  */
 import pg from 'pg';
 import { Refusal } from '../protocol/refusal.ts';
-import { get, put, type Counter, type Database, type Row, type Sql, type Statement } from './database.ts';
+import { get, put, type Counter, type Database, type SqlRow, type Sql, type Statement } from './database.ts';
 import type { Place } from './identity.ts';
 import { POSTGRES_MIGRATIONS } from './schema.ts';
 import { HomeStore, type StoreOptions } from './sql-store.ts';
@@ -225,7 +225,7 @@ class Postgres implements Database {
       let number = 0;
       try {
         opening.forEach(send);
-        for (let rows: Row[][] = []; ;) {
+        for (let rows: SqlRow[][] = []; ;) {
           const step = work.next(rows);
           if (step.done) {
             send(step.value === false ? 'ROLLBACK' : 'COMMIT');
@@ -341,9 +341,9 @@ const lockRecords = (names: readonly string[]): Query => ({
 const isAnswer = (error: unknown): boolean => error instanceof Refusal || error instanceof pg.DatabaseError;
 
 /** The rows of each. @throws what the first that failed says: those behind it say no more than that it did */
-async function answers(sent: readonly Promise<pg.QueryResult>[]): Promise<Row[][]> {
+async function answers(sent: readonly Promise<pg.QueryResult>[]): Promise<SqlRow[][]> {
   await Promise.allSettled(sent);
-  return (await Promise.all(sent)).map(({ rows }) => rows as Row[]);
+  return (await Promise.all(sent)).map(({ rows }) => rows as SqlRow[]);
 }
 
 /** Statements by their text, which are few and fixed, with `$1` for `?`; one without values may be several in one. */

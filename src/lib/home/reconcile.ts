@@ -13,7 +13,7 @@ import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { change, plainCommit, releasedBy, writeOf } from './change.ts';
 import { readJournal } from './journal.ts';
-import type { Settled } from './lost.ts';
+import type { SettledStore } from './lost.ts';
 import type { HomeStore } from './sql-store.ts';
 
 type Kinds = readonly Kind<any>[];
@@ -135,7 +135,7 @@ export interface Reconciliation {
 export async function reconcile(
   store: HomeStore,
   { records, notes, addresses, newest }: Gathered,
-  settled?: Settled,
+  settled?: SettledStore,
   hasAll: (path: string) => boolean = () => false,
 ): Promise<readonly Reconciliation[]> {
   // From now on no commit has a number that one of a lost store had.
@@ -173,8 +173,11 @@ export async function reconcile(
  * Returns whether a record was dropped (`prune.ts`): it was over, and the store no longer has it
  * although it had. It stays so: its sums are in the store, and would count twice.
  */
-const wasDropped = ({ rev, path, over }: Merged, settled: Settled | undefined, hasAll: (path: string) => boolean) =>
-  over && (rev <= (settled?.had ?? 0) || hasAll(path));
+const wasDropped = (
+  { rev, path, over }: Merged,
+  settled: SettledStore | undefined,
+  hasAll: (path: string) => boolean,
+) => over && (rev <= (settled?.had ?? 0) || hasAll(path));
 const asItWas = ({ kind, name, record }: Merged): Reconciliation => ({
   kind: kind.name,
   name,
@@ -186,7 +189,7 @@ const asItWas = ({ kind, name, record }: Merged): Reconciliation => ({
 async function into(
   store: HomeStore,
   entry: Merged,
-  settled: Settled | undefined,
+  settled: SettledStore | undefined,
   add: boolean,
 ): Promise<Reconciliation | undefined> {
   const { kind, name, record, rev } = entry;
@@ -290,7 +293,7 @@ export async function finish(store: HomeStore, kinds: Kinds): Promise<number> {
 export function refuseIncomplete(
   { newest, cut }: Gathered,
   notGiven: readonly string[],
-  settled: Settled | undefined,
+  settled: SettledStore | undefined,
 ): void {
   const last = settled?.above ?? 0;
   if (cut.length > 0)

@@ -9,14 +9,14 @@
 import type { Claim, Hex } from '../protocol/action.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
 import { CANCELLED, type Commit, type Reply } from '../protocol/ports.ts';
-import { all, get, marks, put, type Row, type Sql } from './database.ts';
+import { all, get, marks, put, type SqlRow, type Sql } from './database.ts';
 
 const COLUMNS = 'reply.key, text, exit, hint, "row", reply.type, stands, flags, copies, notes';
 /** Every nonce that it shows is the one that lies in the store. */
 const LIVE = `NOT EXISTS (SELECT 1 FROM shown WHERE shown.reply = reply.key AND NOT EXISTS (SELECT 1 FROM nonce
   WHERE nonce.of_claim = shown.of_claim AND nonce.sighash = shown.sighash AND nonce.pubnonce = shown.pubnonce))`;
 
-const readReply = (row: Row): Reply & { key: Hex; notes: readonly string[] } => {
+const readReply = (row: SqlRow): Reply & { key: Hex; notes: readonly string[] } => {
   const { hint, copies, notes, stands, ...rest } = row;
   return {
     ...rest,
@@ -42,7 +42,7 @@ export function* lastReply(type: string, claim: Claim): Sql<ReturnType<typeof re
 }
 
 /** The records that a reply is linked to, as they are now. */
-export const recordsOf = (key: Hex): Sql<Row[]> =>
+export const recordsOf = (key: Hex): Sql<SqlRow[]> =>
   all('SELECT id, kind, name, rev, body FROM record JOIN reply_of ON record = id WHERE reply = ?', key);
 
 export function* isAnswered(key: Hex | null): Sql<boolean> {

@@ -7,10 +7,10 @@ import { freeing } from '../protocol/claims.ts';
 import { canonicalJson, parseJson, type Json } from '../protocol/json.ts';
 import type { Commit } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { all, get, marks, put, together, type Row, type Sql } from './database.ts';
+import { all, get, marks, put, together, type SqlRow, type Sql } from './database.ts';
 import { heldFigures, putFigures } from './figures.ts';
 import { PENDING } from './schema.ts';
-import type { Listed, Pending } from './store.ts';
+import type { ListedRecord, Pending } from './store.ts';
 
 export interface Owner {
   id: number;
@@ -44,7 +44,7 @@ export function* pendingAbove(kind: string, rev: number): Sql<readonly Pending[]
 }
 
 /** Yields the sealed nonces of the records behind these claims, under any claim of the record. */
-export function* noncesOf(claims: readonly Claim[]): Sql<Row[]> {
+export function* noncesOf(claims: readonly Claim[]): Sql<SqlRow[]> {
   const records = `SELECT record FROM claim WHERE claim IN (${marks(claims)})`;
   return yield* all(`SELECT nonce.* FROM nonce JOIN claim ON of_claim = claim WHERE record IN (${records})`, ...claims);
 }
@@ -66,11 +66,11 @@ function* claimsOf(ids: readonly (number | undefined)[]): Sql<readonly ReadonlyS
 }
 
 /** Columns of a record that a write replaces. */
-export interface Beside {
+export interface ReplacedColumns {
   claims: ReadonlySet<Claim>;
   figures: ReadonlyMap<string, bigint>;
 }
-export function* besideOf(ids: readonly (number | undefined)[]): Sql<readonly Beside[]> {
+export function* besideOf(ids: readonly (number | undefined)[]): Sql<readonly ReplacedColumns[]> {
   const [claims, figures] = yield* together(claimsOf(ids), heldFigures(ids));
   return ids.map((_, i) => ({ claims: claims[i]!, figures: figures[i]! }));
 }
@@ -82,7 +82,7 @@ export function* besideOf(ids: readonly (number | undefined)[]): Sql<readonly Be
 export function* writeRecords(
   writes: readonly Write[],
   ids: readonly (number | undefined)[],
-  beside: readonly Beside[],
+  beside: readonly ReplacedColumns[],
   number: number,
 ): Sql<number[]> {
   const held = beside.map(({ claims }) => claims);
@@ -192,7 +192,7 @@ export const endNonce = ({ of, sighash }: NonceId): Sql<void> =>
   put('DELETE FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
 
 /** Row of the table `record`, whose body is parsed on first use. */
-export function lazily<L extends Listed>({ body, ...row }: Row): L {
+export function lazily<L extends ListedRecord>({ body, ...row }: SqlRow): L {
   return Object.defineProperty(row, 'record', {
     get: () => parseJson(body as string),
     enumerable: true,

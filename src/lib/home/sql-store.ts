@@ -46,8 +46,16 @@ import {
 } from './places.ts';
 import { retryRace } from './race.ts';
 import { forget, forgetDead, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
-import { getMeta, setMeta, settle, standingOf, type Begun, type Standing } from './standing.ts';
-import type { CommitWatch, Listed, Ordered, Stated, StoredAddress, StoreSecrets, Stretch } from './store.ts';
+import { getMeta, setMeta, settle, standingOf, type Begun, type StoreStanding } from './standing.ts';
+import type {
+  CommitWatch,
+  ListedRecord,
+  Ordered,
+  StatedFunding,
+  StoredAddress,
+  StoreSecrets,
+  Stretch,
+} from './store.ts';
 
 export interface StoreOptions {
   secrets: () => Promise<StoreSecrets>;
@@ -190,7 +198,7 @@ export class HomeStore implements Store {
   }
 
   /** Returns all records, or those of a kind, or of a kind in one state, oldest first. */
-  async list(kind?: string, state?: string): Promise<readonly Listed[]> {
+  async list(kind?: string, state?: string): Promise<readonly ListedRecord[]> {
     const where = [kind !== undefined && 'kind = ?', state !== undefined && 'state = ?'].filter((w) => w !== false);
     const values = [kind, state].filter((v) => v !== undefined);
     return this.#listed(where.length > 0 ? `WHERE ${where.join(' AND ')}` : '', ...values);
@@ -199,28 +207,28 @@ export class HomeStore implements Store {
   /** Returns quotes with something pending, written by commits above this number, in the order of their commits. */
   pending = async (kind: string, above: number) => this.#db.ask(() => pendingAbove(kind, above));
   /** Returns the records of an issuer for which more was paid than is issued or reported. */
-  async unissued(issuer: string): Promise<readonly Listed[]> {
+  async unissued(issuer: string): Promise<readonly ListedRecord[]> {
     return this.#listed('WHERE issuer = ? AND issued_sat < high_sat', issuer);
   }
 
-  async byName(prefix: string): Promise<readonly Listed[]> {
+  async byName(prefix: string): Promise<readonly ListedRecord[]> {
     if (!/^[0-9a-f]{8,}$/.test(prefix)) return [];
     // 'g' follows every hex digit.
     return this.#listed('WHERE name >= ? AND name < ?', prefix, `${prefix}g`);
   }
 
   /** Returns the records with a claim of this prefix, and that claim; none for fewer than 8 hex digits. */
-  async byClaim(prefix: Claim): Promise<readonly (Listed & { claim: Claim })[]> {
+  async byClaim(prefix: Claim): Promise<readonly (ListedRecord & { claim: Claim })[]> {
     if (!/:[0-9a-f]{8,}$/.test(prefix)) return [];
     const sql = `SELECT claim, kind, name, state, rev, body FROM claim JOIN record ON id = claim.record
       WHERE claim >= ? AND claim < ? ORDER BY id`;
     const rows = await this.#db.ask(() => all(sql, prefix, `${prefix}g`));
-    return rows.map((row) => lazily<Listed & { claim: Claim }>(row));
+    return rows.map((row) => lazily<ListedRecord & { claim: Claim }>(row));
   }
 
-  async #listed(where: string, ...values: string[]): Promise<readonly Listed[]> {
+  async #listed(where: string, ...values: string[]): Promise<readonly ListedRecord[]> {
     const sql = `SELECT kind, name, state, rev, body FROM record ${where} ORDER BY id`;
-    return (await this.#db.ask(() => all(sql, ...values))).map((row) => lazily<Listed>(row));
+    return (await this.#db.ask(() => all(sql, ...values))).map((row) => lazily<ListedRecord>(row));
   }
 
   /** Returns the records of a kind that have this figure, in its order. */
@@ -229,9 +237,9 @@ export class HomeStore implements Store {
     return rows.map((row) => lazily<Ordered>({ ...row, value: BigInt(row['value'] as number) }));
   }
   /** The same of those that claim an outpoint which the other side has stated, without their bodies. */
-  async stated(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Stated[]> {
+  async stated(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly StatedFunding[]> {
     const rows = await this.#db.ask(() => statedInOrder(kind, figure, stretch));
-    return rows.map((row) => ({ ...row, value: BigInt(row['value'] as number) }) as unknown as Stated);
+    return rows.map((row) => ({ ...row, value: BigInt(row['value'] as number) }) as unknown as StatedFunding);
   }
 
   /**
@@ -317,7 +325,7 @@ export class HomeStore implements Store {
   }
 
   /** Returns the marks of the store, all of one moment. */
-  async standing(): Promise<Standing> {
+  async standing(): Promise<StoreStanding> {
     return this.#db.ask(() => standingOf(this.#db.counter));
   }
 
@@ -328,7 +336,7 @@ export class HomeStore implements Store {
    */
   async placed(
     identity: (kept: string) => string,
-    still: (found: Standing) => boolean,
+    still: (found: StoreStanding) => boolean,
     { nonces }: { nonces?: 'end' } = {},
   ): Promise<boolean> {
     const { counter } = this.#db;

@@ -7,7 +7,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Connection } from './connection.ts';
-import type { Counter, Database, Row, Sql } from './database.ts';
+import type { Counter, Database, SqlRow, Sql } from './database.ts';
 import { refuseExposed, refuseNetworkDisk } from './files.ts';
 import { MIGRATIONS } from './schema.ts';
 import { HomeStore, type StoreOptions } from './sql-store.ts';
@@ -63,7 +63,7 @@ class Sqlite implements Database {
     return this.#connection.write(() => this.#run(work()));
   }
   #run<T>(work: Sql<T>): T {
-    for (let rows: Row[][] = []; ;) {
+    for (let rows: SqlRow[][] = []; ;) {
       const step = work.next(rows);
       if (step.done) return step.value;
       rows = step.value.map(({ sql, values }) => this.#connection.all(sql, ...values));

@@ -9,12 +9,12 @@ import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { noLongerHeld, writeOf } from './change.ts';
 import { all, get, marks, put, together, type Counter, type Sql } from './database.ts';
-import type { Lost, Settled } from './lost.ts';
+import type { Lost, SettledStore } from './lost.ts';
 import { keepAddresses } from './places.ts';
 import { forgetAll } from './replies.ts';
 import { besideOf, ownersOf, writeRecords } from './sql-pieces.ts';
 
-export interface Standing {
+export interface StoreStanding {
   /** Place where it lay. */
   identity: string;
   life: string;
@@ -22,13 +22,13 @@ export interface Standing {
   commits: number;
 }
 
-export function* standingOf(counter: Counter): Sql<Standing> {
+export function* standingOf(counter: Counter): Sql<StoreStanding> {
   const keys = ['identity', 'life', 'restored'];
   const [rows, commits] = yield* together(
     all(`SELECT key, value FROM meta WHERE key IN (${marks(keys)})`, ...keys),
     counter.get(),
   );
-  return { commits, ...Object.fromEntries(rows.map(({ key, value }) => [key, value])) } as unknown as Standing;
+  return { commits, ...Object.fromEntries(rows.map(({ key, value }) => [key, value])) } as unknown as StoreStanding;
 }
 
 export interface Begun {
@@ -40,7 +40,7 @@ export interface Begun {
   life: string;
   /** A number that the lost store has reached. */
   above: number;
-  still: (found: Standing) => boolean;
+  still: (found: StoreStanding) => boolean;
 }
 
 /**
@@ -67,7 +67,7 @@ export function* settle(
     letGo.push(...(yield* restore(id as number, known, number)));
   for (const held of letGo) letGo.push(...(yield* release(held, number)));
   yield* setMeta('restored', 'pending' satisfies Lost);
-  yield* setMeta('settled', JSON.stringify({ number, had: found.commits, above } satisfies Settled));
+  yield* setMeta('settled', JSON.stringify({ number, had: found.commits, above } satisfies SettledStore));
   yield* setMeta('life', life);
   yield* setMeta('identity', identity(found.identity));
   yield* counter.set(number);

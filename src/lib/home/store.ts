@@ -6,7 +6,7 @@ import type { Claim, Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
 import type { Json } from '../protocol/json.ts';
 import type { WalletScript } from './keys.ts';
 
-export interface Listed {
+export interface ListedRecord {
   kind: string;
   name: Hex;
   state: string;
@@ -15,13 +15,13 @@ export interface Listed {
   readonly record: Json;
 }
 /** A record by one of its figures. */
-export interface Ordered extends Listed {
+export interface Ordered extends ListedRecord {
   /** Row number in the store. */
   id: number;
   value: bigint;
 }
 /** Amount that the other side has stated to fund a contract, by one of the contract's figures. */
-export interface Stated extends Pick<Ordered, 'id' | 'value' | 'name'> {
+export interface StatedFunding extends Pick<Ordered, 'id' | 'value' | 'name'> {
   /** A `fundingClaim`. */
   claim: Claim;
 }
@@ -34,7 +34,7 @@ export interface Stretch {
   most: number;
 }
 /** A record on which something waits, by its name. */
-export type Pending = Pick<Listed, 'name' | 'rev'>;
+export type Pending = Pick<ListedRecord, 'name' | 'rev'>;
 export interface StoredAddress extends OwnAddress {
   script: Hex;
 }

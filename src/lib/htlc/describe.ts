@@ -10,7 +10,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { attempt, sealedBy, type Check, type Description, type Fact } from '../signing/description.ts';
 import { cooperativeSpend } from './cooperate.ts';
 import { lockWords } from './lock.ts';
-import { claimBy, fundBy, matchBy, swapViews, type Answer, type Offer, type SwapTerms } from './swap-terms.ts';
+import { claimBy, fundBy, matchBy, swapViews, type SwapAnswer, type SwapOffer, type SwapTerms } from './swap-terms.ts';
 import type { Htlc } from './terms.ts';
 import { readHtlc } from './view.ts';
 
@@ -62,8 +62,8 @@ function describeCooperation(m: Message, facts: Fact[], checks: Check[]): void {
 }
 
 function describeSwap(m: Message, facts: Fact[], checks: Check[]): void {
-  const offer = m['offer'] as Offer;
-  const answer = m['answer'] as Answer | undefined;
+  const offer = m['offer'] as SwapOffer;
+  const answer = m['answer'] as SwapAnswer | undefined;
   facts.push(
     ['initiator gives', `${offer.give_sat} sat, refunded from block ${offer.expiry + 1} on`],
     ['initiator wants', `${offer.want_sat} sat${answer ? `, refunded from block ${answer.expiry + 1} on` : ''}`],

@@ -11,7 +11,7 @@ import {
   type About,
   type Due,
   type Duty,
-  type Seen,
+  type ChainView,
   type Watched,
   type Watcher,
 } from '../contract/duty.ts';
@@ -73,7 +73,7 @@ function watchedFunded(key: HtlcKey, { restored }: Pick<About<HtlcKey>, 'restore
   };
 }
 
-function decide(refund: Duty, seen: Seen, rules: Rules): Due {
+function decide(refund: Duty, seen: ChainView, rules: Rules): Due {
   const { coin, spend } = seen.coins.get(outpointText(refund.outpoint))!;
   // Whoever has its PSBT may send it yet.
   if (coin === 'absent') return { do: 'tell', event: 'unfunded' };

@@ -3,7 +3,7 @@
  * and its uses so far. No secret is in the record.
  */
 import type { Claim, Hex, Keys, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, kept, once, voided, type Beliefs } from '../protocol/belief.ts';
+import { believing, fixed, onceOnly, voided, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, hashClaim, keyClaim } from '../protocol/claims.ts';
 import type { Figures } from '../protocol/figures.ts';
 import { withSats } from '../protocol/json.ts';
@@ -42,7 +42,7 @@ export interface HtlcKey {
   bound: Hex | null;
   proposal: Proposal | null;
   /** The cooperative spend that it has completed last. */
-  done: Spent | null;
+  done: FinishedSpend | null;
   /** Address that claims and refunds by this key pay, from the first one on. */
   payout: string | null;
   /**
@@ -62,7 +62,7 @@ export interface Funded {
   coins: readonly string[];
 }
 /** A finished spend, with the HTLC that it spends. */
-export interface Spent {
+export interface FinishedSpend {
   htlc: object;
   spend: Omit<Proposal, 'sighash'>;
   hex: Hex;
@@ -117,20 +117,20 @@ export function boundTo(record: HtlcKey, htlc: Hex): HtlcKey {
  * with the store.
  */
 const beliefs: Beliefs<HtlcKey> = {
-  own: kept,
-  pubkey: kept,
-  auth: kept,
-  hash: kept,
+  own: fixed,
+  pubkey: fixed,
+  auth: fixed,
+  hash: fixed,
   used: {
     restored: (used) => used || 'unknown',
     merged: (later, earlier = false) => later === true || earlier === true || later || earlier,
   },
-  made: once,
-  met: once,
-  bound: once,
+  made: onceOnly,
+  met: onceOnly,
+  bound: onceOnly,
   proposal: voided<Proposal | null>(null),
-  done: once,
-  payout: once,
+  done: onceOnly,
+  payout: onceOnly,
   funded: {
     restored: (funded) => funded ?? 'unknown',
     merged: (later, earlier) => (later === 'unknown' ? earlier : later) ?? earlier ?? later,

@@ -30,9 +30,9 @@ const opens = (preimage: Uint8Array, hash: Hex): boolean =>
   bytesToHex(hash.length === 64 ? sha256(preimage) : hash160(preimage)) === hash;
 
 /** Data that an input shows: elements of its witness, pushes of its scriptSig. */
-export type Shown = readonly Uint8Array[];
+export type InputData = readonly Uint8Array[];
 
-export const preimageIn = (elements: Shown, hash: Hex): Uint8Array | undefined =>
+export const preimageIn = (elements: InputData, hash: Hex): Uint8Array | undefined =>
   elements.find((element) => allows(SECRET_LIMITS.element, element.length) && opens(element, hash));
 
 /** Returns the preimage that any input of a transaction (hex) shows, as hex; null where none does. */
@@ -42,7 +42,7 @@ export function preimageShown(hex: Hex, hash: Hex): Hex | null {
 }
 
 /** @throws Refusal `no-preimage` */
-export function secretIn(shown: readonly Shown[], hash: Hex): Secret {
+export function secretIn(shown: readonly InputData[], hash: Hex): Secret {
   for (const [input, elements] of shown.entries()) {
     const preimage = preimageIn(elements, hash);
     if (preimage) return { preimage: bytesToHex(preimage), hash, path: 'claim', input };
@@ -56,7 +56,7 @@ export function secretIn(shown: readonly Shown[], hash: Hex): Secret {
  * Returns the data that the inputs of a transaction (hex) show.
  * @throws Refusal `malformed-transaction`
  */
-export function shownBy(hex: Hex): Shown[] {
+export function shownBy(hex: Hex): InputData[] {
   const { inputs, witnesses } = parseTransaction(hex);
   return inputs.map(({ finalScriptSig }, i) => [
     ...(witnesses?.[i] ?? []),

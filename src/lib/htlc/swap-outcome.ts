@@ -12,11 +12,11 @@ import {
   outcome,
   OUTCOME_LIMITS,
   outcomeNeeds,
-  restsOn,
-  type By,
-  type Followed,
+  outcomeTxText,
+  type OutcomeTx,
+  type TrackedCoin,
   type Outcome,
-  type Seen,
+  type ChainFacts,
 } from '../contract/outcome.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -30,17 +30,17 @@ type Paid = Extract<Swap, { paid: Outpoint }>;
 const FINAL = `${OUTCOME_LIMITS.final.least} confirmations`;
 
 /** The home's own HTLC, and what it was paid with. */
-export const ownLeg = ({ paid, coins }: Paid): Followed => ({
+export const ownLeg = ({ paid, coins }: Paid): TrackedCoin => ({
   outpoint: paid,
   ways: [],
   funding: coins.map((at) => parseOutpoint(at)!),
 });
 /** The other side's HTLC; null while this home has not gone on from it. */
-export const theirLeg = (swap: Paid): Followed | null =>
+export const theirLeg = (swap: Paid): TrackedCoin | null =>
   swap.theirs && { outpoint: swap.theirs, ways: 'tx' in swap && swap.tx !== undefined ? [txidOfHex(swap.tx)] : [] };
 
 /** The other HTLC of the swap that this one belongs to; null where it is not known. */
-export function otherLeg(swap: Swap | undefined, { refund }: Pick<Htlc, 'refund'>): Followed | null {
+export function otherLeg(swap: Swap | undefined, { refund }: Pick<Htlc, 'refund'>): TrackedCoin | null {
   if (!swap || !('paid' in swap)) return null;
   return refund === ownSide(swap)!.refund_pubkey ? theirLeg(swap) : ownLeg(swap);
 }
@@ -68,7 +68,7 @@ const open = (swap: Swap, why: string, hint: string): Refusal =>
  * own payment is back, or can never be made. Until then whoever gets both coins costs it one.
  * @throws Refusal `swap-open`
  */
-export function checkOtherLeg(swap: Swap | undefined, htlc: Pick<Htlc, 'claim' | 'refund'>, seen: Seen): void {
+export function checkOtherLeg(swap: Swap | undefined, htlc: Pick<Htlc, 'claim' | 'refund'>, seen: ChainFacts): void {
   if (!swap || (swap.state === 'cancelled' && !swap.lost)) return;
   if (swap.state === 'cancelled')
     throw open(swap, 'its record was restored', 'spillway reconcile --journal tells whether it went on');
@@ -85,7 +85,7 @@ export function checkOtherLeg(swap: Swap | undefined, htlc: Pick<Htlc, 'claim' |
   if (stands && isFinal(found)) return;
   throw open(
     swap,
-    `its other HTLC at ${outpointText(other.outpoint)} is ${'tx' in found ? `${found.is} by ${restsOn(found)}` : found.is}, ${wanted} with ${FINAL} expected`,
+    `its other HTLC at ${outpointText(other.outpoint)} is ${'tx' in found ? `${found.is} by ${outcomeTxText(found)}` : found.is}, ${wanted} with ${FINAL} expected`,
     path === 'claim'
       ? 'it was claimed: claim this one too (spillway htlc swap, or spillway htlc secret and htlc claim)'
       : found.is === 'unseen'
@@ -95,7 +95,7 @@ export function checkOtherLeg(swap: Swap | undefined, htlc: Pick<Htlc, 'claim' |
 }
 
 /** The path of what spends an HTLC; undefined where the transaction is not shown. One of its `ways` is a claim of this home's. */
-const pathOf = ({ tx, hex }: By, { outpoint, ways }: Followed, hash: Hex) =>
+const pathOf = ({ tx, hex }: OutcomeTx, { outpoint, ways }: TrackedCoin, hash: Hex) =>
   tx !== null && ways.includes(tx) ? 'claim' : hex === null ? undefined : spentBy(hex, outpoint, hash);
 
 /** The payment can never be made: a transaction that pays nothing to its HTLC has taken one of its coins. */
@@ -112,7 +112,7 @@ export const endNeeds = (swap: Swap | undefined) => {
 };
 
 /** End of a swap: whether its payment was never sent, and what the own HTLC held where the other side has both coins. */
-interface Over {
+interface SwapEnd {
   unsent: boolean;
   lostSat: bigint;
 }
@@ -121,7 +121,7 @@ interface Over {
  * Refuses a swap that this home has paid for and that is not over.
  * @throws Refusal `funding-unchecked`, `wrong-state`, `swap-open`
  */
-export function checkOver(swap: Paid, seen: Seen): Over {
+export function checkOver(swap: Paid, seen: ChainFacts): SwapEnd {
   const mine = outcome(ownLeg(swap), seen);
   const at = outpointText(swap.paid);
   switch (mine.is) {
@@ -145,9 +145,13 @@ export function checkOver(swap: Paid, seen: Seen): Over {
     case 'spent':
     case 'replaced':
       if (!isFinal(mine) || (mine.is === 'replaced' && !isReplaced(mine, swap)))
-        throw new Refusal('swap-open', `the own HTLC at ${at} is ${mine.is} by ${restsOn(mine)}, ${FINAL} expected`, {
-          hint: 'run it again when it is deeper',
-        });
+        throw new Refusal(
+          'swap-open',
+          `the own HTLC at ${at} is ${mine.is} by ${outcomeTxText(mine)}, ${FINAL} expected`,
+          {
+            hint: 'run it again when it is deeper',
+          },
+        );
   }
   const { hash, give_sat, want_sat } = swap.offer;
   const isClaimed = mine.is === 'spent' && pathOf(mine, ownLeg(swap), hash) === 'claim';
@@ -169,18 +173,18 @@ export function checkOver(swap: Paid, seen: Seen): Over {
 
 /** Standing of the claim of the other side's HTLC. `settled` and `lost` are final. */
 export type ClaimStands =
-  | { is: 'settled'; by: By }
+  | { is: 'settled'; by: OutcomeTx }
   | { is: 'lost'; words: string }
   /** `doubt`: why it may come to nothing. */
   | { is: 'open'; seen: 'not-checked' | 'chain' | 'confirmed'; doubt?: string };
 
 /** @param claim txid of the own claim @param expiry from this height on the refund is valid too */
 export function claimStands(
-  { tip, ...seen }: Pick<Facts, 'tip'> & Seen,
+  { tip, ...seen }: Pick<Facts, 'tip'> & ChainFacts,
   { coin, claim, hash, expiry }: { coin: Spent; claim: Hex; hash: Hex; expiry: number },
   unchecked = false,
 ): ClaimStands {
-  const leg: Followed = { outpoint: coin, ways: [claim] };
+  const leg: TrackedCoin = { outpoint: coin, ways: [claim] };
   const found = outcome(leg, seen);
   const doubted = (doubt: string): ClaimStands => ({ is: 'open', seen: 'chain', doubt });
   if (found.is === 'spent' || found.is === 'spending') {
@@ -189,9 +193,10 @@ export function claimStands(
     const own = path === 'claim' || path === 'cooperate';
     if (isFinal(found) && path) {
       if (own) return { is: 'settled', by: found };
-      return { is: 'lost', words: `${coin.sat} sat are lost: ${path} ${restsOn(found)} has taken the coin` };
+      return { is: 'lost', words: `${coin.sat} sat are lost: ${path} ${outcomeTxText(found)} has taken the coin` };
     }
-    if (!own) return doubted(`${path ?? 'another transaction'} ${restsOn(found)} spends the coin: the higher fee wins`);
+    if (!own)
+      return doubted(`${path ?? 'another transaction'} ${outcomeTxText(found)} spends the coin: the higher fee wins`);
     if (found.is === 'spent' || tip === 'not-checked' || tip < expiry) return { is: 'open', seen: 'confirmed' };
   }
   if (tip !== 'not-checked' && tip >= expiry)

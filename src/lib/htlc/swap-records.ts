@@ -7,7 +7,7 @@
  * their own (`records.ts`), so that claim and refund of either HTLC work without the swap.
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, kept, largest, once, type Beliefs } from '../protocol/belief.ts';
+import { believing, fixed, largest, onceOnly, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, hashClaim } from '../protocol/claims.ts';
 import type { Figures } from '../protocol/figures.ts';
 import { withSats } from '../protocol/json.ts';
@@ -15,18 +15,18 @@ import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Own } from '../signing/exchange.ts';
 import type { Funding } from '../bitcoin/funding.ts';
-import type { Answer, Offer, Side, Swapper } from './swap-terms.ts';
+import type { SwapAnswer, SwapOffer, Side, Swapper } from './swap-terms.ts';
 
 interface SwapFields {
   network: string;
   /** Claim key, whose sealing key seals the messages. */
   own: Own;
-  offer: Offer;
+  offer: SwapOffer;
 }
-interface Agreed extends SwapFields {
-  answer: Answer;
+interface AgreedFields extends SwapFields {
+  answer: SwapAnswer;
 }
-interface Funded extends Agreed {
+interface Funded extends AgreedFields {
   funding: Funding;
   coins: readonly string[];
   /** The own HTLC's coin. */
@@ -46,7 +46,7 @@ interface Funded extends Agreed {
 }
 export type Swap =
   | ({ role: 'initiator'; state: 'offered' } & SwapFields)
-  | ({ role: 'responder'; state: 'accepted' } & Agreed)
+  | ({ role: 'responder'; state: 'accepted' } & AgreedFields)
   /** `tx`: the own claim that was printed last. Settled: a claim of this home's is final on the chain. */
   | ({ role: Swapper; state: 'funded' } & Funded)
   | ({ role: Swapper; state: 'claimed' | 'settled'; tx: Hex } & Funded)
@@ -56,24 +56,24 @@ export type Swap =
   | ({ role: Swapper; state: 'cancelled'; lost?: true } & SwapFields);
 
 const beliefs: Beliefs<Swap> = {
-  role: kept,
-  state: kept,
-  network: kept,
-  own: kept,
-  offer: kept,
-  answer: kept,
-  funding: kept,
-  coins: kept,
-  paid: kept,
-  theirs: once,
-  refunding: kept,
-  payout: kept,
-  preimage: once,
+  role: fixed,
+  state: fixed,
+  network: fixed,
+  own: fixed,
+  offer: fixed,
+  answer: fixed,
+  funding: fixed,
+  coins: fixed,
+  paid: fixed,
+  theirs: onceOnly,
+  refunding: fixed,
+  payout: fixed,
+  preimage: onceOnly,
   unspentTo: largest,
   revealed: { restored: (revealed) => revealed, merged: (later, earlier) => later || earlier === true },
-  tx: once,
-  lostSat: kept,
-  lost: kept,
+  tx: onceOnly,
+  lostSat: fixed,
+  lost: fixed,
 };
 
 export const swapKind: Kind<Swap> = {
@@ -123,7 +123,7 @@ function progress(s: Swap): number {
 }
 
 /** Returns the height at which the own HTLC expires. */
-export const ownExpiry = ({ role, offer, answer }: Agreed & { role: Swapper }): number =>
+export const ownExpiry = ({ role, offer, answer }: AgreedFields & { role: Swapper }): number =>
   role === 'initiator' ? offer.expiry : answer.expiry;
 
 /** The keys that this home has in a swap, as far as its record tells. */

@@ -1,7 +1,7 @@
 /** Standing of a swap: its line of `status`. Not here: what is done because of it (`watch.ts`). */
 import type { Network } from '../bitcoin/network.ts';
 import { outcome, type Outcome } from '../contract/outcome.ts';
-import { quoteBy, type Shown, type StatusFacts, type StatusLine } from '../contract/status.ts';
+import { exitQuoteBy, type StatusSource, type StatusFacts, type StatusLine } from '../contract/status.ts';
 import type { Hex } from '../protocol/action.ts';
 import { ownLeg, theirLeg } from './swap-outcome.ts';
 import { ownExpiry, swapKind, type Swap } from './swap-records.ts';
@@ -54,7 +54,7 @@ function swapLine(name: Hex, s: Swap, facts: StatusFacts): SwapLine {
     verdict,
     ...(next !== undefined && { next_height: next }),
     ...(s.state === 'funded' && {
-      quote: quoteBy(swapWay(s.role, { ...s, network: s.network as Network }, facts.feerate!), facts),
+      quote: exitQuoteBy(swapWay(s.role, { ...s, network: s.network as Network }, facts.feerate!), facts),
     }),
     notes: notesOf(s, verdict),
   };
@@ -64,4 +64,4 @@ function swapLine(name: Hex, s: Swap, facts: StatusFacts): SwapLine {
 const nextOf = (s: Extract<Swap, { tx: Hex }>): number =>
   (s.role === 'initiator' ? s.answer.expiry : s.offer.expiry) + 1;
 
-export const swapsShown: Shown<Swap> = { kind: swapKind, coin: legOf, feerate: true, line: swapLine };
+export const swapsShown: StatusSource<Swap> = { kind: swapKind, coin: legOf, feerate: true, line: swapLine };

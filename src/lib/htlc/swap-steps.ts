@@ -29,7 +29,7 @@ import {
   checkTime,
   fundBy,
   swapViews,
-  type Answer,
+  type SwapAnswer,
   type Side,
   type Swapper,
   type SwapTerms,
@@ -76,8 +76,8 @@ export function checked(terms: SwapTerms, tip: Facts['tip'], from: Swapper): Swa
   return terms;
 }
 
-type Agreed = Extract<Swap, { answer: Answer }>;
-export const recorded = ({ network, offer, answer }: Agreed): SwapTerms => ({
+type AgreedSwap = Extract<Swap, { answer: SwapAnswer }>;
+export const recorded = ({ network, offer, answer }: AgreedSwap): SwapTerms => ({
   network: networkOf(network),
   offer,
   answer,

@@ -58,13 +58,13 @@ export const offerSchema = v.strictObject({
 });
 export const answerSchema = v.strictObject({ expiry: height, side });
 export const htlcsSchema = v.strictObject({ first: htlcSchema, second: htlcSchema });
-export type Offer = v.InferOutput<typeof offerSchema>;
-export type Answer = v.InferOutput<typeof answerSchema>;
+export type SwapOffer = v.InferOutput<typeof offerSchema>;
+export type SwapAnswer = v.InferOutput<typeof answerSchema>;
 
 export interface SwapTerms {
   network: Network;
-  offer: Offer;
-  answer: Answer;
+  offer: SwapOffer;
+  answer: SwapAnswer;
 }
 /** `first` is locked by the initiator, `second` by the responder. */
 export interface SwapHtlcs {
@@ -97,7 +97,7 @@ export function swapViews(terms: SwapTerms) {
 }
 
 /** All keys of both sides are different. @throws Refusal `key-rejected` */
-export function checkSides(offer: Offer, answer: Answer, from: Party): void {
+export function checkSides(offer: SwapOffer, answer: SwapAnswer, from: Party): void {
   const keys = [offer.side, answer.side].flatMap((s) => [
     s.claim_pubkey.slice(2),
     s.refund_pubkey.slice(2),
@@ -140,7 +140,7 @@ export const MARGIN = 36;
 export const minConfOf = (network: string): number => (network === 'regtest' ? 1 : 3);
 
 /** The initiator states the margin; how little of it is enough is each side's own policy. @throws Refusal `unsafe-expiry` */
-export function checkMargin({ margin_blocks: margin }: Offer, least: number): void {
+export function checkMargin({ margin_blocks: margin }: SwapOffer, least: number): void {
   if (margin < SWAP_LIMITS.agreed.least(least))
     throw new Refusal('unsafe-expiry', `a margin of ${margin} blocks found, at least ${least} expected`, {
       blame: 'initiator',
@@ -149,7 +149,7 @@ export function checkMargin({ margin_blocks: margin }: Offer, least: number): vo
 }
 
 /** An offer must leave room for a responder's expiry before its own. @throws Refusal `unsafe-expiry` */
-export function checkOffer({ expiry, margin_blocks: margin }: Offer, tip: Tip): void {
+export function checkOffer({ expiry, margin_blocks: margin }: SwapOffer, tip: Tip): void {
   if (tip !== 'not-checked' && expiry < SWAP_LIMITS.offer.least(tip, margin))
     throw new Refusal(
       'unsafe-expiry',

@@ -42,8 +42,8 @@ import {
   matchBy,
   minConfOf,
   swapViews,
-  type Answer,
-  type Offer,
+  type SwapAnswer,
+  type SwapOffer,
 } from './swap-terms.ts';
 import { hashFrom } from './terms.ts';
 import { htlcId } from './view.ts';
@@ -107,7 +107,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       take: ({ input, facts, ...hand }) => {
         if (hand.restored) throw homeRestored('it would pay nothing of a swap');
         const { own, side, keys } = drawn(hand);
-        const offer: Offer = {
+        const offer: SwapOffer = {
           hash: keys.claiming.hash.sha256!,
           give_sat: input.give,
           want_sat: input.want,
@@ -148,7 +148,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
           throw new Refusal('amount-differs', `${offer.give_sat} sat offered, at least ${input.want} sat wanted`);
         checkMargin(offer, input.margin ?? MARGIN);
         const { own, side, keys } = drawn(hand);
-        const answer: Answer = { expiry: expiryHeight(input.expires, facts.tip, facts.now), side };
+        const answer: SwapAnswer = { expiry: expiryHeight(input.expires, facts.tip, facts.now), side };
         const terms = checked({ network: networkOf(network), offer, answer }, facts.tip, 'initiator');
         const { first, second } = htlcsOf(terms);
         return {
@@ -272,7 +272,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
         const stands = claimStands(facts, { coin, claim: done.txid, hash, expiry: terms.answer.expiry }, true);
         return {
           message: { ...known, step: 'claimed', ...done },
-          ...told(stands, isFirst ? 'broadcast it now, before it is handed on: it' : 'it', terms.answer.expiry),
+          ...claimAdvice(stands, isFirst ? 'broadcast it now, before it is handed on: it' : 'it', terms.answer.expiry),
           passing: true,
           checks: { second: checkOf(stands) },
           writes: { swap: { ...had, state: isFirst ? 'claimed' : had.state, theirs: m.second, tx: done.hex } },
@@ -315,7 +315,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
         }
         return {
           message: { ...m, step: 'claimed', ...done },
-          ...told(stands, 'broadcast it now, and run this again: it is settled once it is final. It', expiry),
+          ...claimAdvice(stands, 'broadcast it now, and run this again: it is settled once it is final. It', expiry),
           passing: true,
           checks,
           writes: { swap: { ...had, state: had.state === 'settled' ? 'settled' : 'claimed', tx: done.hex } },
@@ -353,7 +353,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
 );
 
 /** Returns exit code and advice about a claim that is printed. */
-function told(stands: ClaimStands, what: string, expiry: number): { exit?: 3; hint?: string } {
+function claimAdvice(stands: ClaimStands, what: string, expiry: number): { exit?: 3; hint?: string } {
   if (stands.is === 'settled') return {};
   if (stands.is === 'lost') return { exit: 3, hint: stands.words };
   const { doubt } = stands;

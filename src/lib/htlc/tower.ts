@@ -11,11 +11,11 @@ import {
   minedOf,
   type Due,
   type Duty,
-  type Seen,
+  type ChainView,
   type Watched,
   type WatchedDocument,
 } from '../contract/duty.ts';
-import { readyOf, type Rules } from '../contract/fees.ts';
+import { readyTxOf, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import { hexText, parseAs, sat } from '../protocol/message.ts';
@@ -48,7 +48,7 @@ export function watchedRefund(document: Document): WatchedDocument | undefined {
   const refund = witnesses?.[0]?.[made.elements.indexOf('refund-sig')];
   if (!refund || finishedHex(made, { refund }, undefined) !== hex) throw differs;
   checkSignature(made, 'refund', refund);
-  const tx = readyOf('refund', hex, amount, output.script, []);
+  const tx = readyTxOf('refund', hex, amount, output.script, []);
   const { hash160 } = htlc.hash;
   const duty: Duty = {
     id: `${hash160} refund ${outpointText(outpoint)}`,
@@ -78,7 +78,7 @@ export function watchedRefund(document: Document): WatchedDocument | undefined {
   return { network: htlc.network, watched };
 }
 
-function decide(duty: Duty, hash: Hex, seen: Seen, rules: Rules): Due {
+function decide(duty: Duty, hash: Hex, seen: ChainView, rules: Rules): Due {
   const { spend: spender } = seen.coins.get(outpointText(duty.outpoint))!;
   if (spender?.by !== 'claim') return decideDuty(duty, seen, rules);
   const mined = spender.confirmations > 0 ? minedOf(spender, rules) : undefined;

@@ -25,7 +25,7 @@ import {
   type CoinSeen,
   type Due,
   type Duty,
-  type Seen,
+  type ChainView,
   type Spend as Spender,
   type Unsigned,
   type Watched,
@@ -33,7 +33,7 @@ import {
   type Way,
 } from '../contract/duty.ts';
 import { standingAt } from '../contract/outcome.ts';
-import { readyOf, type Rules } from '../contract/fees.ts';
+import { readyTxOf, type Rules } from '../contract/fees.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -87,7 +87,7 @@ const payoutOf = (s: Paid): Hex => {
 };
 
 /** Returns the preimage that a look shows: of the own HTLC alone, whose spender is read whole. */
-function shownPreimage(s: Paid, seen: Seen): Hex | null {
+function shownPreimage(s: Paid, seen: ChainView): Hex | null {
   const hex = seen.coins.get(outpointText(s.paid))?.spend?.hex;
   return s.role === 'initiator' || !hex ? null : preimageShown(hex, s.offer.hash);
 }
@@ -125,7 +125,7 @@ export function unsigned({ htlc, coin, path, key, script, leastSat = 0n, secret 
       const signature = signatureBy(one, hand.keys.contract(key.path));
       const preimage = secret?.(hand);
       const { hex } = finish(one, { signatures: { [path]: signature }, ...(preimage && { preimage }) });
-      return readyOf(path, hex, coin.sat, script, null);
+      return readyTxOf(path, hex, coin.sat, script, null);
     },
   };
 }
@@ -249,7 +249,7 @@ interface Legs {
   theirs: Leg | null;
   refund: Duty;
 }
-function decideSwap(s: Paid, { own, theirs, refund }: Legs, seen: Seen, rules: Rules): readonly Due[] {
+function decideSwap(s: Paid, { own, theirs, refund }: Legs, seen: ChainView, rules: Rules): readonly Due[] {
   const mine = seen.coins.get(outpointText(own.coin))!;
   const other = theirs ? seen.coins.get(outpointText(theirs.coin)) : undefined;
   const secret = secretFor(s, shownPreimage(s, seen));
@@ -291,7 +291,7 @@ function decideClaim(
   theirs: Leg,
   secret: (hand: Hand) => Uint8Array,
   isClaimed: boolean,
-  seen: Seen,
+  seen: ChainView,
   rules: Rules,
 ): Due {
   const duty = claimDuty(s, theirs, secret);
@@ -303,7 +303,7 @@ function decideClaim(
   return decideDuty(duty, seen, rules);
 }
 
-function decideRefund(refund: Duty, mine: CoinSeen, seen: Seen, rules: Rules, isOpen: boolean): Due {
+function decideRefund(refund: Duty, mine: CoinSeen, seen: ChainView, rules: Rules, isOpen: boolean): Due {
   const { coin, spend: spender, searched } = mine;
   if (coin === 'absent') return { do: 'tell', event: 'unfunded' };
   // What both have signed pays whom they agreed on: nothing takes its place.

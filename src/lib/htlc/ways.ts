@@ -11,7 +11,7 @@ import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import type { Lock } from './lock.ts';
 import { spend } from './spend.ts';
-import { htlcsOf, type Answer, type Offer, type Swapper, type SwapTerms } from './swap-terms.ts';
+import { htlcsOf, type SwapAnswer, type SwapOffer, type Swapper, type SwapTerms } from './swap-terms.ts';
 import type { Htlc } from './terms.ts';
 
 /** A script of the kind that homes are paid to, where none is known yet. */
@@ -57,7 +57,7 @@ export function swapWay(who: Swapper, terms: SwapTerms, feerate: number): WayOut
 export function waysOfSwap({ type, step, network, offer, answer }: Document, feerate: number): readonly WayOut[] {
   if (type !== 'htlc-swap' || (step !== 'offered' && step !== 'accepted')) return [];
   // Sizes follow from the kind of the HTLC alone: before there is an answer, the offer's own keys stand in.
-  const terms = { network, offer: offer as Offer, answer: (answer as Answer | undefined) ?? offer };
+  const terms = { network, offer: offer as SwapOffer, answer: (answer as SwapAnswer | undefined) ?? offer };
   return [swapWay('initiator', terms, feerate), ...(answer ? [swapWay('responder', terms, feerate)] : [])];
 }
 

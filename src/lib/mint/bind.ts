@@ -16,10 +16,10 @@ import { contractSchema, viewOf, type Terms } from '../credit/terms.ts';
 import { ledgerKind, ledgerOf, payeeLedger, payerLedger, waitingOf, type Ledger } from '../ecash/ledger.ts';
 import { boundTo } from '../ecash/payments.ts';
 import {
-  answered,
+  requireMintQuote,
   checkNotStopped,
   checkUnpaid,
-  foundOf,
+  mintAnswerOf,
   newQuote,
   quoteClaim,
   quoteKind,
@@ -31,10 +31,10 @@ import { table, type Hex, type Queries } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 /** `id` is new each time: what was bound before may have been given up since. */
-const said = { contract: contractSchema, id: hexOf(16), mint: text, quote: quoteId };
+const boundFields = { contract: contractSchema, id: hexOf(16), mint: text, quote: quoteId };
 /** Sum that the payee counts as paid, and the part of it that belongs to this quote. */
-const told = { ...said, paid_sat: sat, credited_sat: sat };
-const steps = { made: said, bound: told, stored: told } as const;
+const paidFields = { ...boundFields, paid_sat: sat, credited_sat: sat };
+const steps = { made: boundFields, bound: paidFields, stored: paidFields } as const;
 export type QuoteMessage = MessageOf<typeof steps>;
 
 export interface QuoteInput {
@@ -119,7 +119,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
           throw new Refusal('quote-bound', `quote ${m.quote} belongs to another contract, or to one payment`);
         // A quote is kept for good: whoever has funded nothing gets none.
         const checks = c.paidSat > 0n ? {} : { funding: checkFunding(facts.coins, c) };
-        checkUnpaid(foundOf(facts, m.quote), { amountSat: null, pubkey: c.terms.ecash_pubkey });
+        checkUnpaid(mintAnswerOf(facts, m.quote), { amountSat: null, pubkey: c.terms.ecash_pubkey });
         const made = newQuote({ id: m.quote, contract: c.id, mint: m.mint, amountSat: null });
         // What was paid before there was a quote is its first payment.
         const quote = { ...made, creditedSat: waitingSat };
@@ -136,7 +136,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
       take: ({ message: m, records, facts }) => {
         const c = inState(records.contract, 'payer', ...FUNDED);
         checkSame({ mint: mintOf(c.terms) }, m, 'payee');
-        const quote = answered(foundOf(facts, m.quote));
+        const quote = requireMintQuote(mintAnswerOf(facts, m.quote));
         if (quote.pubkey !== c.terms.ecash_pubkey || quote.amountSat !== null)
           throw new Refusal('quote-unlocked', `quote ${m.quote} is not locked to this contract's ecash key`, {
             blame: 'payee',

@@ -12,7 +12,7 @@ import { knownUpTo } from '../credit/owed.ts';
 import { upTo } from '../credit/spans.ts';
 import type { PayerCredit } from '../credit/records.ts';
 import type { PayeeLedger } from '../ecash/ledger.ts';
-import { shownSat, type Figures, type Quote } from '../ecash/quote.ts';
+import { shownSat, type MintFigures, type Quote } from '../ecash/quote.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { InvoiceRecord } from './records.ts';
 
@@ -28,9 +28,9 @@ const sum = (list: readonly bigint[]): bigint => list.reduce((all, sat) => all +
 /** @param quotes all of the contract, those too that were given up */
 export function confirmQuotes(
   l: PayeeLedger,
-  quotes: readonly { quote: Quote; figures: Figures | 'unknown' }[],
+  quotes: readonly { quote: Quote; figures: MintFigures | 'unknown' }[],
 ): Confirmed {
-  const paidOn = (f: Figures | 'unknown'): bigint => (f === 'unknown' ? 0n : f.paidSat);
+  const paidOn = (f: MintFigures | 'unknown'): bigint => (f === 'unknown' ? 0n : f.paidSat);
   const shown = sum(quotes.map(({ figures }) => paidOn(figures)));
   const counted = sum(quotes.map(({ quote, figures }) => maxSat(paidOn(figures), shownSat(quote))));
   const issuedSat = minSat(maxSat(l.issuedSat, counted), l.paidSat);

@@ -13,12 +13,20 @@ import type { Facts, Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { checkInvoice, signInvoiceReceipt, type Invoice } from './invoice.ts';
-import { BY_RECEIPT, newInvoice, type Due, type InvoiceRecord, TAB_LIMITS, type Melt, type Tab } from './records.ts';
+import {
+  BY_RECEIPT,
+  newInvoice,
+  type OwedInvoice,
+  type InvoiceRecord,
+  TAB_LIMITS,
+  type Melt,
+  type Tab,
+} from './records.ts';
 
 export type MeltRecords = { contract: Credit; invoice: InvoiceRecord; melt: Melt; tab: Tab };
 type Found = Partial<MeltRecords>;
 /** Knowledge of the home when it is asked. */
-export interface Now {
+export interface MeltContext {
   network: string;
   /** URL of the mint that asks. */
   mint: string;
@@ -31,7 +39,7 @@ export interface Taken<T> {
   result: T;
 }
 /** Result of a melt: paid with its proof, failed, or unknown. */
-export type Verdict =
+export type MeltResult =
   | { status: 'paid'; digest: Hex; proof: Hex; amountSat: bigint }
   | { status: 'failed'; digest: Hex; code?: ErrorCode | undefined }
   | { status: 'unknown' };
@@ -45,7 +53,7 @@ export const MELT_LIMITS = {
 
 type Reverse = PayerCredit & { state: 'open'; owedSat: bigint };
 /** Knowledge without asking anybody. */
-type Here = Pick<Now, 'network' | 'mint'> & { facts: Pick<Facts, 'now'> };
+type Here = Pick<MeltContext, 'network' | 'mint'> & { facts: Pick<Facts, 'now'> };
 
 /** The merchant's contract that an invoice is paid over. @throws Refusal `not-an-invoice` where this home serves none such */
 function reverseOf(c: Credit | undefined, invoice: Invoice, now: Here): Reverse {
@@ -82,7 +90,7 @@ export function checkOwable(c: Reverse, amountSat: bigint, expiry: number, { fac
  * Checks the same as far as chain and mint show. @throws Refusal `frozen`, `funding-missing`,
  * `chain-unavailable`, …
  */
-function checkShown(c: Reverse, { facts, stopped }: Now): void {
+function checkShown(c: Reverse, { facts, stopped }: MeltContext): void {
   if (stopped) throw stopped;
   if (facts.tip === 'not-checked') throw new Refusal('chain-unavailable', 'no height of the chain is known');
   checkMelts(facts.tip, c.terms);
@@ -113,7 +121,12 @@ export function checkQuotable(found: Found, quote: string, invoice: Invoice, now
 }
 
 /** GetPaymentQuote. @throws Refusal for all that is not a valid, unpaid, payable invoice of this home */
-export function quoteMelt(found: Found, quote: string, invoice: Invoice, now: Now): Taken<{ amountSat: bigint }> {
+export function quoteMelt(
+  found: Found,
+  quote: string,
+  invoice: Invoice,
+  now: MeltContext,
+): Taken<{ amountSat: bigint }> {
   const { digest, contract, amountSat } = invoice;
   const [c, known] = checkQuotable(found, quote, invoice, now);
   checkShown(c, now);
@@ -137,9 +150,9 @@ const isNew = (melt: Melt, invoice: InvoiceRecord): boolean => melt.state === 'n
 export function payMelt(
   found: Found,
   parse: () => Invoice,
-  now: Now,
+  now: MeltContext,
   secret: (c: PayerCredit) => Uint8Array,
-): Taken<Verdict> {
+): Taken<MeltResult> {
   const { contract, invoice, melt, tab } = found;
   // A home that does not know what it has quoted may have paid it before it was restored.
   if (!melt || !invoice || !contract) return { writes: {}, result: { status: 'unknown' } };
@@ -179,7 +192,7 @@ export function payMelt(
 }
 
 /** CheckOutgoingPayment, by the digest alone: an invoice that is not paid will not be paid by what was quoted so far. */
-export function checkMelt({ invoice, contract }: Found): Taken<Verdict> {
+export function checkMelt({ invoice, contract }: Found): Taken<MeltResult> {
   const known = contract?.role === 'payer' && 'restored' in contract && !contract.restored;
   const unsure = !invoice || (!invoice.paid && (invoice.doubted || !known));
   if (unsure) return { writes: {}, result: { status: 'unknown' } };
@@ -190,7 +203,7 @@ export function checkMelt({ invoice, contract }: Found): Taken<Verdict> {
   };
 }
 
-const verdictOf = ({ digest, amountSat, paid }: InvoiceRecord): Verdict => ({
+const verdictOf = ({ digest, amountSat, paid }: InvoiceRecord): MeltResult => ({
   status: 'paid',
   digest,
   amountSat,
@@ -201,7 +214,7 @@ const verdictOf = ({ digest, amountSat, paid }: InvoiceRecord): Verdict => ({
  * Returns the invoices that are still due; settled ones make room. @throws Refusal
  * `invoices-unsettled`
  */
-export function checkDue(due: readonly Due[], settledSat: bigint): readonly Due[] {
+export function checkDue(due: readonly OwedInvoice[], settledSat: bigint): readonly OwedInvoice[] {
   const left = due.length < TAB_LIMITS.due.most ? due : due.filter(({ owedSat }) => owedSat > settledSat);
   // One more comes.
   if (!allows(TAB_LIMITS.due, left.length + 1))

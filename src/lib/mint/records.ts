@@ -9,7 +9,7 @@
  * were quoted before, however many they are, in one write. Not here: what moves them (`melt.ts`).
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, doubted, kept, largest, once, united } from '../protocol/belief.ts';
+import { believing, doubted, fixed, largest, onceOnly, united } from '../protocol/belief.ts';
 import { idClaim } from '../protocol/claims.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { withSats } from '../protocol/json.ts';
@@ -46,14 +46,14 @@ export interface Melt {
   state: 'new' | 'paid' | 'refused';
 }
 /** An invoice that is owed; `owedSat`: what was owed in all once it was. */
-export interface Due {
+export interface OwedInvoice {
   id: Hex;
   amountSat: bigint;
   owedSat: bigint;
 }
 export interface Tab {
   contract: Hex;
-  due: readonly Due[];
+  due: readonly OwedInvoice[];
 }
 
 export const invoiceClaim = (digest: Hex): Claim => `mint:invoice/${digest}`;
@@ -77,13 +77,13 @@ export const invoiceKind: Kind<InvoiceRecord> = {
   completed: (r) => ({ ...r, doubted: false }),
   ...believing<InvoiceRecord>(
     {
-      digest: kept,
-      id: kept,
-      contract: kept,
-      amountSat: kept,
+      digest: fixed,
+      id: fixed,
+      contract: fixed,
+      amountSat: fixed,
       round: largest,
       quoted: largest,
-      paid: once,
+      paid: onceOnly,
       doubted,
     },
     { isLater: (a, b) => a.paid !== null || b.paid === null },
@@ -99,12 +99,12 @@ export const meltKind: Kind<Melt> = {
   part: (m) => ({ of: idClaim(m.contract), over: true }),
   // Paid outdoes refused: both at once there is not.
   ...believing<Melt>(
-    { quote: kept, digest: kept, contract: kept, round: largest, state: kept },
+    { quote: fixed, digest: fixed, contract: fixed, round: largest, state: fixed },
     { isLater: (a, b) => RANK[a.state] >= RANK[b.state] },
   ),
 };
 
-const dues = united<Due>(({ id }) => id).merged!;
+const dues = united<OwedInvoice>(({ id }) => id).merged!;
 export const TAB_LIMITS = {
   /** Paid, and not settled by the merchant. Of receipts that are shown after a loss it may be more. */
   due: { unit: 'items', most: 500 },
@@ -118,7 +118,7 @@ export const tabKind: Kind<Tab> = {
   part: (t) => ({ of: idClaim(t.contract), over: true }),
   ...believing<Tab>(
     {
-      contract: kept,
+      contract: fixed,
       due: { merged: (a, b) => [...dues(a, b)].sort((x, y) => Number(x.owedSat - y.owedSat)) },
     },
     { isLater: () => true },

@@ -40,13 +40,13 @@ import {
   type Tab,
 } from './records.ts';
 
-const shown = v.nullable(
+const shownInvoice = v.nullable(
   v.strictObject({ text: v.pipe(v.string(), v.maxLength(INVOICE_LIMITS.line.most)), receipt: hexOf(64) }),
 );
 /** `id` is new each time: the same question again is another one, with another answer. */
-const asked = { contract: contractSchema, id: hexOf(16), paid_sat: sat, shown };
-const answered = {
-  ...asked,
+const askedFields = { contract: contractSchema, id: hexOf(16), paid_sat: sat, shown: shownInvoice };
+const answeredFields = {
+  ...askedFields,
   owed_sat: sat,
   /** The oldest, oldest first; `owed_sat`: what was owed in all once it was. */
   invoices: v.pipe(
@@ -54,7 +54,7 @@ const answered = {
     v.maxLength(TAB_LIMITS.due.most),
   ),
 };
-const steps = { queried: asked, stated: answered, checked: answered } as const;
+const steps = { queried: askedFields, stated: answeredFields, checked: answeredFields } as const;
 export type SettleMessage = MessageOf<typeof steps>;
 
 export interface SettleInput {

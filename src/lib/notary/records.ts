@@ -10,9 +10,9 @@ import { parseTransaction, txidOf } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outcome } from '../contract/outcome.ts';
 import type { Settlement } from '../contract/copy.ts';
-import type { Shown } from '../contract/status.ts';
+import type { StatusSource } from '../contract/status.ts';
 import type { Claim, Hex, Kind } from '../protocol/action.ts';
-import { believing, kept, once, united, type Beliefs } from '../protocol/belief.ts';
+import { believing, fixed, onceOnly, united, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import type { Document } from '../protocol/message.ts';
@@ -50,16 +50,16 @@ function coinOf({ taproot, funding: { template }, script, spends }: Stamp): (Gon
 }
 
 const beliefs: Beliefs<Stamp> = {
-  network: kept,
-  root: kept,
-  time: kept,
-  script: kept,
-  taproot: kept,
-  funding: kept,
-  coins: kept,
-  payout: once,
+  network: fixed,
+  root: fixed,
+  time: fixed,
+  script: fixed,
+  taproot: fixed,
+  funding: fixed,
+  coins: fixed,
+  payout: onceOnly,
   spends: united((txid) => txid),
-  changes: kept,
+  changes: fixed,
 };
 export const stampKind: Kind<Stamp> = {
   name: 'notary-stamp',
@@ -83,7 +83,7 @@ export const stampKind: Kind<Stamp> = {
   ...believing(beliefs, { isLater: (one, other) => one.changes > other.changes }),
 };
 
-export const stampsShown: Shown<Stamp> = {
+export const stampsShown: StatusSource<Stamp> = {
   kind: stampKind,
   coin(stamp) {
     const coin = coinOf(stamp);

@@ -12,7 +12,7 @@ import type { Network } from '../bitcoin/network.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signRecoverable } from '../signing/ecdsa.ts';
-import { LETTERS, shown } from './string.ts';
+import { LETTERS, excerpt } from './string.ts';
 
 export const BOLT11_LIMITS = {
   letters: { unit: 'characters', most: 65_536 },
@@ -83,10 +83,10 @@ export function readBolt11(text: string): Bolt11 {
   if (!allows(BOLT11_LIMITS.letters, text.length))
     throw new Refusal('too-large', `${text.length} characters found, at most ${BOLT11_LIMITS.letters.most} expected`);
   if (!/^ln(?:bc|tb)/i.test(text))
-    malformed(`${shown(text)} found, a string that begins with lnbc, lntb, lntbs or lnbcrt expected`);
+    malformed(`${excerpt(text)} found, a string that begins with lnbc, lntb, lntbs or lnbcrt expected`);
   const decoded = bech32.decodeUnsafe(text, false);
   if (!decoded)
-    return malformed(`${shown(text)}: the checksum does not fit: a letter is wrong, missing or of another case`);
+    return malformed(`${excerpt(text)}: the checksum does not fit: a letter is wrong, missing or of another case`);
   const { prefix, words } = decoded;
   const { network, amountMsat } = readPrefix(prefix);
   const end = words.length - 104;
@@ -115,7 +115,7 @@ export function readBolt11(text: string): Bolt11 {
 /** Network and amount of a prefix. @throws Refusal `malformed-bolt11` */
 export function readPrefix(prefix: string): Pick<Bolt11, 'network' | 'amountMsat'> {
   const [, currency, digits, multiplier = ''] = /^ln(bcrt|bc|tbs|tb)(?:([1-9]\d{0,18})([munp]?))?$/.exec(prefix) ?? [];
-  if (currency === undefined) return malformed(`${shown(prefix)} found, ln, a currency and an amount expected`);
+  if (currency === undefined) return malformed(`${excerpt(prefix)} found, ln, a currency and an amount expected`);
   const network = CURRENCIES[currency]!;
   if (digits === undefined) return { network, amountMsat: undefined };
   if (multiplier === 'p') {

@@ -37,11 +37,11 @@ function readOne(from: Fields): OfferMessage {
 }
 
 /** All that does not hold in a message, signatures included, time apart; and who signed it. */
-export interface Verdict {
+export interface MessageFindings {
   problems: Problem[];
   signedBy: string | undefined;
 }
-export function judge(message: OfferMessage): Verdict {
+export function judge(message: OfferMessage): MessageFindings {
   const { problem, signedBy } = checkSignature(message);
   const proof = message.kind === 'payer_proof' && message.problems.length === 0 ? checkProof(message) : [];
   return { problems: [...checkFields(message), ...proof, ...(problem ? [problem] : [])], signedBy };
@@ -75,7 +75,7 @@ export function signingOf(message: OfferMessage): { message: string; key: string
 export function offerDocument(
   message: OfferMessage,
   { records = false }: { records?: boolean } = {},
-  { problems, signedBy }: Verdict = judge(message),
+  { problems, signedBy }: MessageFindings = judge(message),
 ): object {
   const { kind, bytes, fields } = message;
   const root = merkleRoot(message.records);

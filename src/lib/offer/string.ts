@@ -20,7 +20,7 @@ export const STRING_LIMITS = { letters: { unit: 'characters', most: 104_004 } } 
 /** The letters of bech32, by their numbers. */
 export const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
 /** The beginning of a text, for errors. */
-export const shown = (text: string): string => JSON.stringify(text.length > 20 ? `${text.slice(0, 20)}…` : text);
+export const excerpt = (text: string): string => JSON.stringify(text.length > 20 ? `${text.slice(0, 20)}…` : text);
 
 /** Texts that are often given in place of a string, and what reads them. */
 const HINTS: readonly (readonly [RegExp, string])[] = [
@@ -37,12 +37,12 @@ export function readString(text: string): { kind: OfferKind; bytes: Uint8Array }
   const joined = text.replace(/(?<=[0-9a-z])\+\s*(?=[0-9a-z])/gi, '');
   const lower = joined.toLowerCase();
   if (joined !== lower && joined !== joined.toUpperCase())
-    throw new Refusal('malformed-offer', `${shown(text)}: letters of both cases found, one case expected`);
+    throw new Refusal('malformed-offer', `${excerpt(text)}: letters of both cases found, one case expected`);
   const kind = OFFER_KINDS.find((each) => lower.startsWith(`${PREFIXES[each]}1`));
   if (kind === undefined) {
     const [, hint] = HINTS.find(([form]) => form.test(lower)) ?? [];
     const expected = 'a string that begins with lno1, lnr1, lni1 or lnp1 expected';
-    throw new Refusal('malformed-offer', `${shown(text)} found, ${expected}`, hint === undefined ? {} : { hint });
+    throw new Refusal('malformed-offer', `${excerpt(text)} found, ${expected}`, hint === undefined ? {} : { hint });
   }
   const words = Array.from(lower.slice(4), (letter, i) => {
     const word = LETTERS.indexOf(letter);

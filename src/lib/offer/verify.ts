@@ -9,7 +9,7 @@ import type { Plain } from './merkle.ts';
 import { NAMES, ofOffer, ofRequest } from './fields.ts';
 import { refuseFirst, type OfferMessage, type Problem } from './message.ts';
 import { checkTime, nodeIds } from './check.ts';
-import { judge, type Verdict } from './document.ts';
+import { judge, type MessageFindings } from './document.ts';
 import { checkPeriod } from './recurrence.ts';
 
 /** Fields that differ from the message answered. @throws Refusal `usage` for another kind */
@@ -53,7 +53,7 @@ export function checkMirror(message: OfferMessage, answered: OfferMessage): Prob
  * @param answered the offer, or the request of an invoice, that the message answers
  * @throws Refusal with the code of the first problem
  */
-export function verifyMessage(message: OfferMessage, at: bigint, answered?: OfferMessage): Verdict {
+export function verifyMessage(message: OfferMessage, at: bigint, answered?: OfferMessage): MessageFindings {
   const verdict = judge(message);
   refuseFirst(verdict.problems);
   if (answered) refuseFirst(checkMirror(message, answered));

@@ -22,10 +22,10 @@ const MALFORMED: Partial<Record<ErrorCode, string>> = {
 };
 
 /** Place of the node: a path key came with the HTLC, or in the payload of a forwarding hop, or none did. */
-export type Standing = 'outside' | 'introduction' | 'inside';
+export type PathPosition = 'outside' | 'introduction' | 'inside';
 
 /** Answer of a node to a packet that it refuses. */
-export interface Answer extends Failure {
+export interface NodeAnswer extends Failure {
   message: 'update_fail_malformed_htlc' | 'update_fail_htlc';
   /** The failure message in the clear. */
   failure_message: string;
@@ -41,8 +41,8 @@ export function answerTo(
   refusal: Refusal,
   onion: Uint8Array,
   secret: Uint8Array | undefined,
-  { standing, htlc, final }: { standing: Standing; htlc?: Htlc | undefined; final: boolean },
-): Answer {
+  { standing, htlc, final }: { standing: PathPosition; htlc?: Htlc | undefined; final: boolean },
+): NodeAnswer {
   const digest = sha256Of(onion);
   const malformed = MALFORMED[refusal.code];
   const inside = standing === 'inside';
@@ -50,10 +50,10 @@ export function answerTo(
     inside || standing === 'introduction' ? 'invalid_onion_blinding' : (malformed ?? codeFor(refusal, final));
   const code = FAILURES[name]![0];
   const message = concatBytes(writeUint(BigInt(code), 2), dataFor(name, refusal, digest, htlc));
-  const said = { ...readFailure(message), failure_message: bytesToHex(message) };
+  const failure = { ...readFailure(message), failure_message: bytesToHex(message) };
   if (inside || malformed !== undefined || !secret)
-    return { ...said, message: 'update_fail_malformed_htlc', sha256_of_onion: digest };
-  return { ...said, message: 'update_fail_htlc', reason: bytesToHex(buildError(secret, message).error) };
+    return { ...failure, message: 'update_fail_malformed_htlc', sha256_of_onion: digest };
+  return { ...failure, message: 'update_fail_htlc', reason: bytesToHex(buildError(secret, message).error) };
 }
 
 function codeFor(refusal: Refusal, final: boolean): string {

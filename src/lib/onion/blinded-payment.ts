@@ -45,8 +45,8 @@ export const HTLC_LIMITS = {
   allowed: { unit: 'msat', least: ({ htlc_minimum_msat }: PaymentConstraints) => htlc_minimum_msat },
   until: { unit: 'height', most: ({ max_cltv_expiry }: PaymentConstraints) => max_cltv_expiry },
   /** Amount by the payload: the one forwarded, or the one at the final hop. */
-  amount: { unit: 'msat', least: (said: Htlc) => said.amountMsat },
-  held: { unit: 'height', least: (said: Htlc) => said.cltvExpiry },
+  amount: { unit: 'msat', least: (promised: Htlc) => promised.amountMsat },
+  held: { unit: 'height', least: (promised: Htlc) => promised.cltvExpiry },
 } satisfies Limits;
 
 /**

@@ -23,9 +23,9 @@ export interface BuildFlags {
 }
 
 /** Form of a payload as given: `typed`, `legacy`, or hex whose length was `given` or `added`. */
-export type Given = 'typed' | 'legacy' | 'given' | 'added';
+export type PayloadForm = 'typed' | 'legacy' | 'given' | 'added';
 export interface GivenHop extends Hop {
-  given: Given;
+  given: PayloadForm;
   fields: Payload | undefined;
 }
 export interface BuildInput {

@@ -65,13 +65,13 @@ const onionDocument = ({ error, attribution }: ErrorOnion): object => ({
 export function buildErrorDocument(from: Fields, key?: bigint): object {
   const onion = from.bytes('onion');
   const message = messageIn(from, onion);
-  const said = readFailure(message);
+  const failure = readFailure(message);
   const { least, most } = ERROR_LIMITS.padded;
   const padTo = Number(from.whole('pad_to', BigInt(most)) ?? least);
   if (!allows(ERROR_LIMITS.padded, padTo)) from.refuse('pad_to', `a number from ${least}`);
   const holdTime = from.whole('hold_time', ERROR_LIMITS.holdTime.most);
-  const malformed = isBadOnion(Number.parseInt(said.failure_code, 16));
-  const digest = said.data['sha256_of_onion'];
+  const malformed = isBadOnion(Number.parseInt(failure.failure_code, 16));
+  const digest = failure.data['sha256_of_onion'];
   const unparsable = onion && !parsePoint(onion.subarray(1, 34));
   const secret = malformed && unparsable ? from.bytes('shared_secret', 32) : secretOf(from, key, onion);
   if (!secret && !malformed) noSecret();
@@ -81,8 +81,8 @@ export function buildErrorDocument(from: Fields, key?: bigint): object {
     type: 'onion-error',
     version: 1,
     ...(secret && onionDocument(buildError(secret, message, { padTo, holdTime }))),
-    failure_code: said.failure_code,
-    failure: said.failure,
+    failure_code: failure.failure_code,
+    failure: failure.failure,
     failure_message: bytesToHex(message),
     ...(malformed && { sha256_of_onion: digest }),
   };

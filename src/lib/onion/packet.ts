@@ -126,7 +126,7 @@ function fillerOf(payloads: readonly Uint8Array[], streams: readonly Uint8Array[
 }
 
 /** A packet whose HMAC was right, decrypted, with what the hop needs to answer. */
-export interface Opened {
+export interface PeeledPacket {
   secret: Uint8Array;
   ephemeralKey: Point;
   hmac: Uint8Array;
@@ -139,7 +139,12 @@ export interface Opened {
  * Checks a packet and decrypts it. `key`: the hop's secret scalar, for blinded hops already tweaked.
  * @throws Refusal `onion-size`, `onion-version`, `onion-point`, `onion-hmac`
  */
-export function openPacket(onion: Uint8Array, key: bigint, associatedData: Uint8Array, size = PAYMENT_SIZE): Opened {
+export function openPacket(
+  onion: Uint8Array,
+  key: bigint,
+  associatedData: Uint8Array,
+  size = PAYMENT_SIZE,
+): PeeledPacket {
   if (onion.length !== size + 66)
     throw new Refusal('onion-size', `a packet of ${onion.length} bytes found, ${size + 66} expected`, {
       hint: '--size names another size of the hop payloads',
@@ -172,7 +177,7 @@ export interface Layer {
  * Cuts an opened packet. `legacy`: a first byte of 0 means the historic frame.
  * @throws Refusal `onion-legacy`, `onion-length`, `bigsize-not-canonical`, `onion-beyond`, `onion-no-hmac`
  */
-export function cutLayer(opened: Opened, legacy = false): Layer {
+export function cutLayer(opened: PeeledPacket, legacy = false): Layer {
   const { plain, size, secret, ephemeralKey } = opened;
   // Only what came with the packet counts: behind it lies the stream that this hop shifts in.
   const frame = plain.subarray(0, size);

@@ -5,13 +5,13 @@
  * node must answer it (`answer.ts`). Not here: whether the packet was seen before (the caller keeps that).
  */
 import { Refusal } from '../protocol/refusal.ts';
-import type { Standing } from './answer.ts';
+import type { PathPosition } from './answer.ts';
 import type { Htlc } from './blinded-payment.ts';
 import { blindingFor, type Blinding, type Unblinded } from './blinding.ts';
 import { readFields } from '../wire/fields.ts';
 import { readLegacy } from './legacy.ts';
 import { PAYLOAD, type Payload } from './payload.ts';
-import { cutLayer, openPacket, type Opened } from './packet.ts';
+import { cutLayer, openPacket, type PeeledPacket } from './packet.ts';
 import { placePayload } from './position.ts';
 
 /** Onion packet as a node receives it. */
@@ -46,15 +46,15 @@ export interface Refused {
   secret: Uint8Array | undefined;
   hmac: Uint8Array | undefined;
   final: boolean;
-  standing: Standing;
+  standing: PathPosition;
 }
 
 /** Peels one layer with a node's secret scalar. */
 export function peel(packet: Packet, key: bigint, options: PeelOptions = {}): Peeled | Refused {
   const { onion, associatedData, size, pathKey, htlc } = packet;
-  let opened: Opened | undefined;
+  let opened: PeeledPacket | undefined;
   let final = false;
-  let standing: Standing = pathKey ? 'inside' : 'outside';
+  let standing: PathPosition = pathKey ? 'inside' : 'outside';
   try {
     const blinding: Blinding | undefined = pathKey && blindingFor(key, pathKey);
     opened = openPacket(onion, blinding?.blindedKey ?? key, associatedData, size);

@@ -12,7 +12,7 @@ import type { ReadFields } from '../wire/fields.ts';
 import { PAYLOAD, type Payload } from './payload.ts';
 import { RecordRefusal } from '../wire/tlv.ts';
 
-export interface Place {
+export interface HopSecrets {
   final: boolean;
   /** Secret scalar of this node, not tweaked. */
   key: bigint;
@@ -21,7 +21,7 @@ export interface Place {
   /** The HTLC that carries the packet, where it is known. */
   htlc?: Htlc | undefined;
 }
-export interface Placed {
+export interface HopPosition {
   payload: Payload;
   unblinded?: Unblinded;
   /** The next HTLC: stated by the payload, or computed from the recipient's relay. */
@@ -36,7 +36,7 @@ const FINAL_BLINDED = [...FORWARD_BLINDED, 'amt_to_forward', 'outgoing_cltv_valu
  * @throws Refusal `onion-field-missing`, `onion-field-forbidden`, `path-key-twice`, `path-key-missing`,
  *   `path-key-unexpected`, `blinding-failed`, `blinding-feature`, `blinding-constraint`, `onion-amount`, `onion-expiry`
  */
-export function placePayload(read: ReadFields<typeof PAYLOAD>, place: Place): Placed {
+export function placePayload(read: ReadFields<typeof PAYLOAD>, place: HopSecrets): HopPosition {
   const { values: payload } = read;
   return payload.encrypted_recipient_data === undefined ? placePlain(read, place) : placeBlinded(read, place);
 }
@@ -56,10 +56,12 @@ function only(read: ReadFields<typeof PAYLOAD>, names: readonly string[], who: s
 }
 
 /** Returns whether the HTLC carries so much, and lasts so long, as the payload says. */
-const pays = (htlc: Htlc, said: Htlc): boolean => allows({ least: HTLC_LIMITS.amount.least(said) }, htlc.amountMsat);
-const holds = (htlc: Htlc, said: Htlc): boolean => allows({ least: HTLC_LIMITS.held.least(said) }, htlc.cltvExpiry);
+const pays = (htlc: Htlc, promised: Htlc): boolean =>
+  allows({ least: HTLC_LIMITS.amount.least(promised) }, htlc.amountMsat);
+const holds = (htlc: Htlc, promised: Htlc): boolean =>
+  allows({ least: HTLC_LIMITS.held.least(promised) }, htlc.cltvExpiry);
 
-function placePlain(read: ReadFields<typeof PAYLOAD>, { final, blinding, htlc }: Place): Placed {
+function placePlain(read: ReadFields<typeof PAYLOAD>, { final, blinding, htlc }: HopSecrets): HopPosition {
   const { values: payload } = read;
   if (blinding)
     throw new Refusal('path-key-unexpected', 'a path key came with the packet, whose payload has no recipient data');
@@ -87,7 +89,10 @@ function placePlain(read: ReadFields<typeof PAYLOAD>, { final, blinding, htlc }:
   return { payload, forward };
 }
 
-function placeBlinded(read: ReadFields<typeof PAYLOAD>, { final, key, blinding: beside, htlc }: Place): Placed {
+function placeBlinded(
+  read: ReadFields<typeof PAYLOAD>,
+  { final, key, blinding: beside, htlc }: HopSecrets,
+): HopPosition {
   const { values: payload } = read;
   const inside = payload.current_path_key;
   if (beside && inside !== undefined)

@@ -6,7 +6,7 @@
  */
 import * as v from 'valibot';
 import { NETWORKS } from '../bitcoin/network.ts';
-import { bareOf, withWitness, type Input, type Output } from '../bitcoin/transaction.ts';
+import { parseBareTransaction, withWitness, type Input, type Output } from '../bitcoin/transaction.ts';
 import { checkWitness } from '../bitcoin/wallet-inputs.ts';
 import type { WatchedDocument } from '../contract/duty.ts';
 import type { Copy } from '../protocol/action.ts';
@@ -57,7 +57,7 @@ export function watchedCopy(document: Document): WatchedDocument | undefined {
   if (document['type'] !== 'refund-copy' || document['campaign'] === undefined) return undefined;
   const { network, capacity_sat, hex, script, unpaid_to, ...copy } = parseAs(copyForm, document);
   const campaign = checkCampaign(copy.campaign, network);
-  const { stacks, ...found } = bareOf(hex);
+  const { stacks, ...found } = parseBareTransaction(hex);
   const { inputs, outputs } = found;
   if ([inputs, outputs, stacks].some(({ length }) => length !== 1))
     throw new Refusal('transaction-differs', 'a signed transaction of one input and one output expected');

@@ -23,12 +23,12 @@ import {
   netOf,
   NOTHING,
   plus,
-  type Offered,
+  type PledgeSum,
   type Sum,
 } from './sums.ts';
 
 /** Facts of the chain about a pledge. */
-export type Looked = Pick<Facts, 'tip' | 'coins'>;
+export type PledgeFacts = Pick<Facts, 'tip' | 'coins'>;
 
 /** Permission to go on without facts that no node tells. */
 export interface Trust {
@@ -57,7 +57,7 @@ export class Gate {
   }
 
   /** Returns a pledge as sums see it. */
-  offered<P extends Pledge>(pledge: P): Offered & { pledge: P } {
+  offered<P extends Pledge>(pledge: P): PledgeSum & { pledge: P } {
     return { weight: inputWeight(pledge.script), netSat: netOf(pledge, this.campaign), pledge };
   }
 
@@ -72,7 +72,7 @@ export class Gate {
    * @returns how its coin was judged
    * @throws Refusal `expired`, `tip-required`, `funding-unchecked`, as `checkSigned`, and what `lackOf` returns
    */
-  check(pledge: Pledge, { tip, coins }: Looked, trust: Trust): string {
+  check(pledge: Pledge, { tip, coins }: PledgeFacts, trust: Trust): string {
     checkTime(this.campaign, tip, trust);
     this.checkSigned(pledge);
     if (coins === 'not-checked' && !trust.unchecked)
@@ -117,8 +117,8 @@ export function lackOf(pledge: Spent, coins: Facts['coins'] = 'not-checked'): Re
 export function withRoom<P extends Pledge>(
   { goal, campaign }: Gate,
   sum: Sum,
-  one: Offered,
-  seats: () => readonly (Offered & { pledge: P })[],
+  one: PledgeSum,
+  seats: () => readonly (PledgeSum & { pledge: P })[],
 ): { sum: Sum; left: readonly P[] } {
   let next = plus(sum, one);
   if (goal.fits(next)) return { sum: next, left: [] };
@@ -170,7 +170,7 @@ export const gathered = (gate: Gate, sum: Sum, pledge: Pledge) => ({
 export class Gathering {
   readonly gate: Gate;
   readonly #known = new Map<string, Pledge>();
-  readonly #added = new Map<string, Offered & { pledge: Pledge }>();
+  readonly #added = new Map<string, PledgeSum & { pledge: Pledge }>();
   /** Pledges kept elsewhere, read only where not all fit. */
   before: readonly Pledge[] = [];
   sum: Sum;

@@ -135,7 +135,7 @@ function recorded(
     network,
     state: 'made',
     campaign,
-    asked: askedIn(input),
+    asked: requestName(input),
     split: null,
     coins: [],
     pledge,
@@ -147,7 +147,8 @@ function recorded(
 }
 
 /** Returns what was asked for, as a name of the record. */
-export const askedIn = ({ amount, coin }: MakeInput): string => (amount === undefined ? (coin ?? '') : String(amount));
+export const requestName = ({ amount, coin }: MakeInput): string =>
+  amount === undefined ? (coin ?? '') : String(amount);
 
 /** Takes what another wallet has signed of a split. */
 export const signedSplit = (own: OwnPledge, hand: Hand, ours: Facts['ours']): OwnPledge =>
@@ -192,7 +193,7 @@ export function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolea
   if (own.state === 'split' && (coins === 'not-checked' ? !mayTrust : lackOf(own.pledge, coins)))
     return {
       ...common,
-      message: said(own),
+      message: pledgeMessage(own),
       exit: 3 as const,
       hint: `send this split (spillway broadcast); once a block has it the same command prints the pledge; ${purposeOf(own.campaign, own.pledge.sat)}`,
       checks: { split: coins === 'not-checked' ? 'not-checked' : 'unconfirmed' },
@@ -207,7 +208,7 @@ export function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolea
   };
   const looked = coins === 'not-checked' ? 'not-checked' : 'confirmed';
   const hint = purposeOf(own.campaign, own.pledge.sat);
-  return { ...common, message: said(made), hint, checks: { coin: looked }, writes: { own: made } };
+  return { ...common, message: pledgeMessage(made), hint, checks: { coin: looked }, writes: { own: made } };
 }
 
 /** Returns in words what a pledge of so many satoshis is signed for. */
@@ -218,7 +219,7 @@ export function purposeOf(campaign: Campaign, pledgedSat: bigint): string {
 }
 
 /** Returns the message that a record stands for. @throws Refusal `revoked`, `wrong-state` for a pledge that was given up */
-export function said(own: OwnPledge) {
+export function pledgeMessage(own: OwnPledge) {
   const { state, network, campaign, pledge: made, sealed } = own;
   if (state === 'revoked')
     throw new Refusal('revoked', `the pledge of ${outpointText(made)} was taken back`, {

@@ -17,7 +17,7 @@ import { parseTransaction } from '../bitcoin/transaction.ts';
 import { taggedTextHash } from '../signing/curve.ts';
 import type { Own } from '../signing/exchange.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, kept, largest, once, type Beliefs } from '../protocol/belief.ts';
+import { believing, fixed, largest, onceOnly, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, idClaim } from '../protocol/claims.ts';
 import type { Figures } from '../protocol/figures.ts';
 import { canonicalJson, withSats } from '../protocol/json.ts';
@@ -102,13 +102,13 @@ export const outputsClaim = (outputs: Terms['outputs']): Claim => {
 const inOneCase = (address: string): string => (/^(?:bc|tb|bcrt)1/i.test(address) ? address.toLowerCase() : address);
 
 const campaignBeliefs: Beliefs<CampaignRecord> = {
-  network: kept,
-  own: kept,
-  campaign: kept,
-  sum: kept,
-  changes: kept,
-  completed: once,
-  left: kept,
+  network: fixed,
+  own: fixed,
+  campaign: fixed,
+  sum: fixed,
+  changes: fixed,
+  completed: onceOnly,
+  left: fixed,
 };
 export const campaignKind: Kind<CampaignRecord> = {
   name: 'campaign',
@@ -131,7 +131,7 @@ export const campaignKind: Kind<CampaignRecord> = {
 const spentBy = (hex: Hex): Outpoint[] =>
   parseTransaction(hex).inputs.map(({ txid, index }) => ({ txid: bytesToHex(txid), vout: index }));
 
-const seatBeliefs: Beliefs<Seat> = { network: kept, campaign: kept, pledge: kept, changes: kept };
+const seatBeliefs: Beliefs<Seat> = { network: fixed, campaign: fixed, pledge: fixed, changes: fixed };
 export const seatKind: Kind<Seat> = {
   name: 'pledge-seat',
   parse: (json) => withSats(json) as Seat,
@@ -148,16 +148,16 @@ export const seatKind: Kind<Seat> = {
 };
 
 const pledgeBeliefs: Beliefs<OwnPledge> = {
-  network: kept,
-  state: kept,
-  campaign: kept,
-  asked: kept,
-  split: kept,
-  coins: kept,
-  pledge: kept,
-  sealed: kept,
-  revocation: kept,
-  back: kept,
+  network: fixed,
+  state: fixed,
+  campaign: fixed,
+  asked: fixed,
+  split: fixed,
+  coins: fixed,
+  pledge: fixed,
+  sealed: fixed,
+  revocation: fixed,
+  back: fixed,
   unpaidTo: largest,
 };
 export const pledgeKind: Kind<OwnPledge> = {

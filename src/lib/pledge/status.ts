@@ -5,8 +5,8 @@
  * or its owner has asked for that.
  */
 import type { Payment } from '../contract/duty.ts';
-import { outcome, type Followed, type Outcome } from '../contract/outcome.ts';
-import { quoteBy, type Shown, type StatusFacts, type StatusLine } from '../contract/status.ts';
+import { outcome, type TrackedCoin, type Outcome } from '../contract/outcome.ts';
+import { exitQuoteBy, type StatusSource, type StatusFacts, type StatusLine } from '../contract/status.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
@@ -16,7 +16,7 @@ import { finishedWay } from './ways.ts';
 import { campaignKind, pledgeKind, type CampaignRecord, type OwnPledge } from './records.ts';
 
 /** Coin of a pledge, as the chain is asked for it. */
-export const followedPledge = ({ pledge: { txid, vout }, revocation, split }: OwnPledge): Followed => ({
+export const followedPledge = ({ pledge: { txid, vout }, revocation, split }: OwnPledge): TrackedCoin => ({
   outpoint: { txid, vout },
   ways: [revocation.txid],
   ...(split && { funding: split.template.inputs.map((input) => ({ txid: input.txid, vout: input.vout })) }),
@@ -68,7 +68,7 @@ function pledgeLine(
     ...(own.campaign.until !== null && { expiry: own.campaign.until }),
     // Of a pledge that was given up no coin tells anything.
     ...(own.state !== 'cancelled' && { verdict }),
-    ...(stands && { quote: quoteBy({ who: 'pledger', ...finishedWay(own) }, facts) }),
+    ...(stands && { quote: exitQuoteBy({ who: 'pledger', ...finishedWay(own) }, facts) }),
     notes: verdict === 'due' ? ['watch takes it back, or pledge revoke'] : [],
   };
 }
@@ -93,8 +93,8 @@ function campaignLine(name: Hex, record: CampaignRecord): StatusLine & { capacit
   };
 }
 
-export const campaignsShown: Shown<CampaignRecord> = { kind: campaignKind, line: campaignLine };
-export const pledgesShown: Shown<OwnPledge> = {
+export const campaignsShown: StatusSource<CampaignRecord> = { kind: campaignKind, line: campaignLine };
+export const pledgesShown: StatusSource<OwnPledge> = {
   kind: pledgeKind,
   coin: (own) => ({ ...followedPledge(own), ended: false }),
   feerate: true,

@@ -58,17 +58,17 @@ export interface Sum {
 }
 export const NOTHING: Sum = { count: 0, weight: 0, netSat: 0n };
 /** A pledge as sums see it. */
-export interface Offered {
+export interface PledgeSum {
   weight: number;
   netSat: bigint;
 }
-export const plus = (sum: Sum, { weight, netSat }: Offered, by: 1 | -1 = 1): Sum => ({
+export const plus = (sum: Sum, { weight, netSat }: PledgeSum, by: 1 | -1 = 1): Sum => ({
   count: sum.count + by,
   weight: sum.weight + by * weight,
   netSat: sum.netSat + BigInt(by) * netSat,
 });
-export const sumOf = (all: readonly Offered[]): Sum => all.reduce<Sum>((sum, one) => plus(sum, one), NOTHING);
-export const bySize = (a: Offered, b: Offered): number => (a.netSat > b.netSat ? 1 : a.netSat < b.netSat ? -1 : 0);
+export const sumOf = (all: readonly PledgeSum[]): Sum => all.reduce<Sum>((sum, one) => plus(sum, one), NOTHING);
+export const bySize = (a: PledgeSum, b: PledgeSum): number => (a.netSat > b.netSat ? 1 : a.netSat < b.netSat ? -1 : 0);
 
 /** Sums that reach the goal of a campaign, and that fit into one transaction. */
 export class Goal {
@@ -114,7 +114,7 @@ export class Goal {
 export type Choice<T> = { chosen: readonly T[]; excess: bigint } | { missing: bigint };
 
 /** Returns the largest of them that one transaction holds, still in their order. */
-export function largest<T extends Offered>(goal: Goal, all: readonly T[]): readonly T[] {
+export function largest<T extends PledgeSum>(goal: Goal, all: readonly T[]): readonly T[] {
   if (goal.fits(sumOf(all))) return all;
   const kept = new Set<T>();
   let sum = NOTHING;
@@ -131,7 +131,7 @@ export function largest<T extends Offered>(goal: Goal, all: readonly T[]): reado
  * Chooses pledges, in the order in which they came. All are taken where the excess may be paid as
  * fee. Otherwise the earliest are, and in place of the last of these such as leave the least excess.
  */
-export function choose<T extends Offered>(goal: Goal, offered: readonly T[]): Choice<T> {
+export function choose<T extends PledgeSum>(goal: Goal, offered: readonly T[]): Choice<T> {
   const all = largest(goal, offered);
   const excess = -goal.missing(sumOf(all));
   if (excess < 0n) return { missing: -excess };
@@ -142,7 +142,7 @@ export function choose<T extends Offered>(goal: Goal, offered: readonly T[]): Ch
 }
 
 /** Widens the part that is searched towards the earlier pledges, until the excess is small or the tries are used up. */
-function leastExcess<T extends Offered>(target: bigint, all: readonly T[], allowed: bigint): readonly T[] {
+function leastExcess<T extends PledgeSum>(target: bigint, all: readonly T[], allowed: bigint): readonly T[] {
   let before = 0n;
   const crossing = all.findIndex(({ netSat }) => (before += netSat) >= target);
   let best: { chosen: readonly T[]; excess: bigint } = { chosen: all.slice(0, crossing + 1), excess: before - target };
@@ -162,7 +162,7 @@ function leastExcess<T extends Offered>(target: bigint, all: readonly T[], allow
 }
 
 /** Branch and bound: a subset worth at least `rest` with an excess below `bound`; the smallest that is found. */
-function search<T extends Offered>(
+function search<T extends PledgeSum>(
   rest: bigint,
   late: readonly T[],
   bound: bigint,

@@ -32,7 +32,7 @@ import { campaignForm, campaignOf, checkCampaign, COLLECTOR, defaultMin, goalOf,
 import { checkTime, Gate, gathered, isSame, trustIn, withRoom } from './gather.ts';
 import {
   ADDRESSES_NEEDED,
-  askedIn,
+  requestName,
   chosen,
   openPledge,
   pledgeCoin,
@@ -40,7 +40,7 @@ import {
   pledgeSplit,
   purposeOf,
   repeated,
-  said,
+  pledgeMessage,
   signedSplit,
   type MakeInput,
 } from './make.ts';
@@ -118,7 +118,7 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
         const outputs = given(input.outputs);
         return outputs.length > 0 && outputs.length === input.outputs!.length ? { earlier: outputsClaim(outputs) } : {};
       }
-      if (message.step === 'campaign') return { own: askedClaim(message.campaign.id, askedIn(input)) };
+      if (message.step === 'campaign') return { own: askedClaim(message.campaign.id, requestName(input)) };
       const campaign = idClaim(message.campaign);
       if (message.step !== 'pledged' || !message.pledge) return { campaign };
       return { campaign, seat: seatClaim(message.campaign, outpointText(message.pledge)) };
@@ -136,7 +136,7 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
     server: COLLECTOR,
     again: ({ records: { own, campaign: record } }) =>
       own
-        ? said(own)
+        ? pledgeMessage(own)
         : record && {
             step: 'campaign',
             network: record.network,

@@ -13,17 +13,17 @@ import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outputsOf as outputsIn, type Spent } from '../bitcoin/transaction.ts';
 import {
-  asRival,
+  withRival,
   decideDuty,
   type Due,
   type Duty,
   type Goal,
-  type Seen,
+  type ChainView,
   type Watched,
   type Watcher,
 } from '../contract/duty.ts';
 import { standingAt } from '../contract/outcome.ts';
-import { readyOf, type Ready, type Rules } from '../contract/fees.ts';
+import { readyTxOf, type ReadyTx, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -39,14 +39,17 @@ export const PLEDGE_WATCH_LIMITS = {
 const backScript = ({ back, network }: OwnPledge): Hex => scriptOf(back.address, network as Network);
 
 /** Returns the outputs that others may pay without the pledged coin. */
-export const goalWithout = ({ campaign, network, pledge: { txid, vout }, unpaidTo }: Followed): Goal => ({
+export const goalWithout = ({ campaign, network, pledge: { txid, vout }, unpaidTo }: WatchedPledge): Goal => ({
   outputs: outputsOf(campaign, network as Network),
   without: { txid, vout },
   after: unpaidTo,
 });
 
 /** Returns the record with the blocks that have paid nothing and stand; undefined where few were read. */
-export function searchedTo(own: OwnPledge, { payment, tip }: Pick<Seen, 'payment' | 'tip'>): OwnPledge | undefined {
+export function searchedTo(
+  own: OwnPledge,
+  { payment, tip }: Pick<ChainView, 'payment' | 'tip'>,
+): OwnPledge | undefined {
   if (!payment || payment.by) return undefined;
   const unpaidTo = Math.min(payment.upTo, standingAt(tip));
   return allows(PLEDGE_WATCH_LIMITS.searched, unpaidTo - (own.unpaidTo ?? -Infinity))
@@ -55,7 +58,7 @@ export function searchedTo(own: OwnPledge, { payment, tip }: Pick<Seen, 'payment
 }
 
 /** Parts of a pledge by which it is watched. */
-type Followed = Pick<OwnPledge, 'network' | 'state' | 'campaign' | 'unpaidTo'> & {
+type WatchedPledge = Pick<OwnPledge, 'network' | 'state' | 'campaign' | 'unpaidTo'> & {
   pledge: Spent;
   revocation: Pick<OwnPledge['revocation'], 'hex'>;
 };
@@ -64,12 +67,12 @@ type Followed = Pick<OwnPledge, 'network' | 'state' | 'campaign' | 'unpaidTo'> &
  * @param script the one that the way back pays
  * @param children those that can pay for it; null: any
  */
-export function watchedPledge(own: Followed, script: Hex, children: Ready['children']): Watched | undefined {
+export function watchedPledge(own: WatchedPledge, script: Hex, children: ReadyTx['children']): Watched | undefined {
   const { campaign, pledge, revocation, state } = own;
   if (state !== 'made' && state !== 'revoked') return undefined;
   const goal = goalWithout(own);
   const outpoint = goal.without;
-  const tx = readyOf('revocation', revocation.hex, pledge.sat, script, children);
+  const tx = readyTxOf('revocation', revocation.hex, pledge.sat, script, children);
   const revoked = state === 'revoked';
   const { until } = campaign;
   const duty: Duty = {
@@ -105,12 +108,12 @@ export function watchedPledge(own: Followed, script: Hex, children: Ready['child
   };
 }
 
-function decide(duty: Duty, revoked: boolean, seen: Seen, rules: Rules): Due {
+function decide(duty: Duty, revoked: boolean, seen: ChainView, rules: Rules): Due {
   const { spend } = seen.coins.get(outpointText(duty.outpoint))!;
   const { by, pruned, upTo } = seen.payment ?? {};
   if (by) return decideDuty({ ...duty, from: null }, seen, rules);
   const isRival = revoked && spend?.by === 'completion' && spend.confirmations === 0;
-  const due = decideDuty(duty, isRival ? asRival(duty, seen) : seen, rules);
+  const due = decideDuty(duty, isRival ? withRival(duty, seen) : seen, rules);
   if (due.do !== 'rest' || !pruned) return due;
   return { do: 'tell', event: 'blocks-pruned', short: true, more: { searched_height: upTo } };
 }

@@ -62,7 +62,7 @@ export interface Queries {
   payout: number;
   /** Scripts to look up: which belong to the home's wallet? */
   ours: readonly Hex[];
-  /** Names of notes (`Kept.notes`) to look up: which were made before, with what value? */
+  /** Names of notes (`Effects.notes`) to look up: which were made before, with what value? */
   notes: readonly string[];
   /** Quotes to look up at services outside, such as mints. */
   remote: readonly Remote[];
@@ -143,7 +143,7 @@ export interface Keys {
 }
 
 /** All that is known of a run before facts and keys are asked for. */
-export interface Seen<In, Rs extends Records, I> {
+export interface StepContext<In, Rs extends Records, I> {
   message: In;
   records: Partial<Rs>;
   input: I;
@@ -167,8 +167,8 @@ export interface Hand {
   mayRepeat: boolean;
 }
 /** All that `take` works on: the run, its keys, and the facts that its row needs. */
-export interface Given<In, Rs extends Records, I, K extends keyof I, Q extends keyof Facts>
-  extends Seen<In, Rs, I & Required<Pick<I, K>>>, Hand {
+export interface TakeArgs<In, Rs extends Records, I, K extends keyof I, Q extends keyof Facts>
+  extends StepContext<In, Rs, I & Required<Pick<I, K>>>, Hand {
   facts: Pick<Facts, Q>;
 }
 
@@ -193,7 +193,7 @@ export interface Note {
   lapses?: true;
 }
 /** Effects of a step, committed in one transaction. */
-export interface Kept<Rs extends Records> {
+export interface Effects<Rs extends Records> {
   writes: Partial<Rs>;
   /** New nonces, stored encrypted until they are spent. */
   opens?: readonly OpenNonce[];
@@ -220,12 +220,12 @@ export interface Kept<Rs extends Records> {
  * Result of `take`. `message` exits 0, or 3 if the next run is this party's own. `waits` prints PSBTs for another wallet
  * and exits 3: the same command with --merge goes on from the stored records.
  */
-export type TakeResult<Out, Rs extends Records> = Done<Out, Rs> | Asking<Out, Rs>;
+export type TakeResult<Out, Rs extends Records> = Done<Out, Rs> | ProgramRequest<Out, Rs>;
 /** Result of a step that needs nobody else: a message, or PSBTs that wait for another wallet. */
-export type Done<Out, Rs extends Records> = Kept<Rs> &
+export type Done<Out, Rs extends Records> = Effects<Rs> &
   ({ message: Out; exit?: 3; hint?: string } | { waits: Psbts; hint: string });
 /** Request to a program outside (`Ports.outside`), made once every check has passed; `answered` ends the step. */
-export interface Asking<Out, Rs extends Records> {
+export interface ProgramRequest<Out, Rs extends Records> {
   asks: { program: string; body: object };
   answered(answer: unknown): Done<Out, Rs>;
 }
@@ -236,7 +236,10 @@ export interface Step {
 }
 type At<M extends Step, S> = S extends null ? null : Extract<M, { step: S }>;
 /** Condition under which a row takes a step, with its words for people. */
-export type When<In, Rs extends Records, I> = readonly [words: string, holds: (seen: Seen<In, Rs, I>) => boolean];
+export type When<In, Rs extends Records, I> = readonly [
+  words: string,
+  holds: (seen: StepContext<In, Rs, I>) => boolean,
+];
 
 /** `asks` are required, `may` optional, `agrees` only agree (a retry may change them); any other flag is a usage error. */
 interface Flags<I, K extends keyof I> {
@@ -259,9 +262,9 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
    */
   unattended?: When<M | null, Rs, I>;
   when?: When<M | null, Rs, I>;
-  needs?(seen: Seen<M | null, Rs, I>): Partial<Queries>;
+  needs?(seen: StepContext<M | null, Rs, I>): Partial<Queries>;
   /** Loads code that this step needs and most runs do not. */
-  loads?(seen: Seen<M | null, Rs, I>): Promise<unknown> | undefined;
+  loads?(seen: StepContext<M | null, Rs, I>): Promise<unknown> | undefined;
   /**
    * True for a reply that holds a secret. It follows from message and record, so it is worked out
    * again and never stored.
@@ -271,7 +274,7 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   stands?: true;
   /** True for a step that gives the action up, as a cancel does: earlier replies over its records are dropped. */
   ends?: true;
-  take(given: Given<M | null, Rs, I, never, keyof Facts>): TakeResult<M, Rs>;
+  take(given: TakeArgs<M | null, Rs, I, never, keyof Facts>): TakeResult<M, Rs>;
 }
 /** `take` gets exactly the message, flags and facts that its row names, and must return the message that it is named after. */
 export type RowOf<M extends Step, Rs extends Records, I> = <
@@ -289,24 +292,25 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
     does: string;
     unattended?: When<At<M, NoInfer<A>>, Rs, I>;
     when?: When<At<M, NoInfer<A>>, Rs, I>;
-    needs?: (seen: Seen<At<M, NoInfer<A>>, Rs, I>) => Pick<Queries, Q>;
-    loads?: (seen: Seen<At<M, NoInfer<A>>, Rs, I>) => Promise<unknown> | undefined;
+    needs?: (seen: StepContext<At<M, NoInfer<A>>, Rs, I>) => Pick<Queries, Q>;
+    loads?: (seen: StepContext<At<M, NoInfer<A>>, Rs, I>) => Promise<unknown> | undefined;
     secret?: true;
     stands?: true;
     ends?: true;
-    take(given: Given<At<M, NoInfer<A>>, Rs, I, NoInfer<K>, NoInfer<Q>>): TakeResult<At<M, NoInfer<N | W>>, Rs>;
+    take(given: TakeArgs<At<M, NoInfer<A>>, Rs, I, NoInfer<K>, NoInfer<Q>>): TakeResult<At<M, NoInfer<N | W>>, Rs>;
   },
 ) => Row<M, Rs, I>;
 
 /** Key that only the message vouches for. Its seal may begin or continue an action, but gives up no record. */
-export interface Stated {
+export interface UnvouchedKey {
   readonly stated: Hex;
 }
 /** Returns the key of a message: as known if the record has the same one, else as stated. */
-export const vouched = (stated: Hex, known: Hex | undefined): Hex | Stated => (stated === known ? stated : { stated });
+export const vouchedKey = (stated: Hex, known: Hex | undefined): Hex | UnvouchedKey =>
+  stated === known ? stated : { stated };
 
 /** Facts at hand before the seal of a message is checked. */
-export type First<M extends Step, Rs extends Records, I> = Omit<Seen<M | null, Rs, I>, 'by'>;
+export type UnsealedContext<M extends Step, Rs extends Records, I> = Omit<StepContext<M | null, Rs, I>, 'by'>;
 
 /** Contract action as a table: its messages, records and rows. */
 export interface Action<M extends Step, Rs extends Records, I> {
@@ -322,12 +326,12 @@ export interface Action<M extends Step, Rs extends Records, I> {
    */
   find(message: M | null, input: I, records: Partial<Rs>): { [K in keyof Rs]?: Claim };
   /** Returns the party that this home plays. */
-  party(first: First<M, Rs, I>): Party;
+  party(first: UnsealedContext<M, Rs, I>): Party;
   /**
    * Returns the authentication key (32 bytes, x-only) that must have sealed the message. Null if there is none to check;
-   * `Stated` if only the message names it.
+   * `UnvouchedKey` if only the message names it.
    */
-  peer(first: First<M, Rs, I>, by: Party): Hex | Stated | null;
+  peer(first: UnsealedContext<M, Rs, I>, by: Party): Hex | UnvouchedKey | null;
   /** Returns this home's view of the fields that a message states of records which both sides know. */
   states?(records: Partial<Rs>, by: Party): object | undefined;
   /**
@@ -345,12 +349,12 @@ export interface Action<M extends Step, Rs extends Records, I> {
    * Gives the action up (--cancel), by a message of either party or a record named by --contract. Refuses past the point of
    * no return. Acts on the state of this home alone. Returns a `message` if the other party must hear of it.
    */
-  cancel?(given: Given<M | null, Rs, I, never, never>): Kept<Rs> & { message?: M; hint?: string };
+  cancel?(given: TakeArgs<M | null, Rs, I, never, never>): Effects<Rs> & { message?: M; hint?: string };
   /**
    * Returns the finished document that the records stand for, made of them alone. Used by --again if no reply is stored, as
    * in a restored home. Undefined if none is finished.
    */
-  again?(seen: Pick<Seen<null, Rs, I>, 'records' | 'by'> & { network: string }): M | undefined;
+  again?(seen: Pick<StepContext<null, Rs, I>, 'records' | 'by'> & { network: string }): M | undefined;
   rows: readonly Row<M, Rs, I>[];
 }
 /** Returns an action whose rows are checked against its messages and records by the compiler. */
@@ -373,7 +377,7 @@ export const following = <R extends { after: string | null }>(rows: readonly R[]
  */
 export function turn<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
-  seen: Seen<M | null, Rs, I>,
+  seen: StepContext<M | null, Rs, I>,
 ): Row<M, Rs, I> {
   const step = seen.message?.step ?? null;
   const next = following(action.rows, step);

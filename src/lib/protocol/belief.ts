@@ -24,7 +24,7 @@ export type Beliefs<R> = {
 };
 
 /** Fixed with the record, or moved by its own steps alone: believed, and the later version's where two differ. */
-export const kept: Belief<any> = {};
+export const fixed: Belief<any> = {};
 
 /** A nonce, proposal or wish that a restore ends: `empty` from then on. */
 export const voided = <T>(empty: T): Belief<T> => ({ restored: () => empty });
@@ -42,7 +42,7 @@ export const largest: Belief<any> = {
 };
 
 /** Belief about an event that happens once: either version's word for it. */
-export const once: Belief<any> = { merged: (later, earlier) => later ?? earlier ?? later, carried: true };
+export const onceOnly: Belief<any> = { merged: (later, earlier) => later ?? earlier ?? later, carried: true };
 
 /** A set by id: what either version has; of two entries with one id the later version's. */
 export const united = <T>(idOf: (entry: T) => string): Belief<readonly T[]> => ({
@@ -67,7 +67,7 @@ export function believing<R extends object>(
   fields: Beliefs<R>,
   { restored = (record) => record, isLater }: States<R>,
 ): { restored(record: R): R; merged(mine: R, other: R): R } {
-  const ruleOf = (name: string): Belief<any> => fields[name as keyof Beliefs<R>] ?? kept;
+  const ruleOf = (name: string): Belief<any> => fields[name as keyof Beliefs<R>] ?? fixed;
   const made = (names: readonly string[], valueOf: (name: string) => unknown): R =>
     Object.fromEntries(names.map((name) => [name, valueOf(name)])) as R;
   return {

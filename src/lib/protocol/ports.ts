@@ -8,7 +8,7 @@ import type {
   Copy,
   Facts,
   Hex,
-  Kept,
+  Effects,
   Keys,
   NonceId,
   Note,
@@ -19,7 +19,7 @@ import type {
   Records,
   ShareFile,
   WalletPath,
-  Seen,
+  StepContext,
   SpentBy,
 } from './action.ts';
 import type { Gone } from '../bitcoin/outpoint.ts';
@@ -187,7 +187,7 @@ export interface Ports {
    * Refuses a row that may not be taken here, as soon as it is known whose turn it is.
    * @throws Refusal `not-served`
    */
-  permit(action: ServedAction, row: ServedRow, seen: Seen<any, any, any>): void;
+  permit(action: ServedAction, row: ServedRow, seen: StepContext<any, any, any>): void;
   shares: Shares;
   keys(nonces: readonly SealedNonce[], shares: ReadonlyMap<string, Uint8Array>): Promise<Keys>;
   /** Fresh randomness for one attempt of one step. */
@@ -199,4 +199,4 @@ export interface Ports {
   /** A labelled point between two effects, where tests interrupt a run. */
   point(label: string): void;
 }
-export type { Kept, Records };
+export type { Effects, Records };

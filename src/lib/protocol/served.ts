@@ -2,7 +2,7 @@
  * Rows of a table that a server takes without a person.
  * Not here: a server's bounds and lanes (`serve/`).
  */
-import type { Action, Row, Seen } from './action.ts';
+import type { Action, Row, StepContext } from './action.ts';
 import { Refusal } from './refusal.ts';
 
 /** Parts of an action that decide whether a server takes a row. */
@@ -17,7 +17,7 @@ export const isServed = ({ server }: ServedAction, row: ServedRow): boolean =>
   server !== undefined && row.after !== null && (row.by === server || row.unattended !== undefined);
 
 /** @throws Refusal `not-served` */
-export function permitServed(action: ServedAction, row: ServedRow, seen: Seen<any, any, any>): void {
+export function permitServed(action: ServedAction, row: ServedRow, seen: StepContext<any, any, any>): void {
   if (isServed(action, row) && (row.by === action.server || row.unattended![1](seen))) return;
   const where = row.unattended ? `, but ${row.unattended[0]}` : '';
   throw new Refusal('not-served', `${action.type}: '${row.name}' (${row.by}) waits for a person${where}`, {

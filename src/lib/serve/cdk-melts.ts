@@ -14,9 +14,9 @@ import {
   payMelt,
   quoteMelt,
   type MeltRecords,
-  type Now,
+  type MeltContext,
   type Taken,
-  type Verdict,
+  type MeltResult,
 } from '../mint/melt.ts';
 import { invoiceClaim, invoiceKind, meltClaim, meltKind, tabClaim, tabKind } from '../mint/records.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -109,8 +109,8 @@ export class Melts {
     });
   }
 
-  async #answer(digest: Hex, log: Log, decide: () => Promise<Verdict>): Promise<Outgoing> {
-    const verdict = await decide().catch((error: unknown): Verdict => {
+  async #answer(digest: Hex, log: Log, decide: () => Promise<MeltResult>): Promise<Outgoing> {
+    const verdict = await decide().catch((error: unknown): MeltResult => {
       log(logged(error));
       return { status: 'unknown' };
     });
@@ -130,7 +130,7 @@ export class Melts {
    * Returns the state at this moment; refuses where it cannot be found out, which is no reason to
    * be unsure.
    */
-  async #now({ contract }: Partial<MeltRecords>): Promise<Now> {
+  async #now({ contract }: Partial<MeltRecords>): Promise<MeltContext> {
     const { home, mint, source } = this.#o;
     const unknown = { tip: 'not-checked', coins: 'not-checked' } as const;
     const now = clock();
@@ -162,7 +162,7 @@ const clock = (): number => Math.floor(Date.now() / 1000);
 
 const restored = (): Refusal => homeRestored('it melts nothing');
 
-function outgoing(digest: Hex, verdict: Verdict): Outgoing {
+function outgoing(digest: Hex, verdict: MeltResult): Outgoing {
   const paid = verdict.status === 'paid' ? verdict : undefined;
   return {
     paymentIdentifier: { type: 'CUSTOM_ID', id: digest },

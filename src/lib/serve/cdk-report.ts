@@ -16,7 +16,7 @@ import {
   paymentId,
   quoteClaim,
   quoteKind,
-  type Figures,
+  type MintFigures,
   type Quote,
 } from '../ecash/quote.ts';
 import { change, type FindOf } from '../home/change.ts';
@@ -46,7 +46,7 @@ export interface ReporterOptions {
   store: HomeStore;
   mint: string;
   /** The mint's figures of a quote. */
-  figures(id: string): Promise<Figures | 'unknown'>;
+  figures(id: string): Promise<MintFigures | 'unknown'>;
   log: Log;
   point(label: string): void;
 }
@@ -253,7 +253,7 @@ const NOTHING: Step = { cut: undefined, moved: true, stopped: null, waits: true 
 export function report(
   quote: Quote,
   ledger: Ledger | undefined,
-  figures: Figures | 'unknown',
+  figures: MintFigures | 'unknown',
 ): { writes: { quote: Quote; ledger?: Ledger }; result: Step } {
   const seen = acknowledge(quote, figures);
   const payee = ledger?.role === 'payee' && !ledger.unconfirmed ? ledger : undefined;

@@ -30,7 +30,7 @@ export interface Connections {
 }
 
 /** A request that is not answered yet. */
-interface Asked {
+interface PendingRequest {
   request: IncomingMessage;
   response: ServerResponse;
   /** Bytes of its body that the parser has not been given; NaN where only the body says how long it is. */
@@ -39,7 +39,7 @@ interface Asked {
 
 export function connectionsOf(server: Server, queue: number, isProxy: IsProxy): Connections {
   const open = new Set<Socket>();
-  const asked = new Map<Socket, Asked>();
+  const asked = new Map<Socket, PendingRequest>();
   const held = new Map<string, number>();
   const last = new WeakSet<Socket>();
 

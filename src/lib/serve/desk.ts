@@ -73,7 +73,7 @@ export interface Worked {
 }
 export type Work = (received: Received) => Promise<Worked>;
 /** Door that lets messages in. */
-export interface Door {
+export interface Admission {
   /** @param address whose message it is; undefined where that says nothing, as of what comes on a pipe */
   admits(message: Pick<Received, 'action' | 'claim'>, address: string | undefined): Promise<boolean>;
 }
@@ -85,7 +85,7 @@ export interface Door {
 export type Desk = (text: string, from: string, address?: string) => Promise<string>;
 
 /** @param door bounds how fast strangers can fill the store; undefined: whatever comes has been let in already */
-export function desk(work: Work, log: Log, door?: Door): Desk {
+export function desk(work: Work, log: Log, door?: Admission): Desk {
   return async (text, from, address) => {
     const start = performance.now();
     let received: Received | undefined;

@@ -15,7 +15,7 @@ export interface GaugeNow {
   values: readonly { labels?: Readonly<Record<string, string>>; value: number }[];
 }
 /** Findings of a look. */
-export interface Looked {
+export interface HomeFigures {
   network: string;
   /** Sums over the records; undefined: the store did not answer. */
   stored: Totals | undefined;
@@ -66,7 +66,7 @@ const STATES: Readonly<Record<Credit['state'], readonly Role[]>> = {
   cancelled: BOTH,
 };
 
-export function gaugesOf({ network, stored, tip, chain }: Looked): GaugeNow[] {
+export function gaugesOf({ network, stored, tip, chain }: HomeFigures): GaugeNow[] {
   return [
     one('store_up', 'Whether the store of the home answers.', Number(stored !== undefined)),
     one('chain_up', 'Whether the node answers; 1 with a fixed height.', Number(tip !== undefined)),
@@ -92,7 +92,7 @@ function contracts(stored: Totals): GaugeNow {
   return { name: 'spillway_contracts', help: 'Credit contracts of this home, by its role and their state.', values };
 }
 
-function ofChain(network: string, { at, totals, deadline }: ByChain, tip: Looked['tip']): GaugeNow[] {
+function ofChain(network: string, { at, totals, deadline }: ByChain, tip: HomeFigures['tip']): GaugeNow[] {
   const all = sums(liquidityOf(network, at, totals), OF_CHAIN);
   const looked = 'Height at which the node was asked for the coins of all contracts, for the sums that need it.';
   if (typeof at === 'number') all.push(one('coins_height', looked, at));

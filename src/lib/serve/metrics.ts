@@ -14,7 +14,7 @@ import type { Facts } from '../protocol/action.ts';
 import { isServed } from '../protocol/served.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import type { Entry } from './desk.ts';
-import { gaugesOf, type ByChain, type Looked } from './figures.ts';
+import { gaugesOf, type ByChain, type HomeFigures } from './figures.ts';
 import { onceABlock } from './once-a-block.ts';
 import { shared } from './shared.ts';
 
@@ -39,7 +39,7 @@ const NONE = { type: 'none', step: 'none' } as const;
 /** Seconds: a signature takes a few milliseconds, a check on a busy node a second, and a node that hangs up to 30. */
 const BUCKETS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-export async function metricsOf(look: () => Promise<Looked>): Promise<Metrics> {
+export async function metricsOf(look: () => Promise<HomeFigures>): Promise<Metrics> {
   const { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } = await import('./prometheus.ts');
   const ofProcess = new Registry();
   collectDefaultMetrics({ register: ofProcess });
@@ -95,7 +95,7 @@ export async function metricsOf(look: () => Promise<Looked>): Promise<Metrics> {
  * Looks at store and chain for as many scrapes as there are at a time. Never rejects: what fails is told on stderr. What the
  * records say is asked of the store each time, as sums; the coins of the contracts are looked at once a block.
  */
-export function lookAt(home: Home, source: FactSource): () => Promise<Looked> {
+export function lookAt(home: Home, source: FactSource): () => Promise<HomeFigures> {
   const height = shared(async () => (await source.facts({ tip: true })).facts.tip ?? 'not-checked', LOOK_MS);
   const coins = onceABlock(lookingOver(home.store, source), tell);
   const byChain = async (tip: Facts['tip']): Promise<ByChain | undefined> => {

@@ -23,18 +23,18 @@ export function onceABlock<T>(
   now = () => performance.now(),
 ): (tip: Facts['tip']) => Promise<T | undefined> {
   let held: { found: T; tip: Facts['tip']; at: number } | undefined;
-  let looking: Promise<void> | undefined;
+  let pendingLook: Promise<void> | undefined;
   return async (tip) => {
-    if (looking || held?.tip !== tip || !allows(HELD_LIMITS.age, now() - held.at)) {
-      looking ??= look()
+    if (pendingLook || held?.tip !== tip || !allows(HELD_LIMITS.age, now() - held.at)) {
+      pendingLook ??= look()
         .then((found) => void (held = { found, tip, at: now() }))
         .catch((error: unknown) => {
           // What was found before is old by now, and must not pass for new.
           held = undefined;
           failed(error);
         })
-        .finally(() => (looking = undefined));
-      await aMoment(looking);
+        .finally(() => (pendingLook = undefined));
+      await aMoment(pendingLook);
     }
     return held?.found;
   };

@@ -57,7 +57,7 @@ export class Pool {
 /** Keys end in digits of hashes or points, which are spread evenly. */
 const numberOf = (key: string): number => Number.parseInt(key.slice(-8), 16) || 0;
 
-interface Asked {
+interface PendingLine {
   text: string;
   done(line: string): void;
   fail(error: Refusal): void;
@@ -74,7 +74,7 @@ class Worker {
   readonly #options: PoolOptions;
   readonly #ended: Promise<void>;
   /** Asked and not answered, by number, what was asked first in front. */
-  readonly #asked = new Map<number, Asked>();
+  readonly #asked = new Map<number, PendingLine>();
   #next = 1;
   #stdin: Writable | undefined;
   #closing = false;

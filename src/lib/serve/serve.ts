@@ -24,12 +24,12 @@ import { Outbox } from './outbox.ts';
 import { Pool, type PoolOptions } from './pool.ts';
 import { stdioListener } from './stdio.ts';
 import { Budgets, doorOf } from './strangers.ts';
-import { healthOf, served, workHere, workIn, workTimed, type Standing } from './work.ts';
+import { healthOf, served, workHere, workIn, workTimed, type StandingInput } from './work.ts';
 
 export interface ServeOptions {
   home: Home;
   ports: Ports;
-  standing: Standing;
+  standing: StandingInput;
   stdio: boolean;
   http: Address | undefined;
   /** Address of the figures, if not at `http`. */

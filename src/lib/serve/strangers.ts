@@ -8,7 +8,7 @@ import type { Store } from '../protocol/ports.ts';
 import type { Claim, Kind } from '../protocol/kind.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { budgetOf, isLoopback } from './client.ts';
-import type { Door } from './desk.ts';
+import type { Admission } from './desk.ts';
 import { Rate } from './rate.ts';
 
 export const STRANGER_LIMITS = {
@@ -52,7 +52,7 @@ export class Budgets {
   }
 }
 
-export function doorOf(store: Pick<Store, 'load'>, budgets: Budgets): Door {
+export function doorOf(store: Pick<Store, 'load'>, budgets: Budgets): Admission {
   const known = new Set<Claim>();
   /** Money behind a record stays there, whatever becomes of it: it is asked for once. */
   const isStranger = async (claim: Claim, kinds: readonly Kind<any>[]): Promise<boolean> => {

@@ -30,10 +30,10 @@ export const served = (ports: Ports): Ports => ({ ...ports, prompt: nobody, perm
  * Maps each action to the input of its rows besides their message (`Line.standing`), such as the
  * policy of offers.
  */
-export type Standing = Readonly<Record<string, object>>;
+export type StandingInput = Readonly<Record<string, object>>;
 
 /** @param queue messages at once: of these so many may wait for mints (`mint-lane.ts`) */
-export function workHere(ports: Ports, standing: Standing, queue: number): Work {
+export function workHere(ports: Ports, standing: StandingInput, queue: number): Work {
   const lanes = new Lanes();
   const mints = new MintLane(queue);
   return ({ action, json, key }) => {

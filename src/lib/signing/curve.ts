@@ -20,9 +20,9 @@ import { wasmCode } from './wasm-code.ts';
 
 export { bytesToHex, concatBytes, hexToBytes, N };
 
-let settled: Backend | undefined;
+let chosenBackend: Backend | undefined;
 /** Returns the back end that computes here. */
-export const backend = (): Backend => (settled ??= libsecp256k1(wasmCode()) ?? noble);
+export const backend = (): Backend => (chosenBackend ??= libsecp256k1(wasmCode()) ?? noble);
 
 export const SCALAR_LIMITS = {
   /** A secret key, or half of a secret nonce. */
@@ -133,20 +133,20 @@ export function publicSum(points: readonly Point[], scalars: readonly bigint[]):
   return terms[0] ?? Point.ZERO;
 }
 
-const KEPT = 256;
-const kept = new Map<string, Point>();
+const CACHED_POINTS = 256;
+const pointCache = new Map<string, Point>();
 
 /** A compressed point of 33 bytes; undefined for anything else. The newest are kept: a step reads the same keys and nonces many times. */
 export function parsePoint(bytes: Uint8Array): Point | undefined {
   if (bytes.length !== 33) return undefined;
   const name = bytesToHex(bytes);
-  const known = kept.get(name);
+  const known = pointCache.get(name);
   if (known) return known;
   const affine = backend().parse(bytes);
   if (!affine) return undefined;
-  if (kept.size >= KEPT) kept.delete(kept.keys().next().value!);
+  if (pointCache.size >= CACHED_POINTS) pointCache.delete(pointCache.keys().next().value!);
   const point = new Point(affine);
-  kept.set(name, point);
+  pointCache.set(name, point);
   return point;
 }
 /** 33 bytes. @throws Error for the point at infinity */

@@ -8,7 +8,7 @@
  * until it is there.
  * Not here: sessions of more than two parties.
  */
-import { holds, musigPsbt, readPsbt, readSame, shareOf, type MusigKey, type Share } from '../bitcoin/psbt.ts';
+import { holds, musigPsbt, readPsbt, readSame, shareOf, type MusigKey, type MusigShare } from '../bitcoin/psbt.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
 import { withWitness, type Template } from '../bitcoin/transaction.ts';
 import type { Hand, Hex, NonceId, OpenNonce, Party, Path } from '../protocol/action.ts';
@@ -79,7 +79,7 @@ export interface FullShare {
 }
 
 /** The job's PSBT with these shares, by whose they are. */
-export const psbtOf = (j: Opening, shares: { own?: Share | undefined; peer?: Share | undefined }): string =>
+export const psbtOf = (j: Opening, shares: { own?: MusigShare | undefined; peer?: MusigShare | undefined }): string =>
   musigPsbt(j.template, j.index, j.set, {
     ...(shares.own && { [j.pubkey]: shares.own }),
     ...(shares.peer && { [j.peer]: shares.peer }),
@@ -89,7 +89,7 @@ export const psbtOf = (j: Opening, shares: { own?: Share | undefined; peer?: Sha
  * Returns both parties' shares in a message's PSBT, which must hold exactly the job's transaction.
  * Of the own share only the nonce is read.
  */
-export function sharesIn(j: Job, psbt: string): { own: Share; peer: Share } {
+export function sharesIn(j: Job, psbt: string): { own: MusigShare; peer: MusigShare } {
   const tx = readSame(j.template, psbt, j.peerIs);
   const { pubnonce } = shareOf(tx, j.index, j.set, j.pubkey);
   return { own: { pubnonce }, peer: shareOf(tx, j.index, j.set, j.peer) };
@@ -106,7 +106,7 @@ export function isOpenedBy(hand: Pick<Hand, 'keys'>, job: Job, psbt: string, out
 }
 
 export interface Opened {
-  share: Share;
+  share: MusigShare;
   opens: readonly OpenNonce[];
 }
 
@@ -137,7 +137,7 @@ export function drawNonce(hand: Hand, job: Opening, bound = ''): Opened {
  * The last signer's answer to the opener's nonce. Undefined: another wallet has to sign first.
  * @throws Refusal `nonce-missing`, `peer-nonce-invalid`
  */
-export function signLast(hand: Hand, job: Job, peer: Share): FullShare | undefined {
+export function signLast(hand: Hand, job: Job, peer: MusigShare): FullShare | undefined {
   const peerNonce = readNonce(job, peer);
   if (job.own.outside) {
     const share = mergedShare(hand, job);
@@ -189,10 +189,10 @@ export interface Finished {
  * Returns the hash of an answer that another wallet is asked to complete (`Outside`): it is never
  * asked for a second one.
  */
-export const answerIn = (peer: Share): Hex => answerOf(`${peer.pubnonce}${peer.partial}`);
+export const answerIn = (peer: MusigShare): Hex => answerOf(`${peer.pubnonce}${peer.partial}`);
 
 /** Returns the opener's record (`Outside`), where the key is in another wallet; nothing elsewhere. */
-export const outsideOf = (job: Opening, own: Share, peer?: Share): { outside?: Outside } =>
+export const outsideOf = (job: Opening, own: MusigShare, peer?: MusigShare): { outside?: Outside } =>
   job.own.outside ? { outside: { pubnonce: own.pubnonce ?? null, ...(peer && { answer: answerIn(peer) }) } } : {};
 
 /**
@@ -201,7 +201,7 @@ export const outsideOf = (job: Opening, own: Share, peer?: Share): { outside?: O
  * @param outside what the record keeps of a nonce that lies in another wallet
  * @throws Refusal `nonce-consumed`, `peer-partial-missing`, `peer-nonce-invalid`, `peer-partial-invalid`
  */
-export function finish(hand: Hand, job: Job, peer: Share, outside?: Outside): Finished | undefined {
+export function finish(hand: Hand, job: Job, peer: MusigShare, outside?: Outside): Finished | undefined {
   const peerNonce = bytesToHex(readNonce(job, peer));
   if (!peer.partial)
     throw new Refusal('peer-partial-missing', `no partial signature of the ${job.peerIs} found`, { blame: job.peerIs });
@@ -242,7 +242,7 @@ export function finish(hand: Hand, job: Job, peer: Share, outside?: Outside): Fi
   return { signature: aggregate({ pubnonce: nonce.pubnonce, partial }, theirs, s), spends: [job.nonceId] };
 }
 
-function readNonce(job: Job, peer: Share): Uint8Array {
+function readNonce(job: Job, peer: MusigShare): Uint8Array {
   if (!peer.pubnonce)
     throw new Refusal('nonce-missing', `no public nonce of the ${job.peerIs} found in the PSBT`, { blame: job.peerIs });
   const bytes = hexToBytes(peer.pubnonce);
@@ -286,7 +286,7 @@ function mergedHere(hand: Hand, job: Job): ReturnType<typeof readPsbt>[] {
 }
 
 /** Returns this party's share in the PSBTs that came back: the fullest one. */
-function mergedShare(hand: Hand, job: Job): Share | undefined {
+function mergedShare(hand: Hand, job: Job): MusigShare | undefined {
   const shares = mergedHere(hand, job)
     .map((tx) => shareOf(tx, job.index, job.set, job.pubkey))
     .filter((share) => share.pubnonce !== undefined);

@@ -29,8 +29,8 @@ export interface KeySet extends MusigKey {
   readonly commitment: Uint8Array;
 }
 
-const KEPT = 256;
-const kept = new Map<string, KeySet>();
+const CACHED_KEY_SETS = 256;
+const keySetCache = new Map<string, KeySet>();
 
 /** The set of these keys (33 bytes, hex), in BIP390's order. @throws InvalidContribution for a key that is no point */
 export const sortedKeySet = (pubkeys: readonly string[]): KeySet =>
@@ -66,7 +66,7 @@ export interface KeySetParts {
 export function keySet(participants: readonly string[], { offset, merkleRoot }: KeySetParts = {}): KeySet {
   const root = merkleRoot ?? new Uint8Array();
   const name = [...participants, offset ?? '', bytesToHex(root)].join();
-  const known = kept.get(name);
+  const known = keySetCache.get(name);
   if (known) return known;
   const aggregate = keyAgg(participants.map(hexToBytes));
   const offsets: Tweak[] = offset === undefined ? [] : [{ tweak: hexToBytes(offset), xOnly: false }];
@@ -88,7 +88,7 @@ export function keySet(participants: readonly string[], { offset, merkleRoot }: 
       ...tweaks.flatMap(({ tweak, xOnly }) => [tweak, Uint8Array.of(Number(xOnly))]),
     ),
   };
-  if (kept.size >= KEPT) kept.delete(kept.keys().next().value!);
-  kept.set(name, made);
+  if (keySetCache.size >= CACHED_KEY_SETS) keySetCache.delete(keySetCache.keys().next().value!);
+  keySetCache.set(name, made);
   return made;
 }

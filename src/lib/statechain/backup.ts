@@ -40,9 +40,9 @@ export const bundleEntries = {
   hex: hexText,
 };
 const bundleSchema = v.strictObject(bundleEntries);
-export type Bundle = v.InferOutput<typeof bundleSchema>;
+export type StatecoinBundle = v.InferOutput<typeof bundleSchema>;
 
-export function bundleOf(coin: Coin, entries: readonly Entry[], hex: Hex, ours: Facts['ours']): Bundle {
+export function bundleOf(coin: Coin, entries: readonly Entry[], hex: Hex, ours: Facts['ours']): StatecoinBundle {
   const { address, locktime } = entries.at(-1)!;
   const owners = entries.length;
   return {
@@ -61,7 +61,7 @@ export function bundleOf(coin: Coin, entries: readonly Entry[], hex: Hex, ours: 
  * The copy outside the home, in the form of every refund: a whole bundle, so that statechain-exit, bump and broadcast read it.
  * @param moved the coin has another owner by now, whose backup is valid before this one
  */
-export function backupCopy(bundle: Bundle, network: string, moved = false): Copy {
+export function backupCopy(bundle: StatecoinBundle, network: string, moved = false): Copy {
   const { coin, valid_from_height, ...rest } = bundle;
   const body = {
     type: 'refund-copy',

@@ -12,13 +12,13 @@ import { earlyHint } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { addedTo, childOf } from '../bitcoin/package.ts';
 import { txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
-import { outcomeNeeds, type Followed } from '../contract/outcome.ts';
+import { outcomeNeeds, type TrackedCoin } from '../contract/outcome.ts';
 import { table, type Facts, type Hand, type Hex, type WalletPath } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { parseAs } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { keyPathScript } from '../signing/keyset.ts';
-import { bundleEntries, bundleOf, type Bundle } from './backup.ts';
+import { bundleEntries, bundleOf, type StatecoinBundle } from './backup.ts';
 import { checkBackup } from './history.ts';
 import { isOwners, mayBeAnothers, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
 import { followedBundle, followedCoin, standingOf, type Verdict } from './standing.ts';
@@ -27,8 +27,8 @@ import { ANCHOR, ANCHOR_VOUT, backupSighash, PAYOUT_VOUT } from './transactions.
 
 /** Documents of `statechain-exit`: a bundle or a finished exit. */
 export type ExitDocument =
-  | ({ step: 'bundle'; network: string; verdict: Verdict } & Bundle)
-  | ({ step: 'exit'; network: string; verdict: Verdict } & Omit<Bundle, 'hex'> &
+  | ({ step: 'bundle'; network: string; verdict: Verdict } & StatecoinBundle)
+  | ({ step: 'exit'; network: string; verdict: Verdict } & Omit<StatecoinBundle, 'hex'> &
       Partial<{
         hex: Hex;
         /** Parent and child, for submitpackage. */
@@ -44,7 +44,7 @@ export interface ExitInput {
   /** Refuse a coin that is another's by now. */
   leaves?: true;
   /** A bundle, in place of a record. */
-  from?: Bundle & { network: string; moved?: boolean | undefined };
+  from?: StatecoinBundle & { network: string; moved?: boolean | undefined };
   utxo?: readonly Spent[];
   allowFee?: boolean;
 }
@@ -160,7 +160,7 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
 const GONE =
   'the coin has moved to another owner, whose backup is valid before this one: what is printed is evidence of what this home had, not an exit';
 /** Returns the advice while a coin is spent and nothing is final. */
-const dearer = ({ confirm_before_height: before }: Bundle): string =>
+const dearer = ({ confirm_before_height: before }: StatecoinBundle): string =>
   `until it is final run this again${before === null ? '' : ` before height ${before}`}: at a higher --feerate the package takes the place of what pays less`;
 const ANOTHERS =
   'another may own it by now, and this would take it from that owner: the coin was sent and no receipt has come, or this home was restored';
@@ -169,7 +169,7 @@ const LATE =
 
 /** Returns the questions about the chain. */
 const chainOf = (c: Statecoin | undefined) => needsOf(isOwners(c) ? [followedCoin(c)] : []);
-const needsOf = (coins: readonly Followed[]) => ({
+const needsOf = (coins: readonly TrackedCoin[]) => ({
   tip: true as const,
   ...outcomeNeeds(coins),
   known: coins.map(({ outpoint }) => outpoint.txid),
@@ -187,13 +187,16 @@ function holder(c: Statecoin | undefined, also?: 'gone'): OwnerRecord {
     );
   return c;
 }
-const ownBundle = (c: OwnerRecord, ours: Facts['ours']): { coin: Coin; bundle: Bundle } => ({
+const ownBundle = (c: OwnerRecord, ours: Facts['ours']): { coin: Coin; bundle: StatecoinBundle } => ({
   coin: c,
   bundle: bundleOf(c, c.entries, c.backups.at(-1)!, ours),
 });
 
 /** A bundle from outside, believed only as far as it proves itself. @throws Refusal `terms-differ`, `transaction-differs`, … */
-export function readBundle(from: NonNullable<ExitInput['from']>, network: Network): { coin: Coin; bundle: Bundle } {
+export function readBundle(
+  from: NonNullable<ExitInput['from']>,
+  network: Network,
+): { coin: Coin; bundle: StatecoinBundle } {
   if (from.network !== network)
     throw new Refusal('wrong-network', `a bundle for ${from.network} found, this home is for ${network}`);
   const { network: _, moved: __, ...bundle } = from;
@@ -218,7 +221,7 @@ export function readBundle(from: NonNullable<ExitInput['from']>, network: Networ
  * Returns the place of the backup's address in this home's wallet: the place that a bundle states
  * must lead there.
  */
-function pathOf(hand: Hand, coin: Coin, bundle: Bundle, ours: Facts['ours']): WalletPath | undefined {
+function pathOf(hand: Hand, coin: Coin, bundle: StatecoinBundle, ours: Facts['ours']): WalletPath | undefined {
   const script = scriptOf(bundle.address, coin.terms.network);
   const known = ours.get(script);
   if (known || !bundle.path) return known;
@@ -237,7 +240,7 @@ export function parseBundle(json: unknown): NonNullable<ExitInput['from']> {
 function packageOf(
   hand: Hand,
   coin: Coin,
-  bundle: Bundle & { path: WalletPath },
+  bundle: StatecoinBundle & { path: WalletPath },
   { utxo = [], allowFee = false }: ExitInput,
   facts: Pick<Facts, 'feerate' | 'ours' | 'coins' | 'reserved'>,
 ) {

@@ -10,7 +10,7 @@ import { isMature, maturing } from '../bitcoin/coin-checks.ts';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
-import { bareOf, difference, withWitness } from '../bitcoin/transaction.ts';
+import { parseBareTransaction, difference, withWitness } from '../bitcoin/transaction.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
@@ -21,7 +21,7 @@ import { locktimeAt, NO_OFFSET, pointOf, scriptOfCoin, spentCoin, type Coin } fr
 import { backup } from './transactions.ts';
 
 /** Fault in the history of a coin, and where. */
-export interface Finding {
+export interface HistoryFault {
   point: number;
   code: ErrorCode;
   text: string;
@@ -44,7 +44,7 @@ export const HISTORY_LIMITS = {
 } satisfies Limits;
 
 /** Points 1, 4, 6, 7, 8: what needs no chain. `operator`: the pinned key. */
-export function checkHistory({ coin, record, backups }: History, operator: Hex): Finding[] {
+export function checkHistory({ coin, record, backups }: History, operator: Hex): HistoryFault[] {
   return [
     ...checkRecord(coin, record, operator),
     ...checkEntries(coin, record.entries),
@@ -54,8 +54,8 @@ export function checkHistory({ coin, record, backups }: History, operator: Hex):
 }
 
 /** Point 1. */
-export function checkRecord(coin: Coin, record: PublicRecord, operator: Hex): Finding[] {
-  const found: Finding[] = [];
+export function checkRecord(coin: Coin, record: PublicRecord, operator: Hex): HistoryFault[] {
+  const found: HistoryFault[] = [];
   if (coin.terms.operator !== operator)
     found.push({ point: 1, code: 'operator-differs', text: `the coin is of the operator ${coin.terms.operator}` });
   if (!isSignedBy('record', record, operator))
@@ -64,13 +64,13 @@ export function checkRecord(coin: Coin, record: PublicRecord, operator: Hex): Fi
 }
 
 /** Point 4, and what ties the owners to the coin's terms: the first one's keys, and a step between locktimes. */
-function checkEntries(coin: Coin, entries: readonly Entry[]): Finding[] {
+function checkEntries(coin: Coin, entries: readonly Entry[]): HistoryFault[] {
   const { terms } = coin;
   const P = pointOf(terms);
   const seen = new Set<string>();
   const twice = (what: string): boolean => seen.size === seen.add(what).size;
   return entries.flatMap((e, n) => {
-    const found: Finding[] = [];
+    const found: HistoryFault[] = [];
     const add = (point: number, code: ErrorCode, text: string) =>
       found.push({ point, code, text: `owner ${n}: ${text}` });
     if (coinKey([e.operator_pubkey, e.owner_pubkey], e.offset) !== P)
@@ -93,8 +93,8 @@ function checkEntries(coin: Coin, entries: readonly Entry[]): Finding[] {
 }
 
 /** Point 6: what the operator has signed is one backup an owner, in order, and nothing else but a withdrawal (point 11). */
-export function checkCount({ signed, count, entries, state }: PublicRecord): Finding[] {
-  const found: Finding[] = [];
+export function checkCount({ signed, count, entries, state }: PublicRecord): HistoryFault[] {
+  const found: HistoryFault[] = [];
   const add = (point: number, code: ErrorCode, text: string) => found.push({ point, code, text });
   const distinct = new Set(signed.map((s) => s.sighash));
   if (distinct.size !== signed.length)
@@ -113,8 +113,8 @@ export function checkCount({ signed, count, entries, state }: PublicRecord): Fin
 }
 
 /** Points 7 and 8: each backup is the transaction that its entry gives, with a valid signature. */
-function checkBackups(coin: Coin, entries: readonly Entry[], backups: readonly Hex[]): Finding[] {
-  const found: Finding[] = [];
+function checkBackups(coin: Coin, entries: readonly Entry[], backups: readonly Hex[]): HistoryFault[] {
+  const found: HistoryFault[] = [];
   const add = (code: ErrorCode, text: string) => found.push({ point: 7, code, text });
   if (backups.length < entries.length)
     add('chain-gap', `${backups.length} backups found, ${entries.length} expected, one for each owner`);
@@ -139,7 +139,7 @@ export function checkBackup(coin: Coin, e: Pick<Entry, 'address' | 'locktime' | 
   const template = backup(coin, e);
   if (bytesToHex(taprootSighash(template, 0)) !== e.sighash)
     throw new Refusal('transaction-differs', 'another sighash than the operator has recorded');
-  const found = bareOf(hex);
+  const found = parseBareTransaction(hex);
   const signature = found.stacks[0]?.[0];
   if (!signature) throw new Refusal('signature-invalid', 'no witness found');
   if (withWitness(template, [[signature]]) !== hex)
@@ -160,8 +160,8 @@ export function checkChain(
   { tip, coins }: Pick<Facts, 'tip' | 'coins'>,
   least: number,
   confirmations = 0,
-): Finding[] {
-  const found: Finding[] = [];
+): HistoryFault[] {
+  const found: HistoryFault[] = [];
   const minConf = HISTORY_LIMITS.depth.least(coin.terms.min_conf, confirmations);
   const add = (point: number, code: ErrorCode, text: string) => found.push({ point, code, text });
   if (coins !== 'not-checked') {
@@ -188,7 +188,7 @@ export function checkChain(
 }
 
 /** @throws Refusal of the first finding, all of them in words */
-export function refuseFindings(found: readonly Finding[], blame: string): void {
+export function refuseFindings(found: readonly HistoryFault[], blame: string): void {
   const [first] = found;
   if (!first) return;
   throw new Refusal(first.code, found.map(({ point, text }) => `point ${point}: ${text}`).join('; '), { blame });

@@ -23,7 +23,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { type Spent } from '../bitcoin/transaction.ts';
-import { table, vouched } from '../protocol/action.ts';
+import { table, vouchedKey } from '../protocol/action.ts';
 import { keyClaim } from '../protocol/claims.ts';
 import { sameJson } from '../protocol/json.ts';
 import { height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
@@ -117,10 +117,10 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
       // The owner reads its own 'addressed' again.
       if (m.step === 'addressed') return coin && 'side' in coin ? coin.side.auth : { stated: m.terms.owner_auth };
       const terms = termsOf(coin);
-      if (m.step === 'offered') return vouched(m.offer.operator, terms?.operator);
+      if (m.step === 'offered') return vouchedKey(m.offer.operator, terms?.operator);
       return by === 'operator'
-        ? vouched(m.coin.owner_auth, terms?.owner_auth)
-        : vouched(m.coin.operator, terms?.operator);
+        ? vouchedKey(m.coin.owner_auth, terms?.owner_auth)
+        : vouchedKey(m.coin.operator, terms?.operator);
     },
     sealWith: ({ coin }) => coin?.own.path ?? null,
     // The operator's share may be bound otherwise: that is another refusal.

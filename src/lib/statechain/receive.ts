@@ -16,10 +16,10 @@ import { coinKey, firstMessageFits, offsetPoint, secondMessage } from '../signin
 import { publicKey } from '../signing/musig2.ts';
 import { freshSide, type Side } from '../signing/side.ts';
 import { backupCopy, bundleOf, movedCopy } from './backup.ts';
-import { checkChain, checkHistory, checkRecord, refuseFindings, type Finding } from './history.ts';
+import { checkChain, checkHistory, checkRecord, refuseFindings, type HistoryFault } from './history.ts';
 import { ownerJob, receiverJob } from './jobs.ts';
 import { drawSecret } from './operator.ts';
-import { atRest, isOwners, isPending, inState, type OwnerRecord, type Pending } from './records.ts';
+import { atRest, isOwners, isPending, inState, type OwnerRecord, type PendingCoin } from './records.ts';
 import { followedCoin, standingOf, windowOf, type CoinFacts } from './standing.ts';
 import { checkReceipt, isSignedBy, isStatement, transferOf, type Entry } from './statements.ts';
 import { checkLock, checkStep, knownTip, locktimeAt, pointOf, readCoin, spentCoin, type Coin } from './terms.ts';
@@ -80,7 +80,7 @@ export function receive(
   if (!firstMessageFits([last.operator_pubkey, last.owner_pubkey], m1, opening.x_pubkey))
     throw new Refusal('m1-mismatch', "m1·G is not c·O + X of the sender's key", { blame: 'sender' });
 
-  const pending: Pending = {
+  const pending: PendingCoin = {
     role: 'owner',
     id: coin.id,
     terms,
@@ -131,7 +131,7 @@ export function checkMine(side: Side, to: At<'sent'>['invite']): void {
 }
 
 /** All that needs no chain: is this the coin's history, handed on to these keys? */
-export const checkSent = ({ coin, m, operator }: { coin: Coin; m: At<'sent'>; operator: Hex }): Finding[] => [
+export const checkSent = ({ coin, m, operator }: { coin: Coin; m: At<'sent'>; operator: Hex }): HistoryFault[] => [
   ...(sameJson(m.record.coin, m.coin) ? [] : [{ point: 1, code: 'bad-record', text: OTHER_COIN } as const]),
   ...checkHistory({ coin, record: m.record, backups: m.backups }, operator),
   ...checkTransfer(coin, m),
@@ -139,8 +139,8 @@ export const checkSent = ({ coin, m, operator }: { coin: Coin; m: At<'sent'>; op
 const OTHER_COIN = "the operator's record is of another coin";
 
 /** Points 5 and 11: the sender has signed for these keys, and the operator is frozen for them; the new pair leads to P. */
-function checkTransfer(coin: Coin, { invite: to, opening, record, transfer_signature }: At<'sent'>): Finding[] {
-  const found: Finding[] = [];
+function checkTransfer(coin: Coin, { invite: to, opening, record, transfer_signature }: At<'sent'>): HistoryFault[] {
+  const found: HistoryFault[] = [];
   const { entries } = record;
   const consent = transferOf(coin, entries.length, to, opening);
   if (!isStatement('transfer', consent, transfer_signature, entries.at(-1)!.owner_auth))
@@ -155,7 +155,7 @@ function checkTransfer(coin: Coin, { invite: to, opening, record, transfer_signa
 }
 
 /** The nonce of the own backup under the new keys, bound to T' = P − KeyAgg([S', O']): t' itself is not known yet. */
-function openBackup(hand: Hand, { opening, side, own, locktime, ...coin }: Pending) {
+function openBackup(hand: Hand, { opening, side, own, locktime, ...coin }: PendingCoin) {
   const keys = { operator_pubkey: opening.operator_pubkey, owner_pubkey: side.pubkey };
   const job = receiverJob(coin, own, keys, backup(coin, { address: side.address, locktime }));
   const bound = offsetPoint(pointOf(coin.terms), [keys.operator_pubkey, keys.owner_pubkey])!;

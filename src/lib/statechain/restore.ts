@@ -4,7 +4,7 @@
  * stays declined.
  */
 import type { Hex } from '../protocol/action.ts';
-import { believing, doubted, kept, once, united, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
+import { believing, doubted, fixed, onceOnly, united, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
 import { cancelled, freed, isBeginning, isOperators, isOwners, isPending, type Statecoin } from './states.ts';
 
 const STAGE = { invited: 1, received: 2, declined: 3, closed: 5, gone: 5 } as const;
@@ -40,36 +40,36 @@ const openings = <T extends { operator_pubkey: Hex }>(both: (later: T, earlier: 
 });
 
 const fields: Beliefs<Statecoin> = {
-  role: kept,
-  state: kept,
-  network: kept,
-  own: kept,
-  side: kept,
-  key: kept,
-  operator: kept,
-  id: kept,
-  terms: kept,
-  outpoint: kept,
-  offer: kept,
-  to: kept,
+  role: fixed,
+  state: fixed,
+  network: fixed,
+  own: fixed,
+  side: fixed,
+  key: fixed,
+  operator: fixed,
+  id: fixed,
+  terms: fixed,
+  outpoint: fixed,
+  offer: fixed,
+  to: fixed,
   // Signed by the operator, or counted by it, in order: the later version has all of the earlier one's.
-  entries: kept,
-  signed: kept,
-  backups: kept,
-  opening: kept,
-  frozen: kept,
-  locktime: kept,
-  minRemaining: kept,
-  minConf: kept,
-  receipt: once,
-  answer: kept,
-  funding: kept,
-  coins: kept,
-  tx: once,
-  closing: once,
-  lost: kept,
-  exiting: once,
-  settled: once,
+  entries: fixed,
+  signed: fixed,
+  backups: fixed,
+  opening: fixed,
+  frozen: fixed,
+  locktime: fixed,
+  minRemaining: fixed,
+  minConf: fixed,
+  receipt: onceOnly,
+  answer: fixed,
+  funding: fixed,
+  coins: fixed,
+  tx: onceOnly,
+  closing: onceOnly,
+  lost: fixed,
+  exiting: onceOnly,
+  settled: onceOnly,
   cancelled: openings((later, earlier) => ({ ...later, declined: later.declined ?? earlier.declined })),
   given: openings((later, earlier) => ({
     ...later,

@@ -15,7 +15,7 @@ import { evenKey } from '../signing/sealed-field.ts';
 import { movedCopy } from './backup.ts';
 import { refuseFindings, checkCount } from './history.ts';
 import { drawSecret } from './operator.ts';
-import { atRest, isOwners, inState, type Given, type OwnerRecord, type Statecoin } from './records.ts';
+import { atRest, isOwners, inState, type AnsweredOpening, type OwnerRecord, type Statecoin } from './records.ts';
 import {
   checkReceipt,
   isDeclined,
@@ -41,7 +41,7 @@ import {
 import { backupSighash } from './transactions.ts';
 
 /** Openings that could be completed without this owner. */
-export const exposed = (c: OwnerRecord): Given[] => c.given.filter((g) => g.sent && !g.declined);
+export const exposed = (c: OwnerRecord): AnsweredOpening[] => c.given.filter((g) => g.sent && !g.declined);
 
 /**
  * Returns whether nobody else can complete a transfer of this coin. False while an opening is
@@ -129,7 +129,7 @@ export function send(hand: Hand, m: At<'opened'>, { coin, next }: Partial<Transf
 
 const readerKey = (hand: Hand, c: OwnerRecord): Uint8Array => evenSecret(hand.keys.auth(c.own.path));
 type Offered = { invite: Invite; opening: Pick<Cancelled, 'operator_pubkey'> };
-const givenOf = ({ invite, opening }: Offered, sent: boolean): Given => ({
+const givenOf = ({ invite, opening }: Offered, sent: boolean): AnsweredOpening => ({
   operator_pubkey: opening.operator_pubkey,
   owner_pubkey: invite.pubkey,
   owner_auth: invite.auth,
@@ -166,7 +166,7 @@ function withEnded(c: OwnerRecord, cancelled: readonly Cancelled[]): OwnerRecord
   const lost = mine.filter((e) => !known.some((g) => g.operator_pubkey === e.operator_pubkey));
   return { ...c, given: [...known, ...(c.restored ? lost.map(lostOf) : [])] };
 }
-const lostOf = ({ operator_pubkey, owner_pubkey }: Cancelled): Given => ({
+const lostOf = ({ operator_pubkey, owner_pubkey }: Cancelled): AnsweredOpening => ({
   operator_pubkey,
   owner_pubkey,
   owner_auth: '',

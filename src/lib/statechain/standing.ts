@@ -15,17 +15,24 @@
  * Not here: what is sent and when (`exit.ts`).
  */
 import { txidOf, type Template } from '../bitcoin/transaction.ts';
-import { isFinal, outcome, restsOn, type By, type Followed, type Seen } from '../contract/outcome.ts';
+import {
+  isFinal,
+  outcome,
+  outcomeTxText,
+  type OutcomeTx,
+  type TrackedCoin,
+  type ChainFacts,
+} from '../contract/outcome.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import type { OwnerRecord } from './records.ts';
 import { confirmBefore, locktimeAt, type Coin } from './terms.ts';
 import { backup, withdraw } from './transactions.ts';
 
 export type Verdict = 'early' | 'due' | 'late' | 'pending' | 'done' | 'lost' | 'unfunded' | 'dead' | 'unknown';
-export type CoinFacts = Pick<Facts, 'tip'> & Seen;
+export type CoinFacts = Pick<Facts, 'tip'> & ChainFacts;
 
 /** A coin with all that is known to spend it: by txid what it is, and whether it is the home's own. */
-export interface FollowedCoin extends Followed {
+export interface FollowedCoin extends TrackedCoin {
   means: ReadonlyMap<Hex, { words: string; own: boolean }>;
   /** True if it is known of any other transaction that it is not the owner's. */
   knowsAll: boolean;
@@ -81,16 +88,23 @@ export function standingOf(coin: FollowedCoin, at: Window, facts: CoinFacts): { 
         ? { verdict: 'unfunded', words: 'its funding is not on the chain' }
         : { verdict: 'pending', words: 'the coin is gone, or never was there, and nobody says what spent it' };
     case 'replaced':
-      return { verdict: isFinal(found) ? 'dead' : 'unfunded', words: `its funding is replaced by ${restsOn(found)}` };
+      return {
+        verdict: isFinal(found) ? 'dead' : 'unfunded',
+        words: `its funding is replaced by ${outcomeTxText(found)}`,
+      };
     case 'spending':
     case 'spent':
       return spentBy(coin, found, isFinal(found));
   }
 }
 
-function spentBy({ means, knowsAll }: FollowedCoin, by: By, final: boolean): { verdict: Verdict; words: string } {
+function spentBy(
+  { means, knowsAll }: FollowedCoin,
+  by: OutcomeTx,
+  final: boolean,
+): { verdict: Verdict; words: string } {
   const { words: what, own } = (by.tx === null ? undefined : means.get(by.tx)) ?? { words: 'another', own: false };
-  const words = `spent by ${what}: ${restsOn(by)}`;
+  const words = `spent by ${what}: ${outcomeTxText(by)}`;
   if (!final || (!own && !knowsAll)) return { verdict: 'pending', words };
   return { verdict: own ? 'done' : 'lost', words };
 }

@@ -49,7 +49,7 @@ export interface Frozen {
 }
 
 /** An opening that this owner has answered, or given up. */
-export interface Given {
+export interface AnsweredOpening {
   operator_pubkey: Hex;
   owner_pubkey: Hex;
   /** The authentication key of the invitation: nobody else may decline. Empty where this home does not know it. */
@@ -76,7 +76,7 @@ export interface OwnerCoin extends Coin {
   answer: Hex;
   funding: Funding | null;
   coins: readonly string[];
-  given: readonly Given[];
+  given: readonly AnsweredOpening[];
   /** All that were asked for: the operator signs one of them and no other. The last is under way in `withdrawing`. */
   withdrawals: readonly Withdrawal[];
   /** The record comes from a restored or copied store. */
@@ -96,7 +96,7 @@ export interface OwnerCoin extends Coin {
   settled?: Settled;
 }
 /** A receiver's, before the coin is its own. */
-export interface Pending extends Coin {
+export interface PendingCoin extends Coin {
   role: 'owner';
   own: Own;
   side: Side;
@@ -115,12 +115,12 @@ export interface Pending extends Coin {
   restored: boolean;
 }
 export type HeldState = 'owned' | 'withdrawing' | 'closed' | 'gone';
-type Each<S, X> = S extends string ? { state: S } & X : never;
+type InState<S, X> = S extends string ? { state: S } & X : never;
 
 /** Record of a statecoin, by role and state. */
 export type Statecoin =
   | { role: 'operator'; state: 'offered'; network: string; own: Own; offer: Offer; share: string }
-  | Each<'open' | 'closed', OperatorCoin>
+  | InState<'open' | 'closed', OperatorCoin>
   | ({ state: 'frozen'; frozen: Frozen } & OperatorCoin)
   | ({ role: 'owner'; state: 'invited'; network: string; own: Own } & Invitation)
   | { role: 'owner'; state: 'addressed'; own: Own; side: Side; offer: Offer; terms: Terms; id: Hex }
@@ -133,11 +133,11 @@ export type Statecoin =
       coins: readonly string[];
       nonce: Hex;
     } & Coin)
-  | Each<'received' | 'declined', Pending>
-  | Each<HeldState, OwnerCoin & { tx?: Hex }>
-  | Each<'offering', OwnerCoin & { to: Invite }>
+  | InState<'received' | 'declined', PendingCoin>
+  | InState<HeldState, OwnerCoin & { tx?: Hex }>
+  | InState<'offering', OwnerCoin & { to: Invite }>
   /** `opening`: what it was sent in. */
-  | Each<'sent', OwnerCoin & { to: Invite; opening: Opening }>
+  | InState<'sent', OwnerCoin & { to: Invite; opening: Opening }>
   | Ended;
 
 /** `lost`: given up because its store was restored; the journal may know that it went on. */

@@ -4,8 +4,8 @@
 import { scriptLike } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';
-import type { Quote } from '../contract/quote.ts';
-import { quoteBy, type Shown } from '../contract/status.ts';
+import type { ExitQuote } from '../contract/quote.ts';
+import { exitQuoteBy, type StatusSource } from '../contract/status.ts';
 import { followedCoin, standingOf, windowOf, type CoinFacts, type Verdict } from './standing.ts';
 import { isOperators, isOwners, mayBeAnothers, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
 import { exposed } from './send.ts';
@@ -30,13 +30,13 @@ export interface StatechainStatus {
   /** Number of further owners that the coin can have; it falls as blocks pass. */
   transfers_left?: number;
   /** Price of the backup and its child. */
-  quote?: Quote;
+  quote?: ExitQuote;
   verdict?: Verdict;
   notes: string[];
 }
 
 /** Statecoins in `status`. */
-export const statecoinsShown: Shown<Statecoin> = {
+export const statecoinsShown: StatusSource<Statecoin> = {
   kind: statecoinKind,
   coin: (c) => (isOwners(c) ? { ...followedCoin(c), ended: false } : undefined),
   blocks: 'ways',
@@ -91,7 +91,7 @@ export function statechainStatus(name: Hex, c: Statecoin, facts: CoinFacts & { f
   const { verdict, words } = standingOf(followedCoin(c), windowOf(c), facts);
   return {
     ...held,
-    quote: quoteBy(ownersWay(scriptLike(c.entries.at(-1)!.address, c.terms.network), wait), facts),
+    quote: exitQuoteBy(ownersWay(scriptLike(c.entries.at(-1)!.address, c.terms.network), wait), facts),
     verdict,
     notes: [...held.notes, ...notesOf(c, verdict, words)],
   };

@@ -6,7 +6,7 @@
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { outcomeNeeds } from '../contract/outcome.ts';
-import { table, vouched, type Party, type Stated } from '../protocol/action.ts';
+import { table, vouchedKey, type Party, type UnvouchedKey } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -56,7 +56,7 @@ function authOf(c: Statecoin | undefined, pubkey: string): string | undefined {
 }
 
 /** Returns the key whose seal a message must have, by who reads it; empty where nobody's would do. */
-function peerOf(m: TransferMessage, { coin, next }: Found, by: Party): string | Stated | null {
+function peerOf(m: TransferMessage, { coin, next }: Found, by: Party): string | UnvouchedKey | null {
   const operator = (c: Statecoin | undefined): string =>
     c && 'terms' in c ? c.terms.operator : c?.state === 'invited' ? c.operator : '';
   const owner = isOperators(coin) ? coin.entries.at(-1)!.owner_auth : '';
@@ -76,7 +76,7 @@ function peerOf(m: TransferMessage, { coin, next }: Found, by: Party): string | 
     case 'invited':
     case 'received':
     case 'declined':
-      return vouched(m.invite.auth, authOf(coin, m.invite.pubkey));
+      return vouchedKey(m.invite.auth, authOf(coin, m.invite.pubkey));
     default:
       return null;
   }

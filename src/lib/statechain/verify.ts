@@ -8,7 +8,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { hexText, parseAs } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { checkChain, checkHistory, type Finding, type History } from './history.ts';
+import { checkChain, checkHistory, type HistoryFault, type History } from './history.ts';
 import { givenUp } from './operator.ts';
 import { recordSchema, STATEMENT_LIMITS } from './statements.ts';
 import { readCoin, transfersLeft, type Coin } from './terms.ts';
@@ -54,7 +54,7 @@ export interface Verification {
   given_up: number;
   transfers_left?: number;
   valid: boolean;
-  findings: Finding[];
+  findings: HistoryFault[];
   checks: Record<string, string>;
 }
 

@@ -18,7 +18,7 @@ import { maxSat } from '../bitcoin/amount.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { outputsOf, sumSat, txidOf } from '../bitcoin/transaction.ts';
 import {
-  asRival,
+  withRival,
   decideDuty,
   isReady,
   minedOf,
@@ -26,13 +26,13 @@ import {
   type CoinSeen,
   type Due,
   type Duty,
-  type Seen,
+  type ChainView,
   type Spend,
   type Watched,
   type Watcher,
   type Way,
 } from '../contract/duty.ts';
-import { readyOf, type Ready, type Rules } from '../contract/fees.ts';
+import { readyTxOf, type ReadyTx, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -85,10 +85,10 @@ export function watchedCoin(c: Statecoin, ours: ReadonlySet<Hex>): Watched | und
 }
 
 /** Returns a coin's backup as it is sent. @param script that it pays */
-export function exitOf(coin: Coin, hex: Hex, script: Hex, ours: ReadonlySet<Hex>): Ready {
-  return readyOf('exit', hex, coin.terms.amount_sat, script, ours.has(script) ? null : []);
+export function exitOf(coin: Coin, hex: Hex, script: Hex, ours: ReadonlySet<Hex>): ReadyTx {
+  return readyTxOf('exit', hex, coin.terms.amount_sat, script, ours.has(script) ? null : []);
 }
-export function exitDuty({ id, outpoint, terms }: Coin, at: Window, tx: Ready, sent: boolean): Duty {
+export function exitDuty({ id, outpoint, terms }: Coin, at: Window, tx: ReadyTx, sent: boolean): Duty {
   const { confirm_before_height: by } = at;
   return {
     id: `${id} exit ${outpointText(outpoint)}`,
@@ -116,7 +116,7 @@ function ownersCoin(c: Watching, ours: ReadonlySet<Hex>): Watched {
     id: `${c.id} withdraw ${outpointText(c.outpoint)}`,
     does: 'withdraw',
     why: 'the withdrawal was signed and is not in a block',
-    tx: readyOf('withdrawal', done.hex, sat, done.script, ours.has(done.script) ? null : []),
+    tx: readyTxOf('withdrawal', done.hex, sat, done.script, ours.has(done.script) ? null : []),
     from: null,
     // Whoever completed it may have sent it: it is sent again.
     sent: true,
@@ -127,7 +127,7 @@ function ownersCoin(c: Watching, ours: ReadonlySet<Hex>): Watched {
   const rests = (): number => {
     if (sends.length === 0) return Infinity;
     if (withdrawal || exit.sent) return -Infinity;
-    return doubt === null ? at.valid_from_height - 1 : STATECOIN_WATCH_LIMITS.asked.least(heldBy(c, at));
+    return doubt === null ? at.valid_from_height - 1 : STATECOIN_WATCH_LIMITS.asked.least(stepWindowOf(c, at));
   };
   return {
     id: c.id,
@@ -161,7 +161,7 @@ function doubtOf(c: OwnerRecord): 'restored' | 'in-transfer' | null {
 const isDoubtedSenders = (c: OwnerRecord, { by, txid }: Spend): boolean =>
   c.declined === null && by === 'former-owner' && txid === txidOf(backup(c, c.entries.at(-2)!));
 
-const heldBy = (c: OwnerRecord, at: Window): StepWindow => ({ ...at, step: c.terms.step_blocks });
+const stepWindowOf = (c: OwnerRecord, at: Window): StepWindow => ({ ...at, step: c.terms.step_blocks });
 
 interface Owners {
   at: Window;
@@ -170,10 +170,10 @@ interface Owners {
   /** Duties by which the coin is spent where nothing else spends it. */
   sends: readonly Duty[];
 }
-function decideOwners(c: Watching, { at, exit, withdrawal, sends }: Owners, seen: Seen, rules: Rules): Due {
+function decideOwners(c: Watching, { at, exit, withdrawal, sends }: Owners, seen: ChainView, rules: Rules): Due {
   const found = seen.coins.get(outpointText(c.outpoint))!;
   const { coin, spend } = found;
-  const held = heldBy(c, at);
+  const held = stepWindowOf(c, at);
   const doubt = doubtOf(c);
   if (doubt !== null && coin === 'unspent' && !exit.sent) {
     const asked = sends.length > 0 && allows({ least: STATECOIN_WATCH_LIMITS.asked.least(held) }, seen.tip);
@@ -185,7 +185,7 @@ function decideOwners(c: Watching, { at, exit, withdrawal, sends }: Owners, seen
   if (coin === 'absent') return { do: 'tell', event: 'unfunded', ...(c.entries.length > 1 && { short: true }) };
   const own = [exit, withdrawal].find((duty) => duty && 'txid' in duty.tx && duty.tx.txid === spend?.txid);
   if (own === withdrawal && own && hangs(held, found, seen, rules, own)) {
-    const instead = decideDuty(exit, asRival(exit, seen), rules);
+    const instead = decideDuty(exit, withRival(exit, seen), rules);
     if (instead.do === 'send') return { do: 'send', event: instead.event, tx: instead.tx, child: instead.child };
   }
   const tried = own ? [own] : coin === 'unspent' ? sends : [withdrawal, exit];
@@ -202,7 +202,7 @@ const heights = ({ valid_from_height, confirm_before_height }: Window): object =
 });
 
 /** Returns whether an own withdrawal waits too long and cannot be helped. */
-function hangs(held: StepWindow, { spend }: CoinSeen, seen: Seen, rules: Rules, withdrawal: Duty): boolean {
+function hangs(held: StepWindow, { spend }: CoinSeen, seen: ChainView, rules: Rules, withdrawal: Duty): boolean {
   if (held.confirm_before_height === null || spend?.confirmations !== 0) return false;
   const late = allows({ least: STATECOIN_WATCH_LIMITS.hangs.least(held) }, seen.tip);
   const due = decideDuty(withdrawal, seen, rules);
@@ -289,7 +289,7 @@ export function settledAs(c: Statecoin, { by, txid, lostSat }: Extract<Due, { do
  * Returns the record before its exit is sent: it is passed on no more.
  * @throws Refusal `state-moved-on` where it has another owner by now
  */
-export function exitingAs(c: Statecoin, { by }: Pick<Ready, 'by'>): Statecoin {
+export function exitingAs(c: Statecoin, { by }: Pick<ReadyTx, 'by'>): Statecoin {
   if (!isOwners(c) || !isWatched(c))
     throw new Refusal('state-moved-on', `the coin is '${c.state}' in this home by now: nothing of its own is sent`);
   return by === 'exit' ? { ...c, exiting: true } : c;
