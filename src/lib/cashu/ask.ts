@@ -17,7 +17,7 @@ import { isPublic } from './addresses.ts';
 export interface MintAt {
   /** The URL as `mintUrl` writes it. */
   url: string;
-  /** Whoever runs this program named it: it may be at a private address. */
+  /** True if the operator named the mint, which may then have a private address. */
   named: boolean;
 }
 export interface Call {
@@ -39,7 +39,7 @@ export type Lookup = (
   done: (error: NodeJS.ErrnoException | null, found: LookupAddress[]) => void,
 ) => void;
 
-/** Kept open from one look at a mint's figures to the next, only to mints that were named. */
+/** Agents that keep connections to named mints open between requests. */
 const AGENTS = {
   plain: new plain.Agent({ keepAlive: true, maxFreeSockets: 8 }),
   secure: new secure.Agent({ keepAlive: true, maxFreeSockets: 8 }),
@@ -48,7 +48,7 @@ const AGENTS = {
 /** @throws Refusal `mint-private`; `mint-unavailable` where there is no answer within its bounds */
 export async function askMint(mint: MintAt, path: string, call: Call, lookup: Lookup = ofSystem): Promise<HttpAnswer> {
   const ask = (): Promise<HttpAnswer> => once(mint, path, call, lookup);
-  // The mint had closed the connection before the call came: nothing of it was read.
+  // Retries a call whose connection the mint had closed before it read anything.
   const again = (error: unknown): Promise<HttpAnswer> => {
     if (!(error instanceof Stale)) throw error;
     return ask();
@@ -117,7 +117,7 @@ async function once(mint: MintAt, path: string, call: Call, lookup: Lookup): Pro
   return promise.finally(() => clearTimeout(timer));
 }
 
-/** The lookup that a connection asks for the addresses of a name; it goes to one of those that come back. */
+/** Returns the lookup of a connection, which connects only to the addresses that it returns. */
 const looking =
   (mint: MintAt, lookup: Lookup): LookupFunction =>
   (host, { all }, done) => {

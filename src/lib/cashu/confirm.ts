@@ -30,7 +30,7 @@ export async function confirmFigures(
 ): Promise<object> {
   if (restored) throw homeRestored('its journal may know of more that was reported, quoted and paid');
   const all = (await store.list('quote')).map(({ record }) => quoteKind.parse(record));
-  // Those that were given up too: what they got was paid.
+  // Includes retired quotes, whose payments count.
   const own = all.filter((q) => q.contract === contract && q.reserved === null).map(({ id }) => id);
   const ids = [...new Set([...own, ...named])];
   const kinds = {

@@ -51,7 +51,7 @@ export async function alone<T>({ dir }: Home, work: () => Promise<T>): Promise<T
   }
 }
 
-/** Writes a token to where its owner finds it: resolves once it is out of this program. */
+/** Writes a token to its owner's output, and resolves once it is written. */
 export type PrintToken = (token: string) => Promise<void>;
 
 /** Tokens of a home, in the states that are named, oldest first. */
@@ -69,7 +69,7 @@ export async function tokensIn(
   return found;
 }
 
-/** One token more, or one that has moved on. */
+/** Stores a new token, or a token in its next state. */
 export const keepToken = ({ store }: Pick<Home, 'store'>, token: TokenRecord): Promise<TokenRecord> =>
   change<{ token: TokenRecord }, TokenRecord>(
     store,
@@ -78,7 +78,7 @@ export const keepToken = ({ store }: Pick<Home, 'store'>, token: TokenRecord): P
     () => ({ writes: { token }, result: token }),
   );
 
-/** The home whose ecash is at hand, and the mint that can be asked about it; undefined where it cannot. */
+/** Home with ecash, and its mint's wallet; undefined if the mint cannot be reached. */
 export interface Purse {
   home: Home;
   wallet: Wallet | undefined;
@@ -86,7 +86,7 @@ export interface Purse {
 
 export type AtMint = Purse & { wallet: Wallet };
 
-/** A keyset as this program writes it: the home's own record of it, else the mint's word. @throws Refusal `no-keyset`, `mint-unavailable` */
+/** Returns a keyset: the home's own record of it, else the mint's. @throws Refusal `no-keyset`, `mint-unavailable` */
 export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset> {
   const claim = keysetClaim('wallet', id);
   const hit = (await home.store.load([claim])).found.get(claim);
@@ -103,7 +103,7 @@ async function textOf(purse: Purse, t: SignedToken): Promise<string> {
   return tokenOf(seed, t.places, await keysetOf(purse, t.keyset), t.promises, t.mint);
 }
 
-/** Prints a token, and notes that once it is out. @throws whatever `print` throws: the token is printed again then */
+/** Prints a token, then stores that it was printed. @throws whatever `print` throws: the token is printed again then */
 export async function handOver(purse: Purse, t: SignedToken, print: PrintToken): Promise<string> {
   const text = await textOf(purse, t);
   await print(text);
@@ -143,7 +143,10 @@ export async function askedBack(purse: AtMint, t: TokenRecord): Promise<TokenRec
   return other;
 }
 
-/** Checked before it is kept: what does not verify is asked for again. @throws Refusal `dleq-invalid`, `promises-differ` */
+/**
+ * Stores blind signatures once they verify; others are requested again. @throws Refusal `dleq-invalid`,
+ * `promises-differ`
+ */
 export async function keepSigned(
   purse: Purse,
   t: TokenRecord,
@@ -155,7 +158,7 @@ export async function keepSigned(
   return signed;
 }
 
-/** The token without what its mint shows as spent (NUT-07), kept so. */
+/** Removes the coins that the mint shows as spent (NUT-07), and stores the rest. */
 export async function unspentOf(purse: AtMint, t: SignedToken): Promise<TokenRecord> {
   const left = await withoutShown(purse, t);
   return left === t ? t : keepToken(purse.home, left);
@@ -169,7 +172,7 @@ async function withoutShown(purse: AtMint, t: SignedToken): Promise<TokenRecord>
   return withoutSpent(t, new Set(counters));
 }
 
-/** Finds what was minted with counters that this home may not know of, of each keyset of the mint where it may not. */
+/** Finds coins minted with counters that this home may have lost, in each keyset of the mint. */
 export async function search(purse: AtMint, { contract, mint, quote }: QuotedLedger): Promise<void> {
   const { home, wallet } = purse;
   for (const { id } of wallet.keyChain.getKeysets())
@@ -188,7 +191,7 @@ export async function search(purse: AtMint, { contract, mint, quote }: QuotedLed
         const keyset = { ...record, counter: next, restored: false };
         if (places.length === 0) return { writes: { keyset }, result: undefined };
         const token = newToken({ contract, mint, keyset: id, places, quote, promises, older: true });
-        // Nothing is kept that does not verify.
+        // Throws unless the token verifies.
         await textOf(purse, token as SignedToken);
         return { writes: { keyset, token }, result: undefined };
       },
@@ -197,18 +200,18 @@ export async function search(purse: AtMint, { contract, mint, quote }: QuotedLed
 
 export interface PrintInHand {
   home: Home;
-  /** The contract whose tokens alone are printed; all are where it is not given. */
+  /** Prints only tokens of this contract; undefined for all. */
   contract?: Hex | undefined;
-  /** Asks also about the coins that a mint has called spent. */
+  /** Checks coins again that a mint has called spent. */
   spent?: boolean;
   /** Tells whether the operator named the mint. */
   isNamed(mint: string): boolean;
   print: PrintToken;
 }
 export interface InHand {
-  /** Sum of what was printed. */
+  /** Sum of the printed tokens, in satoshis. */
   sat: bigint;
-  /** Mints that did not say what is spent, with the reason. */
+  /** Mints that did not tell which coins are spent, with the reason. */
   unasked: readonly { mint: string; why: string }[];
 }
 
@@ -244,14 +247,14 @@ async function printAlone({ home, contract, spent = false, isNamed, print }: Pri
       const back = called && (await told(mint, undefined, () => withoutShown({ home, wallet: wallet! }, called)));
       const more = back && once(back);
       if (!more || !isSigned(more)) continue;
-      // Its record stays as it is: the mint may call them spent once more.
+      // The record does not change, since the mint may call the coins spent again.
       await print(await textOf(purse, more));
       sat += sumOf(more);
     }
   }
   return { sat, unasked };
 
-  /** The token without the coins that were printed before: what was found by two searches is there twice. */
+  /** Removes coins that were printed before; two searches may have found a coin twice. */
   function once(t: TokenRecord): TokenRecord {
     if (!isSigned(t)) return t;
     const twice = t.places.flatMap((p) => (seen.has(coin(t, p)) ? [p.counter] : []));
@@ -263,7 +266,7 @@ async function printAlone({ home, contract, spent = false, isNamed, print }: Pri
   async function walletAt(mint: string): Promise<Wallet | undefined> {
     return /^https?:/.test(mint) ? walletOf({ url: mint, named: isNamed(mint) }) : undefined;
   }
-  /** Resolves to what a mint says; where it does not, that is noted and what is known stands. */
+  /** Resolves to the mint's answer; without one, notes the mint and resolves to `known`. */
   async function told<T>(mint: string, known: T, ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();

@@ -27,13 +27,13 @@ export interface MeltJournal {
 export interface ChangeFile {
   /** @throws Refusal `cannot-write` where it holds a line that this payment has not written */
   check(isOwn: (line: string) => boolean): Promise<void>;
-  /** Puts the token in place of what this payment wrote before. @throws Refusal as `check` */
+  /** Replaces this payment's earlier lines of the file by the token. @throws Refusal as `check` */
   keep(token: string, isOwn: (line: string) => boolean): Promise<void>;
 }
 interface AtMint<Done> {
   mint: string;
   token: string;
-  /** Held by no other run until this one has ended. */
+  /** Journal locked by this run until its end. */
   journal: MeltJournal;
   /** Resolves once the outcome is out of this program: until then the same run tells it again. */
   print(done: Done): Promise<void>;
@@ -73,7 +73,7 @@ export async function meltEcash({ invoice, change, point, ...at }: MeltEcash): P
   if (before?.state === 'PAID' || before?.state === 'PENDING')
     return payment.finish(before, (await payment.left()).unspent, change);
   const pot = underWay ? (await payment.left()).unspent : payment.proofs();
-  // One that was tried and not paid is refused for good: the same invoice gets another.
+  // The mint refuses a failed quote for good, so the invoice gets a new one.
   const quote = await newQuote();
   const due = Amount.from(quote.amount).add(Amount.from(feeOf(quote)));
   const held = sum(pot);
@@ -85,7 +85,7 @@ export async function meltEcash({ invoice, change, point, ...at }: MeltEcash): P
       hint: 'say where it goes: --change-out FILE',
     });
   if (!exact) await change?.check(payment.isOwn);
-  // Nothing was asked of the ecash so far: what is refused above leaves nothing behind.
+  // A refusal up to here leaves nothing behind, since no ecash was sent.
   await payment.write({ quote: quote.quote, invoice });
   point('melt-quoted');
   const { send, keep } = exact
@@ -97,7 +97,7 @@ export async function meltEcash({ invoice, change, point, ...at }: MeltEcash): P
       blame: 'mint',
       hint: `nothing is paid; ${GIVE_UP}`,
     });
-  // Kept before it is at stake.
+  // Stored before the payment begins.
   await payment.keep(keep, change);
   point('melt-swapped');
   const { quote: paid } = await payment.asked(() => wallet.meltProofs('credit', quote, send, { nut08Change: false }));
@@ -132,21 +132,21 @@ export async function giveUpMelt({
   await payment.keep(unspent, change);
   const done = { changeSat: sum(unspent), pendingSat: sum(pending) };
   await at.print(done);
-  // What is pending may come back: the file leads to it.
+  // Keeps the journal while coins are pending, since it finds them again.
   if (pending.length === 0) await payment.end();
   return done;
 }
 
 interface MeltNote {
   seed: string;
-  /** Absent where a payment was given up that no run had begun. */
+  /** Absent if a payment was given up before any run had begun it. */
   quote?: string | undefined;
   invoice?: string | undefined;
   /** SHA-256 of the tokens that went to the file of change, hex. */
   kept: readonly string[];
 }
 
-/** A payment at its mint: the token, what came of it, and the note of the run that began it. */
+/** Payment at a mint: the token, its change, and the note of the run that began it. */
 class Payment {
   readonly mint: string;
   readonly wallet: Wallet;
@@ -175,7 +175,7 @@ class Payment {
   static async open(at: AtMint<Melted>): Promise<Payment> {
     const found = await at.journal.read();
     const note = found === undefined ? { seed: bytesToHex(randomBytes(64)), kept: [] } : readNote(found);
-    // Whoever pays there has named it.
+    // The payer named this mint.
     const wallet = await walletOf({ url: at.mint, named: true }, hexToBytes(note.seed));
     return new Payment(at, wallet, found !== undefined, note);
   }
@@ -190,7 +190,7 @@ class Payment {
     return this.#journal.remove();
   }
 
-  /** Asks the mint; a refusal of a payment that is under way says how to end it. */
+  /** Calls the mint. A refusal during a payment gets the hint that ends it. */
   async asked<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await withMintErrors(this.mint, ask);
@@ -200,7 +200,7 @@ class Payment {
     }
   }
 
-  /** The melt quote of the run before, as it is now; undefined where there is none, or the mint has forgotten it. */
+  /** Returns the present state of the earlier run's melt quote; undefined if the mint has none. */
   async quote(): Promise<MeltQuoteBaseResponse | undefined> {
     const { quote } = this.note;
     if (quote === undefined) return undefined;
@@ -262,7 +262,7 @@ class Payment {
     if (state !== 'PAID')
       throw new Refusal('melt-pending', `melt quote ${paid.quote} is ${String(state).slice(0, 20)}`, { hint });
     await this.keep(rest, change);
-    // Of another key than the invoice's it is nobody's word.
+    // Only a signature by the invoice's key is a receipt.
     const isReceipt = isInvoiceReceipt(String(shown), parseInvoice(this.note.invoice!));
     const receipt = isReceipt ? String(shown) : null;
     const done = {
@@ -272,7 +272,7 @@ class Payment {
       changeSat: sum(rest),
     };
     await this.#print(done);
-    // Without its receipt the payment is not done: the same run asks for it again.
+    // A payment without its receipt is not done; the next run requests it again.
     if (isReceipt) await this.end();
     return done;
   }

@@ -47,7 +47,7 @@ export interface MintEcash {
   contract: Hex;
   /** Tells whether the operator named the mint. */
   isNamed(mint: string): boolean;
-  /** All that was reported and not minted yet, where it is not given. */
+  /** Sum to mint, in satoshis; undefined for all that was reported and not minted. */
   amountSat?: bigint | undefined;
   print: PrintToken;
   point(label: string): void;
@@ -80,7 +80,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
     const token = unprinted(held) ?? (await prepare(held));
     point('mint-prepared');
     const made = isSigned(token) ? token : await signed(token);
-    // Of what may have been printed before only what is not spent.
+    // A token that may have been printed before loses its spent coins.
     const left = made.older && made.state !== 'printed' ? await unspentOf(purse, made) : made;
     if (!isSigned(left)) continue;
     point('mint-kept');
@@ -89,11 +89,11 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
     return { token: text, again: left.older, waitingSat: rest.reduce((sum, t) => sum + sumOf(t), 0n) };
   }
 
-  /** Asks the mint for what it may have signed without this home's knowledge. */
+  /** Requests blind signatures again that the mint may have made without this home storing them. */
   async function askBack(): Promise<void> {
     for (const t of await tokensIn(home, ['asked', 'refused'], isOurs)) await askedBack(purse, t);
   }
-  /** Lists what was made on this contract's quotes and is not spent. */
+  /** Lists the unspent tokens of this contract's quotes. */
   function inHand(): Promise<TokenRecord[]> {
     return tokensIn(home, ['signed', 'asked', 'refused', 'printed'], isOurs);
   }
@@ -107,7 +107,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
     return waits.find((t) => t.older) ?? waits.find(fits);
   }
 
-  /** A new one of what is free, else the last one. */
+  /** Returns a new token of the free sum, else the last token. */
   async function prepare(held: readonly TokenRecord[]): Promise<TokenRecord> {
     const last = held.findLast(({ state }) => state === 'printed');
     const {
@@ -125,7 +125,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
       });
     const { id: active } = await withMintErrors(at.url, async () => purse.wallet.getKeyset());
     const keyset = await keysetOf(purse, active);
-    // What the mint has refused it may take now.
+    // A refused token is tried again.
     const refused = held.find(
       (t) => t.state === 'refused' && t.quote === quote && t.keyset === keyset.id && sumOf(t) === wanted,
     );
@@ -148,7 +148,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
     );
   }
 
-  /** The mint's blind signatures, asked for or asked back. */
+  /** Returns the token with the mint's blind signatures, new or recovered (NUT-09). */
   async function signed(t: TokenRecord): Promise<SignedToken> {
     const before = await askedBack(purse, t);
     if (isSigned(before)) return before;

@@ -43,7 +43,7 @@ export interface NewMintQuote extends MintQuote {
 /** A mint's URL as contracts, quotes and invoices state it: http(s), without a slash at its end. @throws Refusal `usage` */
 export function mintUrl(text: string): string {
   const url = URL.parse(text);
-  // An empty query or fragment is one too: a path that is put behind it would not be asked.
+  // Refuses an empty query or fragment too, because a path behind it would be ignored.
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || /[?#]/.test(url.href))
     throw new Refusal('usage', `${JSON.stringify(text.slice(0, 100))} found, the URL of a mint expected`);
   return url.href.replace(/\/+$/, '');
@@ -135,7 +135,7 @@ async function call(mint: MintAt, path: string, body?: object): Promise<{ ok: bo
   try {
     json = parseJson(text);
   } catch {
-    // Whoever reads it finds another form than it expects.
+    // The caller reports an unexpected form.
   }
   return { ok, status, json };
 }

@@ -7,7 +7,7 @@ import { outputsOf, placesFrom, type BlindedOutput, type BlindPromise, type Outp
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** Counters that are asked about at once, and unused ones in a row that end the search. */
+/** Counters of one request, and unused counters in a row that end a search. */
 const WINDOW = 100;
 const GAP = 300;
 
@@ -24,7 +24,7 @@ export function promiseOf({ id, amount, C_, dleq }: Signature): BlindPromise {
 }
 export const messageOf = ({ amount_sat, id, B_ }: BlindedOutput) => ({ amount: Number(amount_sat), id, B_ });
 
-/** Resolves to what the mint has signed before, output by output. */
+/** Resolves to the mint's earlier blind signatures, by output. */
 export async function signaturesOf(
   mint: Mint,
   outs: readonly BlindedOutput[],

@@ -56,7 +56,10 @@ export async function walletOf(mint: MintAt, seed?: Uint8Array): Promise<Wallet>
   return wallet;
 }
 
-/** Says what the mint says in this program's words. @throws Refusal `mint-refused`, `mint-unavailable`, `dleq-invalid` */
+/**
+ * Runs a call of the Cashu library, and converts its errors to refusals. @throws Refusal `mint-refused`,
+ * `mint-unavailable`, `dleq-invalid`
+ */
 export async function withMintErrors<T>(mint: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
@@ -64,7 +67,7 @@ export async function withMintErrors<T>(mint: string, ask: () => Promise<T>): Pr
     if (error instanceof Refusal) throw error;
     const { code, message } = error as Error & { code?: unknown };
     if (typeof code === 'number') throw new Refusal('mint-refused', `the mint at ${mint}: ${message} (${code})`);
-    // What the mint has signed is not by its keys.
+    // The blind signature is not by the mint's keys.
     if (message.includes('DLEQ'))
       throw new Refusal('dleq-invalid', `the mint at ${mint}: ${message}`, { blame: 'mint' });
     throw new Refusal('mint-unavailable', `the mint at ${mint}: ${message}`, {

@@ -12,7 +12,7 @@ import { Refusal } from '../protocol/refusal.ts';
 
 const TIMEOUT_MS = 30_000;
 export const NODE_LIMITS = {
-  /** The longest that is asked for is a scan for the coins of a wallet: it says about 300 bytes of each. A block has 8 MB in hex. */
+  /** Longest answer: a scan for a wallet's coins, with about 300 bytes a coin. A block has 8 MB in hex. */
   answer: { unit: 'bytes', most: 64_000_000 },
 } satisfies Limits;
 const SHOWN = 300;
@@ -20,7 +20,7 @@ const SHOWN = 300;
 const TOGETHER = 200;
 /** Error codes of a connection that the other side has closed. */
 const CLOSED: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
-/** Asked twice, they do more than once. */
+/** Methods that must not be retried, because each call has an effect. */
 const ONCE: ReadonlySet<string> = new Set(['generatetoaddress']);
 
 const codeOf = (error: unknown): string | undefined => ((error as Error).cause as { code?: string } | undefined)?.code;
@@ -46,7 +46,7 @@ export class RpcError extends Refusal {
   }
 }
 
-/** No connection, no time or no login: what else is asked of the node now fares no better. */
+/** Refusal for a node without connection, answer or login; further calls would fail too. */
 class NoAnswer extends Refusal {
   constructor(text: string, details: { hint?: string } = {}) {
     super('chain-unavailable', text, details);
@@ -96,7 +96,7 @@ export class JsonRpc {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** The same node, for who asks of many things at once: calls of one moment go in one request. */
+  /** Returns a client of the same node that batches simultaneous calls into one request. */
   together(): this {
     return new (this.constructor as new (options: RpcOptions) => this)({ ...this.#options, together: true });
   }
@@ -227,7 +227,8 @@ export class JsonRpc {
       });
       return { status: answer.status, text: await textWithin(NODE_LIMITS.answer, answer) };
     };
-    // A node closes a connection that was idle for half a minute. Whether the call had reached it is not known: all but ONCE may be asked twice.
+    // A node closes connections that were idle for half a minute. A call may have reached it before, so methods of
+    // ONCE are not retried.
     const again = (error: unknown) => {
       if (ONCE.has(method) || !CLOSED.has(codeOf(error))) throw error;
       return ask();

@@ -12,7 +12,7 @@ export const MINED_LIMITS = {
   blocks: { unit: 'blocks', most: 36 },
 } satisfies Limits;
 
-/** @param since the newest block of the last look; undefined: nobody has looked yet */
+/** @param since tip of the last look; undefined before the first */
 export async function minedSince(rpc: Rpc, since: Hex | undefined): Promise<Mined> {
   const { bestBlock: best } = await rpc.blockchainInfo();
   const txids = new Set<Hex>();

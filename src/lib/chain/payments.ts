@@ -16,7 +16,7 @@ import { unlessPruned, type Rpc } from './rpc.ts';
 import { inputOf, spends } from './spenders.ts';
 
 type HashAt = (height: number) => Promise<Hex>;
-/** @param hashAt returns the hash of the block at a height; absent: the node is asked */
+/** @param hashAt returns the hash of the block at a height; absent to query the node */
 export interface Payments {
   /** @param goal `after` is a height here */
   (goal: Goal & { after: number }, tip: number, hashAt?: HashAt): Promise<Payment>;
@@ -41,7 +41,7 @@ export function paymentsIn(rpc: Rpc): Payments {
   const wanted = new Set<Hex>();
   /** Transactions by block and by the bytes that they have. */
   const read = new Map<Hex, ReadonlyMap<Hex, readonly { txid: Hex; hex: Hex }[]>>();
-  /** Heights by what is sought, up to which nothing is found. */
+  /** Searched heights, by outputs or coin. */
   const searched = new Map<string, number>();
 
   async function having(block: Hex, bytes: Hex): Promise<readonly { txid: Hex; hex: Hex }[] | undefined> {
@@ -69,7 +69,7 @@ export function paymentsIn(rpc: Rpc): Payments {
     searched.set(key, Math.min(upTo, standingAt(tip)));
     return { by: null, upTo, pruned: false };
   }
-  // A block is large: one at a time, once all that is asked for is known.
+  // Reads one block at a time, since blocks are large.
   const turn = inTurn();
   const find = (sought: Sought, tip: number, hashAt: HashAt = (height) => rpc.blockHash(height)): Promise<Searched> => {
     wanted.add(sought.bytes);

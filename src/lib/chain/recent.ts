@@ -15,16 +15,16 @@ export const RECENT_LIMITS = {
 export const KEPT_BLOCKS = RECENT_LIMITS.blocks.most;
 
 /**
- * Returns the depth of a transaction; undefined: not found, or the node has an index, which has
- * been asked before.
+ * Returns the depth of a transaction; undefined if it is not found, or if the node has an index, which was
+ * queried before.
  */
 export type Recent = (txid: Hex) => Promise<number | undefined>;
 
-/** One at a time: whoever asks while blocks are read waits for them, and reads none again. */
+/** Returns a search that runs one query at a time, so that no block is read twice. */
 export function recentBlocks(rpc: Rpc): Recent {
   let index: boolean | undefined;
   let top: Hex | undefined;
-  /** The txids of a block, one after the other: three hundred full blocks are 30 MB. */
+  /** Txids of the read blocks in one buffer each; 300 full blocks take 30 MB. */
   let read: { depth: number; txids: Buffer }[] = [];
   /** The next block to read, and how deep it is; null: all are read. */
   let next: { hash: Hex; depth: number } | null = null;
@@ -42,7 +42,7 @@ export function recentBlocks(rpc: Rpc): Recent {
     const id = Buffer.from(txid, 'hex');
     const among = (blocks: typeof read) => blocks.find(({ txids }) => has(txids, id))?.depth;
     while (!index) {
-      // A depth counts from the present tip: blocks may have come since, or been taken back.
+      // Depths count from the present tip, which may have changed since.
       const { bestBlock } = await rpc.blockchainInfo();
       if (bestBlock !== top) {
         top = bestBlock;
@@ -70,7 +70,7 @@ function has(txids: Buffer, id: Buffer): boolean {
   return false;
 }
 
-/** @returns what does one work after the other, in the order in which they are given */
+/** Returns a queue that runs one task after another, in order. */
 export function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {

@@ -48,7 +48,7 @@ export interface ChainInfo {
 export type RangedDescriptor = { desc: string; range: readonly [number, number] };
 export interface ScannedCoin extends Outpoint {
   script: Hex;
-  /** The descriptor of its own script, which names its place: a word of the node's. */
+  /** Descriptor of the script with its derivation index, as the node states it. */
   desc: string;
   sat: bigint;
   height: number;
@@ -65,7 +65,7 @@ export interface PackageResult {
   transactions: readonly { txid: Hex; error?: string }[];
 }
 
-/** A block as a node knows it; null for what it does not say (btcd). */
+/** Block with the facts that the node states; null for missing ones (btcd). */
 export interface KnownBlock {
   header: Hex;
   confirmations: number;
@@ -324,7 +324,7 @@ export class Rpc extends JsonRpc {
   }
 }
 
-/** An object of an answer, whose fields must be of the form that they are read in. @throws Refusal `chain-unavailable` */
+/** Object of an answer, with typed reads of its fields. @throws Refusal `chain-unavailable` */
 class Answer {
   readonly #method: string;
   readonly #fields: { readonly [key: string]: Json };

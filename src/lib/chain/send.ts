@@ -22,7 +22,8 @@ export async function send(rpc: Rpc, network: string | undefined, txs: readonly 
     throw error instanceof RpcError ? inWords(error.message) : error;
   });
   if (message === 'success') return txids;
-  // What it has already is no failure. Where it names nothing else, and not even that, the package as a whole was refused.
+  // A transaction that the node has already is no failure. Without any other error, the package as a whole was
+  // refused.
   const errors = transactions.flatMap(({ error }) => error ?? []);
   const failed = errors.find((error) => !isKnown(error));
   if (failed !== undefined || errors.length === 0) throw inWords(failed ?? message);

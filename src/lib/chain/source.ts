@@ -32,7 +32,7 @@ export const CHAIN_LIMITS = {
    */
   estimate: { unit: 'sat/kvB', least: MIN_FEERATE, most: MAX_FEERATE },
 } satisfies Limits;
-/** Coins that are asked for at once, in one request. */
+/** Coins of one batch request. */
 const AT_ONCE = 200;
 
 const NETWORK_OF: Readonly<Record<string, Network>> = {
@@ -57,9 +57,9 @@ export interface SourceOptions {
   feerate?: number | undefined;
   /** Unix seconds. */
   now?: () => number;
-  /** Seconds of a clock that nobody sets. */
+  /** Seconds of a monotonic clock. */
   uptime?: () => number;
-  /** Asks a service outside. */
+  /** Looks up an entry at a service outside. */
   remote?: (asked: Remote) => Promise<object | 'unknown'>;
 }
 
@@ -90,7 +90,7 @@ export function factSource({
     const found = networkOfNode(info.chain);
     if (found !== network)
       throw new Refusal('wrong-network', `the node at ${node.at} is on ${found}, ${network} expected`);
-    // A chain of one's own stands still for as long as one likes.
+    // A regtest chain may stand still for any time.
     if (network !== 'regtest') await refuseStale(node, info, ageOf);
     return info;
   };
@@ -161,8 +161,7 @@ const aboveDefault = (least: number | undefined): number | undefined =>
   least !== undefined && !allows(CHAIN_LIMITS.relayed, least) ? least : undefined;
 
 /**
- * Returns the feerate paid for an estimate of the node.
- * @throws Refusal `fee-too-high` for one that nobody can mean
+ * Returns the feerate to pay for an estimate of the node. @throws Refusal `fee-too-high` for an implausible estimate
  */
 function ratePaid(node: Rpc, estimate: number | undefined): number | undefined {
   if (estimate === undefined) return undefined;
@@ -194,7 +193,7 @@ async function refuseStale(
     );
 }
 
-/** Asks for a piece of many at a time, in one request each. */
+/** Queries many items in batches, a request for each batch. */
 async function ofMany<T, R>(
   node: Rpc,
   all: readonly T[],

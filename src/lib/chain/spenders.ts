@@ -38,7 +38,7 @@ export function spendersIn(rpc: Rpc): Spenders {
       now.add(hash);
       hash = (await rpc.blockDepth(hash)).previous;
     }
-    // Only a search that came to its end counts: one that broke off has left blocks below unread.
+    // Stores only completed searches; an aborted one has left older blocks unread.
     read.set(at, now);
   }
 

@@ -18,14 +18,17 @@ const OUTPUTS = [0, 1, 2];
 export interface Spender {
   /** null: the node does not say which. */
   txid: Hex | null;
-  /** null: it is one of those that were named. */
+  /** The transaction, hex; null if the query named it by its txid. */
   hex: Hex | null;
   /** 0: in the mempool. */
   confirmations: number;
   paying: Paying | null;
 }
 export interface CoinFate {
-  /** absent: the node does not know its transaction · unclear: gone, and neither its transaction nor what spends it is found */
+  /**
+   * absent: the node does not know its transaction · unclear: missing, and neither its transaction nor its
+   * spender was found
+   */
   coin: 'unspent' | 'spent' | 'absent' | 'unclear';
   spend: Spender | null;
 }
@@ -35,7 +38,7 @@ export interface Blocks {
   spenders?: Spenders;
 }
 
-/** @param ways the txids of what is known to spend it */
+/** Returns what became of a coin. @param ways txids of its known spenders */
 export async function spendOf(rpc: Rpc, outpoint: Outpoint, ways: Iterable<Hex>, blocks: Blocks): Promise<CoinFate> {
   const txids = [...ways];
   if (await rpc.txOut(outpoint)) return { coin: 'unspent', spend: null };

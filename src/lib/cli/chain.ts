@@ -12,7 +12,7 @@ export interface ChainValues {
   tip?: number | undefined;
 }
 
-/** A height in SPILLWAY_TIP counts only where there is no node to ask; --tip as a flag always does. */
+/** Returns the height: --tip, or SPILLWAY_TIP if no node is configured. */
 export function tipOf({ chain, tip }: ChainValues, argv: readonly string[]): number | undefined {
   const asFlag = argv.some((word) => word === '--tip' || word.startsWith('--tip='));
   return asFlag || chain === undefined ? tip : undefined;

@@ -15,7 +15,7 @@ interface OclifError extends Error {
   oclif?: { exit?: number | false };
 }
 
-/** Returns what a command ended with: as `failureOf`, and usage errors of oclif in this program's words. */
+/** Converts a thrown value to a failure, as `failureOf`, with usage errors of oclif reworded. */
 export function commandFailure(thrown: unknown): Failure {
   if (!(thrown instanceof Error)) return failureOf(thrown);
   const error: OclifError = thrown;
@@ -28,7 +28,7 @@ export function commandFailure(thrown: unknown): Failure {
 const unwrapped = (message: string): string =>
   message.replace(/\nSee more help with --help$/, '').replace(/^Parsing (--\S+) \n\t/, '$1: ');
 
-/** Whatever oclif says in words of its own, as this program says such things. */
+/** Messages of oclif with their rewording. */
 const REWORDED: readonly [RegExp, string][] = [
   [/^Missing required flag (\S+)$/, '--$1 is missing'],
   [/^Missing \d+ required args?:\n(\S+) +\(?([^)]*)\)?[^]*$/, 'no $1 found, $2 expected'],

@@ -19,7 +19,7 @@ export interface Filter<F extends FlagInput, A extends ArgInput> {
   flags?: F;
   /** Exit codes; where not given, those of usage, and of input where it has arguments. */
   exits?: readonly ExitCode[];
-  /** Returns the document to print; nothing where it has printed by itself. */
+  /** Returns the document to print; undefined if it has printed already. */
   run(flags: Camelled<InferredFlags<F>>, args: InferredArgs<A>): object | void | Promise<object | void>;
 }
 

@@ -80,12 +80,12 @@ class SpillwayCommandHelp extends CommandHelp {
     return `${summary}\n\n${shown.join('\n')}\n--help explains it whole, with the flags of homes, chains and policies.`;
   }
 
-  /** oclif's own nests what depends on each other in ways that no parser takes. */
+  /** Replaces oclif's usage line, which nests dependent flags in unusable ways. */
   protected override defaultUsage(): string {
     return usageOf(this.command);
   }
 
-  /** The summary stands on top already. */
+  /** Leaves out the summary, which is printed first. */
   protected override description(): string | undefined {
     return this.command.description && this.wrap(this.command.description);
   }
@@ -108,7 +108,7 @@ class SpillwayCommandHelp extends CommandHelp {
   private exitCodes(exits: readonly ExitCode[]): string {
     const rows = exits.map((exit): [string, string] => {
       const codes = codesOf(exit);
-      // The error codes of the longer families are what `spillway errors` is for.
+      // Longer lists of codes are left to `spillway errors`.
       return [String(exit), EXITS[exit] + (codes.length > 0 && codes.length <= 2 ? ` (${codes.join(', ')})` : '')];
     });
     return this.renderList(rows, { stripAnsi: this.opts.stripAnsi ?? false, indentation: 0 });

@@ -20,14 +20,14 @@ export async function* linesOf(source: AsyncIterable<Uint8Array>, limit = MESSAG
   for await (const lines of groupsOf(source, limit)) yield* lines;
 }
 
-/** The same lines, those together that one piece of the stream ends: nothing is waited for between them. */
+/** Yields the lines in groups: those that one chunk of the stream completes. */
 export async function* groupsOf(source: AsyncIterable<Uint8Array>, limit = MESSAGE_LIMIT): AsyncGenerator<InputLine[]> {
   let number = 0;
   let parts: Uint8Array[] = [];
   let size = 0;
   const add = (part: Uint8Array): void => {
     size += part.length;
-    // Of a line that is too long, nothing is kept but its length. One byte more may be the CR.
+    // Keeps only the length of a line that is too long; one more byte may be the CR.
     if (size > limit + 1) parts = [];
     else if (part.length > 0) parts.push(part);
   };

@@ -6,7 +6,7 @@ import type { Claim } from '../protocol/action.ts';
 import { coinIdClaim, hashClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** The contract of this home whose id begins so. @throws Refusal `usage`, `unknown-contract` */
+/** Returns the contract id of this home with this prefix. @throws Refusal `usage`, `unknown-contract` */
 export async function contractNamed(home: Home, prefix: string | undefined): Promise<string | undefined> {
   if (prefix === undefined) return undefined;
   if (!/^[0-9a-f]{8,64}$/.test(prefix))
@@ -46,7 +46,7 @@ export async function claimNamed(home: Home, prefix: string): Promise<Claim> {
   return claim;
 }
 
-/** The keys of records that begin so, of those that records hold from first to last. */
+/** Returns the claims of own keys with this prefix. */
 async function ownKeys({ store }: Home, prefix: string): Promise<Claim[]> {
   const holders = await store.byClaim(keyClaim(prefix));
   const first = await Promise.all(holders.map((holder) => firstKeys([holder])));

@@ -14,7 +14,7 @@ export interface Outlet {
    * @returns false where it was neither written nor kept: too much waits already
    */
   print(text: string): Promise<boolean>;
-  /** Retries to write the lines that are held back. */
+  /** Writes the buffered lines again. */
   again(): void;
   /** Says how much could not be written; undefined where all was. */
   lost(): Refusal | undefined;
@@ -35,7 +35,7 @@ const DESCRIPTOR = {
   write: (bytes: Uint8Array): number => writeSync(STDOUT, bytes),
 };
 
-/** @param onLost is told of the first line that could not be written, and of the first after all were */
+/** @param onLost called at the first line that could not be written after lines that were */
 export function outlet(onLost: (why: Refusal) => void, descriptor = DESCRIPTOR): Outlet {
   const { stdout } = process;
   /** Lines that could not be written; of the first one, perhaps only its end. */

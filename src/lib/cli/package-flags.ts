@@ -25,10 +25,10 @@ export interface PackageValues {
   'allow-fee'?: boolean;
 }
 
-/** Returns whether another document than the family's own is asked for. */
+/** Returns whether --package or --quote is set. */
 export const asksPackage = (flags: PackageValues): boolean => flags.package === true || flags.quote === true;
 
-/** Returns what a quote and a package are worked out from. */
+/** Returns the feerate, height and time for a quote or package. */
 export async function nowFrom(source: FactSource): Promise<ExitConditions> {
   const { tip = 'not-checked', feerate, now } = (await source.facts({ tip: true, feerate: true, now: true })).facts;
   return { tip, feerate: feerate!, now: now! };

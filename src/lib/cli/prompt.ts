@@ -11,11 +11,14 @@ import { openTerminal } from './tty.ts';
 export interface AgreedAmounts {
   /** Value of --amount, the one amount that is agreed to. */
   amount?: bigint | undefined;
-  /** --max: what all steps of this run may grow by together. */
+  /** Value of --max: highest growth of all steps of this run together, in satoshis. */
   max?: bigint | undefined;
 }
 
-/** Agrees by --amount, to one payment; by --max; or by asking. Given both, both must hold. */
+/**
+ * Returns the prompt of a run: it consents by --amount to one payment, by --max up to a sum, else asks. Both
+ * flags must hold if both are given.
+ */
 export function promptFrom({ amount, max }: AgreedAmounts): Prompt {
   let grown = 0n;
   return {

@@ -38,7 +38,7 @@ export async function readSecretFile(file: string): Promise<string> {
   return oneLine(await readGuarded(file), file);
 }
 
-/** The bytes of a file that nobody else may read. @throws Refusal `secret-exposed`, `no-input`, `too-large` */
+/** Reads a file that only its owner may read. @throws Refusal `secret-exposed`, `no-input`, `too-large` */
 export async function readGuarded(file: string): Promise<Uint8Array> {
   const found = await stat(file).catch(() => undefined);
   if (found && process.platform !== 'win32' && (found.mode & 0o077) !== 0) {

@@ -54,7 +54,7 @@ export interface Run {
   /** Reads a text other than JSON; undefined if it cannot. */
   raw?: (text: string) => Json | undefined;
 }
-/** A document that somebody has to go on with: it is printed, and the run exits with 3. */
+/** Document that needs another step: it is printed, and the run exits with 3. */
 export class Unfinished {
   readonly document: object;
   constructor(document: object) {
@@ -64,7 +64,10 @@ export class Unfinished {
 /** Text is printed as it is, an object as JSON. */
 export type Work = (document: Fields) => object | string | Promise<object | string>;
 
-/** Reads, works, prints. Sets the exit code of a batch. @throws Refusal whatever `work` refuses */
+/**
+ * Runs a stateless command on its input and prints the result. Sets the exit code of a batch. @throws Refusal
+ * whatever `work` refuses
+ */
 export async function runStateless(
   { file, batch = false, raw, limit = MESSAGE_LIMIT }: Run,
   work: Work,

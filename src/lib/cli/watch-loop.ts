@@ -24,7 +24,7 @@ export interface LoopOptions {
   beside?: ((say: (line: string) => void) => Beside) | undefined;
 }
 
-/** States of a contract or file, which are told when they change; what was done is told each time. */
+/** Events that are states, printed only when they change; other events are printed each time. */
 const STATES = new Set([
   'warn',
   'in-mempool',
@@ -71,8 +71,8 @@ export async function watchLoop({ post, node, rules, everySeconds, beside }: Loo
         work?.nudge();
       } catch (error) {
         const failure = failureOf(error);
-        // What a later look may find better: the node and its cookie, the store, a bundle that is being replaced; and
-        // whatever it is, where an earlier one went well.
+        // Errors that may pass by the next look: node, cookie, store, a bundle being replaced; and any error after a
+        // successful look.
         const lasting = !(error instanceof Refusal) || failure.exit === 70 || failure.code === 'wrong-network';
         if (pause === undefined || (lasting && !good)) throw error;
         log(`${failure.code}: ${failure.message}`);
@@ -91,7 +91,7 @@ export async function watchLoop({ post, node, rules, everySeconds, beside }: Loo
     if (lost) throw lost;
     return all;
   } finally {
-    // What is begun after the only look is done; between looks it goes on with the next run.
+    // A single look ends its background work; a loop continues it.
     if (everySeconds !== undefined) work?.stop();
     await work?.done();
     out.close();
@@ -109,7 +109,7 @@ function teller(network: string, { print }: Outlet): Tell {
     const key = JSON.stringify(said, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v));
     if (STATES.has(event) && last.get(of) === key) return;
     log(`${about} ${event} ${words(said)}at ${tip}`);
-    // What is not told is said again at the next look.
+    // An event that could not be printed is printed at the next look.
     if (await print(printJson({ type: 'watch', version: 1, network, tip, ...said }))) last.set(of, key);
   };
 }

@@ -1,6 +1,6 @@
 /**
- * A copy that a home keeps outside itself, of whichever family: one finished transaction, with what it spends, so that it can
- * be sent and paid for where the home is gone. Not here: what else a family puts into its copies.
+ * Copies of finished transactions that a home stores in its refunds folder. A copy names the coins that it
+ * spends, so it can be sent and fee-bumped after the home is lost. Not here: other fields of a family's copies.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { parseTransaction, type Spent } from '../bitcoin/transaction.ts';

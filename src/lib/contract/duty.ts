@@ -37,11 +37,11 @@ export interface Way {
   by: string;
   /** Satoshis that it pays to the party that watches. */
   paysSat: bigint;
-  /** Satoshis that the party loses if it confirms; 0n for one that is as good as its own. */
+  /** Satoshis that the party loses if it confirms; 0n if it pays the party as much as its own would. */
   lostSat: bigint;
 }
 
-/** A coin that is watched, and whatever may spend it. */
+/** A watched coin and the transactions that may spend it. */
 export interface WatchedCoin {
   outpoint: Outpoint;
   /** Transactions that may spend it, by txid. */
@@ -63,7 +63,7 @@ export interface Spend {
   txid: Hex | null;
   /** The whole transaction; null where it is one of the coin's `ways`, or not shown. */
   hex: Hex | null;
-  /** null: nobody can tell what it pays. */
+  /** Satoshis paid to the watching party; null if the record cannot tell. */
   paysSat: bigint | null;
   lostSat: bigint | null;
   /** 0: in the mempool. */
@@ -76,18 +76,21 @@ export interface Spend {
 export interface CoinSeen {
   /** spent: by a transaction in a block or the mempool · absent: not on the chain, or not any more · unclear: one of both */
   coin: 'unspent' | 'spent' | 'absent' | 'unclear';
-  /** Blocks that it lies in, while it is unspent; 0 for the mempool. */
+  /** Confirmations of an unspent coin; 0 in the mempool. */
   depth: number;
-  /** Seconds since then by median time, as BIP68 counts them; absent where nothing waits for them, or the node does not say. */
+  /**
+   * Seconds since the coin's block by median time past (BIP68). Absent if no duty has a relative lock in
+   * seconds, or the node does not tell.
+   */
   age?: number;
-  /** null for a coin that is spent: by a transaction in a block that nobody can name. */
+  /** Transaction that spends the coin. Null for a spent coin means that its spender in a block was not found. */
   spend: Spend | null;
-  /** Search of older blocks for what spends it, where that was needed. */
+  /** Result of searching older blocks for the spender; absent if no search was needed. */
   searched?: Searched;
-  /** True where it is unspent, and one of the coins `beside` it is gone. */
+  /** True if the coin is unspent but a coin of `beside` is spent. */
   conflicted?: boolean;
 }
-/** Outputs that somebody may pay, all of them in this order and nothing else, by a transaction that leaves a coin where it is. */
+/** Exact list of outputs that another transaction may pay, in this order, without spending the coin `without`. */
 export interface Goal {
   outputs: readonly Output[];
   without: Outpoint;
@@ -99,7 +102,7 @@ export interface Payment {
   by: { txid: Hex; confirmations: number } | null;
   /** Height of the last block that was read. */
   upTo: number;
-  /** True where the next block is pruned: nobody can say what it pays. */
+  /** True if the search stopped because the node has pruned the next block. */
   pruned: boolean;
 }
 /** Search of blocks for a transaction that is read whole. */
@@ -107,7 +110,7 @@ export interface Searched extends Payment {
   by: { txid: Hex; hex: Hex; confirmations: number } | null;
 }
 export interface ChainView extends Fees {
-  /** Payment of the `goal`, where that is asked for and all coins are unspent. */
+  /** Payment of the `goal`; present if the record has a goal and all its coins are unspent. */
   payment?: Payment;
   tip: number;
   /** Median time of the last eleven blocks, Unix seconds (BIP113). */
@@ -116,20 +119,20 @@ export interface ChainView extends Fees {
   coins: ReadonlyMap<string, CoinSeen>;
 }
 
-/** A transaction that is signed when it is sent, so that its fee can follow the mempool. */
+/** Transaction that is signed at the moment of sending, with a fee for the mempool of that moment. */
 export interface Unsigned {
   by: string;
   /** Virtual size, at most. */
   vsize: number;
   /** Sum of the coin, fee included. */
   sat: bigint;
-  /** Least sum that its output may hold. */
+  /** Dust limit of its output, in satoshis. */
   dustSat: bigint;
   sign(hand: Hand, feeSat: bigint): ReadyTx;
 }
 
 export interface Duty {
-  /** Stable over looks: what it does, and the coin that it spends. */
+  /** Id made of the duty's action and coin; the same in every look. */
   id: string;
   /** Event of its sending: `exit`, `claim`, `refund`, `revoke`. */
   does: string;
@@ -138,43 +141,43 @@ export interface Duty {
   outpoint: Outpoint;
   tx: ReadyTx | Unsigned;
   from: From;
-  /** Height of the block by which it must have confirmed; null: nobody else can take the coin. */
+  /** Height at which it must be confirmed; null if no other party can spend the coin. */
   by: number | null;
   /** Satoshis that are lost if it does not confirm: they bound its fee. */
   worthSat: bigint;
-  /** True if it was sent before: it is sent again at any height. */
+  /** True if it was sent before. A sent transaction is rebroadcast at any height. */
   sent?: boolean;
 }
 
-/** A message for the other side that an action of the family starts with. */
+/** Start of an action, whose first message goes to the counterparty. */
 export interface Opening {
   /** Type of the action. */
   type: string;
-  /** Claim of the record that it is about. */
+  /** Claim of the record that the action changes. */
   over: Claim;
   input: object;
-  /** True where it was started before: its last message is told again. */
+  /** True if the action was started before; its last message is then printed again. */
   again: boolean;
-  /** Codes of refusals that only mean that it must wait. */
+  /** Codes of refusals after which the start is tried again later. */
   unless: readonly ErrorCode[];
 }
-/** An act or a word over a record. */
+/** Action or report that `watch` owes to a record. */
 export type Act =
-  /** An act or a word is not due yet. */
+  /** No act is due yet. */
   | { do: 'rest' }
-  /** `short`: something is due that could not be done, or money is at stake. */
+  /** Prints an event. `short`: the duty could not be done, or money is at stake. */
   | { do: 'tell'; event: string; more?: object; short?: true }
   | { do: 'send'; event: string; tx: ReadyTx; child: ChildFee | null }
   /** Signed at that fee, then sent; `event` is `bump` where it takes its own place. */
   | { do: 'sign'; event: string; tx: Unsigned; feeSat: bigint }
   | { do: 'bump'; tx: ReadyTx; child: ChildFee }
-  /** `instead` is done where there is no key, or no message yet. */
+  /** Starts an action with the counterparty. Does `instead` if the watcher has no key or the message must wait. */
   | { do: 'propose'; event: string; opening: Opening; instead: Act }
   /** Ends the record: its time is over, and there never was a coin. */
   | { do: 'lapse' }
   /** A final transaction has ended the contract. */
   | { do: 'end'; event: 'settled' | 'lost'; by: string; txid: Hex; paysSat: bigint; lostSat: bigint };
-/** `beaten`: the transaction in the mempool that would take this party's money, which is told before. */
+/** Act with `beaten`: a mempool transaction that takes this party's money, reported before the act. */
 export type Due = Act & { beaten?: object };
 
 export const DUTY_LIMITS = {
@@ -202,7 +205,7 @@ export function isReady(
   return allows({ least: DUTY_LIMITS.median_time.least(from.median_time) }, medianTime);
 }
 
-/** Returns what is due now for a duty. */
+/** Decides a duty: wait, send, bump, report or end. */
 export function decideDuty(duty: Duty, seen: ChainView, rules: Rules): Due {
   const found = seen.coins.get(outpointText(duty.outpoint))!;
   const { coin, spend } = found;
@@ -214,17 +217,17 @@ export function decideDuty(duty: Duty, seen: ChainView, rules: Rules): Due {
   return isReady(duty.from, seen, found) || duty.sent ? sending(duty, null, seen, rules) : { do: 'rest' };
 }
 
-/** Returns the same look, where what spends a duty's coin is to make room for it. */
+/** Returns the view with the coin's spender counted as a loss of `worthSat`, so that the duty outbids it. */
 export function withRival({ outpoint, worthSat }: Duty, seen: ChainView): ChainView {
   const at = outpointText(outpoint);
   const found = seen.coins.get(at)!;
   return { ...seen, coins: new Map([[at, { ...found, spend: { ...found.spend!, lostSat: worthSat } }]]) };
 }
 
-/** Tells that the coin is gone, and that nobody can say whom that pays. */
+/** Reports that an unknown transaction has spent the coin. */
 export const SPENT_OTHERWISE: Act = { do: 'tell', event: 'spent-otherwise', short: true };
 
-/** Returns what is due where a transaction in a block spends the coin. */
+/** Decides a duty whose coin is spent by a transaction in a block. */
 export function minedOf({ by, txid, paysSat, lostSat, confirmations }: Spend, rules: Rules): Act {
   if (txid === null || paysSat === null || lostSat === null) return SPENT_OTHERWISE;
   const isFinal = allows({ least: DUTY_LIMITS.final.least(rules) }, confirmations);
@@ -240,7 +243,7 @@ const overtaken = ({ by, txid, paysSat, lostSat }: Pick<Spend, 'by' | 'txid' | '
   short_sat: lostSat,
 });
 
-/** Returns what is due where a transaction in the mempool spends the coin. */
+/** Decides a duty whose coin is spent by a transaction in the mempool. */
 function onPending(duty: Duty, found: CoinSeen, spend: Spend, seen: ChainView, rules: Rules): Due {
   const evicted = spend.paying && withChildren(spend.paying.all, spend.paying.own);
   if (spend.lostSat === 0n) return help(duty, spend, evicted, seen, rules);
@@ -261,7 +264,7 @@ function help(duty: Duty, { txid, paying }: Spend, evicted: Evicted | null, seen
     if (!evicted || !allows({ least: CHILD_FEE_LIMITS.wanted.least(now) }, wanted)) return inMempool;
     return signing(duty, tx, evicted, seen, rules, 'bump');
   }
-  // What another has finished and what pays as much is left to whoever has made it.
+  // Another party's transaction pays this party as much; its maker pays for it.
   if (tx.txid !== txid) return inMempool;
   const due = helpOf({ ...tx, fee: paying.own.feeSat }, now, childrenOf(paying.all, paying.own), seen, rules);
   if (due === null) return inMempool;
@@ -276,7 +279,10 @@ function sending(duty: Duty, evicted: Evicted | null, seen: ChainView, rules: Ru
   return 'child' in due ? { do: 'send', event, tx, child: due.child } : asked(duty, due);
 }
 
-/** Returns the most that a transaction may pay which is signed when it is sent: something is left of its coin. */
+/**
+ * Returns the highest fee of an unsigned transaction: the budget, or a tenth of its worth, and never so much
+ * that its output is dust.
+ */
 export const mostFee = ({ worthSat }: Pick<Duty, 'worthSat'>, tx: Unsigned, { feeBudgetSat }: Rules): bigint =>
   minSat(feeBudgetSat ?? worthSat / 10n, tx.sat - tx.dustSat);
 
@@ -291,7 +297,7 @@ function signing(duty: Duty, tx: Unsigned, evicted: Evicted | null, fees: Fees, 
   return { do: 'sign', event, tx, feeSat: minSat(needsSat, most) };
 }
 
-/** Asks people for money or a key: the transaction cannot go out, or not soon. */
+/** Reports that a transaction needs a larger budget or a key before it can be sent. */
 const asked = ({ tx, by }: Duty, { do: event, wanted, ...short }: Short): Due => ({
   do: 'tell',
   event,
@@ -305,22 +311,22 @@ const asked = ({ tx, by }: Duty, { do: event, wanted, ...short }: Short): Due =>
   },
 });
 
-/** A record as it is watched. */
+/** View of a record that the watcher needs: its coins, duties and heights. */
 export interface Watched {
   id: Hex;
   role: string;
-  /** Height below which nothing is due while its coins are unspent. */
+  /** Height below which no duty is due while its coins are unspent. */
   restsUntil: number;
-  /** Height below which not even its coins are asked for: nothing was paid over it. Absent: there is none. */
+  /** Height below which its coins are not queried, because no payment was made over it. Absent: always queried. */
   idleUntil?: number;
-  /** Satoshis at stake: what is due of several records goes by it. */
+  /** Satoshis at stake. Records with more at stake are served first. */
   worthSat: bigint;
   coins: readonly WatchedCoin[];
-  /** Outputs whose payment by others makes something due. */
+  /** Outputs that make a duty due once another transaction has paid them. */
   goal?: Goal;
-  /** Everything that may fall due, the nearest first; the calendar prints it. */
+  /** All duties, the nearest first, as the calendar prints them. */
   duties: readonly Duty[];
-  /** Returns what is due now; most often it asks `decideDuty` of one duty. */
+  /** Decides what is due now, in most families by `decideDuty` of one duty. */
   decide(seen: ChainView, rules: Rules): readonly Due[];
 }
 
@@ -331,7 +337,7 @@ export interface WatchedDocument {
 }
 
 /**
- * Height that the value of a figure is, for the record that has it.
+ * Meaning of a figure's value as a height from which its record is due.
  *
  *   now     none: all of its records are due
  *   height  from there on it is due
@@ -342,7 +348,7 @@ export type Falls = 'now' | 'height' | 'wakes' | 'never';
 
 /** Facts of a home beside the record. */
 export interface About<R> {
-  /** Scripts, of those that were asked for, which pay this home. */
+  /** Output scripts of this home among those that `scripts` returned. */
   ours: ReadonlySet<Hex>;
   /** The record that `beside` names; null: it cannot be read. */
   beside: R | null | undefined;
@@ -358,23 +364,23 @@ export interface Watcher<R> {
   kind: Kind<R>;
   /** Figures of the kind by which its records are read. */
   order: Readonly<Record<string, Falls>>;
-  /** Returns the scripts of which it must be known whether they pay this home. Absent: that changes nothing. */
+  /** Returns the output scripts to look up in the home's wallet. Absent: none. */
   scripts?(record: R): readonly Hex[];
   /** Returns the claim of another record of the kind that tells of this one's transactions. */
   beside?(record: R): Claim | undefined;
-  /** Returns the record as it is watched; undefined where nothing is any more. What takes long is worked out where it is asked for. */
+  /** Returns the watcher's view of a record; undefined if no duty is left. Costly parts of it are computed on use. */
   watched(record: R, about: About<R>): Watched | undefined;
-  /** Record with what a look has shown and must not be forgotten; undefined where that is nothing new. */
+  /** Returns the record with new facts of a look that must be stored; undefined if there are none. */
   learnt?(record: R, seen: ChainView): R | undefined;
-  /** Record once a final transaction has ended it. */
+  /** Returns the record after a final transaction has ended it. */
   ended(record: R, end: Extract<Act, { do: 'end' }>): R;
-  /** Record once its time is over; the same where something came of it meanwhile. Absent: none lapses. */
+  /** Returns the lapsed record, or the same record if it was used meanwhile. Absent: no record of the kind lapses. */
   lapsed?(record: R): R;
   /**
-   * Record before a transaction of its own is sent for the first time; absent where that changes nothing.
+   * Returns the record to store before its own transaction is first sent. Absent: the record does not change.
    * @throws Refusal `state-moved-on` where it may not be sent any more
    */
   sent?(record: R, tx: ReadyTx): R;
-  /** Returns the transaction as the record that was written has it. Absent: it never changes. */
+  /** Returns the transaction as the stored record now has it. Absent: it never changes. */
   newest?(record: R, tx: ReadyTx): ReadyTx;
 }

@@ -52,18 +52,18 @@ export interface ExitStep {
   hex: Hex;
   /** Coins that it spends, in the order of its inputs. */
   spends: readonly Spent[];
-  /** Last height at which a block with it is in time; null: nobody else can take the coin. */
+  /** Last height at which it may confirm; null if no other party can spend the coin. */
   by: number | null;
   /** Reason, for people. */
   why: string;
-  /** True if whoever leaves pays its fee. */
+  /** True if the leaving party pays its fee. */
   bears: boolean;
 }
-/** A way out of a contract that is finished: nobody else is asked. */
+/** Finished way out of a contract: all its transactions are signed. */
 export interface Exit {
   contract: Hex;
   network: Network;
-  /** Script of whoever leaves, hex. */
+  /** Output script of the leaving party, hex. */
   script: Hex;
   steps: readonly ExitStep[];
 }
@@ -74,7 +74,7 @@ export const PACKAGE_LIMITS = {
   inputs: { unit: 'items', most: 200 },
   /** BIP431: a transaction of version 3. */
   truc: { unit: 'vB', most: 10_000 },
-  /** Feerate of a step and its child: nodes relay nothing below it. */
+  /** Feerate of a step and its child: the minimum relay feerate of nodes. */
   relayed: { unit: 'sat/kvB', least: 100 },
   /** Blocks until all have confirmed: waits between them take some. */
   blocks: { unit: 'blocks', least: (shortest: number) => shortest },
@@ -127,7 +127,7 @@ const form = v.strictObject({
 export type ExitPackage = v.InferOutput<typeof form>;
 export type PackageStep = ExitPackage['steps'][number];
 
-/** A step of a package that was read, with what its bytes say. */
+/** Checked step of a package, with the facts derived from its bytes. */
 export interface ReadStep extends Omit<PackageStep, 'child' | 'spends_from'> {
   spends: readonly Spent[];
   feeSat: bigint;
@@ -141,7 +141,7 @@ export interface ReadStep extends Omit<PackageStep, 'child' | 'spends_from'> {
     outputs: readonly Output[];
   } | null;
 }
-/** A package whose every rule holds. */
+/** Checked package. */
 export interface ReadPackage extends Omit<ExitPackage, 'steps' | 'network'> {
   network: Network;
   steps: readonly ReadStep[];
@@ -155,7 +155,10 @@ function validFromOf({ locktime, inputs }: Pick<BareTransaction, 'locktime' | 'i
 
 /** BIP68: the bit that switches it off, the bit of times, the value, and the unit of times. */
 const [OFF, TIME, VALUE, UNIT] = [0x80000000, 1 << 22, 0xffff, 512] as const;
-/** Returns the transaction for whose confirmation it waits (BIP68). @throws Refusal `malformed-message` for two of them */
+/**
+ * Returns the parent whose confirmation the transaction's relative lock counts from (BIP68). @throws Refusal
+ * `malformed-message` for two of them
+ */
 function afterOf({ version, inputs }: Pick<BareTransaction, 'version' | 'inputs'>): PackageStep['after'] {
   const locks = version < 2 ? [] : inputs.filter(({ sequence: n }) => n < OFF && (n & VALUE) > 0);
   if (locks.length > 1) throw differs('two inputs that wait', 'one at most');
@@ -187,7 +190,7 @@ export const legsOf = ({ steps, script }: Exit): Leg[] =>
   });
 
 /**
- * Writes a package, and reads it as strictly as whoever gets it.
+ * Writes a package, and checks it by `readExitPackage` before it is returned.
  * @param children signed child of each step, null where it pays for itself
  * @throws Refusal as `readExitPackage`
  */
@@ -246,7 +249,7 @@ export function exitPackage(
 }
 
 /**
- * Reads a package: all that follows from its transactions is worked out anew, and every signature is checked.
+ * Reads a package. Derives every stated field from its transactions again, and checks every signature.
  * @param json parsed
  * @throws Refusal `malformed-message`, `transaction-differs`, `not-signed`, `signature-invalid`, `sighash-refused`,
  * `fee-too-low`, `truc-limit`, `malformed-transaction`, `malformed-psbt`
@@ -276,13 +279,16 @@ class Coins {
     this.#later = new Set(txids);
     if (this.#later.size !== txids.length) throw differs('one transaction twice', 'each once');
   }
-  /** Counts the inputs of a transaction, before any signature is looked at. @throws Refusal `malformed-message` */
+  /** Counts the inputs of a transaction, before its signatures are checked. @throws Refusal `malformed-message` */
   count(inputs: number): void {
     this.#inputs += inputs;
     if (!allows(PACKAGE_LIMITS.inputs, this.#inputs))
       throw new Refusal('malformed-message', `more than ${PACKAGE_LIMITS.inputs.most} inputs found`);
   }
-  /** Spends these coins, and takes the outputs of whoever does. @throws Refusal `transaction-differs` */
+  /**
+   * Records the coins that a transaction spends and the outputs that it makes. @throws Refusal
+   * `transaction-differs`
+   */
   spend(who: string, spends: readonly Spent[], txid: Hex, outputs: readonly Output[]): void {
     for (const spent of spends) {
       const at = outpointText(spent);
@@ -359,7 +365,7 @@ function readChild(
   return { hex, txid, vsize, feeSat, inputs: template.inputs, outputs: template.outputs };
 }
 
-/** Sums must be those of the transactions; what their maker alone knows must be possible. */
+/** Checks that a quote's sums are those of the transactions, and that `blocks` and `worth_from_sat` are possible. */
 function checkQuote({ blocks, worth_from_sat: worth, ...sums }: ExitQuote, steps: readonly ReadStep[]): void {
   const children = steps.flatMap(({ child: made }) => made ?? []);
   if (!sameJson(sums, exitTotals([...steps, ...children])))

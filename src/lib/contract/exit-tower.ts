@@ -61,7 +61,7 @@ function momentWords({ valid_from: from, after }: Pick<ReadStep, 'valid_from' | 
 }
 
 /**
- * Returns a package as it is watched; undefined for any other document.
+ * Returns the watcher's view of a package; undefined for any other document.
  * @throws Refusal as `readExitPackage`
  */
 export function watchedPackage(document: Document): WatchedDocument | undefined {
@@ -87,7 +87,7 @@ export function watchedPackage(document: Document): WatchedDocument | undefined 
 
 function dutyOf({ contract, steps }: ReadPackage, step: ReadStep): Duty {
   const { hex, txid, vsize, feeSat, spends, outputs, child, by, why, after, valid_from } = step;
-  // What a child pays is the leaver's; without one, the largest output is taken for it.
+  // The child's output belongs to the leaving party; without a child, the largest output of the step does.
   const [pays] = child?.outputs ?? [...outputs].sort((a, b) => (a.sat < b.sat ? 1 : -1));
   const ready = readyTxOf(
     'exit',
@@ -124,8 +124,8 @@ function fromOf({ valid_from: from, after }: ReadStep): From {
 }
 
 /**
- * Decides the first step that is not in a block yet; where all are, the last. Of a step whose outputs are all spent a node
- * without an index may not know that it is in a block: what spends one of them, or is about to, shows that.
+ * Decides the first step that is not in a block; if all are, the last. A node without an index may not know a
+ * step whose outputs are all spent. A later step that spends one of them then proves it.
  */
 function decide(duties: readonly Duty[], seen: ChainView, rules: Rules): Due {
   const isDone = ({ outpoint, tx }: Duty): boolean => {

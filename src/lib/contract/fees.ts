@@ -14,7 +14,7 @@ import { outputsOf, sumSat, txidOfHex, vsizeOfHex } from '../bitcoin/transaction
 import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 
-/** A child that was signed beforehand, for whoever has no key. */
+/** Child that was signed beforehand, for a watcher without keys. */
 export interface Child {
   hex: Hex;
   fee: bigint;
@@ -31,7 +31,7 @@ export interface ReadyTx<By extends string = string> {
   fee: bigint;
   /** Sum that it pays to the party that watches. */
   paysSat: bigint;
-  /** Part of that which a child can spend on fees: the rest is no dust. */
+  /** Part of it that a child can spend on fees without leaving dust, in satoshis. */
   spareSat: bigint;
   /** Virtual bytes of a child that spends that output to its own script. */
   childVsize: number;
@@ -66,20 +66,23 @@ export function readyTxOf<By extends string>(
     children,
   };
 }
-/** Limits that whoever runs `watch` has set. */
+/** Limits set by the operator of `watch`. */
 export interface Rules {
   /** Depth at which a spend is final. */
   confirmations: number;
-  /** The most that a child may pay, for each contract; null: a tenth of what its parent pays this party, or any that was signed beforehand. */
+  /**
+   * Highest fee of a child, for each contract, in satoshis. Null: a tenth of the sum that its parent pays this
+   * party, or any child signed beforehand.
+   */
   feeBudgetSat: bigint | null;
 }
 /** Satoshis for 1000 vB. */
 export interface Fees {
   /** Feerate to confirm soon. */
   feerate: number;
-  /** Below it the node's mempool takes nothing. */
+  /** Minimum feerate of the node's mempool. */
   least: number;
-  /** Feerate that the node asks for the relay of a replacement. */
+  /** Incremental relay feerate of the node (BIP125, rule 4). */
   relay: number;
 }
 /** Fee of a child, and the feerate of both, satoshis for 1000 vB. */
@@ -98,7 +101,7 @@ export const CHILD_FEE_LIMITS = {
   wanted: { unit: 'sat/kvB', least: (now: number) => now + STEP },
 } satisfies Limits;
 
-/** Returns the most that a child may pay: something is left of the output that it spends. */
+/** Returns the highest fee of a child: the budget, and never so much that its output is dust. */
 function budgetOf(tx: ReadyTx, { feeBudgetSat }: Pick<Rules, 'feeBudgetSat'>): bigint {
   const most = feeBudgetSat ?? (tx.children ? tx.spareSat : tx.paysSat / 10n);
   return minSat(most, tx.spareSat);
@@ -111,7 +114,10 @@ const together = (tx: ReadyTx, feeSat: bigint): ChildFee => ({
 /** Returns the fee of a child with which both reach a feerate. */
 const feeAt = (tx: ReadyTx, feerate: number): bigint => feeFor(feerate, tx.vsize + tx.childVsize) - tx.fee;
 
-/** The child that comes nearest to `wantedSat` within the budget and pays `leastSat`; null: none does. */
+/**
+ * Returns the child within the budget that pays at least `leastSat` and comes nearest to `wantedSat`; null if
+ * there is none.
+ */
 function childWithin(tx: ReadyTx, leastSat: bigint, wantedSat: bigint, rules: Rules): ChildFee | null {
   const most = CHILD_FEE_LIMITS.child.most(tx, rules);
   if (!tx.children) {
@@ -126,8 +132,8 @@ function childWithin(tx: ReadyTx, leastSat: bigint, wantedSat: bigint, rules: Ru
 }
 
 /**
- * Returns how a transaction goes out: alone where it pays enough, or where no more may be paid and
- * a node takes it as it is.
+ * Returns how a transaction is sent: alone if it pays enough, or if the budget allows no child and a node
+ * takes it as it is; else with a child.
  * @param evicted transactions whose place it takes
  */
 export function sendingOf(
@@ -152,7 +158,7 @@ export function sendingOf(
 }
 
 /**
- * A child for a transaction in the mempool; null where none is worth making.
+ * Returns the child for a transaction in the mempool; null if none is worth its fee.
  * @param now what it pays with its children, satoshis for 1000 vB @param evicted the child that is there
  */
 export function helpOf(
@@ -163,7 +169,7 @@ export function helpOf(
   rules: Rules,
 ): ({ do: 'bump'; child: ChildFee } | Short) | null {
   const wanted = Math.max(feerate, least);
-  // What pays this party nothing is the other's to pay for.
+  // The other party pays for transactions that pay this party nothing.
   if (!allows({ least: CHILD_FEE_LIMITS.wanted.least(now) }, wanted) || tx.paysSat === 0n) return null;
   if (tx.children?.length === 0) return { do: 'needs-bump', wanted };
   const relayed = feeFor(Math.max(MIN_FEERATE, least), tx.childVsize);

@@ -19,26 +19,26 @@ import type { Facts, Hex, SpentBy } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 
 export const OUTCOME_LIMITS = {
-  /** Depth from which a transaction is final, where nothing else is said. */
+  /** Depth from which a transaction is final by default. */
   final: { unit: 'confirmations', least: 6 },
 } satisfies Limits;
 
-/** Returns the height up to which blocks stand: those above may be replaced. */
+/** Returns the height of the newest block that counts as final. */
 export const standingAt = (tip: number): number => Math.max(tip - OUTCOME_LIMITS.final.least, 0);
 
-/** A coin whose fate is asked for. */
+/** A coin whose outcome is looked up. */
 export interface TrackedCoin extends Gone {
   /** Outpoints that the coin's transaction spends, where they are known. */
   funding?: readonly Outpoint[];
 }
-/** Known facts of the chain; without `spends` and `known` less can be told. */
+/** Chain facts that an outcome is derived from. Without `spends` and `known` more coins stay `unseen`. */
 export type ChainFacts = Pick<Facts, 'coins'> & Partial<Pick<Facts, 'spends' | 'known'>>;
 
-/** A transaction that an outcome rests on. */
+/** Transaction that proves an outcome. */
 export interface OutcomeTx {
   /** Transaction id; null where the node does not say it. */
   tx: Hex | null;
-  /** Number of blocks that it lies in; 0 for the mempool. */
+  /** Confirmations; 0 in the mempool. */
   depth: number;
   /** The whole transaction; null where it is one of the coin's `ways`, or not shown. */
   hex: Hex | null;
@@ -52,7 +52,7 @@ export type Outcome =
   | { is: 'live'; depth: number }
   | ({ is: 'spending' | 'spent' | 'replaced' } & OutcomeTx);
 
-/** Returns the questions that these outcomes need of the chain. */
+/** Returns the chain queries for the outcomes of these coins. */
 export const outcomeNeeds = (coins: readonly TrackedCoin[]) => {
   const spends = coins.flatMap((coin): Gone[] => [
     coin,
@@ -87,10 +87,10 @@ const outcomeTxOf = (spend: SpentBy | undefined): OutcomeTx | undefined =>
     pays: spend.hex === null ? null : outputsOf(spend.hex),
   };
 
-/** Returns whether the outcome rests on a transaction so deep in the chain that it stands. */
+/** Returns whether the outcome is proven by a transaction with enough confirmations. */
 export const isFinal = (o: Outcome): o is Extract<Outcome, OutcomeTx> =>
   (o.is === 'spent' || o.is === 'replaced') && allows(OUTCOME_LIMITS.final, o.depth);
 
-/** The transaction that an outcome rests on, in words. */
+/** Describes the transaction that proves an outcome, with its confirmations. */
 export const outcomeTxText = ({ tx, depth }: OutcomeTx): string =>
   `${tx ?? 'a transaction'}${depth > 0 ? `, ${depth} confirmation${depth === 1 ? '' : 's'}` : ' in the mempool'}`;

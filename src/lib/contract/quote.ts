@@ -1,9 +1,8 @@
 /**
- * Quotes: what it costs to leave a contract alone, how long that takes, and from which balance on it pays. They are worked out
- * from sizes, before there is a transaction, and from the transactions themselves once there are some.
+ * Exit quotes: the cost of leaving a contract alone, how long it takes, and the smallest balance that pays
+ * for it. Quotes are computed from sizes, and from the transactions themselves once they exist.
  *
- * A step that pays less than the feerate takes a child, which pays for both. Whoever leaves bears the fee of each child, and of
- * each step whose fee no other output holds. Not here: the transactions (`exit-package.ts`, each family).
+ * A step that pays less than the feerate takes a child, which pays for both. The leaving party bears the fee of each child, and of each step whose fee no other output holds. Not here: the transactions (`exit-package.ts`, each family).
  */
 import { feeFor, feerateOf, feerateText } from '../bitcoin/fee.ts';
 import { childFee, childVsize } from '../bitcoin/package.ts';
@@ -21,7 +20,7 @@ export interface Leg {
   feeSat: bigint;
   /** Size of the child that would pay for it; null where it pays for itself. */
   childVsize: number | null;
-  /** True if whoever leaves pays its fee. */
+  /** True if the leaving party pays its fee. */
   bears: boolean;
   validFrom: ValidFrom;
   wait: Wait;
@@ -30,10 +29,10 @@ export interface Leg {
 export interface WayOut {
   who: Party;
   legs: readonly Leg[];
-  /** Script that is paid in the end, hex. */
+  /** Output script that receives the balance, hex. */
   script: Hex;
 }
-/** Knowledge of the moment at which a quote is made. */
+/** Feerate, height and time for which a quote is made. */
 export interface ExitConditions {
   /** Satoshis for 1000 vB. */
   feerate: number;
@@ -51,11 +50,11 @@ export interface ExitQuote {
   fee_sat: bigint;
   /** Number of blocks until the last of them can have confirmed, the next block counted as one; null: not known. */
   blocks: number | null;
-  /** Smallest balance for which it pays. */
+  /** Smallest balance that pays for leaving alone. */
   worth_from_sat: bigint;
 }
 
-/** A transaction with the size and fee that it has, and how far the one who leaves bears it. */
+/** Transaction with its size and fee; `bears`: the leaving party pays that fee. */
 export interface Priced {
   vsize: number;
   feeSat: bigint;
@@ -64,13 +63,16 @@ export interface Priced {
 
 export const feesOf = (all: readonly Pick<Priced, 'feeSat'>[]): bigint =>
   all.reduce((sum, { feeSat }) => sum + feeSat, 0n);
-/** Returns the sums of transactions. */
+/** Returns number, size, fee and feerate of all these transactions together. */
 export function exitTotals(all: readonly Omit<Priced, 'bears'>[]): Omit<ExitQuote, 'blocks' | 'worth_from_sat'> {
   const vbytes = all.reduce((sum, { vsize }) => sum + vsize, 0);
   const fee_sat = feesOf(all);
   return { transactions: all.length, vbytes, feerate: feerateText(feerateOf(fee_sat, vbytes)), fee_sat };
 }
-/** Returns the smallest balance that pays. @param script that is paid in the end */
+/**
+ * Returns the smallest balance that pays for the exit: the borne fees and the dust limit. @param script output
+ * script that receives it, hex
+ */
 export const worthFrom = (all: readonly Priced[], script: Hex): bigint =>
   feesOf(all.filter(({ bears }) => bears)) + dustLimit(script);
 
@@ -101,7 +103,7 @@ function waitBlocks(wait: Wait): number {
   return 'blocks' in wait ? wait.blocks : Math.ceil(wait.seconds / BLOCK_SECONDS);
 }
 
-/** Returns what a way out costs now. */
+/** Returns the cost of a way out at this feerate, height and time. */
 export function exitQuoteOf({ legs, script }: Omit<WayOut, 'who'>, at: ExitConditions): ExitQuote {
   const { feerate } = at;
   const priced = legs.flatMap(({ vsize, feeSat, childVsize: child, bears }): Priced[] => {
@@ -112,7 +114,7 @@ export function exitQuoteOf({ legs, script }: Omit<WayOut, 'who'>, at: ExitCondi
   return { ...exitTotals(priced), blocks: blocksOf(legs, at), worth_from_sat: worthFrom(priced, script) };
 }
 
-/** A quote by itself, as it is printed. */
+/** Quote as a document of its own. */
 export interface ExitQuoteDocument extends ExitQuote {
   type: 'exit-quote';
   version: 1;
@@ -127,7 +129,7 @@ export const exitQuoteDocument = (
   at: ExitConditions,
 ): ExitQuoteDocument => ({ type: 'exit-quote', version: 1, family, contract, network, ...exitQuoteOf(way, at) });
 
-/** Returns the size of the child that spends an output of the script, and these beside it, back to the script. */
+/** Returns the virtual size of a child that spends an output of the script, and these others, to the same script. */
 export const childOfSize = (script: Hex, beside: readonly Hex[] = []): number =>
   childVsize([...beside, script], script);
 

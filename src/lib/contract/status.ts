@@ -12,12 +12,12 @@ import { exitQuoteOf, type ExitQuote, type WayOut } from './quote.ts';
 export interface StatusLine {
   type: 'status';
   version: 1;
-  /** Id of the contract; the own key before there is one. */
+  /** Id of the contract; before it has one, this party's key. */
   contract: Hex;
   role: string;
   state: string;
   verdict?: string;
-  /** Price of leaving alone, as fees are now. */
+  /** Cost of leaving alone at today's fees. */
   quote?: ExitQuote;
   /** Transaction of `watch` that falls due first, by the record alone; absent where there is none. */
   next_duty?: NextDuty;
@@ -25,16 +25,16 @@ export interface StatusLine {
 }
 export type NextDuty = Pick<Duty, 'does' | 'why'> & Moment & { deadline_height: number | null };
 
-/** Known facts of the chain. `feerate` is there where the family asks for it. */
+/** Chain facts for `status`; `feerate` is present if the family asks for it. */
 export type StatusFacts = Pick<Facts, 'tip'> & ChainFacts & Partial<Pick<Facts, 'feerate'>>;
 
-/** Returns the price of a way out by the facts of `status`, which must hold a feerate. */
+/** Returns the cost of a way out. `feerate` must be present. */
 export const exitQuoteBy = (way: WayOut, { tip, feerate }: Pick<StatusFacts, 'tip' | 'feerate'>): ExitQuote =>
   exitQuoteOf(way, { tip, feerate: feerate! });
 
 /** Flags of `status` that a family's lines answer. */
 export interface StatusOptions {
-  /** Share of the balance that is wanted in tokens, in percent. */
+  /** Wanted share of the balance in tokens, in percent. */
   float?: number | undefined;
   /** Tokens that the wallet still holds, in satoshis. */
   tokens?: bigint | undefined;
@@ -43,13 +43,13 @@ export interface StatusOptions {
 /** Records of one kind in `status`. */
 export interface StatusSource<R, B = never> {
   kind: Kind<R>;
-  /** Record beside each that its line speaks of too, by its claim. */
+  /** Second record that belongs to each line, found by its claim. */
   beside?: { kind: Kind<B>; of(record: R): Claim | undefined };
-  /** Coin that tells how the record stands; `ended`: nobody needs to look for what spent it. */
+  /** Coin whose outcome decides the record's standing. `ended`: its spender need not be searched. */
   coin?(record: R): (TrackedCoin & { ended: boolean }) | undefined;
-  /** Blocks that are searched for the transactions that may spend a coin. */
+  /** Blocks are searched for the transactions in `ways`. */
   blocks?: 'ways';
-  /** True where the line states what leaving costs now. */
+  /** True if the line includes an exit quote. */
   feerate?: true;
   line(name: Hex, record: R, facts: StatusFacts, wanted: StatusOptions, beside?: B): StatusLine;
 }

@@ -1,6 +1,6 @@
 /**
- * Wishes of a payer: it agrees by asking, once, to one amount, for ten minutes. The first signature
- * fixes the sum that it comes to in all, and later ones only repeat that. A restore forgets them
+ * Payment requests by the payer. A request is the payer's consent to one payment of one amount, for ten
+ * minutes. The first signature fixes the new total, and later signatures repeat it. A restore drops them
  * (`records.ts`).
  */
 import type { Limits } from '../protocol/limit.ts';
@@ -21,7 +21,10 @@ export const ASKED_SECONDS = ASKED_LIMITS.lasts.most;
 /** Returns when a wish ends for the payee: after at most ten minutes by its own clock. */
 export const lapsesAt = (asked: PaymentAsked, now: number): number => Math.min(asked.until, now + ASKED_SECONDS);
 
-/** Still to be kept: what may yet be signed, and the last that was, which may have to be signed again. */
+/**
+ * Returns the requests to keep: those that may still be signed, and the last signed one, which may need the
+ * same signature again.
+ */
 const stillAsked = (asked: readonly PaymentRequest[], now: number, signedMaxSat: bigint): PaymentRequest[] =>
   asked.filter((a) => (a.paidSat === null ? a.until >= now : a.paidSat >= signedMaxSat));
 
@@ -41,8 +44,8 @@ export function checkUntil(asked: PaymentAsked, now: number): void {
 }
 
 /**
- * Consumes the wish that a request fulfils, before the request is signed.
- * @returns the payer's wishes as they are then
+ * Marks the payer's own request as used, before the payee's answer to it is signed. @returns the payer's
+ * remaining requests
  * @throws Refusal `asked-unknown` where there is none, or it was for another amount, quote or sum; `asked-expired`
  */
 export function consume(c: PayerCredit, m: UpdateAt<'requested'>, now: number): PaymentRequest[] {
@@ -63,7 +66,7 @@ export function consume(c: PayerCredit, m: UpdateAt<'requested'>, now: number): 
   return stillAsked(c.asked, now, c.signedMaxSat).map((a) => (a.id === mine.id ? { ...a, paidSat: m.paid_sat } : a));
 }
 
-/** Returns those of the payers' requests that end, because they lapsed or are too many. */
+/** Returns the payer requests that end, because they have lapsed or exceed the limit. */
 export function lapsed<L extends { asked: PaymentAsked | null; lapses?: number }>(
   live: readonly L[],
   now: number,

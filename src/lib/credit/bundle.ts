@@ -36,7 +36,7 @@ import type { Settled } from './states.ts';
 import type { Watched, Way } from './watch.ts';
 import { asShared } from './watcher.ts';
 
-/** Contract or refund read from a document, as it is watched without a home. */
+/** Contract or refund from a document, in the form that a watchtower needs. */
 export interface Bundled {
   network: Network;
   watched: Watched & { own: ReadyTx<Settled['by']> };
@@ -76,7 +76,10 @@ export function readBundled(document: unknown): Bundled | null {
   return 'coin' in (document as object) || 'htlc' in (document as object) ? null : readCopy(document);
 }
 
-/** Returns a document of this family as it is watched; undefined for any other. @throws Refusal as `readBundled` does */
+/**
+ * Returns the watcher's view of a document of this family; undefined for any other. @throws Refusal as
+ * `readBundled` does
+ */
 export function creditDocument(document: Document): WatchedDocument | undefined {
   const { type } = document;
   const isCopy = type === 'refund-copy' && 'expiry' in document && !('coin' in document) && !('htlc' in document);
@@ -85,7 +88,7 @@ export function creditDocument(document: Document): WatchedDocument | undefined 
   return { network, watched: asShared(watched) };
 }
 
-/** A refund is exported with its bytes once it is final, not before. */
+/** Reads an exit or refund. A refund is exported with its bytes only once it is final. */
 function readExport(document: unknown): Bundled {
   const { kind, network: name, hex, ...read } = parseAs(exported, document);
   const network = known(name);
@@ -177,7 +180,8 @@ function checkSigned(template: Template, hex: Hex): void {
     throw new Refusal('transaction-differs', 'a transaction in the bundle is not one of its contract');
   const [signature, ...more] = parseTransaction(hex).witnesses?.[0] ?? [];
   const key = template.inputs[0]!.script.slice(4);
-  // A second element would be an annex, or another way of spending: what it signs is not what is checked here.
+  // A second witness element would be an annex or another spending path, whose signature hash differs from the one
+  // checked here.
   if (!signature || more.length > 0 || !verifies(bytesToHex(signature), taprootSighash(template, 0), key))
     throw new Refusal('signature-invalid', 'a transaction in the bundle is not signed by the key of what it spends');
 }

@@ -17,7 +17,7 @@ export type Heights = Pick<Terms, 'expiry' | 'freeze_blocks' | 'margin_blocks'>;
 export const freezeHeight = (terms: Heights): number => terms.expiry - terms.freeze_blocks;
 /** Returns the first height at which no invoice is paid: a margin before the freeze. */
 export const meltsEndHeight = (terms: Heights): number => freezeHeight(terms) - terms.margin_blocks;
-/** Returns the deadline, from which the payee exits and nothing that it holds may change. */
+/** Returns the deadline: the height from which the payee exits, and its exit may not change any more. */
 export const deadlineHeight = (terms: Heights): number => terms.expiry - terms.margin_blocks;
 /** A rollover with new inputs can be double-spent by the payer: it needs time to notice and exit. */
 export const topUpHeight = (terms: Terms): number => terms.expiry - 2 * terms.margin_blocks;
@@ -30,9 +30,9 @@ export const TIME_LIMITS = {
 } satisfies Limits;
 
 /**
- * Refuses to take a payment that nobody has looked at. Off regtest the payee needs a height and a node that has seen the
+ * Refuses a payment over a funding that was not looked up. Off regtest the payee needs a height and a node that has seen the
  * funding, or --unchecked.
- * @param facts those that the step rests on
+ * @param facts chain facts of the step
  * @throws Refusal `tip-required`, `funding-unchecked`
  */
 export function checkLooked(
@@ -85,8 +85,7 @@ export function checkBefore(tip: Tip, limit: number, what: string): void {
 }
 
 /**
- * Checks a stated outpoint before it is funded: nothing is there yet, or the contract's coin, and
- * never another.
+ * Checks a stated outpoint before it is funded. The output must not exist yet, or must be the contract's coin.
  * @throws Refusal `unsafe-funding`
  */
 export function checkStatedCoin(coins: Facts['coins'], { terms, outpoint }: Contract): string {

@@ -42,11 +42,11 @@ export type CloseMessage = MessageOf<typeof steps>;
 export interface CloseInput {
   contract?: Hex;
   allowFee?: boolean;
-  /** Satoshis for a thousand virtual bytes: the most that the other's proposal may cost. */
+  /** Highest feerate of the counterparty's proposal, in satoshis for 1000 vB. */
   maxFeerate?: number;
 }
 
-/** Returns the action `close-credit` of what rides along with payments. */
+/** Returns the table of `close-credit` for a rider of payments. */
 export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
   (along) => ({
     type: 'close-credit',
@@ -260,7 +260,7 @@ function checkPayee(c: FundedCredit, m: { paid_sat: bigint }): FundedCredit {
         hint: 'open the close from the payee, whose message carries the receipt',
       },
     );
-  // What no update has told its mint's program a close must not pay: nobody would ever hear of it.
+  // A close must not pay more than the updates, because the mint's program hears of payments by updates alone.
   if (hearsByUpdates(c.terms) && m.paid_sat > paidOf(c))
     throw new Refusal(
       'update-in-flight',

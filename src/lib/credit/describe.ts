@@ -1,6 +1,6 @@
 /**
- * A message of a credit contract in words, and whether what it carries is what its own terms give. Needs no home: whoever
- * has the message can check it. What only a home knows (its own record) is not checked here.
+ * Description of a credit message in words, and checks of its transactions against its own terms. Needs no
+ * home: whoever has the message can check it. What only a home knows (its own record) is not checked here.
  */
 import { readSame } from '../bitcoin/psbt.ts';
 import { feeOf, txidOf, type Template } from '../bitcoin/transaction.ts';
@@ -127,7 +127,7 @@ function contractFacts(
   return contract;
 }
 
-/** The transactions that a message is about, built from what it states. */
+/** Builds the transactions of a message from its stated fields. */
 function transactionsOf(
   m: Readonly<Record<string, any>>,
   contract: Contract,

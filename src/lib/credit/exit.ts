@@ -54,11 +54,11 @@ export type ExitDocument = ExitOf<'exit'> | ExitOf<'refund'>;
 export interface ExitInput {
   contract?: Hex;
   export?: boolean;
-  /** Print the bytes of a refund before it is valid too. */
+  /** Prints the refund's bytes also before its height. */
   early?: true;
 }
 
-/** Returns the action `exit-credit` of what rides along with payments. */
+/** Returns the table of `exit-credit` for a rider of payments. */
 export const exitTable = riding<ExitDocument, UpdateRecords, ExitInput>(
   (along) => ({
     type: 'exit-credit',
@@ -133,7 +133,7 @@ const GONE: Partial<Record<Verdict, string>> = {
   dead: 'the funding was replaced by another transaction: this contract and its refund are dead',
 };
 
-/** Returns the questions whose answers tell how a contract stands. */
+/** Returns the chain queries for a contract's standing. */
 const exitQueries = (c: Credit | undefined) =>
   ({
     tip: true,
@@ -166,7 +166,10 @@ function exitOf(c: PayeeCredit, hex: Hex, facts: ExitFacts): ExitOf<'exit'> {
   };
 }
 
-/** The payer's refund; without its bytes before the height from which nodes take it, unless they are asked for. */
+/**
+ * Returns the payer's refund. Before the height at which nodes accept it, its bytes are left out unless `early`
+ * is set.
+ */
 function refundOf(c: PayerCredit, facts: ExitFacts, early = false): ExitOf<'refund'> {
   const { expiry } = c.terms;
   return {
@@ -193,7 +196,7 @@ export const EXIT_LIMITS = {
   due: { unit: 'height', least: freezeHeight, most: deadlineHeight },
 } satisfies Limits;
 
-/** Returns what the height and the coin mean for the owner of a contract: early, due, late … */
+/** Returns the verdict for a contract from the height and its coin: early, due, late … */
 export function verdictOf(c: FundedCredit, facts: ExitFacts): Verdict {
   const { tip } = facts;
   const { is } = standingOf(c, facts);

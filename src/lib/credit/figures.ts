@@ -79,7 +79,7 @@ function ofPayer(c: PayerCredit, facts: ExitFacts): Figures {
       signed_sat: c.signedMaxSat,
       left_sat: c.terms.capacity_sat - c.signedMaxSat,
     }),
-    // A debt outlives its contract: it is paid over the next one, or on chain.
+    // A debt outlives its contract; the next contract or an on-chain payment settles it.
     owed_sat: c.owedSat === null ? 0n : maxSat(c.owedSat - coveredSat(c), 0n),
     ...untilExpiry(c),
   };

@@ -29,12 +29,12 @@ export interface Liquidity {
   version: 1;
   network: string;
   tip: number | null;
-  /** Contracts over which this home is paid and whose coin is not known to be spent. */
+  /** Contracts that pay this home and whose coin is not known to be spent. */
   contracts: number;
   /** Sums that these contracts lock, and that were paid to this home in them. */
   locked_sat: bigint;
   holds_sat: bigint;
-  /** Sum that exits would bring now, of contracts whose coin is seen. */
+  /** Sum that exits would pay now, of contracts whose coin the node shows. */
   settle_now_sat: bigint;
   /**
    * Sums paid over contracts whose coin is spent: not finally yet or not known by what, paid out
@@ -57,7 +57,7 @@ export interface Liquidity {
 export const isExitable = (c: Credit, facts: ExitFacts): c is PayeeCredit =>
   isFunded(c) && c.role === 'payee' && c.paidSat > 0n && isLive(c, facts);
 
-/** Returns those of these contracts that have something to exit with. */
+/** Returns the contracts that have a finished exit. */
 export const exitable = (records: readonly Credit[], facts: ExitFacts): PayeeCredit[] =>
   records.filter((c) => isExitable(c, facts));
 

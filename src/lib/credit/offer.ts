@@ -22,21 +22,21 @@ export interface OfferInput {
   mint?: string;
   ownKey?: string;
   payout?: string;
-  /** Seconds until an offer ends that nobody has answered, and from its answer on until an opening ends that nobody has funded. */
+  /** Lifetime of an unanswered offer, in seconds; from the answer on, that of an unfunded opening. */
   offerExpiry?: number;
 }
-/** Flags of whoever issues, and of an offer as a whole. */
+/** Flags of the issuer, and flags of an offer. */
 export const ISSUED = ['ecash', 'mint'] as const;
 export const OFFERED = ['policy', ...ISSUED, 'ownKey', 'payout', 'offerExpiry'] as const;
 
 type OfferArgs = Hand & { input: OfferInput; facts: Pick<Facts, 'payout' | 'now'> };
 
-/** An offer that nobody has answered ends after a day. */
+/** Default lifetime of an unanswered offer: a day, in seconds. */
 const OFFER_SECONDS = 86_400;
 
 /**
- * Returns who issues, and behind which mint: as is said, else as in the contract that is rolled
- * over. A mint stays with its issuer.
+ * Returns issuer and mint: from the flags, else from the contract that is rolled over. A mint belongs to its
+ * issuer.
  */
 export function issuerOf(input: Pick<OfferInput, 'ecash' | 'mint'>, old?: Terms): Pick<Terms, 'ecash' | 'mint_url'> {
   const ecash = input.ecash ?? old?.ecash ?? 'none';
@@ -44,7 +44,10 @@ export function issuerOf(input: Pick<OfferInput, 'ecash' | 'mint'>, old?: Terms)
   return { ecash, mint_url: input.mint ?? (stays ? (old?.mint_url ?? null) : null) };
 }
 
-/** Whoever rolls a contract over pays for the same ecash afterwards, unless it says otherwise. @throws Refusal `terms-differ` */
+/**
+ * Checks that the next contract has the issuer of the old one, unless flags name another. @throws Refusal
+ * `terms-differ`
+ */
 export function checkIssuer(offer: Offer, expected: Pick<Terms, 'ecash' | 'mint_url'>): void {
   const words = ({ ecash, mint_url }: typeof expected) => `'${ecash}' ${mint_url ?? 'without a mint'}`;
   if (offer.ecash !== expected.ecash || offer.mint_url !== expected.mint_url)
@@ -89,7 +92,7 @@ export function offerOpening(given: OfferArgs) {
   };
 }
 
-/** Returns the live offer of a contract, unless keys or an address are given. */
+/** Returns the live offer of a contract; undefined if flags name keys or an address. */
 const saidBefore = ({ ownKey, payout }: OfferInput, next: Credit | undefined): Offered | undefined =>
   next?.state === 'offered' && ownKey === undefined && payout === undefined ? next : undefined;
 
@@ -108,10 +111,7 @@ export const rollingQueries = (input: OfferInput, { contract, next }: OfferRecor
     coins: outpointOf(contract),
   }) as const;
 
-/**
- * Offers the next contract of a rollover. What is rolled over is there, for each offer is a record and an address; a
- * contract has one live offer, which is said again to whoever asks again.
- */
+/** Offers the next contract of a rollover. A contract has at most one live offer, which repeated requests get again. */
 export function offerRollover(
   given: OfferArgs & { records: OfferRecords; facts: Pick<Facts, 'tip' | 'payout' | 'now' | 'coins'> },
 ) {

@@ -7,10 +7,10 @@ import type { OfferInput } from './offer.ts';
 import { contractSchema, offerEntries, termsEntries, type Role } from './terms.ts';
 
 const offer = v.strictObject(offerEntries);
-/** Stands beside the address, for whoever copies it: until the refund is stored, a payment there is lost. */
+/** Warning beside the address: a payment before the refund is stored would be lost. */
 export const NOTICE = 'do not pay yet';
 const steps = {
-  /** Only a number, so that two are not one: there are no keys yet that could sign it, and nothing to be bound to. */
+  /** Random number that tells two starts apart; no key exists yet to seal it. */
   asked: { asked: hexOf(16) },
   offered: { offer },
   addressed: {

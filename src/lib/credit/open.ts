@@ -72,7 +72,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       const { contract: c } = records;
       const known = (role: Role) => (c && 'terms' in c ? authOf(c.terms, role) : undefined);
       if (m.step === 'offered') return vouchedKey(m.offer.auth, known('payee'));
-      // The payer reads its own 'addressed' again: its own key sealed it, but found by its record.
+      // The payer reads its own 'addressed' again, which its own key has sealed; the key is taken from its record.
       if (m.step === 'addressed') return known('payer') ?? { stated: m.terms.payer_auth };
       return by === 'payee'
         ? vouchedKey(m.contract.payer_auth, known('payer'))
@@ -222,7 +222,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         reserved: outpointsOf(input.utxo ?? []),
       }),
       take: ({ message, records, input, facts, ...hand }) => {
-        // Waiting for another wallet's nonce: the record holds what was drawn in the first run.
+        // Until the other wallet's nonce is merged, the record holds the keys drawn in the first run.
         if (records.contract?.state === 'proposed' && records.contract.own.outside && hand.merged.length > 0) {
           const c = inState(records.contract, 'payer', 'proposed');
           return propose(hand, c, c.funding, c.coins);

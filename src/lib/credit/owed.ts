@@ -43,7 +43,7 @@ export const dueSat = (c: Pick<Payer, 'signedMaxSat' | 'owedSat'>): bigint => ma
 /** Returns the record after its own receipt has shown a higher signed sum, as after a restore. */
 export function signedUpTo<C extends Payer>(c: C, sat: bigint): C {
   if (sat <= c.signedMaxSat) return c;
-  // A receipt that this store gave out itself has what was paid since the loss in it.
+  // A receipt of this store already includes the payments since the loss.
   const freshSat = sat <= (c.receiptSat ?? 0n) ? 0n : (c.freshSat ?? 0n);
   return owing({ ...c, signedMaxSat: sat }, sat + freshSat);
 }

@@ -52,13 +52,13 @@ export const creditKind: Kind<Credit> = {
           idClaim(c.id),
           keyClaim(c.terms.payer_pubkey),
           keyClaim(c.terms.payee_pubkey),
-          // What the other side states reserves nothing of ours.
+          // An outpoint stated by the counterparty reserves no coin of this home.
           (c.role === 'payee' ? fundingClaim : coinClaim)(outpointText(c.outpoint)),
           ...('coins' in c && c.state !== 'closed' ? c.coins.map(coinClaim) : []),
         ];
     }
   },
-  // Of a payee nothing is cancelled but what nobody had paid for.
+  // A payee cancels only records without payments.
   isStranger: (c) => c.state === 'offered' || c.state === 'cancelled' || isUnfunded(c),
   nonces: openFor,
   row(c): RecordRow {

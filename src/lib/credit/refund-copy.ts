@@ -14,7 +14,7 @@ export interface RefundCopy {
   contract: Hex;
   capacity_sat: bigint;
   expiry: number;
-  /** Script of the contract's coin, by whose key the refund is signed. */
+  /** Output script of the contract's coin, hex; its key has signed the refund. */
   script: Hex;
   /** The first block that can hold the refund. */
   valid_from_height: number;

@@ -96,7 +96,7 @@ export function acceptRefund(
           ...contract,
           own,
           ...NOTHING_PAID,
-          // What a rollover makes is funded by that, which has no end.
+          // An opening made by a rollover has no end, since the rollover funds it.
           ...(had.rolls === null && { until: now + had.lasts }),
           rolling: null,
           closing: null,

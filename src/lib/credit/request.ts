@@ -1,7 +1,6 @@
 /**
- * Requests of a payee over a contract: its own, or one that takes up a payer's wish, with the nonce
- * of the update that would pay it. Each start is a new request; no two that are open can be paid by
- * one signature.
+ * Requests of a payee over a contract, its own or answers to a payer's, with the nonce of the update that pays
+ * them. Each start is a new request. No signature can pay two open requests.
  */
 import type { Done, Facts, Hand, Note } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -17,7 +16,7 @@ import { isReverse, viewOf, type Role } from './terms.ts';
 import { checkPaid } from './transactions.ts';
 import { carrying, type UpdateAt, type UpdateInput } from './update-messages.ts';
 
-/** Returns the names under which a payment is noted: nobody is charged for it twice. */
+/** Returns the names of a payment's notes, which keep it from being charged twice. */
 export const paidNames = ({
   requestId,
   asked,
@@ -28,7 +27,10 @@ export const paidNames = ({
   ...(requestId == null ? [] : [`request/${requestId}`]),
   ...(asked == null ? [] : [`asked/${asked.id}`]),
 ];
-/** A wish ends after ten minutes, whoever asks for it; the name of a start, which a shop may give an order, is never free again. */
+/**
+ * Returns the notes of a payment. The note of a payer's request lapses with it; the --request-id of a start is
+ * never free again.
+ */
 export const paidNotes = (id: string, live: Live): Note[] =>
   paidNames(live).map((name) => ({
     name,

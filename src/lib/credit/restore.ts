@@ -31,7 +31,7 @@ const marked = { merged: (later: boolean, earlier: boolean | undefined) => later
  */
 const rolling: Belief<Rolling | null> = { merged: (later, earlier = null) => later ?? earlier };
 
-/** Belief about the end: either version's word; one that names the transaction knows better. */
+/** Rule of the settlement: the version that has it; of two for one transaction, the one that names its kind. */
 const settlementBelief: Belief<Settled> = {
   merged: (later, earlier) => (later.by === 'other' && earlier?.txid === later.txid ? earlier : later),
   carried: true,
@@ -66,7 +66,7 @@ const fields: Beliefs<Credit> = {
   tx: onceOnly,
   settled: settlementBelief,
   rolling,
-  // An own close is a proposal whose nonce is gone; a signature given for the other's stays given.
+  // This home's close is a proposal whose nonce is lost; a signature given for the counterparty's close stays given.
   closing: voided<Closing | null>(null),
   signedClose: onceOnly,
   restored: marked,
@@ -92,7 +92,7 @@ function ended(c: Credit): Credit {
   if (isOpening(c)) return { ...cancelled(c), lost: true };
   if (!isFunded(c)) return c;
   const state = c.state === 'closing' && !c.signedClose ? 'open' : c.state;
-  // What a payee was paid last may be missing, and what a payer owed where others may raise it.
+  // The payee's last payments may be missing, and so may a payer's debt that others can raise.
   return { ...c, state, restored: c.restored || c.role === 'payee' || c.owedSat !== null } as Credit;
 }
 
@@ -116,8 +116,8 @@ export function merged(a: Credit, b: Credit): Credit {
 }
 
 /**
- * Merges two versions of which one is no contract yet, or none any more. An end that no restore
- * made stands, where nothing was paid.
+ * Merges two versions, one of which is not or no longer a contract. An end that no restore caused stands if
+ * nothing was paid.
  */
 function either(a: Credit, b: Credit): Credit {
   const end = [a, b].find((c) => c.state === 'cancelled' && !c.lost);
@@ -125,14 +125,17 @@ function either(a: Credit, b: Credit): Credit {
   return (end && !(funded && paidOf(funded) > 0n) ? end : funded) ?? a;
 }
 
-/** The largest payment brings its exit. What the store's version alone knew to the end is not in doubt. */
+/**
+ * Takes the exit of the version with the larger payment. If the store's version had it, its payments are not in
+ * doubt.
+ */
 function withLargest(both: PayeeCredit, a: PayeeCredit, b: PayeeCredit): PayeeCredit {
   const { paidSat, exit, receipt } = b.paidSat > a.paidSat ? b : a;
   const known = !isLater(b, a) && paidSat === a.paidSat;
   return { ...both, paidSat, exit, receipt, restored: a.restored || !known };
 }
 
-/** Names the end: a home that had forgotten what it had finished itself had no name for it. */
+/** Names the settling transaction if either version knows it as its own. */
 function withName(both: FundedCredit, ...versions: readonly FundedCredit[]): FundedCredit {
   const { settled } = both;
   if (settled?.by !== 'other') return both;

@@ -60,7 +60,7 @@ export interface Rider {
   beside(c: Credit | undefined): Claims;
   /** Returns the questions that the answer to a message rests on. */
   needs(m: UpdateMessage | null, c: Credit | undefined, records: Found): Pick<Queries, 'notes' | 'remote'>;
-  /** Loads what the answer to a message computes with. */
+  /** Loads code that the answer to a message needs. */
   loads(m: UpdateMessage, input: UpdateInput): Promise<unknown> | undefined;
   /** Payer: refuses to ask for what the contract does not take. */
   asks(terms: Terms, input: UpdateInput): void;

@@ -39,10 +39,10 @@ export interface Standing {
 
 const NOTHING = { settledSat: 0n, lostSat: 0n } as const;
 
-/** The contract's coin, and what is known to spend it and its funding. `ended`: nobody needs to look for what spent it. */
+/** Returns the contract's coin with its known spenders and its funding. `ended`: the spender need not be searched. */
 export const followed = (c: FundedCredit): TrackedCoin & { ended: boolean } => ({
   outpoint: c.outpoint,
-  // Each commit asks for a standing, and most without a node: transactions are hashed only for whoever has looked.
+  // Computed on use, because each commit derives a standing and most have no chain facts to compare txids with.
   get ways() {
     return c.settled ? [] : [...waysOf(c).keys()];
   },
@@ -50,11 +50,11 @@ export const followed = (c: FundedCredit): TrackedCoin & { ended: boolean } => (
   ended: c.settled !== undefined,
 });
 
-/** Returns what the chain made of a contract's coin. */
+/** Returns the standing of a contract from the outcome of its coin. */
 export function standingOf(c: FundedCredit, facts: ExitFacts): Standing {
   const found = outcome(followed(c), facts);
   const isThere = found.is === 'live' || found.is === 'unconfirmed';
-  // What has settled it stands, unless the chain shows the coin again.
+  // A stored settlement stands unless the chain shows the coin as unspent again.
   if (c.settled && !isThere) return ended(c, c.settled);
   if (isThere || (found.is === 'unseen' && found.why === 'not-checked')) return { is: 'live', ...NOTHING };
   if (found.is === 'replaced') return { is: isFinal(found) ? 'dead' : 'absent', ...NOTHING };
@@ -65,8 +65,8 @@ export function standingOf(c: FundedCredit, facts: ExitFacts): Standing {
 }
 
 /**
- * Returns the way in which a coin was spent. A payer cannot say of a transaction that it does not
- * know what was due to it.
+ * Returns the known way by which a coin was spent. For an unknown transaction a payer cannot tell the sum due
+ * to it.
  */
 function wayOf(c: FundedCredit, { tx, hex }: OutcomeTx) {
   const known = tx === null ? undefined : waysOf(c).get(tx);
@@ -78,27 +78,26 @@ function wayOf(c: FundedCredit, { tx, hex }: OutcomeTx) {
 function ended(c: FundedCredit, { by, paysSat }: Settled): Standing {
   const paidSat = c.role === 'payee' ? paidOf(c) : 0n;
   const lostSat = shortOf({ role: c.role, paidSat }, paysSat);
-  // A payer may close for more than the payee has finished: what it signed last, and whose message was lost.
+  // A payer may close for more than the payee's last exit, if the message of its last update was lost.
   const settledSat = c.role === 'payee' && (by === 'close' || by === 'rollover') ? paysSat : paidSat - lostSat;
   return { is: lostSat > 0n ? 'lost' : 'settled', by, settledSat, lostSat };
 }
 
 /**
- * Returns whether it has come to its end with nothing paid, and with no coin that anybody has seen:
- * nothing can come of it.
- * @param now Unix seconds, where a contract ends too that was not funded in time and whose coin a
- * node does not show
+ * Returns whether a contract has expired with nothing paid and no coin seen, so that it can be deleted.
+ * @param now Unix seconds; given, an opening ends too that was not funded in time and whose coin the node
+ * does not show
  */
 export function hasLapsed(c: FundedCredit, facts: ExitFacts, now?: number): boolean {
   const { tip, coins } = facts;
   if (!mayLapse(c)) return false;
   const expired = tip !== 'not-checked' && tip >= c.terms.expiry;
   const late = now !== undefined && !c.funded && c.until !== undefined && now > STANDING_LIMITS.funded.most(c.until);
-  // A mint may owe what nobody here has seen, unless nobody ever funded the contract.
+  // A mint may owe sums that this home has not seen, unless the contract was never funded.
   const known = owesNothing(c);
   if (coins === 'not-checked') return expired && known;
   if (!expired && !late) return false;
   const { is, by } = standingOf(c, facts);
-  // Without an index a node does not tell what never was from what is gone: neither pays.
+  // A node without an index does not tell a coin that never existed from a spent one; neither pays this party.
   return is === 'absent' || is === 'dead' || (known && is === 'pending' && by === undefined);
 }

@@ -19,21 +19,21 @@ import { nothingOwed, type Owing } from './owed.ts';
 import { isReverse, pubkeyOf, type Contract, type Offer, type Role, type Terms } from './terms.ts';
 import { close, maxPaid } from './transactions.ts';
 
-/** An update that was asked for and not yet answered. */
+/** Open request for an update. */
 export interface Live {
   paidSat: bigint;
   sighash: Hex;
   /** Null until another wallet has added its nonce. */
   pubnonce: Hex | null;
-  /** The --request-id under which it was asked for: two orders of one amount are not one. */
+  /** Value of --request-id, which tells two orders of one amount apart. */
   requestId: string | null;
-  /** The payer's `asked` that it answers, with its end (Unix time) and quote. */
+  /** Payer's request that it answers, with its end (Unix seconds) and quote. */
   asked: PaymentAsked | null;
   /** End of that by this home's own clock. */
   lapses?: number;
-  /** Name of what the rider offered when the update was asked for (`rider.ts`). */
+  /** Name of the rider's offer in the request (`rider.ts`). */
   offered: string | null;
-  /** Answer that another wallet was asked to complete, where the key is there. */
+  /** Hash of the answer that another wallet must complete; absent if the key is the home's. */
   answer?: Hex;
 }
 export interface PaymentAsked {
@@ -41,7 +41,7 @@ export interface PaymentAsked {
   until: number;
   quote: string | null;
 }
-/** A payer's wish to pay; `paidSat`: the sum in all that it signed for it, once it has. */
+/** A payer's request to pay. `paidSat`: total paid that it has signed for it; null before. */
 export interface PaymentRequest {
   id: Hex;
   amountSat: bigint;
@@ -49,9 +49,9 @@ export interface PaymentRequest {
   quote: string | null;
   paidSat: bigint | null;
 }
-/** A rollover under way: what, beside the two contracts, its transaction is made of. */
+/** Rollover under way: the parts of its transaction beside the two contracts. */
 export interface Rolling {
-  /** The payee key of the next contract, by which its record is found. */
+  /** Payee key of the next contract, which finds its record. */
   nextKey: Hex;
   paidSat: bigint;
   topUps: readonly Spent[];
@@ -61,7 +61,7 @@ export interface Rolling {
   /** The payee's nonce, where its key is in another wallet. */
   outside?: Outside;
 }
-/** A close, own or signed for the other: its numbers. */
+/** Amounts of a close, proposed or signed by this home. */
 export interface Closing {
   paidSat: bigint;
   feeSat: bigint;
@@ -87,7 +87,7 @@ export interface PayeeFunded extends FundedFields {
   role: 'payee';
   /** True once its coin was seen, or this home has completed the rollover that makes it. */
   funded?: true;
-  /** Unix time, seconds, by this home's clock: not funded by then, an opening ends. */
+  /** End of an unfunded opening, Unix seconds by this home's clock. */
   until?: number;
   paidSat: bigint;
   /** The finished update, hex: null until something was paid. It never leaves the home but by exit-credit. */
@@ -95,7 +95,7 @@ export interface PayeeFunded extends FundedFields {
   /** The payer's signature over `paidSat`. */
   receipt: Hex | null;
   live: readonly Live[];
-  /** The last question for what is owed that was asked once nothing more could be owed: its answer is final. */
+  /** Id of the query for the debt that was sent after the contract's end; its answer is final. */
   owedQuery?: Hex;
   /** Debt in all that the mint of a reverse contract has stated then. */
   owedStatedSat?: bigint;
@@ -137,7 +137,7 @@ interface Offered {
   offer: Offer;
   /** Id of the contract that rolls over into this one. */
   rolls: Hex | null;
-  /** Unix time, seconds: not answered by then, it ends. null: no end. */
+  /** End of an unanswered offer, Unix seconds; null for none. */
   until: number | null;
   /** Seconds that its answerer has to fund the contract. */
   lasts: number;
@@ -165,7 +165,7 @@ export type Credit =
   | InState<FundedState, PayerFunded & { tx?: Hex }>
   | Cancelled;
 
-/** `lost`: given up because its store was restored; the journal may know that it went on. */
+/** Cancelled record. `lost`: cancelled by a restore; the journal may know that it went on. */
 interface Cancelled {
   role: Role;
   state: 'cancelled';
@@ -192,18 +192,15 @@ export function receivedSat(c: PayeeCredit): bigint {
   const finished = c.state === 'closed' ? c.closing?.paidSat : c.state === 'rolled' ? c.rolling?.paidSat : 0n;
   return maxSat(c.paidSat, (c.settled ? ends && c.settled.paysSat : finished) || 0n);
 }
-/**
- * Returns whether nothing is owed. Only the mint of a reverse contract knows: it has stated, for
- * good, no more than was paid.
- */
+/** Returns whether no debt is left. For a reverse contract the mint must have stated a final debt that is paid. */
 export const owesNothing = (c: PayeeCredit): boolean =>
   !isReverse(c.terms) || (c.owedStatedSat !== undefined && c.owedStatedSat <= receivedSat(c));
 /**
- * Returns the part of a payer's debt that is paid: what it signed, or what a close or rollover pays
- * beyond that, unless the chain has settled the contract otherwise.
+ * Returns the paid part of a payer's debt: its signed updates, or a close or rollover that pays more, unless
+ * the chain settled the contract otherwise.
  */
 export function coveredSat(c: PayerCredit): bigint {
-  // An exit may be older than the last update. Where nothing comes back, the rest is dust in its fee.
+  // An exit may be older than the last update. If no change came back, the rest was dust and went to the fee.
   if (c.settled?.by === 'exit' && c.settled.paysSat > 0n) return maxPaid(c.terms) - c.settled.paysSat;
   const by = c.settled?.by ?? (c.state === 'closed' ? 'close' : c.state === 'rolled' ? 'rollover' : undefined);
   const pays = by === 'close' ? ownCloseSat(c) : by === 'rollover' ? c.rolling?.paidSat : 0n;
@@ -253,11 +250,11 @@ export function settledAs(c: FundedCredit, settled: Settled): Credit {
 export const exitingAs = (c: PayeeCredit): Credit =>
   ({ ...c, state: 'exiting', live: [], rolling: finishedRolling(c) }) as Credit;
 
-/** The payee's key, by which both homes find the record from first to last; null once nothing of it is left. */
+/** Returns the payee's key, which finds the record in both homes at all times; null once the record has no key. */
 export const payeePubkey = (c: Credit): Hex | null =>
   c.state === 'offered' ? c.offer.pubkey : 'terms' in c ? c.terms.payee_pubkey : null;
 
-/** The payee's key of the contract that is held by this one: the next one of a rollover, as long as that may confirm. */
+/** Returns the payee key of the contract that this one holds: the next one of a rollover that may still confirm. */
 export const heldKey = (c: Credit): Hex | null => {
   const undone = 'settled' in c && c.settled !== undefined && c.settled.by !== 'rollover';
   return undone ? null : (rollingOf(c)?.nextKey ?? null);
@@ -267,10 +264,7 @@ export const heldKey = (c: Credit): Hex | null => {
 const finishedRolling = (c: FundedCredit): Rolling | null =>
   c.state === 'rolled' || c.state === 'exiting' ? c.rolling : null;
 
-/**
- * The next contract of a rollover that came to nothing. Nothing can fund it any more: it is given up, and where something
- * was signed for it all the same, its coins are free.
- */
+/** Returns the next contract of a failed rollover as cancelled. Nothing can fund it any more, so its coins are free. */
 export function released(c: Credit): Credit {
   if (isOpening(c)) return cancelled(c);
   if (c.state !== 'accepted' && c.state !== 'open') return c;
@@ -279,12 +273,12 @@ export function released(c: Credit): Credit {
 }
 
 /**
- * A contract over which the payee was paid nothing, as far as its home knows for sure: never funded, it ends at its expiry.
- * What is rolled over ends with that, and what a restored home has forgotten is no nothing.
+ * Contract without payments that ends at its expiry if it was never funded. A restored home cannot tell, so its
+ * contracts do not lapse.
  */
 export const mayLapse = (c: Credit): c is Unpaid => isUnpaid(c) && !c.restored;
 
-/** Returns whether nobody is known to have funded it either: a stranger's, counted in no sum. */
+/** Returns whether the contract is also not known to be funded. Such contracts of strangers count in no sum. */
 export const isUnfunded = (c: Credit): c is Unpaid => isUnpaid(c) && !c.funded;
 
 type Unpaid = Extract<Credit, { role: 'payee'; state: 'accepted' | 'open' | 'closing' }>;
@@ -296,7 +290,7 @@ const isUnpaid = (c: Credit): c is Unpaid =>
   c.settled === undefined;
 
 type Opening = Extract<Credit, { state: 'offered' | 'addressed' | 'proposed' }>;
-/** An opening that nobody has signed for yet can be given up. */
+/** Returns whether an opening has no signature yet and can be cancelled. */
 export const isOpening = (c: Credit | undefined): c is Opening =>
   c?.state === 'offered' || c?.state === 'addressed' || c?.state === 'proposed';
 
@@ -304,7 +298,7 @@ export const guardedOf = (c: FundedCredit): Guarded => ({
   ...(c.role === 'payer' && c.owedSat !== null && { owedSat: c.owedSat }),
 });
 
-/** Returns the rest of an opening that was given up: its key, so that it is never shown again. */
+/** Returns the cancelled record of an opening. It keeps the key, so that the key is never used again. */
 export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'open' | 'closing' }>): Cancelled => ({
   role: c.role,
   state: 'cancelled',

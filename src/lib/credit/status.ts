@@ -11,7 +11,7 @@ import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 export interface CreditStatusLine {
   type: 'status';
   version: 1;
-  /** The contract's id; the own key before there is one. */
+  /** Contract id; before it has one, this party's key. */
   contract: Hex;
   role: string;
   state: string;
@@ -24,9 +24,9 @@ export interface CreditStatusLine {
   ecash_awaited_sat?: bigint;
   /** Answer to --float: the share in tokens, and how much more (less, where negative) is wished. */
   float?: { tokens_sat: bigint; percent: number; wanted_percent: number; swap_sat: bigint };
-  /** Payer of a reverse contract: what it owes in all. */
+  /** Payer of a reverse contract: total debt in satoshis. */
   owed_sat?: bigint;
-  /** Payee: what of the payments became ecash, or was reported to its issuer. */
+  /** Payee: part of the payments that became ecash or was reported to its issuer, in satoshis. */
   issued_sat?: bigint;
   outpoint?: string;
   expiry?: number;
@@ -38,7 +38,7 @@ export interface CreditStatusLine {
   notes: string[];
 }
 
-/** Part of a line that another record tells. */
+/** Fields of a line that come from the contract's ecash ledger. */
 export interface LedgerStatus {
   figures?: Pick<CreditStatusLine, 'ecash_sat' | 'ecash_awaited_sat' | 'issued_sat'>;
   hint?: string;

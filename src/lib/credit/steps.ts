@@ -18,10 +18,10 @@ export const ONCE =
 export const SIGN =
   'let the wallet that holds the key sign this PSBT (once: its nonce is in it), and give it back with --merge FILE';
 
-/** A hint where there is one. */
+/** Returns a hint as an optional field. */
 export const hintOf = (hint: string | undefined): { hint?: string } => (hint === undefined ? {} : { hint });
 
-/** A restored payee might offer, or serve, what its lost records contradict. */
+/** Refuses for a restored payee, whose lost records may contradict the step. */
 export function checkHome(hand: Pick<Hand, 'restored'>): void {
   if (hand.restored) throw homeRestored('as payee it only exits');
 }
@@ -43,7 +43,7 @@ export const overContract = {
   /** The counterparty's authentication key. */
   peer: ({ records: { contract: c }, message }: { records: Over; message: object | null }): Hex | null => {
     if (!message) return null;
-    // Whose turn it is was told by the record already, and a record that is found by its id has terms.
+    // A record that is found by its id has terms.
     if (!c || !('terms' in c)) throw new Refusal('bug', 'a message over a contract without terms');
     return authOf(c.terms, otherRole(c.role));
   },
@@ -51,7 +51,7 @@ export const overContract = {
   states: ({ contract: c }: Over) => (c && 'outpoint' in c ? { contract: viewOf(c) } : undefined),
 };
 
-/** A payer whose debt others may raise ends a contract only where it knows that debt. @throws Refusal `contract-restored` */
+/** Refuses to end a contract if its payer may have a debt that it does not know. @throws Refusal `contract-restored` */
 export function checkOwedKnown(c: FundedCredit): void {
   if (c.role === 'payer' && c.owedSat !== null && c.restored)
     throw new Refusal(
@@ -70,7 +70,7 @@ export function checkSettled(c: FundedCredit): void {
       hint: `the payee takes it by sign-update while updates go on; after that ${paysOwed(c.id)}`,
     });
 }
-/** Returns the words for what still pays a debt where updates have ended. */
+/** Returns words for the ways to pay a debt after updates have ended. */
 export const paysOwed = (contract: Hex): string => {
   const id = contract.slice(0, 8);
   return `a close that the payer proposes (close-credit --contract ${id}) or a rollover pays all that is owed`;

@@ -146,10 +146,10 @@ export const termsEntries = {
   mint_url: v.nullable(mintUrl),
 };
 const termsSchema = v.strictObject(termsEntries);
-/** Terms of a credit contract, of which its id is the hash. */
+/** Terms of a credit contract; their hash is its id. */
 export type Terms = v.InferOutput<typeof termsSchema> & { network: Network };
 
-/** A contract as messages show it: its terms and what follows from them. */
+/** Contract in messages: its terms and the values derived from them. */
 const contractEntries = {
   id: hexOf(32),
   ...termsEntries,
@@ -222,10 +222,10 @@ export function termsFrom(
   };
 }
 
-/** A contract over which a mint pays a merchant: others may raise what its payer owes. */
+/** Returns whether a mint pays a merchant over the contract, so that customers raise its payer's debt. */
 export const isReverse = (terms: Terms): boolean => terms.ecash === 'none' && terms.mint_url !== null;
 
-/** Returns whether the issuer hears of payments by updates alone, so that nobody would tell it of another end. */
+/** Returns whether the issuer learns of payments by updates alone, and not by a close or rollover. */
 export const hearsByUpdates = (terms: Terms): boolean => terms.ecash === 'notify';
 
 /** @throws Refusal `terms-differ` for an issuer without what it needs, or with what it cannot use */

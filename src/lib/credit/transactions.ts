@@ -29,8 +29,8 @@ import { Refusal } from '../protocol/refusal.ts';
 import { checkKeys, checkTermsWithin, keysOf, payoutScript, type Contract, type Policy, type Terms } from './terms.ts';
 
 /**
- * Returns the contract's coin as an input. Its script is worked out when it is asked for: a
- * signature commits to it, a txid does not, and a watcher needs txids alone.
+ * Returns the contract's coin as an input. Its script is computed on use, because a watcher needs txids alone,
+ * which do not commit to it.
  */
 const contractCoin = ({ terms, outpoint }: Contract, sequence: number): Input => ({
   ...outpoint,
@@ -40,7 +40,7 @@ const contractCoin = ({ terms, outpoint }: Contract, sequence: number): Input =>
   },
   sequence,
 });
-/** The spent input as sizes need it, before there is an outpoint. */
+/** Placeholder input for sizes, before the coin's outpoint is known. */
 const anyInput = (terms: Terms): Input[] => [
   { txid: '00'.repeat(32), vout: 0, sat: terms.capacity_sat, script: '5120' + '00'.repeat(32), sequence: 0 },
 ];
@@ -70,7 +70,7 @@ export const PAID_LIMITS = {
     least: (terms: Terms) =>
       maxSat(minPaid(terms) + exitFee(terms), dustLimit(payoutScript(terms, 'payer')) + refundFee(terms)),
   },
-  /** Most that a party pays where the other side sets the fee, unless it says otherwise. */
+  /** Default highest feerate if the counterparty sets the fee. */
   feerate: { unit: 'sat/kvB', most: 50_000 },
   /** The refund's fee: a hundredth, unless more is allowed. */
   refund: { unit: 'sat', most: (capacity: bigint) => capacity / 100n },
@@ -141,7 +141,7 @@ export const refund = (contract: Contract): Template => ({
   ],
 });
 
-/** The update that pays `paid` in all. The same function whoever builds it; `checkPaid` is the caller's. */
+/** Returns the update that pays the total `paid`. The caller runs `checkPaid` first. */
 export const update = (contract: Contract, paid: bigint): Template => settle(contract, paid, exitFee(contract.terms));
 export const close = (contract: Contract, paid: bigint, fee: bigint): Template => settle(contract, paid, fee);
 

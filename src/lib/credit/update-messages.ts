@@ -26,7 +26,7 @@ const amounts = {
   asked: v.nullable(askedSchema),
 };
 const update = v.strictObject({ update: psbt });
-/** Forms of what rides along with a payment, in the steps that have it. */
+/** Forms of the rider's field, by step. */
 export type UpdateForms = Readonly<Record<'requested' | 'signed' | 'accepted', v.GenericSchema<unknown, object>>>;
 
 const stepsOf = (along: UpdateForms) => ({
@@ -36,7 +36,7 @@ const stepsOf = (along: UpdateForms) => ({
   /** Receipts of this step and the later ones cover `paid_sat`. */
   signed: { ...amounts, ecash: v.nullable(along.signed), psbt: update },
   accepted: { ...amounts, ecash: v.nullable(along.accepted) },
-  /** `token` is money: whoever reads it can spend it. */
+  /** `token` is bearer money: every reader can spend it. */
   received: { ...amounts, token: v.pipe(v.string(), v.startsWith('cashuB'), v.maxLength(UPDATE_LIMITS.token.most)) },
 });
 /** Messages of `sign-update`, by step. */
@@ -48,18 +48,18 @@ export interface UpdateInput {
   contract?: Hex;
   amount?: bigint;
   max?: bigint;
-  /** The quote that an `asked` is to pay. */
+  /** Mint quote that the payer's request pays. */
   quote?: string;
   /** Payer: have the payment come back as ecash. */
   ecash?: true;
-  /** Payer: how much may be paid whose ecash has not arrived; without it, one update. */
+  /** Payer: highest sum of payments whose ecash has not arrived, in satoshis. Absent: one update. */
   maxInflight?: bigint;
   /** Payee: go on without a height, or without having seen the funding. */
   unchecked?: boolean;
 }
 export const updateParser = (along: UpdateForms) => messageParser('sign-update', stepsOf(along));
 
-/** The field of what rides along. */
+/** Returns the rider's field of a message. */
 export const carrying = (says: object | null) => ({ ecash: says });
-/** Flags of what rides along, where the payer signs. */
+/** Flags of the rider at the payer's signature. */
 export const CARRIED = ['ecash', 'maxInflight'] as const satisfies readonly (keyof UpdateInput)[];

@@ -33,7 +33,7 @@ import {
   type UpdateMessage,
 } from './update-messages.ts';
 
-/** Returns the action `sign-update` of what rides along with payments. */
+/** Returns the table of `sign-update` for a rider of payments. */
 export const updateTable = riding<UpdateMessage, UpdateRecords, UpdateInput>(
   (along) => ({
     type: 'sign-update',
@@ -120,7 +120,7 @@ export const updateTable = riding<UpdateMessage, UpdateRecords, UpdateInput>(
       after: 'requested',
       by: 'payer',
       does: 'checks what it agreed to, counts it, and signs last',
-      // Whether anything is to come back for it is said here, and never again.
+      // This row alone states whether anything comes back for the payment.
       unattended: along.unattended,
       may: CARRIED,
       agrees: ['amount', 'max'],
@@ -134,7 +134,7 @@ export const updateTable = riding<UpdateMessage, UpdateRecords, UpdateInput>(
         checkPaid(c.terms, m.paid_sat);
         // A payer restored from a backup learns from its own receipt what it had signed.
         const counted = maxSat(c.signedMaxSat, m.previous_paid_sat);
-        // Where the payee states less than that, what was signed since is lost: this update takes its place.
+        // A payee that states less has lost the last update; this one replaces it.
         const growthSat = maxSat(m.paid_sat - counted, 0n);
         const replaced = m.amount_sat - growthSat;
         const asked = m.asked ? consume(c, m, facts.now) : c.asked;
@@ -144,7 +144,7 @@ export const updateTable = riding<UpdateMessage, UpdateRecords, UpdateInput>(
         const ride = along.pays(hand, c, m, { records, input, facts }, growthSat > 0n);
         const paid = paidUpTo(signedUpTo(c, m.previous_paid_sat), counted + growthSat);
         const contract: PayerCredit = { ...paid, asked };
-        // By asking, or by what others raised in this home's name, it is agreed to already.
+        // The payer's own request, or a debt raised by its customers, is consent already.
         const covered = m.asked !== null || (c.owedSat !== null && m.paid_sat <= c.owedSat);
         const kept = {
           writes: { contract, ...ride.writes },

@@ -31,7 +31,7 @@ export interface TokenRecord {
   /** Coins that the mint has called spent. It may have been wrong. */
   spent: readonly Coin[];
   state: 'asked' | 'refused' | 'signed' | 'printed' | 'spent';
-  /** True if it may have been printed and spent elsewhere: restored, or found by a search. */
+  /** True if a restored or recovered token may have been printed and spent before. */
   older: boolean;
 }
 export interface Coin {

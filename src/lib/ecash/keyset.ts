@@ -55,11 +55,11 @@ const fields: Beliefs<KeysetRecord> = {
   role: fixed,
   keyset: fixed,
   path: fixed,
-  // Whoever retired it meant it.
+  // A retired keyset stays retired if either version has retired it.
   active: { restored: () => false, merged: (later, earlier) => later && (earlier ?? true) },
   doubted: { merged: (later, earlier) => later && (earlier ?? true) },
   counter: largest,
-  // Secrets after the backup's last may be in use: they are to be found at the mint first (`ecash-restore`).
+  // Counters after the backup may be in use; `ecash-restore` finds them at the mint first.
   restored: doubted,
 };
 
@@ -67,7 +67,7 @@ export const keysetKind: Kind<KeysetRecord> = {
   name: 'keyset',
   parse: (json) => json as KeysetRecord,
   claims: (r) => [keysetClaim(r.role, r.keyset.id), ...(r.role === 'mint' && r.active ? [ACTIVE] : [])],
-  // The counter stands where the store lets nothing fall: a secret is never made twice.
+  // The store guards that the counter never falls, so that no secret is made twice.
   row: (r) => ({
     name: `${r.role}/${r.keyset.id}`,
     state: r.role === 'wallet' ? 'known' : r.active ? 'active' : 'inactive',
@@ -79,7 +79,7 @@ export const keysetKind: Kind<KeysetRecord> = {
     restored: (r) => (r.role === 'mint' && r.active ? { ...r, doubted: true } : r),
     isLater: (a, b) => a.role === 'wallet' && b.role === 'wallet' && a.counter >= b.counter,
   }),
-  // The home issues under another one by now; what was issued under this one is still worth something.
+  // Another keyset is active by now; ecash of this one stays valid.
   beside: (r) => (r.role === 'mint' ? { ...r, active: false, doubted: false } : r),
 };
 

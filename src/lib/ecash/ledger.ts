@@ -51,7 +51,7 @@ export interface Bound {
 
 interface Half {
   contract: Hex;
-  /** Sum that the contract's payments came to in all, as of the last one that was written here. */
+  /** Total paid over the contract at the last update of this ledger, in satoshis. */
   paidSat: bigint;
 }
 export interface PayeeLedger extends Half {
@@ -70,20 +70,20 @@ export interface PayerLedger extends Half {
   role: 'payer';
   awaited: readonly Awaited[];
   searches: readonly Search[];
-  /** URL of the contract's mint; null for one that has none. */
+  /** URL of the contract's mint; null without a mint. */
   mint: string | null;
   /** The reusable quote of the contract's running mint, once it is bound. */
   quote: string | null;
-  /** Quotes whose place it took. */
+  /** Earlier quotes of the contract. */
   past: readonly string[];
   bound: Bound;
   /** Kind of quote that each signed payment went to, as far as known. */
   went: readonly Span[];
-  /** Payments to a running mint whose arrival there was not seen yet, oldest first. */
+  /** Payments not yet seen at the running mint, oldest first. */
   inflight: readonly Inflight[];
   /** Payments that were signed in this store, and not only learnt of by a receipt. */
   seen: readonly Span[];
-  /** Payments whose ecash has come. */
+  /** Payments whose ecash has arrived. */
   arrived: readonly Span[];
 }
 /** Ecash of one credit contract, on either side. */
@@ -98,7 +98,7 @@ export const ledgerClaim = (contract: Hex): Claim => `ecash:contract/${contract}
 export const ledgerOf = (c: Credit | undefined): Claim | undefined =>
   c && 'id' in c && c.terms.ecash !== 'none' ? ledgerClaim(c.id) : undefined;
 
-/** Returns the payee's half; before its first payment that of a contract over which nothing was issued. */
+/** Returns the payee's ledger; an empty one before the first payment. */
 export const payeeLedger = (c: PayeeCredit, known: Ledger | undefined): PayeeLedger =>
   known?.role === 'payee'
     ? known
@@ -114,7 +114,7 @@ export const payeeLedger = (c: PayeeCredit, known: Ledger | undefined): PayeeLed
         unconfirmed: c.restored,
       };
 
-/** Returns the payer's half; an empty one where there is none. */
+/** Returns the payer's ledger; an empty one if there is none. */
 export const payerLedger = (
   { id, terms }: Pick<PayerCredit, 'id' | 'terms'>,
   known: Ledger | undefined,
@@ -164,7 +164,7 @@ export const spanOf = ({ paidSat, amountSat, quote }: Inflight): Span => ({
 const holds = (spans: readonly Span[], { fromSat, toSat }: Span): boolean =>
   within(spans, toSat) - within(spans, fromSat) === toSat - fromSat;
 
-/** Returns whether the ecash of the payment that came to this sum has come; signed again, it is not paid for twice. */
+/** Returns whether ecash has arrived for the payment that reached this total. Signing it again pays nothing more. */
 export const hasCome = ({ arrived }: PayerLedger, paidSat: bigint): boolean =>
   holds(arrived, { fromSat: paidSat - 1n, toSat: paidSat });
 
@@ -196,7 +196,7 @@ const fields: Beliefs<Ledger> = {
   quoted: spans,
   unconfirmed: doubted,
   awaited: united<Awaited>((a) => `${a.keyset}/${a.counter}`),
-  // An answer from before the loss says nothing of what was used since.
+  // A search before the loss does not know the counters used since.
   searches: voided<readonly Search[]>([]),
   mint: fixed,
   quote: onceOnly,
@@ -216,7 +216,7 @@ const believed = believing(fields, { isLater });
 function merged(a: Ledger, b: Ledger): Ledger {
   if (a.role !== b.role) return a;
   const both = believed.merged(a, b);
-  // What the store's version alone knew to the end is not in doubt.
+  // Payments that only the store's version has are not in doubt.
   if (both.role === 'payee') {
     const isKnown = a.role === 'payee' && both.paidSat === a.paidSat && both.issuedSat === a.issuedSat;
     return { ...both, unconfirmed: (a.role === 'payee' && a.unconfirmed) || !isKnown };
@@ -225,7 +225,7 @@ function merged(a: Ledger, b: Ledger): Ledger {
   // A payment that the later one has seen signed is under way as it says.
   const unseen = earlier.inflight.filter((p) => !holds(later.seen, spanOf(p)));
   const inflight = [...unseen, ...later.inflight].sort((x, y) => Number(x.paidSat - y.paidSat));
-  // The longest list of quotes ends in the last one; a statement about it goes with it.
+  // The version with more past quotes has the latest quote; its statement goes with it.
   const quote = (later.past.length >= earlier.past.length ? later : earlier).quote ?? both.quote;
   const stated = [later, earlier].flatMap((l) => (l.quote === quote ? l.bound : []));
   const bound = stated.reduce((last, next) => (next.paidSat > last.paidSat ? next : last));

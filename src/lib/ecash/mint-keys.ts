@@ -62,7 +62,7 @@ function checked({ id, unit, input_fee_ppk, final_expiry, keys }: v.InferOutput<
 }
 
 /**
- * The keyset that an id, whole or short, means; undefined where it is not among them.
+ * Returns the keyset of a full or short id; undefined if no keyset has it.
  * @throws Refusal `keyset-ambiguous`
  */
 export function keysetOf(id: string, among: readonly MintKeys[]): MintKeys | undefined {

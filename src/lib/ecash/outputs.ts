@@ -46,7 +46,7 @@ export const placesFrom = (counter: number, amounts: readonly bigint[]): OutputP
   amounts.map((amountSat, i) => ({ counter: counter + i, amountSat }));
 
 /**
- * Powers of two that the keyset has and that sum up to `amount`, smallest first: the order tells nothing.
+ * Returns powers of two of the keyset with the sum `amount`, smallest first, so that the order reveals nothing.
  * @throws Refusal `over-capacity` where the keyset has no such amounts
  */
 export function amountsFor(amount: bigint, keyset: Keyset): bigint[] {
@@ -69,7 +69,7 @@ interface OutputData {
   r: Uint8Array;
   B_: Point;
 }
-/** The secrets of NUT-13, and what is shown of them. */
+/** Returns the deterministic secrets and blinded messages of NUT-13. */
 const dataOf = (seed: Uint8Array, keyset: Hex, places: readonly OutputPlace[]): OutputData[] =>
   places.map(({ counter, amountSat }) => {
     const made = cashu().deriveSecretAndBlindingFactor(seed, keyset, counter);

@@ -20,13 +20,13 @@ export interface BumpOptions {
   merged: readonly string[];
   /** Satoshis for a thousand virtual bytes, of both together. */
   feerate: number;
-  /** Returns the least fee of a child of that size. */
+  /** Returns the least fee of a child, in satoshis, by its virtual size. */
   least?: (vsize: number) => bigint;
   payTo: string | undefined;
   allowFee: boolean;
 }
 
-/** A transaction that is to be paid for, and what it pays itself. */
+/** Transaction that needs a fee bump, with the fee that it pays itself. */
 export interface Stuck {
   network: string;
   hex: Hex;
@@ -87,12 +87,12 @@ export async function bump(home: Home, stuck: Stuck, options: BumpOptions) {
   };
 }
 
-/** Price of a child: both together at a feerate, or at least what `least` asks of its size. */
+/** Fee rules of a child: the feerate of the package, and the least fee for the child's size. */
 type Dear = Pick<BumpOptions, 'feerate' | 'least' | 'allowFee'>;
 
 /**
- * The child that spends the anchor and an output of this home and nothing else, so that this home signs it alone.
- * @returns both transactions, what the child pays, its PSBT and txid
+ * Makes the child that spends only the anchor and an output of this home, so that no other wallet signs.
+ * @returns both transactions, and the child's fee, PSBT and txid
  * @throws Refusal as `bump` does
  */
 export async function bumpAlone(

@@ -17,7 +17,10 @@ interface Planned extends Duty {
   role: string;
 }
 
-/** @returns what is planned, the earliest first, behind what cannot be read @throws Refusal as `look` does */
+/**
+ * @returns the planned transactions by their first moment, after the records that cannot be read @throws
+ * Refusal as `look` does
+ */
 export async function calendar(post: Post, node: Node, rules: Rules): Promise<{ tip: number; events: WatchEvent[] }> {
   const tip = (await node.source.facts({ tip: true })).facts.tip as number;
   const { fees } = await feesOf(node, post.network);
@@ -44,7 +47,7 @@ const refusedFor = (error: unknown): WatchEvent => {
   return { event: 'refused', code, message };
 };
 
-/** Heights and times by their size: what waits for the age of its coin comes first. */
+/** Sort key of a moment: height or time; 0 for a wait after the coin's confirmation. */
 function momentOf(from: From): number {
   if (from === null || 'confirmations' in from || 'seconds' in from) return 0;
   return 'height' in from ? from.height : from.median_time;
@@ -66,7 +69,7 @@ function eventOf({ contract, role, does, why, tx, from, by, worthSat }: Planned,
   };
 }
 
-/** Fees of a transaction and its child, as a look would pay them now. */
+/** Fees of a transaction and its child at current feerates. */
 function costOf(tx: Planned['tx'], worthSat: bigint, fees: Fees, rules: Rules): object {
   const wanted = Math.max(fees.feerate, fees.least);
   if ('sign' in tx) {

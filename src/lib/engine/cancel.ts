@@ -13,11 +13,11 @@ import { digest, type RunInput } from './stage.ts';
 /** @throws Refusal `usage`, `home-restored` */
 export function checkMayCancel(action: Action<any, any, any>, { restored }: Pick<Ports, 'restored'>): void {
   if (!action.cancel) throw new Refusal('usage', `${action.type} cannot be cancelled`);
-  // What a cancel ends for good no journal brings back.
+  // A journal cannot bring back a cancelled record.
   if (restored) throw homeRestored('what it would cancel may have gone on since');
 }
 
-/** Key under which the answer to a cancel is kept. */
+/** Reply key of a cancel. */
 export function cancelKey<I>(type: string, { json, over, input }: RunInput<I>): string {
   const { checks: _, ...message } = (json ?? {}) as Record<string, unknown>;
   return digest([type, CANCELLED, json === null ? null : message, over ?? null, input]);
@@ -45,15 +45,15 @@ export function cancelRow<M extends Step, Rs extends Records, I extends object>(
     ends: true,
     take(given: TakeArgs<M | null, Rs, I, never, never>) {
       const { message, hint, ...kept } = action.cancel!(given);
-      // Without a message there is nothing for the counterparty: the runner says so in the action's name.
+      // Without a message, the runner prints that the action is cancelled.
       return { ...kept, message: message as M, ...(hint !== undefined && { hint }) };
     },
   };
 }
 
 /**
- * A cancel names what it ends by a message of this home or of the other side: both are known by their seals, and the other
- * side by the record, never by what the message says of itself.
+ * Checks the seal of the message that a cancel names. It must be of this home, or of the counterparty in the
+ * record; the message's own claims do not count.
  * @throws Refusal `bad-seal`
  */
 function checkOwnOrPeers<M extends Step, Rs extends Records, I>(
@@ -70,6 +70,6 @@ function checkOwnOrPeers<M extends Step, Rs extends Records, I>(
     throw new Refusal('bad-seal', 'the record does not know who sent this message: it gives nothing up', {
       hint: 'give a message of this home, or name the record: --contract ID --cancel',
     });
-  // Of a message that no counterparty sends nobody's seal would do.
+  // An empty key refuses every seal of a message that no counterparty sends.
   checkSeal(json, peer ?? '', 'counterparty');
 }

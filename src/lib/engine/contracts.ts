@@ -1,4 +1,4 @@
-/** Credit contracts of a home: written anew, and what the chain says of several at once. */
+/** Credit contracts of a home: changes outside any action, and chain facts of several contracts at once. */
 import { creditKind, isFunded, type Credit } from '../credit/records.ts';
 import { followed, type ExitFacts } from '../credit/standing.ts';
 import { change } from '../home/change.ts';
@@ -13,8 +13,8 @@ export interface NamedContract {
 }
 
 /**
- * Writes the credit record anew that holds a claim, where `next` gives one; whatever else writes it at the same time.
- * @returns what was written
+ * Replaces the credit record of a claim by `next` of it, unless that is undefined. Retries after lost races.
+ * @returns the written record
  */
 export const changeCredit = (
   { store }: Pick<Home, 'store'>,

@@ -28,7 +28,10 @@ export interface Sendable {
   later?: readonly (readonly string[])[];
 }
 
-/** @throws Refusal `not-signed`, `not-final`, `malformed-message` for a document without a transaction to send */
+/**
+ * Returns the transactions to send. @throws Refusal `not-signed`, `not-final`, `malformed-message` for a
+ * document without a transaction
+ */
 export async function sendable(read: ReadDocument): Promise<Sendable> {
   if ('psbt' in read) return { txs: [finalHex(read.psbt).hex] };
   if ('hex' in read) {
@@ -49,7 +52,7 @@ const checked = (txs: readonly unknown[]): string[] =>
     return String(hex);
   });
 
-/** @throws Refusal `malformed-message` for a document that no transaction comes with */
+/** Returns the transaction in a document. @throws Refusal `malformed-message` if it has none */
 export async function settlement(document: Document): Promise<Settlement> {
   const carriers = await Promise.all(FAMILIES.map(({ carries }) => carries?.()));
   let found: Settlement | undefined;

@@ -17,7 +17,7 @@ export interface Failure {
 /** Length at which texts are cut, since they may quote a whole message of the counterparty. */
 const LONGEST = 500;
 
-/** Returns what a thrown value means: a refusal, a file that the system denies, or a bug. */
+/** Converts a thrown value to a failure: a refusal, a file error of the system, or a bug. */
 export function failureOf(thrown: unknown): Failure {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const { message } = error;
@@ -35,13 +35,13 @@ export function failureOf(thrown: unknown): Failure {
   return failure('bug', `${error.name}: ${message}`, hint);
 }
 
-/** Returns the refusal of a record that cannot be read, which ends nothing that is due of the others. */
+/** Returns the refusal for a record that cannot be read. Work on other records goes on. */
 export const damaged = (error: unknown): Refusal =>
   error instanceof Refusal && error.code !== 'malformed-json'
     ? error
     : new Refusal('store-damaged', `its record cannot be read: ${failureOf(error).message}`);
 
-/** Returns true for a file error of the system that nothing has handled yet. */
+/** Returns true for a file error of the system. */
 const isOfFiles = (error: NodeJS.ErrnoException): boolean =>
   error.path !== undefined && error.syscall !== undefined && OF_FILES.test(error.code ?? '');
 const OF_FILES = /^(EACCES|EPERM|EROFS|ENOSPC|EDQUOT|EIO|ENOTDIR|EISDIR|ELOOP|ENAMETOOLONG)$/;

@@ -6,7 +6,7 @@
 import { cancelled, creditKind, isUnfunded, mayLapse, owesNothing, type Credit } from '../credit/records.ts';
 import { isThere } from '../credit/checks.ts';
 import type { Home } from '../home/home.ts';
-import type { StatedFunding } from '../home/store.ts';
+import type { StatedSum } from '../home/store.ts';
 import type { Coin, Facts } from '../protocol/action.ts';
 import { fundingClaim, idClaim } from '../protocol/claims.ts';
 import type { FactSource } from '../protocol/ports.ts';
@@ -36,7 +36,7 @@ export async function markFunded(
   const { best, txids } = await source.mined(before);
   if (best === before) return ended;
   const pause = slices();
-  const stated = (after: StatedFunding | undefined) => store.stated(creditKind, 'unfunded', { after, most: AT_ONCE });
+  const stated = (after: StatedSum | undefined) => store.stated(creditKind, 'unfunded', { after, most: AT_ONCE });
   for await (const page of pages(AT_ONCE, stated)) {
     const asked = page
       .map(({ name, claim }) => ({ name, at: claim.slice(fundingClaim('').length) }))

@@ -1,7 +1,6 @@
 /**
- * Pruning at somebody's word, and the same beside other work, a few times a day. It ends what
- * nothing more can come of. Without a height of the chain nothing goes.
- * Not here: what goes (`home/prune.ts`).
+ * Pruning by command, and in the background a few times a day. It deletes records that have ended for good.
+ * Without a chain height nothing is deleted. Not here: what goes (`home/prune.ts`).
  */
 import type { Home } from '../home/home.ts';
 import { PRUNE_LIMITS, type Pruned, type PruneOptions } from '../home/prune.ts';
@@ -30,16 +29,16 @@ export async function pruneHome(
 const RETRY_MS = 600_000;
 
 export interface Beside {
-  /** Starts a run where it is time for one; it goes on beside other work. */
+  /** Starts a background run if one is due. */
   nudge(): void;
-  /** Ends what runs after the transaction at hand. */
+  /** Stops the current run after its present transaction. */
   stop(): void;
-  /** Resolves after the work that runs. */
+  /** Resolves once the current run has ended. */
   done(): Promise<void>;
 }
 
 /**
- * @param keepDays undefined: it is not pruned
+ * @param keepDays days that ended records are kept; undefined disables pruning
  * @param say a line for a log
  */
 export function pruneBeside(
@@ -68,7 +67,7 @@ export function pruneBeside(
   };
   return {
     nudge() {
-      // Of a home that was restored nobody knows what its journal has.
+      // A restored home may get back records from its journal.
       if (running || stopped || home.mayLack || now() < next) return;
       running = run().finally(() => (running = undefined));
     },
@@ -77,7 +76,7 @@ export function pruneBeside(
   };
 }
 
-/** undefined: nothing went. */
+/** Describes what was deleted; undefined if nothing was. */
 function wordsOf({ replies, notes, records, unseen }: Pruned): string | undefined {
   const counts = [['replies', replies], ['notes', notes], ...Object.entries(records)] as [string, number][];
   const gone = counts.filter(([, n]) => n > 0).map(([what, n]) => `${what}=${n}`);

@@ -1,11 +1,11 @@
 /**
- * The log of a process that lives long, on stderr: a disk that is full, or a reader that is gone or hangs, holds up nothing
- * and fills no memory. Lines that could not be written are counted, and the next one that can be says how many.
- * Not here: events on stdout (`cli/outlet.ts`).
+ * Log of a long-running process on stderr. A full disk, or a reader that hangs or has left, neither blocks the
+ * process nor fills memory. Unwritten lines are counted, and the next written line states their number. Not
+ * here: events on stdout (`cli/outlet.ts`).
  */
 import { visible } from './text.ts';
 
-/** More than this waits for no reader. */
+/** Largest number of unwritten bytes; further lines are dropped. */
 const MOST_WAITING = 1_000_000;
 
 let lost = 0;
@@ -18,7 +18,7 @@ export function toLog(line: string): void {
   }
   const before = lost;
   lost = 0;
-  // What a full disk has cut off may stand there without its end.
+  // A full disk may have cut off the previous line.
   const told = before === 0 ? '' : `\n${new Date().toISOString()} ${before} lines could not be written here\n`;
   stderr.write(`${told}${line}\n`, (error) => {
     if (error) lost += before + 1;

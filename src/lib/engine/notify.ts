@@ -15,8 +15,8 @@ import { idClaim } from '../protocol/claims.ts';
 import { askProgram } from './outside.ts';
 
 /**
- * Tells all that is due; one that fails keeps no other from being told.
- * @returns how many contracts were told of @throws Refusal `outside-failed`, the first, once all were tried
+ * Reports all due payments. A failure for one contract does not stop the others. @returns number of contracts
+ * reported @throws Refusal `outside-failed`, the first, once all were tried
  */
 export async function notifyPaid(home: Home, command: string): Promise<number> {
   let told = 0;
@@ -32,11 +32,11 @@ export async function notifyPaid(home: Home, command: string): Promise<number> {
   return told;
 }
 
-/** @returns whether the program was told */
+/** Reports one contract's total. @returns whether the program was run */
 async function tellOne(home: Home, command: string, id: Hex): Promise<boolean> {
   for (let beaten = false; ; beaten = true) {
     const { terms, paidSat, issuedSat, unconfirmed, told } = await journaled(home, id);
-    // From a restored store: what it was told last may be missing here, and is the operator's to say.
+    // A restored store may lack the last report; nothing is reported until the operator has confirmed it.
     if (unconfirmed || (issuedSat >= paidSat && !beaten)) return beaten;
     const document = {
       type: 'credit-paid',
@@ -70,7 +70,7 @@ const KINDS: KindsOf<{ contract: Credit; ledger: Ledger }> = { contract: creditK
 const named = (id: Hex) => () => ({ contract: idClaim(id), ledger: ledgerClaim(id) });
 
 /**
- * Another run may write the contract meanwhile; what was told stays told.
+ * Stores a reported total, also if another run has written the contract meanwhile.
  * @param paidSat null where the program failed @param told how often it had been told before
  * @returns false where another has told meanwhile: then it is told again
  */

@@ -12,7 +12,7 @@ export const PROGRAM_LIMITS = { answer: { unit: 'bytes', most: 1_000_000 } } sat
 const TIMEOUT_MS = 30_000;
 
 /**
- * Asks a program and returns its output; null where it printed nothing.
+ * Runs a program with a JSON document on stdin, and returns its output; null if it printed nothing.
  * @throws Refusal `outside-failed`
  */
 export async function askProgram(command: string, body: object): Promise<Json> {

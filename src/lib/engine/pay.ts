@@ -10,8 +10,8 @@ import { freshAddress, homeHand } from './wallet.ts';
 
 /**
  * Pays these outputs; change goes to the address that is given, or to a fresh one of the home.
- * @param seen what the chain says of the coins
- * @returns the payment, and how its coins were judged
+ * @param seen chain facts about the coins
+ * @returns the payment, and the result of the coin checks
  * @throws Refusal `usage` for no address, and as `payFrom` and `checkSpendable`
  */
 export async function pay(

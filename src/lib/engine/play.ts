@@ -49,7 +49,7 @@ export async function play<M extends Step, Rs extends Records, I extends object>
   given: RunInput<I>,
   ports: Ports,
 ): Promise<Printed> {
-  // What came back from another wallet is no part of a cancel.
+  // A cancel ignores merged PSBTs.
   const line = given.cancel ? { ...given, merged: [] } : given;
   const read = line.json === null ? null : action.parse(line.json);
   checkNetwork(read, ports.network);
@@ -68,7 +68,7 @@ export async function play<M extends Step, Rs extends Records, I extends object>
       return await playOnce(action, message, line, ports, key, agreed);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      // Refused, perhaps because another run has taken the very same input meanwhile: then its reply is the answer.
+      // Another run may have taken the same input meanwhile; its reply is then printed.
       const taken = await answeredBefore();
       if (taken) return taken;
       // A faster run may have destroyed a share between our two looks.
@@ -103,7 +103,7 @@ function inputKey<I>(type: string, line: RunInput<I>): string | null {
   const { checks: _, ...message } = (line.json ?? { start: line.requestId }) as Record<string, unknown>;
   return digest([type, message, [...line.merged].sort()]);
 }
-/** Digests the flags that an answer depends on: all but those that only agree. */
+/** Returns the digest of the flags that a reply depends on: all but the consents. */
 function flagDigest<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   row: string,
@@ -131,7 +131,7 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
 }
 
 /**
- * --again: the finished document that a record stands for, or else what this action has printed last over it.
+ * Prints the finished document of a record again (--again), or the last reply of this action over it.
  * @throws Refusal `nothing-to-print`
  */
 export async function playAgain(action: Action<any, any, any>, over: Claim, ports: Ports): Promise<Printed> {
@@ -185,7 +185,7 @@ async function playOnce<M extends Step, Rs extends Records, I extends object>(
   const out = 'asks' in first ? first.answered(await ports.outside(first.asks.program, first.asks.body)) : first;
   if (line.merged.length > 0) await checkMerged(line.merged, message, out);
   if (out.consent && !agreed.has(digest(out.consent))) {
-    // A question is asked once a run: if a lost race changed it, somebody else has to decide again.
+    // Each run asks one question. If a lost race has changed it, a new run must ask.
     if (agreed.size > 0)
       throw new Refusal('concurrent', 'another run changed what there is to agree to', { hint: 'run it again' });
     await ports.prompt.agree(out.consent);
@@ -207,9 +207,9 @@ async function playOnce<M extends Step, Rs extends Records, I extends object>(
     copies: out.copies ?? [],
   });
   const unkept = row.secret || out.passing;
-  // What is worked out once more, with nothing new to keep, writes nothing.
+  // A repeated step with no changed record and no new note needs no commit.
   const again = unkept && [...writesOf(action.kinds, loaded, out.writes), ...(out.notes ?? [])].length === 0;
-  // A start is never taken for another one, but what it printed can be printed again (--again).
+  // Every start is a new one, but its reply is stored for --again.
   const replyKey = unkept ? null : (key ?? (await startKey(action.type, text, ports)));
   if (again) {
     await ports.store.load(out.rests ?? []);
@@ -289,7 +289,7 @@ async function factsFor<M extends Step, Rs extends Records, I extends object>(
   return { facts: { ...facts, ...own }, checks: rest };
 }
 
-/** Asks who spent coins. Coins that a node shows unspent, or that nobody has looked at, are left out. */
+/** Looks up the spenders of missing coins. Unspent and unchecked coins are left out. */
 async function spendsOf(
   all: readonly Gone[],
   coins: Facts['coins'] = 'not-checked',

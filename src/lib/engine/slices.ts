@@ -8,7 +8,7 @@ export function* pieces<T>(all: readonly T[], size: number): Generator<readonly 
 
 const SLICE_MS = 25;
 
-/** @returns what such work calls after each piece: it waits for the others once a slice is over */
+/** @returns function to await after each piece of work; it yields to other tasks once a slice is over */
 export function slices(): () => Promise<void> {
   let since = performance.now();
   return async () => {

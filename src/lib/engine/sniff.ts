@@ -51,7 +51,7 @@ export function sniff(bytes: Uint8Array, wanted: Wanted = {}): Input {
   throw new Refusal('malformed', `${beginning(bytes)} found, ${expected}`);
 }
 
-/** Returns what an input is that no reader takes: a PSBT, or how its text begins. */
+/** Describes an unreadable input for errors: as a PSBT, or by the beginning of its text. */
 export function beginning(bytes: Uint8Array): string {
   const text = Buffer.from(bytes);
   if (/^\s*(?:cHNidP|70736274ff|psbt\u00ff)/i.test(text.toString('latin1'))) return 'a PSBT';
@@ -64,7 +64,7 @@ function byteOrderMark(input: Buffer): string | undefined {
   return two === 'fffe' || two === 'feff' ? 'a byte order mark (UTF-16)' : undefined;
 }
 
-/** Text from which line folds and other white space are taken out. */
+/** Returns the text without white space and line breaks. */
 const unfolded = (input: Buffer): string => input.toString('latin1').replace(/[ \t\r\n]+/g, '');
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -17,7 +17,7 @@ export interface RunInput<I> {
   /** The message as it was parsed, null for a start. */
   json: unknown;
   input: I;
-  /** Standing orders of a server, of which each row takes those that it names; no digest covers them. */
+  /** A server's own input for all runs. Each row takes the fields that it names; no digest covers them. */
   standing?: Partial<I>;
   /** PSBTs that came back from another wallet, base64. */
   merged: readonly string[];
@@ -34,7 +34,7 @@ export interface Printed {
   hint?: string | undefined;
 }
 
-/** A reply as it goes into its commit. */
+/** Reply in the form that its commit stores. */
 export type StepReply = Commit['reply'];
 export const stepReply = (type: string, row: string, text: string, more: Partial<StepReply> = {}): StepReply => ({
   ...NO_REPLY,
@@ -79,7 +79,7 @@ export const load = <M extends Step, Rs extends Records, I>(
     over && { claim: over, roleOf: action.roleOf },
   );
 
-/** Returns what was seen, with the party that this home plays, and the hand of the step: keys, names, randomness. */
+/** Returns the state of the run with this home's party, and the step's hand: keys, names, randomness. */
 export async function contextAndHand<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M | null,
@@ -182,7 +182,7 @@ export async function commit<M extends Step, Rs extends Records, I extends objec
   // A share is destroyed only where the commit takes its claim away: a record that is returned as it was keeps its own.
   const { records } = loaded;
   const written = new Set(Object.keys(kept.writes).map((role) => canonicalJson(records[role] ?? null)));
-  // One record may have been found under two roles.
+  // Compares bodies, because one record may have two roles.
   const left = Object.entries(records).filter(([, record]) => !written.has(canonicalJson(record)));
   const claimed = new Set(sharesOf(claimsOf(action, { ...Object.fromEntries(left), ...kept.writes } as Partial<Rs>)));
   const gone = sharesOf(claimsOf(action, records)).filter((name) => !claimed.has(name));

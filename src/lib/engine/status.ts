@@ -13,13 +13,13 @@ import type { ListedRecord } from '../home/store.ts';
 import type { Claim, Facts, Kind } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 
-/** Lists the records of a kind, or those of one name: then no other record is read. */
+/** Lists the records of a kind; with a name, reads only records of that name. */
 const ofKind = (kind: string, { store }: Pick<Home, 'store'>, name?: string): Promise<readonly ListedRecord[]> =>
   name === undefined
     ? store.list(kind)
     : store.byName(name).then((found) => found.filter((one) => one.kind === kind && one.name === name));
 
-/** Returns the records of a kind by their claims: those of some claims, or all. */
+/** Maps claims of a kind to records: for some claims, or for all. */
 async function byClaim(
   { store }: Pick<Home, 'store'>,
   kind: Kind<any>,
@@ -33,8 +33,8 @@ async function byClaim(
 }
 
 /**
- * Asks for every coin. Of coins that are gone it asks for their transactions, and for what spends those whose end is not
- * known yet.
+ * Looks up every coin. For missing coins it looks up their transactions, and the spenders of those that have
+ * not ended.
  */
 export async function seenOf(
   source: FactSource,
@@ -62,8 +62,8 @@ function nextDuty(watcher: Watcher<any>, record: unknown): NextDuty | undefined 
 }
 
 /**
- * Returns a line for each record that `status` looks after, a family after the other.
- * @param name of the records that are asked for; undefined: all
+ * Returns the status line of each record, family by family. @param name name of the records to show;
+ * undefined for all
  */
 export async function statusLines(
   home: Home,
@@ -95,7 +95,7 @@ export async function statusLines(
       lines.push({ ...said, ...(next && { next_duty: next }) });
     }
   }
-  // A node that does not answer is told, also where there is nothing to ask of it.
+  // Without records the node is queried all the same, so that `status` reports one that does not answer.
   if (lines.length === 0) await seenOf(source, []);
   return lines;
 }

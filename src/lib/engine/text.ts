@@ -1,6 +1,6 @@
 /**
- * Text that came from elsewhere, made safe to show: a message, a file name or a node's answer must not move the
- * cursor, change colours, or reorder what stands beside it.
+ * Foreign text made safe to print: a message, file name or node's answer must not move the cursor, change
+ * colours or reorder text.
  */
 
 /** C0 and C1 controls, line and paragraph separators, direction marks, zero-width characters, lone surrogates. */

@@ -21,7 +21,7 @@ import { Refusal } from '../protocol/refusal.ts';
 
 /** Addresses behind the last one that is known to be in use. */
 export const GAP = {
-  /** The home has given out none that it does not know; another wallet with its words may have. */
+  /** The home knows every address that it has given out; another wallet with its words may have given out more. */
   known: 1_000,
   /** Made of words or a backup: more than strangers get offered by a server in two days by default (`--offers`). */
   lost: 200_000,

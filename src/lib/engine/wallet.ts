@@ -22,13 +22,16 @@ import { Refusal } from '../protocol/refusal.ts';
 import { taggedHash } from '../signing/curve.ts';
 import { gapOf, scanWallet, type Scanned } from './wallet-scan.ts';
 
-/** Returns what a home signs with, where no contract's nonce or share is needed. @param merged PSBTs of other wallets */
+/**
+ * Returns the hand of a home for signing without nonces or shares of a contract. @param merged PSBTs of other
+ * wallets
+ */
 export async function homeHand(home: Home, merged: Hand['merged'] = []): Promise<Hand> {
   const { network, restored, mayRepeat } = home;
   return { keys: (await home.keys()).keysWith([]), merged, random: await home.random(), network, restored, mayRepeat };
 }
 
-/** Returns a receiving address that was never given out. @throws Refusal `concurrent` */
+/** Returns a new receiving address. @throws Refusal `concurrent` */
 export async function freshAddress(home: Home): Promise<OwnAddress> {
   return retryRace(async () => {
     const addresses = await home.store.fresh(1);

@@ -47,15 +47,7 @@ import {
 import { retryRace } from './race.ts';
 import { forget, forgetDead, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
 import { getMeta, setMeta, settle, standingOf, type Begun, type StoreStanding } from './standing.ts';
-import type {
-  CommitWatch,
-  ListedRecord,
-  Ordered,
-  StatedFunding,
-  StoredAddress,
-  StoreSecrets,
-  Stretch,
-} from './store.ts';
+import type { CommitWatch, ListedRecord, Ordered, StatedSum, StoredAddress, StoreSecrets, Stretch } from './store.ts';
 
 export interface StoreOptions {
   secrets: () => Promise<StoreSecrets>;
@@ -237,9 +229,9 @@ export class HomeStore implements Store {
     return rows.map((row) => lazily<Ordered>({ ...row, value: BigInt(row['value'] as number) }));
   }
   /** The same of those that claim an outpoint which the other side has stated, without their bodies. */
-  async stated(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly StatedFunding[]> {
+  async stated(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly StatedSum[]> {
     const rows = await this.#db.ask(() => statedInOrder(kind, figure, stretch));
-    return rows.map((row) => ({ ...row, value: BigInt(row['value'] as number) }) as unknown as StatedFunding);
+    return rows.map((row) => ({ ...row, value: BigInt(row['value'] as number) }) as unknown as StatedSum);
   }
 
   /**

@@ -21,7 +21,7 @@ export interface Ordered extends ListedRecord {
   value: bigint;
 }
 /** Amount that the other side has stated to fund a contract, by one of the contract's figures. */
-export interface StatedFunding extends Pick<Ordered, 'id' | 'value' | 'name'> {
+export interface StatedSum extends Pick<Ordered, 'id' | 'value' | 'name'> {
   /** A `fundingClaim`. */
   claim: Claim;
 }

@@ -53,12 +53,12 @@ export interface CooperateInput {
   utxo?: Omit<Spent, 'script'>;
   to?: string;
   allowFee?: boolean;
-  /** Satoshis for a thousand virtual bytes: the most that the other's proposal may cost. */
+  /** Highest feerate of the counterparty's proposal, in satoshis for 1000 vB. */
   maxFeerate?: number;
   amount?: bigint;
   max?: bigint;
 }
-/** `known`: whose preimage, or by which the hash was met first. */
+/** `known`: record with the preimage, or the first record with the hash. */
 type Rs = { claimer: HtlcKey; refunder: HtlcKey; known: HtlcKey; swap: Swap };
 
 /** Table of `htlc cooperate`: both parties spend a taproot HTLC by one signature. */
@@ -70,7 +70,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
     find: (m, input, { known }) => {
       const [claim, refund] = m ? [m.htlc.claim_pubkey, m.htlc.refund_pubkey] : [input.htlc?.claim, input.htlc?.refund];
       const stated = (m ?? input).htlc?.hash;
-      // A document may leave the payment hash out; whoever drew the preimage knows it.
+      // A document may lack the payment hash, which the home that drew the preimage knows.
       const hash = stated?.sha256 ?? (known?.hash.hash160 === stated?.hash160 ? known?.hash.sha256 : undefined);
       return {
         ...(claim && { claimer: keyClaim(claim) }),
@@ -80,7 +80,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
       };
     },
     party: ({ records, input }) => roleIn(records, input.as),
-    // No key is as good as a wrong one: an empty text is nobody's.
+    // An empty text matches no key.
     peer: ({ message: m }, by) => (m ? ((by === 'claimer' ? m.htlc.refund_auth : m.htlc.claim_auth) ?? '') : null),
     sealWith: ({ claimer, refunder }) => (claimer ?? refunder)!.own.path,
     again: ({ records, by, network }) => {
@@ -200,7 +200,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
             const { hex, spends } = finishIn(hand, job, m.psbt.spend);
             return {
               message: { step: 'complete', network: m.network, ...own, txid: txidOfHex(hex), hex },
-              // What is finished can be given up no more.
+              // A finished spend cannot be cancelled.
               writes: { [opener]: { ...record, proposal: null, done: { htlc: viewOf(htlc), spend: termsIn(m), hex } } },
               spends,
             };

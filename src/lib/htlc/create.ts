@@ -1,4 +1,4 @@
-/** A new HTLC from what its maker says; with what is left out chosen as the variant has it. */
+/** New HTLCs from the fields of a command, with defaults of the variant. */
 import type { Network } from '../bitcoin/network.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -7,7 +7,7 @@ import { typesOf, type ScriptType, type Variant } from './scripts.ts';
 import type { Internal } from './taproot.ts';
 import { checkHtlc, type Hash, type Htlc } from './terms.ts';
 
-/** A party's key, and the one that seals its messages where it keeps a home. */
+/** Key of a party; `auth`: the key that seals its messages, if it has a home. */
 export interface PartyKey {
   pubkey: Hex;
   auth: Hex | null;
@@ -22,7 +22,7 @@ export interface CreateInput {
   /** Script type; the variant's first by default. */
   type?: ScriptType | undefined;
   hash: Hash;
-  /** null: whoever has the preimage. */
+  /** Claim key; null if anyone with the preimage can claim. */
   claim: PartyKey | null;
   refund: PartyKey;
   lock: Lock;

@@ -1,6 +1,6 @@
 /**
- * A message of a swap or of a cooperative spend in words, and whether what it carries follows from its own terms. Needs
- * no home. What only a home or a node knows is not checked here.
+ * Description of messages of swaps and cooperative spends in words, and checks of them against their own terms.
+ * Needs no home. What only a home or a node knows is not checked here.
  */
 import { readSame } from '../bitcoin/psbt.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';

@@ -9,7 +9,7 @@ import { toTransaction, type Template } from '../bitcoin/transaction.ts';
 import { stackOf, type Element, type PathName } from './scripts.ts';
 import { witnessProgram, type Built, type Htlc } from './terms.ts';
 
-/** Signatures by whose they are, as they stand in a witness. */
+/** Signatures in the form of a witness, by signer. */
 export type Signatures = Partial<Record<PathName, Uint8Array>>;
 export interface Finishing {
   htlc: Pick<Htlc, 'refund'>;

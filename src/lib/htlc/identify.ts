@@ -29,10 +29,7 @@ import {
 } from './scripts.ts';
 import { LEAF_VERSION, NUMS } from './taproot.ts';
 
-/**
- * A path with those who can spend by it, and from when. A key that a script holds by its hash only
- * is named by that.
- */
+/** Path with its signers and its first moment. A key that the script has only as a hash is named by the hash. */
 export interface Way {
   by: string;
   needs: readonly string[];
@@ -61,7 +58,7 @@ export interface Identified {
   ways: Partial<Record<PathName | 'penalty', Way>>;
   script: Hex;
   words: string;
-  /** Path that a witness takes; null where it is none that the script has. */
+  /** Path of the witness; null if it matches no path of the script. */
   path?: PathName | 'penalty' | null;
   preimage?: Hex;
 }
@@ -182,7 +179,7 @@ function waysOf({ variant, holes, text, anchors }: Match, witness: Match['witnes
   return ways;
 }
 
-/** A witness without its annex (BIP341), which is signed and means nothing. */
+/** Returns a witness without its annex (BIP341). */
 export const withoutAnnex = (witness: readonly Uint8Array[]): readonly Uint8Array[] =>
   witness.length > 1 && witness.at(-1)![0] === 0x50 ? witness.slice(0, -1) : witness;
 
@@ -217,7 +214,7 @@ function withPath(stack: readonly Uint8Array[], script: Uint8Array, type: Script
   };
 }
 
-/** Returns whether a stack has what the path's script takes. Signatures are not verified here. */
+/** Returns whether a stack has the elements that the path's script needs. Does not verify signatures. */
 function fits(elements: readonly Element[], stack: readonly Uint8Array[], holes: Holes): boolean {
   return (
     elements.length === stack.length &&
@@ -232,10 +229,7 @@ function fits(elements: readonly Element[], stack: readonly Uint8Array[], holes:
   );
 }
 
-/**
- * Returns the pushes of a scriptSig, whatever opcodes stand beside them; a push that is cut short
- * ends it.
- */
+/** Returns the pushes of a scriptSig and skips other opcodes; a truncated push ends it. */
 export function pushesOf(scriptSig: Uint8Array): Uint8Array[] {
   const pushes: Uint8Array[] = [];
   for (let at = 0; at < scriptSig.length;) {

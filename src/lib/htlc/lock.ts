@@ -54,7 +54,7 @@ export const lockNumber = ({ kind, value }: Lock): number => (kind === 'seconds'
 
 export const lockOpcode = (lock: Lock): string => (isRelative(lock) ? 'CHECKSEQUENCEVERIFY' : 'CHECKLOCKTIMEVERIFY');
 
-/** The lock that a script states; undefined where the number stands for none that this program makes. */
+/** Returns the lock of a script; undefined for a number that this program never writes. */
 export function lockFrom(opcode: string, n: number): Lock | undefined {
   const lock: Lock =
     opcode === 'CHECKLOCKTIMEVERIFY'

@@ -1,6 +1,4 @@
-/**
- * Paths of an HTLC: who can spend, with what, and from when. For the document, and for people.
- */
+/** Paths of an HTLC in its document and in words: signers, witness elements and first moments. */
 import type { Hex } from '../protocol/action.ts';
 import { lockWords, NEXT_BLOCK, timingOf, validFrom, AT_ONCE, type Timing, type ValidFrom } from './lock.ts';
 import { elementsOf, waitsForBlock, type Element, type PathName } from './scripts.ts';
@@ -26,7 +24,7 @@ const PARTS: Record<Element, string> = {
   '1': '01',
 };
 
-/** The signatures that a path needs, by whose they are. */
+/** Returns the signers of a path. */
 export const signersOf = (elements: readonly Element[]): PathName[] =>
   elements.flatMap((e): PathName[] => (e === 'claim-sig' ? ['claim'] : e === 'refund-sig' ? ['refund'] : []));
 

@@ -29,10 +29,7 @@ export interface HtlcKey {
   auth: Hex;
   /** Hash of the preimage that the same path gives. */
   hash: Hash;
-  /**
-   * True once an HTLC was made with this hash. What the lost end of a restored store did with it is
-   * not known.
-   */
+  /** True once an HTLC was made with this hash; `unknown` in a restored store. */
   used: boolean | 'unknown';
   /** The HTLC that this home made for its preimage (`htlcId`). */
   made: Hex | null;
@@ -103,7 +100,10 @@ export function keyRecord(keys: Pick<Keys, 'contract'>, drawn: Pick<HtlcKey, 'ow
   };
 }
 
-/** The record, its key in this HTLC (`htlcId`) for ever. @throws Refusal `key-rejected` where it is in another */
+/**
+ * Returns the record with its key bound to this HTLC (`htlcId`) for good. @throws Refusal `key-rejected` where
+ * it is in another
+ */
 export function boundTo(record: HtlcKey, htlc: Hex): HtlcKey {
   if (record.bound !== null && record.bound !== htlc)
     throw new Refusal('key-rejected', `the key ${record.pubkey} of this home is in another HTLC by now`, {
@@ -137,7 +137,10 @@ const beliefs: Beliefs<HtlcKey> = {
   },
 };
 
-/** Number of the lock: a height, a time or a count of blocks; at least 1, for nothing is kept of a zero. */
+/**
+ * Number of the lock: a height, a time or a count of blocks. It is at least 1, because figures of zero are not
+ * stored.
+ */
 const dueOf = ({ htlc }: Funded): bigint => BigInt(readHtlc(htlc).lock.value);
 
 export const htlcKeyKind: Kind<HtlcKey> = {

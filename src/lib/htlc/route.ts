@@ -69,7 +69,7 @@ export interface RoutePlan {
   paymentSecret: Hex | undefined;
   channels: readonly Channel[];
 }
-/** A channel's two sides, and what is pending between them. */
+/** Balances of a channel's two sides, and the amounts pending between them. */
 export interface Balances {
   from: bigint;
   pending: bigint;
@@ -121,7 +121,7 @@ function parseChannel(from: Fields): Channel {
   };
 }
 
-/** Names go into drawings: letters, digits, and what stands between words. */
+/** Reads a name for drawings: letters, digits and separators of words. */
 function nameIn(from: Fields, name: string): string {
   const text = from.text(name);
   if (text === undefined || !/^[\p{L}\p{N}][\p{L}\p{N} _.-]{0,39}$/u.test(text))
@@ -233,7 +233,7 @@ export function routeDocument(plan: RoutePlan, hops: readonly RouteHop[]): objec
   };
 }
 
-/** The hops of `onion-build`: what each node but the first is told. @throws Refusal `malformed-message` */
+/** Returns the hops for `onion-build`: the payload of each node but the first. @throws Refusal `malformed-message` */
 export function onionHops(plan: RoutePlan, hops: readonly RouteHop[]): object {
   const need = <T>(value: T | undefined, i: number, name: string): T => {
     if (value === undefined)

@@ -174,7 +174,10 @@ const joined = (parts: readonly Part[]): Part[] =>
       : [...all, part];
   }, []);
 const known = new Map<string, readonly Part[]>();
-/** Returns the parts of a text, the length of a hole in the bytes before it. The texts are few, so their parts are kept. */
+/**
+ * Returns the parts of a script template; the push length of a hole is in the bytes before it. Caches the few
+ * templates.
+ */
 function partsOf(text: string): readonly Part[] {
   let parts = known.get(text);
   if (!parts) {
@@ -206,7 +209,7 @@ export interface Hashed {
   code: Uint8Array;
   hash: Uint8Array;
 }
-/** Returns a function that fills the other holes of a text. What all its scripts begin with is hashed once. */
+/** Returns a function that fills the other holes of a template. The common beginning of its scripts is hashed once. */
 export function scriptsAlike(text: string, shared: Omit<Holes, 'lock'>): (rest: Holes) => Hashed {
   const parts = joined(
     partsOf(text).map((part) => (typeof part === 'string' && part !== 'lock' && shared[part]) || part),
@@ -231,10 +234,7 @@ function lockAt(script: Uint8Array, at: number): Lock | undefined {
 }
 const [CLTV, CSV] = ['CHECKLOCKTIMEVERIFY', 'CHECKSEQUENCEVERIFY'];
 
-/**
- * Returns the bytes in the holes of a script; undefined for a script of another form, or one that
- * is written otherwise.
- */
+/** Returns the bytes in the holes of a script; undefined if the script does not match the template byte for byte. */
 export function readScript(text: string, script: Uint8Array): Holes | undefined {
   const holes: Holes = {};
   let at = 0;
@@ -256,7 +256,7 @@ export function readScript(text: string, script: Uint8Array): Holes | undefined 
 }
 
 export const SCRIPT_LIMITS = {
-  /** No known script is longer, and what is long costs time to read. */
+  /** Longest script that is read; no known one is longer. */
   script: { unit: 'bytes', most: 520 },
 } satisfies Limits;
 
@@ -277,7 +277,7 @@ function numberOf(bytes: Uint8Array): number {
   }
 }
 
-/** A script in words: opcodes by name, numbers, pushes in hex; none for one that is longer than any known. */
+/** Returns a script as text: opcodes by name, numbers, pushes in hex. Empty if it is longer than any known script. */
 export const scriptWords = (script: Uint8Array): string =>
   (decoded(script) ?? []).map((item) => (item instanceof Uint8Array ? bytesToHex(item) : String(item))).join(' ');
 

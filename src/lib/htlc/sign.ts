@@ -57,7 +57,7 @@ export function ownerOf(spend: Spend, secret: Uint8Array): PathName {
   return who;
 }
 
-/** The signature as it stands in the witness. Verified by whoever puts it together (`finish`). */
+/** Signs a path, and returns the signature as its witness element. `finish` verifies it. */
 export function signatureBy(spend: Spend, secret: Uint8Array): Uint8Array {
   const hash = sighashOf(spend);
   if (spend.built.type === 'p2tr') return hexToBytes(signHash(hash, secret));
@@ -134,7 +134,7 @@ export function carrier(spend: Spend, { signatures, preimage }: Known, previous?
 }
 
 /**
- * Returns the verified signatures and the preimage of PSBTs that came back.
+ * Returns the verified signatures and the preimage of merged PSBTs.
  * @throws Refusal `transaction-differs`, or by name what is wrong with their lock;
  * `signature-invalid`, `wrong-preimage`
  */
@@ -180,7 +180,7 @@ export const missing = (spend: Spend, { signatures, preimage }: Known): string[]
 ];
 
 /**
- * The finished transaction. Everything is verified once more, so that nothing is printed that a node would refuse.
+ * Returns the finished transaction. Verifies everything again, so that nodes accept what is printed.
  * @throws Refusal `wrong-preimage`, `preimage-size`, `signature-invalid`, `sighash-refused`
  */
 export function finish(spend: Spend, known: Known, previous?: Uint8Array): Finished {

@@ -171,11 +171,11 @@ export function checkOver(swap: Paid, seen: ChainFacts): SwapEnd {
   return { unsent: false, lostSat: isLost ? (swap.role === 'initiator' ? give_sat : want_sat) : 0n };
 }
 
-/** Standing of the claim of the other side's HTLC. `settled` and `lost` are final. */
+/** Standing of this home's claim of the counterparty's HTLC. `settled` and `lost` are final. */
 export type ClaimStands =
   | { is: 'settled'; by: OutcomeTx }
   | { is: 'lost'; words: string }
-  /** `doubt`: why it may come to nothing. */
+  /** `doubt`: reason why the claim may fail. */
   | { is: 'open'; seen: 'not-checked' | 'chain' | 'confirmed'; doubt?: string };
 
 /** @param claim txid of the own claim @param expiry from this height on the refund is valid too */
@@ -189,7 +189,7 @@ export function claimStands(
   const doubted = (doubt: string): ClaimStands => ({ is: 'open', seen: 'chain', doubt });
   if (found.is === 'spent' || found.is === 'spending') {
     const path = pathOf(found, leg, hash);
-    // What both have signed has this home's word.
+    // This home has signed a cooperative spend.
     const own = path === 'claim' || path === 'cooperate';
     if (isFinal(found) && path) {
       if (own) return { is: 'settled', by: found };

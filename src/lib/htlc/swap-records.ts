@@ -31,7 +31,7 @@ interface Funded extends AgreedFields {
   coins: readonly string[];
   /** The own HTLC's coin. */
   paid: Outpoint;
-  /** The other side's, as soon as this home has gone on from it. */
+  /** Outpoint of the counterparty's HTLC, once this home has accepted it; null before. */
   theirs: Outpoint | null;
   /** Refund key of the own HTLC. */
   refunding: Own;
@@ -39,7 +39,7 @@ interface Funded extends AgreedFields {
   payout: string;
   /** Preimage as a spender of the own HTLC has shown it, in a block or not. */
   preimage: Hex | null;
-  /** Height of the last block in which nothing spends the own HTLC, as far as is known; null: no height was known. */
+  /** Height up to which no block spends this home's HTLC; null if no height was known. */
   unspentTo: number | null;
   /** True once `watch` has sent a claim of this home's, or has seen one: the preimage is public. */
   revealed: boolean;
@@ -50,7 +50,7 @@ export type Swap =
   /** `tx`: the own claim that was printed last. Settled: a claim of this home's is final on the chain. */
   | ({ role: Swapper; state: 'funded' } & Funded)
   | ({ role: Swapper; state: 'claimed' | 'settled'; tx: Hex } & Funded)
-  /** `lostSat`: what the own HTLC held, where its claim has paid for nothing. */
+  /** `lostSat`: amount of this home's HTLC, if the counterparty has both coins. */
   | ({ role: Swapper; state: 'ended'; lostSat?: bigint } & Funded)
   /** `lost`: given up because its store was restored; the journal may know that it went on. */
   | ({ role: Swapper; state: 'cancelled'; lost?: true } & SwapFields);
@@ -97,7 +97,7 @@ export const swapKind: Kind<Swap> = {
   spent: (s) =>
     'paid' in s ? [s.paid, ...(s.theirs ? [s.theirs] : [])].map((outpoint) => ({ outpoint, ways: [] })) : [],
   ...believing(beliefs, {
-    // Who paid cannot be told any more from before it paid; keys and preimage stay where they are.
+    // A restored home cannot tell whether it has paid; keys and preimage stay in their records.
     restored: (s) => (s.state === 'offered' || s.state === 'accepted' ? { ...cancelledSwap(s), lost: true } : s),
     isLater: (one, other) => progress(one) > progress(other),
   }),
@@ -144,7 +144,7 @@ export function mustSwap<S extends Swap['state']>(
   role: Swapper,
   ...states: S[]
 ): Extract<Swap, { state: S }> {
-  // Without a record nobody but a starter has a turn, and with one whoever it says.
+  // Only a start needs no record; otherwise the record names the role.
   if (swap?.role !== role) throw new Refusal('bug', `a step of the ${role} without its record`);
   if (!(states as string[]).includes(swap.state))
     throw new Refusal(

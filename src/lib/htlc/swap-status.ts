@@ -9,7 +9,7 @@ import { swapWay } from './ways.ts';
 
 type SwapLine = StatusLine & { capacity_sat?: bigint; expiry?: number; next_height?: number };
 
-/** The coin on which it depends: what this home claims, or else what it has paid. */
+/** Returns the coin that decides the standing: the one that this home claims, else the one that it has paid. */
 const legOf = (s: Swap) =>
   'paid' in s ? { ...((s.state === 'claimed' && theirLeg(s)) || ownLeg(s)), ended: isOver(s) } : undefined;
 const isOver = ({ state }: Swap): boolean => state === 'settled' || state === 'ended' || state === 'cancelled';
@@ -60,7 +60,7 @@ function swapLine(name: Hex, s: Swap, facts: StatusFacts): SwapLine {
   };
 }
 
-/** Height from which the other side can take back what this home claims. */
+/** Height from which the counterparty can take back the coin that this home claims. */
 const nextOf = (s: Extract<Swap, { tx: Hex }>): number =>
   (s.role === 'initiator' ? s.answer.expiry : s.offer.expiry) + 1;
 

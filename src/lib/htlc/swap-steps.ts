@@ -45,7 +45,7 @@ interface Paying {
   allowFee?: boolean;
 }
 
-/** Two fresh keys: one to claim with, whose sealing key seals, and one for the refund. */
+/** Draws two fresh keys: a claim key, whose sealing key seals messages, and a refund key. */
 export function drawn(hand: Hand) {
   const [claiming, refunding] = [freshKeys(hand), freshKeys(hand)];
   const side: Side = {
@@ -64,10 +64,10 @@ export function hinted(expires: Expiry, at: number): { hint?: string } {
   return words === undefined ? {} : { hint: words };
 }
 
-/** Returns the network of a message or record that this home takes: it is the home's own. */
+/** Returns the network of an accepted message or record, which is the home's. */
 export const networkOf = (network: string): Network => network as Network;
 
-/** Terms that came from the other side, believed only so far. */
+/** Checks terms of the counterparty. */
 export function checked(terms: SwapTerms, tip: Facts['tip'], from: Swapper): SwapTerms {
   checkSides(terms.offer, terms.answer, from);
   checkOrder(terms);
@@ -95,14 +95,14 @@ export const fundingNeeds = (input: Paying, others: readonly Outpoint[]) =>
   ({
     tip: true,
     feerate: true,
-    // One more, which the refund pays that is kept outside the home.
+    // One more address, for the refund that is kept outside the home.
     payout: unnamed(input.change) + 1,
     coins: outpointsOf([...others, ...(input.utxo ?? [])]),
     reserved: outpointsOf(input.utxo ?? []),
     ours: (input.utxo ?? []).map(({ script }) => script),
   }) as const;
 
-/** Pays an HTLC, or goes on with what was paid before and comes back signed. */
+/** Pays an HTLC, or continues an earlier payment that another wallet has signed. */
 export function pay(
   hand: Hand,
   had: Swap,
@@ -131,7 +131,7 @@ export function pay(
         network: terms.network,
         allowFee: input.allowFee ?? false,
       });
-  // What this home has paid with before is its own record's to spend.
+  // The record may spend the coins that it has reserved.
   const coins = again ? 'not-checked' : checkSpendable(facts, template.inputs);
   const funding: Funding = signFunding(hand, again ? had.funding : { template, witnesses: {} }, facts.ours);
   const paid = {
@@ -207,10 +207,7 @@ function refundCopy(
   return { name: `swap-${hash}`, body };
 }
 
-/**
- * Returns the questions of a claim; one that was printed before goes on paying to the address that
- * it pays.
- */
+/** Returns the queries of a claim. A reprinted claim keeps its address. */
 export const claimNeeds = (swap: Swap | undefined, input: Paying, coin: Outpoint) =>
   ({
     tip: true,
@@ -249,7 +246,7 @@ export function claim(
   return { txid, hex };
 }
 
-/** The claim that this home printed last, where it pays whom is asked for. */
+/** Returns the claim that this home printed last, if it pays the requested address. */
 function printedBefore(swap: Swap | undefined, { to }: Paying): (Output & { hex: Hex }) | undefined {
   if (!swap || !('tx' in swap) || swap.tx === undefined) return undefined;
   const [output] = outputsOf(swap.tx);

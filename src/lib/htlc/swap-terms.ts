@@ -51,7 +51,7 @@ export const offerSchema = v.strictObject({
   /** Amount that the initiator locks, and amount that it wants to be locked for it. */
   give_sat: sat,
   want_sat: sat,
-  /** Height at which the initiator's coin can be taken back. */
+  /** Height from which the initiator can refund its coin. */
   expiry: height,
   margin_blocks: blocks,
   side,
@@ -136,10 +136,10 @@ export function checkTime(tip: Tip, by: number, what: string): void {
 
 /** Blocks between deadlines, unless both say less. */
 export const MARGIN = 36;
-/** Confirmations that a home waits for, unless told otherwise. */
+/** Default confirmations of the counterparty's payment. */
 export const minConfOf = (network: string): number => (network === 'regtest' ? 1 : 3);
 
-/** The initiator states the margin; how little of it is enough is each side's own policy. @throws Refusal `unsafe-expiry` */
+/** Checks the initiator's margin against this side's least margin. @throws Refusal `unsafe-expiry` */
 export function checkMargin({ margin_blocks: margin }: SwapOffer, least: number): void {
   if (margin < SWAP_LIMITS.agreed.least(least))
     throw new Refusal('unsafe-expiry', `a margin of ${margin} blocks found, at least ${least} expected`, {
@@ -158,7 +158,7 @@ export function checkOffer({ expiry, margin_blocks: margin }: SwapOffer, tip: Ti
 }
 
 /**
- * Refuses amounts of which either coin is not worth claiming.
+ * Refuses amounts for which either coin is not worth its claim fee.
  * @throws Refusal `below-dust`, `fee-too-high`
  */
 export function checkAmounts(terms: SwapTerms): void {

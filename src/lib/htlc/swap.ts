@@ -78,7 +78,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       if (!m) return null;
       const fromInitiator = by === 'responder' && !(m.step === 'claimed' && claimsFirst(m));
       if (fromInitiator) return swap?.offer.side.claim_auth ?? { stated: m.offer.side.claim_auth };
-      // From 'accepted' on the responder's key is in the message; later it is in the record.
+      // The responder's key is in 'accepted', and in the record from then on.
       if (swap && 'answer' in swap) return swap.answer.side.claim_auth;
       return 'answer' in m ? { stated: m.answer.side.claim_auth } : '';
     },
@@ -87,7 +87,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       swap && 'paid' in swap && swap.state !== 'ended' ? finishedSwap(swap) : undefined,
     cancel: ({ records: { swap } }) => {
       if (swap?.state === 'offered' || swap?.state === 'accepted') return { writes: { swap: cancelledSwap(swap) } };
-      // Its owner says that nothing more will be known of it: keys and preimage are free for what it may have become.
+      // A cancel of a lost swap frees its keys and preimage for the swap that it may have become.
       if (swap?.state === 'cancelled' && swap.lost) return { writes: { swap: cancelledSwap(swap) } };
       throw new Refusal('too-late-to-cancel', `the swap is '${swap?.state ?? 'unknown'}' in this home`, {
         hint: 'what was funded is taken back at its expiry: jq .htlcs.first (or .second) of a message, then spillway htlc refund --home; --contract ends the swap after that',
@@ -138,7 +138,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
       needs: () => ({ tip: true, now: true }),
       take: ({ message: { offer, network }, records, input, facts, ...hand }) => {
         if (records.swap) throw new Refusal('already-known', 'this offer was answered before, or its hash was used');
-        // Before the other side pays: what it has met and paid such a home cannot know.
+        // A restored home does not know which hashes it has met and paid.
         if (hand.restored) throw homeRestored('it would pay nothing of a swap');
         if (records.met && !input.sameHash)
           throw new Refusal('same-hash', `the hash ${offer.hash} was in an HTLC of this home before`, {
@@ -303,7 +303,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
           stands.is === 'settled' ||
           (had.state === 'settled' && stands.is === 'open' && stands.seen === 'not-checked')
         ) {
-          // Of several claims of this home it is the one that has confirmed.
+          // Takes the confirmed one of this home's claims.
           const hex = (stands.is === 'settled' && stands.by.hex) || done.hex;
           const swap: Swap = { ...had, state: 'settled', tx: hex };
           return {

@@ -16,7 +16,7 @@ import type { PathName } from './scripts.ts';
 export const NUMS = '50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0';
 export const LEAF_VERSION = 0xc0;
 
-/** The keys of the internal key in the order of aggregation; null: nobody's. */
+/** Keys aggregated to the internal key, in order; null for an internal key without a known secret. */
 export type Internal = readonly [Hex, Hex] | null;
 
 export interface Tree {

@@ -28,7 +28,7 @@ import {
 import { treeOf, type Internal, type Tree } from './taproot.ts';
 
 export interface Hash {
-  /** The payment hash, where it is known; scripts hold its RIPEMD160. */
+  /** Payment hash; null if unknown. Scripts hold its RIPEMD160. */
   sha256: Hex | null;
   hash160: Hex;
 }
@@ -38,7 +38,7 @@ export interface Htlc {
   variant: Variant;
   type: ScriptType;
   hash: Hash;
-  /** null: whoever has the preimage (`book`). */
+  /** Claim key; null if anyone with the preimage can claim (`book`). */
   claim: Hex | null;
   refund: Hex;
   lock: Lock;

@@ -45,10 +45,10 @@ export const htlcEntries = {
  */
 const schema = v.object(htlcEntries);
 export const htlcSchema = v.strictObject(htlcEntries);
-/** Terms, and what follows from them. */
+/** Terms of an HTLC with the values derived from them. */
 export type HtlcView = v.InferOutput<typeof schema>;
 
-/** The document: the terms, and in words what each path needs. */
+/** Returns the document: the terms, and each path in words. */
 export const documentOf = (htlc: Htlc): HtlcView & { paths: object } => ({
   ...viewOf(htlc),
   paths: pathsOf(htlc, build(htlc)),
@@ -88,7 +88,7 @@ const leafView = (built: Extract<Built, { type: 'p2tr' }>, path: PathName) => ({
   control_block: bytesToHex(built.tree.control[path]),
 });
 
-/** Reads a document. What follows from its terms must follow from them. */
+/** Reads a document, and checks its derived values against its terms. */
 export function readHtlc(json: unknown): Htlc {
   const view = parseAs(schema as v.GenericSchema<unknown, HtlcView>, json);
   const htlc = checkHtlc({
@@ -113,5 +113,5 @@ export function readHtlc(json: unknown): Htlc {
   return htlc;
 }
 
-/** Returns the id that stands for these terms alone. */
+/** Returns the id of an HTLC: the tagged hash of its terms. */
 export const htlcId = (htlc: Htlc): Hex => bytesToHex(taggedTextHash('spillway/htlc', canonicalJson(viewOf(htlc))));

@@ -52,7 +52,7 @@ import type { Own } from '../signing/exchange.ts';
 type Paid = Extract<Swap, { paid: Outpoint }>;
 
 export const SWAP_WATCH_LIMITS = {
-  /** A claim that nobody has seen is sent, as its step makes one: a margin before the other side can take its coin back. */
+  /** Last height at which a first claim is sent: a margin before the counterparty can refund its coin. */
   claim: { unit: 'height', most: (by: number) => SWAP_LIMITS.step.most(by) },
   /** Blocks that were searched anew before that is written. */
   searched: { unit: 'blocks', least: 36 },
@@ -86,7 +86,7 @@ const payoutOf = (s: Paid): Hex => {
   return before === undefined ? scriptOf(s.payout, s.network as Network) : outputsOf(before)[0]!.script;
 };
 
-/** Returns the preimage that a look shows: of the own HTLC alone, whose spender is read whole. */
+/** Returns the preimage that the spender of this home's HTLC reveals; null if there is none. */
 function shownPreimage(s: Paid, seen: ChainView): Hex | null {
   const hex = seen.coins.get(outpointText(s.paid))?.spend?.hex;
   return s.role === 'initiator' || !hex ? null : preimageShown(hex, s.offer.hash);
@@ -112,7 +112,7 @@ interface Signing {
   leastSat?: bigint;
   secret?: (hand: Hand) => Uint8Array;
 }
-/** Returns a claim or refund that is signed at the fee that it is given. */
+/** Returns a claim or refund that is signed when its fee is known. */
 export function unsigned({ htlc, coin, path, key, script, leastSat = 0n, secret }: Signing): Unsigned {
   const made = (fee: bigint) => spend(htlc, path, { coin, to: script, feerate: 0, fee, allowFee: true });
   return {
@@ -163,12 +163,12 @@ function refundDuty(s: Paid, own: Leg): Duty {
   };
 }
 
-/** Judges what spends an HTLC. @param mine the path that pays this home */
+/** Returns the judge of an HTLC's spenders. @param mine path that pays this home */
 const judging =
   (outpoint: Outpoint, sat: bigint, hash: Hex, mine: PathName) =>
   (hex: Hex): Way => {
     const by = spentBy(hex, outpoint, hash);
-    // Whatever both have signed was agreed.
+    // Both parties have agreed to a cooperative spend.
     return {
       by,
       paysSat: by === mine ? sumSat(outputsOf(hex)) : 0n,
@@ -206,7 +206,7 @@ function watchedSwap(s: Swap, { restored }: Pick<About<Swap>, 'restored'>): Watc
   const [ownSat, theirSat] = s.role === 'initiator' ? [give_sat, want_sat] : [want_sat, give_sat];
   const secret = secretFor(s, null);
   const claims = s.theirs !== null && secret !== undefined;
-  // A responder reads off the chain what it does not know.
+  // A responder learns the preimage from the chain.
   const mayHaveClaimed = restored && s.role === 'initiator' && s.state === 'funded';
   // Keys are summed for both HTLCs: worked out once something is due, not for each record at rest.
   let worked: (Legs & { duties: readonly Duty[] }) | undefined;
@@ -241,7 +241,7 @@ function dutiesOf(s: Paid, secret: ReturnType<typeof secretFor>): Legs & { dutie
 const REST: Due = { do: 'rest' };
 const isFinal = (spender: Spender | null | undefined, { confirmations }: Rules): spender is Spender & { txid: Hex } =>
   !!spender && spender.txid !== null && spender.lostSat !== null && spender.confirmations >= confirmations;
-/** Returns whether somebody else has what a coin held. */
+/** Returns whether another party has taken a coin. */
 const isTaken = (found: CoinSeen | undefined): boolean => (found?.spend?.lostSat ?? 0n) > 0n;
 
 interface Legs {
@@ -257,7 +257,7 @@ function decideSwap(s: Paid, { own, theirs, refund }: Legs, seen: ChainView, rul
   const isBack = mine.spend?.by === 'refund' || mine.spend?.by === 'cooperate';
   const isGone = isTaken(other) && isFinal(other!.spend, rules);
 
-  // What the other side took back is a loss only where it has the own coin too.
+  // A refund by the counterparty is a loss only if it has claimed this home's coin too.
   const claims =
     theirs && other && secret && !(isGone || (isTaken(other) && other.spend!.confirmations > 0 && !isClaimed));
   const dues: Due[] = [];
@@ -269,7 +269,7 @@ function decideSwap(s: Paid, { own, theirs, refund }: Legs, seen: ChainView, rul
   if (other?.spend?.by === 'claim') return dues.length > 0 ? dues : decideForeign(other.spend, rules);
   if (isClaimed && isGone && isFinal(mine.spend, rules))
     return [{ do: 'end', event: 'lost', by: 'claim', txid: mine.spend.txid, paysSat: 0n, lostSat: own.coin.sat }];
-  // Only a coin that is gone for good is worth the other side's claim of the own one.
+  // The duty outbids the counterparty's claim only if the other coin is lost for good.
   const isRace = mine.spend?.confirmations === 0 && isTaken(other) && other!.spend!.confirmations > 0;
   if (isClaimed && !isRace) return dues.length > 0 ? dues : [unclaimed(mine.spend!)];
   dues.push(decideRefund(refund, mine, seen, rules, isBack && claims === true));
@@ -283,7 +283,10 @@ function decideForeign(spender: Spender, rules: Rules): Due[] {
   return [{ do: 'end', event: 'settled', by, txid: txid!, paysSat: paysSat ?? 0n, lostSat: 0n }];
 }
 
-/** The own HTLC was claimed, and this home cannot claim the other one: it does not know where that lies, or the preimage. */
+/**
+ * Reports that this home's HTLC was claimed while it cannot claim the other, because it lacks its outpoint or
+ * the preimage.
+ */
 const unclaimed = ({ txid, by }: Spender): Told => ({ do: 'tell', event: 'claimed', short: true, more: { by, txid } });
 
 function decideClaim(
@@ -306,7 +309,7 @@ function decideClaim(
 function decideRefund(refund: Duty, mine: CoinSeen, seen: ChainView, rules: Rules, isOpen: boolean): Due {
   const { coin, spend: spender, searched } = mine;
   if (coin === 'absent') return { do: 'tell', event: 'unfunded' };
-  // What both have signed pays whom they agreed on: nothing takes its place.
+  // A cooperative spend was agreed on, so the watcher does not replace it.
   if (spender?.by === 'cooperate' && spender.confirmations === 0) return { do: 'tell', event: 'in-mempool' };
   if (searched?.pruned)
     return { do: 'tell', event: 'blocks-pruned', short: true, more: { searched_height: searched.upTo } };
@@ -317,7 +320,7 @@ function decideRefund(refund: Duty, mine: CoinSeen, seen: ChainView, rules: Rule
 
 export const swapWatcher: Watcher<Swap> = {
   kind: swapKind,
-  // A claim is sent as soon as there is one; a refund at its height.
+  // Claims are due at once, refunds at their height.
   order: { claims: 'now', refunds: 'height', unknown: 'never' },
   watched: watchedSwap,
   learnt(s, seen) {

@@ -25,13 +25,13 @@ import {
 
 export type MeltRecords = { contract: Credit; invoice: InvoiceRecord; melt: Melt; tab: Tab };
 type Found = Partial<MeltRecords>;
-/** Knowledge of the home when it is asked. */
+/** State of the home at a melt request. */
 export interface MeltContext {
   network: string;
-  /** URL of the mint that asks. */
+  /** URL of the requesting mint. */
   mint: string;
   facts: Pick<Facts, 'tip' | 'coins' | 'now'>;
-  /** A quote of this mint has stopped, or the home was restored: nothing is melted. */
+  /** Refusal of all melts, because a quote of this mint has stopped or the home was restored; else null. */
   stopped: Refusal | null;
 }
 export interface Taken<T> {
@@ -154,11 +154,11 @@ export function payMelt(
   secret: (c: PayerCredit) => Uint8Array,
 ): Taken<MeltResult> {
   const { contract, invoice, melt, tab } = found;
-  // A home that does not know what it has quoted may have paid it before it was restored.
+  // A restored home may have paid a quote that it does not know.
   if (!melt || !invoice || !contract) return { writes: {}, result: { status: 'unknown' } };
   const { digest, amountSat } = invoice;
   if (melt.state === 'paid') return { writes: {}, result: verdictOf(invoice) };
-  // By which melt it was paid then, or whether it was, nobody knows here.
+  // This home cannot tell whether or by which melt the invoice was paid.
   if (invoice.paid ? invoice.paid.by === BY_RECEIPT : invoice.doubted)
     return { writes: {}, result: { status: 'unknown' } };
   if (!isNew(melt, invoice)) return { writes: {}, result: { status: 'failed', digest } };
@@ -191,7 +191,7 @@ export function payMelt(
   }
 }
 
-/** CheckOutgoingPayment, by the digest alone: an invoice that is not paid will not be paid by what was quoted so far. */
+/** CheckOutgoingPayment by digest. An unpaid invoice can no longer be paid by its earlier quotes. */
 export function checkMelt({ invoice, contract }: Found): Taken<MeltResult> {
   const known = contract?.role === 'payer' && 'restored' in contract && !contract.restored;
   const unsure = !invoice || (!invoice.paid && (invoice.doubted || !known));
@@ -216,7 +216,7 @@ const verdictOf = ({ digest, amountSat, paid }: InvoiceRecord): MeltResult => ({
  */
 export function checkDue(due: readonly OwedInvoice[], settledSat: bigint): readonly OwedInvoice[] {
   const left = due.length < TAB_LIMITS.due.most ? due : due.filter(({ owedSat }) => owedSat > settledSat);
-  // One more comes.
+  // Counts this melt too.
   if (!allows(TAB_LIMITS.due, left.length + 1))
     throw new Refusal('invoices-unsettled', `${left.length} paid invoices wait for the merchant to settle them`);
   return left;

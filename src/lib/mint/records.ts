@@ -23,7 +23,7 @@ export interface InvoiceRecord {
   round: number;
   /** Melts that were quoted in this round. */
   quoted: number;
-  /** Once it is paid: the melt quote that paid it, or that a receipt was shown, and the home's word for it. */
+  /** Payment of the invoice: its melt quote or receipt, and the home's proof; null before. */
   paid: { by: string; proof: Hex } | null;
   /** True if it was known when the store was lost, and may have been paid since. */
   doubted: boolean;
@@ -45,7 +45,7 @@ export interface Melt {
   round: number;
   state: 'new' | 'paid' | 'refused';
 }
-/** An invoice that is owed; `owedSat`: what was owed in all once it was. */
+/** Invoice owed to a merchant. `owedSat`: total debt with it. */
 export interface OwedInvoice {
   id: Hex;
   amountSat: bigint;
@@ -97,7 +97,7 @@ export const meltKind: Kind<Melt> = {
   claims: (m) => [meltClaim(m.quote)],
   row: (m) => row(`melt ${m.quote}`, m.state, m.state !== 'new'),
   part: (m) => ({ of: idClaim(m.contract), over: true }),
-  // Paid outdoes refused: both at once there is not.
+  // A paid melt outranks a refused one.
   ...believing<Melt>(
     { quote: fixed, digest: fixed, contract: fixed, round: largest, state: fixed },
     { isLater: (a, b) => RANK[a.state] >= RANK[b.state] },

@@ -48,7 +48,7 @@ const askedFields = { contract: contractSchema, id: hexOf(16), paid_sat: sat, sh
 const answeredFields = {
   ...askedFields,
   owed_sat: sat,
-  /** The oldest, oldest first; `owed_sat`: what was owed in all once it was. */
+  /** Oldest owed invoices, in order. `owed_sat`: total debt with each. */
   invoices: v.pipe(
     v.array(v.strictObject({ id: hexOf(16), amount_sat: sat, owed_sat: sat })),
     v.maxLength(TAB_LIMITS.due.most),
@@ -103,7 +103,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
             paid_sat: c.paidSat,
             shown: input.shown ?? null,
           },
-          // Once nothing more can be paid over it, the answer stands for good.
+          // The answer is final once no more can be paid over the contract.
           writes: isOver(c, facts.tip) ? { contract: { ...c, owedQuery: id } as Credit } : {},
         };
       },
@@ -139,7 +139,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
       needs: () => ({ tip: true }),
       take: ({ message: m, records, facts }) => {
         const c = inState(records.contract, 'payee', 'accepted', ...FUNDED);
-        // What a home owes only grows: one that states less than before has lost it, or lies.
+        // A debt only grows, so a smaller statement is ignored.
         const owedSat = maxSat(m.owed_sat, c.owedStatedSat ?? 0n);
         const due = owedSat - receivedSat(c);
         return {
@@ -152,7 +152,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
   ],
 );
 
-/** Returns the hint for what is due: an update where the contract still takes one. */
+/** Returns the hint for a debt: an update while the contract allows one. */
 function dueAs(c: PayeeCredit, due: bigint, tip: Facts['tip']): { hint: string; exit?: 3 } {
   const at = c.id.slice(0, 8);
   const isFrozen = tip !== 'not-checked' && tip >= freezeHeight(c.terms);
@@ -172,7 +172,7 @@ function checkReverse(terms: Parameters<typeof isReverse>[0]): void {
 }
 
 /**
- * The home's own receipt: what it owes, also where the store that knew it is lost. Shown again it changes nothing.
+ * Takes a receipt of this home as proof of its debt, also after the store was lost. A known receipt changes nothing.
  * @throws Refusal `not-an-invoice`, `bad-seal`, `bad-receipt`, `over-capacity`
  */
 export function takeReceipt<C extends PayerCredit>(

@@ -29,7 +29,7 @@ import type { Gate } from './gather.ts';
 import { templateOf, witnessOf, type Pledge } from './pledge.ts';
 import { choose } from './sums.ts';
 
-/** A pledge of the completer's own, whose coin is signed SIGHASH_DEFAULT over the whole transaction. */
+/** Pledge of the completing party, whose coin is signed with SIGHASH_DEFAULT over the whole transaction. */
 export interface Lock extends Pledge {
   /** Untweaked key (BIP86), 32 bytes. */
   secret: Uint8Array;

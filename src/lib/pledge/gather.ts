@@ -36,12 +36,12 @@ export interface Trust {
   unchecked: boolean;
 }
 
-/** Returns what a chain of one's own, or a person, takes without a look. */
+/** Returns which unchecked facts are accepted: on regtest, or by --unchecked. */
 export const trustIn = (network: string, unchecked: boolean | undefined): Trust => ({
   unchecked: unchecked === true || network === 'regtest',
 });
 
-/** A campaign with what is worked out of it once. */
+/** Campaign with values computed once for all its pledges. */
 export class Gate {
   readonly campaign: Campaign;
   readonly network: Network;
@@ -61,15 +61,14 @@ export class Gate {
     return { weight: inputWeight(pledge.script), netSat: netOf(pledge, this.campaign), pledge };
   }
 
-  /** Checks what a pledge is worth, and its signature. @throws Refusal `below-minimum`, as `PledgeHashes.check` */
+  /** Checks a pledge's value and signature. @throws Refusal `below-minimum`, as `PledgeHashes.check` */
   checkSigned(pledge: Pledge): void {
     checkWorth(pledge, this.campaign);
     this.hashes.check(pledge);
   }
 
   /**
-   * Checks everything of a pledge but its room.
-   * @returns how its coin was judged
+   * Checks a pledge, except for its room in the transaction. @returns result of the coin check
    * @throws Refusal `expired`, `tip-required`, `funding-unchecked`, as `checkSigned`, and what `lackOf` returns
    */
   check(pledge: Pledge, { tip, coins }: PledgeFacts, trust: Trust): string {
@@ -166,12 +165,12 @@ export const gathered = (gate: Gate, sum: Sum, pledge: Pledge) => ({
   worth_sat: netOf(pledge, gate.campaign),
 });
 
-/** Pledges that are gathered in memory, on top of those that are kept elsewhere: no more of them than one transaction holds. */
+/** Pledges gathered in memory beside the stored ones, at most as many as one transaction holds. */
 export class Gathering {
   readonly gate: Gate;
   readonly #known = new Map<string, Pledge>();
   readonly #added = new Map<string, PledgeSum & { pledge: Pledge }>();
-  /** Pledges kept elsewhere, read only where not all fit. */
+  /** Stored pledges, read only if not all fit. */
   before: readonly Pledge[] = [];
   sum: Sum;
 
@@ -188,7 +187,7 @@ export class Gathering {
   get pledges(): readonly Pledge[] {
     return [...this.#added.values()].map(({ pledge }) => pledge);
   }
-  /** Takes note of a pledge that is kept elsewhere. */
+  /** Adds a stored pledge. */
   note(pledge: Pledge): void {
     this.#known.set(outpointText(pledge), pledge);
   }

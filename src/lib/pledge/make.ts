@@ -33,7 +33,7 @@ import { checkWorth } from './sums.ts';
 export interface MakeInput {
   /** Value of the pledged coin. */
   amount?: bigint;
-  /** A coin of `utxo` that is pledged as it is, `TXID:VOUT`. */
+  /** Coin of `utxo` that is pledged whole, `TXID:VOUT`. */
   coin?: string;
   /** Coins to take from. */
   utxo?: readonly Spent[];
@@ -54,7 +54,7 @@ export const ADDRESSES_NEEDED = 3;
 export type Chosen = { coin: Spent } | { split: bigint };
 
 /**
- * Chooses the coin that is pledged as it is, or the value of a split.
+ * Chooses the coin to pledge whole, or the value of a split.
  * @throws Refusal `usage`, `not-enough-coins`
  */
 export function chosen({ amount, coin, utxo }: MakeInput): Chosen {
@@ -69,7 +69,10 @@ export function chosen({ amount, coin, utxo }: MakeInput): Chosen {
   return { split: amount! };
 }
 
-/** Pledges an own coin as it is. @throws Refusal as `checkSpendable`, `below-minimum`, `below-dust`, `fee-too-high` */
+/**
+ * Pledges a coin of this home whole. @throws Refusal as `checkSpendable`, `below-minimum`, `below-dust`,
+ * `fee-too-high`
+ */
 export function pledgeCoin(
   gate: Gate,
   coin: Spent,
@@ -114,7 +117,7 @@ export function pledgeSplit(
   return { made: { ...made, state: 'split', split, coins: outpointsOf(template.inputs) }, checked };
 }
 
-/** Checks what a pledge is worth, and what its own input costs. @throws Refusal `below-minimum`, `fee-too-high` */
+/** Checks a pledge's value and the fee of its input. @throws Refusal `below-minimum`, `fee-too-high` */
 const checkCost = ({ campaign }: Gate, coin: Pick<Spent, 'sat' | 'script'>, { allowFee }: MakeInput): void =>
   guardFee(coin.sat - checkWorth(coin, campaign), coin.sat, allowFee);
 
@@ -146,11 +149,11 @@ function recorded(
   };
 }
 
-/** Returns what was asked for, as a name of the record. */
+/** Returns the amount or coin of a start, which names its record. */
 export const requestName = ({ amount, coin }: MakeInput): string =>
   amount === undefined ? (coin ?? '') : String(amount);
 
-/** Takes what another wallet has signed of a split. */
+/** Adds another wallet's signatures to a split. */
 export const signedSplit = (own: OwnPledge, hand: Hand, ours: Facts['ours']): OwnPledge =>
   own.split && !isSigned(own.split) ? { ...own, split: signFunding(hand, own.split, ours) } : own;
 
@@ -179,7 +182,7 @@ export function pledgeOutside(
   return { pledge, psbts };
 }
 
-/** Returns a pledge as it is said once its coin is there, and until then its split. */
+/** Returns the pledge's message once its coin exists, and its split before. */
 export function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolean) {
   const common = { copies: [revocationCopy(own)], passing: true as const };
   if (own.split && !isSigned(own.split)) {
@@ -199,7 +202,7 @@ export function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolea
       checks: { split: coins === 'not-checked' ? 'not-checked' : 'unconfirmed' },
       writes: { own },
     };
-  // Until a node has shown the coin, a pledge stands and falls with what it is split off from.
+  // Until a node shows the split coin, the coins that fund it stay reserved.
   const held = coins === 'not-checked' ? own.coins : [];
   const made: OwnPledge = {
     ...own,
@@ -211,7 +214,7 @@ export function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolea
   return { ...common, message: pledgeMessage(made), hint, checks: { coin: looked }, writes: { own: made } };
 }
 
-/** Returns in words what a pledge of so many satoshis is signed for. */
+/** Describes a pledge of so many satoshis for the consent. */
 export function purposeOf(campaign: Campaign, pledgedSat: bigint): string {
   const [first, ...more] = campaign.outputs;
   const others = more.length > 0 ? ` and ${more.length} more outputs` : '';
@@ -225,7 +228,7 @@ export function pledgeMessage(own: OwnPledge) {
     throw new Refusal('revoked', `the pledge of ${outpointText(made)} was taken back`, {
       hint: 'pledge another amount, or another coin by --coin',
     });
-  // Nobody was shown it, and nobody watches it.
+  // A cancelled pledge was never printed, and is not watched.
   if (state === 'cancelled')
     throw new Refusal('wrong-state', `the pledge of ${outpointText(made)} was given up`, {
       hint: 'the campaign with the same --amount begins a new one',

@@ -39,26 +39,26 @@ export interface CampaignRecord {
   changes: number;
   /** Transaction that was printed last, with the coins that it spends. */
   completed: { txid: Hex; hex: Hex } | null;
-  /** True once the collector has given it up: nothing is gathered or completed here any more. */
+  /** True once the collector has given the campaign up. */
   left: boolean;
 }
 
-/** A pledge that the collector has taken. */
+/** Pledge that the collector has accepted. */
 export interface Seat {
   network: string;
   campaign: Hex;
   pledge: Pledge;
-  /** Number of times that it was freed, for its coin was spent, and taken again. */
+  /** Number of times that the seat was freed, because its coin was spent, or taken again. */
   changes: number;
 }
-/** Returns false for a seat whose coin was gone. */
+/** Returns false for a freed seat, whose coin was spent. */
 export const isTaken = ({ changes }: Seat): boolean => changes % 2 === 0;
 
 /** Refuses a campaign that was given up. @throws Refusal `wrong-state` */
 export function checkKept({ campaign, left }: CampaignRecord): void {
   if (left) throw new Refusal('wrong-state', `the campaign ${campaign.id} was given up`);
 }
-/** Returns what is worked out of a campaign's record. @throws Refusal as `checkKept` */
+/** Returns the gate of a campaign's record. @throws Refusal as `checkKept` */
 export function gateOf(record: CampaignRecord): Gate {
   checkKept(record);
   return new Gate(record.campaign, record.network as Network);
@@ -67,21 +67,24 @@ export function gateOf(record: CampaignRecord): Gate {
 /** A pledge of this home. */
 export interface OwnPledge {
   network: string;
-  /** `split`: nobody was shown the pledge, for its coin is not there yet. `spent`: its coin is, for good. */
+  /**
+   * `split`: the pledge is not printed yet, because its coin does not exist yet. `spent`: its coin is spent for
+   * good.
+   */
   state: 'split' | 'made' | 'revoked' | 'cancelled' | 'spent';
   campaign: Campaign;
-  /** Amount or coin that was asked for, by which the same command finds it again. */
+  /** Amount or coin of its start, by which the same command finds the record. */
   asked: string;
   split: Funding | null;
   /** Reserved coins (`TXID:VOUT`): those of the split, or the pledged one. */
   coins: readonly string[];
   pledge: Pledge;
-  /** The pledge encrypted to the collector, where that was asked for. */
+  /** Pledge encrypted to the collector; null for a plain one. */
   sealed: Sealed | null;
   revocation: Revocation;
   /** Address that the revocation pays, and its place in the wallet. */
   back: { address: string; chain: 0 | 1; index: number };
-  /** Height of a block up to which nobody has paid the campaign without this coin; null: no height was known. */
+  /** Height up to which no block pays the campaign without this coin; null if no height was known. */
   unpaidTo: number | null;
 }
 /** A pledge that only the collector reads. */
@@ -91,7 +94,7 @@ export interface Sealed {
   text: Hex;
 }
 
-/** @param what an outpoint, or what was asked for */
+/** @param what outpoint, or the name of a start */
 export const seatClaim = (campaign: Hex, what: string): Claim => `pledge:${campaign}:${what}`;
 /** Outputs of one campaign of a home, so that none of its later ones has the same. */
 export const outputsClaim = (outputs: Terms['outputs']): Claim => {
@@ -122,7 +125,7 @@ export const campaignKind: Kind<CampaignRecord> = {
     left: left || completed !== null,
     ...((left || completed) && { over: 'ended' }),
   }),
-  // Over for good once the coins of the transaction that was printed last are spent, or nobody waits for that.
+  // Ended once the coins of the last printed transaction are spent, or the campaign was given up.
   spent: ({ completed, left }) =>
     completed && !left ? spentBy(completed.hex).map((outpoint) => ({ outpoint, ways: [completed.txid] })) : [],
   ...believing(campaignBeliefs, { isLater: (one, other) => one.left || one.changes > other.changes }),

@@ -15,7 +15,7 @@ import { Gate, standing } from './gather.ts';
 import { finishedWay } from './ways.ts';
 import { campaignKind, pledgeKind, type CampaignRecord, type OwnPledge } from './records.ts';
 
-/** Coin of a pledge, as the chain is asked for it. */
+/** Coin of a pledge with its known spenders, for the chain queries. */
 export const followedPledge = ({ pledge: { txid, vout }, revocation, split }: OwnPledge): TrackedCoin => ({
   outpoint: { txid, vout },
   ways: [revocation.txid],
@@ -34,12 +34,12 @@ export const followedPledge = ({ pledge: { txid, vout }, revocation, split }: Ow
  */
 export type PledgeVerdict = 'open' | 'due' | 'completed' | 'taken-back' | 'spent' | 'unknown';
 
-/** @param payment of the campaign without this coin, where somebody has looked for one */
+/** @param payment payment of the campaign without this coin; undefined if no search was made */
 export function pledgeVerdict(own: OwnPledge, found: Outcome, tip: Facts['tip'], payment?: Payment): PledgeVerdict {
   const { campaign, network, revocation } = own;
   if (found.is === 'live' || found.is === 'unconfirmed') {
     const isOver = campaign.until !== null && tip !== 'not-checked' && tip >= campaign.until;
-    // A way back that was printed takes nothing back until it is sent.
+    // A printed revocation takes nothing back until it is sent.
     if (own.state === 'revoked') return 'due';
     if (own.state === 'split') return 'open';
     if (isOver || payment?.by) return 'due';
@@ -66,7 +66,7 @@ function pledgeLine(
     state: own.state,
     capacity_sat: own.pledge.sat,
     ...(own.campaign.until !== null && { expiry: own.campaign.until }),
-    // Of a pledge that was given up no coin tells anything.
+    // A cancelled pledge has no verdict.
     ...(own.state !== 'cancelled' && { verdict }),
     ...(stands && { quote: exitQuoteBy({ who: 'pledger', ...finishedWay(own) }, facts) }),
     notes: verdict === 'due' ? ['watch takes it back, or pledge revoke'] : [],

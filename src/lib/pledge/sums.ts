@@ -49,7 +49,7 @@ export function checkWorth(coin: Pick<Spent, 'sat' | 'script'>, campaign: Campai
 export const taprootCoin = (netSat: bigint, { feerate }: Pick<Campaign, 'feerate'>): bigint =>
   maxSat(netSat, CAMPAIGN_LIMITS.net.least) + feeOfWeight(TAPROOT_WEIGHT, feerate);
 
-/** A sum as it is added to and taken from. */
+/** Running sum of pledges. */
 export interface Sum {
   count: number;
   /** Weight of the inputs. */
@@ -87,12 +87,12 @@ export class Goal {
     return (count > 252 ? 50 : 42) + this.#outputWeight;
   }
 
-  /** Returns what so many pledges have to be worth together. */
+  /** Returns the sum that so many pledges must reach, in satoshis. */
   target(count: number): bigint {
     return this.sat + feeOfWeight(this.bareWeight(count), this.#campaign.feerate);
   }
 
-  /** Returns what is missing; negative for an excess. */
+  /** Returns the missing satoshis; negative for an excess. */
   missing({ count, netSat }: Sum): bigint {
     return this.target(count) - netSat;
   }
@@ -151,7 +151,7 @@ function leastExcess<T extends PledgeSum>(target: bigint, all: readonly T[], all
     const from = Math.max(crossing - back, 0);
     const early = all.slice(0, from);
     const rest = target - sumOf(early).netSat;
-    // Half of what is left: a search that finds nothing must not take the tries of a wider one.
+    // Grants half of the remaining tries, so that a fruitless search leaves some for wider ones.
     const granted = from === 0 ? tries : Math.ceil(tries / 2);
     const found = search(rest, all.slice(from), best.excess, granted);
     tries -= found.tries;
@@ -189,7 +189,7 @@ function search<T extends PledgeSum>(
       i += 1;
       continue;
     }
-    // Nothing below here is better: without the last one that was taken, and what is as large as it.
+    // Backtracks: drops the last chosen pledge and skips those of its size.
     const last = taken.pop();
     if (last === undefined) break;
     const { netSat } = order[last]!.one;

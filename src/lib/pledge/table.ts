@@ -81,7 +81,7 @@ export interface PledgeInput extends MakeInput {
   min?: bigint;
   until?: Expiry;
   title?: string;
-  /** Addresses of the outputs that hold coins; undefined where nobody looked. */
+  /** Addresses of outputs that hold coins; undefined if they were not looked up. */
   paid?: readonly string[];
   allowUsed?: true;
   unchecked?: true;
@@ -131,7 +131,7 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
       });
     },
     peer: ({ message }) => (message?.step === 'campaign' ? { stated: message.campaign.auth } : null),
-    // What was gathered is a count that the next pledge changes: no seal vouches for it.
+    // A gathered count is not sealed, since the next pledge changes it.
     sealWith: ({ campaign, seat }) => (seat ? null : (campaign?.own.path ?? null)),
     server: COLLECTOR,
     again: ({ records: { own, campaign: record } }) =>
@@ -312,7 +312,7 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
           message: said,
           ...(said.missing_sat > 0n && { exit: 3 as const, hint: `${said.missing_sat} sat are missing` }),
           checks: { coin },
-          // What is there changes with every other pledge.
+          // The count changes with every pledge, so the reply is not stored.
           passing: true,
           writes: isKnown
             ? {}

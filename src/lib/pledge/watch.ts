@@ -45,7 +45,7 @@ export const goalWithout = ({ campaign, network, pledge: { txid, vout }, unpaidT
   after: unpaidTo,
 });
 
-/** Returns the record with the blocks that have paid nothing and stand; undefined where few were read. */
+/** Returns the record with the final blocks that were searched without a payment; undefined if they are few. */
 export function searchedTo(
   own: OwnPledge,
   { payment, tip }: Pick<ChainView, 'payment' | 'tip'>,
@@ -57,13 +57,13 @@ export function searchedTo(
     : undefined;
 }
 
-/** Parts of a pledge by which it is watched. */
+/** Fields of a pledge that its watcher needs. */
 type WatchedPledge = Pick<OwnPledge, 'network' | 'state' | 'campaign' | 'unpaidTo'> & {
   pledge: Spent;
   revocation: Pick<OwnPledge['revocation'], 'hex'>;
 };
 /**
- * Returns a pledge as it is watched; undefined where nothing of it is.
+ * Returns the watcher's view of a pledge; undefined if no duty is left.
  * @param script the one that the way back pays
  * @param children those that can pay for it; null: any
  */
@@ -124,7 +124,7 @@ const ofCoin = (outpoint: Outpoint, due: Due): Due =>
 
 export const pledgeWatcher: Watcher<OwnPledge> = {
   kind: pledgeKind,
-  // By the height at which their campaigns are over, then those of campaigns that name none.
+  // Pledges by the end of their campaigns, then those of campaigns without an end.
   order: { over: 'height', open: 'never' },
   scripts: (own) => [backScript(own)],
   watched(own, { ours }) {

@@ -43,15 +43,15 @@ export interface Coin {
 /** Questions of a row to chain, wallet and clock before `take`. */
 export interface Queries {
   tip: true;
-  /** Outpoints (`txid:vout`) to look up: unspent, in the chain and the mempool? */
+  /** Outpoints (`txid:vout`) to look up among the unspent outputs of chain and mempool. */
   coins: readonly string[];
-  /** Coins whose spender is searched for, in blocks too, if `coins` shows them gone. */
+  /** Coins whose spender is searched, in blocks too, if `coins` has them as missing. */
   spends: readonly Gone[];
-  /** Outpoints to look up among the live records of this home: does another one hold them? */
+  /** Outpoints to look up among the live records of this home, which may have reserved them. */
   reserved: readonly string[];
-  /** Txids to look up: has the node seen them, in a block or its mempool? */
+  /** Txids to look up at the node, in blocks and its mempool. */
   known: readonly Hex[];
-  /** Name of the records whose bodies are wanted. */
+  /** Name of the records to load. */
   named: Hex;
   feerate: true;
   now: true;
@@ -60,9 +60,9 @@ export interface Queries {
    * step is committed.
    */
   payout: number;
-  /** Scripts to look up: which belong to the home's wallet? */
+  /** Output scripts to look up in the home's wallet. */
   ours: readonly Hex[];
-  /** Names of notes (`Effects.notes`) to look up: which were made before, with what value? */
+  /** Names of earlier notes (`Effects.notes`) to look up, with their values. */
   notes: readonly string[];
   /** Quotes to look up at services outside, such as mints. */
   remote: readonly Remote[];
@@ -71,17 +71,17 @@ export interface Queries {
 export interface SpentBy {
   /** Null if the node does not tell. */
   txid: Hex | null;
-  /** The transaction; null if it is one of those that were asked about by id. */
+  /** The transaction, hex; null if the query named it by its txid. */
   hex: Hex | null;
   /** Zero in the mempool. */
   confirmations: number;
 }
-/** A name, and the URL of the service that is asked about it. */
+/** Id of an entry at a service outside, and the URL of that service. */
 export interface Remote {
   at: string;
   id: string;
 }
-/** Answers about the world outside that a row has asked for. */
+/** Answers to the queries of a row. */
 export interface Facts {
   tip: number | 'not-checked';
   coins: ReadonlyMap<string, Coin | 'missing'> | 'not-checked';
@@ -90,8 +90,8 @@ export interface Facts {
   /** Maps each reserved outpoint to the record that holds it. */
   reserved: ReadonlyMap<string, Pick<RecordRow, 'name'> & { kind: string }>;
   /**
-   * Maps each txid to whether the node has seen it. Absent for those that a node without an index of
-   * transactions cannot tell.
+   * Maps each txid to whether the node has seen it. A node without a transaction index leaves out the txids
+   * that it cannot tell.
    */
   known: ReadonlyMap<Hex, boolean> | 'not-checked';
   /** Satoshis for a thousand virtual bytes. */
@@ -142,7 +142,7 @@ export interface Keys {
   share(name: string): Uint8Array;
 }
 
-/** All that is known of a run before facts and keys are asked for. */
+/** State of a run before its facts and keys are loaded: message, records, input and party. */
 export interface StepContext<In, Rs extends Records, I> {
   message: In;
   records: Partial<Rs>;
@@ -166,18 +166,18 @@ export interface Hand {
    */
   mayRepeat: boolean;
 }
-/** All that `take` works on: the run, its keys, and the facts that its row needs. */
+/** Arguments of `take`: the run's state, its keys, and the facts that its row needs. */
 export interface TakeArgs<In, Rs extends Records, I, K extends keyof I, Q extends keyof Facts>
   extends StepContext<In, Rs, I & Required<Pick<I, K>>>, Hand {
   facts: Pick<Facts, Q>;
 }
 
-/** Question to a person, asked after `take` and before the commit: only what would pass is asked about. */
+/** Question that a person answers between `take` and the commit, once all checks have passed. */
 export interface Consent {
   text: string;
   /** Amount that --amount must equal. */
   amountSat: bigint;
-  /** Amount that counts against --max; a retry grows by nothing. */
+  /** Amount that counts against --max; 0 for a retry. */
   growthSat: bigint;
 }
 /** Public document, such as a refund, that is stored outside the home too, before anything is printed (`--refunds`). */
@@ -185,7 +185,7 @@ export interface Copy {
   name: string;
   body: object;
 }
-/** An event that may happen once in the life of a home, and its value. */
+/** Event that may happen once in the life of a home, with its value. */
 export interface Note {
   name: string;
   body: object;
@@ -204,7 +204,7 @@ export interface Effects<Rs extends Records> {
   /** New share files, each claimed by a written record. They are on disk before the commit. */
   shares?: readonly ShareFile[];
   copies?: readonly Copy[];
-  /** New notes. A name that was noted before refuses the step (`already-known`). */
+  /** New notes. A name that exists already refuses the step (`already-known`). */
   notes?: readonly Note[];
   consent?: Consent;
   /** PSBTs that another wallet may give back with --merge, beside those in the message. */
@@ -254,12 +254,9 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   meanwhile?: M['step'];
   after: M['step'] | null;
   by: Party;
-  /** Description of the step, in words that follow its party, as in "the payer …". */
+  /** Description of the step for help; it follows the party's name, as in "the payer …". */
   does: string;
-  /**
-   * Condition under which a server takes a row of another party than its own. `take` bounds the
-   * cost.
-   */
+  /** * Condition under which a server takes a row of another party than its own. `take` bounds the cost. */
   unattended?: When<M | null, Rs, I>;
   when?: When<M | null, Rs, I>;
   needs?(seen: StepContext<M | null, Rs, I>): Partial<Queries>;
@@ -270,13 +267,16 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
    * again and never stored.
    */
   secret?: true;
-  /** True for a reply that stands for good: neither a cancel nor a restore takes it away. */
+  /** True for a reply that no cancel and no restore removes. */
   stands?: true;
-  /** True for a step that gives the action up, as a cancel does: earlier replies over its records are dropped. */
+  /** True for a step that ends the action, as a cancel does: earlier replies over its records are deleted. */
   ends?: true;
   take(given: TakeArgs<M | null, Rs, I, never, keyof Facts>): TakeResult<M, Rs>;
 }
-/** `take` gets exactly the message, flags and facts that its row names, and must return the message that it is named after. */
+/**
+ * Typed constructor of a row. `take` gets exactly the message, flags and facts that the row names, and returns
+ * the message of the row's name.
+ */
 export type RowOf<M extends Step, Rs extends Records, I> = <
   const A extends M['step'] | null,
   const N extends M['step'],
@@ -309,7 +309,7 @@ export interface UnvouchedKey {
 export const vouchedKey = (stated: Hex, known: Hex | undefined): Hex | UnvouchedKey =>
   stated === known ? stated : { stated };
 
-/** Facts at hand before the seal of a message is checked. */
+/** State of a run before its party is known and the seal of its message is checked. */
 export type UnsealedContext<M extends Step, Rs extends Records, I> = Omit<StepContext<M | null, Rs, I>, 'by'>;
 
 /** Contract action as a table: its messages, records and rows. */
@@ -318,12 +318,9 @@ export interface Action<M extends Step, Rs extends Records, I> {
   type: string;
   kinds: { [K in keyof Rs]: Kind<Rs[K]> };
   parse(json: unknown): M;
-  /** Returns how a message is opened that is encrypted to this home; undefined for a plain one. */
+  /** Returns the function that decrypts a message to this home; undefined for a plain message. */
   opens?(message: M, records: Partial<Rs>): ((keys: Keys) => M) | undefined;
-  /**
-   * Returns the claims to load, by role. Called again with the records found, until it returns no new
-   * claim.
-   */
+  /** * Returns the claims to load, by role. Called again with the records found, until it returns no new claim. */
   find(message: M | null, input: I, records: Partial<Rs>): { [K in keyof Rs]?: Claim };
   /** Returns the party that this home plays. */
   party(first: UnsealedContext<M, Rs, I>): Party;
@@ -346,8 +343,9 @@ export interface Action<M extends Step, Rs extends Records, I> {
   /** Returns the role of the record that --contract names, with --cancel or --again. Default: the first of its kind. */
   roleOf?(record: unknown): keyof Rs & string;
   /**
-   * Gives the action up (--cancel), by a message of either party or a record named by --contract. Refuses past the point of
-   * no return. Acts on the state of this home alone. Returns a `message` if the other party must hear of it.
+   * Cancels the action (--cancel), by a message of either party or a record named by --contract. Refuses past
+   * the point of no return. Changes records of this home alone. Returns a `message` if the counterparty must be
+   * told.
    */
   cancel?(given: TakeArgs<M | null, Rs, I, never, never>): Effects<Rs> & { message?: M; hint?: string };
   /**

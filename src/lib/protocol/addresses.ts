@@ -1,12 +1,12 @@
-/** The addresses that a step pays to: those that flags name, and the home's own fresh ones in place of the others. */
+/** Addresses that a step pays to: those named by flags, and fresh ones of the home for the rest. */
 import type { OwnAddress } from './action.ts';
 
 type Named = readonly (string | undefined)[];
 
-/** Returns the number of fresh addresses that a step asks for (`Queries.payout`). */
+/** Returns the number of fresh addresses that a step needs (`Queries.payout`). */
 export const unnamed = (...named: Named): number => named.filter((address) => address === undefined).length;
 
-/** The addresses in the order in which they were asked for; `fresh` has one for each that is not named. */
+/** Returns the addresses in their order, with the next of `fresh` in place of each undefined one. */
 export function addressesFor<const N extends Named>(
   named: N,
   fresh: readonly OwnAddress[],

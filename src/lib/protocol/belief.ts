@@ -9,9 +9,9 @@
 /** The rule of one field. Without `restored` it outlives a restore; without `merged` the later version's holds. */
 export interface Belief<T> {
   restored?: (value: T) => T;
-  /** The value of two versions together; `earlier` is undefined where that version has no such field. */
+  /** Merges the values of two versions; `earlier` is undefined if that version lacks the field. */
   merged?: (later: T, earlier: T | undefined) => T;
-  /** True if the field is taken over also where the later version lacks it. */
+  /** True if the earlier version's field is kept when the later version lacks it. */
   carried?: true;
 }
 
@@ -23,28 +23,34 @@ export type Beliefs<R> = {
   readonly [K in KeyOf<R>]-?: Belief<NonNullable<ValueOf<R, K>> | Extract<ValueOf<R, K>, null>>;
 };
 
-/** Fixed with the record, or moved by its own steps alone: believed, and the later version's where two differ. */
+/**
+ * Rule of a field that only the record's own steps change: it outlives a restore, and the later version's value
+ * holds.
+ */
 export const fixed: Belief<any> = {};
 
-/** A nonce, proposal or wish that a restore ends: `empty` from then on. */
+/** Rule of a nonce, proposal or request that a restore ends: it becomes `empty`. */
 export const voided = <T>(empty: T): Belief<T> => ({ restored: () => empty });
 
-/** A mark that a restore sets, and that stays where either version has it. */
+/** Rule of a mark that a restore sets, and that stays if either version has it. */
 export const doubted: Belief<boolean> = {
   restored: () => true,
   merged: (later, earlier) => later || (earlier ?? false),
 };
 
-/** A figure that only grows. */
+/** Rule of a number that only grows: the larger value holds. */
 export const largest: Belief<any> = {
   merged: (later, earlier) =>
     earlier !== undefined && earlier !== null && (later === null || earlier > later) ? earlier : later,
 };
 
-/** Belief about an event that happens once: either version's word for it. */
+/** Rule of an event that happens once: the value of whichever version has it. */
 export const onceOnly: Belief<any> = { merged: (later, earlier) => later ?? earlier ?? later, carried: true };
 
-/** A set by id: what either version has; of two entries with one id the later version's. */
+/**
+ * Rule of a list of entries with ids: the union of both versions. The later version's entry holds for an id in
+ * both.
+ */
 export const united = <T>(idOf: (entry: T) => string): Belief<readonly T[]> => ({
   merged: (later, earlier = []) => {
     const known = new Set(later.map(idOf));

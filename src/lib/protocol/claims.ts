@@ -13,19 +13,19 @@ export const hashClaim = (hash: Hex): Claim => `hash:${hash}`;
 /** A statecoin's id at a receiver, until the coin is its own. */
 export const coinIdClaim = (id: Hex): Claim => `coin-id:${id}`;
 /**
- * An outpoint that the other side has stated: found by it, but no coin of this home is reserved.
+ * Claim of an outpoint stated by the counterparty: it finds the record, but reserves no coin.
  * @param outpoint `TXID:VOUT`
  */
 export const fundingClaim = (outpoint: string): Claim => `funding:${outpoint}`;
 
-/** Commands by which a record is begun, printed again, and given up where that is still safe. */
+/** Commands that create, reprint and cancel each kind of record. */
 const BEGUN_BY: Readonly<Record<string, string>> = {
   credit: 'open-credit',
   statecoin: 'statechain-open',
   'htlc-swap': 'htlc swap',
   pledge: 'pledge make',
 };
-/** Returns the hint about a record that holds what another one needs. */
+/** Returns the hint for freeing a coin, key or id that another record has claimed. */
 export function freeing({ kind, name }: { kind: string; name: string }): string {
   if (kind === 'htlc-key') return 'spillway htlc fund --cancel with its HTLC gives that payment up';
   if (kind === 'notary-stamp') return `spillway notarize stamp --cancel --contract ${name.slice(0, 16)} gives that up`;

@@ -1,8 +1,7 @@
 /**
- * JSON documents as stateless commands read them: a field at a time, each checked. Fields that
- * nobody asked for are listed, and ignored with a warning; contract messages refuse them
- * (`message.ts`).
- * Not here: parsing JSON (`json.ts`), what the fields mean.
+ * JSON documents as stateless commands read them: a field at a time, each checked. Unread fields are ignored
+ * with a warning; contract messages with unknown fields are refused (`message.ts`). Not here: parsing JSON
+ * (`json.ts`), what the fields mean.
  */
 import { hexToBytes, MAX_U64 } from '../bitcoin/bytes.ts';
 import { parsePoint } from '../signing/curve.ts';
@@ -105,7 +104,7 @@ export class Fields {
   skip(...names: string[]): void {
     for (const name of names) this.#left.delete(name);
   }
-  /** Says that all fields of this object were asked for. */
+  /** Marks all fields of this object as read. */
   end(): void {
     for (const name of this.#left) this.unread.push(this.path(name));
     this.#left.clear();

@@ -20,7 +20,7 @@ export class Draws {
   #view = new DataView(new ArrayBuffer(0));
   #at = 0;
 
-  /** @param label what is drawn for, so that two purposes of one seed differ */
+  /** @param label purpose of the draws; two purposes with one seed draw different bytes */
   constructor(label: string, seed: string) {
     this.#key = sha256(utf8ToBytes(`spillway/${label}\0${seed}`));
   }

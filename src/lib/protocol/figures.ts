@@ -30,7 +30,7 @@ export class Tally {
   add(figures: Figures): this {
     return this.#put(figures, 1);
   }
-  /** Takes off what was added. */
+  /** Subtracts the figures of a record from the totals. */
   take(figures: Figures): this {
     return this.#put(figures, -1);
   }

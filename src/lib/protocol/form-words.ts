@@ -1,19 +1,19 @@
 /**
- * Faults in the form of a document, in the words of whoever wrote it: which field, what was found
- * there, what belongs there. Valibot's own words name types of the program and patterns.
- * Not here: the forms (`message.ts` and each family), when a reader refuses.
+ * Faults in the form of a document, in the words of its author: the field, the value found and the value
+ * expected. Valibot's own messages name types of the program and regular expressions. Not here: the forms
+ * (`message.ts` and each family), when a reader refuses.
  */
 import * as v from 'valibot';
 import { DecimalText } from './json.ts';
 
 type Issue = v.BaseIssue<unknown>;
 
-/** Returns one sentence on an issue of a form. `document`: what the whole is called. */
+/** Returns one sentence on an issue of a form. `document`: name of the whole document. */
 export function inWords(issue: Issue, document = 'the message'): string {
   const field = v.getDotPath(issue);
   if (field === null) return `${document}: ${found(issue)} found, ${expected(issue)} expected`;
   if (issue.expected === 'never') return `${field} found, which ${document} does not have here`;
-  // Of an optional field `received` is what is there; of any other one that is not there, this word.
+  // `received` is 'undefined' for a missing field that is required.
   if (issue.received === 'undefined') return `${field} is missing`;
   return `${field}: ${found(issue)} found, ${expected(issue)} expected`;
 }

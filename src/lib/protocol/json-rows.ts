@@ -55,13 +55,13 @@ export class JsonRows {
   readonly #take: (list: string, rows: readonly unknown[]) => void;
   /** Document without rows. */
   #frame: Uint8Array = new Uint8Array();
-  /** Name of the list that is being read, '' for one that is the document; undefined between lists. */
+  /** Name of the current list; '' if the document itself is the list; undefined between lists. */
   #list: string | undefined;
   /** Depth of that list. */
   #base = 0;
   #depth = 0;
   #inString = false;
-  /** 1 where the next byte stands behind a backslash. */
+  /** 1 if the previous byte was a backslash, else 0. */
   #escaped = 0;
   /** True where the list has had rows. */
   #any = false;
@@ -137,7 +137,7 @@ export class JsonRows {
     this.#any = false;
   }
 
-  /** Hands rows on. All but the first begin with the comma behind those before. */
+  /** Parses rows and hands them on. All but the first piece begin with a comma. */
   #rows(bytes: Uint8Array): void {
     const text = decoded(bytes);
     const rows = this.#any ? text.replace(/^[ \t\r\n]*,/, '') : text;

@@ -64,7 +64,7 @@ export function parseJson(text: string): Json {
     const found = token(STRING) ?? fail(expected);
     return JSON.parse(found[0]) as string;
   };
-  /** Takes the word that was just seen. */
+  /** Returns the value of a literal and moves behind it. */
   const word = (seen: string, made: Json): Json => {
     at += seen.length;
     return made;

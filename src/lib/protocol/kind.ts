@@ -23,8 +23,8 @@ export interface Kind<R> {
   parse(json: unknown): R;
   claims(record: R): readonly Claim[];
   /**
-   * Returns true while the counterparty has put no money behind the record, as far as this home has
-   * seen. Absent: no record of the kind is told apart so.
+   * Returns true while this home has seen no money of the counterparty in the record. Absent: the kind makes no
+   * such distinction.
    */
   isStranger?(record: R): boolean;
   /** Returns the signature hashes whose nonces stay open. The commit of the record ends all others. */
@@ -48,20 +48,23 @@ export interface Kind<R> {
   merged?(mine: R, other: R): R;
   /** Returns a restored record after `reconcile --complete`: the owner vouches for the end of the journal. Absent: no change. */
   completed?(record: R): R;
-  /** Returns a record that comes back from a journal, without the claim that another one has taken since. */
+  /** Returns a record from a journal without a claim that another record has taken since. */
   beside?(record: R): R;
   /** Returns a stored record without the claim that it gives up to one from the journal; undefined if it keeps it. */
   yields?(mine: R, to: R): R | undefined;
   /** Returns records that were begun with this one, and are released by the commit that stops naming them. */
   holds?(record: R): readonly HeldRecord[];
-  /** Returns a held record after its release. */
+  /** Returns the record after the record that held it has ended. */
   released?(record: R): R;
   /**
-   * Returns a claim of the record that this one is pruned together with, and whether this one is over. The other is kept
-   * until it is. Absent: the record is pruned alone.
+   * Returns the claim of the record that this one is pruned with, and whether this one has ended. The other
+   * record stays until it has. Absent: the record is pruned alone.
    */
   part?(record: R): { of: Claim; over: boolean };
-  /** Returns the coins of a record that is over. It is pruned once the chain shows all of them spent, deep enough. */
+  /**
+   * Returns the coins of an ended record. The record is pruned once all of them are spent with enough
+   * confirmations.
+   */
   spent?(record: R): readonly Gone[];
 }
 /** Record that another one holds, by one of its claims. */
@@ -72,7 +75,7 @@ export interface HeldRecord {
 
 /** Columns of a record that the store itself reads. */
 export interface RecordRow {
-  /** Name that people see: a contract id, or before there is one, the own key. */
+  /** Name in lists and flags: the contract id, or this party's key before there is one. */
   name: Hex;
   state: string;
   /** Total that the counterparty was paid, or has been signed: the store refuses to lower it. */
@@ -97,8 +100,6 @@ export interface RecordRow {
    * money, owes any, or could be asked for again.
    */
   over?: 'nothing' | 'ended';
-  /**
-   * True if its addresses may be given to other records: no transaction that pays to them was ever signed, or will be.
-   */
+  /** True if its addresses may be given to other records, because no transaction to them was or will be signed. */
   frees?: boolean;
 }

@@ -26,7 +26,7 @@ export const FORM_LIMITS = {
 } satisfies Limits;
 export const MESSAGE_LIMIT = FORM_LIMITS.message.most;
 
-/** Parsed JSON object, of which no more is known than that it is one. */
+/** Parsed JSON object whose fields are not checked yet. */
 export type Document = Readonly<Record<string, any>>;
 
 /** Form of a number of bytes in lowercase hex. */
@@ -102,7 +102,7 @@ export function messageParser<const S extends Record<string, Entries>>(
   };
 }
 
-/** An object with the fields of these entries, in their order: what is derived is stated in one way only. */
+/** Returns the fields of these entries in their order, so that derived values have one serialisation. */
 export const inOrder = <E extends Entries>(entries: E, all: { readonly [K in keyof E]: unknown }): object =>
   Object.fromEntries(Object.keys(entries).map((name) => [name, all[name]]));
 
@@ -125,7 +125,10 @@ export function answeredRefusal(json: unknown): Refusal | undefined {
   );
 }
 
-/** The fields by which a message is recognised. @throws Refusal `malformed-message`, and as the other side has answered */
+/**
+ * Reads type, version and step of a message. @throws Refusal `malformed-message`, and as the other side has
+ * answered
+ */
 export function envelope(json: unknown): { type: unknown; version: unknown; step: unknown } {
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw new Refusal('malformed-message', 'a message (a JSON object) expected');
@@ -157,7 +160,7 @@ export function checkDerived(what: string, derived: object, stated: object, from
     });
 }
 
-/** A field of the envelope and its value, or that there is none. */
+/** Returns a field of the envelope with its value in words, or that it is missing. */
 const named = (field: string, value: unknown): string =>
   value === undefined ? `no ${field}` : `${field} ${shown(value)}`;
 

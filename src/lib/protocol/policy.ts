@@ -1,12 +1,12 @@
 /**
- * Policies, as offers state them: one that contradicts itself, and terms that leave its bounds. Which bounds there are, and
- * what contradicts what: each family's terms.
+ * Checks of policies in offers: contradictions within a policy, and terms outside its bounds. Not here: the
+ * bounds themselves (each family's terms).
  */
 import type { Party } from './action.ts';
 import { Refusal } from './refusal.ts';
 
 /**
- * @param wrong what contradicts itself, in words; undefined: nothing
+ * @param wrong the contradiction, in words; undefined if there is none
  * @throws Refusal `usage` for a policy of one's own, `malformed-message` for one that came in an offer
  */
 export function checkSound(wrong: string | undefined, from: Party | undefined): void {

@@ -33,7 +33,7 @@ export interface Loaded {
   /** Name that people see (`RecordRow.name`). */
   name: Hex;
   record: unknown;
-  /** Grows with every commit of the record; 0 where there is none yet. */
+  /** Revision of the record, raised by every commit; 0 for a new record. */
   rev: number;
 }
 /** Row name of replies to a cancel. */
@@ -72,7 +72,7 @@ export interface Commit {
     record: object;
     row: RecordRow;
     claims: readonly Claim[];
-    /** The signature hashes whose nonces stay open for the record; all others end. */
+    /** Signature hashes whose nonces stay open for the record. The commit ends all others. */
     nonces: readonly Hex[];
     /** True if the journal needs no line for it: a restored home would drop the difference. */
     passing?: boolean;
@@ -125,7 +125,7 @@ export interface Store {
 
 /** Secrets outside the store, each sealed in a file of its own. */
 export interface Shares {
-  /** Returns the files under these names, without those that are not there. */
+  /** Reads the files of these names; missing files are left out. */
   read(names: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>;
   /**
    * Makes and destroys files under one exclusive lock: new files are synced, then `commit` runs.
@@ -155,13 +155,13 @@ export interface FactSource {
    * `ways` that are named, or `any`
    */
   spends?(gone: readonly Gone[], blocks?: 'none' | 'ways' | 'any'): Promise<ReadonlyMap<string, SpentBy>>;
-  /** Returns the blocks mined since one that was the newest; absent where there is no node. */
+  /** Returns the blocks mined since a block that was the tip; absent without a node. */
   mined?(since: Hex | undefined): Promise<Mined>;
 }
 export interface Mined {
   /** The newest block. */
   best: Hex;
-  /** Txids of all blocks since; undefined where these cannot be told. */
+  /** Txids of all blocks since then; undefined if the node does not tell. */
   txids: ReadonlySet<Hex> | undefined;
 }
 
@@ -184,7 +184,7 @@ export interface Ports {
   source: FactSource;
   prompt: Prompt;
   /**
-   * Refuses a row that may not be taken here, as soon as it is known whose turn it is.
+   * Refuses rows that this process may not play, before facts are loaded.
    * @throws Refusal `not-served`
    */
   permit(action: ServedAction, row: ServedRow, seen: StepContext<any, any, any>): void;
@@ -192,7 +192,7 @@ export interface Ports {
   keys(nonces: readonly SealedNonce[], shares: ReadonlyMap<string, Uint8Array>): Promise<Keys>;
   /** Fresh randomness for one attempt of one step. */
   random(): Promise<(bytes: number) => Uint8Array>;
-  /** Asks a program that the user named, JSON in and JSON out. */
+  /** Runs a program named by the user: one JSON document in, one out. */
   outside(program: string, body: object): Promise<unknown>;
   /** Writes and syncs the copies outside the home. */
   copy(copies: readonly Copy[]): Promise<void>;

@@ -161,13 +161,10 @@ export interface FamilyErrors {}
 /** Error code in kebab case. */
 export type ErrorCode = keyof typeof SHARED_ERRORS | keyof FamilyErrors;
 
-/** All rows. Those of a family are there once `families.ts` is loaded. */
+/** All error rows. Loading `families.ts` adds those of the families. */
 export const ERRORS = { ...SHARED_ERRORS } as Record<ErrorCode, ErrorRow>;
 
-/**
- * Faults of the home or machine of whoever reports them, which do not pass: nobody else can do
- * anything about them.
- */
+/** Lasting faults of the reporter's own home or machine, which no counterparty can mend. */
 export const HOME_FAULTS: readonly ErrorCode[] = [
   'store-damaged',
   'share-missing',
@@ -180,7 +177,10 @@ export const HOME_FAULTS: readonly ErrorCode[] = [
   'node-too-old',
 ];
 
-/** The code under which the refusal of another program goes on: what passes by itself (69) and what has moved on (75) stay so. */
+/**
+ * Returns the code under which another program's refusal is passed on. Temporary faults (69) and stale input
+ * (75) keep their meaning.
+ */
 export function passing(code: unknown, exit: unknown): ErrorCode | undefined {
   if (Object.hasOwn(ERRORS, String(code))) {
     const known = code as ErrorCode;
@@ -194,11 +194,11 @@ export function passing(code: unknown, exit: unknown): ErrorCode | undefined {
 export interface RefusalDetails {
   /** Advice for the user, one sentence. */
   hint?: string;
-  /** The party whose data is wrong. */
+  /** Party that sent the wrong data. */
   blame?: string;
 }
 
-/** A run that stops for a reason in the table: `code`, then in words what was found and what was expected. */
+/** Error with a code of the table, and a message of the value found and the value expected. */
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
@@ -220,7 +220,7 @@ export class Refusal extends Error {
 /** A refusal in the words of the table. */
 export const generic = (code: ErrorCode): Refusal => new Refusal(code, ERRORS[code][1]);
 
-/** @param so what such a home does not do */
+/** @param so reason why a restored home refuses the step */
 export const homeRestored = (so: string): Refusal =>
   new Refusal('home-restored', `the store of this home was restored from a backup or copied; ${so}`, {
     hint: 'spillway reconcile --journal brings in what came after; restore --accept-restore goes on without',

@@ -1,6 +1,6 @@
 /**
- * Times at which each of many things is to be looked at again. A look costs what is due, not how
- * many wait. Times are milliseconds of one clock; things of one slot of it are due together.
+ * Agenda of many ids, each with the time of its next check. Finding due ids costs no more than their number.
+ * Times are milliseconds of one clock, rounded to slots.
  */
 const SLOT_MS = 50;
 
@@ -17,7 +17,7 @@ export class Agenda {
     return this.#slotOf.has(id);
   }
 
-  /** Puts a thing at a moment, in place of any other one that it was put at. */
+  /** Schedules an id, and replaces its earlier time. */
   put(id: string, at: number): void {
     this.drop(id);
     const slot = Math.ceil(at / SLOT_MS);

@@ -27,7 +27,7 @@ import {
 } from './cdk-proto.ts';
 
 export const GRPC_LIMITS = {
-  /** The longest is a melt quote's, whose invoice has at most 1,024 bytes; wallets may add fields of their own. */
+  /** Longest request: a melt quote with an invoice of at most 1,024 bytes and the wallet's own fields. */
   request: { unit: 'bytes', most: 64 * 1024 },
 } satisfies Limits;
 const HANDSHAKE_MS = 5_000;
@@ -44,7 +44,7 @@ export interface ListenOptions {
   log: Log;
   network: string;
   handlers: Handlers;
-  /** Called for each stream of events; returns what ends it. */
+  /** Called for each stream of events; resolves to the function that ends it. */
   events(show: (event: Received) => void): Promise<() => void>;
 }
 

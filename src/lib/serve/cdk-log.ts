@@ -12,7 +12,7 @@ export type Log = (entry: LogEntry) => void;
 /** A line on stderr. */
 export const cdkLine: Log = ({ code, text }) => note(`cdk ${code}: ${text}`);
 
-/** The entry for what was thrown. */
+/** Returns the log entry of a thrown value. */
 export function logged(error: unknown): LogEntry {
   const { code, message } = failureOf(error);
   return { code, text: message };

@@ -18,7 +18,7 @@ export interface Network {
 export type IsProxy = (address: string) => boolean;
 
 const BITS = { ipv4: 32, ipv6: 128 } as const;
-/** Address of sockets that were reset before theirs could be asked for: all of them are one client. */
+/** Address of sockets that were reset before their address was read; they count as one client. */
 const GONE = 'gone';
 
 /** An address, or a network as `ADDRESS/BITS`; undefined for any other text. */

@@ -11,7 +11,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { budgetOf, clientOf, type IsProxy } from './client.ts';
 
 export const CONNECTION_LIMITS = {
-  /** Connections of one address at once; more are closed. A named proxy brings those of many clients. */
+  /** Simultaneous connections of one address; further ones are closed. A named proxy has no limit. */
   address: { unit: 'items', most: (queue: number) => Math.ceil(queue / 4) },
 } satisfies Limits;
 
@@ -19,13 +19,13 @@ export const CONNECTION_LIMITS = {
 const REFUSED_MS = 1_000;
 
 export interface Connections {
-  /** Notes a request that is to be answered, before it is looked at. */
+  /** Registers a request before it is parsed. */
   take(request: IncomingMessage, response: ServerResponse): void;
-  /** Returns true if nothing more is answered on this connection. */
+  /** Returns true if this is the last answer on the connection. */
   isLast(socket: Socket): boolean;
-  /** Answers with `raw` what cannot be read as a request, unless the connection has had an answer before. */
+  /** Answers unreadable bytes with `raw`, unless the connection has had an answer. */
   refuse(socket: Socket, raw: string): void;
-  /** Ends all on which nothing is being answered. */
+  /** Closes all idle connections. */
   stop(): void;
 }
 
@@ -33,7 +33,7 @@ export interface Connections {
 interface PendingRequest {
   request: IncomingMessage;
   response: ServerResponse;
-  /** Bytes of its body that the parser has not been given; NaN where only the body says how long it is. */
+  /** Bytes of the body that the parser still lacks; NaN for a chunked body. */
   left: number;
 }
 
@@ -59,7 +59,7 @@ export function connectionsOf(server: Server, queue: number, isProxy: IsProxy): 
     return true;
   };
 
-  /** Gives the parser what belongs to one request. What comes behind it waits only where its answer is on its way. */
+  /** Feeds the parser with the bytes of one request. Bytes behind it wait only while its answer is being sent. */
   const feed = (socket: Socket, chunk: Buffer, parse: (piece: Buffer) => void): void => {
     for (let rest = chunk; rest.length > 0;) {
       const now = asked.get(socket);
@@ -67,7 +67,7 @@ export function connectionsOf(server: Server, queue: number, isProxy: IsProxy): 
         last.add(socket);
         return void socket.pause();
       }
-      // Node.js itself stops reading where the other side does not.
+      // Node.js has paused the socket, because its peer does not read.
       if (now?.request.complete || socket.isPaused()) {
         socket.pause();
         return socket.unshift(rest);
@@ -84,7 +84,7 @@ export function connectionsOf(server: Server, queue: number, isProxy: IsProxy): 
     if (!admits(socket)) return void socket.destroy();
     open.add(socket);
     socket.once('close', () => open.delete(socket));
-    // Node.js parses whatever a chunk holds, however many requests that are: it is given them one by one.
+    // Node.js parses all requests of a chunk at once, so it gets them one by one.
     const parsers = socket.listeners('data') as ((piece: Buffer) => void)[];
     for (const parse of parsers) socket.off('data', parse);
     socket.on('data', (chunk: Buffer) => feed(socket, chunk, (piece) => parsers.forEach((parse) => parse(piece))));

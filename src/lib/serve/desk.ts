@@ -32,7 +32,7 @@ export interface Received {
 /** @throws Refusal as the parser of its table, `unknown-type` */
 export async function receive(text: string): Promise<Received> {
   const json = parseJson(text);
-  // A server has asked nobody: a refusal that is brought to it is not its own state.
+  // A server sends no requests, so a refusal in its input is an error of the peer.
   if (answeredRefusal(json)) throw new Refusal('peer-refused', 'a refusal found, a message expected');
   const { type } = envelope(json);
   const action = await tableOf(type);
@@ -52,7 +52,7 @@ export interface Entry {
   ms: number;
   /** Milliseconds of it that the runner took for its answer, without waiting for its turn. */
   workMs?: number | undefined;
-  /** The path at which health or figures were asked for: no message was brought. */
+  /** Path of a request for health or metrics, which brings no message. */
   look?: string | undefined;
 }
 export type Log = (entry: Entry) => void;
@@ -103,7 +103,7 @@ export function desk(work: Work, log: Log, door?: Admission): Desk {
   };
 }
 
-/** Codes of what is not the caller's fault. */
+/** Codes of faults that are not the caller's. */
 const OWN: ReadonlySet<ErrorCode> = new Set([...HOME_FAULTS, ...codesOf(69), ...codesOf(70), ...codesOf(73)]);
 
 export function errorLine(error: unknown): string {
@@ -118,7 +118,7 @@ export function errorLine(error: unknown): string {
 export const failureIn = (line: string): Failure | undefined =>
   line.startsWith('{"error":') ? (JSON.parse(line) as { error: Failure }).error : undefined;
 
-/** Undefined for an answer; `waits` for one that another wallet has to complete first. */
+/** Returns the code of a line; undefined for an answer, `waits` for one that another wallet must complete. */
 export const codeOf = (line: string): ErrorCode | 'waits' | undefined =>
   failureIn(line)?.code ?? (WAITS.test(line) ? 'waits' : undefined);
 const WAITS = /^\{"type":"[a-z-]+","version":1,"step":"waiting",/;

@@ -21,14 +21,14 @@ export interface HomeFigures {
   stored: Totals | undefined;
   /** Height of the newest block; undefined: the node did not answer. */
   tip: number | 'not-checked' | undefined;
-  /** Sums with the node's view of their coins; undefined: it has not been asked for all of them yet. */
+  /** Sums with the node's view of the coins; undefined until all were looked up. */
   chain: ByChain | undefined;
 }
 export interface ByChain {
-  /** The height at which the node was asked. */
+  /** Height of the look. */
   at: number | 'not-checked';
   totals: Totals;
-  /** The nearest height at which the home must exit; undefined where it has nothing to exit with. */
+  /** Nearest height at which the home must exit; undefined without a finished exit. */
   deadline: number | undefined;
 }
 

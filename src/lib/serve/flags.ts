@@ -81,7 +81,7 @@ export const serveFlags = {
   worker: Flags.boolean({ summary: 'A worker of another serve', hidden: true, dependsOn: ['stdio'] }),
 };
 
-/** Flags that a worker is not given as they were written (`workerCommand`). */
+/** Flags that are not passed on to workers (`workerCommand`). */
 export const NOT_FOR_WORKERS: readonly string[] = [
   ...Object.keys(serveFlags).filter((name) => name !== 'max-feerate'),
   'ecash',

@@ -20,7 +20,7 @@ import { METRICS_TYPE, type Metrics } from './metrics.ts';
 export const HTTP_LIMITS = {
   /** Size of a message. */
   body: { unit: 'bytes', most: MESSAGE_LIMIT },
-  /** Size up to which a longer one is read and forgotten, so that the sender reads why it is refused. */
+  /** Size up to which an oversized body is read and dropped, so that its sender gets the refusal. */
   read: { unit: 'bytes', most: 8 * MESSAGE_LIMIT },
   /** Messages that arrive at once, and messages that are worked on or wait. */
   messages: { unit: 'items', most: (queue: number) => queue },
@@ -60,13 +60,13 @@ export function messagePath({ desk, queue, timeoutMs }: MessageOptions): Path {
   };
 }
 
-/** @param health what it says. @throws Refusal where the server cannot serve */
+/** @param health returns the state of the server. @throws Refusal if the server cannot serve */
 export const healthPath = (health: () => Promise<object>): Path => ({
   methods: ['GET', 'HEAD'],
   answer: async () => printJson({ ...(await health()) }),
 });
 
-/** @param token what must be shown; 'none': whoever reaches the port is told; undefined: nobody is */
+/** @param token required token; 'none' for open access; undefined to refuse all */
 export const metricsPath = ({ scrape }: Metrics, token: string | 'none' | undefined): Path => ({
   methods: ['GET', 'HEAD'],
   async answer({ headers }) {
@@ -115,7 +115,7 @@ function bodyOf(request: IncomingMessage, timeoutMs: number): Promise<Uint8Array
   const tooLarge = () => new Refusal('too-large', `more than ${HTTP_LIMITS.body.most} bytes found`);
   const fits = () => allows(HTTP_LIMITS.body, size);
   const timer = setTimeout(() => reject(generic('too-slow')), timeoutMs);
-  // One buffer, however small the parts are in which the body comes.
+  // One growing buffer, because many small chunks would cost memory.
   const body = new ArrayBuffer(0, { maxByteLength: HTTP_LIMITS.body.most });
   let size = 0;
   request.on('data', (part: Uint8Array) => {

@@ -68,7 +68,10 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
   ...Object.fromEntries(HOME_FAULTS.map((code) => [code, 500])),
 };
 
-/** 200 for an answer, 202 for one that another wallet has to complete first, else as the refusal says. */
+/**
+ * Returns the HTTP status of a line: 200 for an answer, 202 if another wallet must complete it, else by the
+ * refusal's exit code.
+ */
 export function statusOf(line: string): number {
   const failure = failureIn(line);
   if (failure) return STATUS_OF_CODE[failure.code] ?? STATUS_OF_EXIT[failure.exit] ?? 500;
@@ -110,7 +113,7 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
           ms: performance.now() - start,
           ...(path && !path.messages && { look: asked }),
         });
-      // Whoever does not read its answer does not keep the connection.
+      // Closes connections whose client does not read the answer.
       request.socket.setTimeout(timeoutMs);
       answer(request, response, said, path, stopping || connections.isLast(request.socket));
     },
@@ -118,7 +121,7 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
   const connections = connectionsOf(server, options.queue, options.isProxy);
   server.maxConnections = options.connections;
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    // Whoever hangs up has asked nothing, and hears nothing.
+    // A client that has hung up gets no answer.
     if (error.code === 'ECONNRESET') return void socket.destroy();
     const line = errorLine(generic(CLIENT_ERRORS[error.code ?? ''] ?? 'malformed'));
     options.log({ from: 'http', code: codeOf(line)!, ms: 0 });
@@ -140,7 +143,7 @@ export async function httpListener(options: HttpOptions): Promise<Listener> {
   };
 }
 
-/** Errors of Node.js before there is a request. */
+/** Codes of Node.js errors that precede a request. */
 const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'too-slow',
   HPE_HEADER_OVERFLOW: 'too-large',

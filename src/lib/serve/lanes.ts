@@ -6,11 +6,11 @@
 import type { Limits } from '../protocol/limit.ts';
 
 export const LANE_LIMITS = {
-  /** Works at once, unless told otherwise: more would only wait for the node, which queues no more than 64 calls. */
+  /** Default number of simultaneous tasks. More would only wait for the node, which queues at most 64 calls. */
   works: { unit: 'items', most: 16 },
 } satisfies Limits;
 
-/** Waits for something slow without a place; goes on once it has one again. */
+/** Awaits slow work without occupying a place, then waits for a place again. */
 export type Away = <T>(wait: () => Promise<T>) => Promise<T>;
 
 export class Lanes {

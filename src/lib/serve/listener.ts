@@ -12,7 +12,7 @@ export interface Listener {
   readonly said: Readonly<Record<string, string | boolean>>;
   /** Resolves once all that it took is answered: after its own end, or after `stop`. */
   run(): Promise<void>;
-  /** Takes nothing new from now on. */
+  /** Stops accepting requests. */
   stop(): void;
 }
 

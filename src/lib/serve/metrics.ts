@@ -79,7 +79,7 @@ export async function metricsOf(look: () => Promise<HomeFigures>): Promise<Metri
       queue.observe(Math.max(0, ms - workMs) / 1000);
     },
     async scrape() {
-      // Made anew each time, so that nothing of the last look can stay.
+      // New for each scrape, so that no old value stays.
       const ofHome = new Registry();
       for (const { name, help, values } of gaugesOf(await look())) {
         const labelNames = Object.keys(values[0]?.labels ?? {});
@@ -111,7 +111,7 @@ export function lookAt(home: Home, source: FactSource): () => Promise<HomeFigure
   }, LOOK_MS);
 }
 
-/** Returns the result if it comes within a while; else undefined, and a line that says so. */
+/** Returns the result if it arrives in time; else logs the delay and returns undefined. */
 async function patient<T>(what: string, promise: Promise<T>): Promise<T | undefined> {
   const late = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => {

@@ -42,14 +42,14 @@ export class MintLane {
     }
   }
 
-  /** The same facts; while a mint is asked, the work is away from its place. */
+  /** Returns the source with mint calls that do not occupy a place. */
   source(source: FactSource, away: Away): FactSource {
     return {
       ...source,
       facts: async ({ remote = [], ...queries }) => {
         if (remote.length === 0) return source.facts({ remote, ...queries });
         const said = await away(() => this.run(remote[0]!.at, () => source.facts({ remote })));
-        // Looked at afterwards: what chain and clock said before the mint answered may be old by now.
+        // Queries chain and clock after the mint's answer, so that their facts are fresh.
         const { facts, checks } = await source.facts(queries);
         return { facts: { ...said.facts, ...facts } as Partial<Facts>, checks: { ...said.checks, ...checks } };
       },

@@ -29,7 +29,7 @@ export function onceABlock<T>(
       pendingLook ??= look()
         .then((found) => void (held = { found, tip, at: now() }))
         .catch((error: unknown) => {
-          // What was found before is old by now, and must not pass for new.
+          // Drops the old result, which must not pass for a new one.
           held = undefined;
           failed(error);
         })

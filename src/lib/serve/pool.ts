@@ -48,7 +48,7 @@ export class Pool {
     return this.#workers[numberOf(key) % this.#workers.length]!.ask(text);
   }
 
-  /** Ends the workers, each after what it was asked. */
+  /** Ends the workers, each after its open requests. */
   async close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.close()));
   }
@@ -64,7 +64,7 @@ interface PendingLine {
 }
 
 export const WORKER_LIMITS = {
-  /** Workers in a row that are asked the same first, and end without any answer. */
+  /** Successive workers that end without an answer to the same first request. */
   tries: { unit: 'items', most: 3 },
 } satisfies Limits;
 const lost = (): Refusal => new Refusal('worker-lost', ERRORS['worker-lost'][1]);
@@ -73,7 +73,7 @@ class Worker {
   readonly #number: number;
   readonly #options: PoolOptions;
   readonly #ended: Promise<void>;
-  /** Asked and not answered, by number, what was asked first in front. */
+  /** Unanswered requests by number, the oldest first. */
   readonly #asked = new Map<number, PendingLine>();
   #next = 1;
   #stdin: Writable | undefined;
@@ -103,7 +103,7 @@ class Worker {
     await this.#ended;
   }
 
-  /** One process after the other, as long as they are needed. */
+  /** Runs one worker process after another until the pool closes. */
   async #live(ready: () => void, failed: (error: Refusal) => void): Promise<void> {
     for (let idle = 0; ;) {
       let started = false;
@@ -120,7 +120,7 @@ class Worker {
       if (!started) failed(lost());
       note(`worker ${this.#number} ended (${how}), and is started again`);
       idle += 1;
-      // What ends them again and again before any answer is most likely what they were asked first.
+      // The oldest request is the likely cause if workers keep ending before any answer.
       const [first] = this.#asked;
       if (!allows(WORKER_LIMITS.tries, idle + 1) && first) {
         this.#asked.delete(first[0]);
@@ -145,7 +145,7 @@ class Worker {
     for (const [number, { text }] of this.#asked) stdin.write(`${numbered(number, text)}\n`);
     this.#stdin = stdin;
     if (this.#closing) stdin.end();
-    // What stands behind the last newline is half a reply of a worker that was killed: it is asked for again.
+    // Text behind the last newline is half a reply of a killed worker, whose request is sent again.
     let rest = '';
     child.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
       const lines = (rest + chunk).split('\n');

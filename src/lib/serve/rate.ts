@@ -4,7 +4,7 @@
 import { allows, type Limits } from '../protocol/limit.ts';
 
 export const RATE_LIMITS = {
-  /** Saved up: those of a minute. */
+  /** Highest saved number: that of one minute. */
   saved: { unit: 'items', most: (perMinute: number) => perMinute },
   /** Amount that must be saved up for one more. */
   one: { unit: 'items', least: 1 },
@@ -28,7 +28,7 @@ export class Rate {
   has(): boolean {
     return allows(RATE_LIMITS.one, this.#saved());
   }
-  /** Counts one that there may be. */
+  /** Uses one of the permitted number. */
   take(): void {
     this.#left -= 1;
   }

@@ -40,11 +40,11 @@ export interface ServeOptions {
   cdk: Omit<CdkOptions, 'home' | 'source' | 'log'> | undefined;
   /** Workers, and how to start one; undefined where this process does the work. */
   pool: PoolOptions | undefined;
-  /** Program that is told what contracts were paid (`engine/notify.ts`). */
+  /** Program of --notify, run after payments (`engine/notify.ts`). */
   notify: string | undefined;
   /** True for a worker: it logs nothing, and ends with its stdin, not by signals meant for its parent. */
   worker: boolean;
-  /** Called once nothing can keep it from serving any more. */
+  /** Called once the server is ready. */
   begun(): void;
   connections: number;
   queue: number;
@@ -85,7 +85,7 @@ export async function serveHome(options: ServeOptions): Promise<void> {
     const log: Log = worker ? () => {} : (entry) => (logLine(entry), metrics?.count(entry));
     const here = workHere(served(ports), options.standing, options.queue);
     const work = pool ? workIn(pool) : worker ? workTimed(here) : here;
-    // What a worker is asked has been let in already.
+    // The parent has admitted a worker's messages.
     const door = worker ? undefined : doorOf(home.store, new Budgets(options.offers));
     const answer = desk(work, (entry) => (log(entry), outbox.nudge()), door);
     const listeners = await listenersOf(options, answer, log, health, metrics);
@@ -102,7 +102,7 @@ export async function serveHome(options: ServeOptions): Promise<void> {
   }
 }
 
-/** All or none: where one cannot begin, those before it end. */
+/** Starts all listeners; if one fails, ends those before it. */
 async function listenersOf(
   { stdio, worker, http, metrics: apart, metricsToken: token, cdk, home, ports, ...limits }: ServeOptions,
   desk: Desk,

@@ -14,7 +14,7 @@ import { Rate } from './rate.ts';
 export const STRANGER_LIMITS = {
   /** Part of all strangers' budget a minute for one address, and for one contract. */
   each: { unit: 'items', most: (perMinute: number) => Math.ceil(perMinute / 4) },
-  /** Addresses and contracts that are remembered, before those that have all of their share again are forgotten. */
+  /** Remembered addresses and contracts, above which those with a full share are dropped. */
   remembered: { unit: 'items', most: (perMinute: number) => 8 * perMinute + 8 },
   /** Records that are known to have money behind them. */
   known: { unit: 'items', most: 10_000 },
@@ -54,11 +54,11 @@ export class Budgets {
 
 export function doorOf(store: Pick<Store, 'load'>, budgets: Budgets): Admission {
   const known = new Set<Claim>();
-  /** Money behind a record stays there, whatever becomes of it: it is asked for once. */
+  /** Caches funded records, since they never become strangers again. */
   const isStranger = async (claim: Claim, kinds: readonly Kind<any>[]): Promise<boolean> => {
     if (known.has(claim)) return false;
     const hit = (await store.load([claim])).found.get(claim);
-    // Over what this home does not have nothing is done.
+    // A message over an unknown record is refused anyway.
     if (!hit) return false;
     const kind = kinds.find(({ name }) => name === hit.kind);
     if (kind?.isStranger?.(kind.parse(hit.record))) return true;
@@ -70,7 +70,7 @@ export function doorOf(store: Pick<Store, 'load'>, budgets: Budgets): Admission 
     async admits({ action, claim }, address) {
       if (claim !== undefined && !(await isStranger(claim, Object.values(action.kinds)))) return true;
       return budgets.take([
-        // What another program of this machine brings may be anybody's.
+        // A local program may forward messages of anyone, so loopback has no budget of its own.
         ...(address === undefined || isLoopback(address) ? [] : [`address ${budgetOf(address)}`]),
         ...(claim === undefined ? [] : [`record ${claim}`]),
       ]);

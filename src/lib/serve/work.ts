@@ -65,7 +65,7 @@ function untimed(told: string): Worked {
   return ms === undefined ? { line: told } : { line: told.slice(ms.length), workMs: Number(ms) };
 }
 
-/** Says that store and chain answer. The function returned throws what they refuse. */
+/** Returns the health check: it queries store and chain, and throws their refusals. */
 export function healthOf({ network, store }: Home, { source }: Ports): () => Promise<object> {
   const look = async (): Promise<object> => {
     await store.commits();

@@ -123,12 +123,12 @@ export function extract(pre: Uint8Array, adaptor: Uint8Array, signature: Uint8Ar
 export const isFinished = (signature: Uint8Array, message: Uint8Array, pubkey: Uint8Array): boolean =>
   verifies(bytesToHex(signature), message, bytesToHex(pubkey));
 
-/** Keys that sign together, and what a deterministic nonce must commit to beside them. */
+/** Keys of a two-party pre-signature, and the further bytes that a deterministic nonce commits to. */
 export interface Together {
   agg: musig2.KeyAgg;
   commitment: Uint8Array;
 }
-/** T in the first point of a nonce: it is a signer's nonce without a key. @throws Refusal `peer-nonce-invalid`, `adaptor-invalid` */
+/** Returns the nonce with T added to its first point. @throws Refusal `peer-nonce-invalid`, `adaptor-invalid` */
 function withAdaptor(nonce: Uint8Array, adaptor: Uint8Array): Uint8Array {
   const pair = musig2.parseNonce(nonce);
   if (!pair) throw new Refusal('peer-nonce-invalid', 'a public nonce found that is no pair of points');

@@ -1,7 +1,6 @@
 /**
- * The interface of a secp256k1 back end. Two give the same answers: `libsecp256k1.ts` (WebAssembly)
- * and `noble.ts` (bigint). The seam to everybody else is `curve.ts`, which has checked the ranges
- * of what comes here.
+ * The interface of a secp256k1 back end. Two give the same answers: `libsecp256k1.ts` (WebAssembly) and
+ * `noble.ts` (bigint). All other code calls `curve.ts`, which checks the ranges of scalars and points first.
  */
 
 /** The order of the group. */
@@ -16,7 +15,10 @@ export interface RecoverableSignature {
   recovery: number;
 }
 
-/** Scalars are from 1 to N − 1 where nothing else is said, hashes and secret keys 32 bytes. */
+/**
+ * Operations of a back end. Scalars are from 1 to N − 1 unless stated otherwise; hashes and secret keys have 32
+ * bytes.
+ */
 export interface Backend {
   readonly name: 'libsecp256k1' | 'noble';
   /** A point of 33 or 65 bytes; undefined for anything else. */
@@ -31,6 +33,6 @@ export interface Backend {
   signEcdsa(hash: Uint8Array, secret: Uint8Array, extra?: Uint8Array): RecoverableSignature;
   /** Only signatures with low s verify; r and s are from 1 to N − 1. */
   verifyEcdsa(compact: Uint8Array, hash: Uint8Array, key: Affine): boolean;
-  /** The public key by which the signature verifies; undefined where there is none. */
+  /** Recovers the public key of a signature; undefined if there is none. */
   recoverEcdsa(signature: RecoverableSignature, hash: Uint8Array): Affine | undefined;
 }

@@ -20,7 +20,10 @@ import {
   xBytes,
 } from './curve.ts';
 
-/** No auxiliary randomness: BIP340's nonce still depends on key and message, and what is signed again is the same bytes. */
+/**
+ * Empty auxiliary randomness. BIP340's nonce still depends on key and message, so signing again gives the same
+ * bytes.
+ */
 const NO_AUX = new Uint8Array(32);
 
 /**

@@ -80,7 +80,7 @@ export const timesG = (scalar: bigint): Point =>
   inRange(scalar, SCALAR_LIMITS.residue) === 0n ? Point.ZERO : new Point(backend().timesG(scalar));
 /** The public key of a secret scalar from 1 to N − 1, 33 bytes. */
 export const publicBytes = (secret: bigint): Uint8Array => pointBytes(timesG(secret));
-/** A secret scalar of 32 bytes; undefined for zero and for what is not below the order. */
+/** Parses a secret scalar of 32 bytes; undefined for zero and for numbers not below the order. */
 export function parseScalar(bytes: Uint8Array): bigint | undefined {
   const scalar = toNumber(bytes);
   return bytes.length === 32 && allows(SCALAR_LIMITS.secret, scalar) ? scalar : undefined;
@@ -90,7 +90,7 @@ export function parseResidue(bytes: Uint8Array): bigint | undefined {
   const n = toNumber(bytes);
   return bytes.length === 32 && allows(SCALAR_LIMITS.residue, n) ? n : undefined;
 }
-/** A secret key of the home's own, of which nothing else is possible. @throws Error where it is out of range all the same */
+/** Returns the scalar of a secret key that this home derived. @throws Error where it is out of range all the same */
 export function secretScalar(bytes: Uint8Array): bigint {
   const scalar = parseScalar(bytes);
   if (scalar === undefined) throw new Error('the secret key is out of range');
@@ -136,7 +136,10 @@ export function publicSum(points: readonly Point[], scalars: readonly bigint[]):
 const CACHED_POINTS = 256;
 const pointCache = new Map<string, Point>();
 
-/** A compressed point of 33 bytes; undefined for anything else. The newest are kept: a step reads the same keys and nonces many times. */
+/**
+ * Parses a compressed point of 33 bytes; undefined for other bytes. Caches the newest points, since a step
+ * parses the same keys and nonces many times.
+ */
 export function parsePoint(bytes: Uint8Array): Point | undefined {
   if (bytes.length !== 33) return undefined;
   const name = bytesToHex(bytes);
@@ -161,7 +164,7 @@ export const xBytes = (point: Point): Uint8Array => finite(point).slice(0, 32);
 const hashers = new Map<string, Hasher>();
 
 /**
- * Returns BIP340's tagged hash, 32 bytes. The tags are few, so what hashes behind each is kept.
+ * Returns BIP340's tagged hash, 32 bytes. The hash state behind each tag is cached.
  * @example
  * ```ts
  * Buffer.from(taggedHash('TapTweak')).toString('hex'); // '8aa4229474ab0100b2d6f0687f031d1fc9d8eef92a042ad97d279bff456b15e4'

@@ -1,4 +1,4 @@
-/** A message in words, for `inspect`: what it says, what of that was checked, and whose seal it carries. */
+/** Descriptions of messages for `inspect`: facts in words, the checks made of them, and the seal's key. */
 import type { Hex, Party } from '../protocol/action.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { verifies } from './bip340.ts';
@@ -24,7 +24,7 @@ export function sealedBy(m: Readonly<Record<string, unknown>>, keys: Readonly<Re
     : ['seal', `by the ${party}`];
 }
 
-/** Returns what a check says, or why it refuses. */
+/** Runs a check and returns its words, or those of its refusal. */
 export function attempt(label: string, check: () => string): Check {
   try {
     return [label, check()];

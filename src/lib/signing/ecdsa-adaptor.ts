@@ -14,7 +14,7 @@ import { linear, mod, N, parsePoint, parseResidue, parseScalar, Point, pointByte
 import { secretScalar, secretTimes, taggedHash, timesG, toBytes, toNumber, xBytes } from './curve.ts';
 import { verifiesCompact } from './ecdsa.ts';
 
-/** Returns the number that a point's x stands for in an ECDSA signature. */
+/** Returns a point's x modulo the order: r of an ECDSA signature. */
 const rOf = (point: Point): bigint => mod(toNumber(xBytes(point)));
 const lowS = (s: bigint): bigint => (s > N >> 1n ? N - s : s);
 

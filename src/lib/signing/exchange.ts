@@ -1,12 +1,10 @@
 /**
- * The signing law, as three verbs for two parties. Whoever will hold the finished transaction opens
- * with a random nonce and never lets its own partial signature out. The other party signs last,
- * with BIP327 DeterministicSign, and stores no nonce. `open` draws the nonce of one (sighash, key
- * list, tweaks), `signLast` answers it, `finish` completes: one round trip. A wrong answer leaves
- * the nonce untouched; the first valid one consumes it. Where a party's key lives in another
- * wallet, its part is taken from a PSBT that came back (`--merge`). The verbs answer undefined
- * until it is there.
- * Not here: sessions of more than two parties.
+ * Two-party MuSig2 signing in three calls. The party that will hold the finished transaction opens with a
+ * random nonce and never sends its own partial signature. The other party signs last, with BIP327
+ * DeterministicSign, and stores no nonce. `open` draws the nonce of one (sighash, key list, tweaks), `signLast`
+ * answers it, `finish` completes: one round trip. A wrong answer leaves the nonce untouched; the first valid
+ * one consumes it. Where a party's key lives in another wallet, its part is taken from a PSBT that came back
+ * (`--merge`). The verbs answer undefined until it is there. Not here: sessions of more than two parties.
  */
 import { holds, musigPsbt, readPsbt, readSame, shareOf, type MusigKey, type MusigShare } from '../bitcoin/psbt.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
@@ -51,7 +49,7 @@ export interface Job {
   /** Keys of this party and the other, 33 bytes, hex. */
   pubkey: Hex;
   peer: Hex;
-  /** Holder of the other key, for blame. */
+  /** Party that holds the other key, named in refusals. */
   peerIs: Party;
   set: KeySet;
   template: Template;
@@ -78,7 +76,7 @@ export interface FullShare {
   partial: string;
 }
 
-/** The job's PSBT with these shares, by whose they are. */
+/** Returns the job's PSBT with the nonces and partial signatures of either party. */
 export const psbtOf = (j: Opening, shares: { own?: MusigShare | undefined; peer?: MusigShare | undefined }): string =>
   musigPsbt(j.template, j.index, j.set, {
     ...(shares.own && { [j.pubkey]: shares.own }),
@@ -119,7 +117,7 @@ export function open(hand: Hand, job: Job): Opened | undefined {
   return drawNonce(hand, job);
 }
 
-/** A fresh nonce for a key of the home; `bound` names what else it is for. */
+/** Draws a fresh nonce for a key of the home. `bound`: further text that the nonce commits to. */
 export function drawNonce(hand: Hand, job: Opening, bound = ''): Opened {
   const { secnonce, pubnonce } = nonceGen({
     random: hand.random(32),
@@ -186,12 +184,12 @@ export interface Finished {
   spends: readonly NonceId[];
 }
 /**
- * Returns the hash of an answer that another wallet is asked to complete (`Outside`): it is never
- * asked for a second one.
+ * Returns the hash of the answer that another wallet must complete (`Outside`). A second answer for the same
+ * nonce is refused.
  */
 export const answerIn = (peer: MusigShare): Hex => answerOf(`${peer.pubnonce}${peer.partial}`);
 
-/** Returns the opener's record (`Outside`), where the key is in another wallet; nothing elsewhere. */
+/** Returns the opener's record (`Outside`) if its key is in another wallet, else no field. */
 export const outsideOf = (job: Opening, own: MusigShare, peer?: MusigShare): { outside?: Outside } =>
   job.own.outside ? { outside: { pubnonce: own.pubnonce ?? null, ...(peer && { answer: answerIn(peer) }) } } : {};
 
@@ -211,7 +209,7 @@ export function finish(hand: Hand, job: Job, peer: MusigShare, outside?: Outside
       throw new Refusal('nonce-consumed', 'another answer than the one that the other wallet was asked to complete', {
         blame: job.peerIs,
       });
-    // Begun anew, it forgets what the wallet was asked before: an answer to the nonce of that time is for nobody.
+    // A new opening drops the wallet's earlier request, whose nonce is void.
     if (!outside?.pubnonce)
       throw new Refusal('nonce-consumed', 'an answer found, and the other wallet has put no nonce in yet', {
         hint: 'start the action again, and give the PSBT with its nonce back with --merge FILE',
@@ -222,7 +220,7 @@ export function finish(hand: Hand, job: Job, peer: MusigShare, outside?: Outside
     if (whole) return { signature: whole, spends: [] };
     const share = mergedShare(hand, job);
     if (!share?.partial) return undefined;
-    // Made with any other nonce than the one that was put in, it does not verify.
+    // A partial signature with another nonce than the PSBT's does not verify.
     const own = { pubnonce: outside.pubnonce, partial: share.partial };
     checkMerged(job, own, s);
     return { signature: aggregate(own, theirs, s), spends: [] };
@@ -280,7 +278,7 @@ function aggregate(own: FullShare, theirs: FullShare, s: Session): Uint8Array {
   return signature;
 }
 
-/** The PSBTs that came back and are this transaction. The runner refuses those that belong to no transaction of the step. */
+/** Returns the merged PSBTs of this transaction. The runner refuses those of no transaction in the step. */
 function mergedHere(hand: Hand, job: Job): ReturnType<typeof readPsbt>[] {
   return hand.merged.map((text) => readPsbt(text)).filter((tx) => holds(tx, job.template));
 }
@@ -294,7 +292,8 @@ function mergedShare(hand: Hand, job: Job): MusigShare | undefined {
 }
 
 /**
- * The whole signature, where the other wallet has put both partials together itself, as Bitcoin Core does unless told not to.
+ * Returns the final signature if the other wallet has aggregated both partials itself, as Bitcoin Core does
+ * by default.
  * @throws Refusal `signature-invalid`
  */
 function mergedSignature(hand: Hand, job: Job): Uint8Array | undefined {

@@ -66,7 +66,7 @@ export function offsetPoint(key: string, next: Pair): string | undefined {
   }
 }
 
-/** m1, 32 bytes: what the old owner says of its key, blinded by the operator's x. */
+/** Returns m1 (32 bytes): the old owner's secret times its coefficient, blinded by the operator's x. */
 export const firstMessage = (pair: Pair, owner: Uint8Array, x: Uint8Array): Uint8Array =>
   toBytes(mod(coefficients(pair)[1] * secretScalar(owner) + secretScalar(x)));
 
@@ -84,7 +84,7 @@ export function secondMessage(m1: Uint8Array, next: Pair, owner: Uint8Array): Ui
   return toBytes(mod(toNumber(m1) - coefficients(next)[1] * secretScalar(owner)));
 }
 
-/** t', 32 bytes, hex. Whether it is the right one, only `coinKey` tells. */
+/** Returns t' (32 bytes, hex). `coinKey` checks that it leads to the same point. */
 export function nextOffset(
   from: { pair: Pair; offset: string; share: Uint8Array },
   next: { pair: Pair; share: Uint8Array },

@@ -25,7 +25,7 @@ export interface KeySet extends MusigKey {
   readonly agg: KeyAgg;
   /** The output script, hex. */
   readonly script: string;
-  /** Key list, tweaks and modes as bytes: what a deterministic nonce must commit to. */
+  /** Key list, tweaks and modes as bytes, which a deterministic nonce must commit to. */
   readonly commitment: Uint8Array;
 }
 

@@ -32,10 +32,7 @@ const UNCOMPRESSED = 2;
 
 type Call = (...args: readonly number[]) => number;
 
-/**
- * Part of the interface that is used here; there is none where Node.js runs without a compiler
- * (--jitless).
- */
+/** Types of the WebAssembly calls in use. Undefined if Node.js runs with --jitless. */
 declare const WebAssembly: {
   Memory: new (pages: { initial: number; maximum: number }) => { buffer: ArrayBuffer };
   Table: new (of: { element: 'anyfunc'; initial: number; maximum: number }) => object;
@@ -54,7 +51,7 @@ export function libsecp256k1(code: Uint8Array): Backend | undefined {
   }
 }
 
-/** Places of arguments and results, one behind the other. A point is 64 bytes in the library's own form. */
+/** Sizes of the argument and result buffers, in order. A point takes 64 bytes in the library's own form. */
 const ROOM = { scalar: 32, hash: 32, extra: 32, point: 64, length: 4, recovery: 4, bytes: 65, signature: 65 } as const;
 const ROOM_SIZE = Object.values(ROOM).reduce((sum, size) => sum + size, 0);
 
@@ -103,7 +100,7 @@ class Library implements Backend {
     }
     if (b === 0n) return this.#point();
     this.#put('scalar', b);
-    // It fails for nothing but a sum at infinity.
+    // The call fails only for a sum at infinity.
     const finite = this.#call('ec_pubkey_tweak_add', 'verifying', this.#at.point, this.#at.scalar) === 1;
     return finite ? this.#point() : undefined;
   }
@@ -122,7 +119,7 @@ class Library implements Backend {
     return this.#secretly(() => {
       const at = this.#at;
       this.#heap.set(secret, at.scalar);
-      // RFC 6979 has the hash below the order; this version of the library takes it as it is.
+      // RFC 6979 reduces the hash below the order; this version of the library does not.
       this.#put('hash', bytesToNumberBE(hash) % N);
       if (extra) this.#heap.set(extra, at.extra);
       const more = extra ? at.extra : 0;
@@ -208,7 +205,7 @@ class Library implements Backend {
     if (done !== 1) throw new Refusal('bug', 'a point or scalar that is none');
   }
 
-  /** Works, then erases what the work leaves in the places of arguments and on the stack. */
+  /** Runs work on secrets, then erases the argument buffers and the stack. */
   #secretly<T>(work: () => T): T {
     try {
       return work();
@@ -230,14 +227,14 @@ function placed(malloc: (size: number) => number): Record<keyof typeof ROOM, num
   return Object.fromEntries(places) as Record<keyof typeof ROOM, number>;
 }
 
-/** Two scalars other than zero whose sum is `scalar`, the first at random. */
+/** Splits a scalar into a random non-zero scalar and the non-zero rest. */
 function split(scalar: bigint): readonly [bigint, bigint] {
   const first = (bytesToNumberBE(randomBytes(40)) % (N - 1n)) + 1n;
   const second = (scalar - first + N) % N;
   return second === 0n ? split(scalar) : [first, second];
 }
 
-/** The functions of the code, which asks for nothing but memory and a way to give up. */
+/** Instantiates the code and returns its functions. It imports only memory and an abort function. */
 function callsOf(code: Uint8Array, memory: object, heap: Uint8Array): Record<string, Call> {
   const giveUp = (): never => {
     throw new Refusal('bug', 'libsecp256k1 gave up');
@@ -278,7 +275,7 @@ const FIGURES = {
     '6554546354034a91da7440c946d12b35c34b5b6f6ae0fdbd72e72455653aff6a',
 } as const;
 
-/** Returns whether the back end comes to the figures. */
+/** Returns whether the back end computes the known test values. */
 function trial(kind: 'signing' | 'verifying', by: Backend): boolean {
   const of = (name: keyof typeof FIGURES): Uint8Array => hexToBytes(FIGURES[name]);
   const number = (name: 'a' | 'b'): bigint => bytesToNumberBE(of(name));

@@ -47,7 +47,7 @@ export class InvalidContribution extends Error {
 export interface Tweak {
   /** 32 bytes. */
   tweak: Uint8Array;
-  /** Applied to the key with even y (taproot), or to the key as it is (BIP32). */
+  /** True for a tweak of the key with even y (taproot), false for one of the key as it is (BIP32). */
   xOnly: boolean;
 }
 
@@ -153,7 +153,7 @@ export function nonceGen({ random, secret, pubkey, aggregate, message, extra }: 
 function drawn(hash: (index: Uint8Array) => Uint8Array): readonly [bigint, bigint] {
   const k = (i: number): bigint => mod(toNumber(hash(Uint8Array.of(i))));
   const pair = [k(0), k(1)] as const;
-  // A hash that is a multiple of the order: nobody finds one.
+  // The hash is a multiple of the order with negligible probability only.
   if (pair.includes(0n)) throw new Refusal('bug', 'a nonce of zero');
   return pair;
 }
@@ -162,7 +162,7 @@ const xor = (a: Uint8Array, b: Uint8Array): Uint8Array => a.map((byte, i) => byt
 
 type Pair = readonly [Point, Point];
 
-/** The two points of a public nonce; undefined where it is none. */
+/** Parses the two points of a public nonce; undefined if they are no points. */
 export function parseNonce(pubnonce: Uint8Array): Pair | undefined {
   if (pubnonce.length !== 66) return undefined;
   const first = parsePoint(pubnonce.subarray(0, 33));
@@ -196,7 +196,7 @@ export function nonceAgg(pubnonces: readonly Uint8Array[]): Uint8Array {
   return concatBytes(pointBytesExt(sum[0]), pointBytesExt(sum[1]));
 }
 
-/** GetSessionValues: what all partial signatures of one message under one aggregate nonce share. */
+/** Session values shared by all partial signatures of one message under one aggregate nonce (GetSessionValues). */
 export interface Session {
   readonly key: KeyAgg;
   readonly message: Uint8Array;

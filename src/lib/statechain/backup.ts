@@ -79,7 +79,7 @@ export function backupCopy(bundle: StatecoinBundle, network: string, moved = fal
   return { name: `${coin.id}-${valid_from_height}`, body };
 }
 
-/** The copy of a coin that has moved on, in place of the one that its owner was left with. */
+/** Returns the copy for a coin that was passed on; it replaces the former owner's copy. */
 export const movedCopy = (
   c: Coin & { entries: readonly Entry[]; backups: readonly Hex[] },
   ours: Facts['ours'],

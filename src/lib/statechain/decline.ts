@@ -17,7 +17,10 @@ import type { At, TransferMessage } from './transfer-messages.ts';
 type Invited = Extract<Statecoin, { state: 'invited' }> | Ended;
 type NamesOpening = Extract<TransferMessage, { opening: unknown }>;
 
-/** --cancel of what was answered: its nonce is erased. @throws Refusal `state-moved-on`, `not-mine`, `too-late-to-cancel` */
+/**
+ * Cancels an answered opening, and erases its nonce. @throws Refusal `state-moved-on`, `not-mine`,
+ * `too-late-to-cancel`
+ */
 export function decline(hand: Hand, m: TransferMessage | null, had: PendingRecord) {
   if (m && 'opening' in m) {
     checkMine(had.side, m.invite);
@@ -60,7 +63,7 @@ function heldBack(
   { side, operator, restored }: Invitation,
 ): Statecoin | undefined {
   const coin = readCoin(m.coin, hand.network as Network, 'sender');
-  // Who sends is who the operator says: nobody else's word ends an invitation.
+  // The operator's record names the sender; only its history can end an invitation.
   refuseFindings(checkRecord(coin, m.record, operator), 'sender');
   if (checkSent({ coin, m, operator }).length > 0) return undefined;
   const { opening, record, backups } = m;

@@ -1,6 +1,7 @@
 /**
- * A message of a statecoin in words, and whether what it carries is what its own terms give. Needs no home: what only a
- * home knows (its own record, the operator that it trusts) is not checked here. Sealed fields are not shown.
+ * Description of a statecoin message in words, and checks of its transactions against its own terms. Needs no
+ * home: what only a home knows (its own record, the operator that it trusts) is not checked here. Sealed fields
+ * are not shown.
  */
 import { isNetwork } from '../bitcoin/network.ts';
 import { readSame } from '../bitcoin/psbt.ts';

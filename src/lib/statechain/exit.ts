@@ -39,7 +39,7 @@ export type ExitDocument =
       }>);
 export interface ExitInput {
   contract?: Hex;
-  /** Print the bundle and nothing else. */
+  /** Prints only the bundle. */
   bundle?: true;
   /** Refuse a coin that is another's by now. */
   leaves?: true;
@@ -159,7 +159,7 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
 
 const GONE =
   'the coin has moved to another owner, whose backup is valid before this one: what is printed is evidence of what this home had, not an exit';
-/** Returns the advice while a coin is spent and nothing is final. */
+/** Returns the advice to raise the fee while the coin's spender is not final. */
 const dearer = ({ confirm_before_height: before }: StatecoinBundle): string =>
   `until it is final run this again${before === null ? '' : ` before height ${before}`}: at a higher --feerate the package takes the place of what pays less`;
 const ANOTHERS =
@@ -236,7 +236,7 @@ export function parseBundle(json: unknown): NonNullable<ExitInput['from']> {
   return parseAs(v.object({ network: v.string(), moved: v.optional(v.boolean()), ...bundleEntries }), json);
 }
 
-/** Parent and child, whose output lies at `path` of this home's wallet. */
+/** Returns the backup and its child, which pays to `path` of this home's wallet. */
 function packageOf(
   hand: Hand,
   coin: Coin,

@@ -36,14 +36,14 @@ export interface History {
 }
 
 export const HISTORY_LIMITS = {
-  /** Blocks between record and tip, either way: an older record says nothing of the present. */
+  /** Highest distance between record and tip, either way, in blocks. */
   age: { unit: 'blocks', most: 144 },
-  /** Blocks from the tip to the last backup, as the reader asks for them. */
+  /** Blocks from the tip to the last backup, at least as many as the reader demands. */
   remaining: { unit: 'blocks', least: (asked: number) => asked },
   depth: { unit: 'confirmations', least: (agreed: number, asked: number) => Math.max(agreed, asked) },
 } satisfies Limits;
 
-/** Points 1, 4, 6, 7, 8: what needs no chain. `operator`: the pinned key. */
+/** Checks points 1, 4, 6, 7 and 8, which need no chain. `operator`: the pinned key. */
 export function checkHistory({ coin, record, backups }: History, operator: Hex): HistoryFault[] {
   return [
     ...checkRecord(coin, record, operator),
@@ -63,7 +63,7 @@ export function checkRecord(coin: Coin, record: PublicRecord, operator: Hex): Hi
   return found;
 }
 
-/** Point 4, and what ties the owners to the coin's terms: the first one's keys, and a step between locktimes. */
+/** Checks point 4, the first owner's keys against the terms, and the step between locktimes. */
 function checkEntries(coin: Coin, entries: readonly Entry[]): HistoryFault[] {
   const { terms } = coin;
   const P = pointOf(terms);
@@ -92,7 +92,10 @@ function checkEntries(coin: Coin, entries: readonly Entry[]): HistoryFault[] {
   });
 }
 
-/** Point 6: what the operator has signed is one backup an owner, in order, and nothing else but a withdrawal (point 11). */
+/**
+ * Checks point 6: the operator has signed one backup for each owner, in order, and otherwise only a withdrawal
+ * (point 11).
+ */
 export function checkCount({ signed, count, entries, state }: PublicRecord): HistoryFault[] {
   const found: HistoryFault[] = [];
   const add = (point: number, code: ErrorCode, text: string) => found.push({ point, code, text });
@@ -152,8 +155,8 @@ export function checkBackup(coin: Coin, e: Pick<Entry, 'address' | 'locktime' | 
 }
 
 /**
- * Points 2, 3 and 9, and the age of the record: what the chain says. `least`: blocks that the last backup must be away;
- * `confirmations`: what the reader asks for beyond the coin's own terms.
+ * Checks points 2, 3 and 9 and the record's age against the chain. `least`: least blocks until the last backup.
+ * `confirmations`: least depth of the coin, beside its own terms.
  */
 export function checkChain(
   { coin, record }: Pick<History, 'coin' | 'record'>,

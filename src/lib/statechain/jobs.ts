@@ -8,7 +8,7 @@ import { keySet } from '../signing/keyset.ts';
 import { OPERATOR } from './operator.ts';
 import { firstKeys, type Coin } from './terms.ts';
 
-/** Keys of those who sign: the pair and its offset. */
+/** Key pair of the signers, with its offset. */
 export interface Keys {
   operator_pubkey: Hex;
   owner_pubkey: Hex;

@@ -59,7 +59,7 @@ export function openCoin(hand: Pick<Hand, 'restored'>, found: Statecoin | undefi
 }
 
 export const MOVE_LIMITS = {
-  /** Openings of one owner, this one included: what is stated of it stays readable. */
+  /** Most openings of one owner, this one included, so that the operator's record stays readable. */
   openings: { unit: 'items', most: 16 },
 } satisfies Limits;
 
@@ -85,7 +85,7 @@ export function freeze(hand: Hand, m: At<'offered'>, { coin, next }: Records, fa
     bytesToHex(publicKey(secret)),
   ) as [string, string, string];
   const opening: Opening = { operator_pubkey, x_pubkey, one_time_pubkey };
-  // The receiver's key is a point, and was there before the share was drawn: nobody can make them come to nothing.
+  // The receiver's key was fixed before the share was drawn, so their sum is never infinity.
   if (!offsetPoint(pointOf(c.terms), [operator_pubkey, m.invite.pubkey]))
     throw new Refusal('bug', "the receiver's key and the new share sum to nothing");
   const frozen: Frozen = { invite: m.invite, opening, share: drawName(hand) };
@@ -221,7 +221,7 @@ const movedMessage = (hand: Hand, m: At<'received'>, c: OpenCoin, psbt: string, 
   psbt: { backup: psbt },
 });
 
-/** The present owner asks for its own backup again, with a new nonce: the last signer may answer as often as it likes. */
+/** Signs the present owner's backup again for a new nonce. The last signer may sign any number of times. */
 function moveAgain(hand: Hand, m: At<'received'>, coin: OperatorRecord, facts: Chain): Out<'moved'> {
   const c = openCoin(hand, coin);
   const tip = knownTip(facts.tip);

@@ -320,7 +320,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
         const had = inState(records.coin, 'owner', 'proposed', 'owned');
         const done = complete(hand, had, message.psbt.backup);
         const { record } = done;
-        // A coin that came by a transfer is not found by the operator's first key.
+        // The operator's first key never finds a coin received by transfer.
         if (!record.funding) throw new Refusal('bug', 'an opening of a coin that came by a transfer');
         const funding = signFunding(hand, record.funding, facts.ours);
         const bundle = bundleOf(had, record.entries, record.backups[0]!, facts.ours);

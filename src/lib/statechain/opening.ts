@@ -67,7 +67,7 @@ export function agree(
  * @throws Refusal `terms-differ`, `out-of-policy`, `below-dust`
  */
 export function checkOffered(offer: Offer, terms: Terms, tip: number): void {
-  // Its share's key is what the offer was found by.
+  // The operator's key has found this offer.
   if (terms.operator !== offer.operator)
     throw new Refusal('terms-differ', 'the coin names another operator than the offer', { blame: 'owner' });
   checkTermsWithin(terms, offer.policy, tip);

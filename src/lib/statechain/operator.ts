@@ -13,14 +13,14 @@ import { isOperators, type OperatorRecord, type Statecoin } from './records.ts';
 import { RECEIPT_TEXT, signStatement, type PublicRecord, type Receipt } from './statements.ts';
 import { viewOf } from './terms.ts';
 
-/** Contract paths are 124 random bits; nobody draws this one. */
+/** Fixed path of the operator's key; contract paths have 124 random bits. */
 const PATH: Path = [0, 0, 0, 0];
 export const OPERATOR: Own = { path: PATH, outside: false };
 
 const secretOf = (hand: Pick<Hand, 'keys'>): Uint8Array => hand.keys.auth(PATH);
 export const operatorKey = (hand: Pick<Hand, 'keys'>): Hex => xOnlyKey(secretOf(hand));
 
-/** A secret scalar from the random generator, never from the seed: what is to end must not be there to be derived again. */
+/** Draws a secret scalar at random. It must not come from the seed, because a destroyed share must stay lost. */
 export function drawSecret(hand: Pick<Hand, 'random'>): Uint8Array {
   for (;;) {
     const drawn = hand.random(32);
@@ -37,13 +37,13 @@ export function checkServes(hand: Pick<Hand, 'restored'>, c?: OperatorRecord): v
     throw new Refusal('contract-restored', 'this coin is from a restored store: its share is gone, its owner exits');
 }
 
-/** The record that a coin's id has led to: nothing of an operator's has an id before it is open. */
+/** Returns the operator's record of a coin id; an operator's record has an id only once the coin is open. */
 export function operatorsOwn(c: Statecoin | undefined): OperatorRecord {
   if (!isOperators(c)) throw new Refusal('bug', 'a step of an operator without the record of an open coin');
   return c;
 }
 
-/** The openings of the present owner that were given up: of those of former owners nothing can come any more. */
+/** Returns the cancelled openings of the present owner. Those of former owners cannot be completed any more. */
 export const givenUp = ({ cancelled, entries }: Pick<OperatorRecord, 'cancelled' | 'entries'>) =>
   cancelled.filter((c) => c.owners === entries.length);
 
@@ -63,7 +63,7 @@ export function publicRecord(hand: Pick<Hand, 'keys'>, c: OperatorRecord, tip: n
   return { ...statement, signature: signStatement('record', statement, secretOf(hand)) };
 }
 
-/** The proof of payment of whoever sent the coin to its present owner. */
+/** Returns the receipt of the last transfer, which proves the sender's payment. */
 export function receiptOf(hand: Pick<Hand, 'keys'>, c: OperatorRecord): Receipt {
   const last = c.entries.at(-1)!;
   const statement = {

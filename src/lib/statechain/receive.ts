@@ -46,7 +46,7 @@ export function invite(hand: Hand, operator: Hex, address: string): Out<'invited
   };
 }
 
-/** Points 1 to 11; m2 and the nonce only where none of them found anything. */
+/** Checks points 1 to 11; without a finding, returns m2 and opens the nonce. */
 export function receive(
   hand: Hand,
   m: At<'sent'>,
@@ -62,7 +62,7 @@ export function receive(
     throw new Refusal('state-moved-on', 'another transfer to these keys was answered before');
   const operator = isPending(had) ? had.terms.operator : had.operator;
   const tip = knownTip(facts.tip);
-  // First what costs little: anybody can send a long history that no operator has signed.
+  // The cheap check comes first, because anyone can send a long history without the operator's signature.
   refuseFindings(checkRecord(coin, record, operator), 'sender');
   const { terms } = coin;
   checkStep(terms);
@@ -163,7 +163,7 @@ function openBackup(hand: Hand, { opening, side, own, locktime, ...coin }: Pendi
   return { psbt: psbtOf(job, { own: share }), sighash: job.nonceId.sighash, opens };
 }
 
-/** Asks for the same backup with a new nonce, after the move, in a home whose nonce is gone. */
+/** Requests the backup again with a new nonce, after a move whose nonce this home has lost. */
 export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: Records): Out<'received'> {
   const had = inState(next, 'owner', 'received', 'declined');
   const { entry, record } = movedTo(had, m);
@@ -180,7 +180,7 @@ export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: Records): Out
       m2: null,
       psbt: { backup: opened.psbt },
     },
-    // Declined stays declined: what comes of it is no payment, but its backup may be needed.
+    // A declined transfer is no payment, but its backup may be needed.
     writes: { next: { ...had, nonce: entry.sighash } },
     opens: opened.opens,
   };
@@ -195,7 +195,7 @@ interface Received extends Coin {
 }
 
 /**
- * Point 12: the coin has moved to exactly these keys, and nothing else was signed meanwhile.
+ * Checks point 12: the coin has moved to exactly these keys, with no other signature meanwhile.
  * @throws Refusal `terms-differ`, `state-moved-on`, `keyagg-mismatch`, `bad-receipt`, `bad-record`, `signature-count`, …
  */
 function movedTo(had: Received, m: At<'moved'>): { entry: Entry; record: At<'moved'>['record'] } {
@@ -329,10 +329,7 @@ interface Grounds {
   least: number;
 }
 
-/**
- * Returns the one reason why it is not payment: in words what is missing, and the name of it for
- * `checks`. Undefined: it is payment.
- */
+/** Returns the reason why a transfer is no payment yet, in words and as a name in `checks`; undefined if it is one. */
 function missing(
   c: OwnerRecord,
   remaining: number,
@@ -390,7 +387,7 @@ function say(
     copies: [backupCopy(bundle, c.terms.network)],
     checks: { coins: on.coins, payment },
     ...(hint !== undefined && { exit: 3 as const, hint }),
-    // What was found wanting, or was not looked at, may be otherwise when it is asked again.
+    // Unmet or skipped checks may pass in a later run, so the reply is not stored.
     ...((hint !== undefined || on.unchecked) && { passing: true as const }),
   };
 }

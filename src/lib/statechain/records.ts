@@ -46,7 +46,7 @@ function claimsOf(c: Statecoin): readonly Claim[] {
   }
 }
 
-/** An opening is found by the operator's key, whatever its message holds. */
+/** Opening of an owner, found by the operator's key in its message. */
 type Opened = Pick<OwnerCoin, 'id' | 'side' | 'terms'> & Partial<Pick<OwnerCoin, 'entries' | 'superseded'>>;
 const ownerClaims = (c: Opened): Claim[] => [
   ...(c.superseded ? [] : [idClaim(c.id)]),
@@ -69,17 +69,17 @@ function operatorClaims(c: OperatorRecord): readonly Claim[] {
   return [idClaim(c.id), ...[...new Set(keys)].map(keyClaim), ...shares.map(shareClaim)];
 }
 
-/** The own key that the record began with: a coin that comes back to its owner is another record of the same name. */
+/**
+ * Returns the key of this party with which the record began. A coin that returns to its owner is a second
+ * record of the same name.
+ */
 function firstKey(c: Statecoin): Hex {
   if (c.state === 'cancelled') return c.key;
   if (c.role === 'owner') return c.side.pubkey;
   return c.state === 'offered' ? c.offer.pubkey : c.terms.operator_pubkey;
 }
 
-/**
- * Returns whether the record is over, for the operator alone, who has no key for what it does not
- * know. An owner keeps what it held: the other side may need its word for it once more.
- */
+/** Returns whether the record may be pruned. Only an operator's may: an owner may have to repeat its messages. */
 function overOf(c: Statecoin): Pick<RecordRow, 'over'> {
   if (c.role !== 'operator') return {};
   if (c.state === 'cancelled') return c.lost || c.invitation ? {} : { over: 'nothing' };
@@ -98,7 +98,7 @@ export const statecoinKind: Kind<Statecoin> = {
   key: (c) => keyClaim(firstKey(c)),
   row(c): RecordRow {
     const name = 'id' in c ? c.id : c.state === 'cancelled' ? c.key : keyOf(c);
-    // Signatures given are never fewer: the store keeps that too.
+    // The store guards that the number of signatures never falls.
     const count = isOperators(c) ? BigInt(c.signed.length) : 0n;
     const left =
       (c.state === 'cancelled' && !c.lost && !c.invitation) ||
@@ -129,7 +129,7 @@ export const statecoinKind: Kind<Statecoin> = {
 /** The coin as every message about it states it. */
 export const statedCoin = (c: Statecoin | undefined) => (c && 'outpoint' in c ? { coin: viewOf(c) } : undefined);
 
-/** The record, known to be in one of these states: whose turn it is follows from its role. @throws Refusal `unknown-contract`, `wrong-state` */
+/** Returns the record if it is in one of these states. @throws Refusal `unknown-contract`, `wrong-state` */
 export function inState<S extends Statecoin['state'], R extends Role>(
   c: Statecoin | undefined,
   role: R,

@@ -19,7 +19,7 @@ function progress(c: Statecoin): readonly number[] {
   if (isOwners(c)) return [stage, c.given.length];
   if (!isOperators(c)) return [stage];
   const declined = c.cancelled.filter((ended) => ended.declined !== null);
-  // What has moved counts before what was given up: both versions' openings are kept, but only one history.
+  // Moves count before cancelled openings: openings of both versions are merged, but only one history is kept.
   return [stage, c.entries.length + c.signed.length, c.cancelled.length + declined.length];
 }
 
@@ -30,7 +30,7 @@ const further = (a: Statecoin, b: Statecoin): boolean => {
 
 /** Belief about a fact that stays true once one version says it, and that a restore does not doubt. */
 const remembered: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
-/** Sets by S': what either version knows of an opening, both know. */
+/** Rule of openings by S': the union of both versions, merged where both have one. */
 const openings = <T extends { operator_pubkey: Hex }>(both: (later: T, earlier: T) => T): Belief<readonly T[]> => ({
   merged: (later, earlier = []) =>
     united<T>((e) => e.operator_pubkey).merged!(later, earlier).map((e) => {
@@ -78,7 +78,7 @@ const fields: Beliefs<Statecoin> = {
     declined: later.declined || earlier.declined,
   })),
   withdrawals: united((w) => w.sighash),
-  // A version that does not know gives way to one that does.
+  // Null (unknown) gives way to a known value.
   declined: { merged: (later, earlier) => later || (earlier ?? later) },
   superseded: remembered,
   invitation: { restored: (invitation) => ({ ...invitation, restored: true }) },
@@ -87,7 +87,7 @@ const fields: Beliefs<Statecoin> = {
   restored: doubted,
 };
 
-/** Returns the rest of each state: openings and proposals end, an invitation stands. */
+/** Returns the record after a restore: openings and proposals end, invitations stay. */
 function afterRestore(c: Statecoin): Statecoin {
   if (c.state === 'invited') return c;
   if (isBeginning(c)) return { ...cancelled(c), lost: true };

@@ -44,8 +44,8 @@ import { backupSighash } from './transactions.ts';
 export const exposed = (c: OwnerRecord): AnsweredOpening[] => c.given.filter((g) => g.sent && !g.declined);
 
 /**
- * Returns whether nobody else can complete a transfer of this coin. False while an opening is
- * exposed, and for a home that does not know all that it has sent.
+ * Returns whether no transfer of this coin can be completed any more. False while an opening is exposed, and
+ * for a restored home.
  */
 const isFinal = (c: OwnerRecord): boolean => !c.restored && exposed(c).length === 0;
 
@@ -63,7 +63,7 @@ function checkExposed(c: OwnerRecord, invite: Invite, own: Statecoin | undefined
   );
 }
 
-/** Returns the coin, unless its exit was sent: what is passed on then is spent already. @throws Refusal `exit-sent` */
+/** Returns the coin; refuses one whose exit was sent and which may be spent. @throws Refusal `exit-sent` */
 function stays<C extends OwnerRecord>(c: C): C {
   if (c.exiting)
     throw new Refusal('exit-sent', 'the exit of this coin was sent: it is passed on no more', {
@@ -137,7 +137,10 @@ const givenOf = ({ invite, opening }: Offered, sent: boolean): AnsweredOpening =
   declined: false,
 });
 
-/** The record must be what this owner knows, frozen for this transfer. @throws Refusal `bad-record`, `stale-record`, … */
+/**
+ * Checks that the operator's record agrees with this owner's and is frozen for this transfer. @throws Refusal
+ * `bad-record`, `stale-record`, …
+ */
 function checkRecord(c: OwnerRecord, { record, invite, opening }: At<'opened'>): void {
   if (
     !isSignedBy('record', record, c.terms.operator) ||
@@ -230,7 +233,7 @@ function checkGiven(c: OwnerRecord, { invite, opening, transfer_signature }: At<
     });
 }
 
-/** The coin is the sender's again; `final` where nobody else can complete a transfer of it any more. */
+/** Takes the coin back. `final`: no transfer of it can be completed any more. */
 export function keep(m: At<'freed'>, { coin }: Partial<TransferRecords>): Out<'kept'> {
   if (!isOwners(coin)) throw new Refusal('unknown-contract', 'this home knows no such coin as owner');
   const { cancelled } = m;
@@ -242,7 +245,7 @@ export function keep(m: At<'freed'>, { coin }: Partial<TransferRecords>): Out<'k
   const offered = coin.state === 'offering' && coin.to.pubkey === cancelled.owner_pubkey;
   if (!answered && !offered && !coin.restored)
     throw new Refusal('state-moved-on', 'this home has answered no such opening');
-  // What has ended before it was seen here is known from now on: it is never answered.
+  // Stores openings that ended unseen, so that they are never answered.
   const unseen =
     !answered && offered && !coin.restored ? [givenOf({ invite: coin.to, opening: cancelled }, false)] : [];
   const known = withEnded({ ...coin, given: [...coin.given, ...unseen] }, [cancelled]);
@@ -266,7 +269,7 @@ export function keep(m: At<'freed'>, { coin }: Partial<TransferRecords>): Out<'k
 type Named = Pick<Cancelled, 'operator_pubkey' | 'owner_pubkey'>;
 const isGiven = (c: OwnerRecord, named: Named): boolean =>
   c.given.some((g) => g.operator_pubkey === named.operator_pubkey && g.owner_pubkey === named.owner_pubkey);
-/** Returns whether it is the opening in which the coin is under way. */
+/** Returns whether it is the opening of the current transfer. */
 const isUnder = (c: Extract<OwnerRecord, { state: 'sent' }>, { operator_pubkey }: Named): boolean =>
   c.opening.operator_pubkey === operator_pubkey;
 
@@ -298,7 +301,7 @@ function takeOpening(hand: Pick<Hand, 'network'>, m: NamedOpening, coin: OwnerRe
   const answered = isGiven(coin, named);
   const offered = coin.state === 'offering' && sameJson(coin.to, invite);
   const sent = coin.state === 'sent' && answered && isUnder(coin, named);
-  // What was never offered is nothing to cancel; the operator's word for it would free what was sent in truth.
+  // Only an offered coin can be cancelled; otherwise an operator's message could free a coin that was sent.
   if (!answered && !offered && !(coin.state === 'owned' && (m.step === 'opened' || m.step === 'sent')))
     throw new Refusal('state-moved-on', 'this is not the opening in which the coin is under way');
   const known = withNamed(coin, m);
@@ -311,7 +314,7 @@ function takeOpening(hand: Pick<Hand, 'network'>, m: NamedOpening, coin: OwnerRe
   };
 }
 
-/** The opening is known from now on; a home's own `sent` says whom it had invited, also where a restore has forgotten it. */
+/** Adds the named opening to the record. A restored home reads the invited receiver from its own `sent`. */
 function withNamed(c: OwnerRecord, m: NamedOpening): OwnerRecord {
   const given = c.given.find((g) => g.operator_pubkey === m.opening.operator_pubkey);
   const named = { ...givenOf(m, c.restored), ...(m.step !== 'sent' && c.restored && { owner_auth: '' }) };
@@ -320,7 +323,7 @@ function withNamed(c: OwnerRecord, m: NamedOpening): OwnerRecord {
   return { ...c, given: c.given.map((g) => (g === given ? { ...g, owner_auth: m.invite.auth } : g)) };
 }
 
-/** Offers the coin where nothing was opened yet, as far as this home knows. */
+/** Cancels an offer for which this home knows no opening. */
 function takeOffer(m: TransferMessage | null, coin: OwnerRecord) {
   const named = m && (m.step === 'invited' || m.step === 'offered') ? m.invite : undefined;
   if (coin.state !== 'offering' || (m && !(named && sameJson(coin.to, named))))

@@ -4,7 +4,7 @@ import type { Settlement } from '../contract/copy.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { scriptOfCoin, type CoinView, type Terms } from './terms.ts';
 
-/** @param document parsed; undefined for one that carries no transaction */
+/** Returns the transaction in a document of this family; undefined if it has none. @param document parsed */
 export function statechainSettlement(document: Readonly<Record<string, any>>): Settlement | undefined {
   const { type, network, step } = document;
   if (type === 'statechain-open' && step === 'ready') {

@@ -31,14 +31,14 @@ import { backup, withdraw } from './transactions.ts';
 export type Verdict = 'early' | 'due' | 'late' | 'pending' | 'done' | 'lost' | 'unfunded' | 'dead' | 'unknown';
 export type CoinFacts = Pick<Facts, 'tip'> & ChainFacts;
 
-/** A coin with all that is known to spend it: by txid what it is, and whether it is the home's own. */
+/** Coin with its known spenders by txid: the sort of each, and whether it is this home's. */
 export interface FollowedCoin extends TrackedCoin {
   means: ReadonlyMap<Hex, { words: string; own: boolean }>;
-  /** True if it is known of any other transaction that it is not the owner's. */
+  /** True if every unknown spender is certainly not this owner's. */
   knowsAll: boolean;
 }
 
-/** Returns the coin by a record: the backups of all its owners, and the withdrawals that were asked for. */
+/** Returns the coin of a record with its known spenders: the backups of all owners, and the requested withdrawals. */
 export function followedCoin(c: OwnerRecord): FollowedCoin {
   const last = c.entries.length - 1;
   const made = (template: Template, words: string, own: boolean) => [txidOf(template), { words, own }] as const;
@@ -48,7 +48,7 @@ export function followedCoin(c: OwnerRecord): FollowedCoin {
     ),
     ...c.withdrawals.map(({ address, feeSat }) => made(withdraw(c, address, feeSat), 'its withdrawal', true)),
   ]);
-  // What becomes of a coin that was sent is the next owner's to say.
+  // The next owner may have spent a coin that was sent.
   const knowsAll = c.state !== 'gone' && c.state !== 'sent';
   return { outpoint: c.outpoint, ways: [...means.keys()], funding: c.funding?.template.inputs ?? [], means, knowsAll };
 }
@@ -75,7 +75,7 @@ export function windowOf(c: OwnerRecord): Window {
   };
 }
 
-/** @returns the verdict, and in words what it rests on */
+/** @returns the verdict and its reason in words */
 export function standingOf(coin: FollowedCoin, at: Window, facts: CoinFacts): { verdict: Verdict; words?: string } {
   const found = outcome(coin, facts);
   switch (found.is) {

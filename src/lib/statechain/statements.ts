@@ -27,7 +27,7 @@ export const count = wholeIn(STATEMENT_LIMITS.count);
 export const ofOwners = <const S extends v.GenericSchema>(each: S) =>
   v.pipe(v.array(each), v.minLength(STATEMENT_LIMITS.owners.least), v.maxLength(STATEMENT_LIMITS.owners.most));
 
-/** Keys and address that an owner asks the coin to be moved to. */
+/** Keys and address of an invited receiver. */
 export const inviteSchema = v.strictObject({ pubkey, auth: hexOf(32), address: text });
 export type Invite = v.InferOutput<typeof inviteSchema>;
 
@@ -49,7 +49,7 @@ const entrySchema = v.strictObject({
 });
 export type Entry = v.InferOutput<typeof entrySchema>;
 
-/** An opening that was given up. */
+/** Cancelled opening. */
 export const cancelledSchema = v.strictObject({
   operator_pubkey: pubkey,
   owner_pubkey: pubkey,
@@ -80,7 +80,7 @@ export const recordSchema = v.strictObject({ ...recordEntries, signature: hexOf(
 /** Operator's signed record of a coin: every owner and what was signed. */
 export type PublicRecord = v.InferOutput<typeof recordSchema>;
 
-/** Text of a receipt: what it proves and what it does not. */
+/** Text of a receipt, with what it proves and what it does not prove. */
 export const RECEIPT_TEXT =
   'the operator has moved the coin to this owner and states that it destroyed the former share; deletion is an assumption, this receipt is evidence and no proof of it';
 const receiptEntries = {
@@ -109,7 +109,7 @@ export const signStatement = (kind: Kind, statement: object, secret: Uint8Array)
 export const isStatement = (kind: Kind, statement: object, signature: string, key: string): boolean =>
   verifies(signature, hashOf(kind, statement), key);
 
-/** Returns whether it is the operator's. */
+/** Returns whether the operator has signed the statement. */
 export function isSignedBy(kind: 'record' | 'receipt', signed: PublicRecord | Receipt, operator: string): boolean {
   const { signature, ...statement } = signed;
   return isStatement(kind, statement, signature, operator);

@@ -48,7 +48,7 @@ export interface Frozen {
   share: string;
 }
 
-/** An opening that this owner has answered, or given up. */
+/** Opening that this owner has answered or cancelled. */
 export interface AnsweredOpening {
   operator_pubkey: Hex;
   owner_pubkey: Hex;
@@ -77,16 +77,16 @@ export interface OwnerCoin extends Coin {
   funding: Funding | null;
   coins: readonly string[];
   given: readonly AnsweredOpening[];
-  /** All that were asked for: the operator signs one of them and no other. The last is under way in `withdrawing`. */
+  /** All requested withdrawals, of which the operator signs one only. The last one is also in `withdrawing`. */
   withdrawals: readonly Withdrawal[];
   /** The record comes from a restored or copied store. */
   restored: boolean;
-  /** Remaining blocks that the receiver asked for; none of a coin that it opened itself. */
+  /** Least remaining blocks that the receiver demanded; 0 for a coin that it opened itself. */
   minRemaining: number;
   minConf: number;
   /**
-   * True if this home had declined the transfer by which it has the coin: no payment. null: it may have, for it took the coin
-   * by what a restored or copied store knew of that transfer.
+   * True if this home had declined the transfer of the coin, which is then no payment. Null if a restored or
+   * copied store may have forgotten that.
    */
   declined: boolean | null;
   /** A later record of this home holds the coin's id. */
@@ -108,7 +108,7 @@ export interface PendingCoin extends Coin {
   locktime: number;
   /** Id of the open nonce; null where it was erased. */
   nonce: Hex | null;
-  /** Remaining blocks that the receiver asks for, now and when the coin is its own. */
+  /** Least remaining blocks that the receiver demands, now and at `moved`. */
   minRemaining: number;
   minConf: number;
   /** The record comes from a restored or copied store: this home may have declined what it does not know of. */
@@ -167,8 +167,8 @@ export const isPending = (c: Statecoin | undefined): c is PendingRecord =>
   c?.state === 'received' || c?.state === 'declined';
 
 /**
- * A coin that somebody can spend yet, to the gain or loss of this home, or of which it is to be told. One whose transfer this
- * home has declined is its sender's.
+ * Returns whether `watch` looks after the coin: a spend can still change this home's money, or must be
+ * reported. A declined coin belongs to its sender.
  */
 export const isWatched = (
   c: Statecoin,
@@ -184,7 +184,7 @@ export type Beginning = Extract<Statecoin, { state: 'offered' | 'invited' | 'add
 export const isBeginning = (c: Statecoin): c is Beginning =>
   ['offered', 'invited', 'addressed', 'proposed'].includes(c.state);
 export const keyOf = (c: Beginning): Hex => (c.state === 'offered' ? c.offer.pubkey : c.side.pubkey);
-/** Returns the rest of a beginning that was given up: its key, so that it is never shown again. */
+/** Returns the cancelled record of an opening. It keeps the key, so that the key is never used again. */
 export const cancelled = (c: Beginning): Ended => ({
   role: c.role,
   state: 'cancelled',

@@ -16,7 +16,7 @@ import { ownersWay } from './ways.ts';
 export interface StatechainStatus {
   type: 'status';
   version: 1;
-  /** The coin's id; the own key before there is one. */
+  /** Coin id; before it has one, this party's key. */
   contract: Hex;
   role: string;
   state: string;

@@ -30,7 +30,7 @@ export interface Policy {
   max_amount_sat: bigint;
   /** Blocks from the tip until the first backup becomes valid. */
   initial_blocks: number;
-  /** Blocks by which each owner's backup comes before that of the owner before. */
+  /** Blocks between the locktimes of two successive owners' backups. */
   step_blocks: number;
   /** A transfer under way ends where the new backup would be valid in fewer blocks. */
   margin_blocks: number;
@@ -133,7 +133,7 @@ export const termsEntries = {
 const termsSchema = v.strictObject(termsEntries);
 export type Terms = v.InferOutput<typeof termsSchema> & { network: Network };
 
-/** A coin as messages show it: its terms and what follows from them. */
+/** Coin in messages: its terms and the values derived from them. */
 const coinEntries = {
   id: hexOf(32),
   ...termsEntries,
@@ -157,10 +157,10 @@ export const NO_OFFSET = '00'.repeat(32);
 export const coinId = (terms: Terms): string =>
   bytesToHex(taggedTextHash('spillway/statechain/terms', canonicalJson(terms)));
 
-/** The first pair; every later one comes to the same output. */
+/** Returns the key set of the first pair; every later pair leads to the same output. */
 export const firstKeys = (terms: Terms): KeySet =>
   keySet([terms.operator_pubkey, terms.owner_pubkey], { offset: NO_OFFSET });
-/** P, 33 bytes, hex: what the taproot tweak is applied to. */
+/** Returns P, the internal key of the taproot output (33 bytes, hex). */
 export const pointOf = (terms: Terms): string => firstKeys(terms).internalKey;
 export const scriptOfCoin = (terms: Terms): string => firstKeys(terms).script;
 export const coinAddress = (terms: Terms): string => addressOf(scriptOfCoin(terms), terms.network)!;

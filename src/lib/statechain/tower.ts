@@ -60,7 +60,7 @@ export function watchedBundle(document: Document): WatchedDocument | null | unde
   };
 }
 
-/** A spend that nobody can name: below the height of the owner before it is one of this owner, or of a later one. */
+/** Decides a coin with an unknown spender. Below the former owner's height, this owner or a later one has spent it. */
 function spentBy({ spend }: CoinSeen, by: number | null, tip: number): Due {
   const block = spend ? tip + 1 - spend.confirmations : tip;
   if (by !== null && allows({ least: TOWER_LIMITS.former.least(by) }, block)) return SPENT_OTHERWISE;

@@ -121,14 +121,17 @@ const READER = { x: 'sender', m1: 'receiver', m2: 'operator' } as const;
 export const sealIn = (field: keyof typeof READER, message: object, plain: Uint8Array, by: Uint8Array, key: string) =>
   sealField(ends(field, message), plain, by, { key, of: READER[field] });
 
-/** Seal, envelope and checks come to a message when it is printed. */
+/** Bytes that seal, envelope and checks add to a printed message. */
 const ENVELOPE = 1_000;
 export const TRANSFER_LIMITS = {
   /** Size of a message before its seals. */
   message: { unit: 'bytes', most: MESSAGE_LIMIT - ENVELOPE },
 } satisfies Limits;
 
-/** A message that its reader takes: nothing is committed whose message would be refused. @throws Refusal `too-large` */
+/**
+ * Returns the message; refuses one that is longer than its reader accepts, before it is committed. @throws
+ * Refusal `too-large`
+ */
 export function readable<M extends object>(message: M): M {
   const bytes = printJson(message).length;
   if (!allows(TRANSFER_LIMITS.message, bytes))

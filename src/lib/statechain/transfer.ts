@@ -26,7 +26,7 @@ import {
 
 type Found = Partial<TransferRecords>;
 
-/** The receiver's key that a message names, where it is not told by `owned` alone. */
+/** Returns the receiver's key in a message; undefined in messages without one. */
 const invited = (m: TransferMessage): string | undefined =>
   'invite' in m ? m.invite.pubkey : 'cancelled' in m ? m.cancelled.owner_pubkey : undefined;
 
@@ -44,7 +44,7 @@ function partyOf(m: TransferMessage | null, input: TransferInput, { coin, next }
   });
 }
 
-/** The authentication key of whom the coin was offered to, with this key. */
+/** Returns the authentication key of the receiver that was invited with this key. */
 function authOf(c: Statecoin | undefined, pubkey: string): string | undefined {
   if (isOwners(c)) {
     if ('to' in c && c.to.pubkey === pubkey) return c.to.auth;
@@ -55,7 +55,7 @@ function authOf(c: Statecoin | undefined, pubkey: string): string | undefined {
   return [...c.entries, ...c.cancelled].find((e) => e.owner_pubkey === pubkey)?.owner_auth;
 }
 
-/** Returns the key whose seal a message must have, by who reads it; empty where nobody's would do. */
+/** Returns the key that must have sealed a message, by its reader; empty if no seal is acceptable. */
 function peerOf(m: TransferMessage, { coin, next }: Found, by: Party): string | UnvouchedKey | null {
   const operator = (c: Statecoin | undefined): string =>
     c && 'terms' in c ? c.terms.operator : c?.state === 'invited' ? c.operator : '';

@@ -50,7 +50,7 @@ export interface Verification {
   state: string;
   owners: number;
   count: number;
-  /** Openings of the present owner that were given up; whether their receivers have declined only that owner can tell. */
+  /** Number of cancelled openings of the present owner. Only that owner knows whether their receivers have declined. */
   given_up: number;
   transfers_left?: number;
   valid: boolean;
@@ -68,7 +68,7 @@ export function verify(
   const { coin, record, whole } = from;
   const operator = pinned ?? coin.terms.operator;
   const all = checkHistory(from, operator);
-  // Without backups their absence is no finding; what the record says for itself is.
+  // A document without backups is checked by its record alone.
   const found = [...(whole ? all : all.filter((f) => f.code !== 'chain-gap')), ...checkChain(from, facts, least)];
   return {
     type: 'statechain-verification',

@@ -59,7 +59,7 @@ interface StepWindow extends Window {
 export const STATECOIN_WATCH_LIMITS = {
   /** A withdrawal hangs: its exit takes its place. */
   hangs: { unit: 'height', least: (c: StepWindow) => c.valid_from_height + Math.floor(c.step / 2) },
-  /** An owner that may have given the coin away is asked: the next owner's backup can be in the next block. */
+  /** Height of the last event that asks a possible former owner to act, before the next owner's backup is valid. */
   asked: { unit: 'height', least: (c: StepWindow) => c.valid_from_height - 1 - c.step },
 } satisfies Limits;
 
@@ -71,14 +71,14 @@ const completedOf = (c: OwnerRecord): { hex: Hex; script: Hex } | undefined => {
   return c.state === 'closed' && tx !== undefined ? { hex: tx, script: outputsOf(tx)[0]!.script } : undefined;
 };
 
-/** Returns the scripts of a record of which it must be known whether they pay this home. */
+/** Returns the output scripts of a record to look up in the home's wallet. */
 export function scriptsIn(c: Statecoin): readonly Hex[] {
   if (!isOwners(c) || !isWatched(c)) return [];
   const addresses = [...c.entries, ...c.withdrawals].map(({ address }) => address);
   return [...new Set(addresses.map((address) => scriptOf(address, c.terms.network)))];
 }
 
-/** @param ours those of `scriptsIn` that pay this home */
+/** @param ours scripts of `scriptsIn` that belong to this home */
 export function watchedCoin(c: Statecoin, ours: ReadonlySet<Hex>): Watched | undefined {
   if (!isWatched(c)) return undefined;
   return isOwners(c) ? ownersCoin(c, ours) : operatorsCoin(c);
@@ -118,7 +118,7 @@ function ownersCoin(c: Watching, ours: ReadonlySet<Hex>): Watched {
     why: 'the withdrawal was signed and is not in a block',
     tx: readyTxOf('withdrawal', done.hex, sat, done.script, ours.has(done.script) ? null : []),
     from: null,
-    // Whoever completed it may have sent it: it is sent again.
+    // The counterparty may have sent it already.
     sent: true,
   };
   const threatened = at.confirm_before_height !== null;
@@ -137,7 +137,7 @@ function ownersCoin(c: Watching, ours: ReadonlySet<Hex>): Watched {
     coins: [
       {
         outpoint: c.outpoint,
-        // Worked out where it is asked for: keys are summed for it.
+        // Computed on use, because it needs key aggregation.
         get ways() {
           return ownersWays(c, ours);
         },
@@ -167,7 +167,7 @@ interface Owners {
   at: Window;
   exit: Duty;
   withdrawal: Duty | undefined;
-  /** Duties by which the coin is spent where nothing else spends it. */
+  /** Duties that spend the coin unless another transaction does. */
   sends: readonly Duty[];
 }
 function decideOwners(c: Watching, { at, exit, withdrawal, sends }: Owners, seen: ChainView, rules: Rules): Due {
@@ -267,7 +267,7 @@ function operatorsCoin(c: OperatorRecord): Watched {
   };
 }
 
-/** An operator holds no money: it is told, and what nobody has funded is no matter of its own. */
+/** Decides an operator's coin, which holds no money of its own: reports spends, and ignores unfunded coins. */
 function decideOperators({ spend }: CoinSeen, rules: Rules): Due {
   if (!spend) return { do: 'rest' };
   const { by, txid, confirmations } = spend;
@@ -276,17 +276,17 @@ function decideOperators({ spend }: CoinSeen, rules: Rules): Due {
   return due.do === 'tell' ? { do: 'tell', event: due.event, more: { by, ...(txid !== null && { txid }) } } : due;
 }
 
-/** Returns the record as it stands once a final transaction has spent its coin. An operator's share ends with it. */
+/** Returns the record after a final transaction has spent its coin. An operator's share is destroyed. */
 export function settledAs(c: Statecoin, { by, txid, lostSat }: Extract<Due, { do: 'end' }>): Statecoin {
   const settled = { by, txid, lostSat };
   if (isOperators(c)) return { ...(c.state === 'frozen' ? freed(c) : c), state: 'closed', share: null, settled };
   if (!isOwners(c) || c.state === 'gone') return c;
-  // What the next owner has taken was given to it: its receipt may come yet.
+  // A coin spent by the next owner was paid to it; the operator's receipt may still come.
   return { ...atRest(c), state: by === 'next-owner' ? 'gone' : 'closed', settled };
 }
 
 /**
- * Returns the record before its exit is sent: it is passed on no more.
+ * Returns the record to store before its exit is sent. Such a coin is passed on no more.
  * @throws Refusal `state-moved-on` where it has another owner by now
  */
 export function exitingAs(c: Statecoin, { by }: Pick<ReadyTx, 'by'>): Statecoin {
@@ -297,7 +297,7 @@ export function exitingAs(c: Statecoin, { by }: Pick<ReadyTx, 'by'>): Statecoin 
 
 export const statecoinWatcher: Watcher<Statecoin> = {
   kind: statecoinKind,
-  // By the height of an exit, then those of which none is due.
+  // Records by the height of their exit, then those without one.
   order: { leaves: 'height', held: 'never' },
   scripts: scriptsIn,
   watched: (c, { ours }) => watchedCoin(c, ours),

@@ -38,7 +38,7 @@ export type WithdrawMessage = MessageOf<typeof steps>;
 export interface WithdrawInput {
   contract?: Hex;
   to?: string;
-  /** The fee itself, in place of a feerate: asks for a withdrawal again. */
+  /** Fee in satoshis in place of a feerate, which names an earlier withdrawal. */
   fee?: bigint;
   allowFee?: boolean;
 }
@@ -194,7 +194,7 @@ function holding(c: Statecoin | undefined): Holding {
   return c;
 }
 
-/** The coin as the operator may close it; one that is closed, to repeat its signature. */
+/** Returns the coin that the operator may close, or a closed one whose signature it repeats. */
 function closable(hand: Parameters<typeof openCoin>[0], c: Statecoin | undefined): OperatorRecord {
   if (!isOperators(c) || c.state !== 'closed' || c.settled) return openCoin(hand, c);
   checkServes(hand, c);
@@ -209,7 +209,7 @@ const jobOf = (c: OwnerRecord, { address, feeSat }: Omit<Withdrawal, 'sighash'>)
 const flagsOf = ({ address, feeSat }: Omit<Withdrawal, 'sighash'>): string => `--to ${address} --fee ${feeSat}`;
 
 /**
- * Returns the withdrawal that is asked for, in place of the one under way.
+ * Returns the requested withdrawal, which replaces the current one.
  * @throws Refusal `wrong-state` for anything else
  */
 function underWay(c: Holding, { to, fee }: WithdrawInput): Withdrawal {
