@@ -1,7 +1,7 @@
 /**
- * The one list of families: names, commands, rooms, and whatever else reads a family without knowing which there are.
- * Its code is loaded where it is asked for, so that a run evaluates that of one family alone.
- * Not here: which file has a command (`cli.ts`).
+ * The list of families: name, commands, rooms, tables, records and errors of each. Shared code reads families
+ * only here. A family's code is loaded on use, so a run evaluates that of one family alone. Not here: which
+ * file has a command (`cli.ts`).
  */
 import { ASSETS_ERRORS } from './assets/errors.ts';
 import { CHANNEL_ERRORS } from './channel/errors.ts';
@@ -29,9 +29,11 @@ import type { Description } from './signing/description.ts';
 
 /** Function that puts a document into words and checks it. */
 export type Describer = (document: Document) => Description;
+/** Function that returns each party's way out under the terms of a message; none if the message has no terms. */
+export type WaysOut = (message: Document, feerate: number) => readonly WayOut[];
 /** Everything that the program knows of a family; its code is loaded on use. */
 export interface Family {
-  /** Word on the command line: commands that begin with it belong to the family. */
+  /** Name on the command line. Commands that begin with it belong to the family. */
   name: string;
   /** One clause of at most 60 characters. */
   summary: string;
@@ -43,31 +45,30 @@ export interface Family {
   actions?: Readonly<Record<string, () => Promise<Action<any, any, any>>>>;
   /** Kinds of its records in a home. */
   kinds?: () => Promise<readonly Kind<any>[]>;
-  /** Puts its messages, and its other `documents`, into words, and checks them. */
+  /** Describes its messages and its other `documents` in words, and checks them. */
   describe?: () => Promise<Describer>;
   /** Types of its documents beside messages of actions. */
   documents?: readonly string[];
   /** Returns the transaction in one of its documents, for `broadcast` and `bump`. */
   carries?: () => Promise<(document: Document) => Settlement | undefined>;
   /**
-   * Returns what leaving alone costs each party, under the terms that a message offers or agrees on.
-   * @param feerate satoshis for 1000 vB, for transactions that are made on the day of the exit
+   * Each party's way out under the terms of a message, by the type of messages that have terms. `feerate`: satoshis for
+   * 1000 vB, for transactions that are signed only at the exit.
    */
-  ways?: () => Promise<(message: Document, feerate: number) => readonly WayOut[]>;
+  ways?: Readonly<Record<string, () => Promise<WaysOut>>>;
   /** Error codes of its own, beside the shared ones. */
   errors?: ErrorRows;
   /** Decides what `watch` does about its records. */
   duties?: () => Promise<readonly Watcher<any>[]>;
-  /**
-   * Reads a document that `watch --bundle` watches without a home. Null if nothing is due any more; undefined for a document
-   * of another family.
-   */
+  /** Reads a document for `watch --bundle`. Null if no duty is left; undefined for a document of another family. */
   bundled?: () => Promise<(document: Document) => WatchedDocument | null | undefined>;
   /** Prints its lines of `status`, by kind of record. Code is loaded only for kinds that the home has records of. */
   status?: Readonly<Record<string, () => Promise<StatusSource<any, any>>>>;
 }
 
 const creditWords = async () => (await import('./credit/describe.ts')).describeCredit;
+const creditWaysOut = async () => (await import('./credit/ways.ts')).waysOfCredit;
+const statecoinWaysOut = async () => (await import('./statechain/ways.ts')).waysOfStatecoin;
 
 const ALL: readonly Family[] = [
   {
@@ -86,7 +87,7 @@ const ALL: readonly Family[] = [
     kinds: async () => [(await import('./credit/records.ts')).creditKind],
     describe: creditWords,
     carries: async () => (await import('./credit/settlement.ts')).settlementOf,
-    ways: async () => (await import('./credit/ways.ts')).waysOfCredit,
+    ways: { 'open-credit': creditWaysOut, rollover: creditWaysOut },
     status: { credit: async () => (await import('./ecash/status.ts')).creditShown },
     duties: async () => [(await import('./credit/watcher.ts')).creditWatcher],
     bundled: async () => (await import('./credit/bundle.ts')).creditDocument,
@@ -129,7 +130,7 @@ const ALL: readonly Family[] = [
     kinds: async () => [(await import('./statechain/records.ts')).statecoinKind],
     describe: async () => (await import('./statechain/describe.ts')).describeStatechain,
     carries: async () => (await import('./statechain/settlement.ts')).statechainSettlement,
-    ways: async () => (await import('./statechain/ways.ts')).waysOfStatecoin,
+    ways: { 'statechain-open': statecoinWaysOut, 'statechain-transfer': statecoinWaysOut },
     duties: async () => [(await import('./statechain/watch.ts')).statecoinWatcher],
     bundled: async () => (await import('./statechain/tower.ts')).watchedBundle,
     status: { statecoin: async () => (await import('./statechain/status.ts')).statecoinsShown },
@@ -150,7 +151,7 @@ const ALL: readonly Family[] = [
     describe: async () => (await import('./htlc/describe.ts')).describeHtlc,
     documents: ['htlc'],
     carries: async () => (await import('./htlc/settlement.ts')).htlcSettlement,
-    ways: async () => (await import('./htlc/ways.ts')).waysOfSwap,
+    ways: { 'htlc-swap': async () => (await import('./htlc/ways.ts')).waysOfSwap },
     status: { 'htlc-swap': async () => (await import('./htlc/swap-status.ts')).swapsShown },
     duties: async () => [
       (await import('./htlc/watch.ts')).swapWatcher,
@@ -205,7 +206,7 @@ const ALL: readonly Family[] = [
     describe: async () => (await import('./pledge/describe.ts')).describePledge,
     documents: ['pledge-complete', 'pledge-revoke'],
     carries: async () => (await import('./pledge/describe.ts')).pledgeSettlement,
-    ways: async () => (await import('./pledge/ways.ts')).waysOfCampaign,
+    ways: { pledge: async () => (await import('./pledge/ways.ts')).waysOfCampaign },
     duties: async () => [(await import('./pledge/watch.ts')).pledgeWatcher],
     bundled: async () => (await import('./pledge/copy.ts')).watchedCopy,
     status: {
@@ -263,7 +264,7 @@ const ALL: readonly Family[] = [
 /** All registered families, in the order of the front page. */
 export const FAMILIES: Family[] = [];
 
-/** Adds a family: whatever reads the list knows it from then on. */
+/** Adds a family and its error codes to the list. */
 export function register(family: Family): void {
   FAMILIES.push(family);
   Object.assign(ERRORS, family.errors);
@@ -274,7 +275,11 @@ ALL.forEach(register);
 export const tableOf = async (type: unknown): Promise<Action<any, any, any> | undefined> =>
   FAMILIES.flatMap(({ actions = {} }) => (Object.hasOwn(actions, String(type)) ? actions[String(type)]! : []))[0]?.();
 
-/** Returns what `watch` does over the records of each family. */
+/** Returns the loader of the ways out for messages of a type; undefined for a type without terms. */
+export const waysOutOf = (type: string): (() => Promise<WaysOut>) | undefined =>
+  FAMILIES.flatMap(({ ways = {} }) => (Object.hasOwn(ways, type) ? ways[type]! : []))[0];
+
+/** Returns the watchers of all families. */
 export const allWatchers = async (): Promise<Watcher<any>[]> =>
   (await Promise.all(FAMILIES.map(({ duties }) => duties?.() ?? []))).flat();
 
@@ -286,7 +291,7 @@ export const allTables = (): Promise<Action<any, any, any>[]> =>
 export const allKinds = async (): Promise<Kind<any>[]> =>
   (await Promise.all(FAMILIES.map(({ kinds }) => kinds?.() ?? []))).flat();
 
-/** Returns the function that puts documents of a type into words; undefined for a type that no family describes. */
+/** Returns the function that describes documents of a type; undefined if no family has it. */
 export const describerOf = async (type: string): Promise<Describer | undefined> =>
   FAMILIES.find(
     ({ actions = {}, documents = [] }) => Object.hasOwn(actions, type) || documents.includes(type),

@@ -1,6 +1,6 @@
 /**
- * The base of every contract command: it reads one message (or starts), plays its row, prints. A
- * command file knows its flags and words; nothing of signatures, stores or JSON.
+ * Base of all contract commands: reads one message or starts, plays its row, and prints. Command files hold
+ * only flags and help.
  */
 import { rowWords, type Action, type Claim } from '../protocol/action.ts';
 import type { Ports } from '../protocol/ports.ts';
@@ -22,7 +22,7 @@ import { programsFrom } from '../engine/outside.ts';
 import { play, playAgain, type Printed, type RunInput } from '../engine/play.ts';
 import { promptFrom } from './prompt.ts';
 import { sniff } from '../engine/sniff.ts';
-import { tableOf } from '../families.ts';
+import { tableOf, waysOutOf } from '../families.ts';
 
 export interface ContractValues extends HomeValues, ChainValues, AskValues {
   merge?: string[] | undefined;
@@ -41,7 +41,7 @@ export interface ContractValues extends HomeValues, ChainValues, AskValues {
   unchecked?: boolean;
 }
 
-/** Part of a command file: its table and flags, and what else of them is a step's input. */
+/** Part of a command file: its table, its flags, and the flags that are input of a step. */
 interface Door<I extends object, F extends object> {
   table: Action<any, any, I>;
   /** Flags of the command. Those marked by `step-flags.ts` are the step's input. */
@@ -52,7 +52,7 @@ interface Door<I extends object, F extends object> {
   file?: string | undefined;
   /** Returns a claim of the record that --cancel and --again are about; by default that of the record with the name. */
   named?(home: Home, prefix: string): Promise<Claim>;
-  /** Said by --as or --contract, where the command does not say it otherwise. */
+  /** True for a start; by default --as or --contract starts. */
   starts?: boolean;
   /** Returns the text to print in place of the document. */
   print?(home: Home, text: string, ports: Ports): Promise<string>;
@@ -70,7 +70,7 @@ type Fits<I, F> = [Exclude<keyof InputOf<F>, keyof I>] extends [never]
   : { steps: ['an input that no row takes', Exclude<keyof InputOf<F>, keyof I>] };
 
 export abstract class ContractCommand extends BaseCommand {
-  /** Plays what the flags say. */
+  /** Plays one run, or one for each line of a batch. */
   protected async open<I extends object, F extends object>({
     flags,
     file,
@@ -117,7 +117,7 @@ export abstract class ContractCommand extends BaseCommand {
           over: named ? await claimOf(home) : undefined,
         };
         const printed = await play(table, line, ports);
-        if (json !== null && !line.cancel) {
+        if (json !== null && !line.cancel && waysOutOf(table.type)) {
           const { quotesNow } = await import('../engine/ways.ts');
           for (const [label, words] of await quotesNow(table, json, ports.source)) note(`${label}: ${words}`);
         }
@@ -191,7 +191,7 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
     }),
     prompt: promptFrom(flags),
     outside: programsFrom(flags),
-    // Whoever runs a command is there to answer for it.
+    // The person who runs a command may play every row.
     permit: () => {},
     shares: home.shares,
     keys: async (nonces, shares) =>
@@ -202,7 +202,7 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
   };
 }
 
-/** Runs whose randomness can be repeated may repeat their time of day too. */
+/** Returns the fixed clock of SPILLWAY_NOW, for runs with a fixed seed. */
 function clockOf(flags: HomeValues): { now?: () => number } {
   const fixed = Number(process.env['SPILLWAY_NOW']);
   return flags['insecure-seed'] !== undefined && fixed > 0 ? { now: () => fixed } : {};

@@ -50,9 +50,8 @@ export const creditWays = (
     refund: { validFrom: { height: terms.expiry + 1 }, wait: null },
   });
 
-/** Returns the ways out that a message offers or agrees on, for `inspect` and before it is answered. */
-export function waysOfCredit({ type, offer, network, contract, next_contract, terms }: Document): readonly WayOut[] {
-  if (type !== 'open-credit' && type !== 'rollover') return [];
+/** Returns each party's way out under the terms of a message. */
+export function waysOfCredit({ offer, network, contract, next_contract, terms }: Document): readonly WayOut[] {
   const found = next_contract ?? contract ?? terms;
   if (found) return Object.values(creditWays({ ...found, network }));
   if (!offer) return [];

@@ -1,10 +1,10 @@
 /**
- * Prices of the ways out that a message offers or agrees on, told before its answer is printed.
- * Not here: what they are (`ways` of each family), the price of one that is finished (`contract/exit-package.ts`).
+ * Exit quotes of the terms in a message, printed before its answer. Not here: the ways out (`ways` of each
+ * family), quotes of finished exits (`contract/exit-package.ts`).
  */
 import { DEFAULT_FEERATE } from '../chain/source.ts';
 import { exitQuoteOf, exitQuoteWords, type ExitConditions, type WayOut } from '../contract/quote.ts';
-import { FAMILIES } from '../families.ts';
+import { waysOutOf } from '../families.ts';
 import type { Action } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import type { FactSource } from '../protocol/ports.ts';
@@ -12,10 +12,9 @@ import { Refusal } from '../protocol/refusal.ts';
 import type { Fact } from '../signing/description.ts';
 
 type Ways = (feerate: number) => readonly WayOut[];
-/** Returns the ways out of a message; what its terms lead to, whoever reads it says. @param message whose form was checked */
+/** Returns the ways out of a message; none if its terms are refused. @param message whose form was checked */
 async function waysIn(message: Document): Promise<Ways> {
-  const family = FAMILIES.find(({ actions = {} }) => Object.hasOwn(actions, String(message['type'])));
-  const ways = await family?.ways?.();
+  const ways = await waysOutOf(String(message['type']))?.();
   return (feerate) => {
     try {
       return ways?.(message, feerate) ?? [];
@@ -28,7 +27,7 @@ async function waysIn(message: Document): Promise<Ways> {
 const inWords = (ways: Ways, at: ExitConditions): Fact[] =>
   ways(at.feerate).map((way) => [`leaving alone, ${way.who}`, exitQuoteWords(exitQuoteOf(way, at))]);
 
-/** Returns what each party's way out costs, in words. @param message whose form was checked by its table */
+/** Returns the exit quote of each party, in words. @param message whose form was checked by its table */
 export const quotesIn = async (message: Document, at: ExitConditions): Promise<Fact[]> =>
   inWords(await waysIn(message), at);
 

@@ -40,7 +40,7 @@ export function refundWay(who: string, htlc: Htlc, feerate: number, script: Hex 
   return { who, script, legs: [{ vsize, feeSat, childVsize: null, bears: true, ...locked(htlc.lock) }] };
 }
 
-/** Sizes of the refunds of swaps, by the bytes of their heights in the script: nothing else of them differs. */
+/** Sizes of swap refunds, by the length of the height in the script, the only part that varies. */
 const sizes = new Map<number, number>();
 /** Returns the refund of one side of a swap. An HTLC is built for the first of each size alone. */
 export function swapWay(who: Swapper, terms: SwapTerms, feerate: number): WayOut {
@@ -53,10 +53,10 @@ export function swapWay(who: Swapper, terms: SwapTerms, feerate: number): WayOut
   return { who, script: ANY, legs: [{ vsize, feeSat: feeFor(feerate, vsize), childVsize: null, bears: true, ...at }] };
 }
 
-/** Returns the ways out that a message of a swap offers or agrees on, for `inspect` and before it is answered. */
-export function waysOfSwap({ type, step, network, offer, answer }: Document, feerate: number): readonly WayOut[] {
-  if (type !== 'htlc-swap' || (step !== 'offered' && step !== 'accepted')) return [];
-  // Sizes follow from the kind of the HTLC alone: before there is an answer, the offer's own keys stand in.
+/** Returns each party's way out under the terms of a swap message. */
+export function waysOfSwap({ step, network, offer, answer }: Document, feerate: number): readonly WayOut[] {
+  if (step !== 'offered' && step !== 'accepted') return [];
+  // Sizes depend only on the kind of HTLC, so the offer's own keys stand in before there is an answer.
   const terms = { network, offer: offer as SwapOffer, answer: (answer as SwapAnswer | undefined) ?? offer };
   return [swapWay('initiator', terms, feerate), ...(answer ? [swapWay('responder', terms, feerate)] : [])];
 }

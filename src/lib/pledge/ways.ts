@@ -16,9 +16,9 @@ import type { OwnPledge } from './records.ts';
 /** A script of the kind that homes are paid to, where none is known yet. */
 const ANY: Hex = `5120${'00'.repeat(32)}`;
 
-/** Returns the way back of a pledge to a campaign, made at this feerate, for `inspect` and before it is answered. */
-export function waysOfCampaign({ type, step }: Document, feerate: number): readonly WayOut[] {
-  if (type !== 'pledge' || step !== 'campaign') return [];
+/** Returns the way out of a pledge to a campaign, at this feerate. */
+export function waysOfCampaign({ step }: Document, feerate: number): readonly WayOut[] {
+  if (step !== 'campaign') return [];
   const coin = { txid: '00'.repeat(32), vout: 0, sat: 0n, script: ANY, sequence: 0 };
   const vsize = keySpendVsize({ inputs: [coin], outputs: [{ sat: 0n, script: ANY }] });
   const leg = { vsize, feeSat: feeFor(feerate, vsize), childVsize: null, bears: true, validFrom: null, wait: null };

@@ -26,7 +26,10 @@ export function ownersWay(script: Hex, from: { validFrom: ValidFrom; wait: Wait 
   return { who: 'owner', script, legs: [leg] };
 }
 
-/** Returns the number of owners that the coin of a message has, whoever receives it counted; undefined where it does not say. */
+/**
+ * Returns the number of owners of the coin in a message, its receiver included; undefined if the message does
+ * not tell.
+ */
 function ownersIn({ type, step, owners, record }: Document): number | undefined {
   if (type === 'statechain-open') return 1;
   if (step === 'owned') return owners;
@@ -34,10 +37,9 @@ function ownersIn({ type, step, owners, record }: Document): number | undefined 
   return record.entries.length + (step === 'moved' ? 0 : 1);
 }
 
-/** Returns the way out that a message offers or agrees on, for `inspect` and before it is answered. */
+/** Returns the owner's way out under the terms of a message. */
 export function waysOfStatecoin(m: Document): readonly WayOut[] {
-  const { type, network, offer, coin, address, invite } = m;
-  if (type !== 'statechain-open' && type !== 'statechain-transfer') return [];
+  const { network, offer, coin, address, invite } = m;
   if (offer && !coin)
     return [ownersWay(ANY, { validFrom: null, wait: { blocks: Number(offer.policy.initial_blocks) } })];
   const owners = ownersIn(m);
