@@ -61,7 +61,7 @@ describe.skipIf(!hasTerminal)('at a terminal, in the middle of a pipe', () => {
     ['n', 'not-agreed the answer was no'],
     ['', 'not-agreed the answer was no'],
   ])('%o is answered with %s', async (answer, result) => {
-    const { stdout } = await onTerminal(`echo piped | "${process.execPath}" ${probe} | cat`, [answer]);
+    const { stdout } = await onTerminal(`echo piped | "${process.execPath}" ${probe} | cat`, [['pay', answer]]);
     expect(stdout).toContain(result);
     expect(stdout).toContain('pay \\u001b[2J5 sat?');
   });

@@ -1,5 +1,6 @@
 /** Runs the built program as a user does: another process, bytes in, bytes and an exit code out. */
 import { spawn, type SpawnOptions } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,13 +56,27 @@ export const bash = (line: string, spawning?: Spawning): Promise<Ran> =>
 export const freshDir = (): string => mkdtempSync(join(tmpdir(), 'spillway-test-'));
 
 /**
- * A line of bash under a terminal of its own, made by `script`; `typed` lines come one after the other. What the
- * terminal shows is in stdout.
+ * Runs a line of bash under a terminal of its own, made by `script`. Each answer is typed once its question is there. What
+ * the terminal shows is in stdout.
  */
-export function onTerminal(line: string, typed: readonly string[] = []): Promise<Ran> {
+export async function onTerminal(
+  line: string,
+  answers: readonly (readonly [question: string, answer: string])[] = [],
+): Promise<Ran> {
   const file = join(freshDir(), 'line.sh');
   writeFileSync(file, line);
-  const keys = typed.map((text) => `sleep 1.2; printf '%s\\r' '${text}'`);
-  return bash(`{ ${[...keys, 'sleep 0.5'].join('; ')}; } | script -qec 'bash ${file}' /dev/null`);
+  const child = spawn('script', ['-qec', `bash ${file}`, '/dev/null'], { env: cleanEnv() });
+  let [stdout, stderr] = ['', ''];
+  const open = [...answers];
+  child.stdout.setEncoding('utf8').on('data', (data: string) => {
+    stdout += data;
+    const [next] = open;
+    if (!next || !stdout.includes(next[0])) return;
+    open.shift();
+    child.stdin.write(`${next[1]}\r`);
+  });
+  child.stderr.setEncoding('utf8').on('data', (data: string) => (stderr += data));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout, stderr };
 }
 export const hasTerminal = existsSync('/usr/bin/script');
