@@ -16,7 +16,7 @@ export interface BareTransaction {
   /** Serialization without witness. */
   bytes: Uint8Array;
   txid: Uint8Array;
-  /** True for one input that spends nothing, as only the first transaction of a block has it. */
+  /** True for a coinbase transaction, whose one input spends no output. */
   coinbase: boolean;
   outputs: { sat: bigint; script: string }[];
 }

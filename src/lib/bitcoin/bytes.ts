@@ -3,7 +3,7 @@ export { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 /** Comparison without an early end: it compares MACs too. */
 export { equalBytes } from '@noble/ciphers/utils.js';
 
-/** The order of bytes as texts are ordered: a beginning before what goes on. */
+/** Compares bytes lexicographically; a prefix comes first. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const at = a.findIndex((byte, i) => byte !== b[i]);
   return at < 0 ? a.length - b.length : a[at]! - (b[at] ?? -1);

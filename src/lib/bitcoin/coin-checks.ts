@@ -88,7 +88,10 @@ export function checkSpendable(
   return checkCoins(coins, spent);
 }
 
-/** Inputs that a party adds: there, confirmed, mature, and what it says they are. @throws Refusal `coin-missing`, `unsafe-funding` */
+/**
+ * Checks inputs that a party adds: unspent, confirmed, mature, and with the stated amount and script. @throws
+ * Refusal `coin-missing`, `unsafe-funding`
+ */
 export function checkCoins(coins: Facts['coins'], claimed: readonly Spent[]): string {
   if (coins === 'not-checked') return 'not-checked';
   for (const c of claimed) {

@@ -24,7 +24,7 @@ import {
   type Template,
 } from './transaction.ts';
 
-/** An entry of `listunspent`; what else it says is for people. */
+/** Entry of `listunspent` with the fields that are read. */
 export interface ListedCoin {
   txid: string;
   vout: number;
@@ -71,7 +71,7 @@ export function parseCoins(json: Json): Spent[] {
 
 /** Outputs to be paid, and how: coins, change, feerate. */
 export interface Payment {
-  /** Spent whatever else is taken. */
+  /** Coins that are spent in any case. */
   required?: readonly Spent[];
   coins: readonly Spent[];
   outputs: readonly Output[];
@@ -96,7 +96,7 @@ export function payFrom(payment: Payment): Template & { fee: bigint; changeSat: 
     index: c.vout,
     sequence: SEQUENCE_RBF,
     witnessUtxo: { amount: c.sat, script: hexToBytes(c.script) },
-    // For the size alone, which is that of a key-path spend whatever the internal key is.
+    // Placeholder key: a key-path spend has the same size for every internal key.
     ...(scriptType(c.script) === 'p2tr' && { tapInternalKey: hexToBytes(c.script.slice(4)) }),
   });
   const result = selectUTXO(

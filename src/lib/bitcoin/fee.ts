@@ -16,7 +16,7 @@ export const FEE_LIMITS = {
   },
   /** A tenth of the inputs, unless more is allowed. */
   share: { unit: 'sat', most: (inputs: bigint) => inputs / 10n },
-  /** Largest rate of the other side's proposals, unless the user says otherwise. */
+  /** Default highest feerate of the counterparty's proposals. */
   proposed: { unit: 'sat/kvB', most: 100_000 },
 } satisfies Limits;
 

@@ -31,7 +31,7 @@ import type { Outpoint } from './outpoint.ts';
 export interface Funding {
   template: Template;
   witnesses: Readonly<Record<string, readonly Hex[]>>;
-  /** The other wallet's PSBT, with whatever its signers need to know. */
+  /** PSBT of another wallet, with the fields that its signers need. */
   psbt?: string;
 }
 
@@ -128,7 +128,7 @@ export function signFunding(hand: Hand, funding: Funding, ours: Facts['ours'], s
   return { ...funding, witnesses };
 }
 
-/** A transaction whose anchors need no signature. */
+/** Returns a transaction whose anchor inputs need no signature. */
 export const withAnchors = (template: Template): Funding => ({
   template,
   witnesses: Object.fromEntries(template.inputs.flatMap((input, i) => (isAnchor(input) ? [[i, []]] : []))),
@@ -141,7 +141,7 @@ export const isSigned = ({ template, witnesses }: Funding, skip: readonly number
 const stacks = (witnesses: Funding['witnesses']): Map<number, Uint8Array[]> =>
   new Map(Object.entries(witnesses).map(([i, stack]) => [Number(i), stack.map((part) => hexToBytes(part))]));
 
-/** The funding as a PSBT with what witnesses there are. */
+/** Returns the funding as a PSBT with its present witnesses. */
 export const fundingPsbt = ({ template, witnesses, psbt }: Funding): string =>
   writePsbt(putWitnesses(psbt === undefined ? toTransaction(template) : readPsbt(psbt), stacks(witnesses)));
 export const putStacks = (tx: Transaction, witnesses: Funding['witnesses']): Transaction =>

@@ -7,10 +7,10 @@ import { ripemd160 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { Hash } from '@noble/hashes/utils.js';
 
-/** Returns the hash of its parts, one behind the other. */
+/** Returns the hash of the concatenated parts. */
 export type Hasher = (...parts: readonly Uint8Array[]) => Uint8Array;
 
-/** Returns a function that hashes what follows `start`. */
+/** Returns a function that continues a copy of the hash state `start`. */
 function following<T extends Hash<T>>(start: T): Hasher {
   const working = start.clone();
   return (...parts) => {

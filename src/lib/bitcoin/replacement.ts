@@ -24,7 +24,7 @@ export interface Evicted extends Paid {
 /** A transaction with all that spend it. */
 export const withChildren = (all: Paid, own: Paid): Evicted => ({ ...all, parts: [own, all] });
 
-/** Returns the transactions that spend this one; null where nothing does. */
+/** Returns fees and size of the descendants of a transaction; null if it has none. */
 export function childrenOf(all: Paid, own: Paid): Evicted | null {
   const children = { feeSat: all.feeSat - own.feeSat, vsize: all.vsize - own.vsize };
   return children.vsize > 0 ? { ...children, parts: [children] } : null;

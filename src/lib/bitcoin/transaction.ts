@@ -13,7 +13,7 @@ import type { Outpoint } from './outpoint.ts';
 import { outputSize } from './script.ts';
 import { Writer } from './writer.ts';
 
-/** An output that is spent, with what BIP341 signs of it. */
+/** Spent output, with the amount and script that BIP341 signs. */
 export interface Spent extends Outpoint {
   sat: bigint;
   /** The output script, hex. */

@@ -193,7 +193,7 @@ export function writesOf<Rs extends Records>(
 /** Empty reply, of changes that answer no message. */
 export const NO_REPLY: Commit['reply'] = { text: '', exit: 0, type: '', row: '', stands: false, flags: '', copies: [] };
 
-/** A commit that answers no message: no reply is kept, no nonce used. */
+/** Returns a commit without message, reply or nonces. */
 export const plainCommit = (parts: Pick<Commit, 'reads' | 'writes'> & Partial<Pick<Commit, 'notes'>>): Commit => ({
   key: null,
   reply: NO_REPLY,

@@ -13,7 +13,7 @@ import { all, marks, put, together, type SqlRow, type Sql } from './database.ts'
 import { UNIT } from './schema.ts';
 import type { Stretch } from './store.ts';
 
-/** Records that are asked for at a time. */
+/** Records of one query. */
 const PAGE = 500;
 
 /** The figures of one record as the store names them: behind the name of its kind. */
@@ -27,7 +27,7 @@ const figureName = (kind: Pick<Kind<any>, 'name'>, name: string): string => `${k
 
 type FigureValues = ReadonlyMap<string, bigint>;
 
-/** The figures that the store holds of each of these records: none of one that is not there yet. */
+/** Returns the stored figures of each of these records; empty for a new record. */
 export function* heldFigures(ids: readonly (number | undefined)[]): Sql<readonly FigureValues[]> {
   const known = ids.filter((id) => id !== undefined);
   if (known.length === 0) return ids.map(() => new Map());
@@ -36,7 +36,7 @@ export function* heldFigures(ids: readonly (number | undefined)[]): Sql<readonly
   return ids.map((id) => new Map((of.get(id ?? -1) ?? []).map((row) => [row['name'] as string, bigint(row, 'value')])));
 }
 
-/** Replaces what has changed of the figures of a record. */
+/** Writes the changed figures of a record. */
 export function* putFigures(id: number, held: FigureValues, figures: Figures): Sql<void> {
   const gone = [...held].flatMap(([name, value]) => (figures[name] === value ? [] : [name]));
   const fresh = Object.entries(figures).filter(([name, value]) => held.get(name) !== value);

@@ -116,7 +116,7 @@ export function realPath(path: string): string {
   }
 }
 
-/** Puts a file of mode 0600 in the place of what may be there: a reader, and a crash, sees the old or the new text. */
+/** Replaces or creates a file of mode 0600 atomically: readers see the old or the new text, also after a crash. */
 export function replacePrivate(path: string, text: string): void {
   const made = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
@@ -137,7 +137,7 @@ export function readPlain(path: string, encoding: 'utf8' | 'latin1'): string {
   return readFileSync(path, encoding);
 }
 
-/** Overwrites a file, syncs it and removes it; one that is not there is gone already. What the medium keeps, it keeps. */
+/** Overwrites a file, syncs it and removes it; does nothing for a missing file. The medium may keep old blocks. */
 export function destroyFile(path: string): void {
   try {
     const file = openSync(path, 'r+');
@@ -153,7 +153,7 @@ export function destroyFile(path: string): void {
   }
 }
 
-/** Makes what was written to a file last through a power cut. */
+/** Syncs a file to the disk. */
 export function syncFile(path: string): void {
   const file = openSync(path, 'r+');
   try {

@@ -172,7 +172,7 @@ export interface Reconciled {
   outcomes: readonly Reconciliation[];
   /** Journal files of this home that were not given: no backup covers them until they are read. */
   notGiven: readonly string[];
-  /** Number of records that are whole again; undefined unless the owner said that the journals are complete. */
+  /** Number of records without doubt again; undefined unless the owner declared the journals complete. */
   completed?: number;
 }
 
@@ -208,14 +208,14 @@ export interface Home {
   /** Backs the home up into a new directory, consistently, while other runs go on. @throws Refusal `home-exists`, `cannot-write` */
   backup(to: string, options: { seed: boolean }): Promise<Backup>;
   /**
-   * Brings in what journals know.
+   * Reads journals into the store.
    * @param options `complete`: their owner says that nothing came after them
    * @throws Refusal as `gather`; `nothing-to-reconcile` for a home that lost nothing; `journal-incomplete`
    */
   reconcile(journals: readonly string[], options?: { complete?: boolean }): Promise<Reconciled>;
   /** Drops what is old and no longer needed (`prune.ts`). @throws Refusal `home-restored` before its journal is read, as `prune` */
   prune(options: Omit<PruneOptions, 'store' | 'kinds'>): Promise<Pruned>;
-  /** Accepts a restored home, with whatever the restore has lost. */
+  /** Accepts a restored home without the commits that it has lost. */
   acceptRestore(): Promise<void>;
   close(): void;
 }

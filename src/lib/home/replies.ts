@@ -12,7 +12,7 @@ import { CANCELLED, type Commit, type Reply } from '../protocol/ports.ts';
 import { all, get, marks, put, type SqlRow, type Sql } from './database.ts';
 
 const COLUMNS = 'reply.key, text, exit, hint, "row", reply.type, stands, flags, copies, notes';
-/** Every nonce that it shows is the one that lies in the store. */
+/** Condition of a live reply: the store holds every nonce that it shows. */
 const LIVE = `NOT EXISTS (SELECT 1 FROM shown WHERE shown.reply = reply.key AND NOT EXISTS (SELECT 1 FROM nonce
   WHERE nonce.of_claim = shown.of_claim AND nonce.sighash = shown.sighash AND nonce.pubnonce = shown.pubnonce))`;
 
@@ -100,5 +100,5 @@ export function* keepReply(
     yield* put('INSERT INTO reply_of(record, type, number, reply) VALUES (?, ?, ?, ?)', record, type, number, key);
 }
 
-/** Deletes, after a restore, all replies but those that stand for good. */
+/** Deletes all replies that a restore does not spare. */
 export const forgetAll = (): Sql<void> => put('DELETE FROM reply WHERE stands = 0');

@@ -6,7 +6,7 @@ import type { Claim, Facts } from '../protocol/action.ts';
 import { coinClaim } from '../protocol/claims.ts';
 import type { Store } from '../protocol/ports.ts';
 
-/** @param own claims of the records that are acted on: what they hold is theirs to spend */
+/** Returns which of these outpoints other records have reserved. @param own claims of the step's own records */
 export async function reservedIn(
   store: Pick<Store, 'load'>,
   outpoints: readonly string[],

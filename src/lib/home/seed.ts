@@ -21,7 +21,7 @@ export async function makeMnemonic(random: Random): Promise<string> {
 }
 
 /**
- * The words as they are kept: lower case, one space between them.
+ * Returns the words in stored form: lower case, separated by one space.
  * @throws Refusal `malformed`, which names the place of a word but never the word
  */
 export async function checkMnemonic(text: string): Promise<string> {
@@ -43,7 +43,7 @@ async function words() {
   return { ...bip39, wordlist: english.wordlist };
 }
 
-/** The 64 bytes of BIP39, without its word list. */
+/** Returns the BIP39 seed of the words, 64 bytes. */
 export const seedOf = (mnemonic: string): Uint8Array =>
   new Uint8Array(pbkdf2Sync(mnemonic.normalize('NFKD'), 'mnemonic', 2048, 64, 'sha512'));
 

@@ -32,7 +32,7 @@ import { holdFor } from './hold.ts';
 import { lock, unlock } from './nonce-box.ts';
 import type { HomeStore } from './sql-store.ts';
 
-/** Time to wait for whoever holds the folder. */
+/** Time to wait for the folder's lock. */
 export const WAIT_LIMITS = { held: { unit: 'milliseconds', most: 10_000 } } satisfies Limits;
 
 /** Returns the folder of a home's shares. */
@@ -121,7 +121,7 @@ export class ShareFolder implements Shares {
       for (const { name, secret } of made) writePrivate(this.#path(name), lock(secret, place(name), key));
       if (made.length > 0) syncDirectory(this.#dir);
       this.#point('share-synced');
-      // Where this throws, nobody knows whether the commit stands: the next sweep does.
+      // After an error here the commit may stand or not; the next sweep decides by the store.
       const stands = await commit();
       if (stands) await this.#agree(made, gone, store);
       this.#destroy((stands ? gone : made.map(({ name }) => name)).map((name) => this.#path(name)));

@@ -15,7 +15,7 @@ import { getMeta, setMeta } from './standing.ts';
 
 export interface SqliteOptions extends StoreOptions {
   path: string;
-  /** Set if it is made in an empty file. */
+  /** Set if the file was empty. */
   made?: 'new';
 }
 

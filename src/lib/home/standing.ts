@@ -33,8 +33,7 @@ export function* standingOf(counter: Counter): Sql<StoreStanding> {
 
 export interface Begun {
   /**
-   * Returns the place where it lies now.
-   * @param kept the place where it lay
+   * Returns the present place of the store. @param kept the stored place
    */
   identity: (kept: string) => string;
   life: string;
@@ -60,7 +59,7 @@ export function* settle(
   yield* forgetAll();
   yield* put('DELETE FROM nonce');
   yield* keepAddresses();
-  // A backup has no figures, and whatever was put back, the sums are those of its records.
+  // Computes all figures again, because a backup has none.
   yield* put('DELETE FROM figure');
   const letGo: HeldRecord[] = [];
   for (const { id } of yield* all('SELECT id FROM record ORDER BY id'))

@@ -39,7 +39,7 @@ export interface StoredAddress extends OwnAddress {
   script: Hex;
 }
 
-/** Secrets of the seed that a store needs; asked for only when a nonce or an address is at hand. */
+/** Secrets of the seed that a store needs, loaded only for nonces and addresses. */
 export interface StoreSecrets {
   /** Encrypts nonces at rest, 32 bytes. */
   storeKey: Uint8Array;

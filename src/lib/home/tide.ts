@@ -34,7 +34,7 @@ export function commitIn(text: string): number | undefined {
 }
 
 export interface TideOptions {
-  /** Folder that it is written to. */
+  /** Folder of the tide file. */
   dir: string;
   /** Folders in which it may have been written before. */
   also?: readonly string[];
