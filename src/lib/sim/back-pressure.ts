@@ -154,26 +154,11 @@ export function simulate(topology: Topology, rules: Rules, attack: Attack, draws
     const node = draws.below(attacker);
     if (attack.kind === 'spam' || topology[node]!.length > 0) reached.add(node);
   }
-  const network = new Network([...topology, [...reached]], rules, draws);
-  network.playHonest();
-  if (attack.kind !== 'none') network.playAttack(attack);
-  return network.end();
-}
-
-class Network {
-  readonly #peers: Topology;
-  readonly #attacker: number;
-  readonly #rules: Rules;
-  readonly #draws: Draws;
-  /** Sends of honest nodes, those of the attacker, and what is on its way: each comes in order. */
-  readonly #honest = new Events();
-  readonly #attack = new Events();
-  readonly #flying = new Events();
-  /** Keyed by node and peer: what the node takes of the peer. */
-  readonly #buckets = new Map<number, Bucket>();
-  /** Keyed by node and peer: who sent last what the node passed on to the peer. */
-  readonly #lastSender = new Map<number, number>();
-  readonly #out: Outcome = {
+  const peers: Topology = [...topology, [...reached]];
+  const { seconds, limit, attackerLimit = limit, burst, floor, also } = rules;
+  // Sends of honest nodes, those of the attacker, and what is on its way: each comes in order.
+  const [honest, attacks, flying] = [new Events(), new Events(), new Events()];
+  const out: Outcome = {
     honest: { sent: 0, delivered: 0 },
     attacker: { sent: 0, delivered: 0 },
     drops: 0,
@@ -181,126 +166,115 @@ class Network {
     misattributed: 0,
     retried: 0,
   };
+  const countsOf = (message: Message): Counts => (message.attacker ? out.attacker : out.honest);
 
-  /** @param peers the attacker is the last */
-  constructor(peers: Topology, rules: Rules, draws: Draws) {
-    this.#peers = peers;
-    this.#attacker = peers.length - 1;
-    this.#rules = rules;
-    this.#draws = draws;
-  }
-
-  playHonest(): void {
-    const period = 1000 / this.#rules.rate;
-    const phases = this.#peers.slice(0, -1).map((_, node) => [this.#draws.below(Math.ceil(period)), node] as const);
-    for (const [phase, node] of phases.sort(([a], [b]) => a - b)) {
-      const sends = (time: number): void => {
-        if (time >= this.#rules.seconds * 1000) return;
-        this.#send(time, { path: this.#walk([node]), attacker: false, retried: false });
-        this.#honest.put(time + period, () => sends(time + period));
-      };
-      this.#honest.put(phase, () => sends(phase));
-    }
-  }
-  playAttack(attack: Exclude<Attack, { kind: 'none' }>): void {
-    const links = this.#peers[this.#attacker]!;
-    const [one, two] = [links[0]!, this.#peers[links[0]!]![0]!];
-    const pathOf = (number: number): number[] =>
-      attack.kind === 'spam'
-        ? this.#walk([this.#attacker, links[number % links.length]!])
-        : [this.#attacker, ...Array.from({ length: attack.hops }, (_, i) => (i % 2 === 0 ? one : two))];
-    const period = 1000 / (attack.kind === 'spam' ? attack.total : attack.rate);
-    const sends = (number: number): void => {
-      const time = number * period;
-      if (time >= this.#rules.seconds * 1000) return;
-      this.#send(time, { path: pathOf(number), attacker: true, retried: false });
-      this.#attack.put(time + period, () => sends(number + 1));
-    };
-    this.#attack.put(0, () => sends(0));
-  }
-  end(): Outcome {
-    const all = [this.#honest, this.#attack, this.#flying];
-    for (;;) {
-      const next = all.reduce((first, other) => (other.time < first.time ? other : first));
-      if (next.time === Infinity) return this.#out;
-      next.run();
-    }
-  }
-
-  /** Walks on at random, to no node twice. It ends early where there is no other. */
-  #walk(start: readonly number[]): number[] {
-    const path = [...start];
-    const [least, most] = this.#rules.walk;
-    for (let left = least + this.#draws.below(most - least + 1) - start.length; left > 0; left--) {
-      const open = this.#peers[path.at(-1)!]!.filter((peer) => !path.includes(peer));
-      if (open.length === 0) break;
-      path.push(open[this.#draws.below(open.length)]!);
-    }
-    return path;
-  }
-
-  #link(node: number, peer: number): number {
-    return node * this.#peers.length + peer;
-  }
-  #bucket(node: number, peer: number): Bucket {
-    const link = this.#link(node, peer);
-    const { limit, attackerLimit = limit, burst, also } = this.#rules;
-    let bucket = this.#buckets.get(link);
+  const linkOf = (node: number, peer: number): number => node * peers.length + peer;
+  /** Limits by link: what the node takes of the peer. */
+  const buckets = new Map<number, Bucket>();
+  /** Senders by link: who sent last what the node passed on to the peer. */
+  const lastSender = new Map<number, number>();
+  function bucketOf(node: number, peer: number): Bucket {
+    const link = linkOf(node, peer);
+    let bucket = buckets.get(link);
     if (!bucket) {
-      bucket = new Bucket(peer === this.#attacker ? attackerLimit : limit, burst, also.includes('burst'));
-      this.#buckets.set(link, bucket);
+      bucket = new Bucket(peer === attacker ? attackerLimit : limit, burst, also.includes('burst'));
+      buckets.set(link, bucket);
     }
     return bucket;
   }
-  #counts({ attacker }: Message): Counts {
-    return attacker ? this.#out.attacker : this.#out.honest;
-  }
 
-  #send(time: number, message: Message): void {
+  /** Walks on at random, to no node twice. It ends early where there is no other. */
+  function walk(start: readonly number[]): number[] {
+    const path = [...start];
+    const [least, most] = rules.walk;
+    for (let left = least + draws.below(most - least + 1) - start.length; left > 0; left--) {
+      const open = peers[path.at(-1)!]!.filter((peer) => !path.includes(peer));
+      if (open.length === 0) break;
+      path.push(open[draws.below(open.length)]!);
+    }
+    return path;
+  }
+  function send(time: number, message: Message): void {
     if (message.path.length < 2) return;
-    if (!message.retried) this.#counts(message).sent += 1;
-    this.#pass(time, message, 1);
+    if (!message.retried) countsOf(message).sent += 1;
+    pass(time, message, 1);
   }
   /** Sends a message on to place `at` of its path. */
-  #pass(now: number, message: Message, at: number): void {
-    this.#flying.put(now + HOP, () => this.#arrive(now + HOP, message, at));
-  }
-  #arrive(time: number, message: Message, at: number): void {
+  const pass = (now: number, message: Message, at: number): void =>
+    flying.put(now + HOP, () => arrive(now + HOP, message, at));
+  function arrive(time: number, message: Message, at: number): void {
     const { path } = message;
     const [peer, node, next] = [path[at - 1]!, path[at]!, path[at + 1]];
-    if (!this.#bucket(node, peer).takes(time)) {
-      this.#out.drops += 1;
-      if (this.#rules.also.includes('dropper')) this.#bucket(node, peer).halve(time, this.#rules.floor);
-      return this.#tell(time, message, peer, node, at - 1, this.#rules.relayDepth);
+    if (!bucketOf(node, peer).takes(time)) {
+      out.drops += 1;
+      if (also.includes('dropper')) bucketOf(node, peer).halve(time, floor);
+      return tell(time, message, peer, node, at - 1, rules.relayDepth);
     }
     if (next === undefined) {
-      this.#counts(message).delivered += 1;
+      countsOf(message).delivered += 1;
       return;
     }
-    this.#lastSender.set(this.#link(node, next), peer);
-    this.#pass(time, message, at + 1);
+    lastSender.set(linkOf(node, next), peer);
+    pass(time, message, at + 1);
   }
 
   /** Tells `node` that `from` dropped what it sent. @param at its place on the message's path; −1 where it was blamed wrongly */
-  #tell(now: number, message: Message, node: number, from: number, at: number, depth: number): void {
-    if (depth > 0) this.#flying.put(now + HOP, () => this.#told(now + HOP, message, node, from, at, depth));
+  function tell(now: number, message: Message, node: number, from: number, at: number, depth: number): void {
+    if (depth > 0) flying.put(now + HOP, () => told(now + HOP, message, node, from, at, depth));
   }
-  #told(time: number, message: Message, node: number, from: number, at: number, depth: number): void {
-    if (node === this.#attacker) return;
+  function told(time: number, message: Message, node: number, from: number, at: number, depth: number): void {
+    if (node === attacker) return;
     const { path, retried } = message;
     if (node === path[0]) {
-      if (this.#rules.retry && !retried) {
-        this.#out.retried += 1;
-        this.#send(time, { path: this.#walk([node]), attacker: false, retried: true });
+      if (rules.retry && !retried) {
+        out.retried += 1;
+        send(time, { path: walk([node]), attacker: false, retried: true });
       }
-      if (!this.#rules.also.includes('origin')) return;
+      if (!also.includes('origin')) return;
     }
-    const sender = this.#lastSender.get(this.#link(node, from));
+    const sender = lastSender.get(linkOf(node, from));
     if (sender === undefined) return;
-    this.#bucket(node, sender).halve(time, this.#rules.floor);
-    this.#out.halvings += 1;
+    bucketOf(node, sender).halve(time, floor);
+    out.halvings += 1;
     const rightly = at > 0 && path[at - 1] === sender;
-    if (!rightly) this.#out.misattributed += 1;
-    this.#tell(time, message, sender, node, rightly ? at - 1 : -1, depth - 1);
+    if (!rightly) out.misattributed += 1;
+    tell(time, message, sender, node, rightly ? at - 1 : -1, depth - 1);
+  }
+
+  function playHonest(): void {
+    const period = 1000 / rules.rate;
+    const phases = topology.map((_, node) => [draws.below(Math.ceil(period)), node] as const);
+    for (const [phase, node] of phases.sort(([a], [b]) => a - b)) {
+      const sends = (time: number): void => {
+        if (time >= seconds * 1000) return;
+        send(time, { path: walk([node]), attacker: false, retried: false });
+        honest.put(time + period, () => sends(time + period));
+      };
+      honest.put(phase, () => sends(phase));
+    }
+  }
+  function playAttack(attack: Exclude<Attack, { kind: 'none' }>): void {
+    const links = peers[attacker]!;
+    const [one, two] = [links[0]!, peers[links[0]!]![0]!];
+    const pathOf = (number: number): number[] =>
+      attack.kind === 'spam'
+        ? walk([attacker, links[number % links.length]!])
+        : [attacker, ...Array.from({ length: attack.hops }, (_, i) => (i % 2 === 0 ? one : two))];
+    const period = 1000 / (attack.kind === 'spam' ? attack.total : attack.rate);
+    const sends = (number: number): void => {
+      const time = number * period;
+      if (time >= seconds * 1000) return;
+      send(time, { path: pathOf(number), attacker: true, retried: false });
+      attacks.put(time + period, () => sends(number + 1));
+    };
+    attacks.put(0, () => sends(0));
+  }
+
+  playHonest();
+  if (attack.kind !== 'none') playAttack(attack);
+  for (;;) {
+    const next = [honest, attacks, flying].reduce((first, other) => (other.time < first.time ? other : first));
+    if (next.time === Infinity) return out;
+    next.run();
   }
 }
