@@ -23,42 +23,33 @@ export async function readOutputs(file: string): Promise<Map<string, ChannelOutp
   );
 }
 
+/** Blocks whose txids are kept: channels of one block come together. */
+const KEPT_BLOCKS = 50;
+
 /** Looks channels up at a node: the block at the height, the transaction in it, the output where it is unspent. */
-export class ChainOutputs {
-  readonly #rpc: Rpc;
-  readonly #found = new Map<string, ChannelOutput>();
-  /** Txids of the blocks that were looked at last. */
-  readonly #blocks = new Map<number, readonly string[]>();
-
-  constructor(rpc: Rpc) {
-    this.#rpc = rpc;
-  }
-
-  /** Looks for the output of an announcement; of any other message nothing. */
-  async look(message: Uint8Array): Promise<void> {
-    const scid = announced(message);
-    if (scid === undefined || this.#found.has(scid)) return;
-    const [height, index, vout] = scidParts(scid);
-    const txid = (await this.#txids(height))[index];
-    const coin = txid === undefined ? undefined : await this.#rpc.txOut({ txid, vout }, false);
-    if (coin) this.#found.set(scid, { script: coin.script, amountSat: coin.sat });
-  }
-  known(scid: string): ChannelOutput | undefined {
-    return this.#found.get(scid);
-  }
-
-  async #txids(height: number): Promise<readonly string[]> {
-    let txids = this.#blocks.get(height);
-    if (!txids) {
-      const { blocks } = await this.#rpc.blockchainInfo();
-      txids = height > blocks ? [] : (await this.#rpc.block(await this.#rpc.blockHash(height))).txids;
-      if (this.#blocks.size >= 50) this.#blocks.delete(this.#blocks.keys().next().value!);
-      this.#blocks.set(height, txids);
-    }
+export function chainOutputs(rpc: Rpc) {
+  const found = new Map<string, ChannelOutput>();
+  const blocks = new Map<number, readonly string[]>();
+  async function txidsAt(height: number): Promise<readonly string[]> {
+    const known = blocks.get(height);
+    if (known) return known;
+    const tip = (await rpc.blockchainInfo()).blocks;
+    const txids = height > tip ? [] : (await rpc.block(await rpc.blockHash(height))).txids;
+    if (blocks.size >= KEPT_BLOCKS) blocks.delete(blocks.keys().next().value!);
+    blocks.set(height, txids);
     return txids;
   }
+  return {
+    known: (scid: string): ChannelOutput | undefined => found.get(scid),
+    /** Looks for the output of an announcement; of any other message nothing. */
+    look: async (message: Uint8Array): Promise<void> => {
+      if (![256, 267].includes(typeOf(message))) return;
+      const scid: string | undefined = readMessage(message).values['short_channel_id'];
+      if (scid === undefined || found.has(scid)) return;
+      const [height, index, vout] = scidParts(scid);
+      const txid = (await txidsAt(height))[index];
+      const coin = txid === undefined ? undefined : await rpc.txOut({ txid, vout }, false);
+      if (coin) found.set(scid, { script: coin.script, amountSat: coin.sat });
+    },
+  };
 }
-
-/** Returns the channel that a message announces; undefined for any other message. */
-const announced = (message: Uint8Array): string | undefined =>
-  [256, 267].includes(typeOf(message)) ? readMessage(message).values['short_channel_id'] : undefined;

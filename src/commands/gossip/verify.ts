@@ -7,7 +7,7 @@ import { lineOf } from '../../lib/gossip/line.ts';
 import { Verifier } from '../../lib/gossip/verify.ts';
 import { ERRORS } from '../../lib/protocol/refusal.ts';
 import { dumpFlag, inflate, printLines, readGraph } from './dumps.ts';
-import { ChainOutputs, readOutputs } from './outputs.ts';
+import { chainOutputs, readOutputs } from './outputs.ts';
 
 export default filter({
   summary: 'The signatures of gossip messages, and the outputs that channels stand on',
@@ -32,7 +32,7 @@ export default filter({
   exits: [0, 2, 3, 65, 66, 69, 70, 76],
   run: async (flags, { file }) => {
     const rpc = await rpcOf(flags);
-    const chain = rpc && new ChainOutputs(rpc);
+    const chain = rpc && chainOutputs(rpc);
     const known = flags.outputs === undefined ? undefined : await readOutputs(flags.outputs);
     const verifier = new Verifier(chain ? (scid) => chain.known(scid) : known && ((scid) => known.get(scid)));
     const graph = flags.graph === undefined ? undefined : await readGraph(flags.graph, { limit: flags.maxInput });
