@@ -29,8 +29,8 @@ export function announceDocument(
   given: { secrets?: readonly Uint8Array[]; signature?: string | undefined },
 ): Announced {
   const kind = from.text('kind');
-  const type = Number(Object.keys(LAYOUTS).find((each) => LAYOUTS[Number(each)]!.kind === kind) ?? 0);
-  if (![267, 269, 271].includes(type))
+  const type =
+    [267, 269, 271].find((each) => LAYOUTS[each]!.kind === kind) ??
     from.refuse('kind', 'channel_announcement_2, channel_update_2 or node_announcement_2');
   from.skip('type', 'version', 'kind', 'problems', 'signatures', 'valid', 'checks', 'message', 'signing');
   const bare = readMessage(writeMessage(type, from));
