@@ -20,7 +20,6 @@ import type { Rules } from '../contract/fees.ts';
 import type { Lock } from './lock.ts';
 import { htlcKeyKind, mayLackPayment, paymentOf, type HtlcKey } from './records.ts';
 import { spentBy } from './swap-outcome.ts';
-import { build } from './terms.ts';
 import { readHtlc } from './view.ts';
 import { unknownTo, unsigned } from './watch.ts';
 
@@ -36,40 +35,47 @@ function watchedFunded(key: HtlcKey, { restored }: Pick<About<HtlcKey>, 'restore
   const { pubkey, own, payout } = key;
   const funded = paymentOf(key);
   if (!funded || funded.over || payout === null) return undefined;
-  const htlc = readHtlc(funded.htlc);
-  const from = fromOf(htlc.lock);
   const { amountSat: sat, funding } = funded;
-  const { output } = build(htlc);
+  const { locktime: lock, output_script: output, hash } = funded.htlc;
+  const from = fromOf(lock);
   const vout = funding.template.outputs.findIndex((o) => o.script === output && o.sat === sat);
   const outpoint = { txid: txidOf(funding.template), vout };
-  const script = scriptOf(payout, htlc.network);
-  const refund: Duty = {
-    id: `${pubkey} refund ${outpointText(outpoint)}`,
-    does: 'refund',
-    why: 'its lock has ended, and nobody has claimed it',
-    outpoint,
-    tx: unsigned({ htlc, coin: { ...outpoint, sat }, path: 'refund', key: own, script }),
-    from,
-    by: null,
-    worthSat: sat,
+  // Keys are summed for its script: worked out once something is due, not for each record at rest.
+  const made = (): Duty => {
+    const htlc = readHtlc(funded.htlc);
+    const script = scriptOf(payout, htlc.network);
+    return {
+      id: `${pubkey} refund ${outpointText(outpoint)}`,
+      does: 'refund',
+      why: 'its lock has ended, and nobody has claimed it',
+      outpoint,
+      tx: unsigned({ htlc, coin: { ...outpoint, sat }, path: 'refund', key: own, script }),
+      from,
+      by: null,
+      worthSat: sat,
+    };
   };
+  let refund: Duty | undefined;
+  const work = (): Duty => (refund ??= made());
   return {
     id: pubkey,
     role: 'funder',
     worthSat: sat,
-    restsUntil: 'height' in from ? htlc.lock.value : -Infinity,
+    restsUntil: 'height' in from ? lock.value : -Infinity,
     coins: [
       {
         outpoint,
         ways: new Map(),
         judge(hex) {
-          const by = spentBy(hex, outpoint, htlc.hash.hash160);
+          const by = spentBy(hex, outpoint, hash.hash160);
           return { by, paysSat: by === 'refund' ? sumSat(outputsOf(hex)) : 0n, lostSat: 0n };
         },
       },
     ],
-    duties: [refund],
-    decide: (seen, rules) => [decide(refund, seen, rules)],
+    get duties() {
+      return [work()];
+    },
+    decide: (seen, rules) => [decide(work(), seen, rules)],
   };
 }
 

@@ -12,7 +12,7 @@ import { taggedHash } from '../signing/curve.ts';
 import type { Funding } from '../bitcoin/funding.ts';
 import type { Own } from '../signing/exchange.ts';
 import { hashOf, type Hash } from './terms.ts';
-import { readHtlc } from './view.ts';
+import type { HtlcView } from './view.ts';
 
 /** The cooperative spend that this home has opened. */
 export interface Proposal {
@@ -49,8 +49,8 @@ export interface HtlcKey {
   funded: Funded | 'swap' | 'unknown' | null;
 }
 export interface Funded {
-  /** Terms of the HTLC (`viewOf`). */
-  htlc: object;
+  /** Terms of the HTLC, as this home has written them. */
+  htlc: HtlcView;
   /** True once its coin is spent for good. */
   over: boolean;
   amountSat: bigint;
@@ -141,7 +141,7 @@ const beliefs: Beliefs<HtlcKey> = {
  * Number of the lock: a height, a time or a count of blocks. It is at least 1, because figures of zero are not
  * stored.
  */
-const dueOf = ({ htlc }: Funded): bigint => BigInt(readHtlc(htlc).lock.value);
+const dueOf = ({ htlc }: Funded): bigint => BigInt(htlc.locktime.value);
 
 export const htlcKeyKind: Kind<HtlcKey> = {
   name: 'htlc-key',
