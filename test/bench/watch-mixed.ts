@@ -15,7 +15,12 @@ import { update } from '../../src/lib/credit/transactions.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look } from '../../src/lib/engine/watch.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
+import { freshKey } from '../../src/commands/htlc/home.ts';
+import { createHtlc } from '../../src/lib/htlc/create.ts';
+import { htlcKeyKind, type HtlcKey } from '../../src/lib/htlc/records.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
+import { build } from '../../src/lib/htlc/terms.ts';
+import { viewOf } from '../../src/lib/htlc/view.ts';
 import { swapKind } from '../../src/lib/htlc/swap-records.ts';
 import { pledgeKind } from '../../src/lib/pledge/records.ts';
 import { pledge } from '../../src/lib/pledge/table.ts';
@@ -60,7 +65,7 @@ function copyOf([kind, record]: Pattern): unknown {
 }
 
 /** A record of each family, at rest. */
-async function patterns(): Promise<Pattern[]> {
+async function patterns(): Promise<(() => readonly [Kind<any>, unknown])[]> {
   const all = await cast(161);
   const coin = await openedCoin(all);
   await transferMessages(all.operator, all.alice, all.bob, coin);
@@ -73,6 +78,7 @@ async function patterns(): Promise<Pattern[]> {
   const accepted = await bob.run(htlcSwap, { on: offered.message, amount: WANT, input: ACCEPT });
   await alice.run(htlcSwap, { on: accepted.message, input: { utxo } });
   const [swap] = await alice.home.store.list('htlc-swap');
+  const paid = await htlcPayments(both);
   both.close();
   const [collector, pledger] = [await TestParty.make(165), await TestParty.make(166)];
   collector.chain.feerate = 1_000;
@@ -83,18 +89,38 @@ async function patterns(): Promise<Pattern[]> {
   const [pledged] = await pledger.home.store.list('pledge');
   collector.close();
   pledger.close();
-  return [
+  const rest: Pattern[] = [
     [statecoinKind, statecoin],
     [swapKind, swapKind.parse(swap!.record) as object],
     // Its blocks were read before.
     [pledgeKind, { ...pledgeKind.parse(pledged!.record), unpaidTo: TIP }],
   ];
+  return [...rest.map((of) => () => [of[0], copyOf(of)] as const), () => [htlcKeyKind, paid()] as const];
+}
+/** Payments of HTLCs that a home takes back from a height on. */
+async function htlcPayments({ alice, bob }: { alice: TestParty; bob: TestParty }): Promise<() => HtlcKey> {
+  const [claim, own] = [await freshKey(bob.home), await freshKey(alice.home)];
+  const coin = { ...(await ownCoin(alice, 150_000n)), sequence: 0xfffffffd };
+  const lock = { kind: 'height', value: 2_000 } as const;
+  const terms = { network: 'regtest', variant: 'standard', hash: claim.hash, claim, lock, cooperative: true } as const;
+  const amountSat = 100_000n;
+  return () => {
+    const key = { ...own, pubkey: another(own.pubkey), hash: { ...own.hash, hash160: another(own.hash.hash160) } };
+    const htlc = createHtlc({ ...terms, refund: key });
+    const [inputs, outputs] = [
+      [{ ...coin, txid: another(coin.txid) }],
+      [{ sat: amountSat, script: build(htlc).output }],
+    ];
+    const funding = { template: { version: 2 as const, locktime: 0, inputs, outputs }, witnesses: {} };
+    const funded = { htlc: viewOf(htlc), over: false, amountSat, funding, coins: inputs.map(outpointText) };
+    return { ...key, payout: ADDRESSES.p2tr, funded };
+  };
 }
 
-/** Records of a home of so many: of every ten five contracts, three statecoins, a swap and a pledge; some of the contracts are due. */
+/** Records of a home of so many: of every ten five contracts, two statecoins, a swap, an HTLC and a pledge; some of the contracts are due. */
 async function fill(both: Pair, records: number): Promise<void> {
   const pattern = (await both.payee.record(await paidOver(both))) as PayeeCredit;
-  const [statecoin, swap, pledged] = (await patterns()) as [Pattern, Pattern, Pattern];
+  const [statecoin, swap, pledged, htlc] = await patterns();
   const contract = (i: number): PayeeCredit => {
     if (i >= DUE) return many(pattern);
     const made = many(pattern, { expiry: TIP + pattern.terms.margin_blocks });
@@ -103,11 +129,11 @@ async function fill(both: Pair, records: number): Promise<void> {
   };
   for (let from = 0; from < records; from += AT_ONCE) {
     const writes = Array.from({ length: Math.min(AT_ONCE, records - from) }, (_, at) => {
-      const kinds = [statecoin, statecoin, statecoin, swap, pledged];
+      const kinds = [statecoin, statecoin, htlc, swap, pledged];
       const i = (from + at) / 10;
-      const of = kinds[at % 10];
-      return of
-        ? writeOf(of[0], copyOf(of), null, 0)
+      const made = kinds[at % 10]?.();
+      return made
+        ? writeOf(...made, null, 0)
         : writeOf(creditKind, contract(Math.floor(i) * 5 + (at % 10) - 5), null, 0);
     });
     await both.payee.home.store.commit(plainCommit({ reads: [], writes }));
