@@ -1,6 +1,6 @@
 /**
- * A million digests stamped, and their proofs, against the bare hashes of their tree, in CPU time; a proof of a gigabyte
- * against the bare hash of it; and the memory that each took.
+ * A million digests stamped, their tree with all proofs, and proofs printed, against the bare hashes of their tree, in CPU
+ * time; a proof of a gigabyte against the bare hash of it; and the memory that each took.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -13,6 +13,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { merkleRoot, transactionIn } from '../../src/lib/bitcoin/block.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { writeOts } from '../../src/lib/notary/ots.ts';
+import { Leaves, makeTree, proofWriter, rootOf } from '../../src/lib/notary/tree.ts';
 import { proofWith } from '../support/notary.ts';
 import { resident } from './batch.ts';
 import { cpuFor, cpuOf, firstThreadOf, report } from './measure.ts';
@@ -75,6 +76,18 @@ function bare(digests: number): Promise<number> {
   });
 }
 
+/** Seconds of CPU for the tree over so many digests, and the proof of each. */
+function treeAndProofs(digests: number): Promise<number> {
+  const leaves = new Leaves();
+  for (let i = 0; i < digests; i++) leaves.add({ digest: createHash('sha256').update(String(i)).digest() }, undefined);
+  return cpuFor(() => {
+    const tree = makeTree(leaves);
+    const proof = proofWriter(tree, { height: 1, root: HEAD, bytes: rootOf(tree), txid: '', branch: [] });
+    for (let i = 0; i < digests; i++) proof(i);
+  });
+}
+const HEAD = new Uint8Array(32);
+
 /** A block of one transaction that has the commitment, in hex. */
 function blockOf(root: string): string {
   const tx = `0200000001${'00'.repeat(36)}00ffffffff010000000000000000226a20${root}00000000`;
@@ -104,6 +117,7 @@ export async function benchNotarize(run: string, digests = 1_000_000): Promise<b
     writeFileSync(block, blockOf((JSON.parse(head) as { root: string }).root));
     const proved = await taken([run, 'notarize', 'prove', plan, '--block', block, '--height', '1'], {});
     const hashes = await bare(digests);
+    const trees = await treeAndProofs(digests);
 
     writeFileSync(big, '');
     truncateSync(big, GIGABYTE);
@@ -122,7 +136,13 @@ export async function benchNotarize(run: string, digests = 1_000_000): Promise<b
     return [
       report({ what: `${digests} digests stamped`, ratio: stamped.seconds / hashes, limit: 3, unit: times }),
       report({ what: `memory of ${digests} digests stamped`, ratio: stamped.most, limit: 300, unit: 'MB' }),
-      report({ what: `${few} proofs`, ratio: (proved.seconds / hashes) * (digests / few), limit: 8, unit: times }),
+      report({ what: `tree and proofs of ${digests} digests`, ratio: trees / hashes, limit: 3, unit: times }),
+      report({
+        what: `${few} proofs printed`,
+        ratio: (proved.seconds / hashes) * (digests / few),
+        limit: 8,
+        unit: times,
+      }),
       report({ what: `memory of ${few} proofs`, ratio: proved.most, limit: 250, unit: 'MB' }),
       report({ what: 'a gigabyte verified', ratio: verified.seconds / once, limit: 1.5, unit: '× its bare hash' }),
       report({ what: 'memory of a gigabyte verified', ratio: verified.most, limit: 200, unit: 'MB' }),

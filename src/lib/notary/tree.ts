@@ -193,16 +193,31 @@ export function proofWriter(tree: Tree, { bytes, branch, height }: Anchor): (ind
   const tail = concatBytes(...end, attestationBytes(bitcoinAttestation(BigInt(height))));
   const head = headOf('sha256');
   const sha = opBytes(SHA);
+  const own = head.length + HASH + HIDE.length + NONCE_SIZE + sha.length;
+  const step = BEFORE.length + HASH + sha.length;
   return (index) => {
     const { digest, nonce } = tree.leaves.at(index)!;
-    const steps = siblingsOf(tree, index).flatMap(({ isLeft, hash }) => [isLeft ? BEFORE : AFTER, hash, sha]);
-    return Buffer.concat([head, digest, opBytes(op('append', nonce)), sha, ...steps, tail]);
+    const siblings = siblingsOf(tree, index);
+    const made = new Uint8Array(own + siblings.length * step + tail.length);
+    let end = 0;
+    const put = (bytes: Uint8Array): void => {
+      made.set(bytes, end);
+      end += bytes.length;
+    };
+    [head, digest, HIDE, nonce, sha].forEach(put);
+    for (const { isLeft, hash } of siblings) {
+      put(isLeft ? BEFORE : AFTER);
+      put(hash);
+      put(sha);
+    }
+    put(tail);
+    return made;
   };
 }
-/** Operations without their argument of 32 bytes. */
-const [BEFORE, AFTER] = (['prepend', 'append'] as const).map((word) =>
-  opBytes(op(word, new Uint8Array(HASH))).subarray(0, -HASH),
-) as [Uint8Array, Uint8Array];
+/** Operations without their argument. */
+const without = (word: 'append' | 'prepend', size: number): Uint8Array =>
+  opBytes(op(word, new Uint8Array(size))).subarray(0, -size);
+const [BEFORE, AFTER, HIDE] = [without('prepend', HASH), without('append', HASH), without('append', NONCE_SIZE)];
 
 /** Reads a raw block. @throws Refusal `malformed-block`, `root-differs` where its transactions are not its header's */
 export function readBlock(bytes: Uint8Array): Block {
