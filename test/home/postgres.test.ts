@@ -314,6 +314,16 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       store.close();
     });
 
+    it('holds no number back once it has raised the counter', async () => {
+      const url = await cluster.database();
+      const store = await made(url);
+      await store.atLeast(7);
+      expect(await cluster.sql(url, `SELECT * FROM pg_locks WHERE locktype = 'advisory'`)).toEqual([]);
+      expect(await store.commit(commitOf({ key: 'k' }))).toBe(true);
+      expect(await store.commits()).toBe(8);
+      store.close();
+    });
+
     it('gives up on a lock with 69', async () => {
       const url = await cluster.database();
       const store = await made(url);

@@ -48,7 +48,7 @@ const counter: Counter = {
     return (yield* get(sql))!['number'] as number;
   },
   *set(number) {
-    yield* put(`SELECT pg_advisory_lock(0, 0), setval('commit_number', ?)`, number);
+    yield* put(`SELECT pg_advisory_xact_lock(0, 0), setval('commit_number', ?)`, number);
   },
 };
 
