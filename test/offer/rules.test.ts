@@ -43,9 +43,9 @@ describe('the messages that are changed', () => {
 describe('an offer', () => {
   it('with features as long as can be is read at once', () => {
     const features = `40${'00'.repeat(60_000)}`;
-    const begun = performance.now();
+    const begun = process.cpuUsage();
     expect(problems(changed(offer, { offer_features: features }))).toEqual(['feature-unknown offer_features']);
-    expect(performance.now() - begun).toBeLessThan(500);
+    expect(process.cpuUsage(begun).user).toBeLessThan(500_000);
   });
   it.each<[string, Change]>([
     ['offer-field offer_amount', { offer_amount: 0n }],
