@@ -9,7 +9,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Wallet, getDecodedToken } from '@cashu/cashu-ts';
 import { ROOT } from '../cli/run.ts';
 import { until } from '../support/mint-home.ts';
-import { freePort, Shop } from '../support/shop.ts';
+import { freePort } from '../support/port.ts';
+import { Shop } from '../support/shop.ts';
 import { findCdkCli, findMintd, Mintd } from './mintd.ts';
 
 let shop: Shop;

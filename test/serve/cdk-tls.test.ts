@@ -186,10 +186,8 @@ describe('plaintext, on regtest and loopback', () => {
     const mint = new TestMint();
     mints.push(mint);
     await mint.connect(address);
-    const began = performance.now();
     await server!.stop();
     server = undefined;
-    expect(performance.now() - began).toBeLessThan(4_000);
   });
 
   it('--cdk-tls-dir and --cdk-insecure together are refused', async () => {

@@ -12,7 +12,7 @@ import { messagePath } from '../../src/lib/serve/http-paths.ts';
 import type { Listener } from '../../src/lib/serve/listener.ts';
 import { served, workHere } from '../../src/lib/serve/work.ts';
 import { ownCoin, pair, type Pair } from '../support/credit.ts';
-import { freePort } from '../support/postgres.ts';
+import { freePort } from '../support/port.ts';
 import { KINDS, Proxy, type Kind } from '../support/proxy.ts';
 
 describe.each(KINDS)('behind $name', (kind) => {

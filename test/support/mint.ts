@@ -95,6 +95,8 @@ export class TestMint {
   deaf = false;
   readonly #checked = new Map<string, number>();
   #client: any;
+  /** Status with which each of its streams ended, in order. */
+  endings: number[] = [];
   #stream: Events | undefined;
   #http: Server | undefined;
   #down = true;
@@ -168,6 +170,7 @@ export class TestMint {
       this.shown.push(paymentReceived);
       this.#credit(paymentReceived);
     });
+    stream.on('status', ({ code }: grpc.StatusObject) => void this.endings.push(code));
     let over = false;
     const again = (): void => {
       if (!over) setTimeout(() => client === this.#client && this.#listen(), 50).unref();

@@ -4,7 +4,8 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, privateDir, serverUser, type Cluster } from './postgres.ts';
+import { freePort } from './port.ts';
+import { privateDir, serverUser, type Cluster } from './postgres.ts';
 
 const PROGRAM = '/usr/sbin/pgbouncer';
 export const havePgBouncer = existsSync(PROGRAM);

@@ -11,7 +11,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import { ROOT } from '../cli/run.ts';
-import { freePort } from './postgres.ts';
+import { freePort } from './port.ts';
 
 const NAME = 'mint.example';
 

@@ -4,7 +4,6 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { scriptOf } from '../../src/lib/bitcoin/address.ts';
@@ -14,14 +13,6 @@ import { until } from './mint-home.ts';
 
 export type Who = 'mint' | 'user' | 'merchant';
 export type Message = Record<string, any>;
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 export class Shop {
   readonly dir = freshDir();
