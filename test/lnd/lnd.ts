@@ -9,7 +9,8 @@ import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HDKey } from '@scure/bip32';
-import { freePort, SWEEPER, type TestNode } from '../node/node.ts';
+import { SWEEPER, type TestNode } from '../node/node.ts';
+import { freePort } from '../support/port.ts';
 
 /** Finds the lnd on PATH, or the one that LND names; undefined where there is none. @throws where LND names none */
 export function findLnd(): { path: string; version: string } | undefined {

@@ -9,8 +9,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +17,7 @@ import { p2tr } from '@scure/btc-signer/payment.js';
 import { Transaction } from '@scure/btc-signer/transaction.js';
 import { pubSchnorr } from '@scure/btc-signer/utils.js';
 import { prefixes } from '../../src/lib/bitcoin/network.ts';
+import { freePort } from '../support/port.ts';
 
 export type Kind = 'bitcoind' | 'btcd';
 export interface Found {
@@ -379,12 +378,3 @@ const coin = (txid: string, address: string, sat: bigint): Coin => ({
   amount: Number(sat) / 1e8,
   confirmations: 1,
 });
-
-/** A port of 127.0.0.1 that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
