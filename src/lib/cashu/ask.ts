@@ -39,7 +39,7 @@ export type Lookup = (
   done: (error: NodeJS.ErrnoException | null, found: LookupAddress[]) => void,
 ) => void;
 
-/** Agents that keep connections to named mints open between requests. */
+/** Agents that keep connections open between calls, only to named mints and for calls without a body. */
 const AGENTS = {
   plain: new plain.Agent({ keepAlive: true, maxFreeSockets: 8 }),
   secure: new secure.Agent({ keepAlive: true, maxFreeSockets: 8 }),

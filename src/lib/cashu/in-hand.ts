@@ -172,7 +172,7 @@ async function withoutShown(purse: AtMint, t: SignedToken): Promise<TokenRecord>
   return withoutSpent(t, new Set(counters));
 }
 
-/** Finds coins minted with counters that this home may have lost, in each keyset of the mint. */
+/** Finds coins minted with counters that this home may not know, in each keyset of the mint where it may not. */
 export async function search(purse: AtMint, { contract, mint, quote }: QuotedLedger): Promise<void> {
   const { home, wallet } = purse;
   for (const { id } of wallet.keyChain.getKeysets())

@@ -190,7 +190,7 @@ class Payment {
     return this.#journal.remove();
   }
 
-  /** Calls the mint. A refusal during a payment gets the hint that ends it. */
+  /** Calls the mint. Its refusal of a payment under way gets a hint how to end that. */
   async asked<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await withMintErrors(this.mint, ask);
@@ -200,7 +200,7 @@ class Payment {
     }
   }
 
-  /** Returns the present state of the earlier run's melt quote; undefined if the mint has none. */
+  /** Returns the earlier run's melt quote as it is now; undefined without one, or if the mint has forgotten it. */
   async quote(): Promise<MeltQuoteBaseResponse | undefined> {
     const { quote } = this.note;
     if (quote === undefined) return undefined;

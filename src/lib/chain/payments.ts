@@ -41,7 +41,7 @@ export function paymentsIn(rpc: Rpc): Payments {
   const wanted = new Set<Hex>();
   /** Transactions by block and by the bytes that they have. */
   const read = new Map<Hex, ReadonlyMap<Hex, readonly { txid: Hex; hex: Hex }[]>>();
-  /** Searched heights, by outputs or coin. */
+  /** Heights up to which nothing was found, by outputs or coin. */
   const searched = new Map<string, number>();
 
   async function having(block: Hex, bytes: Hex): Promise<readonly { txid: Hex; hex: Hex }[] | undefined> {
@@ -69,7 +69,7 @@ export function paymentsIn(rpc: Rpc): Payments {
     searched.set(key, Math.min(upTo, standingAt(tip)));
     return { by: null, upTo, pruned: false };
   }
-  // Reads one block at a time, since blocks are large.
+  // Reads one block at a time, since blocks are large, and each for all that is sought by then.
   const turn = inTurn();
   const find = (sought: Sought, tip: number, hashAt: HashAt = (height) => rpc.blockHash(height)): Promise<Searched> => {
     wanted.add(sought.bytes);

@@ -46,7 +46,7 @@ export async function claimNamed(home: Home, prefix: string): Promise<Claim> {
   return claim;
 }
 
-/** Returns the claims of own keys with this prefix. */
+/** Returns the key claims with this prefix that their records hold from first to last. */
 async function ownKeys({ store }: Home, prefix: string): Promise<Claim[]> {
   const holders = await store.byClaim(keyClaim(prefix));
   const first = await Promise.all(holders.map((holder) => firstKeys([holder])));

@@ -14,7 +14,7 @@ export interface Outlet {
    * @returns false where it was neither written nor kept: too much waits already
    */
   print(text: string): Promise<boolean>;
-  /** Writes the buffered lines again. */
+  /** Tries again to write the lines that are held back. */
   again(): void;
   /** Says how much could not be written; undefined where all was. */
   lost(): Refusal | undefined;

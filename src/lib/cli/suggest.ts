@@ -2,7 +2,7 @@
  * Suggestions for a mistyped word.
  */
 
-/** Returns the nearest of `words`; undefined if more than a third of the letters differ. */
+/** Returns the nearest of `words`; undefined if more than a third of its letters differ, and more than one. */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   const near = words.map((to) => ({ to, distance: distance(word, to) })).sort((a, b) => a.distance - b.distance);
   const best = near[0];

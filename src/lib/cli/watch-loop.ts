@@ -91,7 +91,7 @@ export async function watchLoop({ post, node, rules, everySeconds, beside }: Loo
     if (lost) throw lost;
     return all;
   } finally {
-    // A single look ends its background work; a loop continues it.
+    // After a single look the background work runs to its end. A loop stops it; the next run goes on with it.
     if (everySeconds !== undefined) work?.stop();
     await work?.done();
     out.close();

@@ -37,7 +37,7 @@ export interface Way {
   by: string;
   /** Satoshis that it pays to the party that watches. */
   paysSat: bigint;
-  /** Satoshis that the party loses if it confirms; 0n if it pays the party as much as its own would. */
+  /** Satoshis that the party loses if it confirms; 0n if it is as good for the party as its own, or was agreed on. */
   lostSat: bigint;
 }
 
@@ -76,7 +76,7 @@ export interface Spend {
 export interface CoinSeen {
   /** spent: by a transaction in a block or the mempool · absent: not on the chain, or not any more · unclear: one of both */
   coin: 'unspent' | 'spent' | 'absent' | 'unclear';
-  /** Confirmations of an unspent coin; 0 in the mempool. */
+  /** Confirmations of an unspent coin; 0 in the mempool, and where no duty or goal counts them. */
   depth: number;
   /**
    * Seconds since the coin's block by median time past (BIP68). Absent if no duty has a relative lock in
@@ -87,7 +87,7 @@ export interface CoinSeen {
   spend: Spend | null;
   /** Result of searching older blocks for the spender; absent if no search was needed. */
   searched?: Searched;
-  /** True if the coin is unspent but a coin of `beside` is spent. */
+  /** True if the coin is unspent but a coin of `beside` is not among the unspent ones. */
   conflicted?: boolean;
 }
 /** Exact list of outputs that another transaction may pay, in this order, without spending the coin `without`. */
@@ -110,7 +110,7 @@ export interface Searched extends Payment {
   by: { txid: Hex; hex: Hex; confirmations: number } | null;
 }
 export interface ChainView extends Fees {
-  /** Payment of the `goal`; present if the record has a goal and all its coins are unspent. */
+  /** Payment of the `goal`; present if the record has a goal whose coin `without` is unspent. */
   payment?: Payment;
   tip: number;
   /** Median time of the last eleven blocks, Unix seconds (BIP113). */
@@ -141,7 +141,7 @@ export interface Duty {
   outpoint: Outpoint;
   tx: ReadyTx | Unsigned;
   from: From;
-  /** Height at which it must be confirmed; null if no other party can spend the coin. */
+  /** Height by which it must be confirmed; null if no other party can spend the coin. */
   by: number | null;
   /** Satoshis that are lost if it does not confirm: they bound its fee. */
   worthSat: bigint;
@@ -224,7 +224,7 @@ export function withRival({ outpoint, worthSat }: Duty, seen: ChainView): ChainV
   return { ...seen, coins: new Map([[at, { ...found, spend: { ...found.spend!, lostSat: worthSat } }]]) };
 }
 
-/** Reports that an unknown transaction has spent the coin. */
+/** Reports that the coin is spent, and that it is not known whom its spender pays. */
 export const SPENT_OTHERWISE: Act = { do: 'tell', event: 'spent-otherwise', short: true };
 
 /** Decides a duty whose coin is spent by a transaction in a block. */
@@ -264,7 +264,7 @@ function help(duty: Duty, { txid, paying }: Spend, evicted: Evicted | null, seen
     if (!evicted || !allows({ least: CHILD_FEE_LIMITS.wanted.least(now) }, wanted)) return inMempool;
     return signing(duty, tx, evicted, seen, rules, 'bump');
   }
-  // Another party's transaction pays this party as much; its maker pays for it.
+  // Another transaction that is as good for this party is left to its maker to pay for.
   if (tx.txid !== txid) return inMempool;
   const due = helpOf({ ...tx, fee: paying.own.feeSat }, now, childrenOf(paying.all, paying.own), seen, rules);
   if (due === null) return inMempool;
@@ -280,8 +280,8 @@ function sending(duty: Duty, evicted: Evicted | null, seen: ChainView, rules: Ru
 }
 
 /**
- * Returns the highest fee of an unsigned transaction: the budget, or a tenth of its worth, and never so much
- * that its output is dust.
+ * Returns the highest fee of an unsigned transaction: the budget, or without one a tenth of the duty's worth.
+ * Its output is never left as dust.
  */
 export const mostFee = ({ worthSat }: Pick<Duty, 'worthSat'>, tx: Unsigned, { feeBudgetSat }: Rules): bigint =>
   minSat(feeBudgetSat ?? worthSat / 10n, tx.sat - tx.dustSat);
@@ -297,7 +297,7 @@ function signing(duty: Duty, tx: Unsigned, evicted: Evicted | null, fees: Fees, 
   return { do: 'sign', event, tx, feeSat: minSat(needsSat, most) };
 }
 
-/** Reports that a transaction needs a larger budget or a key before it can be sent. */
+/** Reports that a transaction needs a larger budget or a key, to be sent at all or to confirm soon. */
 const asked = ({ tx, by }: Duty, { do: event, wanted, ...short }: Short): Due => ({
   do: 'tell',
   event,
@@ -368,7 +368,7 @@ export interface Watcher<R> {
   scripts?(record: R): readonly Hex[];
   /** Returns the claim of another record of the kind that tells of this one's transactions. */
   beside?(record: R): Claim | undefined;
-  /** Returns the watcher's view of a record; undefined if no duty is left. Costly parts of it are computed on use. */
+  /** Returns the watcher's view of a record; undefined if it is not watched. Costly parts are computed on use. */
   watched(record: R, about: About<R>): Watched | undefined;
   /** Returns the record with new facts of a look that must be stored; undefined if there are none. */
   learnt?(record: R, seen: ChainView): R | undefined;

@@ -52,14 +52,14 @@ export interface ExitStep {
   hex: Hex;
   /** Coins that it spends, in the order of its inputs. */
   spends: readonly Spent[];
-  /** Last height at which it may confirm; null if no other party can spend the coin. */
+  /** Last height at which it confirms in time; null if no other party can spend the coin. */
   by: number | null;
   /** Reason, for people. */
   why: string;
   /** True if the leaving party pays its fee. */
   bears: boolean;
 }
-/** Finished way out of a contract: all its transactions are signed. */
+/** Finished way out of a contract: all its transactions are signed, and no other party is needed. */
 export interface Exit {
   contract: Hex;
   network: Network;
@@ -249,7 +249,7 @@ export function exitPackage(
 }
 
 /**
- * Reads a package. Derives every stated field from its transactions again, and checks every signature.
+ * Reads a package. Derives again all that follows from its transactions, and checks every signature.
  * @param json parsed
  * @throws Refusal `malformed-message`, `transaction-differs`, `not-signed`, `signature-invalid`, `sighash-refused`,
  * `fee-too-low`, `truc-limit`, `malformed-transaction`, `malformed-psbt`
@@ -287,7 +287,7 @@ class Coins {
   }
   /**
    * Records the coins that a transaction spends and the outputs that it makes. @throws Refusal
-   * `transaction-differs`
+   * `transaction-differs` for a coin spent twice, another amount or script, or a parent that comes later
    */
   spend(who: string, spends: readonly Spent[], txid: Hex, outputs: readonly Output[]): void {
     for (const spent of spends) {

@@ -87,7 +87,7 @@ export function watchedPackage(document: Document): WatchedDocument | undefined 
 
 function dutyOf({ contract, steps }: ReadPackage, step: ReadStep): Duty {
   const { hex, txid, vsize, feeSat, spends, outputs, child, by, why, after, valid_from } = step;
-  // The child's output belongs to the leaving party; without a child, the largest output of the step does.
+  // The child's output belongs to the leaving party. Without a child, the step's largest output is assumed to.
   const [pays] = child?.outputs ?? [...outputs].sort((a, b) => (a.sat < b.sat ? 1 : -1));
   const ready = readyTxOf(
     'exit',

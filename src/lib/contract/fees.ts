@@ -71,8 +71,8 @@ export interface Rules {
   /** Depth at which a spend is final. */
   confirmations: number;
   /**
-   * Highest fee of a child, for each contract, in satoshis. Null: a tenth of the sum that its parent pays this
-   * party, or any child signed beforehand.
+   * Highest fee of a child, or of a transaction signed when it is sent, for each contract, in satoshis. Null: a
+   * tenth of the sum that its parent pays this party, or of the duty's worth; or any child signed beforehand.
    */
   feeBudgetSat: bigint | null;
 }
@@ -133,7 +133,7 @@ function childWithin(tx: ReadyTx, leastSat: bigint, wantedSat: bigint, rules: Ru
 
 /**
  * Returns how a transaction is sent: alone if it pays enough, or if the budget allows no child and a node
- * takes it as it is; else with a child.
+ * takes it as it is; else with a child. A `Short` says what is lacking for that.
  * @param evicted transactions whose place it takes
  */
 export function sendingOf(
@@ -158,7 +158,7 @@ export function sendingOf(
 }
 
 /**
- * Returns the child for a transaction in the mempool; null if none is worth its fee.
+ * Returns the child for a transaction in the mempool, or what it lacks; null if none is worth its fee.
  * @param now what it pays with its children, satoshis for 1000 vB @param evicted the child that is there
  */
 export function helpOf(

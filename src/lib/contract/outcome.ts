@@ -23,7 +23,7 @@ export const OUTCOME_LIMITS = {
   final: { unit: 'confirmations', least: 6 },
 } satisfies Limits;
 
-/** Returns the height of the newest block that counts as final. */
+/** Returns a height up to which every block counts as final: one below the newest such block. */
 export const standingAt = (tip: number): number => Math.max(tip - OUTCOME_LIMITS.final.least, 0);
 
 /** A coin whose outcome is looked up. */
@@ -31,7 +31,7 @@ export interface TrackedCoin extends Gone {
   /** Outpoints that the coin's transaction spends, where they are known. */
   funding?: readonly Outpoint[];
 }
-/** Chain facts that an outcome is derived from. Without `spends` and `known` more coins stay `unseen`. */
+/** Chain facts for an outcome. Without `spends` more coins stay `unseen`; without `known` none is `absent`. */
 export type ChainFacts = Pick<Facts, 'coins'> & Partial<Pick<Facts, 'spends' | 'known'>>;
 
 /** Transaction that proves an outcome. */

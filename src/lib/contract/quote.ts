@@ -2,7 +2,9 @@
  * Exit quotes: the cost of leaving a contract alone, how long it takes, and the smallest balance that pays
  * for it. Quotes are computed from sizes, and from the transactions themselves once they exist.
  *
- * A step that pays less than the feerate takes a child, which pays for both. The leaving party bears the fee of each child, and of each step whose fee no other output holds. Not here: the transactions (`exit-package.ts`, each family).
+ * A step that pays less than the feerate takes a child, which pays for both. The leaving party bears the fee
+ * of each child, and of each step whose fee no other output holds. Not here: the transactions
+ * (`exit-package.ts`, each family).
  */
 import { feeFor, feerateOf, feerateText } from '../bitcoin/fee.ts';
 import { childFee, childVsize } from '../bitcoin/package.ts';

@@ -44,8 +44,8 @@ export function checkUntil(asked: PaymentAsked, now: number): void {
 }
 
 /**
- * Marks the payer's own request as used, before the payee's answer to it is signed. @returns the payer's
- * remaining requests
+ * Marks the payer's own request as used, before the payee's answer to it is signed. @returns the requests to
+ * keep, the used one included
  * @throws Refusal `asked-unknown` where there is none, or it was for another amount, quote or sum; `asked-expired`
  */
 export function consume(c: PayerCredit, m: UpdateAt<'requested'>, now: number): PaymentRequest[] {

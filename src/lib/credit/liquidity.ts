@@ -57,7 +57,7 @@ export interface Liquidity {
 export const isExitable = (c: Credit, facts: ExitFacts): c is PayeeCredit =>
   isFunded(c) && c.role === 'payee' && c.paidSat > 0n && isLive(c, facts);
 
-/** Returns the contracts that have a finished exit. */
+/** Returns the live contracts of a payee that have a finished exit. */
 export const exitable = (records: readonly Credit[], facts: ExitFacts): PayeeCredit[] =>
   records.filter((c) => isExitable(c, facts));
 

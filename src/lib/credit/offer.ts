@@ -45,7 +45,7 @@ export function issuerOf(input: Pick<OfferInput, 'ecash' | 'mint'>, old?: Terms)
 }
 
 /**
- * Checks that the next contract has the issuer of the old one, unless flags name another. @throws Refusal
+ * Checks that an offer has the expected issuer and mint: those of the old contract, or of the flags. @throws Refusal
  * `terms-differ`
  */
 export function checkIssuer(offer: Offer, expected: Pick<Terms, 'ecash' | 'mint_url'>): void {
@@ -111,7 +111,10 @@ export const rollingQueries = (input: OfferInput, { contract, next }: OfferRecor
     coins: outpointOf(contract),
   }) as const;
 
-/** Offers the next contract of a rollover. A contract has at most one live offer, which repeated requests get again. */
+/**
+ * Offers the next contract of a rollover. The old contract's coin is looked up first, because each offer takes a
+ * record and an address. A contract has at most one live offer, which repeated requests get again.
+ */
 export function offerRollover(
   given: OfferArgs & { records: OfferRecords; facts: Pick<Facts, 'tip' | 'payout' | 'now' | 'coins'> },
 ) {

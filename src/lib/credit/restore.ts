@@ -126,8 +126,8 @@ function either(a: Credit, b: Credit): Credit {
 }
 
 /**
- * Takes the exit of the version with the larger payment. If the store's version had it, its payments are not in
- * doubt.
+ * Takes the exit of the version with the larger payment. The payments are not in new doubt if the store's version
+ * had it and the other one is not later.
  */
 function withLargest(both: PayeeCredit, a: PayeeCredit, b: PayeeCredit): PayeeCredit {
   const { paidSat, exit, receipt } = b.paidSat > a.paidSat ? b : a;

@@ -95,7 +95,7 @@ export interface PayeeFunded extends FundedFields {
   /** The payer's signature over `paidSat`. */
   receipt: Hex | null;
   live: readonly Live[];
-  /** Id of the query for the debt that was sent after the contract's end; its answer is final. */
+  /** Id of the last query for the debt, sent once no invoice could be paid over the contract; its answer is final. */
   owedQuery?: Hex;
   /** Debt in all that the mint of a reverse contract has stated then. */
   owedStatedSat?: bigint;
@@ -264,7 +264,10 @@ export const heldKey = (c: Credit): Hex | null => {
 const finishedRolling = (c: FundedCredit): Rolling | null =>
   c.state === 'rolled' || c.state === 'exiting' ? c.rolling : null;
 
-/** Returns the next contract of a failed rollover as cancelled. Nothing can fund it any more, so its coins are free. */
+/**
+ * Returns the next contract of a failed rollover, which nothing can fund any more: cancelled, unless something was
+ * signed or is owed over it. A payer's coins are then free all the same.
+ */
 export function released(c: Credit): Credit {
   if (isOpening(c)) return cancelled(c);
   if (c.state !== 'accepted' && c.state !== 'open') return c;
@@ -273,8 +276,8 @@ export function released(c: Credit): Credit {
 }
 
 /**
- * Contract without payments that ends at its expiry if it was never funded. A restored home cannot tell, so its
- * contracts do not lapse.
+ * Returns whether a contract without payments ends at its expiry, if it was never funded. One with a rollover ends
+ * with that. A restored record does not lapse, because it may lack payments.
  */
 export const mayLapse = (c: Credit): c is Unpaid => isUnpaid(c) && !c.restored;
 

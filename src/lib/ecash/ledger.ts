@@ -216,7 +216,7 @@ const believed = believing(fields, { isLater });
 function merged(a: Ledger, b: Ledger): Ledger {
   if (a.role !== b.role) return a;
   const both = believed.merged(a, b);
-  // Payments that only the store's version has are not in doubt.
+  // The issued sum is not in new doubt if the store's version has both largest sums.
   if (both.role === 'payee') {
     const isKnown = a.role === 'payee' && both.paidSat === a.paidSat && both.issuedSat === a.issuedSat;
     return { ...both, unconfirmed: (a.role === 'payee' && a.unconfirmed) || !isKnown };

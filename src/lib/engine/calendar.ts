@@ -47,7 +47,7 @@ const refusedFor = (error: unknown): WatchEvent => {
   return { event: 'refused', code, message };
 };
 
-/** Sort key of a moment: height or time; 0 for a wait after the coin's confirmation. */
+/** Sort key of a moment: height or time; 0 for at once, and for a wait after the coin's confirmation. */
 function momentOf(from: From): number {
   if (from === null || 'confirmations' in from || 'seconds' in from) return 0;
   return 'height' in from ? from.height : from.median_time;

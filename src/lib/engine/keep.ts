@@ -1,6 +1,6 @@
 /**
- * Pruning by command, and in the background a few times a day. It deletes records that have ended for good.
- * Without a chain height nothing is deleted. Not here: what goes (`home/prune.ts`).
+ * Pruning by command, and in the background a few times a day. It deletes records, replies and notes of which
+ * nothing more can come. Without a chain height nothing is deleted. Not here: what goes (`home/prune.ts`).
  */
 import type { Home } from '../home/home.ts';
 import { PRUNE_LIMITS, type Pruned, type PruneOptions } from '../home/prune.ts';
@@ -31,7 +31,7 @@ const RETRY_MS = 600_000;
 export interface Beside {
   /** Starts a background run if one is due. */
   nudge(): void;
-  /** Stops the current run after its present transaction. */
+  /** Stops the current run after its present transaction, and starts none any more. */
   stop(): void;
   /** Resolves once the current run has ended. */
   done(): Promise<void>;

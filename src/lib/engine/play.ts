@@ -207,9 +207,9 @@ async function playOnce<M extends Step, Rs extends Records, I extends object>(
     copies: out.copies ?? [],
   });
   const unkept = row.secret || out.passing;
-  // A repeated step with no changed record and no new note needs no commit.
+  // A step whose reply is not stored needs no commit without a changed record or a new note.
   const again = unkept && [...writesOf(action.kinds, loaded, out.writes), ...(out.notes ?? [])].length === 0;
-  // Every start is a new one, but its reply is stored for --again.
+  // A start without --request-id is new each time, but its reply is stored for --again.
   const replyKey = unkept ? null : (key ?? (await startKey(action.type, text, ports)));
   if (again) {
     await ports.store.load(out.rests ?? []);

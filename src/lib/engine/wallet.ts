@@ -31,7 +31,7 @@ export async function homeHand(home: Home, merged: Hand['merged'] = []): Promise
   return { keys: (await home.keys()).keysWith([]), merged, random: await home.random(), network, restored, mayRepeat };
 }
 
-/** Returns a new receiving address. @throws Refusal `concurrent` */
+/** Returns a receiving address that was never given out. @throws Refusal `concurrent` */
 export async function freshAddress(home: Home): Promise<OwnAddress> {
   return retryRace(async () => {
     const addresses = await home.store.fresh(1);

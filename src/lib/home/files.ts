@@ -153,7 +153,7 @@ export function destroyFile(path: string): void {
   }
 }
 
-/** Syncs a file to the disk. */
+/** Syncs a file to the disk, so that its bytes outlast a power cut. */
 export function syncFile(path: string): void {
   const file = openSync(path, 'r+');
   try {

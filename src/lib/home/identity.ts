@@ -182,7 +182,7 @@ export interface Checks {
   store: HomeStore;
   /** Tides in the refunds folder, and beside the journal. */
   tides: Pick<Tides, 'kept' | 'journal'>;
-  /** Loaded only for a foreign store, so that a healthy home loads no family. */
+  /** Loaded only for a store that was copied or put back, so that a healthy home loads no family. */
   kinds: () => Promise<readonly Kind<any>[]>;
   /** Tells the owner a note. */
   tell: (note: string) => void;

@@ -100,5 +100,5 @@ export function* keepReply(
     yield* put('INSERT INTO reply_of(record, type, number, reply) VALUES (?, ?, ?, ?)', record, type, number, key);
 }
 
-/** Deletes all replies that a restore does not spare. */
+/** Deletes, after a restore, all replies but those that stand for good. */
 export const forgetAll = (): Sql<void> => put('DELETE FROM reply WHERE stands = 0');

@@ -43,7 +43,7 @@ async function words() {
   return { ...bip39, wordlist: english.wordlist };
 }
 
-/** Returns the BIP39 seed of the words, 64 bytes. */
+/** Returns the BIP39 seed of the words, 64 bytes, without loading the word list. */
 export const seedOf = (mnemonic: string): Uint8Array =>
   new Uint8Array(pbkdf2Sync(mnemonic.normalize('NFKD'), 'mnemonic', 2048, 64, 'sha512'));
 

@@ -29,7 +29,7 @@ export interface HtlcKey {
   auth: Hex;
   /** Hash of the preimage that the same path gives. */
   hash: Hash;
-  /** True once an HTLC was made with this hash; `unknown` in a restored store. */
+  /** True once an HTLC was made with this hash; `unknown` where a restored store has none: its lost end may. */
   used: boolean | 'unknown';
   /** The HTLC that this home made for its preimage (`htlcId`). */
   made: Hex | null;

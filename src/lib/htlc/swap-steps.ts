@@ -67,7 +67,7 @@ export function hinted(expires: Expiry, at: number): { hint?: string } {
 /** Returns the network of an accepted message or record, which is the home's. */
 export const networkOf = (network: string): Network => network as Network;
 
-/** Checks terms of the counterparty. */
+/** Checks the counterparty's terms: keys, order of expiries, time left and amounts. */
 export function checked(terms: SwapTerms, tip: Facts['tip'], from: Swapper): SwapTerms {
   checkSides(terms.offer, terms.answer, from);
   checkOrder(terms);
@@ -131,7 +131,7 @@ export function pay(
         network: terms.network,
         allowFee: input.allowFee ?? false,
       });
-  // The record may spend the coins that it has reserved.
+  // Coins of an earlier run are reserved for this record already, so they are not checked again.
   const coins = again ? 'not-checked' : checkSpendable(facts, template.inputs);
   const funding: Funding = signFunding(hand, again ? had.funding : { template, witnesses: {} }, facts.ours);
   const paid = {

@@ -158,7 +158,7 @@ export function checkOffer({ expiry, margin_blocks: margin }: SwapOffer, tip: Ti
 }
 
 /**
- * Refuses amounts for which either coin is not worth its claim fee.
+ * Refuses amounts for which either coin is not worth the fee of its spend.
  * @throws Refusal `below-dust`, `fee-too-high`
  */
 export function checkAmounts(terms: SwapTerms): void {

@@ -86,7 +86,7 @@ const payoutOf = (s: Paid): Hex => {
   return before === undefined ? scriptOf(s.payout, s.network as Network) : outputsOf(before)[0]!.script;
 };
 
-/** Returns the preimage that the spender of this home's HTLC reveals; null if there is none. */
+/** Returns the preimage that the spender of a responder's own HTLC reveals; null if there is none. */
 function shownPreimage(s: Paid, seen: ChainView): Hex | null {
   const hex = seen.coins.get(outpointText(s.paid))?.spend?.hex;
   return s.role === 'initiator' || !hex ? null : preimageShown(hex, s.offer.hash);

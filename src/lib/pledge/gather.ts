@@ -187,7 +187,7 @@ export class Gathering {
   get pledges(): readonly Pledge[] {
     return [...this.#added.values()].map(({ pledge }) => pledge);
   }
-  /** Adds a stored pledge. */
+  /** Notes a stored pledge as known, without adding it to the sum. */
   note(pledge: Pledge): void {
     this.#known.set(outpointText(pledge), pledge);
   }

@@ -214,7 +214,7 @@ export function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolea
   return { ...common, message: pledgeMessage(made), hint, checks: { coin: looked }, writes: { own: made } };
 }
 
-/** Describes a pledge of so many satoshis for the consent. */
+/** Describes what a pledge of so many satoshis is signed for. */
 export function purposeOf(campaign: Campaign, pledgedSat: bigint): string {
   const [first, ...more] = campaign.outputs;
   const others = more.length > 0 ? ` and ${more.length} more outputs` : '';

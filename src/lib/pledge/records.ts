@@ -39,7 +39,7 @@ export interface CampaignRecord {
   changes: number;
   /** Transaction that was printed last, with the coins that it spends. */
   completed: { txid: Hex; hex: Hex } | null;
-  /** True once the collector has given the campaign up. */
+  /** True once the collector has given the campaign up: nothing is gathered or completed any more. */
   left: boolean;
 }
 

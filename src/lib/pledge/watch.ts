@@ -63,7 +63,7 @@ type WatchedPledge = Pick<OwnPledge, 'network' | 'state' | 'campaign' | 'unpaidT
   revocation: Pick<OwnPledge['revocation'], 'hex'>;
 };
 /**
- * Returns the watcher's view of a pledge; undefined if no duty is left.
+ * Returns the watcher's view of a pledge; undefined unless it is `made` or `revoked`.
  * @param script the one that the way back pays
  * @param children those that can pay for it; null: any
  */

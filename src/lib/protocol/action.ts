@@ -256,7 +256,7 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   by: Party;
   /** Description of the step for help; it follows the party's name, as in "the payer …". */
   does: string;
-  /** * Condition under which a server takes a row of another party than its own. `take` bounds the cost. */
+  /** Condition under which a server takes a row of another party than its own. `take` bounds the cost. */
   unattended?: When<M | null, Rs, I>;
   when?: When<M | null, Rs, I>;
   needs?(seen: StepContext<M | null, Rs, I>): Partial<Queries>;
@@ -320,7 +320,7 @@ export interface Action<M extends Step, Rs extends Records, I> {
   parse(json: unknown): M;
   /** Returns the function that decrypts a message to this home; undefined for a plain message. */
   opens?(message: M, records: Partial<Rs>): ((keys: Keys) => M) | undefined;
-  /** * Returns the claims to load, by role. Called again with the records found, until it returns no new claim. */
+  /** Returns the claims to load, by role. Called again with the records found, until it returns no new claim. */
   find(message: M | null, input: I, records: Partial<Rs>): { [K in keyof Rs]?: Claim };
   /** Returns the party that this home plays. */
   party(first: UnsealedContext<M, Rs, I>): Party;
@@ -344,8 +344,8 @@ export interface Action<M extends Step, Rs extends Records, I> {
   roleOf?(record: unknown): keyof Rs & string;
   /**
    * Cancels the action (--cancel), by a message of either party or a record named by --contract. Refuses past
-   * the point of no return. Changes records of this home alone. Returns a `message` if the counterparty must be
-   * told.
+   * the point of no return. Uses no facts of the chain, and changes records of this home alone. Returns a
+   * `message` if the counterparty must be told.
    */
   cancel?(given: TakeArgs<M | null, Rs, I, never, never>): Effects<Rs> & { message?: M; hint?: string };
   /**

@@ -44,7 +44,7 @@ export const largest: Belief<any> = {
     earlier !== undefined && earlier !== null && (later === null || earlier > later) ? earlier : later,
 };
 
-/** Rule of an event that happens once: the value of whichever version has it. */
+/** Rule of an event that happens once: the later version's value, or else the earlier one's. */
 export const onceOnly: Belief<any> = { merged: (later, earlier) => later ?? earlier ?? later, carried: true };
 
 /**

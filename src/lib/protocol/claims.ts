@@ -18,7 +18,7 @@ export const coinIdClaim = (id: Hex): Claim => `coin-id:${id}`;
  */
 export const fundingClaim = (outpoint: string): Claim => `funding:${outpoint}`;
 
-/** Commands that create, reprint and cancel each kind of record. */
+/** Command that creates a record, prints its message again, and cancels it while that is safe, by kind. */
 const BEGUN_BY: Readonly<Record<string, string>> = {
   credit: 'open-credit',
   statecoin: 'statechain-open',

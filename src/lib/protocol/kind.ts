@@ -54,7 +54,7 @@ export interface Kind<R> {
   yields?(mine: R, to: R): R | undefined;
   /** Returns records that were begun with this one, and are released by the commit that stops naming them. */
   holds?(record: R): readonly HeldRecord[];
-  /** Returns the record after the record that held it has ended. */
+  /** Returns the record after the one that held it no longer names it. */
   released?(record: R): R;
   /**
    * Returns the claim of the record that this one is pruned with, and whether this one has ended. The other

@@ -1,6 +1,6 @@
 /**
  * Agenda of many ids, each with the time of its next check. Finding due ids costs no more than their number.
- * Times are milliseconds of one clock, rounded to slots.
+ * Times are milliseconds of one clock, rounded up to slots; the ids of a slot are due together.
  */
 const SLOT_MS = 50;
 

@@ -19,7 +19,7 @@ export const CONNECTION_LIMITS = {
 const REFUSED_MS = 1_000;
 
 export interface Connections {
-  /** Registers a request before it is parsed. */
+  /** Registers a request that must be answered, before its method, path and body are checked. */
   take(request: IncomingMessage, response: ServerResponse): void;
   /** Returns true if this is the last answer on the connection. */
   isLast(socket: Socket): boolean;
@@ -33,7 +33,7 @@ export interface Connections {
 interface PendingRequest {
   request: IncomingMessage;
   response: ServerResponse;
-  /** Bytes of the body that the parser still lacks; NaN for a chunked body. */
+  /** Bytes of the body that the parser still lacks; NaN without a Content-Length. */
   left: number;
 }
 

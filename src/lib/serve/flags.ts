@@ -81,7 +81,7 @@ export const serveFlags = {
   worker: Flags.boolean({ summary: 'A worker of another serve', hidden: true, dependsOn: ['stdio'] }),
 };
 
-/** Flags that are not passed on to workers (`workerCommand`). */
+/** Flags that workers do not get as written; some they get with a value of their own (`workerCommand`). */
 export const NOT_FOR_WORKERS: readonly string[] = [
   ...Object.keys(serveFlags).filter((name) => name !== 'max-feerate'),
   'ecash',

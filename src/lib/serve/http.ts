@@ -69,8 +69,8 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
 };
 
 /**
- * Returns the HTTP status of a line: 200 for an answer, 202 if another wallet must complete it, else by the
- * refusal's exit code.
+ * Returns the HTTP status of a line: 200 for an answer, 202 if another wallet must complete it. A refusal has the
+ * status of its code, else that of its exit code.
  */
 export function statusOf(line: string): number {
   const failure = failureIn(line);

@@ -64,7 +64,7 @@ interface PendingLine {
 }
 
 export const WORKER_LIMITS = {
-  /** Successive workers that end without an answer to the same first request. */
+  /** Successive workers that end without any answer, with the same first request. */
   tries: { unit: 'items', most: 3 },
 } satisfies Limits;
 const lost = (): Refusal => new Refusal('worker-lost', ERRORS['worker-lost'][1]);

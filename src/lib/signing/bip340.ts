@@ -21,8 +21,8 @@ import {
 } from './curve.ts';
 
 /**
- * Empty auxiliary randomness. BIP340's nonce still depends on key and message, so signing again gives the same
- * bytes.
+ * Auxiliary randomness of zero bytes, for none. BIP340's nonce still depends on key and message, so signing again
+ * gives the same bytes.
  */
 const NO_AUX = new Uint8Array(32);
 

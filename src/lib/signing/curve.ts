@@ -90,7 +90,7 @@ export function parseResidue(bytes: Uint8Array): bigint | undefined {
   const n = toNumber(bytes);
   return bytes.length === 32 && allows(SCALAR_LIMITS.residue, n) ? n : undefined;
 }
-/** Returns the scalar of a secret key that this home derived. @throws Error where it is out of range all the same */
+/** Returns the scalar of a secret key of this home, which is in range as it was made. @throws Error where it is out of range all the same */
 export function secretScalar(bytes: Uint8Array): bigint {
   const scalar = parseScalar(bytes);
   if (scalar === undefined) throw new Error('the secret key is out of range');

@@ -4,7 +4,7 @@
  * DeterministicSign, and stores no nonce. `open` draws the nonce of one (sighash, key list, tweaks), `signLast`
  * answers it, `finish` completes: one round trip. A wrong answer leaves the nonce untouched; the first valid
  * one consumes it. Where a party's key lives in another wallet, its part is taken from a PSBT that came back
- * (`--merge`). The verbs answer undefined until it is there. Not here: sessions of more than two parties.
+ * (`--merge`). The calls return undefined until it is there. Not here: sessions of more than two parties.
  */
 import { holds, musigPsbt, readPsbt, readSame, shareOf, type MusigKey, type MusigShare } from '../bitcoin/psbt.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
@@ -76,7 +76,7 @@ export interface FullShare {
   partial: string;
 }
 
-/** Returns the job's PSBT with the nonces and partial signatures of either party. */
+/** Returns the job's PSBT with these shares: nonces and partial signatures, by their party. */
 export const psbtOf = (j: Opening, shares: { own?: MusigShare | undefined; peer?: MusigShare | undefined }): string =>
   musigPsbt(j.template, j.index, j.set, {
     ...(shares.own && { [j.pubkey]: shares.own }),
@@ -220,7 +220,7 @@ export function finish(hand: Hand, job: Job, peer: MusigShare, outside?: Outside
     if (whole) return { signature: whole, spends: [] };
     const share = mergedShare(hand, job);
     if (!share?.partial) return undefined;
-    // A partial signature with another nonce than the PSBT's does not verify.
+    // A partial signature with another nonce than the record's does not verify.
     const own = { pubnonce: outside.pubnonce, partial: share.partial };
     checkMerged(job, own, s);
     return { signature: aggregate(own, theirs, s), spends: [] };

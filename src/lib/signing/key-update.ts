@@ -84,7 +84,7 @@ export function secondMessage(m1: Uint8Array, next: Pair, owner: Uint8Array): Ui
   return toBytes(mod(toNumber(m1) - coefficients(next)[1] * secretScalar(owner)));
 }
 
-/** Returns t' (32 bytes, hex). `coinKey` checks that it leads to the same point. */
+/** Returns t' (32 bytes, hex), unchecked: only `coinKey` shows whether it leads to the coin's key. */
 export function nextOffset(
   from: { pair: Pair; offset: string; share: Uint8Array },
   next: { pair: Pair; share: Uint8Array },

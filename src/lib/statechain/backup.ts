@@ -79,7 +79,7 @@ export function backupCopy(bundle: StatecoinBundle, network: string, moved = fal
   return { name: `${coin.id}-${valid_from_height}`, body };
 }
 
-/** Returns the copy for a coin that was passed on; it replaces the former owner's copy. */
+/** Returns the copy of a coin that this home has passed on. It replaces the copy of the backup that this home had. */
 export const movedCopy = (
   c: Coin & { entries: readonly Entry[]; backups: readonly Hex[] },
   ours: Facts['ours'],

@@ -18,8 +18,8 @@ type Invited = Extract<Statecoin, { state: 'invited' }> | Ended;
 type NamesOpening = Extract<TransferMessage, { opening: unknown }>;
 
 /**
- * Cancels an answered opening, and erases its nonce. @throws Refusal `state-moved-on`, `not-mine`,
- * `too-late-to-cancel`
+ * Declines an opening that this receiver has answered (--cancel), and erases its nonce.
+ * @throws Refusal `state-moved-on`, `not-mine`, `too-late-to-cancel`
  */
 export function decline(hand: Hand, m: TransferMessage | null, had: PendingRecord) {
   if (m && 'opening' in m) {

@@ -36,7 +36,7 @@ export interface History {
 }
 
 export const HISTORY_LIMITS = {
-  /** Highest distance between record and tip, either way, in blocks. */
+  /** Highest distance between record and tip, either way: an older record says nothing of the present. */
   age: { unit: 'blocks', most: 144 },
   /** Blocks from the tip to the last backup, at least as many as the reader demands. */
   remaining: { unit: 'blocks', least: (asked: number) => asked },

@@ -67,7 +67,7 @@ export function agree(
  * @throws Refusal `terms-differ`, `out-of-policy`, `below-dust`
  */
 export function checkOffered(offer: Offer, terms: Terms, tip: number): void {
-  // The operator's key has found this offer.
+  // The offer was found by its share's key, so that key needs no check.
   if (terms.operator !== offer.operator)
     throw new Refusal('terms-differ', 'the coin names another operator than the offer', { blame: 'owner' });
   checkTermsWithin(terms, offer.policy, tip);

@@ -13,7 +13,7 @@ import { isOperators, type OperatorRecord, type Statecoin } from './records.ts';
 import { RECEIPT_TEXT, signStatement, type PublicRecord, type Receipt } from './statements.ts';
 import { viewOf } from './terms.ts';
 
-/** Fixed path of the operator's key; contract paths have 124 random bits. */
+/** Fixed path of the operator's key. Contract paths have 124 random bits, so none is drawn equal to it. */
 const PATH: Path = [0, 0, 0, 0];
 export const OPERATOR: Own = { path: PATH, outside: false };
 

@@ -180,7 +180,7 @@ export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: Records): Out
       m2: null,
       psbt: { backup: opened.psbt },
     },
-    // A declined transfer is no payment, but its backup may be needed.
+    // The state stays `declined`: such a transfer is no payment, but its backup may be needed.
     writes: { next: { ...had, nonce: entry.sighash } },
     opens: opened.opens,
   };

@@ -46,7 +46,7 @@ function claimsOf(c: Statecoin): readonly Claim[] {
   }
 }
 
-/** Opening of an owner, found by the operator's key in its message. */
+/** Coin of an owner. The operator's key finds it while it has its first owner, whatever else the message holds. */
 type Opened = Pick<OwnerCoin, 'id' | 'side' | 'terms'> & Partial<Pick<OwnerCoin, 'entries' | 'superseded'>>;
 const ownerClaims = (c: Opened): Claim[] => [
   ...(c.superseded ? [] : [idClaim(c.id)]),

@@ -78,7 +78,7 @@ const fields: Beliefs<Statecoin> = {
     declined: later.declined || earlier.declined,
   })),
   withdrawals: united((w) => w.sighash),
-  // Null (unknown) gives way to a known value.
+  // True outlives the other version's value; null (unknown) gives way to false.
   declined: { merged: (later, earlier) => later || (earlier ?? later) },
   superseded: remembered,
   invitation: { restored: (invitation) => ({ ...invitation, restored: true }) },

@@ -44,8 +44,8 @@ import { backupSighash } from './transactions.ts';
 export const exposed = (c: OwnerRecord): AnsweredOpening[] => c.given.filter((g) => g.sent && !g.declined);
 
 /**
- * Returns whether no transfer of this coin can be completed any more. False while an opening is exposed, and
- * for a restored home.
+ * Returns whether no transfer of this coin can be completed without this owner. False while an opening is
+ * exposed, and for a record of a restored store, which may not know all that was sent.
  */
 const isFinal = (c: OwnerRecord): boolean => !c.restored && exposed(c).length === 0;
 
@@ -63,7 +63,7 @@ function checkExposed(c: OwnerRecord, invite: Invite, own: Statecoin | undefined
   );
 }
 
-/** Returns the coin; refuses one whose exit was sent and which may be spent. @throws Refusal `exit-sent` */
+/** Returns the coin; refuses one whose exit was sent, because it may be spent already. @throws Refusal `exit-sent` */
 function stays<C extends OwnerRecord>(c: C): C {
   if (c.exiting)
     throw new Refusal('exit-sent', 'the exit of this coin was sent: it is passed on no more', {
@@ -233,7 +233,7 @@ function checkGiven(c: OwnerRecord, { invite, opening, transfer_signature }: At<
     });
 }
 
-/** Takes the coin back. `final`: no transfer of it can be completed any more. */
+/** Takes the coin back. `final`: no transfer of it can be completed without this owner. */
 export function keep(m: At<'freed'>, { coin }: Partial<TransferRecords>): Out<'kept'> {
   if (!isOwners(coin)) throw new Refusal('unknown-contract', 'this home knows no such coin as owner');
   const { cancelled } = m;
@@ -301,7 +301,8 @@ function takeOpening(hand: Pick<Hand, 'network'>, m: NamedOpening, coin: OwnerRe
   const answered = isGiven(coin, named);
   const offered = coin.state === 'offering' && sameJson(coin.to, invite);
   const sent = coin.state === 'sent' && answered && isUnder(coin, named);
-  // Only an offered coin can be cancelled; otherwise an operator's message could free a coin that was sent.
+  // Only an answered or offered opening can be cancelled, or one shown to an owner that offers nothing. Otherwise
+  // an operator's message could free a coin that was sent.
   if (!answered && !offered && !(coin.state === 'owned' && (m.step === 'opened' || m.step === 'sent')))
     throw new Refusal('state-moved-on', 'this is not the opening in which the coin is under way');
   const known = withNamed(coin, m);

@@ -77,7 +77,7 @@ export interface OwnerCoin extends Coin {
   funding: Funding | null;
   coins: readonly string[];
   given: readonly AnsweredOpening[];
-  /** All requested withdrawals, of which the operator signs one only. The last one is also in `withdrawing`. */
+  /** All requested withdrawals, of which the operator signs one only. In state `withdrawing` the last is under way. */
   withdrawals: readonly Withdrawal[];
   /** The record comes from a restored or copied store. */
   restored: boolean;

@@ -30,7 +30,7 @@ export interface Policy {
   max_amount_sat: bigint;
   /** Blocks from the tip until the first backup becomes valid. */
   initial_blocks: number;
-  /** Blocks between the locktimes of two successive owners' backups. */
+  /** Blocks by which the locktime of each owner's backup is below that of the owner before. */
   step_blocks: number;
   /** A transfer under way ends where the new backup would be valid in fewer blocks. */
   margin_blocks: number;

@@ -68,7 +68,7 @@ export function verify(
   const { coin, record, whole } = from;
   const operator = pinned ?? coin.terms.operator;
   const all = checkHistory(from, operator);
-  // A document without backups is checked by its record alone.
+  // In a document without backups their absence is no finding; all other findings count.
   const found = [...(whole ? all : all.filter((f) => f.code !== 'chain-gap')), ...checkChain(from, facts, least)];
   return {
     type: 'statechain-verification',

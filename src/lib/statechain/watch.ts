@@ -59,7 +59,7 @@ interface StepWindow extends Window {
 export const STATECOIN_WATCH_LIMITS = {
   /** A withdrawal hangs: its exit takes its place. */
   hangs: { unit: 'height', least: (c: StepWindow) => c.valid_from_height + Math.floor(c.step / 2) },
-  /** Height of the last event that asks a possible former owner to act, before the next owner's backup is valid. */
+  /** Height from which an owner that may have passed the coin on is warned: the next owner's backup can be mined next. */
   asked: { unit: 'height', least: (c: StepWindow) => c.valid_from_height - 1 - c.step },
 } satisfies Limits;
 
@@ -118,7 +118,7 @@ function ownersCoin(c: Watching, ours: ReadonlySet<Hex>): Watched {
     why: 'the withdrawal was signed and is not in a block',
     tx: readyTxOf('withdrawal', done.hex, sat, done.script, ours.has(done.script) ? null : []),
     from: null,
-    // The counterparty may have sent it already.
+    // This home has completed it, and its user may have sent it: it is sent again at any height.
     sent: true,
   };
   const threatened = at.confirm_before_height !== null;

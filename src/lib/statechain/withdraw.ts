@@ -209,8 +209,8 @@ const jobOf = (c: OwnerRecord, { address, feeSat }: Omit<Withdrawal, 'sighash'>)
 const flagsOf = ({ address, feeSat }: Omit<Withdrawal, 'sighash'>): string => `--to ${address} --fee ${feeSat}`;
 
 /**
- * Returns the requested withdrawal, which replaces the current one.
- * @throws Refusal `wrong-state` for anything else
+ * Returns the withdrawal under way, if the flags name it or leave it open.
+ * @throws Refusal `wrong-state` for another address or fee
  */
 function underWay(c: Holding, { to, fee }: WithdrawInput): Withdrawal {
   const asked = c.withdrawals.at(-1)!;
