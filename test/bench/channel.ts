@@ -29,7 +29,7 @@ import { Sighashes } from '../../src/lib/bitcoin/sighash.ts';
 import { signWay } from '../../src/lib/channel/sign.ts';
 import { CASES } from '../support/channel.ts';
 import { channelFor, keysFor, point, secret } from '../support/played-channel.ts';
-import { median, report } from './measure.ts';
+import { report } from './measure.ts';
 
 function ldk(job: object): any {
   const peer = join(import.meta.dirname, '../support/peers/ldk-channel.mjs');
@@ -37,16 +37,13 @@ function ldk(job: object): any {
   const { stdout } = spawnSync(process.execPath, [peer], { input, encoding: 'utf8', maxBuffer: 1e9 });
   return JSON.parse(stdout.split('\n').find((line) => line.startsWith('{'))!);
 }
-/** Returns milliseconds of this thread's CPU, which other programs do not lengthen: the median of so many rounds. */
+/** Returns milliseconds of this thread's CPU for a round, the mean of so many: a system may count them in ticks of several. */
 function timed(rounds: number, work: () => unknown): number {
-  const times: number[] = [];
-  for (let round = -2; round < rounds; round++) {
-    const start = process.threadCpuUsage();
-    work();
-    const { user, system } = process.threadCpuUsage(start);
-    if (round >= 0) times.push((user + system) / 1_000);
-  }
-  return median(times);
+  for (let round = 0; round < 2; round++) work();
+  const start = process.threadCpuUsage();
+  for (let round = 0; round < rounds; round++) work();
+  const { user, system } = process.threadCpuUsage(start);
+  return (user + system) / 1_000 / rounds;
 }
 /** A commitment of so many HTLCs, 2,000 sat each. */
 const full = (count: number, number: number) => ({

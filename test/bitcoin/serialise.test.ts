@@ -92,9 +92,13 @@ describe('a transaction that is written', () => {
         { ...one, inputs: [{ ...first, sequence: n }] },
       ]),
       ...[-1n, MAX_U64 + 1n].map((sat) => ({ ...one, outputs: [{ ...to, sat }] })),
-      ...['0', 'zz'].map((script) => ({ ...one, outputs: [{ ...to, script }] })),
+      ...['0', 'zz', '0g', 'g0', '/a', ':a', '@a', '`a', '\u0130a', '\u0661a', '00'.repeat(300) + '0'].map(
+        (script) => ({ ...one, outputs: [{ ...to, script }] }),
+      ),
       ...[31, 33].map((size) => ({ ...one, inputs: [{ ...first, txid: '00'.repeat(size) }] })),
     ];
+    const upper = { ...one, outputs: [{ ...to, script: 'ABCDEF' }] };
+    expect(unsignedHex(upper)).toBe(theirs(upper));
     for (const template of bad) {
       expect(() => theirs(template)).toThrow();
       expect(() => unsignedHex(template)).toThrow();

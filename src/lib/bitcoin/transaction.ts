@@ -88,7 +88,7 @@ function encoded(
   to.compact(inputs.length);
   for (const { txid, vout, sequence } of inputs) to.put(txidBytes(txid)).u32(vout).compact(0).u32(sequence);
   to.compact(outputs.length);
-  for (const { sat, script } of outputs) to.u64(sat).sized(hexToBytes(script));
+  for (const { sat, script } of outputs) to.u64(sat).sizedHex(script);
   for (const stack of stacks ?? []) {
     to.compact(stack.length);
     for (const element of stack) to.sized(element);

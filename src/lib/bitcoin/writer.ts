@@ -4,9 +4,15 @@
  * Each number is checked, since a `DataView` would drop what does not fit. Not here: reading (`cursor.ts`).
  */
 /** @throws RangeError for a number that its bytes cannot hold */
-function fit(fits: boolean, n: number | bigint): void {
+function fit(fits: boolean, n: number | bigint | string): void {
   if (!fits) throw new RangeError(`${n} does not fit its bytes`);
 }
+
+/** Returns the value of a digit of hex, below 0 for any other character. */
+const digitOf = (hex: string, at: number): number => DIGITS[hex.charCodeAt(at)] ?? -1;
+const DIGITS = new Int8Array(128).fill(-1);
+for (const [value, digits] of [...'0123456789abcdef'].entries())
+  for (const digit of [digits, digits.toUpperCase()]) DIGITS[digit.charCodeAt(0)] = value;
 
 export class Writer {
   #bytes = new Uint8Array(512);
@@ -65,6 +71,17 @@ export class Writer {
   /** Writes bytes behind their length. */
   sized(bytes: Uint8Array): this {
     return this.compact(bytes.length).put(bytes);
+  }
+  /** Writes bytes, given in hex, behind their length. @throws RangeError for a text that is no hex */
+  sizedHex(hex: string): this {
+    const size = hex.length / 2;
+    const at = this.compact(size).#room(size);
+    for (let i = 0; i < size; i++) {
+      const byte = (digitOf(hex, 2 * i) << 4) | digitOf(hex, 2 * i + 1);
+      fit(byte >= 0, hex);
+      this.#bytes[at + i] = byte;
+    }
+    return this;
   }
   /** Returns what was written so far, not copied. */
   written(): Uint8Array {
