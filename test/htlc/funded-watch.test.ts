@@ -123,35 +123,36 @@ describe('an HTLC that this home has paid', () => {
       expect(told(await watch())).toEqual(['settled refund']);
       expect(await watch()).toEqual([]);
     });
-  it('is taken back once the median time has passed its lock by date, and not before', async () => {
-    const { chain, watch } = await scene({ kind: 'time', value: MEDIAN + 20 * 600 });
-    chain.mine(TIP + 20 - chain.tip);
-    expect(chain.medianTime()).toBe(MEDIAN + 20 * 600);
-    expect(await watch()).toEqual([]);
-    chain.mine(1);
-    expect(told(await watch())).toEqual(['refund refund']);
-    chain.mine(6);
-    expect(told(await watch())).toEqual(['settled refund']);
-  });
-  it('is taken back once its coin is as old as its lock by seconds, by median time, and not before', async () => {
-    const { chain, watch } = await scene({ kind: 'seconds', value: 512 * 10 });
-    chain.seconds = 512;
-    // From the block before the coin's own: its tenth confirmation comes nine blocks after that.
-    chain.mine(8);
-    expect(await watch()).toEqual([]);
-    chain.mine(1);
-    expect(told(await watch())).toEqual(['refund refund']);
-    chain.feerate = 200_000;
-    expect(told(await watch())).toEqual(['bump refund']);
-    chain.mine(6);
-    expect(told(await watch())).toEqual(['settled refund']);
-  });
-  it('waits for its seconds where the node does not say its median time', async () => {
-    const { chain, watch } = await scene({ kind: 'seconds', value: 512 });
-    chain.seconds = 0;
-    chain.mine(100);
-    expect(await watch()).toEqual([]);
-  });
+  for (const [of, tellsMedian] of [
+    ['median time', true],
+    ['headers of a node that states no median times', false],
+  ] as const) {
+    it(`is taken back once its lock by date has passed by ${of}, and not before`, async () => {
+      const { chain, watch } = await scene({ kind: 'time', value: MEDIAN + 20 * 600 });
+      chain.tellsMedian = tellsMedian;
+      chain.mine(TIP + 20 - chain.tip);
+      expect(chain.medianTime()).toBe(MEDIAN + 20 * 600);
+      expect(await watch()).toEqual([]);
+      chain.mine(1);
+      expect(told(await watch())).toEqual(['refund refund']);
+      chain.mine(6);
+      expect(told(await watch())).toEqual(['settled refund']);
+    });
+    it(`is taken back once its coin is as old as its lock by seconds, by ${of}, and not before`, async () => {
+      const { chain, watch } = await scene({ kind: 'seconds', value: 512 * 10 });
+      chain.seconds = 512;
+      chain.tellsMedian = tellsMedian;
+      // From the block before the coin's own: its tenth confirmation comes nine blocks after that.
+      chain.mine(8);
+      expect(await watch()).toEqual([]);
+      chain.mine(1);
+      expect(told(await watch())).toEqual(['refund refund']);
+      chain.feerate = 200_000;
+      expect(told(await watch())).toEqual(['bump refund']);
+      chain.mine(6);
+      expect(told(await watch())).toEqual(['settled refund']);
+    });
+  }
   it('is left to whoever claims it, also late', async () => {
     const { bob, chain, htlc, outpoint, watch, claim } = await scene({ kind: 'height', value: TIP + 20 });
     chain.mine(40);

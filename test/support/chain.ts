@@ -40,6 +40,8 @@ export class FakeChain {
   readonly read: number[] = [];
   /** Seconds from the median time of a block (BIP113) to that of the next. */
   seconds = 600;
+  /** Whether the node states median times: btcd does not, beside a header. */
+  tellsMedian = true;
   /** Whether the node answers at all. */
   up = true;
   /** After so many calls the node says once that it is starting. */
@@ -85,8 +87,14 @@ export class FakeChain {
     return 1_700_000_000 + height * this.seconds;
   }
 
-  /** As the node says it; it does not where no time passes. */
-  #median = (height = this.tip): string => (this.seconds > 0 ? `,"mediantime":${this.medianTime(height)}` : '');
+  /** As the node says it. */
+  #median = (height = this.tip): string => (this.tellsMedian ? `,"mediantime":${this.medianTime(height)}` : '');
+  /** A header of which only the time counts: the sixth of eleven is their median. */
+  #header(height: number): string {
+    const header = Buffer.alloc(80);
+    header.writeUInt32LE(this.medianTime(height + 5), 68);
+    return header.toString('hex');
+  }
 
   confirmations(txid: string): number | undefined {
     const block = this.#blocks.find(({ txs }) => txs.some((tx) => tx.txid === txid));
@@ -195,7 +203,7 @@ export class FakeChain {
       getblockheader: up(([hash, verbose]) => {
         const height = Number.parseInt(hash);
         const confirmations = this.#hash(height) === hash ? this.tip - height + 1 : -1;
-        if (verbose === false) return '"00"';
+        if (verbose === false) return `"${this.#header(height)}"`;
         return `{"confirmations":${confirmations},"previousblockhash":"${this.#hash(height - 1)}"${this.#median(height)}}`;
       }),
       getmempoolinfo: up(() => `{"mempoolminfee":${btcFromSat(BigInt(this.least))},"incrementalrelayfee":0.00001}`),

@@ -80,7 +80,7 @@ export interface CoinSeen {
   depth: number;
   /**
    * Seconds since the coin's block by median time past (BIP68). Absent if no duty has a relative lock in
-   * seconds, or the node does not tell.
+   * seconds, or the coin is in no block.
    */
   age?: number;
   /** Transaction that spends the coin. Null for a spent coin means that its spender in a block was not found. */

@@ -7,6 +7,7 @@
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Rpc } from '../chain/rpc.ts';
 import type { Payments } from '../chain/payments.ts';
+import { medianTimeAt } from '../chain/median.ts';
 import { anyMissing, spendOf, type Blocks } from '../chain/spends.ts';
 import type { Act, CoinSeen, Opening, ChainView, Watched, WatchedCoin } from '../contract/duty.ts';
 import type { Fees, ReadyTx, Rules } from '../contract/fees.ts';
@@ -194,7 +195,10 @@ async function seenBy({ rpc, blocks, tip, fees }: At, { coins, duties, goal }: W
   const needs = (what: string): boolean => duties.some(({ from }) => from !== null && what in from);
   const needsAge = needs('seconds');
   const needsDepth = needsAge || needs('confirmations') || goal?.after === null;
-  const medianTime = needsAge || needs('median_time') ? ((await rpc.blockchainInfo()).medianTime ?? 0) : 0;
+  const medianTime =
+    needsAge || needs('median_time')
+      ? ((await rpc.blockchainInfo()).medianTime ?? (await medianTimeAt(rpc, tip)) ?? 0)
+      : 0;
   const seen = await Promise.all(
     coins.map(
       async (coin) => [outpointText(coin.outpoint), await coinSeen(rpc, blocks, coin, needsDepth, tip)] as const,
@@ -211,8 +215,8 @@ async function seenBy({ rpc, blocks, tip, fees }: At, { coins, duties, goal }: W
 /** Returns a coin with its age: BIP68 counts it from the median time of the block before its own. */
 async function ageOf(rpc: Rpc, tip: number, medianTime: number, found: CoinSeen): Promise<CoinSeen> {
   if (found.depth === 0) return found;
-  const before = (await rpc.blockAt(Math.max(tip - found.depth, 0)))?.medianTime ?? null;
-  return before === null ? found : { ...found, age: medianTime - before };
+  const before = await medianTimeAt(rpc, Math.max(tip - found.depth, 0));
+  return before === undefined ? found : { ...found, age: medianTime - before };
 }
 
 async function coinSeen(
