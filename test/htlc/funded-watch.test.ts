@@ -20,7 +20,8 @@ import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import { build } from '../../src/lib/htlc/terms.ts';
 import { watchedRefund } from '../../src/lib/htlc/tower.ts';
 import { readHtlc } from '../../src/lib/htlc/view.ts';
-import { freshKey, fundOnce, payoutFor } from '../../src/commands/htlc/home.ts';
+import { freeFunding, freshKey, fundOnce, payoutFor } from '../../src/commands/htlc/home.ts';
+import { coinClaim } from '../../src/lib/protocol/claims.ts';
 import { parseJson } from '../../src/lib/protocol/json.ts';
 import { ADDRESSES } from '../credit/things.ts';
 import { fakeNode } from '../chain/node.ts';
@@ -43,6 +44,7 @@ async function scene(lock: Lock) {
   const both = await pair((seed += 2));
   closing.push(both.close);
   const { alice, bob } = both;
+  const blank = await alice.backUp();
   const [claim, refund] = [await freshKey(bob.home), await freshKey(alice.home)];
   const htlc = createHtlc({
     network: 'regtest',
@@ -101,7 +103,7 @@ async function scene(lock: Lock) {
     );
     return events;
   };
-  return { alice, bob, chain, htlc, outpoint, watch, claim, backup, fund };
+  return { alice, bob, chain, htlc, outpoint, watch, claim, blank, backup, fund };
 }
 const told = (events: readonly WatchEvent[]) =>
   events.map(({ event, by }) => (by === undefined ? event : `${event} ${by}`));
@@ -184,6 +186,44 @@ describe('an HTLC that was paid after the backup was made', () => {
     await alice.home.acceptRestore();
     expect(await watch()).toEqual([]);
     expect(await fund()).toBeDefined();
+  });
+  it('is told, and paid no second time, where an earlier payment was given up before the backup, or after it', async () => {
+    const { alice, chain, htlc, watch, fund } = await scene({ kind: 'height', value: TIP + 20 });
+    const giveUp = () => freeFunding(alice.home, htlc.refund, async () => {});
+    const paid = await alice.backUp();
+    await giveUp();
+    const given = await alice.backUp();
+    const again = (await fund())!;
+    await alice.lose(given);
+    expect(told(await watch())).toEqual(['restored']);
+    await expect(fund()).rejects.toMatchObject({ code: 'home-restored' });
+    await alice.home.reconcile(alice.journal(), { complete: true });
+    expect(fundingHex((await fund())!)).toBe(fundingHex(again));
+    await alice.lose(paid);
+    chain.reorganise(1, true);
+    expect(told(await watch())).toEqual(['restored']);
+    await expect(giveUp()).rejects.toMatchObject({ code: 'home-restored' });
+    await alice.home.acceptRestore();
+    await giveUp();
+    expect(await fund()).toBeDefined();
+  });
+  it('stays given up where the journal of a restored home is read, and its coin is free', async () => {
+    const { alice, htlc, watch, backup } = await scene({ kind: 'height', value: TIP + 20 });
+    const { coins } = await freeFunding(alice.home, htlc.refund, async () => {});
+    await alice.lose(backup);
+    await alice.home.reconcile(alice.journal(), { complete: true });
+    expect(coins.length).toBe(1);
+    expect((await alice.home.store.load(coins.map(coinClaim))).found.size).toBe(0);
+    expect(await watch()).toEqual([]);
+  });
+  it('is paid no second time where its key was drawn after the backup too', async () => {
+    const { alice, fund, blank } = await scene({ kind: 'height', value: TIP + 20 });
+    await alice.lose(blank);
+    await expect(fund()).rejects.toMatchObject({ code: 'home-restored' });
+    await alice.home.acceptRestore();
+    expect(await fund()).toBeUndefined();
+    await alice.fromWords();
+    await expect(fund()).rejects.toMatchObject({ code: 'home-restored' });
   });
   it('is unknown to no home that has taken the coin of another HTLC by that key, or was not restored', async () => {
     const { alice, watch } = await scene({ kind: 'height', value: TIP + 20 });

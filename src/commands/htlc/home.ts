@@ -204,6 +204,7 @@ export const fundOnce = (
 ): Promise<Funding | undefined> =>
   retryRace(async () => {
     const key = await keyAt(home, htlc.refund);
+    if (!key && home.mayLack) throw homeRestored('the key of this HTLC may be its own, and the HTLC paid');
     if (!key) return { funding: undefined };
     if (home.restored && mayLackPayment(key.record)) throw homeRestored('it may have paid this HTLC since');
     const funded = paymentOf(key.record);
@@ -230,7 +231,7 @@ export const fundOnce = (
 /**
  * Frees the coins of a payment that nobody has sent.
  * @param check refuses one that was sent
- * @throws Refusal `unknown-contract` where none is kept
+ * @throws Refusal `unknown-contract` where none is kept, `home-restored` where another may have come after it
  */
 export const freeFunding = (
   home: Home,
@@ -241,7 +242,8 @@ export const freeFunding = (
     const key = await keyAt(home, pubkey);
     const funded = key && paymentOf(key.record);
     if (!funded) throw new Refusal('unknown-contract', 'this home keeps no payment of that HTLC');
+    if (home.restored) throw homeRestored('it may have given that payment up since, and made another');
     const { coins, funding } = funded;
     await check(funding.template);
-    return (await keep(home, { ...key.record, funded: null }, key.rev)) ? { coins } : undefined;
+    return (await keep(home, { ...key.record, funded: 'cancelled' }, key.rev)) ? { coins } : undefined;
   });

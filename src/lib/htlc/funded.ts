@@ -21,7 +21,7 @@ import type { Lock } from './lock.ts';
 import { htlcKeyKind, mayLackPayment, paymentOf, type HtlcKey } from './records.ts';
 import { spentBy } from './swap-outcome.ts';
 import { readHtlc } from './view.ts';
-import { unknownTo, unsigned } from './watch.ts';
+import { RESTORED, unknownTo, unsigned } from './watch.ts';
 
 /** Returns from when a refund can be in the next block. */
 function fromOf({ kind, value }: Lock): NonNullable<From> {
@@ -75,14 +75,14 @@ function watchedFunded(key: HtlcKey, { restored }: Pick<About<HtlcKey>, 'restore
     get duties() {
       return [work()];
     },
-    decide: (seen, rules) => [decide(work(), seen, rules)],
+    decide: (seen, rules) => [decide(work(), seen, rules, restored)],
   };
 }
 
-function decide(refund: Duty, seen: ChainView, rules: Rules): Due {
+function decide(refund: Duty, seen: ChainView, rules: Rules, restored: boolean): Due {
   const { coin, spend } = seen.coins.get(outpointText(refund.outpoint))!;
-  // Whoever has its PSBT may send it yet.
-  if (coin === 'absent') return { do: 'tell', event: 'unfunded' };
+  // Whoever has its PSBT may send it yet. After a backup it may have been given up, and the HTLC paid otherwise.
+  if (coin === 'absent') return restored ? RESTORED : { do: 'tell', event: 'unfunded' };
   if (spend?.confirmations === 0 && spend.by !== 'refund') return { do: 'tell', event: 'in-mempool' };
   return decideDuty(refund, seen, rules);
 }

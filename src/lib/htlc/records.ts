@@ -43,10 +43,10 @@ export interface HtlcKey {
   /** Address that claims and refunds by this key pay, from the first one on. */
   payout: string | null;
   /**
-   * Payment by `htlc fund` of the HTLC whose refund is this key's. swap: its swap keeps it. unknown: the lost end of a restored
-   * store may have one.
+   * Payment by `htlc fund` of the HTLC whose refund is this key's. swap: its swap keeps it. cancelled: it was given up.
+   * unknown: the lost end of a restored store may have one.
    */
-  funded: Funded | 'swap' | 'unknown' | null;
+  funded: Funded | 'swap' | 'cancelled' | 'unknown' | null;
 }
 export interface Funded {
   /** Terms of the HTLC, as this home has written them. */
@@ -69,9 +69,12 @@ export interface FinishedSpend {
 export const paymentOf = ({ funded }: Pick<HtlcKey, 'funded'>): Funded | null =>
   typeof funded === 'string' ? null : funded;
 
-/** Returns whether a payment may be missing in the record: nothing was taken out with the key yet. */
+/**
+ * Returns whether a payment may be missing in the record of a restored store: nothing was taken out with the key yet. A
+ * payment that was given up had an address for its refund, and another may have come after it.
+ */
 export const mayLackPayment = ({ funded, payout, done }: HtlcKey): boolean =>
-  funded === 'unknown' && payout === null && done === null;
+  done === null && (funded === 'cancelled' || (funded === 'unknown' && payout === null));
 
 export const preimageOf = (keys: Pick<Keys, 'contract'>, { own }: Pick<HtlcKey, 'own'>): Uint8Array =>
   taggedHash('spillway/preimage', keys.contract(own.path));

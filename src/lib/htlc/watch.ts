@@ -186,7 +186,7 @@ function waysOf(s: Paid): ReadonlyMap<Hex, Way> {
 type Told = Extract<Due, { do: 'tell' }>;
 
 /** Tells that the journal may know of more: that it has paid, or where the other HTLC lies and that its preimage is public. */
-const RESTORED: Told = { do: 'tell', event: 'restored', short: true };
+export const RESTORED: Told = { do: 'tell', event: 'restored', short: true };
 
 /** Returns a record as it is watched of which a restored home knows no payment, and may have made one. */
 export const unknownTo = (id: Hex, role: string, worthSat: bigint): Watched => ({
