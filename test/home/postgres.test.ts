@@ -324,6 +324,36 @@ describe.runIf(havePostgres)('PostgreSQL', () => {
       store.close();
     });
 
+    it('holds no number back after the draw of one was cancelled', async () => {
+      const url = await cluster.database();
+      const store = await made(url);
+      const other = new pg.Client(url);
+      await other.connect();
+      await other.query('BEGIN; ALTER SEQUENCE commit_number CACHE 1');
+      const refused = expect(store.commit(commitOf({ key: 'k' }))).rejects.toMatchObject({ code: 'store-unavailable' });
+      const waiting = `SELECT pid FROM pg_locks WHERE relation = 'commit_number'::regclass AND NOT granted`;
+      await expect.poll(() => cluster.sql(url, waiting)).toHaveLength(1);
+      await cluster.sql(url, `SELECT pg_cancel_backend(pid) FROM (${waiting}) AS found`);
+      await refused;
+      expect(await cluster.sql(url, `SELECT * FROM pg_locks WHERE locktype = 'advisory'`)).toEqual([]);
+      await other.end();
+      expect(await store.commit(commitOf({ key: 'k' }))).toBe(true);
+      store.close();
+    });
+
+    it('logs each number as it is, and none ahead', async () => {
+      const url = await cluster.database();
+      const store = await made(url);
+      const at = async () =>
+        (await cluster.sql(url, 'SELECT pg_current_wal_insert_lsn()::text AS lsn'))[0].lsn as string;
+      const start = await at();
+      for (const key of ['k', 'l', 'm']) await store.commit(commitOf({ key }));
+      const log = join(cluster.dir, 'pg_wal');
+      const lines = await cluster.run('pg_waldump', '-p', log, '-r', 'Sequence', '-s', start, '-e', await at());
+      expect(lines.trim().split('\n')).toHaveLength(3);
+      store.close();
+    });
+
     it('gives up on a lock with 69', async () => {
       const url = await cluster.database();
       const store = await made(url);

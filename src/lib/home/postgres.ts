@@ -34,11 +34,14 @@ const CONNECTIONS = 4;
 const INT8 = 20;
 
 /**
- * The next number, in the log as it is. A sequence by itself is logged 32 numbers ahead: a copy of the disk would begin
+ * The next number, in the log as it is. `nextval` would log one 32 numbers ahead: a copy of the disk could begin
  * above the commits that it lacks. The lock ends with the statement, long before the commit is synced.
  */
-const NEXT = `SELECT pg_advisory_lock(0, 0), setval('commit_number', nextval('commit_number')) AS number,
+const NEXT = `SELECT pg_advisory_lock(0, 0),
+  setval('commit_number', coalesce(pg_sequence_last_value('commit_number'), 0) + 1) AS number,
   pg_advisory_unlock(0, 0)`;
+/** A statement that fails leaves the counter's lock to its session, where other processes would wait for it. */
+const ROLLBACK = 'ROLLBACK; SELECT pg_advisory_unlock_all()';
 const counter: Counter = {
   *next() {
     return (yield* get(NEXT))!['number'] as number;
@@ -243,7 +246,7 @@ class Postgres implements Database {
         await Promise.allSettled(sent);
         // A server that has vanished answers no more.
         if (!isAnswer(error)) throw error;
-        await client.query('ROLLBACK');
+        await client.query(ROLLBACK);
         if (RACES.includes((error as { code?: string }).code ?? '')) return false;
         throw error;
       }
