@@ -8,6 +8,7 @@ import Bump from '../../src/commands/tools/bump.ts';
 import Inspect from '../../src/commands/tools/inspect.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
+import { finalHex } from '../../src/lib/bitcoin/finalize.ts';
 import { exitPackage, type ExitPackage } from '../../src/lib/contract/exit-package.ts';
 import { calendar } from '../../src/lib/engine/calendar.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
@@ -294,6 +295,24 @@ describe('commands', () => {
     chain.feerate = 0;
     chain.mine(1);
     expect(await bumped()).toBe('nothing-to-bump');
+  });
+  it('broadcast and bump know a last step by its child, where that has spent all of it', async () => {
+    const home = await TestParty.make();
+    closing.push(() => home.close());
+    const own = await ownCoin(home, 50_000n);
+    const first = plain([PLAIN], 0n, { outputs: [{ sat: 99_000n, script: KEY.script }] });
+    const second = plain([outputOf(first)], 0n, { outputs: [{ sat: 98_000n, script: KEY.script }] });
+    const child = plainPsbt([outputOf(second)], 0n, { outputs: [{ ...own, sat: 97_000n }] });
+    const steps = [only(first, [PLAIN]).steps[0]!, only(second, [outputOf(first)]).steps[0]!];
+    const made = exitPackage('htlc', { ...only(first, [PLAIN]), steps }, [null, child], { tip: 1_000 });
+    const { chain, file, url } = await scene({ package: made, exit: { ...only(first, [PLAIN]), steps } });
+    for (const hex of [first, second, finalHex(child).hex]) expect(chain.accept([hex])).toBeUndefined();
+    chain.mine(1);
+    expect(chain.mempool).toEqual([]);
+    const ran = await send({ file, url });
+    expect([ran.exit, chain.mempool]).toEqual([0, []]);
+    const { code } = await command(Bump, ['--home', home.dir, '--feerate', '20', '--allow-fee', file]);
+    expect(code).toBe('nothing-to-bump');
   });
   it('inspect says what it does, when, by when and what it costs', async () => {
     const { stdout } = await command(Inspect, [fileOf(second!.package)]);

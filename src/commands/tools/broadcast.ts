@@ -23,10 +23,7 @@ async function sendAll(
   groups: readonly (readonly string[])[],
 ): Promise<string[]> {
   const txids: string[] = [];
-  const mined = await minedOf(
-    rpc,
-    groups.map(([hex]) => hex!),
-  );
+  const mined = await minedOf(rpc, groups);
   for (const [i, txs] of groups.entries())
     try {
       txids.push(...(mined.has(i) ? txs.map(txidOfHex) : await send(rpc, network, txs)));

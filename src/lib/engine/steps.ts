@@ -1,24 +1,29 @@
 /** Steps of a way out on the chain: those that are in a block, and the one that is next. A step counts as mined only where an output shows it. */
-import { parseBareTransaction, txidOfHex } from '../bitcoin/transaction.ts';
+import { parseBareTransaction, txidOfHex, type BareTransaction } from '../bitcoin/transaction.ts';
 import type { Rpc } from '../chain/rpc.ts';
 import type { Finished, Settlement } from '../contract/copy.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** Returns which of several are in a block: one whose outputs later ones have spent a node may not know any more. */
-export async function minedOf(rpc: Rpc, hexes: readonly Hex[]): Promise<ReadonlySet<number>> {
+/**
+ * Returns which of several are in a block. One whose outputs are spent a node may not know any more: its child, or a later
+ * one, then proves it.
+ * @param groups each with its child behind it
+ */
+export async function minedOf(rpc: Rpc, groups: readonly (readonly Hex[])[]): Promise<ReadonlySet<number>> {
   const mined = new Set<number>();
-  if (hexes.length === 1) return mined;
-  const found = hexes.map(parseBareTransaction);
-  const makers = new Map(found.map(({ txid }, i) => [txid, i]));
-  const hasOutput = async ({ txid, outputs }: (typeof found)[number]): Promise<boolean> => {
-    for (const vout of outputs.keys()) if (await rpc.txOut({ txid, vout }, false)) return true;
+  if (groups.length === 1) return mined;
+  const found = groups.map((hexes) => hexes.map(parseBareTransaction));
+  const makers = new Map(found.map(([step], i) => [step!.txid, i]));
+  const hasOutput = async (txs: readonly BareTransaction[]): Promise<boolean> => {
+    for (const { txid, outputs } of txs)
+      for (const vout of outputs.keys()) if (await rpc.txOut({ txid, vout }, false)) return true;
     return false;
   };
-  for (const [i, one] of [...found.entries()].reverse()) {
-    if (!mined.has(i) && !(await hasOutput(one))) continue;
+  for (const [i, txs] of [...found.entries()].reverse()) {
+    if (!mined.has(i) && !(await hasOutput(txs))) continue;
     mined.add(i);
-    for (const { txid } of one.inputs) mined.add(makers.get(txid) ?? i);
+    for (const { txid } of txs[0]!.inputs) mined.add(makers.get(txid) ?? i);
   }
   return mined;
 }
@@ -33,7 +38,7 @@ export async function nextOf(rpc: Rpc | undefined, { later, ...first }: Settleme
   const steps = [first, ...later];
   const mined = await minedOf(
     rpc,
-    steps.map(({ hex }) => hex),
+    steps.map(({ hex, package: together = [hex] }) => together),
   );
   const open = steps.filter((_, i) => !mined.has(i));
   for (const step of open) if (await rpc.mempoolFee(txidOfHex(step.hex))) return step;
