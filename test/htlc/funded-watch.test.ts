@@ -108,6 +108,16 @@ async function scene(lock: Lock) {
 const told = (events: readonly WatchEvent[]) =>
   events.map(({ event, by }) => (by === undefined ? event : `${event} ${by}`));
 
+/** Expects the refund to be sent in the next block, paid for in a fee spike, and settled. */
+async function takenBack({ chain, watch }: Pick<Awaited<ReturnType<typeof scene>>, 'chain' | 'watch'>): Promise<void> {
+  chain.mine(1);
+  expect(told(await watch())).toEqual(['refund refund']);
+  chain.feerate = 200_000;
+  expect(told(await watch())).toEqual(['bump refund']);
+  chain.mine(6);
+  expect(told(await watch())).toEqual(['settled refund']);
+}
+
 describe('an HTLC that this home has paid', () => {
   for (const [name, lock, blocks] of [
     ['a height', { kind: 'height', value: TIP + 20 }, 18],
@@ -117,12 +127,7 @@ describe('an HTLC that this home has paid', () => {
       const { chain, watch } = await scene(lock);
       chain.mine(blocks);
       expect(await watch()).toEqual([]);
-      chain.mine(1);
-      expect(told(await watch())).toEqual(['refund refund']);
-      chain.feerate = 200_000;
-      expect(told(await watch())).toEqual(['bump refund']);
-      chain.mine(6);
-      expect(told(await watch())).toEqual(['settled refund']);
+      await takenBack({ chain, watch });
       expect(await watch()).toEqual([]);
     });
   for (const [of, tellsMedian] of [
@@ -147,12 +152,7 @@ describe('an HTLC that this home has paid', () => {
       // From the block before the coin's own: its tenth confirmation comes nine blocks after that.
       chain.mine(8);
       expect(await watch()).toEqual([]);
-      chain.mine(1);
-      expect(told(await watch())).toEqual(['refund refund']);
-      chain.feerate = 200_000;
-      expect(told(await watch())).toEqual(['bump refund']);
-      chain.mine(6);
-      expect(told(await watch())).toEqual(['settled refund']);
+      await takenBack({ chain, watch });
     });
   }
   it('is left to whoever claims it, also late', async () => {
