@@ -8,34 +8,30 @@
 import * as v from 'valibot';
 import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, checkProposed } from '../bitcoin/fee.ts';
-import { outputsOf, sumSat, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
+import { outputsOf, sumSat } from '../bitcoin/transaction.ts';
+import { finishedSpend, jointSteps, openedBy, openSpend, SIGN, signSpend } from '../contract/joint-spend.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
-import { hexOf, hexText, messageParser, psbt, sat, type MessageOf, checkSame } from '../protocol/message.ts';
+import { checkSame, hexOf, messageParser, sat, statesSame, type MessageOf } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finish, isOpenedBy, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { completeIn, isOpenedBy } from '../signing/exchange.ts';
 import { closeJob } from './jobs.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, inState, paidOf, type Closing, type Credit, type FundedCredit } from './records.ts';
 import { dueSat, signedUpTo } from './owed.ts';
-import { contractSchema, hearsByUpdates, otherRole, payoutScript, viewOf, type Role, type Terms } from './terms.ts';
+import { contractSchema, hearsByUpdates, otherRole, payoutScript, viewOf, type Terms } from './terms.ts';
 import { minPaid, PAID_LIMITS, settlementVsize } from './transactions.ts';
-import { checkHome, checkOwedKnown, checkSettled, ONCE, SIGN, overContract, TWICE } from './steps.ts';
+import { checkHome, checkOwedKnown, checkSettled, overContract } from './steps.ts';
 import { riding, type UpdateRecords } from './rider.ts';
 
-const numbers = {
+const steps = jointSteps('proposed', 'close', {
   contract: contractSchema,
   opener: v.picklist(['payer', 'payee']),
   paid_sat: sat,
   fee_sat: sat,
   /** The payer's, over `paid_sat`, where the payee opens. */
   receipt: v.nullable(hexOf(64)),
-};
-const steps = {
-  proposed: { ...numbers, psbt: v.strictObject({ close: psbt }) },
-  signed: { ...numbers, psbt: v.strictObject({ close: psbt }) },
-  complete: { ...numbers, txid: hexOf(32), hex: hexText },
-} as const;
+});
 /** Messages of `close-credit`, by step. */
 export type CloseMessage = MessageOf<typeof steps>;
 /** Flags of `close-credit`. */
@@ -81,10 +77,7 @@ export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
   (row, along) =>
     (['payer', 'payee'] as const).flatMap((opener) => {
       const other = otherRole(opener);
-      const when = [
-        `of a close that the ${opener} opened`,
-        ({ message }: { message: { opener: Role } }) => message.opener === opener,
-      ] as const;
+      const when = openedBy('a close', opener);
       return [
         row({
           name: 'proposed',
@@ -105,26 +98,10 @@ export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
             const feeSat = paidSat > paidOf(c) ? minSat(wanted, c.terms.capacity_sat - paidSat) : wanted;
             checkFee(c.terms, feeSat, input.allowFee, undefined);
             const job = closeJob(c, paidSat, feeSat);
-            const opened = open(hand, job);
-            const closing: Closing = {
-              paidSat,
-              feeSat,
-              sighash: job.nonceId.sighash,
-              ...(opened && outsideOf(job, opened.share)),
-            };
-            const kept = { writes: { contract: { ...c, state: 'closing', closing } as Credit } };
-            const close = psbtOf(job, { own: opened?.share });
-            if (!opened) return { waits: { close }, hint: ONCE, ...kept };
-            return {
-              message: {
-                step: 'proposed',
-                network: c.terms.network,
-                ...statedBy(c, opener, closing, receiptOf(c)),
-                psbt: { close },
-              },
-              opens: opened.opens,
-              ...kept,
-            };
+            const close = { paidSat, feeSat, sighash: job.nonceId.sighash };
+            return openSpend(hand, job, 'close', 'proposed', statedOf(c, close), (opened) => ({
+              writes: { contract: { ...c, state: 'closing', closing: { ...close, ...opened } } as Credit },
+            }));
           },
         }),
         row({
@@ -146,9 +123,8 @@ export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
             if (opener === 'payer' && m.receipt !== null)
               throw new Refusal('bad-receipt', 'a receipt found in a message of the payer', { blame: opener });
             const job = closeJob(counted, m.paid_sat, m.fee_sat);
-            const { peer } = sharesIn(job, m.psbt.close);
-            const part = signLast(hand, job, peer);
             const signedClose: Closing = { paidSat: m.paid_sat, feeSat: m.fee_sat, sighash: job.nonceId.sighash };
+            // An own proposal stays: updates are over, and of two closes one will confirm.
             const left = {
               ...counted,
               ...(counted.role === 'payee' && { live: [] }),
@@ -156,19 +132,10 @@ export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
               signedClose,
               rolling: null,
             };
-            // An own proposal stays: updates are over, and of two closes one will confirm.
-            const kept = { writes: { contract: left as Credit } };
-            if (!part) return { waits: { close: psbtOf(job, { peer }) }, hint: TWICE, ...kept };
-            return {
-              message: {
-                step: 'signed',
-                network: m.network,
-                ...statedBy(c, opener, signedClose, m.receipt),
-                psbt: { close: psbtOf(job, { own: part, peer }) },
-              },
+            return signSpend(hand, job, 'close', 'signed', m, {
               ...along.hint(records),
-              ...kept,
-            };
+              writes: { contract: left as Credit },
+            });
           },
         }),
         row({
@@ -183,24 +150,21 @@ export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
             const own = c.closing;
             if (!own || own.paidSat !== m.paid_sat || own.feeSat !== m.fee_sat)
               throw new Refusal('state-moved-on', 'this close is not the one that this home proposed last');
-            const said = statedBy(c, opener, own, receiptOf(c));
-            checkSame(said, m, other);
-            const job = closeJob(c, own.paidSat, own.feeSat);
-            const shares = sharesIn(job, m.psbt.close);
-            const done = finish(hand, job, shares.peer, own.outside);
-            if (!done) {
-              const asking = { ...c, closing: { ...own, ...outsideOf(job, shares.own, shares.peer) } };
-              return { waits: { close: psbtOf(job, shares) }, hint: SIGN, writes: { contract: asking } };
+            const stated = statedOf(c, own);
+            checkSame(stated, m, other);
+            const done = completeIn(hand, closeJob(c, own.paidSat, own.feeSat), m.psbt.close, own.outside);
+            if ('psbt' in done) {
+              const asking = { ...c, closing: { ...own, outside: done.outside } };
+              return { waits: { close: done.psbt }, hint: SIGN, writes: { contract: asking } };
             }
-            const hex = withWitness(job.template, [[done.signature]]);
             return {
-              message: { step: 'complete', network: m.network, ...said, txid: txidOfHex(hex), hex },
+              message: finishedSpend(m.network, stated, done.hex),
               ...along.hint(records),
               writes: {
                 contract: {
                   ...c,
                   state: 'closed',
-                  tx: hex,
+                  tx: done.hex,
                   ...(c.role === 'payee' && { live: [] }),
                   rolling: null,
                 } as Credit,
@@ -216,32 +180,27 @@ export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
 const closable = (c: Credit | undefined): FundedCredit & { state: 'accepted' | 'open' | 'closing' } =>
   c?.role === 'payer' ? inState(c, 'payer', 'open', 'closing') : inState(c, 'payee', 'accepted', 'open', 'closing');
 
+/** Returns the fields that the messages of an own close state, from this home's record. */
+const statedOf = (c: FundedCredit, { paidSat, feeSat }: Pick<Closing, 'paidSat' | 'feeSat'>) => ({
+  contract: viewOf(c),
+  opener: c.role,
+  paid_sat: paidSat,
+  fee_sat: feeSat,
+  receipt: c.role === 'payee' ? c.receipt : null,
+});
+
 /** Returns whether a message is of this very proposal, not of an older one of the same sums. */
 const isOf = (hand: Hand, c: FundedCredit, { paidSat, feeSat, outside }: Closing, m: CloseMessage): boolean =>
   'psbt' in m &&
-  m.opener === c.role &&
-  m.paid_sat === paidSat &&
-  m.fee_sat === feeSat &&
+  statesSame({ opener: c.role, paid_sat: paidSat, fee_sat: feeSat }, m) &&
   isOpenedBy(hand, closeJob(c, paidSat, feeSat), m.psbt.close, outside);
-
-const receiptOf = (c: FundedCredit): Hex | null => (c.role === 'payee' ? c.receipt : null);
-
-/** Returns the fields that the messages of a close state, from this home's own record. */
-const statedBy = (c: FundedCredit, opener: Role, close: Pick<Closing, 'paidSat' | 'feeSat'>, receipt: Hex | null) => ({
-  contract: viewOf(c),
-  opener,
-  paid_sat: close.paidSat,
-  fee_sat: close.feeSat,
-  receipt,
-});
 
 /** The close that this home has completed. */
 function finished(c: FundedCredit, hex: Hex): CloseMessage {
   const outputs = outputsOf(hex);
   const paidSat = sumSat(outputs.filter(({ script }) => script === payoutScript(c.terms, 'payee')));
-  const numbers = c.closing ?? { paidSat, feeSat: c.terms.capacity_sat - sumSat(outputs) };
-  const said = statedBy(c, c.role, numbers, receiptOf(c));
-  return { step: 'complete', network: c.terms.network, ...said, txid: txidOfHex(hex), hex };
+  const close = c.closing ?? { paidSat, feeSat: c.terms.capacity_sat - sumSat(outputs) };
+  return finishedSpend(c.terms.network, statedOf(c, close), hex);
 }
 
 /** The payer signs for no more than it has signed before. */

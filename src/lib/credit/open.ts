@@ -12,6 +12,7 @@ import type { Funding } from '../bitcoin/funding.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
+import { openSpend, SIGN, signSpend } from '../contract/joint-spend.ts';
 import { table, vouchedKey, type Done, type Hand } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
@@ -20,13 +21,12 @@ import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { fundingPsbt, inputScripts, isSigned, paymentQueries, signFunding } from '../bitcoin/funding.ts';
 import { contractOutpoint, fundFrom, ownFunding, readFunding } from './funding.ts';
 import { freshSide } from '../signing/side.ts';
-import { outsideOf, psbtOf } from '../signing/exchange.ts';
 import { checkLooked, checkStatedCoin } from './checks.ts';
-import { payerSide } from './jobs.ts';
+import { payerSide, refundJob } from './jobs.ts';
 import { OFFERED, offerOpening } from './offer.ts';
 import { NOTICE, parseOpen, payeeKey, type OpenInput, type OpenMessage } from './open-messages.ts';
-import { acceptRefund, completeRefund, openRefund, type KeyedContract } from './refund.ts';
-import { answeredBefore, hintOf, ONCE, overContract, SIGN, TWICE } from './steps.ts';
+import { acceptRefund, completeRefund, type KeyedContract } from './refund.ts';
+import { answeredBefore, hintOf, overContract } from './steps.ts';
 import { cancelled, creditKind, heldKey, isFunded, isOpening, inState, payeePubkey, type Credit } from './records.ts';
 import { refundCopy } from './refund-copy.ts';
 import {
@@ -253,18 +253,8 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         checkLooked(hand.network, { tip: facts.tip }, input.unchecked);
         const contract = readContract(message.contract, hand.network as Network, 'payer');
         const checks = { funding: checkStatedCoin(facts.coins, contract) };
-        const { accepted, part, job, peer } = acceptRefund(hand, contract, records.contract, {
-          psbt: message.psbt.refund,
-          rolls: null,
-          ...facts,
-        });
-        const writes = { contract: accepted };
-        if (!part) return { waits: { refund: psbtOf(job, { peer }) }, hint: TWICE, writes, checks };
-        return {
-          message: { ...message, step: 'accepted', psbt: { refund: psbtOf(job, { own: part, peer }) } },
-          writes,
-          checks,
-        };
+        const { accepted, job } = acceptRefund(hand, contract, records.contract, { rolls: null, ...facts });
+        return signSpend(hand, job, 'refund', 'accepted', message, { writes: { contract: accepted }, checks });
       },
     }),
     row({
@@ -346,18 +336,20 @@ function propose(
 ): Done<Extract<OpenMessage, { step: 'proposed' }>, Rs> {
   const { id, terms, outpoint, own } = held;
   const contract = { id, terms, outpoint };
-  const { job, opened, nonce } = openRefund(hand, { ...contract, own });
-  const kept = { role: 'payer', state: 'proposed', ...contract, own, funding, coins, rolls: null, nonce } as const;
-  const writes = { contract: { ...kept, ...(opened && outsideOf(job, opened.share)) } };
-  if (!opened) return { waits: { refund: psbtOf(job, {}) }, hint: ONCE, writes };
-  return {
-    message: {
-      step: 'proposed',
-      network: terms.network,
-      contract: viewOf(contract),
-      psbt: { refund: psbtOf(job, { own: opened.share }) },
+  const job = refundJob({ ...contract, own, role: 'payer' });
+  return openSpend(hand, job, 'refund', 'proposed', { contract: viewOf(contract) }, (opened) => ({
+    writes: {
+      contract: {
+        role: 'payer',
+        state: 'proposed',
+        ...contract,
+        own,
+        funding,
+        coins,
+        rolls: null,
+        nonce: own.outside ? null : job.nonceId.sighash,
+        ...opened,
+      },
     },
-    writes,
-    opens: opened.opens,
-  };
+  }));
 }

@@ -6,11 +6,10 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
-import { withWitness } from '../bitcoin/transaction.ts';
 import type { Facts, Hand, Hex, NonceId } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { answerOf, checkAnswer, finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
+import { answerOf, checkAnswer, completeIn } from '../signing/exchange.ts';
 import { refundJob } from './jobs.ts';
 import { inState, NOTHING_PAID, nothingSigned, type Credit } from './records.ts';
 import { checkHome } from './steps.ts';
@@ -19,33 +18,26 @@ import { checkCapacity, refund } from './transactions.ts';
 
 export type KeyedContract = Contract & { own: Credit['own'] };
 
-/** The payer opens the refund of a contract that it funds. The rollover does the same for its next one. */
-export function openRefund(hand: Hand, contract: KeyedContract) {
-  const job = refundJob({ ...contract, role: 'payer' });
-  const opened = open(hand, job);
-  return { job, opened, nonce: opened && opened.opens.length > 0 ? job.nonceId.sighash : null };
-}
-
 export const REFUND_LIMITS = {
   /** Last second in which an offer is answered. */
   answer: { unit: 'Unix seconds', most: (until: number) => until },
 } satisfies Limits;
 
 interface Proposed extends Pick<Facts, 'tip' | 'now'> {
-  psbt: string;
   /** The contract that is rolled over into this one. */
   rolls: Hex | null;
 }
 
 /**
- * The payee signs a refund, last. Its key is bound here to one payer key, one outpoint and one refund sighash, for ever.
+ * Returns the record of a payee that signs this refund, last, and the job. Its key is bound here to one payer key, one
+ * outpoint and one refund sighash, for ever.
  * @throws Refusal `key-bound`, `terms-differ`, `offer-expired`, `out-of-policy`, `transaction-differs`
  */
 export function acceptRefund(
   hand: Hand,
   contract: Contract,
   record: Credit | undefined,
-  { psbt, rolls, tip, now }: Proposed,
+  { rolls, tip, now }: Proposed,
 ) {
   checkHome(hand);
   const had = inState(record, 'payee', 'offered', 'accepted');
@@ -85,8 +77,6 @@ export function acceptRefund(
     checkCapacity(terms);
   }
   const job = refundJob({ ...contract, own, role: 'payee' });
-  const { peer } = sharesIn(job, psbt);
-  const part = signLast(hand, job, peer);
   const accepted: Extract<Credit, { state: 'accepted' }> =
     had.state === 'accepted'
       ? had
@@ -104,7 +94,7 @@ export function acceptRefund(
           refundSighash: job.nonceId.sighash,
           restored: false,
         };
-  return { accepted, part, job, peer };
+  return { accepted, job };
 }
 
 type PayerAt<S> = Extract<Credit, { role: 'payer'; state: S }>;
@@ -128,10 +118,8 @@ export function completeRefund(
     checkAnswer(had.refundAnswer, refundPsbt, 'refund', 'payee');
     return { record: had, spends: [] };
   }
-  const job = refundJob(had);
-  const shares = sharesIn(job, refundPsbt);
-  const done = finish(hand, job, shares.peer, had.outside);
-  if (!done) return { wait: psbtOf(job, shares), asking: { ...had, ...outsideOf(job, shares.own, shares.peer) } };
+  const done = completeIn(hand, refundJob(had), refundPsbt, had.outside);
+  if ('psbt' in done) return { wait: done.psbt, asking: { ...had, outside: done.outside } };
   const { id, terms, outpoint, own, funding, coins } = had;
   const record: Extract<Credit, { role: 'payer'; state: 'open' }> = {
     role: 'payer',
@@ -142,7 +130,7 @@ export function completeRefund(
     own,
     funding,
     coins,
-    refund: withWitness(job.template, [[done.signature]]),
+    refund: done.hex,
     refundAnswer: answerOf(refundPsbt),
     ...nothingSigned(terms),
     rolling: null,

@@ -2,6 +2,7 @@
  * Requests of a payee over a contract, its own or answers to a payer's, with the nonce of the update that pays
  * them. Each start is a new request. No signature can pay two open requests.
  */
+import { ONCE } from '../contract/joint-spend.ts';
 import type { Done, Facts, Hand, Note } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { open, psbtOf } from '../signing/exchange.ts';
@@ -11,7 +12,7 @@ import { seenFunded } from './funding.ts';
 import { updateJob } from './jobs.ts';
 import { inState, type PaymentAsked, type Live, type PayeeCredit } from './records.ts';
 import type { Rider, UpdateRecords } from './rider.ts';
-import { checkHome, ONCE, paysOwed } from './steps.ts';
+import { checkHome, paysOwed } from './steps.ts';
 import { isReverse, viewOf, type Role } from './terms.ts';
 import { checkPaid } from './transactions.ts';
 import { carrying, type UpdateAt, type UpdateInput } from './update-messages.ts';

@@ -9,16 +9,9 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { putMusig, putMusigOutput, writePsbt, type MusigShares } from '../bitcoin/psbt.ts';
 import { checkDust, scriptType } from '../bitcoin/script.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
-import {
-  feeOf,
-  keySpendVsize,
-  sumSat,
-  toTransaction,
-  type Spent,
-  type Template,
-  txidOfHex,
-} from '../bitcoin/transaction.ts';
+import { feeOf, keySpendVsize, sumSat, toTransaction, type Spent, type Template } from '../bitcoin/transaction.ts';
 import type { Witnesses } from '../bitcoin/wallet-inputs.ts';
+import { finishedSpend, ONCE } from '../contract/joint-spend.ts';
 import type { Claim, Facts, Hand, Hex, Effects } from '../protocol/action.ts';
 import { keyClaim } from '../protocol/claims.ts';
 import { allows } from '../protocol/limit.ts';
@@ -26,8 +19,8 @@ import { Refusal } from '../protocol/refusal.ts';
 import { checkBefore, deadlineHeight, topUpHeight } from './checks.ts';
 import { putStacks } from '../bitcoin/funding.ts';
 import { contractOutpoint } from './funding.ts';
-import { outsideOf, psbtOf, type Job } from '../signing/exchange.ts';
-import { rolloverJob } from './jobs.ts';
+import { open, outsideOf, psbtOf, type Job } from '../signing/exchange.ts';
+import { refundJob, rolloverJob } from './jobs.ts';
 import {
   cancelled,
   isFunded,
@@ -39,9 +32,7 @@ import {
   offerClaim,
 } from './records.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
-import { openRefund } from './refund.ts';
 import { nextKey, ROLL_LIMITS, type Pair, type RollMessage } from './rollover-messages.ts';
-import { ONCE } from './steps.ts';
 import { isReverse, keysOf, viewOf, type Contract, type Terms } from './terms.ts';
 import { contractInput, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
 
@@ -118,7 +109,7 @@ export function finishedRollover(c: Credit | undefined, next: Credit | undefined
   if (c?.role !== 'payee' || c.state !== 'rolled' || c.tx === undefined || !c.rolling) return undefined;
   if (!next || !('outpoint' in next)) return undefined;
   const pair = pairOf(c, next, c.rolling, c.receipt);
-  return { step: 'complete' as const, network: c.terms.network, ...pair, txid: txidOfHex(c.tx), hex: c.tx };
+  return finishedSpend(c.terms.network, pair, c.tx);
 }
 
 /** Every added input is signed by its one key. @throws Refusal `signature-invalid` */
@@ -276,7 +267,9 @@ export function propose(
   next: Extract<Credit, { state: 'proposed' }>,
 ) {
   const template = rollover(c, rolling, next.terms);
-  const { job, opened, nonce } = openRefund(hand, next);
+  const job = refundJob(next);
+  const opened = open(hand, job);
+  const nonce = next.own.outside ? null : job.nonceId.sighash;
   const writes = {
     contract: c as Credit,
     next: { ...next, nonce, ...(opened && outsideOf(job, opened.share)) } as Credit,

@@ -11,8 +11,9 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { expiryHeight, expiryWords } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { readSame, writePsbt } from '../bitcoin/psbt.ts';
-import { toTransaction, txidOfHex, withWitness } from '../bitcoin/transaction.ts';
+import { toTransaction, withWitness } from '../bitcoin/transaction.ts';
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
+import { finishedSpend, ONCE, SIGN, TWICE } from '../contract/joint-spend.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -45,17 +46,7 @@ import {
   type RollRecords,
 } from './rolling.ts';
 import { checkSame } from '../protocol/message.ts';
-import {
-  answeredBefore,
-  checkHome,
-  checkOwedKnown,
-  hintOf,
-  ONCE,
-  SIGN,
-  outpointOf,
-  overContract,
-  TWICE,
-} from './steps.ts';
+import { answeredBefore, checkHome, checkOwedKnown, hintOf, outpointOf, overContract } from './steps.ts';
 import { checkReceipt } from './receipt.ts';
 import { creditKind, inState, rollingOf, type Credit, type Rolling } from './records.ts';
 import { dueSat, signedUpTo } from './owed.ts';
@@ -222,7 +213,9 @@ export const rolloverTable = riding<RollMessage, RollRecords & RiderRecords, Rol
         checkSame(pair, m, 'payer');
         const job = rolloverJob(c, template);
         sharesIn(job, m.psbt.rollover);
-        const accepted = acceptRefund(hand, next, records.next, { psbt: m.psbt.refund, rolls: c.id, ...facts });
+        const { accepted, job: refundJob } = acceptRefund(hand, next, records.next, { rolls: c.id, ...facts });
+        const { peer } = sharesIn(refundJob, m.psbt.refund);
+        const own = signLast(hand, refundJob, peer);
         const opened = open(hand, job);
         const rolling: Rolling = {
           ...parts,
@@ -232,15 +225,15 @@ export const rolloverTable = riding<RollMessage, RollRecords & RiderRecords, Rol
           ...(opened && outsideOf(job, opened.share)),
         };
         const kept = {
-          writes: { contract: { ...seenFunded(c, facts.coins), rolling }, next: accepted.accepted },
+          writes: { contract: { ...seenFunded(c, facts.coins), rolling }, next: accepted },
           checks,
         };
-        const refund = psbtOf(accepted.job, { own: accepted.part, peer: accepted.peer });
+        const refund = psbtOf(refundJob, { own, peer });
         const rolled = rolloverPsbt(job, next.terms, opened ? { [job.pubkey]: opened.share } : {}, {});
-        if (!accepted.part || !opened)
+        if (!own || !opened)
           return {
-            waits: { ...(!accepted.part && { refund }), ...(!opened && { rollover: rolled }) },
-            hint: accepted.part ? ONCE : TWICE,
+            waits: { ...(!own && { refund }), ...(!opened && { rollover: rolled }) },
+            hint: own ? ONCE : TWICE,
             ...kept,
             ...(opened && { opens: opened.opens }),
           };
@@ -384,7 +377,7 @@ export const rolloverTable = riding<RollMessage, RollRecords & RiderRecords, Rol
         const stacks = template.inputs.map((_, i) => (i === job.index ? [done.signature] : witnesses.get(i)!));
         const hex = withWitness(template, stacks);
         return {
-          message: { step: 'complete', network: m.network, ...pair, txid: txidOfHex(hex), hex },
+          message: finishedSpend(m.network, pair, hex),
           ...along.hint(records),
           writes: {
             contract: { ...c, state: 'rolled', tx: hex, live: [] } as Credit,

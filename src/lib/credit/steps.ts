@@ -9,15 +9,6 @@ import { payeePubkey, type Credit, type FundedCredit } from './records.ts';
 import { dueSat } from './owed.ts';
 import { authOf, otherRole, viewOf, type Role } from './terms.ts';
 
-/** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
-export const TWICE =
-  'let the wallet that holds the key sign this PSBT (twice in a row: nonce, then signature) and give it back with --merge FILE';
-export const ONCE =
-  'let the wallet that holds the key add its nonce to this PSBT (once), and give it back with --merge FILE';
-
-export const SIGN =
-  'let the wallet that holds the key sign this PSBT (once: its nonce is in it), and give it back with --merge FILE';
-
 /** Returns a hint as an optional field. */
 export const hintOf = (hint: string | undefined): { hint?: string } => (hint === undefined ? {} : { hint });
 

@@ -9,6 +9,7 @@
 import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { withWitness } from '../bitcoin/transaction.ts';
+import { SIGN, TWICE } from '../contract/joint-spend.ts';
 import type { Done } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -16,7 +17,7 @@ import { answerIn, finish, signLast, psbtOf, sharesIn } from '../signing/exchang
 import { ASKED_SECONDS, checkUntil, consume, sameAsked, withAsking } from './asked.ts';
 import { checkBefore, checkFunding, checkLooked, checkNotFrozen, deadlineHeight } from './checks.ts';
 import { updateJob } from './jobs.ts';
-import { checkHome, SIGN, outpointOf, overContract, TWICE } from './steps.ts';
+import { checkHome, outpointOf, overContract } from './steps.ts';
 import { paidUpTo, signedUpTo } from './owed.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
 import { creditKind, inState, type Live, type PayerCredit } from './records.ts';

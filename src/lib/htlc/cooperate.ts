@@ -11,16 +11,16 @@ import { feeFor, checkProposed, FEE_LIMITS } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { checkDust } from '../bitcoin/script.ts';
-import { keySpendVsize, SEQUENCE_RBF, txidOfHex, type Spent, type Template } from '../bitcoin/transaction.ts';
-import { table, type Hand, type Hex } from '../protocol/action.ts';
+import { keySpendVsize, SEQUENCE_RBF, type Spent, type Template } from '../bitcoin/transaction.ts';
+import { finishedSpend, jointSteps, openedBy, openSpend, signSpend } from '../contract/joint-spend.ts';
+import { table, type Hand } from '../protocol/action.ts';
 import { hashClaim, keyClaim } from '../protocol/claims.ts';
 import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
-import { sameJson } from '../protocol/json.ts';
-import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
+import { messageParser, outpoint, sat, statesSame, text, type MessageOf } from '../protocol/message.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finishIn, jobFor, open, psbtOf, signLastIn, type Job } from '../signing/exchange.ts';
-import { htlcKeyKind, type HtlcKey, type Proposal } from './records.ts';
+import { finishIn, jobFor, type Job } from '../signing/exchange.ts';
+import { htlcKeyKind, type AgreedSpend, type HtlcKey, type Proposal } from './records.ts';
 import { checkOtherLeg, otherLeg } from './swap-outcome.ts';
 import { swapKind, type Swap } from './swap-records.ts';
 import { cooperativeKeys } from './taproot.ts';
@@ -31,19 +31,14 @@ import { htlcId, htlcSchema, readHtlc, viewOf } from './view.ts';
 export type Cooperator = 'claimer' | 'refunder';
 const other = (who: Cooperator): Cooperator => (who === 'claimer' ? 'refunder' : 'claimer');
 
-const numbers = {
+const steps = jointSteps('proposed', 'spend', {
   htlc: htlcSchema,
   opener: v.picklist(['claimer', 'refunder']),
   utxo: outpoint,
   amount_sat: sat,
   address: text,
   fee_sat: sat,
-};
-const steps = {
-  proposed: { ...numbers, psbt: v.strictObject({ spend: psbt }) },
-  signed: { ...numbers, psbt: v.strictObject({ spend: psbt }) },
-  complete: { ...numbers, txid: hexOf(32), hex: hexText },
-} as const;
+});
 /** Messages of `htlc cooperate`, by step. */
 export type CooperateMessage = MessageOf<typeof steps>;
 /** Flags of `htlc cooperate`. */
@@ -86,8 +81,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
     again: ({ records, by, network }) => {
       const done = records[by as Cooperator]?.done;
       if (!done) return undefined;
-      const said = statedBy(readHtlc(done.htlc), by as Cooperator, done.spend);
-      return { step: 'complete', network, ...said, txid: txidOfHex(done.hex), hex: done.hex };
+      return finishedSpend(network, statedOf(readHtlc(done.htlc), by as Cooperator, done.spend), done.hex);
     },
     cancel: ({ records, by, message: m }) => {
       const who = by as Cooperator;
@@ -102,10 +96,7 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
   (row) =>
     (['claimer', 'refunder'] as const).flatMap((opener) => {
       const signer = other(opener);
-      const when = [
-        `of a spend that the ${opener} opened`,
-        ({ message }: { message: { opener: Cooperator } }) => message.opener === opener,
-      ] as const;
+      const when = openedBy('a spend', opener);
       return [
         row({
           name: 'proposed',
@@ -123,29 +114,16 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
             const { htlc, utxo } = input;
             const record = bound(records, opener, htlc, hand);
             const [address] = addressesFor([input.to], facts.payout);
-            const terms = {
-              ...utxo,
-              amountSat: utxo.sat,
-              address,
-              feeSat: feeFor(facts.feerate, vsizeOf(htlc, address)),
-            };
-            checkFee(htlc, terms, input.allowFee, undefined);
+            const feeSat = feeFor(facts.feerate, vsizeOf(htlc, address));
+            const spend = { txid: utxo.txid, vout: utxo.vout, amountSat: utxo.sat, address, feeSat };
+            checkFee(htlc, spend, input.allowFee, undefined);
             const seen = checkCoins(facts.coins, [coinOf(htlc, utxo)]);
-            const job = jobOf(record, opener, htlc, terms);
-            const opened = open(hand, job)!;
-            const { txid, vout, amountSat, feeSat } = terms;
-            const proposal: Proposal = { txid, vout, amountSat, address, feeSat, sighash: job.nonceId.sighash };
-            return {
-              message: {
-                step: 'proposed',
-                network: htlc.network,
-                ...statedBy(htlc, opener, proposal),
-                psbt: { spend: psbtOf(job, { own: opened.share }) },
-              },
+            const job = jobOf(record, opener, htlc, spend);
+            const proposal: Proposal = { ...spend, sighash: job.nonceId.sighash };
+            return openSpend(hand, job, 'spend', 'proposed', statedOf(htlc, opener, spend), () => ({
               writes: { [opener]: { ...record, proposal } },
-              opens: opened.opens,
               checks: { coins: seen },
-            };
+            }));
           },
         }),
         row({
@@ -164,23 +142,16 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
             const htlc = readHtlc(m.htlc);
             const record = bound(records, signer, htlc, hand);
             checkOtherLeg(records.swap, htlc, facts);
-            const terms = termsIn(m);
-            checkFee(htlc, terms, input.allowFee, input.maxFeerate ?? FEE_LIMITS.proposed.most);
-            const job = jobOf(record, signer, htlc, terms);
-            return {
-              message: {
-                step: 'signed',
-                network: m.network,
-                ...statedBy(htlc, opener, terms),
-                psbt: { spend: signLastIn(hand, job, m.psbt.spend) },
-              },
+            const spend = spendIn(m);
+            checkFee(htlc, spend, input.allowFee, input.maxFeerate ?? FEE_LIMITS.proposed.most);
+            return signSpend(hand, jobOf(record, signer, htlc, spend), 'spend', 'signed', m, {
               writes: { [signer]: record },
               consent: {
                 text: `Give up the ${signer === 'claimer' ? 'claim' : 'refund'} of ${m.amount_sat} sat at ${outpointText(m.utxo)}, so that the ${opener} sends them to ${m.address} (fee ${m.fee_sat} sat)?`,
                 amountSat: m.amount_sat,
                 growthSat: m.amount_sat,
               },
-            };
+            });
           },
         }),
         row({
@@ -195,13 +166,12 @@ export const htlcCooperate = table<CooperateMessage, Rs, CooperateInput>(
             const record = bound(records, opener, htlc, hand);
             const { proposal } = record;
             if (!proposal || !isOf(proposal, opener, m)) throw new Refusal('state-moved-on', NOT_LAST);
-            const own = statedBy(htlc, opener, proposal);
-            const job = jobOf(record, opener, htlc, proposal);
-            const { hex, spends } = finishIn(hand, job, m.psbt.spend);
+            const { hex, spends } = finishIn(hand, jobOf(record, opener, htlc, proposal), m.psbt.spend);
+            const { sighash: _, ...spend } = proposal;
             return {
-              message: { step: 'complete', network: m.network, ...own, txid: txidOfHex(hex), hex },
+              message: finishedSpend(m.network, statedOf(htlc, opener, spend), hex),
               // A finished spend cannot be cancelled.
-              writes: { [opener]: { ...record, proposal: null, done: { htlc: viewOf(htlc), spend: termsIn(m), hex } } },
+              writes: { [opener]: { ...record, proposal: null, done: { htlc: viewOf(htlc), spend, hex } } },
               spends,
             };
           },
@@ -248,35 +218,28 @@ function bound(records: Partial<Rs>, who: Cooperator, htlc: Htlc, hand: Pick<Han
   return { ...record, bound: id, ...(isIn && { used: true as const, made: record.made ?? id }) };
 }
 
-type Terms = Omit<Proposal, 'sighash'>;
-const termsIn = (m: {
-  utxo: { txid: Hex; vout: number };
-  amount_sat: bigint;
-  address: string;
-  fee_sat: bigint;
-}): Terms => ({
+const spendIn = (m: Pick<CooperateMessage, 'utxo' | 'amount_sat' | 'address' | 'fee_sat'>): AgreedSpend => ({
   ...m.utxo,
   amountSat: m.amount_sat,
   address: m.address,
   feeSat: m.fee_sat,
 });
 
-/** Returns whether the message is about that proposal of this home, beside the HTLC. */
-const isOf = (own: Proposal, who: Cooperator, m: CooperateMessage): boolean =>
-  m.opener === who && sameJson(numbersOf(own), numbersOf(termsIn(m)));
-const NOT_LAST = 'this spend is not the one that this home proposed last';
-
-const numbersOf = (p: Terms) => ({
-  utxo: { txid: p.txid, vout: p.vout },
-  amount_sat: p.amountSat,
-  address: p.address,
-  fee_sat: p.feeSat,
-});
-const statedBy = (htlc: Htlc, opener: Cooperator, p: Terms) => ({
-  htlc: viewOf(htlc),
+/** Returns the fields by which the messages name a spend. */
+const namesOf = (opener: Cooperator, { txid, vout, amountSat, address, feeSat }: AgreedSpend) => ({
   opener,
-  ...numbersOf(p),
+  utxo: { txid, vout },
+  amount_sat: amountSat,
+  address,
+  fee_sat: feeSat,
 });
+const statedOf = (htlc: Htlc, opener: Cooperator, spend: AgreedSpend) => ({
+  htlc: viewOf(htlc),
+  ...namesOf(opener, spend),
+});
+/** Returns whether the message is about that proposal of this home, beside the HTLC. */
+const isOf = (own: Proposal, who: Cooperator, m: CooperateMessage): boolean => statesSame(namesOf(who, own), m);
+const NOT_LAST = 'this spend is not the one that this home proposed last';
 
 const coinOf = (htlc: Htlc, { txid, vout, sat: amount }: Omit<Spent, 'script'>) => ({
   txid,
@@ -287,7 +250,7 @@ const coinOf = (htlc: Htlc, { txid, vout, sat: amount }: Omit<Spent, 'script'>) 
 });
 
 /** The one transaction that these terms give. */
-export function cooperativeSpend(htlc: Htlc, { txid, vout, amountSat, address, feeSat }: Terms): Template {
+export function cooperativeSpend(htlc: Htlc, { txid, vout, amountSat, address, feeSat }: AgreedSpend): Template {
   return {
     version: 3,
     locktime: 0,
@@ -296,7 +259,7 @@ export function cooperativeSpend(htlc: Htlc, { txid, vout, amountSat, address, f
   };
 }
 
-function jobOf(record: HtlcKey, who: Cooperator, htlc: Htlc, terms: Terms): Job {
+function jobOf(record: HtlcKey, who: Cooperator, htlc: Htlc, spend: AgreedSpend): Job {
   const built = build(htlc);
   if (built.type !== 'p2tr') throw new Refusal('bug', 'a cooperative spend without leaves');
   return jobFor({
@@ -305,7 +268,7 @@ function jobOf(record: HtlcKey, who: Cooperator, htlc: Htlc, terms: Terms): Job 
     peer: who === 'claimer' ? htlc.refund : htlc.claim!,
     peerIs: other(who),
     set: cooperativeKeys(htlc.internal!, built.tree.merkleRoot),
-    template: cooperativeSpend(htlc, terms),
+    template: cooperativeSpend(htlc, spend),
     of: keyClaim(record.pubkey),
   });
 }
@@ -319,7 +282,7 @@ const vsizeOf = (htlc: Htlc, address: string): number =>
 /** @throws Refusal `fee-too-high`, `fee-too-low`, `below-dust` */
 function checkFee(
   htlc: Htlc,
-  { amountSat, address, feeSat }: Terms,
+  { amountSat, address, feeSat }: AgreedSpend,
   allowed: boolean | undefined,
   most: number | undefined,
 ): void {

@@ -14,13 +14,16 @@ import type { Own } from '../signing/exchange.ts';
 import { hashOf, type Hash } from './terms.ts';
 import type { HtlcView } from './view.ts';
 
-/** The cooperative spend that this home has opened. */
-export interface Proposal {
+/** Spend of an HTLC's coin to which both parties agree. */
+export interface AgreedSpend {
   txid: Hex;
   vout: number;
   amountSat: bigint;
   address: string;
   feeSat: bigint;
+}
+/** The cooperative spend that this home has opened. */
+export interface Proposal extends AgreedSpend {
   sighash: Hex;
 }
 export interface HtlcKey {
@@ -61,7 +64,7 @@ export interface Funded {
 /** A finished spend, with the HTLC that it spends. */
 export interface FinishedSpend {
   htlc: object;
-  spend: Omit<Proposal, 'sighash'>;
+  spend: AgreedSpend;
   hex: Hex;
 }
 

@@ -138,13 +138,17 @@ export function envelope(json: unknown): { type: unknown; version: unknown; step
   return { type, version, step };
 }
 
+const differing = (own: object, stated: object): string | undefined =>
+  Object.entries(own).find(([name, value]) => !sameJson(value, (stated as Record<string, unknown>)[name] ?? null))?.[0];
+
+/** Returns whether a message states each of these fields as this home knows it. */
+export const statesSame = (own: object, stated: object): boolean => differing(own, stated) === undefined;
+
 /** @throws Refusal `terms-differ` where the message states one of these fields otherwise than this home knows it */
 export function checkSame(own: object, stated: object, from: Party): void {
-  const differs = Object.entries(own).find(
-    ([name, value]) => !sameJson(value, (stated as Record<string, unknown>)[name] ?? null),
-  );
-  if (differs)
-    throw new Refusal('terms-differ', `the message states another ${differs[0]} than this home knows`, { blame: from });
+  const field = differing(own, stated);
+  if (field)
+    throw new Refusal('terms-differ', `the message states another ${field} than this home knows`, { blame: from });
 }
 
 /**

@@ -315,8 +315,25 @@ export function signLastIn(hand: Hand, job: Job, psbt: string): string {
   return psbtOf(job, { own: signLast(hand, job, peer)!, peer });
 }
 
-/** Completes a transaction of one input by a key of this home. */
-export function finishIn(hand: Hand, job: Job, psbt: string): { hex: Hex; spends: Finished['spends'] } {
-  const { signature, spends } = finish(hand, job, sharesIn(job, psbt).peer)!;
-  return { hex: withWitness(job.template, [[signature]]), spends };
+/** Finished transaction of one input, with the nonce that it used up. */
+interface Completed {
+  hex: Hex;
+  spends: Finished['spends'];
 }
+/** Request to the wallet that has to sign first: the PSBT for it, and what the record keeps. */
+interface Unsigned {
+  psbt: string;
+  outside: Outside;
+}
+
+/** Completes a transaction of one input. @param outside as for `finish` */
+export function completeIn(hand: Hand, job: Job, psbt: string, outside?: Outside): Completed | Unsigned {
+  const { own, peer } = sharesIn(job, psbt);
+  const done = finish(hand, job, peer, outside);
+  return done
+    ? { hex: withWitness(job.template, [[done.signature]]), spends: done.spends }
+    : { psbt: psbtOf(job, { own, peer }), outside: outsideOf(job, own, peer).outside! };
+}
+
+/** Completes a transaction of one input by a key of this home. */
+export const finishIn = (hand: Hand, job: Job, psbt: string): Completed => completeIn(hand, job, psbt) as Completed;

@@ -23,13 +23,13 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { type Spent } from '../bitcoin/transaction.ts';
+import { signSpend } from '../contract/joint-spend.ts';
 import { table, vouchedKey } from '../protocol/action.ts';
 import { keyClaim } from '../protocol/claims.ts';
 import { sameJson } from '../protocol/json.ts';
 import { height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { signLastIn } from '../signing/exchange.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { freshSide } from '../signing/side.ts';
 import { backupCopy, bundleEntries, bundleOf } from './backup.ts';
@@ -282,7 +282,6 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
           checkUnpaid(facts.coins, spentCoin(coin), 'owner');
         }
         const job = operatorJob(hand.keys.share(had.share!), entry, backup(coin, entry));
-        const signed = signLastIn(hand, job, message.psbt.backup);
         const opened: Statecoin =
           had.state === 'open'
             ? had
@@ -298,10 +297,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
                 closing: null,
                 restored: false,
               };
-        return {
-          message: { ...message, step: 'accepted', psbt: { backup: signed } },
-          writes: { coin: opened },
-        };
+        return signSpend(hand, job, 'backup', 'accepted', message, { writes: { coin: opened } });
       },
     }),
     row({

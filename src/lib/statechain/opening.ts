@@ -7,9 +7,10 @@ import type { Funding } from '../bitcoin/funding.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { checkDust } from '../bitcoin/script.ts';
 import type { Output } from '../bitcoin/transaction.ts';
-import type { Hand, TakeResult } from '../protocol/action.ts';
+import { openSpend } from '../contract/joint-spend.ts';
+import type { Hand } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { answerOf, checkAnswer, finishIn, open, psbtOf } from '../signing/exchange.ts';
+import { answerOf, checkAnswer, finishIn } from '../signing/exchange.ts';
 import { ownerJob } from './jobs.ts';
 import { isOwners, type OwnerRecord, type Statecoin } from './records.ts';
 import type { Entry } from './statements.ts';
@@ -23,7 +24,6 @@ import {
   termsFrom,
   viewOf,
   type Coin,
-  type CoinView,
   type Offer,
   type Terms,
 } from './terms.ts';
@@ -78,12 +78,6 @@ function checkAmount({ amount_sat: sat, owner_address: address, network }: Terms
   checkDust(output, (least) => `a coin of ${sat} sat found, at least ${least} expected`);
 }
 
-interface Proposed {
-  step: 'proposed';
-  network: string;
-  coin: CoinView;
-  psbt: { backup: string };
-}
 type Proposing = Coin & Pick<Extract<Statecoin, { state: 'proposed' }>, 'own' | 'side'>;
 
 export function propose(
@@ -91,21 +85,13 @@ export function propose(
   { id, terms, outpoint, own, side }: Proposing,
   funding: Funding,
   coins: readonly string[],
-): TakeResult<Proposed, { coin: Statecoin }> {
+) {
   const coin = { id, terms, outpoint };
   const entry = firstEntry(coin);
   const job = ownerJob(own, entry, backup(coin, entry));
-  const { share, opens } = open(hand, job)!;
-  return {
-    message: {
-      step: 'proposed',
-      network: terms.network,
-      coin: viewOf(coin),
-      psbt: { backup: psbtOf(job, { own: share }) },
-    },
+  return openSpend(hand, job, 'backup', 'proposed', { coin: viewOf(coin) }, () => ({
     writes: { coin: { role: 'owner', state: 'proposed', ...coin, own, side, funding, coins, nonce: entry.sighash } },
-    opens,
-  };
+  }));
 }
 
 /** The owner completes the backup that it opened. @throws Refusal `nonce-consumed` for another answer than the first */

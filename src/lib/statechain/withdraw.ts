@@ -5,13 +5,13 @@
 import { scriptOf } from '../bitcoin/address.ts';
 import { checkProposed } from '../bitcoin/fee.ts';
 import { txidOf, txidOfHex } from '../bitcoin/transaction.ts';
+import { finishedSpend, jointSteps, openSpend, signSpend } from '../contract/joint-spend.ts';
 import { table, type Facts, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
-import { hexOf, hexText, messageParser, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
-import * as v from 'valibot';
+import { hexOf, messageParser, sat, statesSame, text, type MessageOf } from '../protocol/message.ts';
 import { addressesFor, unnamed } from '../protocol/addresses.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { finishIn, open, psbtOf, signLastIn } from '../signing/exchange.ts';
+import { finishIn } from '../signing/exchange.ts';
 import { operatorJob, ownerJob } from './jobs.ts';
 import { openCoin } from './move.ts';
 import {
@@ -28,12 +28,14 @@ import { coinSchema, confirmBefore, viewOf } from './terms.ts';
 import { withdraw, withdrawFee, withdrawVsize } from './transactions.ts';
 import { checkServes, OPERATOR } from './operator.ts';
 
-const numbers = { coin: coinSchema, owner_pubkey: hexOf(33), address: text, fee_sat: sat };
-const steps = {
-  requested: { ...numbers, psbt: v.strictObject({ withdraw: psbt }) },
-  signed: { ...numbers, psbt: v.strictObject({ withdraw: psbt }) },
-  complete: { ...numbers, amount_sat: sat, txid: hexOf(32), hex: hexText },
-} as const;
+const { complete, ...signing } = jointSteps('requested', 'withdraw', {
+  coin: coinSchema,
+  owner_pubkey: hexOf(33),
+  address: text,
+  fee_sat: sat,
+});
+const steps = { ...signing, complete: { ...complete, amount_sat: sat } };
+/** Messages of `statechain-withdraw`, by step. */
 export type WithdrawMessage = MessageOf<typeof steps>;
 export interface WithdrawInput {
   contract?: Hex;
@@ -63,11 +65,11 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
     },
     sealWith: ({ coin }, by) => (by === 'operator' ? OPERATOR : coin!.own).path,
     states: ({ coin }) => statedCoin(coin),
-    again: ({ records: { coin } }) => (isOwners(coin) && coin.state === 'closed' ? finished(coin) : undefined),
+    again: ({ records: { coin } }) => (isOwners(coin) && coin.state === 'closed' ? finishedBefore(coin) : undefined),
     cancel: ({ message: m, records: { coin } }) => {
       if (coin?.state !== 'withdrawing')
         throw new Refusal('too-late-to-cancel', `the coin is '${coin?.state ?? 'unknown'}': no own withdrawal is open`);
-      if (m && !(isOf(coin.withdrawals.at(-1)!, m) && m.owner_pubkey === coin.side.pubkey))
+      if (m && !isOf(coin, coin.withdrawals.at(-1)!, m))
         throw new Refusal('state-moved-on', 'the message is of another withdrawal than the one under way');
       return {
         writes: { coin: { ...coin, state: 'owned' } },
@@ -95,20 +97,12 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
         const vsize = withdrawVsize(c, address);
         checkProposed('a withdrawal', { fee: feeSat, vsize, inputs: c.terms.amount_sat }, input.allowFee, undefined);
         const job = jobOf(c, { address, feeSat });
-        const { share, opens } = open(hand, job)!;
         const withdrawal: Withdrawal = { address, feeSat, sighash: job.nonceId.sighash };
         const before = c.withdrawals.filter((asked) => asked.sighash !== withdrawal.sighash);
-        return {
-          message: {
-            step: 'requested',
-            network: c.terms.network,
-            ...stated(c, withdrawal),
-            psbt: { withdraw: psbtOf(job, { own: share }) },
-          },
+        return openSpend(hand, job, 'withdraw', 'requested', statedOf(c, withdrawal), () => ({
           writes: { coin: { ...c, state: 'withdrawing', withdrawals: [...before, withdrawal] } },
-          opens,
           ...outrun(c, facts.tip),
-        };
+        }));
       },
     }),
     row({
@@ -131,8 +125,7 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
             ...(c.closing && { hint: `ask for that one again: ${flagsOf(c.closing)}` }),
             blame: 'owner',
           });
-        return {
-          message: { ...m, step: 'signed', psbt: { withdraw: signLastIn(hand, job, m.psbt.withdraw) } },
+        return signSpend(hand, job, 'withdraw', 'signed', m, {
           writes: {
             coin: {
               ...c,
@@ -141,7 +134,7 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
               closing: { address: m.address, feeSat: m.fee_sat },
             },
           },
-        };
+        });
       },
     }),
     row({
@@ -153,22 +146,14 @@ export const withdrawStatechain = table<WithdrawMessage, Rs, WithdrawInput>(
       needs: () => ({ tip: true }),
       take: ({ message: m, records, facts, ...hand }) => {
         const c = holding(records.coin);
-        const withdrawal = c.withdrawals.find((asked) => isOf(asked, m));
-        if (!withdrawal || m.owner_pubkey !== c.side.pubkey)
+        const withdrawal = c.withdrawals.find((asked) => isOf(c, asked, m));
+        if (!withdrawal)
           throw new Refusal('state-moved-on', 'this home has asked for no such withdrawal', {
             hint: `where it was restored: ask for the same again, ${flagsOf({ address: m.address, feeSat: m.fee_sat })}`,
           });
-        const job = jobOf(c, withdrawal);
-        const { hex, spends } = finishIn(hand, job, m.psbt.withdraw);
+        const { hex, spends } = finishIn(hand, jobOf(c, withdrawal), m.psbt.withdraw);
         return {
-          message: {
-            step: 'complete',
-            network: m.network,
-            ...stated(c, withdrawal),
-            amount_sat: c.terms.amount_sat - withdrawal.feeSat,
-            txid: txidOfHex(hex),
-            hex,
-          },
+          message: finished(c, withdrawal, hex),
           writes: { coin: { ...c, state: 'closed', tx: hex } },
           spends,
           ...outrun(c, facts.tip),
@@ -201,8 +186,15 @@ function closable(hand: Parameters<typeof openCoin>[0], c: Statecoin | undefined
   return c;
 }
 
-const isOf = ({ address, feeSat }: Withdrawal, m: WithdrawMessage): boolean =>
-  address === m.address && feeSat === m.fee_sat;
+/** Returns the fields by which the messages name a withdrawal. */
+const namesOf = ({ side }: OwnerRecord, { address, feeSat }: Withdrawal) => ({
+  owner_pubkey: side.pubkey,
+  address,
+  fee_sat: feeSat,
+});
+const statedOf = (c: OwnerRecord, withdrawal: Withdrawal) => ({ coin: viewOf(c), ...namesOf(c, withdrawal) });
+const isOf = (c: OwnerRecord, withdrawal: Withdrawal, m: WithdrawMessage): boolean =>
+  statesSame(namesOf(c, withdrawal), m);
 const jobOf = (c: OwnerRecord, { address, feeSat }: Omit<Withdrawal, 'sighash'>) =>
   ownerJob(c.own, c.entries.at(-1)!, withdraw(c, address, feeSat));
 /** The flags that ask for a withdrawal once more. */
@@ -237,26 +229,18 @@ function outrun(c: OwnerRecord, tip: Facts['tip']): { hint?: string } {
     hint: `since height ${before} the backup of the owner before is final: whichever confirms first wins, so pay a fee that is mined at once`,
   };
 }
-/** The withdrawal that this home has completed. */
-function finished(c: OwnerRecord): WithdrawMessage | undefined {
+const finished = (c: OwnerRecord, withdrawal: Withdrawal, hex: Hex) =>
+  finishedSpend(
+    c.terms.network,
+    { ...statedOf(c, withdrawal), amount_sat: c.terms.amount_sat - withdrawal.feeSat },
+    hex,
+  );
+/** Returns the last message of the withdrawal that this home has completed. */
+function finishedBefore(c: OwnerRecord): WithdrawMessage | undefined {
   const { tx } = c as { tx?: Hex };
-  const asked = c.withdrawals.find(
-    ({ address, feeSat }) => tx !== undefined && txidOf(withdraw(c, address, feeSat)) === txidOfHex(tx),
+  if (tx === undefined) return undefined;
+  const withdrawal = c.withdrawals.find(
+    ({ address, feeSat }) => txidOf(withdraw(c, address, feeSat)) === txidOfHex(tx),
   );
-  return (
-    asked && {
-      step: 'complete',
-      network: c.terms.network,
-      ...stated(c, asked),
-      amount_sat: c.terms.amount_sat - asked.feeSat,
-      txid: txidOfHex(tx!),
-      hex: tx!,
-    }
-  );
+  return withdrawal && finished(c, withdrawal, tx);
 }
-const stated = (c: OwnerRecord, { address, feeSat }: Withdrawal) => ({
-  coin: viewOf(c),
-  owner_pubkey: c.side.pubkey,
-  address,
-  fee_sat: feeSat,
-});
