@@ -4,7 +4,7 @@
  * larger.
  */
 import { txidOfHex } from '../bitcoin/transaction.ts';
-import { believing, fixed, largest, onceOnly, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
+import { believing, each, fixed, largest, onceOnly, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
 import type { Hex } from '../protocol/action.ts';
 import {
   cancelled,
@@ -41,49 +41,23 @@ const settlementBelief: Belief<Settled> = {
 const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => overlay(later, earlier) };
 
 const fields: Beliefs<Credit> = {
-  role: fixed,
-  state: fixed,
-  network: fixed,
-  own: fixed,
-  offer: fixed,
-  terms: fixed,
-  id: fixed,
-  outpoint: fixed,
-  key: fixed,
-  lost: fixed,
-  guarded: fixed,
-  unpaid: fixed,
-  rolls: fixed,
-  until: fixed,
-  lasts: fixed,
-  funding: fixed,
-  coins: fixed,
+  ...each(fixed, 'role', 'state', 'network', 'own', 'offer', 'terms', 'id', 'outpoint', 'key', 'lost', 'guarded'),
+  ...each(fixed, 'unpaid', 'rolls', 'until', 'lasts', 'funding', 'coins', 'outside'),
+  ...each(fixed, 'refund', 'refundAnswer', 'refundSighash'),
+  // They belong to the larger payment, see `withLargest`.
+  ...each(fixed, 'exit', 'receipt', 'owedQuery'),
+  ...each(onceOnly, 'tx', 'signedClose', 'funded'),
+  ...each(largest, 'paidSat', 'signedMaxSat', 'owedSat', 'invoicesSat'),
+  ...each({ ...largest, carried: true }, 'owedStatedSat', 'receiptSat'),
+  freshSat: { ...largest, restored: () => 0n },
   nonce: voided<Hex | null>(null),
-  outside: fixed,
-  refund: fixed,
-  refundAnswer: fixed,
-  refundSighash: fixed,
-  tx: onceOnly,
   settled: settlementBelief,
   rolling,
   // This home's close is a proposal whose nonce is lost; a signature given for the counterparty's close stays given.
   closing: voided<Closing | null>(null),
-  signedClose: onceOnly,
   restored: marked,
-  funded: onceOnly,
-  paidSat: largest,
-  // They belong to the larger payment, see `withLargest`.
-  exit: fixed,
-  receipt: fixed,
-  owedQuery: fixed,
-  owedStatedSat: { ...largest, carried: true },
   live: voided<readonly Live[]>([]),
-  signedMaxSat: largest,
-  owedSat: largest,
-  invoicesSat: largest,
   agreed: spans,
-  freshSat: { ...largest, restored: () => 0n },
-  receiptSat: { ...largest, carried: true },
   asked: voided<readonly PaymentRequest[]>([]),
 };
 

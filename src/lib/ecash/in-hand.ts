@@ -9,7 +9,7 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, fixed, onceOnly, united } from '../protocol/belief.ts';
+import { believing, each, fixed, onceOnly, united } from '../protocol/belief.ts';
 import { withSats } from '../protocol/json.ts';
 import { taggedTextHash } from '../signing/curve.ts';
 import type { BlindPromise, OutputPlace } from './outputs.ts';
@@ -106,15 +106,9 @@ export const tokenKind: Kind<TokenRecord> = {
   }),
   ...believing<TokenRecord>(
     {
-      id: fixed,
-      contract: fixed,
-      mint: fixed,
-      keyset: fixed,
-      places: fixed,
-      quote: fixed,
+      ...each(fixed, 'id', 'contract', 'mint', 'keyset', 'places', 'quote', 'state'),
       promises: onceOnly,
       spent: united(({ place }) => String(place.counter)),
-      state: fixed,
       older: { restored: () => true },
     },
     // Of one state the version that knows of more spent coins.

@@ -10,7 +10,7 @@
 import * as v from 'valibot';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Claim, Hex, Keys, Kind, Path } from '../protocol/action.ts';
-import { believing, doubted, fixed, largest, type Beliefs } from '../protocol/belief.ts';
+import { believing, doubted, each, fixed, largest, type Beliefs } from '../protocol/belief.ts';
 import { pubkey } from '../protocol/message.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -52,9 +52,7 @@ export const ACTIVE: Claim = 'ecash:keyset/active';
 export const keysetClaim = (role: KeysetRecord['role'], id: Hex): Claim => `ecash:keyset/${role}/${id}`;
 
 const fields: Beliefs<KeysetRecord> = {
-  role: fixed,
-  keyset: fixed,
-  path: fixed,
+  ...each(fixed, 'role', 'keyset', 'path'),
   // A retired keyset stays retired if either version has retired it.
   active: { restored: () => false, merged: (later, earlier) => later && (earlier ?? true) },
   doubted: { merged: (later, earlier) => later && (earlier ?? true) },

@@ -14,6 +14,7 @@ import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import {
   believing,
   doubted,
+  each,
   fixed,
   largest,
   onceOnly,
@@ -187,26 +188,17 @@ const withoutCome = (l: PayerLedger): PayerLedger => ({
 const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => overlay(later, earlier) };
 
 const fields: Beliefs<Ledger> = {
-  role: fixed,
-  contract: fixed,
-  issuer: fixed,
-  paidSat: largest,
-  issuedSat: largest,
-  told: largest,
-  quoted: spans,
+  ...each(fixed, 'role', 'contract', 'issuer', 'mint'),
+  // See `merged`.
+  ...each(fixed, 'bound', 'inflight'),
+  ...each(largest, 'paidSat', 'issuedSat', 'told'),
+  ...each(spans, 'quoted', 'went', 'seen', 'arrived'),
   unconfirmed: doubted,
   awaited: united<Awaited>((a) => `${a.keyset}/${a.counter}`),
   // A search before the loss does not know the counters used since.
   searches: voided<readonly Search[]>([]),
-  mint: fixed,
   quote: onceOnly,
   past: united<string>((id) => id),
-  // See `merged`.
-  bound: fixed,
-  inflight: fixed,
-  went: spans,
-  seen: spans,
-  arrived: spans,
 };
 const received = (l: Ledger): bigint => (l.role === 'payer' ? total(l.arrived) : 0n);
 const isLater = (a: Ledger, b: Ledger): boolean =>

@@ -9,7 +9,7 @@
  */
 import { MAX_SAT } from '../bitcoin/amount.ts';
 import type { Claim, Facts, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, fixed, largest, onceOnly, type Belief, type Beliefs } from '../protocol/belief.ts';
+import { believing, each, fixed, largest, onceOnly, type Belief, type Beliefs } from '../protocol/belief.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -74,14 +74,9 @@ export const reusableClaim = (contract: Hex): Claim => `ecash:reusable/${contrac
 
 const either: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
 const fields: Beliefs<Quote> = {
-  id: fixed,
-  contract: fixed,
-  mint: fixed,
-  amountSat: fixed,
-  creditedSat: largest,
+  ...each(fixed, 'id', 'contract', 'mint', 'amountSat'),
+  ...each(largest, 'creditedSat', 'ackSat', 'issuedSat'),
   event: { merged: (later, earlier) => ((earlier?.afterSat ?? 0n) > (later?.afterSat ?? 0n) ? earlier! : later) },
-  ackSat: largest,
-  issuedSat: largest,
   stopped: onceOnly,
   retired: either,
   // Bound is bound; of two wishes the one that lapses last.

@@ -3,7 +3,7 @@
  * and its uses so far. No secret is in the record.
  */
 import type { Claim, Hex, Keys, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, fixed, onceOnly, voided, type Beliefs } from '../protocol/belief.ts';
+import { believing, each, fixed, onceOnly, voided, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, hashClaim, keyClaim } from '../protocol/claims.ts';
 import type { Figures } from '../protocol/figures.ts';
 import { withSats } from '../protocol/json.ts';
@@ -123,20 +123,13 @@ export function boundTo(record: HtlcKey, htlc: Hex): HtlcKey {
  * with the store.
  */
 const beliefs: Beliefs<HtlcKey> = {
-  own: fixed,
-  pubkey: fixed,
-  auth: fixed,
-  hash: fixed,
+  ...each(fixed, 'own', 'pubkey', 'auth', 'hash'),
+  ...each(onceOnly, 'made', 'met', 'bound', 'done', 'payout'),
   used: {
     restored: (used) => used || 'unknown',
     merged: (later, earlier = false) => later === true || earlier === true || later || earlier,
   },
-  made: onceOnly,
-  met: onceOnly,
-  bound: onceOnly,
   proposal: voided<Proposal | null>(null),
-  done: onceOnly,
-  payout: onceOnly,
   funded: {
     restored: (funded) => funded ?? 'unknown',
     merged: (later, earlier) => (later === 'unknown' ? earlier : later) ?? earlier ?? later,

@@ -7,7 +7,7 @@
  * their own (`records.ts`), so that claim and refund of either HTLC work without the swap.
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, fixed, largest, onceOnly, type Beliefs } from '../protocol/belief.ts';
+import { believing, each, fixed, largest, onceOnly, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, hashClaim } from '../protocol/claims.ts';
 import type { Figures } from '../protocol/figures.ts';
 import { withSats } from '../protocol/json.ts';
@@ -56,24 +56,11 @@ export type Swap =
   | ({ role: Swapper; state: 'cancelled'; lost?: true } & SwapFields);
 
 const beliefs: Beliefs<Swap> = {
-  role: fixed,
-  state: fixed,
-  network: fixed,
-  own: fixed,
-  offer: fixed,
-  answer: fixed,
-  funding: fixed,
-  coins: fixed,
-  paid: fixed,
-  theirs: onceOnly,
-  refunding: fixed,
-  payout: fixed,
-  preimage: onceOnly,
+  ...each(fixed, 'role', 'state', 'network', 'own', 'offer', 'answer', 'funding', 'coins', 'paid'),
+  ...each(fixed, 'refunding', 'payout', 'lostSat', 'lost'),
+  ...each(onceOnly, 'theirs', 'preimage', 'tx'),
   unspentTo: largest,
-  revealed: { restored: (revealed) => revealed, merged: (later, earlier) => later || earlier === true },
-  tx: onceOnly,
-  lostSat: fixed,
-  lost: fixed,
+  revealed: { merged: (later, earlier) => later || earlier === true },
 };
 
 export const swapKind: Kind<Swap> = {

@@ -9,7 +9,7 @@
  * were quoted before, however many they are, in one write. Not here: what moves them (`melt.ts`).
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, doubted, fixed, largest, onceOnly, united } from '../protocol/belief.ts';
+import { believing, doubted, each, fixed, largest, onceOnly, united } from '../protocol/belief.ts';
 import { idClaim } from '../protocol/claims.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { withSats } from '../protocol/json.ts';
@@ -77,12 +77,8 @@ export const invoiceKind: Kind<InvoiceRecord> = {
   completed: (r) => ({ ...r, doubted: false }),
   ...believing<InvoiceRecord>(
     {
-      digest: fixed,
-      id: fixed,
-      contract: fixed,
-      amountSat: fixed,
-      round: largest,
-      quoted: largest,
+      ...each(fixed, 'digest', 'id', 'contract', 'amountSat'),
+      ...each(largest, 'round', 'quoted'),
       paid: onceOnly,
       doubted,
     },
@@ -99,7 +95,7 @@ export const meltKind: Kind<Melt> = {
   part: (m) => ({ of: idClaim(m.contract), over: true }),
   // A paid melt outranks a refused one.
   ...believing<Melt>(
-    { quote: fixed, digest: fixed, contract: fixed, round: largest, state: fixed },
+    { ...each(fixed, 'quote', 'digest', 'contract', 'state'), round: largest },
     { isLater: (a, b) => RANK[a.state] >= RANK[b.state] },
   ),
 };

@@ -12,7 +12,7 @@ import { outcome } from '../contract/outcome.ts';
 import type { Settlement } from '../contract/copy.ts';
 import type { StatusSource } from '../contract/status.ts';
 import type { Claim, Hex, Kind } from '../protocol/action.ts';
-import { believing, fixed, onceOnly, united, type Beliefs } from '../protocol/belief.ts';
+import { believing, each, fixed, onceOnly, united, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import type { Document } from '../protocol/message.ts';
@@ -50,16 +50,9 @@ function coinOf({ taproot, funding: { template }, script, spends }: Stamp): (Gon
 }
 
 const beliefs: Beliefs<Stamp> = {
-  network: fixed,
-  root: fixed,
-  time: fixed,
-  script: fixed,
-  taproot: fixed,
-  funding: fixed,
-  coins: fixed,
+  ...each(fixed, 'network', 'root', 'time', 'script', 'taproot', 'funding', 'coins', 'changes'),
   payout: onceOnly,
   spends: united((txid) => txid),
-  changes: fixed,
 };
 export const stampKind: Kind<Stamp> = {
   name: 'notary-stamp',

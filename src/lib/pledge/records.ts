@@ -17,7 +17,7 @@ import { parseTransaction } from '../bitcoin/transaction.ts';
 import { taggedTextHash } from '../signing/curve.ts';
 import type { Own } from '../signing/exchange.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, fixed, largest, onceOnly, type Beliefs } from '../protocol/belief.ts';
+import { believing, each, fixed, largest, onceOnly, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, idClaim } from '../protocol/claims.ts';
 import type { Figures } from '../protocol/figures.ts';
 import { canonicalJson, withSats } from '../protocol/json.ts';
@@ -105,13 +105,8 @@ export const outputsClaim = (outputs: Terms['outputs']): Claim => {
 const inOneCase = (address: string): string => (/^(?:bc|tb|bcrt)1/i.test(address) ? address.toLowerCase() : address);
 
 const campaignBeliefs: Beliefs<CampaignRecord> = {
-  network: fixed,
-  own: fixed,
-  campaign: fixed,
-  sum: fixed,
-  changes: fixed,
+  ...each(fixed, 'network', 'own', 'campaign', 'sum', 'changes', 'left'),
   completed: onceOnly,
-  left: fixed,
 };
 export const campaignKind: Kind<CampaignRecord> = {
   name: 'campaign',
@@ -134,7 +129,7 @@ export const campaignKind: Kind<CampaignRecord> = {
 const spentBy = (hex: Hex): Outpoint[] =>
   parseTransaction(hex).inputs.map(({ txid, index }) => ({ txid: bytesToHex(txid), vout: index }));
 
-const seatBeliefs: Beliefs<Seat> = { network: fixed, campaign: fixed, pledge: fixed, changes: fixed };
+const seatBeliefs: Beliefs<Seat> = each(fixed, 'network', 'campaign', 'pledge', 'changes');
 export const seatKind: Kind<Seat> = {
   name: 'pledge-seat',
   parse: (json) => withSats(json) as Seat,
@@ -151,16 +146,7 @@ export const seatKind: Kind<Seat> = {
 };
 
 const pledgeBeliefs: Beliefs<OwnPledge> = {
-  network: fixed,
-  state: fixed,
-  campaign: fixed,
-  asked: fixed,
-  split: fixed,
-  coins: fixed,
-  pledge: fixed,
-  sealed: fixed,
-  revocation: fixed,
-  back: fixed,
+  ...each(fixed, 'network', 'state', 'campaign', 'asked', 'split', 'coins', 'pledge', 'sealed', 'revocation', 'back'),
   unpaidTo: largest,
 };
 export const pledgeKind: Kind<OwnPledge> = {

@@ -6,7 +6,10 @@
  * `restored` and `later`).
  */
 
-/** The rule of one field. Without `restored` it outlives a restore; without `merged` the later version's holds. */
+/**
+ * Rule of one field. Without `restored` a restore leaves it alone; without `merged` the later
+ * version's value holds.
+ */
 export interface Belief<T> {
   restored?: (value: T) => T;
   /** Merges the values of two versions; `earlier` is undefined if that version lacks the field. */
@@ -18,15 +21,16 @@ export interface Belief<T> {
 type KeyOf<R> = R extends unknown ? keyof R : never;
 type ValueOf<R, K extends PropertyKey> = R extends unknown ? (K extends keyof R ? R[K] : never) : never;
 
-/** A rule for every field of every member of the union. */
+/** Table with a rule for every field of every member of the union. */
 export type Beliefs<R> = {
   readonly [K in KeyOf<R>]-?: Belief<NonNullable<ValueOf<R, K>> | Extract<ValueOf<R, K>, null>>;
 };
 
-/**
- * Rule of a field that only the record's own steps change: it outlives a restore, and the later version's value
- * holds.
- */
+/** Returns rows of a table of beliefs: one rule for all of these fields. */
+export const each = <T, const K extends string>(rule: Belief<T>, ...names: readonly K[]): Record<K, Belief<T>> =>
+  Object.fromEntries(names.map((name) => [name, rule])) as Record<K, Belief<T>>;
+
+/** Rule of a field that only the record's own steps change: the later version's value holds. */
 export const fixed: Belief<any> = {};
 
 /** Rule of a nonce, proposal or request that a restore ends: it becomes `empty`. */
@@ -48,8 +52,8 @@ export const largest: Belief<any> = {
 export const onceOnly: Belief<any> = { merged: (later, earlier) => later ?? earlier ?? later, carried: true };
 
 /**
- * Rule of a list of entries with ids: the union of both versions. The later version's entry holds for an id in
- * both.
+ * Rule of a list of entries with ids: the union of both versions. An id that is in both has the later
+ * version's entry.
  */
 export const united = <T>(idOf: (entry: T) => string): Belief<readonly T[]> => ({
   merged: (later, earlier = []) => {
@@ -59,12 +63,9 @@ export const united = <T>(idOf: (entry: T) => string): Belief<readonly T[]> => (
 });
 
 interface States<R> {
-  /** The record's state after a restore: openings and proposals end. Its fields still follow their own rules. */
+  /** Returns the record in its state after a restore. Its fields still follow their own rules. */
   restored?: (record: R) => R;
-  /**
-   * Returns whether the first is the later version. Where neither is, the one from the journal
-   * counts as later.
-   */
+  /** Returns whether the first is the later version. If neither is, the journal's counts as later. */
   isLater: (one: R, other: R) => boolean;
 }
 

@@ -4,7 +4,17 @@
  * stays declined.
  */
 import type { Hex } from '../protocol/action.ts';
-import { believing, doubted, fixed, onceOnly, united, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
+import {
+  believing,
+  doubted,
+  each,
+  fixed,
+  onceOnly,
+  united,
+  voided,
+  type Belief,
+  type Beliefs,
+} from '../protocol/belief.ts';
 import { cancelled, freed, isBeginning, isOperators, isOwners, isPending, type Statecoin } from './states.ts';
 
 const STAGE = { invited: 1, received: 2, declined: 3, closed: 5, gone: 5 } as const;
@@ -40,36 +50,12 @@ const openings = <T extends { operator_pubkey: Hex }>(both: (later: T, earlier: 
 });
 
 const fields: Beliefs<Statecoin> = {
-  role: fixed,
-  state: fixed,
-  network: fixed,
-  own: fixed,
-  side: fixed,
-  key: fixed,
-  operator: fixed,
-  id: fixed,
-  terms: fixed,
-  outpoint: fixed,
-  offer: fixed,
-  to: fixed,
+  ...each(fixed, 'role', 'state', 'network', 'own', 'side', 'key', 'operator', 'id', 'terms', 'outpoint'),
   // Signed by the operator, or counted by it, in order: the later version has all of the earlier one's.
-  entries: fixed,
-  signed: fixed,
-  backups: fixed,
-  opening: fixed,
-  frozen: fixed,
-  locktime: fixed,
-  minRemaining: fixed,
-  minConf: fixed,
-  receipt: onceOnly,
-  answer: fixed,
-  funding: fixed,
-  coins: fixed,
-  tx: onceOnly,
-  closing: onceOnly,
-  lost: fixed,
-  exiting: onceOnly,
-  settled: onceOnly,
+  ...each(fixed, 'entries', 'signed', 'backups'),
+  ...each(fixed, 'offer', 'to', 'opening', 'frozen', 'locktime', 'minRemaining', 'minConf', 'answer'),
+  ...each(fixed, 'funding', 'coins', 'lost'),
+  ...each(onceOnly, 'receipt', 'tx', 'closing', 'exiting', 'settled'),
   cancelled: openings((later, earlier) => ({ ...later, declined: later.declined ?? earlier.declined })),
   given: openings((later, earlier) => ({
     ...later,
@@ -82,8 +68,7 @@ const fields: Beliefs<Statecoin> = {
   declined: { merged: (later, earlier) => later || (earlier ?? later) },
   superseded: remembered,
   invitation: { restored: (invitation) => ({ ...invitation, restored: true }) },
-  nonce: voided<string | null>(null),
-  share: voided<string | null>(null),
+  ...each(voided<string | null>(null), 'nonce', 'share'),
   restored: doubted,
 };
 
