@@ -23,6 +23,9 @@ export interface StatusLine {
   next_duty?: NextDuty;
   notes: string[];
 }
+/** Returns the fields with which each line begins. */
+export const statusHead = (contract: Hex, { role, state }: Pick<StatusLine, 'role' | 'state'>) =>
+  ({ type: 'status', version: 1, contract, role, state }) as const;
 export type NextDuty = Pick<Duty, 'does' | 'why'> & Moment & { deadline_height: number | null };
 
 /** Chain facts for `status`; `feerate` is present if the family asks for it. */

@@ -7,8 +7,9 @@
  * So a mass exit needs one coin for each exit whose own output is too small to pay for itself. Not
  * here: making the children (`bitcoin/package.ts`).
  */
-import { childFee, childVsize } from '../bitcoin/package.ts';
+import { childFee } from '../bitcoin/package.ts';
 import { dustLimit } from '../bitcoin/script.ts';
+import { ANY_SCRIPT, childOfSize } from '../contract/quote.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Tally, totalOf, type Figures, type Totals } from '../protocol/figures.ts';
 import { DAY, dayOf, figuresOf, isLive } from './figures.ts';
@@ -198,9 +199,9 @@ export class MassExits {
       this.#alone += 1;
       return;
     }
-    const single = childFee(parent, childVsize([script], script), this.#feerate);
+    const single = childFee(parent, childOfSize(script), this.#feerate);
     const enough = c.paidSat - single >= dustLimit(script);
-    const fee = enough ? single : childFee(parent, childVsize([script, TAPROOT], script), this.#feerate);
+    const fee = enough ? single : childFee(parent, childOfSize(script, [ANY_SCRIPT]), this.#feerate);
     if (!enough) this.#coins.push({ contract: c.id, at_least_sat: fee + dustLimit(script) - c.paidSat });
     this.#fees += fee;
   }
@@ -223,5 +224,3 @@ export function massExit(live: readonly PayeeCredit[], feerate: number, text: st
   for (const c of live) exits.add(c);
   return exits.result();
 }
-/** The script of a coin of the home's own wallet, as sizes need it. */
-const TAPROOT = '5120' + '00'.repeat(32);

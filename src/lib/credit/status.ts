@@ -1,5 +1,5 @@
 /** One line of `status` about a contract. */
-import type { ExitQuote } from '../contract/quote.ts';
+import { statusHead, type StatusLine } from '../contract/status.ts';
 import type { Hex } from '../protocol/action.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
@@ -8,13 +8,7 @@ import { coveredSat, isFunded, owesNothing, paidOf, type Credit } from './record
 import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 
 /** Line of `status` about a credit contract; sums in satoshis. */
-export interface CreditStatusLine {
-  type: 'status';
-  version: 1;
-  /** Contract id; before it has one, this party's key. */
-  contract: Hex;
-  role: string;
-  state: string;
+export interface CreditStatusLine extends StatusLine {
   capacity_sat?: bigint;
   paid_sat?: bigint;
   /** Sum that the payer still has: it was not signed away. */
@@ -32,10 +26,6 @@ export interface CreditStatusLine {
   expiry?: number;
   deadline_height?: number;
   verdict?: Verdict;
-  /** Price of leaving alone: of the exit, once something was paid, or of the refund. */
-  quote?: ExitQuote;
-  /** A proposed rollover or close, or a restored record. */
-  notes: string[];
 }
 
 /** Fields of a line that come from the contract's ecash ledger. */
@@ -47,14 +37,7 @@ export interface LedgerStatus {
 
 /** Returns the line of `status` about a contract. */
 export function statusOf(name: Hex, c: Credit, facts: ExitFacts, told: LedgerStatus = {}): CreditStatusLine {
-  const line: CreditStatusLine = {
-    type: 'status',
-    version: 1,
-    contract: name,
-    role: c.role,
-    state: c.state,
-    notes: [],
-  };
+  const line: CreditStatusLine = { ...statusHead(name, c), notes: [] };
   if ('terms' in c) Object.assign(line, { capacity_sat: c.terms.capacity_sat, expiry: c.terms.expiry });
   if ('outpoint' in c) line.outpoint = outpointText(c.outpoint);
   if (!isFunded(c)) return line;

@@ -4,18 +4,13 @@
  * Not here: when each is due (`exit.ts`), how packages are made of it (`contract/exit-package.ts`).
  */
 import { scriptLike, scriptOf } from '../bitcoin/address.ts';
-import { feeFor } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { keySpendVsize, type Output } from '../bitcoin/transaction.ts';
 import type { Exit } from '../contract/exit-package.ts';
-import { childOfSize, type ValidFrom, type Wait, type WayOut } from '../contract/quote.ts';
+import { ANY_SCRIPT, childOfSize, legTo, type ValidFrom, type Wait, type WayOut } from '../contract/quote.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import { settlementOf } from './settlement.ts';
 import type { Terms } from './terms.ts';
-
-/** A script of the kind that homes are paid to, where none is known yet. */
-const ANY: Hex = `5120${'00'.repeat(32)}`;
 
 interface Sides {
   payer: Hex;
@@ -25,17 +20,16 @@ interface Sides {
   /** Moment from which the refund is valid. */
   refund: { validFrom: ValidFrom; wait: Wait };
 }
-const legFor = (script: Hex, outputs: readonly Hex[], feerate: number, bears: boolean) => {
-  const coin = { txid: '00'.repeat(32), vout: 0, sat: 0n, script: ANY, sequence: 0 };
-  const vsize = keySpendVsize({ inputs: [coin], outputs: outputs.map((of): Output => ({ sat: 0n, script: of })) });
-  return { vsize, feeSat: feeFor(feerate * 1000, vsize), childVsize: childOfSize(script), bears };
-};
 const ways = ({ payer, payee, feerate, refund }: Sides): { payer: WayOut; payee: WayOut } => ({
-  payer: { who: 'payer', script: payer, legs: [{ ...legFor(payer, [payer], feerate, true), ...refund }] },
+  payer: {
+    who: 'payer',
+    script: payer,
+    legs: [legTo([payer], feerate * 1000, { childVsize: childOfSize(payer), ...refund })],
+  },
   payee: {
     who: 'payee',
     script: payee,
-    legs: [{ ...legFor(payee, [payee, payer], feerate, false), validFrom: null, wait: null }],
+    legs: [legTo([payee, payer], feerate * 1000, { childVsize: childOfSize(payee), bears: false })],
   },
 });
 
@@ -58,7 +52,7 @@ export function waysOfCredit({ offer, network, contract, next_contract, terms }:
   const { policy, address } = offer;
   const payee = scriptOf(address, network as Network);
   const refund = { validFrom: null, wait: { blocks: Number(policy.max_blocks) } };
-  return Object.values(ways({ payer: ANY, payee, feerate: Number(policy.exit_feerate), refund }));
+  return Object.values(ways({ payer: ANY_SCRIPT, payee, feerate: Number(policy.exit_feerate), refund }));
 }
 
 /**
@@ -69,18 +63,11 @@ export function creditExit(document: Document): Exit {
   const { hex, spends, network } = settlementOf(document)!;
   const { contract, kind } = document;
   const isExit = kind === 'exit';
+  const why = isExit ? 'takes what was paid, before the payer can take a refund' : 'takes back what was not paid';
   return {
     contract: contract.id,
     network: network as Network,
     script: scriptOf(isExit ? contract.payee_address : contract.payer_address, network as Network),
-    steps: [
-      {
-        hex,
-        spends,
-        by: isExit ? contract.expiry : null,
-        why: isExit ? 'takes what was paid, before the payer can take a refund' : 'takes back what was not paid',
-        bears: !isExit,
-      },
-    ],
+    steps: [{ hex, spends, by: isExit ? contract.expiry : null, why, bears: !isExit }],
   };
 }

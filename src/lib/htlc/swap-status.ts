@@ -1,7 +1,7 @@
 /** Standing of a swap: its line of `status`. Not here: what is done because of it (`watch.ts`). */
 import type { Network } from '../bitcoin/network.ts';
 import { outcome, type Outcome } from '../contract/outcome.ts';
-import { exitQuoteBy, type StatusSource, type StatusFacts, type StatusLine } from '../contract/status.ts';
+import { exitQuoteBy, statusHead, type StatusSource, type StatusFacts, type StatusLine } from '../contract/status.ts';
 import type { Hex } from '../protocol/action.ts';
 import { ownLeg, theirLeg } from './swap-outcome.ts';
 import { ownExpiry, swapKind, type Swap } from './swap-records.ts';
@@ -44,11 +44,7 @@ function swapLine(name: Hex, s: Swap, facts: StatusFacts): SwapLine {
   const verdict = verdictOf(s, leg && outcome(leg, facts));
   const next = s.state === 'funded' ? ownExpiry(s) + 1 : s.state === 'claimed' ? nextOf(s) : undefined;
   return {
-    type: 'status',
-    version: 1,
-    contract: name,
-    role: s.role,
-    state: s.state,
+    ...statusHead(name, s),
     capacity_sat: s.role === 'initiator' ? s.offer.give_sat : s.offer.want_sat,
     ...('answer' in s && s.answer && { expiry: ownExpiry(s) }),
     verdict,

@@ -13,6 +13,7 @@ import { checkCoin } from '../bitcoin/coin-checks.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
+import { ANY_SCRIPT } from '../contract/quote.ts';
 import type { Facts, Party } from '../protocol/action.ts';
 import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { height, hexOf, pubkey, sat } from '../protocol/message.ts';
@@ -169,7 +170,7 @@ export function checkAmounts(terms: SwapTerms): void {
   ] as const)
     spend(htlc, 'refund', {
       coin: { txid: '00'.repeat(32), vout: 0, sat: amount },
-      to: `5120${'00'.repeat(32)}`,
+      to: ANY_SCRIPT,
       feerate: 1000,
     });
 }

@@ -6,7 +6,7 @@
 import { feeFor } from '../bitcoin/fee.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Exit } from '../contract/exit-package.ts';
-import type { Leg, WayOut } from '../contract/quote.ts';
+import { ANY_SCRIPT, type Leg, type WayOut } from '../contract/quote.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import type { Lock } from './lock.ts';
@@ -14,8 +14,6 @@ import { spend } from './spend.ts';
 import { htlcsOf, type SwapAnswer, type SwapOffer, type Swapper, type SwapTerms } from './swap-terms.ts';
 import type { Htlc } from './terms.ts';
 
-/** A script of the kind that homes are paid to, where none is known yet. */
-const ANY: Hex = `5120${'00'.repeat(32)}`;
 /** Amount of a coin by which a refund is sized: any that its fee leaves something of. */
 const ENOUGH = 10n ** 9n;
 
@@ -34,7 +32,7 @@ function locked({ kind, value }: Lock): Pick<Leg, 'validFrom' | 'wait'> {
 }
 
 /** Returns the refund of an HTLC by its size. @param feerate satoshis for 1000 vB */
-export function refundWay(who: string, htlc: Htlc, feerate: number, script: Hex = ANY): WayOut {
+export function refundWay(who: string, htlc: Htlc, feerate: number, script: Hex = ANY_SCRIPT): WayOut {
   const coin = { txid: '00'.repeat(32), vout: 0, sat: ENOUGH };
   const { vsize, feeSat } = spend(htlc, 'refund', { coin, to: script, feerate, allowFee: true });
   return { who, script, legs: [{ vsize, feeSat, childVsize: null, bears: true, ...locked(htlc.lock) }] };
@@ -50,7 +48,11 @@ export function swapWay(who: Swapper, terms: SwapTerms, feerate: number): WayOut
   const vsize = sizes.get(bytes) ?? refundWay(who, htlcsOf(terms)[which], 0).legs[0]!.vsize;
   sizes.set(bytes, vsize);
   const at = locked({ kind: 'height', value: height });
-  return { who, script: ANY, legs: [{ vsize, feeSat: feeFor(feerate, vsize), childVsize: null, bears: true, ...at }] };
+  return {
+    who,
+    script: ANY_SCRIPT,
+    legs: [{ vsize, feeSat: feeFor(feerate, vsize), childVsize: null, bears: true, ...at }],
+  };
 }
 
 /** Returns each party's way out under the terms of a swap message. */

@@ -10,7 +10,7 @@ import { parseTransaction, txidOf } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outcome } from '../contract/outcome.ts';
 import type { Settlement } from '../contract/copy.ts';
-import type { StatusSource } from '../contract/status.ts';
+import { statusHead, type StatusSource } from '../contract/status.ts';
 import type { Claim, Hex, Kind } from '../protocol/action.ts';
 import { believing, each, fixed, onceOnly, united, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, idClaim } from '../protocol/claims.ts';
@@ -86,11 +86,7 @@ export const stampsShown: StatusSource<Stamp> = {
     const coin = coinOf(stamp);
     const found = coin && outcome(coin, facts);
     return {
-      type: 'status',
-      version: 1,
-      contract,
-      role: 'owner',
-      state: stampKind.row(stamp).state,
+      ...statusHead(contract, { role: 'owner', state: stampKind.row(stamp).state }),
       ...(coin && { capacity_sat: coin.sat }),
       ...(found && { verdict: found.is }),
       notes: found?.is === 'live' ? ['notarize spend spends its coin'] : [],

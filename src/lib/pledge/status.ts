@@ -6,7 +6,7 @@
  */
 import type { Payment } from '../contract/duty.ts';
 import { outcome, type TrackedCoin, type Outcome } from '../contract/outcome.ts';
-import { exitQuoteBy, type StatusSource, type StatusFacts, type StatusLine } from '../contract/status.ts';
+import { exitQuoteBy, statusHead, type StatusSource, type StatusFacts, type StatusLine } from '../contract/status.ts';
 import type { Network } from '../bitcoin/network.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
@@ -59,11 +59,7 @@ function pledgeLine(
   const verdict = pledgeVerdict(own, outcome(followedPledge(own), facts), facts.tip);
   const stands = own.state === 'made' || own.state === 'revoked';
   return {
-    type: 'status',
-    version: 1,
-    contract: name,
-    role: 'pledger',
-    state: own.state,
+    ...statusHead(name, { role: 'pledger', state: own.state }),
     capacity_sat: own.pledge.sat,
     ...(own.campaign.until !== null && { expiry: own.campaign.until }),
     // A cancelled pledge has no verdict.
@@ -79,11 +75,7 @@ function campaignLine(name: Hex, record: CampaignRecord): StatusLine & { capacit
     record.sum,
   );
   return {
-    type: 'status',
-    version: 1,
-    contract: name,
-    role: 'collector',
-    state: campaignKind.row(record).state,
+    ...statusHead(name, { role: 'collector', state: campaignKind.row(record).state }),
     capacity_sat: of_sat,
     paid_sat: have_sat,
     notes: [

@@ -4,25 +4,16 @@
  * Not here: the transaction (`complete.ts`), how packages are made of it (`contract/exit-package.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
-import { feeFor } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { keySpendVsize } from '../bitcoin/transaction.ts';
 import { legsOf, type Exit } from '../contract/exit-package.ts';
-import type { WayOut } from '../contract/quote.ts';
-import type { Hex } from '../protocol/action.ts';
+import { ANY_SCRIPT, legTo, type WayOut } from '../contract/quote.ts';
 import type { Document } from '../protocol/message.ts';
 import type { OwnPledge } from './records.ts';
-
-/** A script of the kind that homes are paid to, where none is known yet. */
-const ANY: Hex = `5120${'00'.repeat(32)}`;
 
 /** Returns the way out of a pledge to a campaign, at this feerate. */
 export function waysOfCampaign({ step }: Document, feerate: number): readonly WayOut[] {
   if (step !== 'campaign') return [];
-  const coin = { txid: '00'.repeat(32), vout: 0, sat: 0n, script: ANY, sequence: 0 };
-  const vsize = keySpendVsize({ inputs: [coin], outputs: [{ sat: 0n, script: ANY }] });
-  const leg = { vsize, feeSat: feeFor(feerate, vsize), childVsize: null, bears: true, validFrom: null, wait: null };
-  return [{ who: 'pledger', script: ANY, legs: [leg] }];
+  return [{ who: 'pledger', script: ANY_SCRIPT, legs: [legTo([ANY_SCRIPT], feerate)] }];
 }
 
 /** Returns the way back of a pledge by its size. */

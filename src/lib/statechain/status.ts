@@ -4,8 +4,7 @@
 import { scriptLike } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';
-import type { ExitQuote } from '../contract/quote.ts';
-import { exitQuoteBy, type StatusSource } from '../contract/status.ts';
+import { exitQuoteBy, statusHead, type StatusLine, type StatusSource } from '../contract/status.ts';
 import { followedCoin, standingOf, windowOf, type CoinFacts, type Verdict } from './standing.ts';
 import { isOperators, isOwners, mayBeAnothers, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
 import { exposed } from './send.ts';
@@ -13,13 +12,7 @@ import { confirmBefore, locktimeAt, transfersLeft } from './terms.ts';
 import { ownersWay } from './ways.ts';
 
 /** Line of `status` about a statecoin; sums in satoshis. */
-export interface StatechainStatus {
-  type: 'status';
-  version: 1;
-  /** Coin id; before it has one, this party's key. */
-  contract: Hex;
-  role: string;
-  state: string;
+export interface StatechainStatus extends StatusLine {
   capacity_sat?: bigint;
   outpoint?: string;
   owners?: number;
@@ -29,10 +22,7 @@ export interface StatechainStatus {
   deadline_height?: number | null;
   /** Number of further owners that the coin can have; it falls as blocks pass. */
   transfers_left?: number;
-  /** Price of the backup and its child. */
-  quote?: ExitQuote;
   verdict?: Verdict;
-  notes: string[];
 }
 
 /** Statecoins in `status`. */
@@ -54,14 +44,7 @@ const SPENDERS: Readonly<Record<string, string>> = {
 
 /** Returns the line of `status` about a statecoin. */
 export function statechainStatus(name: Hex, c: Statecoin, facts: CoinFacts & { feerate: number }): StatechainStatus {
-  const line: StatechainStatus = {
-    type: 'status',
-    version: 1,
-    contract: name,
-    role: c.role,
-    state: c.state,
-    notes: [],
-  };
+  const line: StatechainStatus = { ...statusHead(name, c), notes: [] };
   if ('terms' in c) line.capacity_sat = c.terms.amount_sat;
   if ('outpoint' in c) line.outpoint = outpointText(c.outpoint);
   if (!isOwners(c) && !isOperators(c)) return line;

@@ -5,9 +5,8 @@
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { keySpendVsize } from '../bitcoin/transaction.ts';
 import type { Exit } from '../contract/exit-package.ts';
-import { childOfSize, type ValidFrom, type Wait, type WayOut } from '../contract/quote.ts';
+import { ANY_SCRIPT, childOfSize, legTo, type ValidFrom, type Wait, type WayOut } from '../contract/quote.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -15,15 +14,10 @@ import { statechainSettlement } from './settlement.ts';
 import { locktimeAt, type Terms } from './terms.ts';
 import { ANCHOR } from './transactions.ts';
 
-/** A script of the kind that homes are paid to, where none is known yet. */
-const ANY: Hex = `5120${'00'.repeat(32)}`;
-
 /** Returns an owner's way out. @param script that its backup pays */
 export function ownersWay(script: Hex, from: { validFrom: ValidFrom; wait: Wait }): WayOut {
-  const coin = { txid: '00'.repeat(32), vout: 0, sat: 0n, script: ANY, sequence: 0 };
-  const vsize = keySpendVsize({ inputs: [coin], outputs: [ANCHOR, { sat: 0n, script }] });
-  const leg = { vsize, feeSat: 0n, childVsize: childOfSize(script, [ANCHOR.script]), bears: true, ...from };
-  return { who: 'owner', script, legs: [leg] };
+  const childVsize = childOfSize(script, [ANCHOR.script]);
+  return { who: 'owner', script, legs: [legTo([ANCHOR.script, script], 0, { childVsize, ...from })] };
 }
 
 /**
@@ -41,7 +35,7 @@ function ownersIn({ type, step, owners, record }: Document): number | undefined 
 export function waysOfStatecoin(m: Document): readonly WayOut[] {
   const { network, offer, coin, address, invite } = m;
   if (offer && !coin)
-    return [ownersWay(ANY, { validFrom: null, wait: { blocks: Number(offer.policy.initial_blocks) } })];
+    return [ownersWay(ANY_SCRIPT, { validFrom: null, wait: { blocks: Number(offer.policy.initial_blocks) } })];
   const owners = ownersIn(m);
   if (!coin || owners === undefined) return [];
   const script = scriptOf(address ?? invite?.address ?? coin.owner_address, network as Network);
@@ -54,19 +48,12 @@ export function statechainExit(document: Document): Exit {
     throw new Refusal('nothing-to-print', 'the coin has another owner by now: its backup is no way out any more');
   const { hex, spends, network } = statechainSettlement(document)!;
   const before = document['confirm_before_height'] as number | null;
+  const by = before === null ? null : before - 1;
+  const why = `takes the coin out${before === null ? '' : `, before the owner before can from ${before} on`}`;
   return {
     contract: document['coin'].id,
     network: network as Network,
     script: scriptOf(document['address'], network as Network),
-    steps: [
-      {
-        hex,
-        spends,
-        by: before === null ? null : before - 1,
-        why:
-          before === null ? 'takes the coin out' : `takes the coin out, before the owner before can from ${before} on`,
-        bears: true,
-      },
-    ],
+    steps: [{ hex, spends, by, why, bears: true }],
   };
 }
