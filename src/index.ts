@@ -55,6 +55,7 @@ export { NAMES_ERRORS } from './lib/names/errors.ts';
 export { NOTARY_ERRORS } from './lib/notary/errors.ts';
 export { OFFER_ERRORS } from './lib/offer/errors.ts';
 export { ONION_ERRORS } from './lib/onion/errors.ts';
+export { PLEDGE_ERRORS } from './lib/pledge/errors.ts';
 export { SKETCH_ERRORS } from './lib/sketch/errors.ts';
 export { STATECHAIN_ERRORS } from './lib/statechain/errors.ts';
 export { allTables, describerOf, FAMILIES, register, tableOf, type Describer, type Family } from './lib/families.ts';

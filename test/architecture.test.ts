@@ -1,4 +1,4 @@
-/** The rules of the house (design, section 5), kept by reading the sources: floors, pure rooms, sizes, words, error codes. */
+/** The rules of the house (`src/README.md`), kept by reading the sources: floors, pure rooms, sizes, words, error codes. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { beforeAll, describe, expect, it } from 'vitest';
 import Errors from '../src/commands/tools/errors.ts';
 import { inspect } from '../src/commands/tools/inspection.ts';
+import * as library from '../src/index.ts';
 import { SHELLS, completionScript } from '../src/lib/cli/completion.ts';
 import { codesOf } from '../src/lib/cli/exits.ts';
 import { familyPage, frontPage } from '../src/lib/cli/front.ts';
@@ -121,6 +122,16 @@ describe('a family that is registered in one line', () => {
       exit: 77,
     });
     party.home.close();
+  });
+});
+
+describe('error codes of a family', () => {
+  it('are exported with the library', () => {
+    const exported = Object.entries(library).flatMap(([name, rows]) =>
+      /^[A-Z]+_ERRORS$/.test(name) ? Object.keys(rows) : [],
+    );
+    const own = FAMILIES.filter((family) => family !== TOY).flatMap(({ errors = {} }) => Object.keys(errors));
+    expect(own.filter((code) => !exported.includes(code))).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 /**
  * The runner of commands that keep nothing: one JSON document in, one out; with `--batch` a line for a line.
- * Fields that a command does not know are ignored with a warning (design, section 1). Not here: what is done to them.
+ * Fields that a command does not know are ignored with a warning. Not here: what is done to them.
  */
 import * as Flags from '@oclif/core/flags';
 import { Fields } from '../protocol/document.ts';

@@ -1,6 +1,7 @@
 /** Error codes of pledges, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
+/** Error codes of the family: exit code and meaning. */
 export const PLEDGE_ERRORS = {
   'pledge-known': [75, 'the coin is in another pledge of this campaign already'],
   revoked: [75, 'the pledge was taken back'],
