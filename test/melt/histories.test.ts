@@ -17,7 +17,7 @@ import { checkMelt, payMelt, quoteMelt, type MeltResult } from '../../src/lib/mi
 import type { InvoiceRecord, Melt, Tab } from '../../src/lib/mint/records.ts';
 import { takeReceipt } from '../../src/lib/mint/settle.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
-import { receivedOf, report } from '../../src/lib/serve/cdk-report.ts';
+import { receivedOf, reportStep } from '../../src/lib/serve/cdk-report.ts';
 import { Market } from '../support/mint-home.ts';
 
 let forward: PayeeCredit & { state: 'open' };
@@ -142,7 +142,7 @@ class World {
     this.#report(quote, this.#figures(quote.id), n);
   }
   #report(quote: Quote, figures: MintFigures | 'unknown', n: number): void {
-    const { writes, result } = report(quote, this.home.ledger, figures);
+    const { writes, result } = reportStep(quote, this.home.ledger, figures);
     if (n % 5 === 0) return; // killed before the commit
     this.home.quotes[quote.id] = writes.quote;
     if (writes.ledger) this.home.ledger = writes.ledger as PayeeLedger;

@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { connect as secure } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { listen, type Handlers, type ListenOptions } from '../../src/lib/serve/cdk-listen.ts';
-import type { Log } from '../../src/lib/serve/cdk-log.ts';
+import { listen, type Handlers, type ListenOptions, type CdkLog } from '../../src/lib/serve/cdk-listen.ts';
 import { TestMint } from '../support/mint.ts';
 import { until } from '../support/mint-home.ts';
 
@@ -42,7 +41,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-const log: Parameters<Log>[0][] = [];
+const log: Parameters<CdkLog>[0][] = [];
 const asked = vi.fn(async () => ({ unit: 'sat', custom: { credit: '{}' } }));
 const handlers = { GetSettings: asked } as unknown as Handlers;
 let server: Awaited<ReturnType<typeof listen>> | undefined;
@@ -119,7 +118,7 @@ describe('mutual TLS', () => {
     const address = await start({ client });
     await expect(caller(address, 'ca', name)).rejects.toThrow();
     await until(() => log.some(({ code }) => code === 'wrong-certificate'), 'a line of the log');
-    expect(log.map(({ text }) => text).join()).toContain(client);
+    expect(log.map(({ message }) => message).join()).toContain(client);
     expect(asked).not.toHaveBeenCalled();
   });
 

@@ -2,12 +2,12 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { budgetOf, clientOf, proxiesIn, readNetwork, type IsProxy } from '../../src/lib/serve/client.ts';
+import { budgetOf, clientOf, proxiesIn, readSubnet, type IsProxy } from '../../src/lib/serve/client.ts';
 import { httpListener } from '../../src/lib/serve/http.ts';
 import { messagePath } from '../../src/lib/serve/http-paths.ts';
 import type { Listener } from '../../src/lib/serve/listener.ts';
 
-const named = (...texts: string[]): IsProxy => proxiesIn(texts.map((text) => readNetwork(text)!));
+const named = (...texts: string[]): IsProxy => proxiesIn(texts.map((text) => readSubnet(text)!));
 const PROXIES = named('10.0.0.1', '10.9.0.0/16', '2001:db8:ff::/48');
 const PROXY = '10.0.0.1';
 
@@ -104,7 +104,7 @@ describe('a named proxy', () => {
     '10.0.0.1:80',
     'fe80::1%lo',
     ' 10.0.0.1',
-  ])('is not %j', (text) => expect(readNetwork(text)).toBe(undefined));
+  ])('is not %j', (text) => expect(readSubnet(text)).toBe(undefined));
 });
 
 describe('a budget', () => {

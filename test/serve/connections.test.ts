@@ -4,7 +4,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { connectionsOf } from '../../src/lib/serve/connections.ts';
-import { httpListener, type Paths } from '../../src/lib/serve/http.ts';
+import { httpListener, type HttpPaths } from '../../src/lib/serve/http.ts';
 import { messagePath } from '../../src/lib/serve/http-paths.ts';
 
 const ending: (() => Promise<void>)[] = [];
@@ -24,7 +24,7 @@ async function served(
     await answer.promise;
     return JSON.stringify({ took: text });
   };
-  const paths: Paths = {
+  const paths: HttpPaths = {
     '/': messagePath({ desk, queue, timeoutMs }),
     '/healthz': { methods: ['GET'], answer: async () => '{"well":true}' },
   };

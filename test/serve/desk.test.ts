@@ -4,8 +4,8 @@ import { openCredit } from '../../src/lib/credit/open.ts';
 import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { ERRORS, HOME_FAULTS, Refusal, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
-import { codeOf, desk, errorLine, receive, type Entry } from '../../src/lib/serve/desk.ts';
-import { statusOf } from '../../src/lib/serve/http.ts';
+import { codeOf, desk, errorLine, receive, type LogEntry } from '../../src/lib/serve/desk.ts';
+import { httpStatus } from '../../src/lib/serve/http.ts';
 import { served, workHere } from '../../src/lib/serve/work.ts';
 import { openMessages, pair, payMessages, rollMessages, type Pair } from '../support/credit.ts';
 
@@ -42,7 +42,7 @@ describe('a refusal', () => {
   it('what is wrong with its home is told by its code, as a fault of the server that does not pass', () => {
     for (const code of HOME_FAULTS) {
       const line = errorLine(new Refusal(code, '/home/mint/store.db', { hint: 'look at /home/mint' }));
-      expect([line.includes('/home'), statusOf(line)]).toEqual([false, 500]);
+      expect([line.includes('/home'), httpStatus(line)]).toEqual([false, 500]);
       expect(said.splice(0).join()).toContain('/home');
     }
   });
@@ -52,19 +52,19 @@ describe('a refusal', () => {
       () => Promise.reject(new Error('no work')),
       () => {},
     )('{"error":{"code":"busy","exit":69,"message":"x"}}', 'test');
-    expect([codeOf(line), statusOf(line)]).toEqual(['peer-refused', 422]);
+    expect([codeOf(line), httpStatus(line)]).toEqual(['peer-refused', 422]);
   });
 
   it('has a status for every code of the table, none of them a success', () => {
-    const statuses = (Object.keys(ERRORS) as ErrorCode[]).map((code) => statusOf(errorLine(new Refusal(code, 'x'))));
+    const statuses = (Object.keys(ERRORS) as ErrorCode[]).map((code) => httpStatus(errorLine(new Refusal(code, 'x'))));
     expect(new Set(statuses)).toEqual(new Set([400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 500, 503]));
   });
 
   it('is no answer, and an answer that waits for another wallet is no success either', () => {
     const waiting = printJson({ type: 'open-credit', version: 1, step: 'waiting', for: 'accepted' });
     const answer = printJson({ type: 'open-credit', version: 1, step: 'accepted', note: '"step":"waiting"' });
-    expect([codeOf(waiting), statusOf(waiting)]).toEqual(['waits', 202]);
-    expect([codeOf(answer), statusOf(answer)]).toEqual([undefined, 200]);
+    expect([codeOf(waiting), httpStatus(waiting)]).toEqual(['waits', 202]);
+    expect([codeOf(answer), httpStatus(answer)]).toEqual([undefined, 200]);
   });
 });
 
@@ -87,7 +87,7 @@ describe('a desk', () => {
     const requested = await both.payee.run(signUpdate, { input: { contract, amount: 2_100n } });
     const before = await both.payer.state();
     const ports = served(both.payer.ports());
-    const entries: Entry[] = [];
+    const entries: LogEntry[] = [];
     const answer = desk(workHere(ports, {}, 256), (entry) => entries.push(entry));
     const line = await answer(requested.text, 'test');
     expect(JSON.parse(line)).toMatchObject({

@@ -6,8 +6,7 @@ import type { Credit } from '../../src/lib/credit/records.ts';
 import type { ExitFacts } from '../../src/lib/credit/standing.ts';
 import { Tally, type Totals } from '../../src/lib/protocol/figures.ts';
 import { gaugesOf, type HomeFigures } from '../../src/lib/serve/figures.ts';
-import { onceABlock } from '../../src/lib/serve/once-a-block.ts';
-import { shared } from '../../src/lib/serve/shared.ts';
+import { onceABlock, shared } from '../../src/lib/serve/looks.ts';
 import { parties, payeeOf, payerOf } from '../credit/helpers.ts';
 import { ecashMessages, opened, openedMint, payMessages } from '../support/credit.ts';
 

@@ -16,14 +16,12 @@ import { CONNECTION_LIMITS, connectionsOf } from '../../src/lib/serve/connection
 import { DESCRIPTOR, LOADER, PACKAGE, SERVICE } from '../../src/lib/serve/cdk-proto.ts';
 import * as grpc from '../../src/lib/serve/grpc.ts';
 import { HTTP_LIMITS, messagePath } from '../../src/lib/serve/http-paths.ts';
-import { LANE_LIMITS, Lanes } from '../../src/lib/serve/lanes.ts';
-import { MINT_LANE_LIMITS, MintLane } from '../../src/lib/serve/mint-lane.ts';
-import { HELD_LIMITS, onceABlock } from '../../src/lib/serve/once-a-block.ts';
-import { onceStoreAnswers, PATIENCE_LIMITS } from '../../src/lib/serve/patience.ts';
+import { LANE_LIMITS, Lanes, MINT_LANE_LIMITS, MintLane } from '../../src/lib/serve/lanes.ts';
+import { HELD_LIMITS, onceABlock } from '../../src/lib/serve/looks.ts';
+import { onceStoreAnswers, PATIENCE_LIMITS } from '../../src/lib/serve/serve.ts';
 import { Pool, WORKER_LIMITS } from '../../src/lib/serve/pool.ts';
-import { Rate, RATE_LIMITS } from '../../src/lib/serve/rate.ts';
+import { Rate, RATE_LIMITS, Budgets, doorOf, STRANGER_LIMITS } from '../../src/lib/serve/strangers.ts';
 import { stdioListener, STDIO_LIMITS } from '../../src/lib/serve/stdio.ts';
-import { Budgets, doorOf, STRANGER_LIMITS } from '../../src/lib/serve/strangers.ts';
 import { limits } from '../support/limits.ts';
 import { TestMint } from '../support/mint.ts';
 

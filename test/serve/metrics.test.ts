@@ -5,7 +5,7 @@ import type { Home } from '../../src/lib/home/home.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
-import { desk, receive, type Entry } from '../../src/lib/serve/desk.ts';
+import { desk, receive, type LogEntry } from '../../src/lib/serve/desk.ts';
 import type { HomeFigures } from '../../src/lib/serve/figures.ts';
 import { lookAt, metricsOf, type Metrics } from '../../src/lib/serve/metrics.ts';
 import { served, workHere, workTimed } from '../../src/lib/serve/work.ts';
@@ -30,7 +30,7 @@ afterAll(() => stderr.mockRestore());
 const nothing: HomeFigures = { network: 'regtest', stored: undefined, tip: undefined, chain: undefined };
 const counting = (): Promise<Metrics> => metricsOf(async () => nothing);
 const scraped = async (metrics: Metrics): Promise<Scraped> => new Scraped(await metrics.scrape());
-const entry = async (change: Partial<Entry> = {}): Promise<Entry> => ({
+const entry = async (change: Partial<LogEntry> = {}): Promise<LogEntry> => ({
   from: 'test',
   received: await receive(signed),
   code: 'ok',
@@ -104,7 +104,7 @@ describe('time', () => {
     const timed = await workTimed(here)(await receive(signed));
     const [, ms, rest] = /^(\d+\.\d{3}) (\{.*\})$/.exec(timed.line)!;
     expect([Number(ms) > 0, rest]).toEqual([true, line]);
-    const entries: Entry[] = [];
+    const entries: LogEntry[] = [];
     await desk(here, (found) => entries.push(found))(signed.replace('"amount_sat":1000', '"amount_sat":7'), 'test');
     await desk(here, (found) => entries.push(found))(signed, 'test');
     expect(entries.map(({ code, workMs: took }) => [code, took !== undefined])).toEqual([

@@ -1,7 +1,7 @@
 /** A server waits at its start for a database that does not answer, and for nothing else. */
 import { describe, expect, it, vi } from 'vitest';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
-import { onceStoreAnswers } from '../../src/lib/serve/patience.ts';
+import { onceStoreAnswers } from '../../src/lib/serve/serve.ts';
 import { TestParty } from '../support/party.ts';
 import { havePostgres, startPostgres } from '../support/postgres.ts';
 import { Server } from '../support/server.ts';

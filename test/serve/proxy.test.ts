@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { MESSAGE_LIMIT } from '../../src/lib/protocol/message.ts';
-import { proxiesIn, readNetwork } from '../../src/lib/serve/client.ts';
+import { proxiesIn, readSubnet } from '../../src/lib/serve/client.ts';
 import { desk } from '../../src/lib/serve/desk.ts';
 import { httpListener } from '../../src/lib/serve/http.ts';
 import { messagePath } from '../../src/lib/serve/http-paths.ts';
@@ -56,7 +56,7 @@ function scenes(kind: Kind, seed: number): void {
         '/healthz': look('/healthz'),
         '/metrics': look('/metrics'),
       },
-      isProxy: proxiesIn([readNetwork('127.0.0.1')!]),
+      isProxy: proxiesIn([readSubnet('127.0.0.1')!]),
       advice: '',
       log: () => {},
       connections: 256,

@@ -10,7 +10,7 @@ import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { quoteClaim, quoteKind, type Quote } from '../../src/lib/ecash/quote.ts';
 import { signInvoice, type InvoiceTerms } from '../../src/lib/mint/invoice.ts';
 import { startCdk, type Cdk } from '../../src/lib/serve/cdk.ts';
-import type { Log } from '../../src/lib/serve/cdk-log.ts';
+import type { CdkLog } from '../../src/lib/serve/cdk-listen.ts';
 import { newMintQuote } from '../../src/lib/cashu/quotes.ts';
 import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { ownCoin } from './credit.ts';
@@ -21,7 +21,7 @@ export type Who = 'operator' | 'user' | 'merchant';
 
 export class Market {
   readonly mint = new TestMint();
-  readonly log: Parameters<Log>[0][] = [];
+  readonly log: Parameters<CdkLog>[0][] = [];
   operator!: TestParty;
   user!: TestParty;
   merchant!: TestParty;

@@ -16,7 +16,7 @@ import {
   SERVICE,
   type Method,
   type Outgoing,
-  type Received,
+  type PaymentReceived,
   type Replies,
   type Requests,
 } from '../../src/lib/serve/cdk-proto.ts';
@@ -57,7 +57,7 @@ interface State {
 export const at = (url: string) => ({ url, named: true });
 export const isNamed = (): boolean => true;
 
-type Events = grpc.ClientReadableStream<{ paymentReceived: Received }>;
+type Events = grpc.ClientReadableStream<{ paymentReceived: PaymentReceived }>;
 
 export class MintError extends Error {
   readonly code: number;
@@ -88,7 +88,7 @@ export class TestMint {
   /** The keysets that it has, the active one last. */
   #keysets = [KEYSET];
   /** Every event that the backend has shown, in order. */
-  readonly shown: Received[] = [];
+  readonly shown: PaymentReceived[] = [];
   /** What it answers to a wallet in place of the truth. @param at method and path, without what differs from quote to quote */
   alter: ((at: string, truth: object) => object) | undefined;
   /** What it is told is lost, as where it dies before it has kept it. */
@@ -180,7 +180,7 @@ export class TestMint {
   }
 
   /** A payment counts once in the whole mint, by its id. */
-  #credit({ paymentIdentifier, paymentAmount, paymentId }: Received): void {
+  #credit({ paymentIdentifier, paymentAmount, paymentId }: PaymentReceived): void {
     if (this.deaf) return;
     const quote = this.state.quotes.find(({ id }) => id === paymentIdentifier.id);
     if (!quote || this.state.quotes.some(({ payments }) => payments.includes(paymentId))) return;

@@ -11,9 +11,8 @@ import type { Home } from '../../lib/home/home.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { proxiesIn } from '../../lib/serve/client.ts';
 import { limitsFrom, serveFlags } from '../../lib/serve/flags.ts';
-import { onceStoreAnswers } from '../../lib/serve/patience.ts';
+import { onceStoreAnswers, serveHome } from '../../lib/serve/serve.ts';
 import { workerCommand } from '../../lib/serve/pool.ts';
-import { serveHome } from '../../lib/serve/serve.ts';
 
 export default class Serve extends BaseCommand {
   static override summary = "Answer counterparties without a person: the payee's steps, over HTTP or a pipe";

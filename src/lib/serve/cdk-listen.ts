@@ -11,17 +11,17 @@ import { join } from 'node:path';
 import { createServer as createSecure, type TLSSocket } from 'node:tls';
 import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { Limits } from '../protocol/limit.ts';
-import { ERRORS, HOME_FAULTS, Refusal } from '../protocol/refusal.ts';
-import { logged, type Log } from './cdk-log.ts';
+import { failureOf } from '../engine/failure.ts';
+import { ERRORS, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { isLoopback } from './client.ts';
-import type { Address } from './http.ts';
+import type { Endpoint } from './http.ts';
 import {
   DESCRIPTOR,
   LOADER,
   PACKAGE,
   SERVICE,
   type Method,
-  type Received,
+  type PaymentReceived,
   type Replies,
   type Requests,
 } from './cdk-proto.ts';
@@ -33,19 +33,21 @@ export const GRPC_LIMITS = {
 const HANDSHAKE_MS = 5_000;
 const GRACE_MS = 2_000;
 
+/** Log of the payment backend: what the mint hides from its wallets, by error code. */
+export type CdkLog = (entry: { code: ErrorCode | 'info'; message: string }) => void;
 export type Handlers = { [M in Method]: (request: Requests[M]) => Promise<Replies[M]> };
 export interface ListenOptions {
-  address: Address;
+  address: Endpoint;
   /** Folder with ca.pem, server.pem and server.key; none: plaintext, on regtest and loopback only. */
   tlsDir?: string | undefined;
   /** The name in the mint's certificate, with a `tlsDir`: one authority may have signed for others too. */
   client?: string | undefined;
   insecure?: boolean;
-  log: Log;
+  log: CdkLog;
   network: string;
   handlers: Handlers;
   /** Called for each stream of events; resolves to the function that ends it. */
-  events(show: (event: Received) => void): Promise<() => void>;
+  events(show: (event: PaymentReceived) => void): Promise<() => void>;
 }
 
 export async function listen(options: ListenOptions): Promise<{ address: string; stop(): Promise<void> }> {
@@ -66,7 +68,10 @@ export async function listen(options: ListenOptions): Promise<{ address: string;
   const take = (socket: Socket): void => injector.injectConnection(socket.on('error', () => {}));
   const takeNamed = (socket: TLSSocket): void => {
     if (isNamed(socket.getPeerX509Certificate(), tls!.client)) return take(socket);
-    log({ code: 'wrong-certificate', text: `a caller is turned away: its certificate does not name ${tls!.client}` });
+    log({
+      code: 'wrong-certificate',
+      message: `a caller is turned away: its certificate does not name ${tls!.client}`,
+    });
     socket.destroy();
   };
   const door: Server = tls
@@ -87,7 +92,7 @@ export async function listen(options: ListenOptions): Promise<{ address: string;
     socket.on('close', () => sockets.delete(socket));
   });
   door.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-    log({ code: 'wrong-certificate', text: `a caller is turned away: ${error.message}` });
+    log({ code: 'wrong-certificate', message: `a caller is turned away: ${error.message}` });
     socket.destroy();
   });
   await new Promise<void>((done, fail) => {
@@ -113,19 +118,19 @@ export async function listen(options: ListenOptions): Promise<{ address: string;
 type Handler = (request: object) => Promise<object>;
 
 const unary =
-  (handle: Handler, log: ListenOptions['log']) =>
+  (handle: Handler, log: CdkLog) =>
   (call: ServerUnaryCall<object, object>, reply: sendUnaryData<object>): void => {
     handle(call.request).then(
       (answer) => reply(null, answer),
       (error: unknown) => {
-        log(logged(error));
+        log(failureOf(error));
         reply(statusOf(error));
       },
     );
   };
 
 const stream =
-  (events: ListenOptions['events'], log: ListenOptions['log'], open: Set<ServerWritableStream<object, object>>) =>
+  (events: ListenOptions['events'], log: CdkLog, open: Set<ServerWritableStream<object, object>>) =>
   (call: ServerWritableStream<object, object>): void => {
     open.add(call);
     for (const over of ['cancelled', 'close', 'error'] as const) call.on(over, () => open.delete(call));
@@ -135,7 +140,7 @@ const stream =
         if (call.cancelled) end();
       },
       (error: unknown) => {
-        log(logged(error));
+        log(failureOf(error));
         call.destroy(statusOf(error));
       },
     );
@@ -147,9 +152,9 @@ const INTERNAL = 13;
 
 /** The code in front, so that a log of the mint says it too. */
 function statusOf(error: unknown): Error & { code: number; details: string; metadata?: Metadata } {
-  const { code, text } = logged(error);
-  const exit = code === 'info' || HOME_FAULTS.includes(code) ? 70 : ERRORS[code][0];
-  const details = `${code}: ${text}`;
+  const { code, message } = failureOf(error);
+  const exit = HOME_FAULTS.includes(code) ? 70 : ERRORS[code][0];
+  const details = `${code}: ${message}`;
   return Object.assign(new Error(details), {
     code: exit === 70 ? INTERNAL : exit === 69 ? UNAVAILABLE : INVALID_ARGUMENT,
     details,

@@ -23,7 +23,8 @@ import type { Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
-import { logged, type Log } from './cdk-log.ts';
+import { failureOf } from '../engine/failure.ts';
+import type { CdkLog } from './cdk-listen.ts';
 import type { Amount, Outgoing } from './cdk-proto.ts';
 
 export interface MeltsOptions {
@@ -59,7 +60,7 @@ export class Melts {
   }
 
   /** MakePayment: paid once it is committed, failed once it can no longer be paid. */
-  async pay(quote: string, text: string, proved: boolean, log: Log): Promise<Outgoing> {
+  async pay(quote: string, text: string, proved: boolean, log: CdkLog): Promise<Outgoing> {
     const asked = readInvoice(text);
     // The mint keeps whatever identifier comes back: it must be the one of the quote.
     const digest = asked?.digest ?? (await this.#digestOf(quote)) ?? quote;
@@ -99,7 +100,7 @@ export class Melts {
   }
 
   /** CheckOutgoingPayment. */
-  check(digest: Hex, log: Log): Promise<Outgoing> {
+  check(digest: Hex, log: CdkLog): Promise<Outgoing> {
     return this.#answer(digest, log, async () => {
       if (this.#o.home.restored) return { status: 'unknown' };
       return this.#change(
@@ -109,12 +110,13 @@ export class Melts {
     });
   }
 
-  async #answer(digest: Hex, log: Log, decide: () => Promise<MeltResult>): Promise<Outgoing> {
+  async #answer(digest: Hex, log: CdkLog, decide: () => Promise<MeltResult>): Promise<Outgoing> {
     const verdict = await decide().catch((error: unknown): MeltResult => {
-      log(logged(error));
+      log(failureOf(error));
       return { status: 'unknown' };
     });
-    if (verdict.status === 'failed' && verdict.code) log({ code: verdict.code, text: `invoice ${digest} is not paid` });
+    if (verdict.status === 'failed' && verdict.code)
+      log({ code: verdict.code, message: `invoice ${digest} is not paid` });
     this.#o.point('melt-before-answer');
     return outgoing(digest, verdict);
   }

@@ -128,7 +128,7 @@ export interface Identifier {
   type: 'CUSTOM_ID' | 'QUOTE_ID' | (string & {});
   id: string;
 }
-export interface Received {
+export interface PaymentReceived {
   paymentIdentifier: Identifier;
   paymentAmount: Amount;
   paymentId: string;
@@ -152,7 +152,7 @@ export interface Replies {
   CreatePayment: { requestIdentifier: Identifier; request: string; expiry?: string };
   GetPaymentQuote: { requestIdentifier: Identifier; amount: Amount; fee: Amount; state: 'UNPAID' };
   MakePayment: Outgoing;
-  CheckIncomingPayment: { payments: Received[] };
+  CheckIncomingPayment: { payments: PaymentReceived[] };
   CheckOutgoingPayment: Outgoing;
 }
 export type Method = keyof Requests;

@@ -25,9 +25,10 @@ import { idClaim } from '../protocol/claims.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { slices } from '../engine/slices.ts';
+import { failureOf } from '../engine/failure.ts';
 import { Agenda } from './agenda.ts';
-import { logged, type Log } from './cdk-log.ts';
-import type { Received } from './cdk-proto.ts';
+import type { CdkLog } from './cdk-listen.ts';
+import type { PaymentReceived } from './cdk-proto.ts';
 
 const TICK_MS = 200;
 /** Questions to the mint at once. */
@@ -47,13 +48,13 @@ export interface ReporterOptions {
   mint: string;
   /** The mint's figures of a quote. */
   figures(id: string): Promise<MintFigures | 'unknown'>;
-  log: Log;
+  log: CdkLog;
   point(label: string): void;
 }
 
 export class Reporter {
   readonly #o: ReporterOptions;
-  readonly #streams = new Set<(event: Received) => void>();
+  readonly #streams = new Set<(event: PaymentReceived) => void>();
   /** Quotes on which something waits. */
   readonly #agenda = new Agenda();
   /** Commit after which each was seen, and number of looks at which nothing had moved. */
@@ -84,7 +85,7 @@ export class Reporter {
   }
 
   /** A stream gets every row that is under way again, and later ones as they are cut. The mint may have started anew. */
-  async listen(show: (event: Received) => void): Promise<() => void> {
+  async listen(show: (event: PaymentReceived) => void): Promise<() => void> {
     this.#streams.add(show);
     this.#sweep = true;
     const slice = slices();
@@ -108,7 +109,7 @@ export class Reporter {
   /** One look at everything that is due. */
   tick(): Promise<void> {
     return (this.#running ??= this.#round()
-      .catch((error: unknown) => this.#o.log(logged(error)))
+      .catch((error: unknown) => this.#o.log(failureOf(error)))
       .finally(() => (this.#running = undefined)));
   }
 
@@ -183,9 +184,9 @@ export class Reporter {
       point('report-before-commit');
       const { cut, moved, stopped, waits } = await change(store, KINDS, find, ({ quote, contract, ledger }) =>
         // Figures say nothing of a row that was cut or acknowledged after they were read.
-        contract && standOf(quote!) === before ? report(quote!, ledger, figures) : asIs(NOTHING),
+        contract && standOf(quote!) === before ? reportStep(quote!, ledger, figures) : asIs(NOTHING),
       );
-      if (stopped) log({ code: stopped, text: `quote ${id}: nothing more is reported, accepted or melted on it` });
+      if (stopped) log({ code: stopped, message: `quote ${id}: nothing more is reported, accepted or melted on it` });
       if (cut) {
         point('report-committed');
         for (const show of this.#streams) show(cut);
@@ -195,8 +196,8 @@ export class Reporter {
       else if (waits) later();
       else this.#forget(id);
     } catch (error) {
-      const { code, text } = logged(error);
-      log({ code, text: `quote ${id}: ${text}` });
+      const { code, message } = failureOf(error);
+      log({ code, message: `quote ${id}: ${message}` });
       if (code === 'mint-unavailable') {
         const times = this.#away.times + 1;
         this.#away = { times, until: performance.now() + doubled(times, REPORT_LIMITS.away.most) };
@@ -239,22 +240,22 @@ const asIs = <T>(result: T) => ({ writes: {}, result });
 const standOf = ({ ackSat, event, issuedSat, stopped, retired }: Quote): string =>
   canonicalJson([ackSat, event, issuedSat, stopped, retired]);
 
-interface Step {
-  cut: Received | undefined;
+interface ReportStep {
+  cut: PaymentReceived | undefined;
   moved: boolean;
   stopped: Quote['stopped'];
   /** True if there is more to tell, or something that is not acknowledged. */
   waits: boolean;
 }
 
-const NOTHING: Step = { cut: undefined, moved: true, stopped: null, waits: true };
+const NOTHING: ReportStep = { cut: undefined, moved: true, stopped: null, waits: true };
 
 /** One step of one quote: the figures acknowledge or stop it; if then something waits, the next row, counted as reported. */
-export function report(
+export function reportStep(
   quote: Quote,
   ledger: Ledger | undefined,
   figures: MintFigures | 'unknown',
-): { writes: { quote: Quote; ledger?: Ledger }; result: Step } {
+): { writes: { quote: Quote; ledger?: Ledger }; result: ReportStep } {
   const seen = acknowledge(quote, figures);
   const payee = ledger?.role === 'payee' && !ledger.unconfirmed ? ledger : undefined;
   const cut = payee && cutEvent(seen);
@@ -273,11 +274,11 @@ export function report(
  * The row of a quote that is under way, as the mint is shown it. It is in the journal with the payments that it tells of: the
  * process that cut it may have died before it had written that.
  */
-export const rowOf = (store: HomeStore, id: string, mint: string): Promise<Received | undefined> =>
+export const rowOf = (store: HomeStore, id: string, mint: string): Promise<PaymentReceived | undefined> =>
   change(store, KINDS, findOf(id), ({ quote }) => asIs(quote?.mint === mint ? receivedOf(quote) : undefined));
 
 /** The row as the mint is shown it; nothing where none is under way. */
-export function receivedOf(quote: Quote | undefined): Received | undefined {
+export function receivedOf(quote: Quote | undefined): PaymentReceived | undefined {
   const event = quote?.stopped || quote?.retired ? null : quote?.event;
   if (!quote || !event) return undefined;
   return {

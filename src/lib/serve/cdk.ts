@@ -8,6 +8,7 @@
  */
 import { mintQuote, mintUrl, newMintQuote } from '../cashu/quotes.ts';
 import { printRequest } from '../ecash/request.ts';
+import { failureOf } from '../engine/failure.ts';
 import type { Home } from '../home/home.ts';
 import { realRandom } from '../home/random.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -15,7 +16,6 @@ import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, publicBytes, parseScalar } from '../signing/curve.ts';
 import { listen, type Handlers, type ListenOptions } from './cdk-listen.ts';
-import { logged } from './cdk-log.ts';
 import { Melts } from './cdk-melts.ts';
 import type { Identifier, Requests } from './cdk-proto.ts';
 import { Reporter, rowOf } from './cdk-report.ts';
@@ -100,7 +100,7 @@ export async function startCdk(options: CdkOptions): Promise<Cdk> {
       } catch (error) {
         const waits = error instanceof Refusal && (error.code === 'mint-unavailable' || error.code === 'mint-refused');
         if (!waits) throw error;
-        if (error.code !== told) log(logged(error));
+        if (error.code !== told) log(failureOf(error));
         told = error.code;
         // It may be about to start, or to find this service again, which it needs before it makes a quote.
         await new Promise((done) => setTimeout(done, RETRY_MS));
@@ -110,7 +110,7 @@ export async function startCdk(options: CdkOptions): Promise<Cdk> {
     if (stopped) return;
     proved = true;
     reporter.start();
-    log({ code: 'info', text: `the mint at ${mint} is this home's` });
+    log({ code: 'info', message: `the mint at ${mint} is this home's` });
   };
   const done = prove();
   done.catch(() => {});

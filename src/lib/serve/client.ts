@@ -9,7 +9,7 @@
 import { BlockList, isIP, SocketAddress } from 'node:net';
 
 /** Addresses that begin with the same bits. */
-export interface Network {
+export interface Subnet {
   address: string;
   family: 'ipv4' | 'ipv6';
   /** Number of bits. */
@@ -22,7 +22,7 @@ const BITS = { ipv4: 32, ipv6: 128 } as const;
 const GONE = 'gone';
 
 /** An address, or a network as `ADDRESS/BITS`; undefined for any other text. */
-export function readNetwork(text: string): Network | undefined {
+export function readSubnet(text: string): Subnet | undefined {
   const [, host = '', bits] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const family = familyOf(host);
   if (family === undefined) return undefined;
@@ -30,7 +30,7 @@ export function readNetwork(text: string): Network | undefined {
   return prefix <= BITS[family] ? { address: host, family, prefix } : undefined;
 }
 
-export function proxiesIn(networks: readonly Network[]): IsProxy {
+export function proxiesIn(networks: readonly Subnet[]): IsProxy {
   const list = new BlockList();
   for (const { address, prefix, family } of networks) list.addSubnet(address, prefix, family);
   return (address) => list.check(address, familyOf(address));

@@ -18,7 +18,7 @@ import { answeredRefusal, envelope } from '../protocol/message.ts';
 import { ERRORS, generic, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
 
 /** Claims of a message about itself; none is believed yet. */
-export interface Received {
+export interface ReceivedMessage {
   text: string;
   json: Json;
   action: Action<any, any, any>;
@@ -30,7 +30,7 @@ export interface Received {
 }
 
 /** @throws Refusal as the parser of its table, `unknown-type` */
-export async function receive(text: string): Promise<Received> {
+export async function receive(text: string): Promise<ReceivedMessage> {
   const json = parseJson(text);
   // A server sends no requests, so a refusal in its input is an error of the peer.
   if (answeredRefusal(json)) throw new Refusal('peer-refused', 'a refusal found, a message expected');
@@ -45,9 +45,9 @@ export async function receive(text: string): Promise<Received> {
 }
 
 /** One request in the log. */
-export interface Entry {
+export interface LogEntry {
   from: string;
-  received?: Received | undefined;
+  received?: ReceivedMessage | undefined;
   code: string;
   ms: number;
   /** Milliseconds of it that the runner took for its answer, without waiting for its turn. */
@@ -55,7 +55,7 @@ export interface Entry {
   /** Path of a request for health or metrics, which brings no message. */
   look?: string | undefined;
 }
-export type Log = (entry: Entry) => void;
+export type Log = (entry: LogEntry) => void;
 
 /** A line on stderr: when, by which way, type, step, the beginning of the contract's id or key, how it ended, how long it took. */
 export const logLine: Log = ({ from, received, look, code, ms }) => {
@@ -71,11 +71,11 @@ export interface Worked {
   line: string;
   workMs?: number | undefined;
 }
-export type Work = (received: Received) => Promise<Worked>;
+export type Work = (received: ReceivedMessage) => Promise<Worked>;
 /** Door that lets messages in. */
 export interface Admission {
   /** @param address whose message it is; undefined where that says nothing, as of what comes on a pipe */
-  admits(message: Pick<Received, 'action' | 'claim'>, address: string | undefined): Promise<boolean>;
+  admits(message: Pick<ReceivedMessage, 'action' | 'claim'>, address: string | undefined): Promise<boolean>;
 }
 
 /**
@@ -88,7 +88,7 @@ export type Desk = (text: string, from: string, address?: string) => Promise<str
 export function desk(work: Work, log: Log, door?: Admission): Desk {
   return async (text, from, address) => {
     const start = performance.now();
-    let received: Received | undefined;
+    let received: ReceivedMessage | undefined;
     let line: string;
     let workMs: number | undefined;
     try {

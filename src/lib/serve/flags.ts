@@ -4,13 +4,13 @@ import { addressFlag, feerateFlag } from '../cli/flags.ts';
 import { keepBesideFlags, keepDaysOf } from '../cli/keep-flags.ts';
 import { visible } from '../engine/text.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readNetwork, type Network } from './client.ts';
+import { readSubnet, type Subnet } from './client.ts';
 
 const group = 'LISTEN';
-const proxyFlag = Flags.custom<Network>({
+const proxyFlag = Flags.custom<Subnet>({
   helpValue: 'ADDRESS',
   parse: async (input) => {
-    const network = readNetwork(input);
+    const network = readSubnet(input);
     if (!network) throw new Refusal('usage', `"${visible(input, 60)}" found, an IP address or ADDRESS/BITS expected`);
     return network;
   },
@@ -90,7 +90,7 @@ export const NOT_FOR_WORKERS: readonly string[] = [
   'passphrase-file',
 ];
 
-type Limits = { [K in 'queue' | 'connections' | 'timeout' | 'offers']?: number | undefined };
+type LimitValues = { [K in 'queue' | 'connections' | 'timeout' | 'offers']?: number | undefined };
 
 export const limitsFrom = ({
   queue = 256,
@@ -98,7 +98,7 @@ export const limitsFrom = ({
   timeout = 10,
   offers = 60,
   ...keep
-}: Limits & Parameters<typeof keepDaysOf>[0]) => ({
+}: LimitValues & Parameters<typeof keepDaysOf>[0]) => ({
   keepDays: keepDaysOf(keep),
   queue,
   connections,

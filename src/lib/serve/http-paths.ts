@@ -14,7 +14,7 @@ import { printJson } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { generic, Refusal } from '../protocol/refusal.ts';
 import type { Desk } from './desk.ts';
-import type { Path } from './http.ts';
+import type { HttpPath } from './http.ts';
 import { METRICS_TYPE, type Metrics } from './metrics.ts';
 
 export const HTTP_LIMITS = {
@@ -34,7 +34,7 @@ export interface MessageOptions {
   timeoutMs: number;
 }
 
-export function messagePath({ desk, queue, timeoutMs }: MessageOptions): Path {
+export function messagePath({ desk, queue, timeoutMs }: MessageOptions): HttpPath {
   const isFull = (messages: number) => !allows({ most: HTTP_LIMITS.messages.most(queue) }, messages + 1);
   let arriving = 0;
   let running = 0;
@@ -61,13 +61,13 @@ export function messagePath({ desk, queue, timeoutMs }: MessageOptions): Path {
 }
 
 /** @param health returns the state of the server. @throws Refusal if the server cannot serve */
-export const healthPath = (health: () => Promise<object>): Path => ({
+export const healthPath = (health: () => Promise<object>): HttpPath => ({
   methods: ['GET', 'HEAD'],
   answer: async () => printJson({ ...(await health()) }),
 });
 
 /** @param token required token; 'none' for open access; undefined to refuse all */
-export const metricsPath = ({ scrape }: Metrics, token: string | 'none' | undefined): Path => ({
+export const metricsPath = ({ scrape }: Metrics, token: string | 'none' | undefined): HttpPath => ({
   methods: ['GET', 'HEAD'],
   async answer({ headers }) {
     if (headers.origin !== undefined) throw generic('from-browser');

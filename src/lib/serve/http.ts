@@ -13,7 +13,7 @@ import { connectionsOf } from './connections.ts';
 import { codeOf, errorLine, failureIn, type Log } from './desk.ts';
 import type { Listener } from './listener.ts';
 
-export interface Address {
+export interface Endpoint {
   host: string;
   /** 0 picks one. */
   port: number;
@@ -23,18 +23,18 @@ export interface Page {
   type: string;
   text: string;
 }
-export interface Path {
+export interface HttpPath {
   methods: readonly string[];
   /** The path of messages, which are counted and logged where they are answered. */
   messages?: true;
   /** A line of JSON, or a page. `from`: the client's address (`client.ts`). @throws Refusal */
   answer(request: IncomingMessage, isStopping: () => boolean, from: string): Promise<string | Page>;
 }
-export type Paths = Readonly<Record<string, Path>>;
-export interface HttpOptions extends Address {
+export type HttpPaths = Readonly<Record<string, HttpPath>>;
+export interface HttpOptions extends Endpoint {
   /** Name in the first line on stdout. */
   name: string;
-  paths: Paths;
+  paths: HttpPaths;
   /** Returns whether the X-Forwarded-For of this address is believed. */
   isProxy: IsProxy;
   /** Advice where other machines can reach it. */
@@ -72,7 +72,7 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
  * Returns the HTTP status of a line: 200 for an answer, 202 if another wallet must complete it. A refusal has the
  * status of its code, else that of its exit code.
  */
-export function statusOf(line: string): number {
+export function httpStatus(line: string): number {
   const failure = failureIn(line);
   if (failure) return STATUS_OF_CODE[failure.code] ?? STATUS_OF_EXIT[failure.exit] ?? 500;
   return codeOf(line) === 'waits' ? 202 : 200;
@@ -149,13 +149,13 @@ const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'too-large',
 };
 
-function nameOf({ url = '' }: IncomingMessage, paths: Paths): string | undefined {
+function nameOf({ url = '' }: IncomingMessage, paths: HttpPaths): string | undefined {
   const name = url.split('?', 1)[0]!;
   return Object.hasOwn(paths, name) ? name : undefined;
 }
 
 /** @throws Refusal `unknown-path`, `wrong-method` */
-function checked({ method = '' }: IncomingMessage, path: Path | undefined, paths: Paths): Path {
+function checked({ method = '' }: IncomingMessage, path: HttpPath | undefined, paths: HttpPaths): HttpPath {
   const words = Object.entries(paths).map(([name, { methods }]) => `${methods[0]} ${name}`);
   if (!path) throw new Refusal('unknown-path', `${words.join(' or ')} expected`);
   if (!path.methods.includes(method)) throw new Refusal('wrong-method', `${path.methods.join(' or ')} expected`);
@@ -166,11 +166,11 @@ function answer(
   request: IncomingMessage,
   response: ServerResponse,
   said: string | Page,
-  path: Path | undefined,
+  path: HttpPath | undefined,
   last: boolean,
 ): void {
   const [status, { type, text }] =
-    typeof said === 'string' ? [statusOf(said), { type: 'application/json', text: `${said}\n` }] : [200, said];
+    typeof said === 'string' ? [httpStatus(said), { type: 'application/json', text: `${said}\n` }] : [200, said];
   response.writeHead(status, {
     'content-type': type,
     'content-length': Buffer.byteLength(text),
@@ -189,7 +189,7 @@ function answer(
 function rawRefusal(line: string): string {
   const body = `${line}\n`;
   return [
-    `HTTP/1.1 ${statusOf(line)} Refused`,
+    `HTTP/1.1 ${httpStatus(line)} Refused`,
     'content-type: application/json',
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',

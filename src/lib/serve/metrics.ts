@@ -13,14 +13,13 @@ import type { Home } from '../home/home.ts';
 import type { Facts } from '../protocol/action.ts';
 import { isServed } from '../protocol/served.ts';
 import type { FactSource } from '../protocol/ports.ts';
-import type { Entry } from './desk.ts';
+import type { LogEntry } from './desk.ts';
 import { gaugesOf, type ByChain, type HomeFigures } from './figures.ts';
-import { onceABlock } from './once-a-block.ts';
-import { shared } from './shared.ts';
+import { inTime, onceABlock, shared } from './looks.ts';
 
 export interface Metrics {
   /** A message was answered. */
-  count(entry: Entry): void;
+  count(entry: LogEntry): void;
   /** The whole text. */
   scrape(): Promise<string>;
 }
@@ -111,24 +110,13 @@ export function lookAt(home: Home, source: FactSource): () => Promise<HomeFigure
   }, LOOK_MS);
 }
 
-/** Returns the result if it arrives in time; else logs the delay and returns undefined. */
-async function patient<T>(what: string, promise: Promise<T>): Promise<T | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => {
-    note(`metrics: ${what} does not answer within ${PATIENCE_MS / 1000} s`);
-    late.resolve(undefined);
-  }, PATIENCE_MS);
-  try {
-    return await Promise.race([promise, late.promise]);
-  } catch (error) {
-    tell(error);
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
-}
+/** Returns the result if it arrives in time; else logs the delay, or the failure, and returns undefined. */
+const patient = <T>(what: string, promise: Promise<T>): Promise<T | undefined> =>
+  inTime(promise, PATIENCE_MS, () => note(`metrics: ${what} does not answer within ${PATIENCE_MS / 1000} s`)).catch(
+    tell,
+  );
 
-function tell(error: unknown): void {
+function tell(error: unknown): undefined {
   const { code, message } = failureOf(error);
   note(`metrics: ${code}: ${message}`);
 }

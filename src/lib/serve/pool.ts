@@ -1,6 +1,6 @@
 /**
  * Worker processes that sign: each is `serve --stdio` of this program on the same home. A contract's messages go to one
- * worker, so they keep their order; an answer belongs to its message by its number, whenever it comes (`numbered.ts`).
+ * worker, so they keep their order; an answer belongs to its message by its number, whenever it comes (`stdio.ts`).
  *
  * A worker that ends is started again and asked again what it had not answered: a message that it had taken gets the
  * stored reply. Where workers end three times without any answer, what was asked first is refused with `worker-lost`.
@@ -13,7 +13,7 @@ import { note } from '../engine/log.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { ERRORS, Refusal } from '../protocol/refusal.ts';
 import { NOT_FOR_WORKERS } from './flags.ts';
-import { numbered, readNumbered } from './numbered.ts';
+import { numbered, readNumbered } from './stdio.ts';
 
 export interface PoolOptions {
   jobs: number;

@@ -4,6 +4,7 @@
  * A further way to be reached is one more `Listener` in `listenersOf`: it has the desk for contract messages, and home and
  * ports for work of its own.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Home } from '../home/home.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { markFunded } from '../engine/funded.ts';
@@ -11,18 +12,18 @@ import { pruneBeside } from '../engine/keep.ts';
 import { lapseAll } from '../engine/lapse.ts';
 import { notifyPaid } from '../engine/notify.ts';
 import { note } from '../engine/log.ts';
+import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { cdkListener, type CdkOptions } from './cdk.ts';
-import { cdkLine } from './cdk-log.ts';
 import type { IsProxy } from './client.ts';
 import { desk, logLine, type Desk, type Log } from './desk.ts';
-import { httpListener, type Address } from './http.ts';
+import { httpListener, type Endpoint } from './http.ts';
 import { healthPath, messagePath, metricsPath } from './http-paths.ts';
 import { runListeners, SIGNALS, type Listener } from './listener.ts';
 import { lookAt, metricsOf, type Metrics } from './metrics.ts';
-import { workerListener } from './numbered.ts';
+import { workerListener, stdioListener } from './stdio.ts';
 import { Outbox } from './outbox.ts';
 import { Pool, type PoolOptions } from './pool.ts';
-import { stdioListener } from './stdio.ts';
 import { Budgets, doorOf } from './strangers.ts';
 import { healthOf, served, workHere, workIn, workTimed, type StandingInput } from './work.ts';
 
@@ -31,9 +32,9 @@ export interface ServeOptions {
   ports: Ports;
   standing: StandingInput;
   stdio: boolean;
-  http: Address | undefined;
+  http: Endpoint | undefined;
   /** Address of the figures, if not at `http`. */
-  metrics: Address | undefined;
+  metrics: Endpoint | undefined;
   /** Token that must be shown for them. */
   metricsToken: string | undefined;
   /** The payment backend of a running mint. */
@@ -112,7 +113,15 @@ async function listenersOf(
 ): Promise<Listener[]> {
   const begun: Listener[] = [];
   try {
-    if (cdk) begun.push(await cdkListener({ ...cdk, home, source: ports.source, log: cdkLine }));
+    if (cdk)
+      begun.push(
+        await cdkListener({
+          ...cdk,
+          home,
+          source: ports.source,
+          log: ({ code, message }) => note(`cdk ${code}: ${message}`),
+        }),
+      );
     if (http && metrics) {
       const paths = {
         '/': messagePath({ ...limits, desk }),
@@ -132,5 +141,35 @@ async function listenersOf(
   } catch (error) {
     for (const listener of begun) listener.stop();
     throw error;
+  }
+}
+
+export const PATIENCE_LIMITS = {
+  /** Time from the beginning to the next try of a start: as supervisors of processes wait by default. */
+  start: { unit: 'milliseconds', most: 90_000 },
+} satisfies Limits;
+const CLOCK = { now: () => performance.now(), sleep: (ms: number): Promise<void> => sleep(ms) };
+
+/**
+ * Runs `start` again while it is refused with `store-unavailable` before it has `begun`: after a power cut a server may start
+ * before its database. Once it runs, it refuses what comes meanwhile and goes on by itself.
+ * @throws whatever `start` throws otherwise, or at last
+ */
+export async function onceStoreAnswers(
+  start: () => Promise<void>,
+  begun: () => boolean,
+  { now, sleep } = CLOCK,
+): Promise<void> {
+  const since = now();
+  for (let pause = 100, said = ''; ; pause = Math.min(2 * pause, 2_000)) {
+    try {
+      return await start();
+    } catch (error) {
+      const waits = error instanceof Refusal && error.code === 'store-unavailable' && !begun();
+      if (!waits || !allows(PATIENCE_LIMITS.start, now() + pause - since)) throw error;
+      const seconds = PATIENCE_LIMITS.start.most / 1_000;
+      if (error.message !== said) note(`${(said = error.message)}; trying again for up to ${seconds} s`);
+    }
+    await sleep(pause);
   }
 }

@@ -6,10 +6,9 @@
  */
 import type { Store } from '../protocol/ports.ts';
 import type { Claim, Kind } from '../protocol/kind.ts';
-import type { Limits } from '../protocol/limit.ts';
+import { type Limits, allows } from '../protocol/limit.ts';
 import { budgetOf, isLoopback } from './client.ts';
 import type { Admission } from './desk.ts';
-import { Rate } from './rate.ts';
 
 export const STRANGER_LIMITS = {
   /** Part of all strangers' budget a minute for one address, and for one contract. */
@@ -76,4 +75,47 @@ export function doorOf(store: Pick<Store, 'load'>, budgets: Budgets): Admission 
       ]);
     },
   };
+}
+
+export const RATE_LIMITS = {
+  /** Highest saved number: that of one minute. */
+  saved: { unit: 'items', most: (perMinute: number) => perMinute },
+  /** Amount that must be saved up for one more. */
+  one: { unit: 'items', least: 1 },
+} satisfies Limits;
+
+/** Number of events a minute that is allowed; after a pause, at most that of one minute at once. */
+export class Rate {
+  readonly #perMs: number;
+  readonly #most: number;
+  readonly #now: () => number;
+  #left: number;
+  #at: number;
+
+  constructor(perMinute: number, now: () => number = () => performance.now()) {
+    this.#perMs = perMinute / 60_000;
+    this.#left = this.#most = RATE_LIMITS.saved.most(perMinute);
+    this.#now = now;
+    this.#at = now();
+  }
+
+  /** Returns whether there may be one more now. */
+  has(): boolean {
+    return allows(RATE_LIMITS.one, this.#saved());
+  }
+  /** Uses one of the permitted number. */
+  take(): void {
+    this.#left -= 1;
+  }
+  /** Returns whether everything is saved up that can be. */
+  isFull(): boolean {
+    return this.#saved() === this.#most;
+  }
+
+  #saved(): number {
+    const now = this.#now();
+    this.#left = Math.min(this.#most, this.#left + (now - this.#at) * this.#perMs);
+    this.#at = now;
+    return this.#left;
+  }
 }

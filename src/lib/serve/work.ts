@@ -8,10 +8,9 @@ import { permitServed } from '../protocol/served.ts';
 import type { Ports, Prompt } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Work, Worked } from './desk.ts';
-import { Lanes } from './lanes.ts';
-import { MintLane } from './mint-lane.ts';
+import { Lanes, MintLane } from './lanes.ts';
 import type { Pool } from './pool.ts';
-import { shared } from './shared.ts';
+import { shared } from './looks.ts';
 
 /** Time for which one look at store and chain answers for `health`. */
 const HEALTH_MS = 1_000;
@@ -32,7 +31,7 @@ export const served = (ports: Ports): Ports => ({ ...ports, prompt: nobody, perm
  */
 export type StandingInput = Readonly<Record<string, object>>;
 
-/** @param queue messages at once: of these so many may wait for mints (`mint-lane.ts`) */
+/** @param queue messages at once: of these so many may wait for mints (`MintLane`) */
 export function workHere(ports: Ports, standing: StandingInput, queue: number): Work {
   const lanes = new Lanes();
   const mints = new MintLane(queue);
