@@ -146,8 +146,8 @@ export async function run(argv: readonly string[], root: string, options: RunOpt
   try {
     await start(argv, root, options);
   } catch (error) {
-    const { report } = await import('./lib/cli/errors.ts');
-    process.exitCode = await report(error, argv);
+    const { reportFailure } = await import('./lib/cli/errors.ts');
+    process.exitCode = await reportFailure(error, argv);
   }
 }
 
@@ -218,7 +218,7 @@ const RISKY = /broadcast|claim|close|exit|melt|penalty|prune|refund|restore|swee
 async function unknown(words: string, known: readonly string[]): Promise<Refusal> {
   if (words.startsWith('-'))
     return new Refusal('usage', `${words} found, a command expected`, { hint: 'spillway --help lists them' });
-  const { nearest } = await import('./lib/cli/suggest.ts');
+  const { nearest } = await import('./lib/cli/errors.ts');
   const near = [':', '-'].map((join) => nearest(words.replace(' ', join), known)).find((id) => id !== undefined);
   return new Refusal('usage', `${JSON.stringify(words)} found, a command expected`, {
     hint: near && !RISKY.test(near) ? `did you mean ${near.replace(':', ' ')}?` : 'spillway --help lists them',

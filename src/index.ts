@@ -37,7 +37,7 @@ export type {
   Ports,
   Prompt,
   Reply,
-  SealedNonce,
+  EncryptedNonce,
   Shares,
   Store,
 } from './lib/protocol/ports.ts';

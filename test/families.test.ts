@@ -7,7 +7,7 @@ import Errors from '../src/commands/tools/errors.ts';
 import { inspect } from '../src/commands/tools/inspection.ts';
 import * as library from '../src/index.ts';
 import { SHELLS, completionScript } from '../src/lib/cli/completion.ts';
-import { codesOf } from '../src/lib/cli/exits.ts';
+import { codesOf } from '../src/lib/cli/errors.ts';
 import { familyPage, frontPage } from '../src/lib/cli/front.ts';
 import { sendable } from '../src/lib/engine/documents.ts';
 import { failureOf } from '../src/lib/engine/failure.ts';
@@ -155,8 +155,6 @@ describe('files outside the rooms of a family', () => {
     'src/lib/cli/front.ts',
     'src/lib/cli/mint-flags.ts',
     'src/lib/engine/contracts.ts',
-    'src/lib/engine/funded.ts',
-    'src/lib/engine/lapse.ts',
     'src/lib/engine/look.ts',
     'src/lib/engine/notify.ts',
     'src/lib/protocol/claims.ts',

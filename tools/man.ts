@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Command } from '@oclif/core/command';
-import { ALL_EXITS, EXITS, type ExitCode } from '../src/lib/cli/exits.ts';
+import { ALL_EXITS, EXITS, type ExitCode } from '../src/lib/cli/errors.ts';
 import { ABOUT, START, TOPICS } from '../src/lib/cli/front.ts';
 import { flagUsage, SHARED, usageOf, type Additions } from '../src/lib/cli/help.ts';
 import { FAMILIES, familyOf, type Family } from '../src/lib/families.ts';

@@ -1,8 +1,7 @@
 /** The limits of what a node is believed, how much of an answer is read, and how far back. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { JsonRpc, NODE_LIMITS } from '../../src/lib/chain/json-rpc.ts';
-import { MINED_LIMITS, minedSince } from '../../src/lib/chain/mined.ts';
-import { RECENT_LIMITS, recentBlocks } from '../../src/lib/chain/recent.ts';
+import { MINED_LIMITS, minedSince, RECENT_LIMITS, recentBlocks } from '../../src/lib/chain/blocks.ts';
 import type { Rpc } from '../../src/lib/chain/rpc.ts';
 import { CHAIN_LIMITS, factSource } from '../../src/lib/chain/source.ts';
 import { limits } from '../support/limits.ts';

@@ -1,6 +1,6 @@
 /** What was mined since a block: block by block, and not at all where that cannot be told. */
 import { describe, expect, it } from 'vitest';
-import { minedSince, MINED_LIMITS } from '../../src/lib/chain/mined.ts';
+import { minedSince, MINED_LIMITS } from '../../src/lib/chain/blocks.ts';
 import { RpcError, type Rpc } from '../../src/lib/chain/rpc.ts';
 
 /** A chain of blocks b0, b1 … of two transactions each, and what it was asked. @param pruned the first that is still there */

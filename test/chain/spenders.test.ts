@@ -1,7 +1,7 @@
 /** What spends a coin in the newest blocks, each of which is read once. */
 import { expect, it } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
-import { spendersIn } from '../../src/lib/chain/spenders.ts';
+import { spendersIn } from '../../src/lib/chain/blocks.ts';
 import { txidOfHex, unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
 import { FakeChain } from '../support/chain.ts';
 import { fakeNode } from './node.ts';

@@ -1,7 +1,7 @@
 /** What became of a coin, as far as a node says, with and without an index of transactions. */
 import { describe, expect, it } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
-import { recentBlocks } from '../../src/lib/chain/recent.ts';
+import { recentBlocks } from '../../src/lib/chain/blocks.ts';
 import { anyMissing, spendOf } from '../../src/lib/chain/spends.ts';
 import { fakeNode, type Answers } from './node.ts';
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { feerateOf } from '../../src/lib/bitcoin/fee.ts';
 import { parseTransaction, txidOfHex, vsizeOfHex } from '../../src/lib/bitcoin/transaction.ts';
-import { send } from '../../src/lib/chain/send.ts';
+import { sendTransactions } from '../../src/lib/chain/send.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { bump, stuckOf } from '../../src/lib/engine/bump.ts';
 import { sendable, settlement } from '../../src/lib/engine/documents.ts';
@@ -75,7 +75,7 @@ describe('what broadcast sends', () => {
     const known = await node({
       sendrawtransaction: { error: { code: -27, message: 'Transaction already in block chain' } },
     });
-    expect(await send(known, 'regtest', [exit['hex']])).toEqual([exit['txid']]);
+    expect(await sendTransactions(known, 'regtest', [exit['hex']])).toEqual([exit['txid']]);
   });
   it.each([
     [-26, 'non-final', 'not-final'],
@@ -84,14 +84,16 @@ describe('what broadcast sends', () => {
     [-22, 'TX decode failed', 'chain-unavailable'],
   ])('the node says %d %s: %s', async (code, message, expected) => {
     const rpc = await node({ sendrawtransaction: { error: { code, message } } });
-    await expect(send(rpc, 'regtest', [exit['hex']])).rejects.toMatchObject({ code: expected });
+    await expect(sendTransactions(rpc, 'regtest', [exit['hex']])).rejects.toMatchObject({ code: expected });
   });
   it('a package whose child is refused is refused', async () => {
     const results = { a: { txid: '11'.repeat(32) }, b: { txid: '22'.repeat(32), error: 'min relay fee not met' } };
     const rpc = await node({
       submitpackage: JSON.stringify({ package_msg: 'transaction failed', 'tx-results': results }),
     });
-    await expect(send(rpc, 'regtest', [exit['hex'], refund['hex']])).rejects.toMatchObject({ code: 'node-refused' });
+    await expect(sendTransactions(rpc, 'regtest', [exit['hex'], refund['hex']])).rejects.toMatchObject({
+      code: 'node-refused',
+    });
   });
   it.each([
     ['nothing of its transactions', {}],
@@ -100,7 +102,7 @@ describe('what broadcast sends', () => {
     const rpc = await node({
       submitpackage: JSON.stringify({ package_msg: 'package-mempool-limits', 'tx-results': results }),
     });
-    const sent = send(rpc, 'regtest', [exit['hex'], refund['hex']]);
+    const sent = sendTransactions(rpc, 'regtest', [exit['hex'], refund['hex']]);
     await expect(sent).rejects.toMatchObject({
       code: 'node-refused',
       message: expect.stringContaining('package-mempool-limits') as string,
@@ -111,10 +113,15 @@ describe('what broadcast sends', () => {
     const rpc = await node({
       submitpackage: JSON.stringify({ package_msg: 'transaction failed', 'tx-results': results }),
     });
-    expect(await send(rpc, 'regtest', [exit['hex'], refund['hex']])).toEqual([exit['txid'], refund['txid']]);
+    expect(await sendTransactions(rpc, 'regtest', [exit['hex'], refund['hex']])).toEqual([
+      exit['txid'],
+      refund['txid'],
+    ]);
   });
   it('a node of another network gets nothing', async () => {
-    await expect(send(await node({}), 'mainnet', [exit['hex']])).rejects.toMatchObject({ code: 'wrong-network' });
+    await expect(sendTransactions(await node({}), 'mainnet', [exit['hex']])).rejects.toMatchObject({
+      code: 'wrong-network',
+    });
   });
 });
 

@@ -1,8 +1,7 @@
 /** Failures of commands: code, exit code and words, as text and as JSON. */
 import { describe, expect, it } from 'vitest';
-import { commandFailure, errorFormat } from '../../src/lib/cli/errors.ts';
+import { commandFailure, errorFormat, EXITS, codesOf, type ExitCode } from '../../src/lib/cli/errors.ts';
 import { errorObject } from '../../src/lib/engine/failure.ts';
-import { EXITS, codesOf, type ExitCode } from '../../src/lib/cli/exits.ts';
 import { ERRORS, Refusal, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
 
 describe('failures of commands', () => {

@@ -2,8 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { markFunded } from '../../src/lib/engine/funded.ts';
-import { lapseAll } from '../../src/lib/engine/lapse.ts';
+import { markFunded, lapseAll } from '../../src/lib/engine/contracts.ts';
 import { lookingOver } from '../../src/lib/engine/look.ts';
 import { closeCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { liquidityOf } from '../../src/lib/credit/liquidity.ts';

@@ -51,10 +51,10 @@ describe('stdin', () => {
   writeFileSync(
     probe,
     `import { readInput } from '${ROOT}src/lib/cli/input.ts';
-     import { report } from '${ROOT}src/lib/cli/errors.ts';
+     import { reportFailure } from '${ROOT}src/lib/cli/errors.ts';
      await readInput(process.argv[2], 100).then(
        (bytes) => console.log(Buffer.from(bytes).toString()),
-       async (error) => (process.exitCode = await report(error, [])),
+       async (error) => (process.exitCode = await reportFailure(error, [])),
      );`,
   );
   const node = `"${process.execPath}" "${probe}"`;

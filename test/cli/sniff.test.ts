@@ -1,11 +1,11 @@
 /** The format of an input, told by its bytes: JSON, PSBT, or a transaction in hex. */
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
-import { sniff, type Wanted } from '../../src/lib/engine/sniff.ts';
+import { sniff, type SniffOptions } from '../../src/lib/engine/sniff.ts';
 
 const PSBT = Buffer.from('70736274ff01000a0200000000000000000000', 'hex');
-const of = (text: string | Uint8Array, wanted?: Wanted) => sniff(Buffer.from(text), wanted);
-const code = (text: string | Uint8Array, wanted?: Wanted): string => {
+const of = (text: string | Uint8Array, wanted?: SniffOptions) => sniff(Buffer.from(text), wanted);
+const code = (text: string | Uint8Array, wanted?: SniffOptions): string => {
   try {
     return of(text, wanted).form;
   } catch (error) {

@@ -1,6 +1,6 @@
 /** The command that was probably meant by a misspelled one. */
 import { expect, it } from 'vitest';
-import { nearest } from '../../src/lib/cli/suggest.ts';
+import { nearest } from '../../src/lib/cli/errors.ts';
 
 const words = ['init', 'errors', 'open-credit', 'close-credit', 'sign-update'];
 

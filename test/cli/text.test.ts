@@ -1,6 +1,6 @@
 /** Text of strangers, made safe to show on a terminal. */
 import { describe, expect, it } from 'vitest';
-import { visible } from '../../src/lib/engine/text.ts';
+import { visible } from '../../src/lib/engine/log.ts';
 
 describe('visible', () => {
   it.each([

@@ -1,7 +1,7 @@
 /** What becomes of a home's addresses: which are given again, which never, and that words find a coin behind all that strangers took. */
 import { describe, expect, it } from 'vitest';
-import { lapse, lapseAll } from '../../src/lib/engine/lapse.ts';
-import { freshAddress, ownCoins } from '../../src/lib/engine/wallet.ts';
+import { lapse, lapseAll } from '../../src/lib/engine/contracts.ts';
+import { freshAddress, walletCoins } from '../../src/lib/engine/wallet.ts';
 import { GAP } from '../../src/lib/engine/wallet-scan.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { closeCredit, exitCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
@@ -148,7 +148,7 @@ describe("the payee's address is never given again", () => {
     await cancelOffer(both, await offerOf(both));
     expect(await next(both.payee)).toBe(0);
     const node = await fakeNode(scanAnswers([{ index: 0, sat: 600n }]));
-    expect((await ownCoins(both.payee.home, new Rpc({ url: node.url }))).coins).toHaveLength(1);
+    expect((await walletCoins(both.payee.home, new Rpc({ url: node.url }))).coins).toHaveLength(1);
     expect(await next(both.payee)).toBe(1);
   });
   it('in a home that was restored, by what the lost one had given up, or gives up there', async () => {
@@ -190,7 +190,7 @@ describe('a stranger who asks for offers without end', () => {
     await payee.fromWords();
     const node = await fakeNode(scanAnswers([{ index: mine.index }]));
     const rpc = new Rpc({ url: node.url });
-    const { coins, cutAt } = await ownCoins(payee.home, rpc);
+    const { coins, cutAt } = await walletCoins(payee.home, rpc);
     expect(coins).toMatchObject([{ address: mine.address, amount: expect.anything(), confirmations: 11 }]);
     expect(cutAt).toBeUndefined();
     const looks = () => node.asked.filter(({ method }) => method === 'scantxoutset').length;
@@ -198,7 +198,7 @@ describe('a stranger who asks for offers without end', () => {
     expect((await freshAddress(payee.home)).index).toBe(mine.index + 1);
     expect(await next(payee)).toBe(mine.index + 2);
     // From now on its counter is right, and one look is enough.
-    expect((await ownCoins(payee.home, rpc)).coins).toHaveLength(1);
+    expect((await walletCoins(payee.home, rpc)).coins).toHaveLength(1);
     expect(looks()).toBe(3);
     expect(GAP.lost).toBeGreaterThan(TAKEN);
   });

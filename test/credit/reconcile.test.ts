@@ -18,7 +18,7 @@ import {
 import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { liquidityOf } from '../../src/lib/credit/liquidity.ts';
-import { totalsOf } from '../../src/lib/engine/look.ts';
+import { homeTotals } from '../../src/lib/engine/look.ts';
 import { notifyPaid } from '../../src/lib/engine/notify.ts';
 import { confirmIssued } from '../../src/commands/home/reconciling.ts';
 import { addKeyset, keysetsOf, trustKeysets } from '../../src/commands/ecash/keysets.ts';
@@ -303,7 +303,7 @@ describe('what stays in doubt', () => {
     await bringIn(payee);
     const shown = async () => [
       (await payee.status(id)).issued_sat,
-      liquidityOf('regtest', 1_000, await totalsOf(payee.home)).issued_sat,
+      liquidityOf('regtest', 1_000, await homeTotals(payee.home)).issued_sat,
     ];
     expect(await shown()).toEqual([1_400n, 1_400n]);
     expect((await payee.status(id)).notes.join()).toContain('not confirmed');

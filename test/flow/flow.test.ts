@@ -22,10 +22,9 @@ import {
   type Wealth,
 } from '../../src/lib/flow/network.ts';
 import { drawSamples, wilson } from '../../src/lib/flow/sample.ts';
-import { percent } from '../../src/lib/protocol/quantiles.ts';
+import { percent, Draws } from '../../src/lib/protocol/draws.ts';
 import { decideWealth, paid } from '../../src/lib/flow/wealth.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
-import { Draws } from '../../src/lib/protocol/draws.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';

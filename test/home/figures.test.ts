@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { restoreHome } from '../../src/lib/home/backup.ts';
-import { figuresOf } from '../../src/lib/home/figures.ts';
+import { storedFigures } from '../../src/lib/home/figures.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import type { Claim, Kind } from '../../src/lib/protocol/action.ts';
 import { expectSums } from '../support/figures.ts';
@@ -85,7 +85,7 @@ function suite(name: string, runs: number, database: () => Promise<{ store?: str
       await using(async (home) => {
         const most = 2n ** 62n - 1n;
         const huge: Kind<Thing> = { ...things, figures: () => ({ sat: most }) };
-        const add = (claim: Claim) => ({ ...write(null, 0, thing(claim)), figures: figuresOf(huge, thing(claim)) });
+        const add = (claim: Claim) => ({ ...write(null, 0, thing(claim)), figures: storedFigures(huge, thing(claim)) });
         for (let i = 0; i < 5; i += 1)
           expect(await home.store.commit(commitOf({ writes: [add(`id:${i}0`), add(`id:${i}1`)] }))).toBe(true);
         expect((await home.totals(huge)).get('sat')).toEqual({ records: 10, sum: 10n * most });

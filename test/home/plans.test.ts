@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Connection } from '../../src/lib/home/connection.ts';
+import { Connection } from '../../src/lib/home/sqlite.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import type { Claim } from '../../src/lib/protocol/action.ts';
 import { havePostgres, startPostgres, type Cluster } from '../support/postgres.ts';

@@ -4,12 +4,11 @@ import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, vi } from 'vitest';
-import { Connection } from '../../src/lib/home/connection.ts';
+import { Connection, SqliteStore } from '../../src/lib/home/sqlite.ts';
 import { refuseNetworkDisk } from '../../src/lib/home/files.ts';
 import { homeKeys } from '../../src/lib/home/keys.ts';
 import { MIGRATIONS } from '../../src/lib/home/schema.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
-import { SqliteStore } from '../../src/lib/home/sqlite.ts';
 import { commitOf, nonceOf, tempDir, thing, write } from './fixture.ts';
 import { storeSuite } from './store-suite.ts';
 
@@ -116,14 +115,14 @@ describe('the SQLite file', () => {
     store.close();
     const foreign = new SqliteStore({ path, secrets: async () => otherKeys });
     const [closed] = (await foreign.load([A])).nonces;
-    await expect(closed!.unseal()).rejects.toMatchObject({ code: 'store-damaged' });
+    await expect(closed!.decrypt()).rejects.toMatchObject({ code: 'store-damaged' });
     foreign.close();
     const db = new DatabaseSync(path);
     db.exec(`UPDATE nonce SET of_claim = 'key:01'`);
     db.close();
     const moved = new SqliteStore({ path, secrets });
     const [misplaced] = (await moved.load([A])).nonces;
-    await expect(misplaced!.unseal()).rejects.toMatchObject({ code: 'store-damaged' });
+    await expect(misplaced!.decrypt()).rejects.toMatchObject({ code: 'store-damaged' });
     moved.close();
   });
 
@@ -152,7 +151,7 @@ describe('the SQLite file', () => {
     expect((await closed.load(['id:bb'])).found.size).toBe(1);
     expect(await closed.commit(commitOf({ key: 'k' }))).toBe(true);
     const [sealed] = (await closed.load([A])).nonces;
-    await expect(sealed!.unseal()).rejects.toThrow('asked');
+    await expect(sealed!.decrypt()).rejects.toThrow('asked');
     await expect(closed.fresh(1)).rejects.toThrow('asked');
     closed.close();
   });

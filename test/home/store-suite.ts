@@ -451,5 +451,5 @@ export function storeSuite(name: string, make: () => Promise<HomeStore>): void {
 
 /** The open nonces of these claims, with their secrets. */
 async function unsealed(store: HomeStore, ...claims: Claim[]) {
-  return Promise.all((await store.load(claims)).nonces.map((nonce) => nonce.unseal()));
+  return Promise.all((await store.load(claims)).nonces.map((nonce) => nonce.decrypt()));
 }

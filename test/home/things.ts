@@ -1,7 +1,7 @@
 /** A kind of records, and commits, for the tests of this room and the processes that they start. */
 import { randomBytes } from 'node:crypto';
 import type { Claim, Kind, OpenNonce, RecordRow } from '../../src/lib/protocol/action.ts';
-import { figuresOf } from '../../src/lib/home/figures.ts';
+import { storedFigures } from '../../src/lib/home/figures.ts';
 import type { Commit } from '../../src/lib/protocol/ports.ts';
 
 export const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
@@ -51,7 +51,7 @@ export const write = (claim: Claim | null, rev: number, record: Thing): Commit['
   row: row(record),
   claims: record.claims,
   nonces: record.nonces ?? ALL,
-  figures: figuresOf(things, record),
+  figures: storedFigures(things, record),
 });
 
 export const commitOf = (more: Partial<Commit> = {}): Commit => ({

@@ -14,8 +14,7 @@ import Status from '../../src/commands/home/status.ts';
 import { outputsOf, parseTransaction, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
-import { changeCredit } from '../../src/lib/engine/contracts.ts';
-import { lapseAll } from '../../src/lib/engine/lapse.ts';
+import { changeCredit, lapseAll } from '../../src/lib/engine/contracts.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import {

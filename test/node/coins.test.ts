@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
-import { freshAddress, ownCoins } from '../../src/lib/engine/wallet.ts';
+import { freshAddress, walletCoins } from '../../src/lib/engine/wallet.ts';
 import { GAP } from '../../src/lib/engine/wallet-scan.ts';
 import type { WalletPath } from '../../src/lib/protocol/action.ts';
 import { TestParty } from '../support/party.ts';
@@ -35,19 +35,19 @@ describe.skipIf(found?.kind !== 'bitcoind')('coins on a node', () => {
   it('a home that knows its addresses finds those behind them as far as its gap', async () => {
     const paid = [await fund({ chain: 0, index: GAP.known - 1 }, 10_000n), await fund({ chain: 1, index: 3 }, 20_000n)];
     const behind = await fund({ chain: 0, index: 2 * GAP.known }, 30_000n);
-    const { coins, cutAt } = await ownCoins(party.home, rpc);
+    const { coins, cutAt } = await walletCoins(party.home, rpc);
     expect(coins.map(({ txid }) => txid).sort()).toEqual(paid.sort());
     expect(cutAt).toBeUndefined();
     // The first of them has raised the counter: from there the gap reaches the third, not before it.
     expect((await freshAddress(party.home)).index).toBe(GAP.known);
-    expect((await ownCoins(party.home, rpc)).coins.map(({ txid }) => txid)).toContain(behind);
+    expect((await walletCoins(party.home, rpc)).coins.map(({ txid }) => txid)).toContain(behind);
   });
 
   it('a home made of its words finds them at once, and those far behind, each with the descriptor that Core derives', async () => {
     const far = await fund({ chain: 0, index: GAP.lost - 1 }, 40_000n);
     const last = await fund({ chain: 0, index: 2 * GAP.lost - 1 }, 50_000n);
     await party.fromWords();
-    const { coins } = await ownCoins(party.home, rpc);
+    const { coins } = await walletCoins(party.home, rpc);
     expect(coins).toHaveLength(5);
     expect(coins.map(({ txid }) => txid)).toEqual(expect.arrayContaining([far, last]));
     for (const { desc, address } of coins) expect(await node.rpc('deriveaddresses', desc)).toEqual([address]);

@@ -20,7 +20,7 @@ import { watchLoop } from '../../src/lib/cli/watch-loop.ts';
 import { bundlePost, readBundle } from '../../src/lib/engine/watch-bundle.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
-import { look, type Node, type WatchEvent } from '../../src/lib/engine/watch.ts';
+import { look, type WatchedNode, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { templateOf } from '../../src/lib/pledge/pledge.ts';
 import { ownClaim, pledgeKind, type OwnPledge } from '../../src/lib/pledge/records.ts';
 import { pledgeVerdict } from '../../src/lib/pledge/status.ts';
@@ -61,7 +61,7 @@ async function scene(until: number | null = UNTIL) {
   const { url } = await fakeNode(chain.answers());
   const rpc = new Rpc({ url });
   const source = factSource({ network: 'regtest', rpc });
-  const node: Node = { rpc, source };
+  const node: WatchedNode = { rpc, source };
   const watch = async (): Promise<WatchEvent[]> => {
     const events: WatchEvent[] = [];
     const post = homePost(alice.home, alice.ports(), undefined);

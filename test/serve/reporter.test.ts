@@ -1,7 +1,7 @@
 /** When a quote whose event has not arrived is looked at again. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Reporter } from '../../src/lib/serve/cdk-report.ts';
-import { lapse } from '../../src/lib/engine/lapse.ts';
+import { lapse } from '../../src/lib/engine/contracts.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { refused } from '../credit/helpers.ts';
 import { Market } from '../support/mint-home.ts';

@@ -5,7 +5,7 @@ import { signKeyPath } from '../../src/lib/bitcoin/wallet-inputs.ts';
 import { exitPackage, type Exit, type ExitPackage } from '../../src/lib/contract/exit-package.ts';
 import { creditExit } from '../../src/lib/credit/ways.ts';
 import { exitCredit } from '../../src/lib/ecash/credit.ts';
-import { packaged } from '../../src/lib/engine/packaged.ts';
+import { packaged } from '../../src/lib/engine/bump.ts';
 import { refundExit } from '../../src/lib/htlc/ways.ts';
 import { pledgeKind } from '../../src/lib/pledge/records.ts';
 import { pledge } from '../../src/lib/pledge/table.ts';

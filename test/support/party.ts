@@ -25,9 +25,8 @@ import type { MintAnswer } from '../../src/lib/ecash/quote.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
 import type { Action, Claim, Coin, Facts, Remote, SpentBy } from '../../src/lib/protocol/action.ts';
-import { permitServed } from '../../src/lib/protocol/served.ts';
+import { permitServed, type Ports } from '../../src/lib/protocol/ports.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
-import type { Ports } from '../../src/lib/protocol/ports.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 
 /** What the party's chain shows; a test may change it between runs. */
@@ -179,7 +178,7 @@ export class TestParty {
       permit: options.served ? permitServed : () => {},
       shares: home.shares,
       keys: async (nonces, shares) =>
-        (await home.keys()).keysWith(await Promise.all(nonces.map((n) => n.unseal())), shares),
+        (await home.keys()).keysWith(await Promise.all(nonces.map((n) => n.decrypt())), shares),
       random: () => home.random(),
       copy: (copies) => home.copy(copies),
       point: options.point ?? ((label) => this.point?.(label)),

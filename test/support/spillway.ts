@@ -10,7 +10,7 @@ import { scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { toTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { homeKeys } from '../../src/lib/home/keys.ts';
-import { openNonce } from '../../src/lib/home/nonce-box.ts';
+import { decryptNonce } from '../../src/lib/home/at-rest.ts';
 import { seedOf } from '../../src/lib/home/seed.ts';
 import type { Claim } from '../../src/lib/protocol/action.ts';
 import { spillway, type Ran } from '../cli/run.ts';
@@ -155,7 +155,7 @@ export function secretsOf(home: string): string[] {
     ...keysets.flatMap((path) => Array.from({ length: 32 }, (_, i) => keys.secret(path, 3, i))),
     ...addresses.map(({ chain, idx }) => keys.wallet({ chain, index: idx })),
     ...nonces.flatMap(({ of_claim, sighash, pubnonce, sealed }) => {
-      const { secret } = openNonce({ of: of_claim as Claim, sighash, pubnonce }, sealed, keys.storeKey);
+      const { secret } = decryptNonce({ of: of_claim as Claim, sighash, pubnonce }, sealed, keys.storeKey);
       return [secret.subarray(0, 32), secret.subarray(32, 64)];
     }),
   ].map((key) => Buffer.from(key));

@@ -13,14 +13,14 @@ import { parseJson, printJson, type Json } from '../../lib/protocol/json.ts';
 import { allows, type Limits } from '../../lib/protocol/limit.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { errorObject, failureOf } from '../../lib/engine/failure.ts';
-import type { ExitCode } from '../../lib/cli/exits.ts';
+import type { ExitCode } from '../../lib/cli/errors.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { openInput, readInput } from '../../lib/cli/input.ts';
 import { groupsOf, type InputLine } from '../../lib/cli/lines.ts';
 import { fastJson, print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
-import { parentSource, type Fetch } from './parents.ts';
 import { sniff } from '../../lib/engine/sniff.ts';
+import { parentSource, type Fetch } from './parents.ts';
 
 const DECODER_LIMIT = 256_000_000;
 const group = 'PARENTS';

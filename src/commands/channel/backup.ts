@@ -15,11 +15,10 @@ import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { parsePoint } from '../../lib/signing/curve.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
+import { secretFlags, readSecretFile, readSecret, readGuarded } from '../../lib/cli/secrets.ts';
 import { createFile, print } from '../../lib/cli/output.ts';
 import { hexFlag } from '../../lib/cli/stateless.ts';
 import { note } from '../../lib/engine/log.ts';
-import { readSecretFile, readSecret, readGuarded } from '../../lib/cli/secrets.ts';
 
 const group = 'BACKUP';
 export const backupFlags = {

@@ -10,7 +10,7 @@ import { contractFlags, feeFlags, psbtFrom } from '../../lib/cli/contract-flags.
 import { arg, chainFlags, satFlag } from '../../lib/cli/flags.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { runStateless, Unfinished } from '../../lib/cli/stateless.ts';
-import { leastChild } from '../../lib/engine/bump-least.ts';
+import { leastChild } from '../../lib/engine/bump.ts';
 import { note } from '../../lib/engine/log.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { parseJson, type Json } from '../../lib/protocol/json.ts';

@@ -1,12 +1,11 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { storeFrom } from './shared.ts';
-import { channelSpendFlags, runChannelSpend } from './spend.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
-import { readKey } from '../../lib/cli/secrets.ts';
+import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { penaltyDocument } from '../../lib/channel/spend.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
+import { storeFrom } from './shared.ts';
+import { channelSpendFlags, runChannelSpend } from './spend.ts';
 
 export default class ChannelPenalty extends BaseCommand {
   static override summary = 'Take everything of a revoked commitment of the other side, and of its HTLC transactions';

@@ -1,11 +1,10 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { keysFlag, keysFrom } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
-import { readKey } from '../../lib/cli/secrets.ts';
+import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { ACTIONS, secretsDocument } from '../../lib/channel/secrets-document.ts';
+import { keysFlag, keysFrom } from './shared.ts';
 
 export default class ChannelSecrets extends BaseCommand {
   static override summary = 'Per-commitment secrets and the keys bound to them: derive, insert, find, check';

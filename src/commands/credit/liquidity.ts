@@ -1,13 +1,11 @@
 import * as Flags from '@oclif/core/flags';
-import { policyFlags, policyFrom } from './shared.ts';
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { feerateText } from '../../lib/bitcoin/fee.ts';
 import { withHome } from '../../lib/cli/home.ts';
-import { liquidityTable, type Planned } from './liquidity-table.ts';
-import { lookingOver, totalsOf } from '../../lib/engine/look.ts';
+import { lookingOver, homeTotals } from '../../lib/engine/look.ts';
 import { print } from '../../lib/cli/output.ts';
 import { crowded, isExitable, liquidityOf, MassExits, spread } from '../../lib/credit/liquidity.ts';
 import type { Credit } from '../../lib/credit/records.ts';
@@ -15,6 +13,8 @@ import type { ExitFacts } from '../../lib/credit/standing.ts';
 import { defaultPolicy } from '../../lib/credit/terms.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
+import { policyFlags, policyFrom } from './shared.ts';
+import { liquidityTable, type Planned } from './liquidity-table.ts';
 
 const group = 'PLAN';
 const { 'max-blocks': max, 'min-blocks': min, margin, freeze } = policyFlags;
@@ -56,7 +56,7 @@ export default class Liquidity extends BaseCommand {
       const exits = flags.plan === undefined ? undefined : new MassExits(feerate!, feerateText(feerate!));
       const visit = exits && ((c: Credit, facts: ExitFacts) => isExitable(c, facts) && exits.add(c));
       const look = await lookingOver(home.store, source, visit)();
-      const found: Planned = liquidityOf(home.network, look.tip, await totalsOf(home, look.otherwise));
+      const found: Planned = liquidityOf(home.network, look.tip, await homeTotals(home, look.otherwise));
       if (flags.plan !== undefined && look.tip !== 'not-checked') {
         const { plan: most, new: wanted = 10 } = flags;
         const policy = (await policyFrom(flags, home.network)) ?? defaultPolicy(home.network);

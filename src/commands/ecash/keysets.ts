@@ -14,7 +14,7 @@ import { change } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
 import type { Json } from '../../lib/protocol/json.ts';
 import { parseAs } from '../../lib/protocol/message.ts';
-import { freshPath } from '../../lib/protocol/path.ts';
+import { freshPath } from '../../lib/protocol/places.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 /** Returns the public part of a keyset, as it is printed. */

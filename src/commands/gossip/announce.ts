@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { readKeys } from '../../lib/cli/secrets.ts';
+import { readKeyList } from '../../lib/cli/secrets.ts';
 import { hexFlag, runStateless, Unfinished } from '../../lib/cli/stateless.ts';
 import { announceDocument } from '../../lib/gossip/announce.ts';
 
@@ -24,7 +24,7 @@ export default filter({
   },
   exits: [0, 2, 3, 65, 66, 70, 77],
   run: async ({ keys, signature }, { file }) => {
-    const secrets = keys === undefined ? undefined : await readKeys(keys);
+    const secrets = keys === undefined ? undefined : await readKeyList(keys);
     const given = { ...(secrets && { secrets }), ...(signature && { signature: bytesToHex(signature) }) };
     await runStateless({ file }, (from) => {
       const made = announceDocument(from, given);

@@ -47,9 +47,9 @@ With --pretend no node is asked: on regtest it prints a coin that exists on no c
     }
     const { rpc } = await chainOf(flags, this.argv);
     if (!rpc) throw new Refusal('usage', 'no node to ask, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
-    const { ownCoins } = await import('../../lib/engine/wallet.ts');
+    const { walletCoins } = await import('../../lib/engine/wallet.ts');
     const line = progress('the node searches its chain …');
-    const { coins, reserved, cutAt } = await withHome(flags, (home) => ownCoins(home, rpc, flags.gap)).finally(() =>
+    const { coins, reserved, cutAt } = await withHome(flags, (home) => walletCoins(home, rpc, flags.gap)).finally(() =>
       line.stop(),
     );
     if (reserved > 0) note(`${reserved} more reserved by live proposals`);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { FUNDED, creditKind, isFunded, inState, paidOf, type Credit } from '../../lib/credit/records.ts';
 import { ledgerClaim, ledgerKind, payeeLedger, type Ledger } from '../../lib/ecash/ledger.ts';
 import { change } from '../../lib/home/change.ts';
-import type { Home, Reconciled } from '../../lib/home/home.ts';
+import type { Home, ReconcileReport } from '../../lib/home/home.ts';
 import type { Reconciliation } from '../../lib/home/reconcile.ts';
 import type { Hex } from '../../lib/protocol/action.ts';
 import { idClaim } from '../../lib/protocol/claims.ts';
@@ -31,7 +31,7 @@ export function journalsIn(paths: readonly string[]): string[] {
 }
 
 /** Brings the journal in; whatever rests on all of it holds again. */
-export async function bringIn(home: Home, ...what: Parameters<Home['reconcile']>): Promise<Reconciled> {
+export async function bringIn(home: Home, ...what: Parameters<Home['reconcile']>): Promise<ReconcileReport> {
   const done = await home.reconcile(...what);
   const { trustKeysets } = await import('../ecash/keysets.ts');
   await trustKeysets(home);
@@ -39,7 +39,7 @@ export async function bringIn(home: Home, ...what: Parameters<Home['reconcile']>
 }
 
 /** Returns the notes for the owner about the files. */
-export const filesToLookAt = ({ gathered, notGiven }: Reconciled): string[] => [
+export const filesToLookAt = ({ gathered, notGiven }: ReconcileReport): string[] => [
   ...gathered.cut.map((file) => `${file} ends within a line: its process died there, or it was cut`),
   ...gathered.others.map(
     (file) => `${file} was written by another home of the same words: make sure that it does not run any more`,
@@ -53,7 +53,7 @@ export const filesToLookAt = ({ gathered, notGiven }: Reconciled): string[] => [
 export function reconcileDocuments(
   network: string,
   files: number,
-  { gathered, outcomes: all, notGiven, completed }: Reconciled,
+  { gathered, outcomes: all, notGiven, completed }: ReconcileReport,
 ): object[] {
   const ledgers = new Map(all.flatMap((o) => (o.kind === ledgerKind.name ? [[(o.record as Ledger).contract, o]] : [])));
   const outcomes = all.filter((o) => o.kind !== ledgerKind.name).map((o) => withLedger(o, ledgers));

@@ -9,10 +9,10 @@ import type { Home } from '../../lib/home/home.ts';
 import type { ChainValues } from '../../lib/cli/chain.ts';
 import { coinsFrom } from '../../lib/cli/contract-flags.ts';
 import type { HomeValues } from '../../lib/cli/home.ts';
-import { checkUnsent, factsFor, htlcIn, withOwnHome } from './shared.ts';
-import { freeFunding, fundOnce } from './home.ts';
 import { note } from '../../lib/engine/log.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
+import { checkUnsent, factsFor, htlcIn, withOwnHome } from './shared.ts';
+import { freeFunding, fundOnce } from './home.ts';
 
 interface FundValues extends ChainValues, HomeValues {
   amount: bigint;
@@ -39,7 +39,7 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
       const make = async (): Promise<Funding> => {
         const { feerate } = facts;
         const how = { coins, outputs: [{ sat, script: output }], change: flags.change, feerate, network };
-        const { pay } = await import('../../lib/engine/pay.ts');
+        const { pay } = await import('../../lib/engine/wallet.ts');
         const made = await pay(home, { ...how, allowFee: flags['allow-fee'] ?? false }, facts.coins);
         seen = made.checked;
         return made.funding;

@@ -26,15 +26,14 @@ import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
 import { psbtFrom } from '../../lib/cli/contract-flags.ts';
 import { chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
 import { withHome, type HomeValues } from '../../lib/cli/home.ts';
-import { payoutFor, preimageFor, secretBehind } from './home.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { note } from '../../lib/engine/log.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
-import { readHex, readKey } from '../../lib/cli/secrets.ts';
+import { secretFlags, readHex, readKey } from '../../lib/cli/secrets.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { packageText, quoteText, type PackageValues } from '../../lib/cli/package-flags.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { refundExit, refundWay } from '../../lib/htlc/ways.ts';
+import { payoutFor, preimageFor, secretBehind } from './home.ts';
 
 /** A transaction of the largest block, in hex. */
 export const TRANSACTION_LIMIT = 8_100_000;

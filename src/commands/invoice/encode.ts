@@ -2,7 +2,7 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { now } from '../offer/shared.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
-import { batchFlag, keyFlags, runStateless } from '../../lib/cli/stateless.ts';
+import { batchFlag, nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { encodeBolt11 } from '../../lib/offer/bolt11-document.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
@@ -14,7 +14,7 @@ export default class InvoiceEncode extends BaseCommand {
     'The same invoice, signed again\nspillway invoice decode invoice.txt | spillway invoice encode --key-file node.key | jq -r .string',
   ];
   static override args = { file: arg({ description: 'The fields (default: stdin)' }) };
-  static override flags = { batch: batchFlag, ...keyFlags };
+  static override flags = { batch: batchFlag, ...nodeKeyFlags };
   static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
 
   async run(): Promise<void> {

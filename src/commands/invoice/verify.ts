@@ -2,8 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { atFlag, now, rawOffer } from '../offer/shared.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
-import { readKey } from '../../lib/cli/secrets.ts';
+import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
 import { bolt11Document, invoiceIn, verifyBolt11 } from '../../lib/offer/bolt11-document.ts';
 

@@ -83,7 +83,7 @@ async function stampFor(
   let checks: object = {};
   const make = async (): Promise<Funding> => {
     const { facts, checks: named } = await factsFor(flags, network, argv, outpointsOf(coins!));
-    const { pay } = await import('../../lib/engine/pay.ts');
+    const { pay } = await import('../../lib/engine/wallet.ts');
     const output = { sat: isTaproot ? (flags.amount ?? DEFAULT_AMOUNT) : 0n, script: scriptOf(plan) };
     if (isTaproot) checkDust(output, (least) => `${output.sat} sat found, at least ${least} sat expected`);
     const how = { coins: coins!, outputs: [output], change: flags.change, feerate: facts.feerate, network };

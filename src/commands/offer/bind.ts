@@ -2,13 +2,13 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { anchorFlag, atFlag, needProposal, now, proofFile, proposalFlag } from './shared.ts';
 import { print } from '../../lib/cli/output.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
-import { keyFlags, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
+import { nodeKeyFlags, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
 import { bindingDocument, checkBinding, makeBinding, parseBinding } from '../../lib/names/bind.ts';
 import { publicKeyOf } from '../../lib/offer/build.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
+import { anchorFlag, atFlag, needProposal, now, proofFile, proposalFlag } from './shared.ts';
 
 export default class OfferBind extends BaseCommand {
   static override summary = 'Bind a node and a domain to each other, or check that they are';
@@ -23,7 +23,7 @@ export default class OfferBind extends BaseCommand {
   };
   static override flags = {
     proposal: proposalFlag('bind', 'Bind a node to a domain'),
-    ...keyFlags,
+    ...nodeKeyFlags,
     domain: Flags.string({ summary: 'The domain', helpValue: 'DOMAIN' }),
     'expires-at': wholeFlag({ summary: "Until when the node's word holds", helpValue: 'UNIX' }),
     proof: Flags.string({ summary: 'The proof of the record, in hex', helpValue: 'FILE' }),

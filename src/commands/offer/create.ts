@@ -1,7 +1,6 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
-import { readKey } from '../../lib/cli/secrets.ts';
+import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { createOffer, publicKeyOf } from '../../lib/offer/build.ts';
 import { offerDocument } from '../../lib/offer/document.ts';

@@ -1,8 +1,8 @@
 /** Requests, invoices and proofs by flags: files are read once, time and randomness for each. */
-import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import * as Flags from '@oclif/core/flags';
 import type { InferredFlags } from '@oclif/core/interfaces';
 import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { makeInvoice, makeRequest, publicKeyOf, signWith, type Chosen } from '../../lib/offer/build.ts';
 import { parsePersonName } from '../../lib/names/bip353.ts';
 import { answersOffer } from '../../lib/offer/check.ts';
@@ -11,11 +11,10 @@ import { refuseFirst, type OfferMessage, type Problem } from '../../lib/offer/me
 import { checkMirror } from '../../lib/offer/verify.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { parsePoint } from '../../lib/signing/curve.ts';
-import { answerOffer, chainOf, fallbacksOf, messageFile, networkFlag, now, pathsFile, proposalFlag } from './shared.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
+import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, hexFlag, wholeFlag } from '../../lib/cli/stateless.ts';
 import { print } from '../../lib/cli/output.ts';
-import { readKey } from '../../lib/cli/secrets.ts';
+import { answerOffer, chainOf, fallbacksOf, messageFile, networkFlag, now, pathsFile, proposalFlag } from './shared.ts';
 
 /** A public key in a flag. @throws Refusal `wrong-key` */
 const pointFlag = (bytes: Uint8Array, name: string): string => {

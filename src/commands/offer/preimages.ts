@@ -1,11 +1,10 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { needProposal, proposalFlag } from './shared.ts';
 import { print } from '../../lib/cli/output.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
-import { readKey } from '../../lib/cli/secrets.ts';
+import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { hexFlag } from '../../lib/cli/stateless.ts';
 import { PREIMAGE_CHAIN_LIMITS, chainDocument } from '../../lib/offer/preimages.ts';
+import { needProposal, proposalFlag } from './shared.ts';
 
 export default class OfferPreimages extends BaseCommand {
   static override summary = 'Preimages for the periods of an offer, each of which proves all payments before it';

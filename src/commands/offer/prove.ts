@@ -1,16 +1,15 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { rawOffer } from './shared.ts';
-import { signedOr } from './making.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
-import { readKey } from '../../lib/cli/secrets.ts';
+import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { messageIn, problemsOf } from '../../lib/offer/document.ts';
 import { typesNamed } from '../../lib/offer/fields.ts';
 import { refuseFirst } from '../../lib/offer/message.ts';
 import { makeProof } from '../../lib/offer/proof.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
+import { rawOffer } from './shared.ts';
+import { signedOr } from './making.ts';
 
 export default class OfferProve extends BaseCommand {
   static override summary = 'Prove that you asked for an invoice and paid it, and show only what you choose of it';

@@ -1,13 +1,13 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { rawOffer } from './shared.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
-import { hexFlag, keyFlags, runStateless } from '../../lib/cli/stateless.ts';
+import { hexFlag, nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { signWith, withSignature } from '../../lib/offer/build.ts';
 import { signerOf } from '../../lib/offer/check.ts';
 import { messageIn, offerDocument, problemsOf } from '../../lib/offer/document.ts';
 import { refuseFirst } from '../../lib/offer/message.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
+import { rawOffer } from './shared.ts';
 
 export default class OfferSign extends BaseCommand {
   static override summary = 'Sign an invoice request, an invoice or a payer proof, or add a signature made elsewhere';
@@ -18,7 +18,7 @@ export default class OfferSign extends BaseCommand {
   ];
   static override args = { file: arg({ description: 'The message (default: stdin)' }) };
   static override flags = {
-    ...keyFlags,
+    ...nodeKeyFlags,
     signature: hexFlag({ summary: 'A signature of 64 bytes', length: 64, exclusive: ['key-file', 'key-fd'] }),
   };
   static override exits = [0, 2, 65, 66, 70, 75, 76, 77] as const;

@@ -1,13 +1,12 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { atFlag, checkNetwork, kindFlag, messageFile, networkFlag, now, rawOffer } from './shared.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
-import { readKey } from '../../lib/cli/secrets.ts';
+import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
 import { messageIn, offerDocument } from '../../lib/offer/document.ts';
 import { checkPreimage } from '../../lib/offer/preimages.ts';
 import { verifyMessage } from '../../lib/offer/verify.ts';
+import { atFlag, checkNetwork, kindFlag, messageFile, networkFlag, now, rawOffer } from './shared.ts';
 
 export default class OfferVerify extends BaseCommand {
   static override summary = 'Refuse a BOLT12 message that breaks a rule, is not signed, or is over';

@@ -2,9 +2,9 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { neededKey } from './shared.ts';
-import { batchFlag, keyFlags, runStateless } from '../../lib/cli/stateless.ts';
+import { batchFlag, nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { blindDocument, payinfoDocument, unblindDocument } from '../../lib/onion/blind-document.ts';
+import { neededKey } from './shared.ts';
 
 export default class OnionBlind extends BaseCommand {
   static override summary = 'Blinded paths: make one, unblind a hop of one, add up what one costs';
@@ -24,7 +24,7 @@ export default class OnionBlind extends BaseCommand {
   };
   static override flags = {
     batch: batchFlag,
-    ...keyFlags,
+    ...nodeKeyFlags,
     pad: Flags.boolean({ summary: 'Pad what the hops are told to one length' }),
     secrets: Flags.boolean({ summary: 'Also print shared secrets and the secret keys of the path' }),
   };

@@ -1,8 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { secretFlags } from '../../lib/cli/secret-flags.ts';
-import { readKey } from '../../lib/cli/secrets.ts';
+import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { buildDocument, parseBuild, type BuildInput, type GivenHop } from '../../lib/onion/build-document.ts';
 import { PACKET_LIMITS, checkBudget } from '../../lib/onion/packet.ts';

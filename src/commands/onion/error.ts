@@ -1,9 +1,9 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { keyOf } from './shared.ts';
-import { batchFlag, keyFlags, runStateless } from '../../lib/cli/stateless.ts';
+import { batchFlag, nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { buildErrorDocument, unwrapErrorDocument, wrapErrorDocument } from '../../lib/onion/error-document.ts';
+import { keyOf } from './shared.ts';
 
 export default class OnionError extends BaseCommand {
   static override summary = 'Error onions: build at the failing hop, wrap on the way back, unwrap at the origin';
@@ -21,7 +21,7 @@ export default class OnionError extends BaseCommand {
     }),
     file: arg({ description: 'The document (default: stdin)' }),
   };
-  static override flags = { batch: batchFlag, ...keyFlags };
+  static override flags = { batch: batchFlag, ...nodeKeyFlags };
   static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
 
   async run(): Promise<void> {

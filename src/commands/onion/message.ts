@@ -2,10 +2,10 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { neededKey } from './shared.ts';
-import { batchFlag, keyFlags, runStateless, secretsFlag, wholeFlag } from '../../lib/cli/stateless.ts';
+import { batchFlag, nodeKeyFlags, runStateless, secretsFlag, wholeFlag } from '../../lib/cli/stateless.ts';
 import { buildMessageDocument, peelMessageDocument } from '../../lib/onion/message-document.ts';
 import { PACKET_LIMITS } from '../../lib/onion/packet.ts';
+import { neededKey } from './shared.ts';
 
 export default class OnionMessage extends BaseCommand {
   static override summary = 'Onion messages (type 513): build along a blinded path, peel at a node';
@@ -20,7 +20,7 @@ export default class OnionMessage extends BaseCommand {
   };
   static override flags = {
     batch: batchFlag,
-    ...keyFlags,
+    ...nodeKeyFlags,
     size: Flags.integer({
       summary: 'Bytes of hop payloads when building (default 1300 where that is enough, else 32768)',
       helpValue: 'BYTES',

@@ -1,11 +1,11 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { peelKeys, rawPacket, throwRefused } from './shared.ts';
-import { ReplayLog } from './replay-log.ts';
-import { batchFlag, hexFlag, keyFlags, runStateless, secretsFlag, wholeFlag } from '../../lib/cli/stateless.ts';
+import { batchFlag, hexFlag, nodeKeyFlags, runStateless, secretsFlag, wholeFlag } from '../../lib/cli/stateless.ts';
 import { PACKET_LIMITS } from '../../lib/onion/packet.ts';
 import { layerDocument, parsePacket, peelPath, refusalDocument } from '../../lib/onion/peel-document.ts';
+import { peelKeys, rawPacket, throwRefused } from './shared.ts';
+import { ReplayLog } from './replay-log.ts';
 
 export default class OnionPeel extends BaseCommand {
   static override summary = 'Peel one layer of an onion packet: the payload for this node, and the packet for the next';
@@ -17,7 +17,7 @@ export default class OnionPeel extends BaseCommand {
   static override args = { file: arg({ description: 'The packet (default: stdin)' }) };
   static override flags = {
     batch: batchFlag,
-    ...keyFlags,
+    ...nodeKeyFlags,
     all: Flags.string({
       summary: 'Peel the whole path with the keys in this file: a line each, or a JSON list',
       helpValue: 'KEYS',

@@ -8,7 +8,7 @@ import type { RefusedPacket } from '../../lib/onion/peel-document.ts';
 import type { Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { note } from '../../lib/engine/log.ts';
-import { readKey, readKeys } from '../../lib/cli/secrets.ts';
+import { readKey, readKeyList } from '../../lib/cli/secrets.ts';
 
 interface KeyValues {
   'key-file'?: string | undefined;
@@ -33,7 +33,7 @@ export async function neededKey(flags: KeyValues): Promise<bigint> {
 /** One key, or those of a path. @throws Refusal as above */
 export async function peelKeys(flags: KeyValues): Promise<bigint[]> {
   if (flags.all === undefined) return [await neededKey(flags)];
-  return (await readKeys(flags.all)).map((bytes, i) => secretScalar(bytes, `key ${i}`));
+  return (await readKeyList(flags.all)).map((bytes, i) => secretScalar(bytes, `key ${i}`));
 }
 
 /** A packet that comes without JSON around it, told by its first bytes: version 0, then a compressed key. */

@@ -10,7 +10,7 @@ import { errorObject, failureOf } from '../../lib/engine/failure.ts';
 import { readAll } from '../../lib/engine/files.ts';
 import { note } from '../../lib/engine/log.ts';
 import { sniff } from '../../lib/engine/sniff.ts';
-import { retryRace } from '../../lib/home/race.ts';
+import { retryRace } from '../../lib/home/change.ts';
 import { gathered, Gathering, type Gate, type PledgeFacts, type Trust } from '../../lib/pledge/gather.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';
 import { pledgeOfPsbt } from '../../lib/pledge/psbt.ts';

@@ -7,8 +7,8 @@ import type { Exit } from '../../lib/contract/exit-package.ts';
 import { pledgeExit } from '../../lib/pledge/ways.ts';
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
 import { outcome } from '../../lib/contract/outcome.ts';
-import { paymentsIn, type Payments } from '../../lib/chain/payments.ts';
-import { KEPT_BLOCKS } from '../../lib/chain/recent.ts';
+import { paymentsIn, type PaymentSearch } from '../../lib/chain/payments.ts';
+import { KEPT_BLOCKS } from '../../lib/chain/blocks.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
 import { note } from '../../lib/engine/log.ts';
 import { seenOf } from '../../lib/engine/status.ts';
@@ -145,7 +145,7 @@ export async function ownPledges(home: Home, source: FactSource, rpc: Rpc | unde
 }
 
 /** Searches all blocks since the pledge was made, and keeps how far it came. */
-async function searchFor(own: OwnPledge, { store }: Home, payments: Payments, tip: number, depth: number) {
+async function searchFor(own: OwnPledge, { store }: Home, payments: PaymentSearch, tip: number, depth: number) {
   const goal = goalWithout(own);
   const after = goal.after ?? tip - depth;
   if (tip - after > KEPT_BLOCKS)

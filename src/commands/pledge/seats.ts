@@ -3,9 +3,8 @@
  * the record of the campaign. A group of pledges is one commit.
  */
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
-import { plainCommit, writeOf } from '../../lib/home/change.ts';
+import { plainCommit, writeOf, retryRace } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
-import { retryRace } from '../../lib/home/race.ts';
 import { Gate, Gathering } from '../../lib/pledge/gather.ts';
 import { openPledge } from '../../lib/pledge/make.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';

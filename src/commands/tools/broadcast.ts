@@ -1,13 +1,12 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { txidOfHex } from '../../lib/bitcoin/transaction.ts';
-import { documentIn, sendable } from '../../lib/engine/documents.ts';
+import { documentIn, sendable, minedSteps } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
-import { send } from '../../lib/chain/send.ts';
-import { minedOf } from '../../lib/engine/steps.ts';
+import { sendTransactions } from '../../lib/chain/send.ts';
 import { note } from '../../lib/engine/log.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
@@ -23,10 +22,10 @@ async function sendAll(
   groups: readonly (readonly string[])[],
 ): Promise<string[]> {
   const txids: string[] = [];
-  const mined = await minedOf(rpc, groups);
+  const mined = await minedSteps(rpc, groups);
   for (const [i, txs] of groups.entries())
     try {
-      txids.push(...(mined.has(i) ? txs.map(txidOfHex) : await send(rpc, network, txs)));
+      txids.push(...(mined.has(i) ? txs.map(txidOfHex) : await sendTransactions(rpc, network, txs)));
     } catch (error) {
       if (txids.length === 0 || !(error instanceof Refusal) || error.code !== 'not-final') throw error;
       note(`${i} of ${groups.length} steps are sent; the next is not valid yet: run this again later`);

@@ -3,15 +3,13 @@ import { portsOf } from '../../lib/cli/contract.ts';
 import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { bump, stuckOf } from '../../lib/engine/bump.ts';
-import { leastChild } from '../../lib/engine/bump-least.ts';
+import { bump, stuckOf, leastChild } from '../../lib/engine/bump.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { documentIn, settlement } from '../../lib/engine/documents.ts';
+import { documentIn, settlement, nextStep } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
-import { nextOf } from '../../lib/engine/steps.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
@@ -47,7 +45,7 @@ export default class Bump extends BaseCommand {
       );
     const found = await settlement(read.document);
     const { rpc } = await chainOf(flags, this.argv);
-    const stuck = stuckOf({ ...found, ...(await nextOf(rpc, found)) });
+    const stuck = stuckOf({ ...found, ...(await nextStep(rpc, found)) });
     const coins = flags.utxo === undefined ? [] : await coinsFrom(flags.utxo);
     const merged = await Promise.all((flags.merge ?? []).map(psbtFrom));
     await withHome(flags, async (home) => {

@@ -16,7 +16,7 @@ import { DecimalText, type Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import type { Fact } from '../../lib/signing/description.ts';
 import type { Document } from '../../lib/protocol/message.ts';
-import { visible } from '../../lib/engine/text.ts';
+import { visible } from '../../lib/engine/log.ts';
 
 /** Fields whose values are money or keys. */
 const SECRET = /(?:^|_)(?:secrets?|preimage|session_key|mnemonic|proofs|tokens?)$/;

@@ -20,12 +20,12 @@ import type { Check, Description, Fact } from '../../lib/signing/description.ts'
 import { documentIn, type ReadDocument } from '../../lib/engine/documents.ts';
 import type { Document } from '../../lib/protocol/message.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { coinFacts, fieldFacts, inspectText, isText } from './inspect-printed.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { quotesIn } from '../../lib/engine/ways.ts';
 import { DEFAULT_FEERATE } from '../../lib/chain/source.ts';
 import { describerOf, tableOf, type Describer } from '../../lib/families.ts';
-import { visible } from '../../lib/engine/text.ts';
+import { visible } from '../../lib/engine/log.ts';
+import { coinFacts, fieldFacts, inspectText, isText } from './inspect-printed.ts';
 
 export interface Inspection {
   of: string;

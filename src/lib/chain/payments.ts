@@ -11,13 +11,12 @@ import type { Goal, Payment, Searched } from '../contract/duty.ts';
 import { standingAt } from '../contract/outcome.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows } from '../protocol/limit.ts';
-import { inTurn, KEPT_BLOCKS, RECENT_LIMITS } from './recent.ts';
+import { inTurn, KEPT_BLOCKS, outpointHex, RECENT_LIMITS, spends } from './blocks.ts';
 import { unlessPruned, type Rpc } from './rpc.ts';
-import { inputOf, spends } from './spenders.ts';
 
 type HashAt = (height: number) => Promise<Hex>;
 /** @param hashAt returns the hash of the block at a height; absent to query the node */
-export interface Payments {
+export interface PaymentSearch {
   /** @param goal `after` is a height here */
   (goal: Goal & { after: number }, tip: number, hashAt?: HashAt): Promise<Payment>;
   /** Searches for what spends a coin. @param after height of the last block that need not be read */
@@ -37,7 +36,7 @@ interface Sought {
   after: number;
 }
 
-export function paymentsIn(rpc: Rpc): Payments {
+export function paymentsIn(rpc: Rpc): PaymentSearch {
   const wanted = new Set<Hex>();
   /** Transactions by block and by the bytes that they have. */
   const read = new Map<Hex, ReadonlyMap<Hex, readonly { txid: Hex; hex: Hex }[]>>();
@@ -85,7 +84,7 @@ export function paymentsIn(rpc: Rpc): Payments {
       find(
         {
           key: `spender ${outpointText(outpoint)}`,
-          bytes: inputOf(outpoint),
+          bytes: outpointHex(outpoint),
           is: (hex) => spends(hex, outpoint),
           after,
         },

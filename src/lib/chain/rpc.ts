@@ -74,7 +74,7 @@ export interface KnownBlock {
 }
 
 /** Fees and sizes of a mempool transaction by itself, and together with all that spend it. */
-export interface Paying {
+export interface MempoolFees {
   feeSat: bigint;
   vsize: number;
   own: { feeSat: bigint; vsize: number };
@@ -289,7 +289,7 @@ export class Rpc extends JsonRpc {
   }
 
   /** Returns the fees of a mempool transaction; undefined where the node does not say. */
-  async mempoolFee(txid: Hex): Promise<Paying | undefined> {
+  async mempoolFee(txid: Hex): Promise<MempoolFees | undefined> {
     try {
       const entry = new Answer('getmempoolentry', await this.call('getmempoolentry', txid));
       const fees = entry.inner('fees');

@@ -9,7 +9,11 @@ import { networkOfNode } from './source.ts';
  * @returns the ids in the order given
  * @throws Refusal `wrong-network`, `not-final`, `inputs-spent`, `node-refused`, `chain-unavailable`
  */
-export async function send(rpc: Rpc, network: string | undefined, txs: readonly string[]): Promise<string[]> {
+export async function sendTransactions(
+  rpc: Rpc,
+  network: string | undefined,
+  txs: readonly string[],
+): Promise<string[]> {
   const found = networkOfNode((await rpc.blockchainInfo()).chain);
   if (network !== undefined && found !== network)
     throw new Refusal('wrong-network', `the node at ${rpc.at} is on ${found}, the document is for ${network}`);

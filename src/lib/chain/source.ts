@@ -11,10 +11,8 @@ import type { Coin, Facts, Remote } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { minedSince } from './mined.ts';
+import { minedSince, recentBlocks, spendersIn } from './blocks.ts';
 import type { ChainInfo, Rpc } from './rpc.ts';
-import { recentBlocks } from './recent.ts';
-import { spendersIn } from './spenders.ts';
 import { spendOf, type Blocks } from './spends.ts';
 
 /** Satoshis for 1000 vB, where no node says anything. */

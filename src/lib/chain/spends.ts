@@ -2,27 +2,20 @@
  * State of a coin: unspent, spent in the mempool or in a block, by which transaction, and how deep.
  * The spender is read whole. An index of transactions or of spenders helps and is not needed.
  * Without one a known transaction is found by its outputs, as long as one of them is unspent. Any
- * transaction in the newest blocks is found there (`recent.ts`, `spenders.ts`).
+ * transaction in the newest blocks is found there (`blocks.ts`).
  * Not here: what follows from it (each family).
  */
 import type { Outpoint } from '../bitcoin/outpoint.ts';
-import type { Hex } from '../protocol/action.ts';
-import type { Recent } from './recent.ts';
-import type { Paying, Rpc } from './rpc.ts';
-import type { Spenders } from './spenders.ts';
+import type { Hex, SpentBy } from '../protocol/action.ts';
+import type { Recent, Spenders } from './blocks.ts';
+import type { MempoolFees, Rpc } from './rpc.ts';
 
 /** Outputs of a transaction of a contract, at most: payee, payer or next contract, change. */
 const OUTPUTS = [0, 1, 2];
 
-/** The spender of a coin. */
-export interface Spender {
-  /** null: the node does not say which. */
-  txid: Hex | null;
-  /** The transaction, hex; null if the query named it by its txid. */
-  hex: Hex | null;
-  /** 0: in the mempool. */
-  confirmations: number;
-  paying: Paying | null;
+/** Spender of a coin, with its fees while it is in the mempool. */
+export interface Spender extends SpentBy {
+  paying: MempoolFees | null;
 }
 export interface CoinFate {
   /**
@@ -70,7 +63,7 @@ export async function spendOf(rpc: Rpc, outpoint: Outpoint, ways: Iterable<Hex>,
 
 const spent = (spend: Spender): CoinFate => ({ coin: 'spent', spend });
 
-const payingOf = async (rpc: Rpc, txid: Hex, confirmations: number): Promise<Paying | null> =>
+const payingOf = async (rpc: Rpc, txid: Hex, confirmations: number): Promise<MempoolFees | null> =>
   confirmations > 0 ? null : ((await rpc.mempoolFee(txid)) ?? null);
 
 async function depth(rpc: Rpc, txid: Hex): Promise<number | undefined> {

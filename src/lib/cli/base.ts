@@ -5,7 +5,7 @@
 import { Command } from '@oclif/core/command';
 import * as Flags from '@oclif/core/flags';
 import { Refusal } from '../protocol/refusal.ts';
-import { ALL_EXITS, type ExitCode } from './exits.ts';
+import { ALL_EXITS, nearest, type ExitCode } from './errors.ts';
 
 export abstract class BaseCommand extends Command {
   static override baseFlags = {
@@ -28,7 +28,6 @@ export abstract class BaseCommand extends Command {
   protected override async catch(error: Error & { flags?: readonly string[] }): Promise<never> {
     const unknown = error.flags?.[0];
     if (unknown === undefined) throw error;
-    const { nearest } = await import('./suggest.ts');
     const known = Object.entries({ ...this.ctor.baseFlags, ...this.ctor.flags }).filter(([, flag]) => !flag.hidden);
     const near = nearest(
       unknown,

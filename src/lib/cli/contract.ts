@@ -7,6 +7,11 @@ import type { Ports } from '../protocol/ports.ts';
 import { parseJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Home } from '../home/home.ts';
+import { note } from '../engine/log.ts';
+import { programsFrom } from '../engine/outside.ts';
+import { play, playAgain, type Printed, type RunInput } from '../engine/play.ts';
+import { sniff } from '../engine/sniff.ts';
+import { tableOf, waysOutOf } from '../families.ts';
 import { BaseCommand } from './base.ts';
 import { chainOf, type ChainValues } from './chain.ts';
 import { psbtFrom } from './contract-flags.ts';
@@ -17,12 +22,7 @@ import { namedMints, type AskValues } from './mint-flags.ts';
 import { claimNamed } from './named.ts';
 import { inputOf, type InputOf } from './step-flags.ts';
 import { print } from './output.ts';
-import { note } from '../engine/log.ts';
-import { programsFrom } from '../engine/outside.ts';
-import { play, playAgain, type Printed, type RunInput } from '../engine/play.ts';
 import { promptFrom } from './prompt.ts';
-import { sniff } from '../engine/sniff.ts';
-import { tableOf, waysOutOf } from '../families.ts';
 
 export interface ContractValues extends HomeValues, ChainValues, AskValues {
   merge?: string[] | undefined;
@@ -195,7 +195,7 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
     permit: () => {},
     shares: home.shares,
     keys: async (nonces, shares) =>
-      (await home.keys()).keysWith(await Promise.all(nonces.map((nonce) => nonce.unseal())), shares),
+      (await home.keys()).keysWith(await Promise.all(nonces.map((nonce) => nonce.decrypt())), shares),
     random: () => home.random(),
     copy: (copies) => home.copy(copies),
     point: stopAt,

@@ -1,12 +1,12 @@
 /**
- * Errors of a run: one line `error[code]: …` and a `hint:` line on stderr, or one JSON line with
- * `--error-format json`; stdout stays empty.
+ * Errors of a run: one line `error[code]: …` and a `hint:` line on stderr, or one JSON line with `--error-format json`; stdout
+ * stays empty. Exit codes in words, and suggestions for a mistyped word.
  * Not here: which errors there are (`protocol/refusal.ts`).
  */
 import { stripVTControlCharacters } from 'node:util';
 import { errorObject, failureOf, type Failure } from '../engine/failure.ts';
 import { printJson } from '../protocol/json.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { Refusal, ERRORS, type ErrorCode } from '../protocol/refusal.ts';
 
 export type ErrorFormat = 'text' | 'json';
 
@@ -59,7 +59,7 @@ export function errorFormat(argv: readonly string[]): ErrorFormat {
 }
 
 /** Says on stderr why a run fails. Resolves with its exit code. */
-export async function report(thrown: unknown, argv: readonly string[]): Promise<number> {
+export async function reportFailure(thrown: unknown, argv: readonly string[]): Promise<number> {
   const found = commandFailure(thrown);
   const stack = process.env['SPILLWAY_DEBUG'] && thrown instanceof Error ? (thrown.stack ?? '') : '';
   const text =
@@ -75,4 +75,46 @@ async function lines({ code, message, hint, blame }: Failure, colour: boolean): 
   const { red, cyan } = colour ? (await import('chalk')).chalkStderr : { red: String, cyan: String };
   const who = blame && !message.includes(blame) ? ` (${blame})` : '';
   return `${red(`error[${code}]`)}: ${message}${who}${hint ? `\n${cyan('hint')}: ${hint}` : ''}`;
+}
+
+export const EXITS = {
+  0: 'done',
+  2: 'usage: the command line is not understood',
+  3: 'valid, but somebody must look or go on: something is still to be added, or money was lost',
+  65: 'malformed input',
+  66: 'no such input',
+  69: 'chain or store does not answer: try again',
+  70: 'a fault of this program',
+  73: 'cannot write',
+  75: 'the state has moved on',
+  76: 'the data or signature of the counterparty is wrong',
+  77: 'refused by own policy, or not safe here',
+} as const;
+
+export type ExitCode = keyof typeof EXITS;
+
+export const ALL_EXITS: readonly ExitCode[] = Object.keys(EXITS).map((exit) => Number(exit) as ExitCode);
+
+/** The error codes that end with an exit code. */
+export const codesOf = (exit: ExitCode): ErrorCode[] =>
+  (Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code][0] === exit);
+
+/** Returns the nearest of `words`; undefined if more than a third of its letters differ, and more than one. */
+export function nearest(word: string, words: readonly string[]): string | undefined {
+  const near = words.map((to) => ({ to, distance: distance(word, to) })).sort((a, b) => a.distance - b.distance);
+  const best = near[0];
+  return best && best.distance <= Math.max(1, Math.floor(best.to.length / 3)) ? best.to : undefined;
+}
+
+/** Returns the Levenshtein distance of two words, row by row. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
 }

@@ -7,7 +7,7 @@
 import type { Config } from '@oclif/core/config';
 import type { ArgInput, FlagInput, InferredArgs, InferredFlags } from '@oclif/core/interfaces';
 import { BaseCommand } from './base.ts';
-import type { ExitCode } from './exits.ts';
+import type { ExitCode } from './errors.ts';
 import { camel, type Camelled } from './flags.ts';
 import { print } from './output.ts';
 

@@ -7,7 +7,7 @@ import * as Flags from '@oclif/core/flags';
 import { parseSat } from '../bitcoin/amount.ts';
 import { parseFeerate } from '../bitcoin/fee.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { visible } from '../engine/text.ts';
+import { visible } from '../engine/log.ts';
 
 const expected = (words: string, input: string): Refusal =>
   new Refusal('usage', `"${visible(input, 60)}" found, ${words} expected`);

@@ -4,7 +4,7 @@
  */
 import type { Command } from '@oclif/core/command';
 import { FAMILIES, familyOf, type Family } from '../families.ts';
-import { ALL_EXITS, EXITS } from './exits.ts';
+import { ALL_EXITS, EXITS } from './errors.ts';
 
 type Listed = Pick<Command.Loadable, 'id' | 'summary'>;
 

@@ -1,7 +1,7 @@
 /** Help of a command as oclif prints it, with its steps and exit codes; and a short form without shared flags. */
 import type { Command } from '@oclif/core/command';
 import { CommandHelp, Help } from '@oclif/core/help';
-import { ALL_EXITS, codesOf, EXITS, type ExitCode } from './exits.ts';
+import { ALL_EXITS, codesOf, EXITS, type ExitCode } from './errors.ts';
 import { columns } from './front.ts';
 
 /** Fields that this program adds to a command's entry in the manifest. */

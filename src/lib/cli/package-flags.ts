@@ -2,7 +2,7 @@
 import * as Flags from '@oclif/core/flags';
 import { legsOf, type Exit } from '../contract/exit-package.ts';
 import { exitQuoteDocument, type ExitConditions, type WayOut } from '../contract/quote.ts';
-import { packaged } from '../engine/packaged.ts';
+import { packaged } from '../engine/bump.ts';
 import type { Home } from '../home/home.ts';
 import { printJson } from '../protocol/json.ts';
 import type { FactSource } from '../protocol/ports.ts';

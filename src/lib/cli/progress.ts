@@ -1,5 +1,5 @@
 /** A line on stderr that says what a long run is doing: on a terminal only, and only after half a second. */
-import { visible } from '../engine/text.ts';
+import { visible } from '../engine/log.ts';
 
 export interface Progress {
   /** Replaces the line. */

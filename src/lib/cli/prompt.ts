@@ -5,7 +5,7 @@
 import type { Consent } from '../protocol/action.ts';
 import type { Prompt } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { visible } from '../engine/text.ts';
+import { visible } from '../engine/log.ts';
 import { openTerminal } from './tty.ts';
 
 export interface AgreedAmounts {

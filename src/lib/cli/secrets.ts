@@ -1,15 +1,17 @@
 /**
- * Secrets that a caller hands over: by file descriptor, by a file that nobody else may read, or typed at the terminal.
+ * Secrets that a caller hands over, and their flags: by file descriptor, by a file that nobody else may read, or typed at the terminal.
  * Never as an argument or variable, which other processes can see.
  */
 import { stat } from 'node:fs/promises';
+import * as Flags from '@oclif/core/flags';
+import type { OptionFlag } from '@oclif/core/interfaces';
 import { parseJson, type Json } from '../protocol/json.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readAll } from '../engine/files.ts';
+import { utf8 } from '../engine/sniff.ts';
 import { openDescriptor, readInput } from './input.ts';
 import { askPassphrase } from './prompt.ts';
-import { utf8 } from '../engine/sniff.ts';
 
 export const SECRET_FILE_LIMITS = { secret: { unit: 'bytes', most: 10_000 } } satisfies Limits;
 const LIMIT = SECRET_FILE_LIMITS.secret.most;
@@ -79,7 +81,7 @@ export async function readHex(from: {
 }
 
 /** Several of them, from one file: a JSON list, or a line each. @throws Refusal as `readKey`, `malformed-json` */
-export async function readKeys(file: string): Promise<Uint8Array[]> {
+export async function readKeyList(file: string): Promise<Uint8Array[]> {
   const text = utf8(await readGuarded(file)).trim();
   const json = text.startsWith('[') ? parseJson(text) : text.split(/\r?\n/);
   return (json as unknown[]).map((line, i) => keyBytes(String(line), `${file}: key ${i}`));
@@ -99,4 +101,32 @@ function oneLine(bytes: Uint8Array, name: string): string {
   const text = utf8(bytes).replace(/\r?\n$/, '');
   if (text === '' || /[\r\n]/.test(text)) throw new Refusal('malformed', `${name}: one line of text expected`);
   return text;
+}
+
+/** Flags of a secret that no home holds. */
+type Pair<N extends string> = Record<`${N}-file`, OptionFlag<string | undefined>> &
+  Record<`${N}-fd`, OptionFlag<number | undefined>>;
+
+/** Returns `--NAME-file` and `--NAME-fd`. @param what the secret in words, the beginning of a sentence @param form text of the file */
+export function secretFlags<N extends string>(
+  name: N,
+  what: string,
+  helpGroup?: string,
+  form = '32 bytes in hex',
+): Pair<N> {
+  const group = helpGroup === undefined ? {} : { helpGroup };
+  return {
+    [`${name}-file`]: Flags.string({
+      summary: `${what}: a file with ${form}, which nobody else may read`,
+      helpValue: 'FILE',
+      ...group,
+    }),
+    [`${name}-fd`]: Flags.integer({
+      summary: 'The same, from this file descriptor',
+      helpValue: 'N',
+      min: 0,
+      exclusive: [`${name}-file`],
+      ...group,
+    }),
+  } as Pair<N>;
 }

@@ -7,17 +7,17 @@ import { Fields } from '../protocol/document.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { MESSAGE_LIMIT } from '../protocol/message.ts';
+import { note } from '../engine/log.ts';
+import { beginning, sniff } from '../engine/sniff.ts';
 import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
 import { print } from './output.ts';
-import { note } from '../engine/log.ts';
-import { secretFlags } from './secret-flags.ts';
-import { beginning, sniff } from '../engine/sniff.ts';
+import { secretFlags } from './secrets.ts';
 
 export const batchFlag = Flags.boolean({ summary: 'Read and write one document a line (NDJSON)' });
 
 /** The key of this node, for commands that decrypt. */
-export const keyFlags = secretFlags('key', "The node's secret key");
+export const nodeKeyFlags = secretFlags('key', "The node's secret key");
 /** Bytes of one document at most, where documents are large. */
 export const maxInputFlag = Flags.integer({
   summary: 'Bytes of input at most',
@@ -46,7 +46,7 @@ export const wholeFlag = Flags.custom<bigint>({
   },
 });
 
-export interface Run {
+export interface StatelessInput {
   file: string | undefined;
   batch?: boolean;
   /** Bytes of one document at most. */
@@ -62,15 +62,15 @@ export class Unfinished {
   }
 }
 /** Text is printed as it is, an object as JSON. */
-export type Work = (document: Fields) => object | string | Promise<object | string>;
+export type StatelessWork = (document: Fields) => object | string | Promise<object | string>;
 
 /**
  * Runs a stateless command on its input and prints the result. Sets the exit code of a batch. @throws Refusal
  * whatever `work` refuses
  */
 export async function runStateless(
-  { file, batch = false, raw, limit = MESSAGE_LIMIT }: Run,
-  work: Work,
+  { file, batch = false, raw, limit = MESSAGE_LIMIT }: StatelessInput,
+  work: StatelessWork,
 ): Promise<void> {
   const warned = new Set<string>();
   const one = async (json: Json): Promise<{ text: string; exit: number }> => {
@@ -99,7 +99,7 @@ export const readDocument = async (file: string | undefined, limit = MESSAGE_LIM
   new Fields(await document(file, undefined, limit));
 
 /** @throws Refusal `malformed`, `malformed-json` */
-async function document(file: string | undefined, raw: Run['raw'], limit: number): Promise<Json> {
+async function document(file: string | undefined, raw: StatelessInput['raw'], limit: number): Promise<Json> {
   const bytes = await readInput(file, limit);
   const text = Buffer.from(bytes).toString('latin1').trim();
   const found = raw?.(text);

@@ -9,14 +9,13 @@ import { Refusal } from '../protocol/refusal.ts';
 import type { Rules } from '../contract/fees.ts';
 import { failureOf } from '../engine/failure.ts';
 import type { Beside } from '../engine/keep.ts';
-import { toLog } from '../engine/log.ts';
+import { toLog, visible } from '../engine/log.ts';
+import { look, type WatchedNode, type Post, type Tell, type WatchEvent } from '../engine/watch.ts';
 import { outlet, type Outlet } from './outlet.ts';
-import { visible } from '../engine/text.ts';
-import { look, type Node, type Post, type Tell, type WatchEvent } from '../engine/watch.ts';
 
 export interface LoopOptions {
   post: Post;
-  node: Node;
+  node: WatchedNode;
   rules: Rules;
   /** undefined: look once. */
   everySeconds: number | undefined;

@@ -5,13 +5,13 @@
 import * as v from 'valibot';
 import type { Network } from '../bitcoin/network.ts';
 import type { Facts, Hand } from '../protocol/action.ts';
-import { addressesFor, unnamed } from '../protocol/addresses.ts';
+import { addressesFor, unnamed } from '../protocol/places.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { checkBefore, checkFunding, deadlineHeight } from './checks.ts';
 import { freshSide } from '../signing/side.ts';
+import { sameJson } from '../protocol/json.ts';
+import { checkBefore, checkFunding, deadlineHeight } from './checks.ts';
 import { inState, type Credit } from './records.ts';
 import { checkHome, outpointOf } from './steps.ts';
-import { sameJson } from '../protocol/json.ts';
 import type { Issuer } from './issuer.ts';
 import { defaultPolicy, mintUrl, viewOf, type Offer, type Policy, type Terms } from './terms.ts';
 

@@ -15,7 +15,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { openSpend, SIGN, signSpend } from '../contract/joint-spend.ts';
 import { table, vouchedKey, type Done, type Hand } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
-import { addressesFor, unnamed } from '../protocol/addresses.ts';
+import { addressesFor, unnamed } from '../protocol/places.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { fundingPsbt, inputScripts, isSigned, paymentQueries, signFunding } from '../bitcoin/funding.ts';

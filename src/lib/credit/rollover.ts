@@ -15,7 +15,7 @@ import { toTransaction, withWitness } from '../bitcoin/transaction.ts';
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
 import { finishedSpend, ONCE, SIGN, TWICE } from '../contract/joint-spend.ts';
 import { idClaim } from '../protocol/claims.ts';
-import { addressesFor, unnamed } from '../protocol/addresses.ts';
+import { addressesFor, unnamed } from '../protocol/places.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { checkCoins, checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';

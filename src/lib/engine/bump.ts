@@ -1,16 +1,23 @@
-/** A child for a stuck transaction, out of the home's own output and other coins. Not here: sizes and fees (`bitcoin/package.ts`). */
+/**
+ * Children for stuck transactions, out of the home's own output and other coins; and packages, for which a home signs the child
+ * of each step that pays too little. Not here: sizes and fees (`bitcoin/package.ts`), the package (`contract/exit-package.ts`).
+ */
 import { scriptOf } from '../bitcoin/address.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
-import { feerateOf, feerateText } from '../bitcoin/fee.ts';
+import { feerateOf, feerateText, MIN_FEERATE, feeFor } from '../bitcoin/fee.ts';
 import { addedTo, childOf, isAnchor } from '../bitcoin/package.ts';
 import { parseTransaction, sumSat, txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { fundingHex, fundingPsbt, isSigned, signFunding, withAnchors } from '../bitcoin/funding.ts';
 import type { Settlement } from '../contract/copy.ts';
-import type { Home } from '../home/home.ts';
-import { reservedIn } from '../home/reserved.ts';
 import type { Facts, Hex, Psbt } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { childrenOf, replacementFee } from '../bitcoin/replacement.ts';
+import type { Rpc } from '../chain/rpc.ts';
+import { exitPackage, legsOf, type Exit, type ExitPackage } from '../contract/exit-package.ts';
+import type { ExitConditions } from '../contract/quote.ts';
+import type { Home } from '../home/home.ts';
+import { reservedIn } from './stage.ts';
 import { homeHand } from './wallet.ts';
 
 export interface BumpOptions {
@@ -104,4 +111,40 @@ export async function bumpAlone(
   const [, hex] = document.package ?? [];
   if (hex === undefined) throw new Refusal('bug', 'a child without other coins is not signed');
   return { package: document.package!, fee_sat: document.fee_sat, txid: txidOfHex(hex), hex, psbt };
+}
+
+/**
+ * Returns the least fee of a child where the transaction has one in the node's mempool already: the new child takes its place
+ * (BIP431), and pays for that.
+ */
+export async function leastChild(rpc: Rpc, hex: Hex): Promise<{ least?: (vsize: number) => bigint }> {
+  const paying = await rpc.mempoolFee(txidOfHex(hex));
+  const evicted = paying && childrenOf(paying, paying.own);
+  if (!evicted) return {};
+  const { relay = 0 } = await rpc.mempoolRates();
+  return { least: (vsize) => replacementFee(evicted, vsize, Math.max(MIN_FEERATE, relay)) };
+}
+
+/**
+ * Returns a finished way out as a package.
+ * @param family word of the family on the command line
+ * @param home signs children; undefined: each step pays for itself
+ * @throws Refusal as `exitPackage` and `bump`
+ */
+export async function packaged(
+  family: string,
+  exit: Exit,
+  at: ExitConditions,
+  home: Home | undefined,
+  allowFee: boolean,
+): Promise<ExitPackage> {
+  const { network, script, steps } = exit;
+  const ours = home && (await home.store.ours([script])).has(script);
+  const children: (Psbt | null)[] = [];
+  for (const [i, { vsize, feeSat, childVsize }] of legsOf(exit).entries()) {
+    const needed = ours && childVsize !== null && feeSat < feeFor(at.feerate, vsize);
+    const stuck = { network, hex: steps[i]!.hex, feeSat };
+    children.push(needed ? (await bumpAlone(home, stuck, { feerate: at.feerate, allowFee })).psbt : null);
+  }
+  return exitPackage(family, exit, children, at);
 }

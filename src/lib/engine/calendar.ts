@@ -9,7 +9,7 @@ import { momentIn, type From } from '../contract/moment.ts';
 import { sendingOf, type Fees, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { failureOf } from './failure.ts';
-import { feesOf, type Node, type Post, type WatchEvent } from './watch.ts';
+import { nodeFees, type WatchedNode, type Post, type WatchEvent } from './watch.ts';
 
 /** A transaction that would be sent. */
 interface Planned extends Duty {
@@ -21,9 +21,13 @@ interface Planned extends Duty {
  * @returns the planned transactions by their first moment, after the records that cannot be read @throws
  * Refusal as `look` does
  */
-export async function calendar(post: Post, node: Node, rules: Rules): Promise<{ tip: number; events: WatchEvent[] }> {
+export async function calendar(
+  post: Post,
+  node: WatchedNode,
+  rules: Rules,
+): Promise<{ tip: number; events: WatchEvent[] }> {
   const tip = (await node.source.facts({ tip: true })).facts.tip as number;
-  const { fees } = await feesOf(node, post.network);
+  const { fees } = await nodeFees(node, post.network);
   const { listed, bad } = await post.list(tip);
   const refused: WatchEvent[] = bad.map(({ file, why }) => ({ ...refusedFor(why), file }));
   const planned: Planned[] = [];

@@ -6,8 +6,8 @@
  */
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Rpc } from '../chain/rpc.ts';
-import type { Payments } from '../chain/payments.ts';
-import { medianTimeAt } from '../chain/median.ts';
+import type { PaymentSearch } from '../chain/payments.ts';
+import { medianTimeAt } from '../chain/blocks.ts';
 import { anyMissing, spendOf, type Blocks } from '../chain/spends.ts';
 import type { Act, CoinSeen, Opening, ChainView, Watched, WatchedCoin } from '../contract/duty.ts';
 import type { Fees, ReadyTx, Rules } from '../contract/fees.ts';
@@ -67,7 +67,7 @@ export interface Teller {
 }
 interface At {
   rpc: Rpc;
-  blocks: Required<Blocks> & { payments: Payments };
+  blocks: Required<Blocks> & { payments: PaymentSearch };
   tip: number;
   fees: Fees;
   rules: Rules;

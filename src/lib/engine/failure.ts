@@ -4,7 +4,7 @@
  */
 import '../families.ts'; // the codes of all families
 import { ERRORS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
-import { visible } from './text.ts';
+import { visible } from './log.ts';
 
 export interface Failure {
   code: ErrorCode;

@@ -19,8 +19,7 @@ import type { Totals } from '../protocol/figures.ts';
 import { sameJson } from '../protocol/json.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { exitFacts } from './contracts.ts';
-import { pagesOf } from './pages.ts';
-import { slices } from './slices.ts';
+import { pagesOf, slices } from './slices.ts';
 
 /** Contracts whose coins are asked for at a time. */
 const PAGE = 200;
@@ -94,7 +93,7 @@ export function lookingOver(
 }
 
 /** Returns the sums over all contracts and their ledgers. */
-export const totalsOf = async (home: Pick<Home, 'totals'>, otherwise?: Look['otherwise']): Promise<Totals> =>
+export const homeTotals = async (home: Pick<Home, 'totals'>, otherwise?: Look['otherwise']): Promise<Totals> =>
   new Map([...(await home.totals(ledgerKind)), ...(await home.totals(creditKind, otherwise))]);
 
 /** The nearest height at which this home must exit; undefined where it has nothing to exit with. */

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { visible } from './text.ts';
+import { visible } from './log.ts';
 
 export const PROGRAM_LIMITS = { answer: { unit: 'bytes', most: 1_000_000 } } satisfies Limits;
 const TIMEOUT_MS = 30_000;

@@ -17,19 +17,17 @@ import {
   type StepContext,
   type Step,
 } from '../protocol/action.ts';
-import { writesOf, type LoadedRecords } from '../home/change.ts';
-import { reservedIn } from '../home/reserved.ts';
+import { writesOf, type LoadedRecords, retryRace } from '../home/change.ts';
 import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
 import { printJson } from '../protocol/json.ts';
 import { CANCELLED, type FactSource, type Ports, type Reply } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkSeal } from '../signing/seal.ts';
-import { retryRace } from '../home/race.ts';
-import { cancelKey, cancelRow, checkMayCancel } from './cancel.ts';
 import {
+  reservedIn,
   stepReply,
   checkSharedFields,
-  claimsOf,
+  claimsOfRecords,
   commit,
   digest,
   contextAndHand,
@@ -41,6 +39,7 @@ import {
   type RunInput,
   type Printed,
 } from './stage.ts';
+import { cancelKey, cancelRow, checkMayCancel } from './cancel.ts';
 
 export type { RunInput, Printed };
 
@@ -266,7 +265,7 @@ function checkFlags<M extends Step, Rs extends Records, I extends object>(row: R
 const holdings = <M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   { records, held }: LoadedRecords<Rs>,
-): Claim[] => [...claimsOf(action, records), ...held.flatMap(({ kind, record }) => [...kind.claims(record)])];
+): Claim[] => [...claimsOfRecords(action, records), ...held.flatMap(({ kind, record }) => [...kind.claims(record)])];
 
 async function factsFor<M extends Step, Rs extends Records, I extends object>(
   row: Row<M, Rs, I>,

@@ -4,7 +4,7 @@
  */
 import { feerateText } from '../bitcoin/fee.ts';
 import { isStarting, RpcError, type Rpc } from '../chain/rpc.ts';
-import { send } from '../chain/send.ts';
+import { sendTransactions } from '../chain/send.ts';
 import type { ChildFee, ReadyTx } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -74,11 +74,11 @@ async function sendOut(rpc: Rpc, network: string, sending: Sending): Promise<Sai
   const { by, txid, hex } = tx;
   const failed = why && { code: why.code, message: why.message };
   if (!made) {
-    await send(rpc, network, [hex]);
+    await sendTransactions(rpc, network, [hex]);
     return { event, short: why !== undefined, more: { by, txid, ...failed } };
   }
   try {
-    const [, child_txid] = await send(rpc, network, made.txs);
+    const [, child_txid] = await sendTransactions(rpc, network, made.txs);
     const paid = { child_txid, child_fee_sat: made.fee_sat, feerate: feerateText(made.feerate) };
     return { event, short: why !== undefined, more: { by, txid, ...paid, ...failed } };
   } catch (error) {

@@ -1,14 +1,20 @@
-/** Long work in slices, so that timers, signals and connections have their turn in between. */
+/**
+ * Long work in parts. Slices of time give timers, signals and connections their turn in between. Long lists are read a page at a
+ * time, so that their number costs no memory.
+ */
 import { setImmediate } from 'node:timers/promises';
+import type { Kind } from '../protocol/action.ts';
+import type { HomeStore } from '../home/sql-store.ts';
+import type { Ordered, Stretch } from '../home/store.ts';
 
-/** Parts of a long list, in its order. */
+/** Yields the parts of a list, in its order. */
 export function* pieces<T>(all: readonly T[], size: number): Generator<readonly T[]> {
   for (let from = 0; from < all.length; from += size) yield all.slice(from, from + size);
 }
 
 const SLICE_MS = 25;
 
-/** @returns function to await after each piece of work; it yields to other tasks once a slice is over */
+/** @returns a function to await after each piece of work; it yields to other tasks once a slice is over */
 export function slices(): () => Promise<void> {
   let since = performance.now();
   return async () => {
@@ -17,3 +23,24 @@ export function slices(): () => Promise<void> {
     since = performance.now();
   };
 }
+
+/** Yields pages of a list. @param read returns at most `most` entries after one; the last page has fewer, perhaps none */
+export async function* pages<T>(
+  most: number,
+  read: (after: T | undefined) => Promise<readonly T[]>,
+): AsyncGenerator<readonly T[]> {
+  for (let page: readonly T[], after: T | undefined; ; after = page.at(-1)) {
+    page = await read(after);
+    yield page;
+    if (page.length < most) return;
+  }
+}
+
+/** Yields pages of the records of a kind, in the order of one of their figures. */
+export const pagesOf = (
+  store: Pick<HomeStore, 'inOrder'>,
+  kind: Pick<Kind<any>, 'name'>,
+  figure: string,
+  stretch: Stretch,
+): AsyncGenerator<readonly Ordered[]> =>
+  pages(stretch.most, (after) => store.inOrder(kind, figure, { ...stretch, after: after ?? stretch.after }));

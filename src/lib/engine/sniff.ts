@@ -5,14 +5,14 @@
  */
 import { isAscii } from 'node:buffer';
 import { Refusal } from '../protocol/refusal.ts';
-import { visible } from './text.ts';
+import { visible } from './log.ts';
 
-export type Input =
+export type SniffedInput =
   | { form: 'psbt'; encoding: 'binary' | 'base64' | 'hex'; bytes: Uint8Array }
   | { form: 'json'; text: string }
   | { form: 'transaction'; bytes: Uint8Array };
 
-export interface Wanted {
+export interface SniffOptions {
   /** True if the command reads a transaction in hex too. */
   transaction?: boolean;
 }
@@ -21,7 +21,7 @@ const MAGIC = Buffer.from('70736274ff', 'hex');
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** @throws Refusal `malformed`, `malformed-json` (not UTF-8), `malformed-psbt`, `malformed-transaction` */
-export function sniff(bytes: Uint8Array, wanted: Wanted = {}): Input {
+export function sniff(bytes: Uint8Array, wanted: SniffOptions = {}): SniffedInput {
   const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (input.subarray(0, 5).equals(MAGIC)) return { form: 'psbt', encoding: 'binary', bytes };
   const expected = `a PSBT (binary, base64 or hex)${wanted.transaction ? ', a transaction in hex' : ''} or JSON expected`;

@@ -4,13 +4,25 @@
  * Not here: the way of a run (`play.ts`), the row of a cancel (`cancel.ts`).
  */
 import { createHash } from 'node:crypto';
-import type { Action, Claim, Hand, Effects, Keys, Party, Records, StepContext, Step } from '../protocol/action.ts';
+import type {
+  Action,
+  Claim,
+  Hand,
+  Effects,
+  Keys,
+  Party,
+  Records,
+  StepContext,
+  Step,
+  Facts,
+} from '../protocol/action.ts';
 import { loadRecords, NO_REPLY, writesOf, type LoadedRecords } from '../home/change.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { checkSame } from '../protocol/message.ts';
-import type { Commit, Ports, Reply } from '../protocol/ports.ts';
+import type { Commit, Ports, Reply, Store } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { seal } from '../signing/seal.ts';
+import { coinClaim } from '../protocol/claims.ts';
 
 /** One input of one run. */
 export interface RunInput<I> {
@@ -87,7 +99,7 @@ export async function contextAndHand<M extends Step, Rs extends Records, I>(
   { records, nonces }: LoadedRecords<Rs>,
   ports: Ports,
 ): Promise<{ seen: StepContext<M | null, Rs, I>; hand: Hand }> {
-  const shares = await ports.shares.read(sharesOf(claimsOf(action, records)));
+  const shares = await ports.shares.read(sharesOf(claimsOfRecords(action, records)));
   const unread = { message, records, input, requestId };
   const hand = {
     keys: action.keyless ? NO_KEYS : await ports.keys(nonces, shares),
@@ -128,7 +140,7 @@ export function sealed<M extends Step, Rs extends Records, I>(
 const sharesOf = (claims: readonly Claim[]): string[] =>
   claims.filter((claim) => claim.startsWith('share:')).map((claim) => claim.slice('share:'.length));
 
-export const claimsOf = <M extends Step, Rs extends Records, I>(
+export const claimsOfRecords = <M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   records: Partial<Rs>,
 ): Claim[] => Object.entries(records).flatMap(([role, record]) => action.kinds[role]!.claims(record as never));
@@ -184,8 +196,26 @@ export async function commit<M extends Step, Rs extends Records, I extends objec
   const written = new Set(Object.keys(kept.writes).map((role) => canonicalJson(records[role] ?? null)));
   // Compares bodies, because one record may have two roles.
   const left = Object.entries(records).filter(([, record]) => !written.has(canonicalJson(record)));
-  const claimed = new Set(sharesOf(claimsOf(action, { ...Object.fromEntries(left), ...kept.writes } as Partial<Rs>)));
-  const gone = sharesOf(claimsOf(action, records)).filter((name) => !claimed.has(name));
+  const claimed = new Set(
+    sharesOf(claimsOfRecords(action, { ...Object.fromEntries(left), ...kept.writes } as Partial<Rs>)),
+  );
+  const gone = sharesOf(claimsOfRecords(action, records)).filter((name) => !claimed.has(name));
   const made = kept.shares ?? [];
   return made.length + gone.length === 0 ? take() : ports.shares.around(made, gone, take, ports.store);
+}
+
+/** Returns which of these outpoints other records have reserved. @param own claims of the step's own records */
+export async function reservedIn(
+  store: Pick<Store, 'load'>,
+  outpoints: readonly string[],
+  own: readonly Claim[] = [],
+): Promise<Facts['reserved']> {
+  const asked = outpoints.filter((outpoint) => !own.includes(coinClaim(outpoint)));
+  const { found } = await store.load(asked.map(coinClaim));
+  return new Map(
+    asked.flatMap((outpoint) => {
+      const holder = found.get(coinClaim(outpoint));
+      return holder ? [[outpoint, { kind: holder.kind, name: holder.name }] as const] : [];
+    }),
+  );
 }

@@ -1,26 +1,26 @@
 /**
- * The home's own wallet (BIP86) as its commands see it: a fresh address, and the coins on the chain.
+ * The home's own wallet (BIP86) as its commands see it: a fresh address, the coins on the chain, and a payment.
  * Not here: keys (`home/keys.ts`), how far the chain is searched (`wallet-scan.ts`), choosing coins (`bitcoin/coins.ts`).
  */
 import { pubSchnorr } from '@scure/btc-signer/utils.js';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
-import { isMature } from '../bitcoin/coin-checks.ts';
-import { listedCoin, type ListedCoin } from '../bitcoin/coins.ts';
+import { isMature, checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
+import { listedCoin, type ListedCoin, payFrom, type Payment } from '../bitcoin/coins.ts';
 import { withChecksum } from '../bitcoin/descriptor.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import type { Rpc } from '../chain/rpc.ts';
 import { factSource } from '../chain/source.ts';
-import { plainCommit } from '../home/change.ts';
-import type { Home } from '../home/home.ts';
-import { retryRace } from '../home/race.ts';
-import { reservedIn } from '../home/reserved.ts';
+import { plainCommit, retryRace } from '../home/change.ts';
 import type { HomeKeys } from '../home/keys.ts';
-import type { Hand, Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import type { Hand, Hex, OwnAddress, WalletPath, Facts } from '../protocol/action.ts';
 import { taggedHash } from '../signing/curve.ts';
+import { inputScripts, signFunding, type Funding } from '../bitcoin/funding.ts';
+import type { Home } from '../home/home.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { gapOf, scanWallet, type Scanned } from './wallet-scan.ts';
+import { reservedIn } from './stage.ts';
 
 /**
  * Returns the hand of a home for signing without nonces or shares of a contract. @param merged PSBTs of other
@@ -56,7 +56,7 @@ export interface OwnCoin extends ListedCoin {
  * @param gap how many addresses in a row without a coin end the search
  * @throws Refusal `chain-unavailable`, `chain-stale` or `wrong-network`
  */
-export async function ownCoins(
+export async function walletCoins(
   home: Home,
   rpc: Rpc,
   gap = gapOf(home),
@@ -113,4 +113,25 @@ function descriptor(keys: HomeKeys, at: WalletPath): string {
   const { fingerprint, path } = keys.account();
   const key: Hex = bytesToHex(pubSchnorr(keys.wallet(at)));
   return withChecksum(`tr([${fingerprint}/${path}/${at.chain}/${at.index}]${key})`);
+}
+
+/**
+ * Pays these outputs; change goes to the address that is given, or to a fresh one of the home.
+ * @param seen chain facts about the coins
+ * @returns the payment, and the result of the coin checks
+ * @throws Refusal `usage` for no address, and as `payFrom` and `checkSpendable`
+ */
+export async function pay(
+  home: Home | undefined,
+  { change, ...how }: Omit<Payment, 'change' | 'version'> & { change: string | undefined },
+  seen: Facts['coins'],
+): Promise<{ funding: Funding; checked: string }> {
+  if (change === undefined && !home)
+    throw new Refusal('usage', 'no address for the change', { hint: 'give --change ADDRESS, or --home DIR' });
+  const template = payFrom({ ...how, change: change ?? (await freshAddress(home!)).address, version: 2 });
+  const reserved = home ? await reservedIn(home.store, outpointsOf(template.inputs)) : new Map();
+  const checked = checkSpendable({ coins: seen, reserved }, template.inputs);
+  const funding = { template, witnesses: {} };
+  if (!home) return { funding, checked };
+  return { funding: signFunding(await homeHand(home), funding, await home.store.ours(inputScripts(funding))), checked };
 }

@@ -16,12 +16,10 @@ import { Refusal } from '../protocol/refusal.ts';
 import { bumpAlone } from './bump.ts';
 import type { Charge, Resting, Unread } from './duties.ts';
 import { damaged, failureOf } from './failure.ts';
-import { markFunded } from './funded.ts';
-import { lapseAll } from './lapse.ts';
+import { markFunded, lapseAll } from './contracts.ts';
 import { note } from './log.ts';
-import { pagesOf } from './pages.ts';
+import { pagesOf, pieces, slices } from './slices.ts';
 import { play, playAgain } from './play.ts';
-import { pieces, slices } from './slices.ts';
 import { homeHand } from './wallet.ts';
 import type { Post } from './watch.ts';
 
@@ -29,13 +27,17 @@ import type { Post } from './watch.ts';
 const AT_ONCE = 200;
 
 /** Part of a record that is held of it between looks. */
-interface Held extends Omit<Resting, 'open'> {
+interface RestingRecord extends Omit<Resting, 'open'> {
   watcher: Watcher<any>;
   claim: Claim;
   idleUntil: number;
   worth: number;
 }
-function heldOf(watcher: Watcher<any>, { record }: Pick<ListedRecord, 'record'>, restored: boolean): Held | undefined {
+function heldOf(
+  watcher: Watcher<any>,
+  { record }: Pick<ListedRecord, 'record'>,
+  restored: boolean,
+): RestingRecord | undefined {
   const { kind } = watcher;
   const read: unknown = kind.parse(record);
   const found: Watched | undefined = watcher.watched(read, { ...ALONE, restored });
@@ -64,7 +66,7 @@ const isDamage = (error: unknown): boolean => error instanceof Refusal && error.
  */
 async function chargeOf(
   home: Home,
-  { watcher, claim }: Held,
+  { watcher, claim }: RestingRecord,
   restored: boolean,
   row: ListedRecord | undefined,
 ): Promise<Charge | undefined> {
@@ -123,13 +125,13 @@ const unlessCode =
 /** @param only name of the record that is watched; undefined: all */
 export function homePost(home: Home, ports: Ports, only: string | undefined): Post {
   const { store } = home;
-  let held: ReadonlyMap<string, Held | undefined> = new Map();
+  let held: ReadonlyMap<string, RestingRecord | undefined> = new Map();
 
   async function* listed(tip: number, restored: boolean): AsyncGenerator<readonly (Resting | Unread)[]> {
     const watchers = await allWatchers();
-    const now = new Map<string, Held | undefined>();
+    const now = new Map<string, RestingRecord | undefined>();
     const pause = slices();
-    const read = (watcher: Watcher<any>, row: ListedRecord, revision?: string): Held | Unread | undefined => {
+    const read = (watcher: Watcher<any>, row: ListedRecord, revision?: string): RestingRecord | Unread | undefined => {
       try {
         const one = revision !== undefined && held.has(revision) ? held.get(revision) : heldOf(watcher, row, restored);
         if (revision !== undefined) now.set(revision, one);
@@ -139,7 +141,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
         return { id: row.name, why: damaged(error) };
       }
     };
-    const opening = (one: Held | Unread, row?: ListedRecord): Resting | Unread =>
+    const opening = (one: RestingRecord | Unread, row?: ListedRecord): Resting | Unread =>
       'why' in one ? one : { ...one, open: () => chargeOf(home, one, restored, row) };
     if (only !== undefined) {
       const named = (await store.byName(only)).filter(({ name }) => name === only);
@@ -156,7 +158,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
           const stretch = part(falls);
           if (!stretch) continue;
           for await (const page of pagesOf(store, watcher.kind, figure, { ...stretch, most: AT_ONCE })) {
-            const found: [Held | Unread, ListedRecord][] = [];
+            const found: [RestingRecord | Unread, ListedRecord][] = [];
             for (const row of page) {
               // Two records may have one name, and after a restore one revision.
               const one = read(watcher, row, `${watcher.kind.name} ${row.id} ${row.rev} ${restored}`);
@@ -171,9 +173,9 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
     for (const { kind } of watchers) await home.totals(kind);
     // A transaction can be in the block after the tip.
     const next = BigInt(tip) + 1n;
-    const due: (Held | Unread)[] = [];
+    const due: (RestingRecord | Unread)[] = [];
     for await (const found of pagesIn((falls) => DUE[falls]?.(next))) due.push(...found.map(([one]) => one));
-    const worthOf = (one: Held | Unread): number => ('why' in one ? Infinity : one.worth);
+    const worthOf = (one: RestingRecord | Unread): number => ('why' in one ? Infinity : one.worth);
     due.sort((a, b) => (worthOf(a) === worthOf(b) ? 0 : worthOf(b) - worthOf(a)));
     const full = due.length - (due.length % AT_ONCE);
     for (const piece of pieces(due.slice(0, full), AT_ONCE)) yield piece.map((one) => opening(one));

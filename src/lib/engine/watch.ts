@@ -7,10 +7,9 @@
 import { MIN_FEERATE } from '../bitcoin/fee.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { RpcError, type Rpc } from '../chain/rpc.ts';
-import { paymentsIn, type Payments } from '../chain/payments.ts';
-import { recentBlocks } from '../chain/recent.ts';
+import { paymentsIn, type PaymentSearch } from '../chain/payments.ts';
+import { recentBlocks, spendersIn } from '../chain/blocks.ts';
 import { DEFAULT_FEERATE, networkOfNode } from '../chain/source.ts';
-import { spendersIn } from '../chain/spenders.ts';
 import type { Fees, Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
@@ -20,12 +19,12 @@ import { failureOf } from './failure.ts';
 import { endsLook, type Why } from './sending.ts';
 
 export type { Post };
-export interface Node {
+export interface WatchedNode {
   rpc: Rpc;
   source: FactSource;
   /** Findings of a look for the next. */
   spenders?: ReturnType<typeof spendersIn>;
-  payments?: Payments;
+  payments?: PaymentSearch;
 }
 /** Event of one record, or of a file that is to be watched. */
 export interface WatchEvent {
@@ -40,7 +39,7 @@ export type Tell = (tip: number, event: WatchEvent) => Promise<void>;
 /** @returns whether all that was due could be done @throws Refusal `chain-unavailable`, `chain-stale`, `wrong-network` */
 export async function look(
   post: Post,
-  node: Node,
+  node: WatchedNode,
   rules: Rules,
   tell: Tell,
   stopped = (): boolean => false,
@@ -48,7 +47,7 @@ export async function look(
   const { facts } = await node.source.facts({ tip: true });
   const tip = facts.tip as number;
   const { listed, bad } = await post.list(tip);
-  const { fees, unread } = await feesOf(node, post.network);
+  const { fees, unread } = await nodeFees(node, post.network);
   let all = bad.length === 0 && unread.length === 0;
   for (const { file, why } of bad) await tell(tip, { event: 'refused', file, code: why.code, message: why.message });
   for (const { code, message } of unread) await tell(tip, { event: 'fees-unknown', code, message });
@@ -77,9 +76,9 @@ export async function look(
   const blocks = {
     recent: recentBlocks(node.rpc),
     spenders: (node.spenders ??= spendersIn(node.rpc)),
-    payments: Object.assign((goal: Parameters<Payments>[0], at: number) => payments(goal, at, hashAt), {
+    payments: Object.assign((goal: Parameters<PaymentSearch>[0], at: number) => payments(goal, at, hashAt), {
       spender: (outpoint: Outpoint, after: number, at: number) => payments.spender(outpoint, after, at, hashAt),
-    }) satisfies Payments,
+    }) satisfies PaymentSearch,
   };
   await lookOver(listed, post, { rpc, blocks, tip, fees, rules }, teller, stopped);
   const lapsed = (await post.after?.(stopped)) ?? [];
@@ -88,7 +87,7 @@ export async function look(
 }
 
 /** Returns the node's fees. Where they cannot be read, what is due goes out at the usual rate. */
-export async function feesOf(node: Node, network: string): Promise<{ fees: Fees; unread: readonly Why[] }> {
+export async function nodeFees(node: WatchedNode, network: string): Promise<{ fees: Fees; unread: readonly Why[] }> {
   const unread: Why[] = [];
   const read = <T>(answer: Promise<T>): Promise<T | undefined> =>
     answer.catch(async (error: unknown) => {
@@ -103,11 +102,11 @@ export async function feesOf(node: Node, network: string): Promise<{ fees: Fees;
 }
 
 /** A call may fail that only one record needs, or none. @throws the error where the node itself is away */
-async function refuseAway(node: Node, network: string, error: unknown): Promise<void> {
+async function refuseAway(node: WatchedNode, network: string, error: unknown): Promise<void> {
   if (!(error instanceof Refusal) || !endsLook(error)) return;
   if (error instanceof RpcError || !(await isThere(node, network))) throw error;
 }
-const isThere = (node: Node, network: string): Promise<boolean> =>
+const isThere = (node: WatchedNode, network: string): Promise<boolean> =>
   node.rpc.blockchainInfo().then(
     ({ chain }) => networkOfNode(chain) === network,
     () => false,

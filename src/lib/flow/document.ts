@@ -1,7 +1,6 @@
 /** Answers on what can be paid, as documents: verdicts, counts, samples, throughput. Not here: the arithmetic. */
 import type { NodeName } from '../gossip/graph.ts';
-import { Draws } from '../protocol/draws.ts';
-import { percent, quantiles } from '../protocol/quantiles.ts';
+import { Draws, percent, quantiles } from '../protocol/draws.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { allDistributions, countPayments, feasibleStates } from './count.ts';
 import { Balances } from './liquidity.ts';

@@ -6,8 +6,7 @@
  * send it. Ids are sent instead, 8 bytes each, and what is lacked is asked for. Sketches name the difference alone.
  * Not here: the messages of a real network (`reconcile.ts`).
  */
-import type { Draws } from '../protocol/draws.ts';
-import { quantiles } from '../protocol/quantiles.ts';
+import { type Draws, quantiles } from '../protocol/draws.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { differ, type Sketching } from './reconcile.ts';
 import { needPeers, type Topology } from './topology.ts';

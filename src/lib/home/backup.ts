@@ -10,7 +10,7 @@ import { chmodSync, closeSync, copyFileSync, existsSync, openSync, readFileSync,
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Refusal } from '../protocol/refusal.ts';
 import { BACKUP_FILE, checkSeed, readConfig, SEED_FILE, withoutPassword, writeConfig, type Config } from './config.ts';
-import { Connection } from './connection.ts';
+import { Connection } from './sqlite.ts';
 import { all, get, marks, put, type SqlRow, type Sql, type Value } from './database.ts';
 import { makeDirectory } from './directory.ts';
 import { realPath, syncFile, writePrivate } from './files.ts';
@@ -27,7 +27,7 @@ const STANDING = 'stands = 1 AND key NOT IN (SELECT reply FROM shown)';
 
 /** Tables that are copied, each after those that it refers to, page by page along its key. */
 const TABLES = [
-  // Their figures come back when a home that is made of it is opened (`standing.ts`).
+  // Their figures come back when a home that is made of it is opened (`life.ts`).
   { table: 'record', key: ['id'], columns: ['id', ...COLUMNS] },
   { table: 'claim', key: ['claim'], columns: ['claim', 'record'] },
   {
@@ -229,9 +229,7 @@ function* fill(source: Connection): Sql<void> {
   for (const copied of TABLES) {
     const sql = insertInto(copied, copied.table === 'record' ? 'OVERRIDING SYSTEM VALUE' : '');
     const rows: SqlRow[] = [];
-    const reading = pages(copied, (page) => rows.push(...page));
-    for (let step = reading.next([]); !step.done;)
-      step = reading.next(step.value.map(({ sql: asked, values }) => source.all(asked, ...values)));
+    source.answer(pages(copied, (page) => rows.push(...page)));
     for (const row of rows) yield* put(sql, ...valuesOf(copied, row));
   }
   const { value } = source.get("SELECT value FROM meta WHERE key = 'commits'")!;

@@ -2,12 +2,12 @@
  * One change of a home's records that no message asks for: load by claims, decide, commit once, and again from the start
  * where another process was faster. What messages ask for is played by `engine/play.ts`.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claim, HeldRecord, Kind, Records } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
-import type { Commit, SealedNonce, Store } from '../protocol/ports.ts';
+import type { Commit, EncryptedNonce, Store } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { figuresOf } from './figures.ts';
-import { retryRace } from './race.ts';
+import { storedFigures } from './figures.ts';
 
 export type KindsOf<Rs extends Records> = { [K in keyof Rs]: Kind<Rs[K]> };
 export type FindOf<Rs extends Records> = (records: Partial<Rs>) => { [K in keyof Rs]?: Claim | undefined };
@@ -23,7 +23,7 @@ export interface LoadedRecords<Rs extends Records> {
   records: Partial<Rs>;
   reads: readonly { role: string; claim: Claim; rev: number }[];
   held: readonly LoadedHeld[];
-  nonces: readonly SealedNonce[];
+  nonces: readonly EncryptedNonce[];
 }
 
 /** Record that --contract names, with its role in the action. */
@@ -164,7 +164,7 @@ export const writeOf = <R>(kind: Kind<R>, record: R, claim: Claim | null, rev: n
   row: kind.row(record),
   claims: kind.claims(record),
   nonces: kind.nonces?.(record) ?? [],
-  figures: figuresOf(kind, record),
+  figures: storedFigures(kind, record),
 });
 
 /** Returns true if a restored home would drop the difference: nonces, requests and wishes under way. */
@@ -233,4 +233,25 @@ export async function change<Rs extends Records, T>(
     return (await store.commit(plainCommit({ reads, writes }))) ? changed : undefined;
   });
   return result;
+}
+
+const ATTEMPTS = 8;
+
+/**
+ * Runs `work` again from the start while another run of the home is faster, at most eight times.
+ * @param work gets the number of the attempt, from 1; resolves to undefined if another run was faster
+ * @throws Refusal `concurrent` where others are faster again and again, and whatever `work` throws
+ */
+export async function retryRace<T extends object | string | number | boolean>(
+  work: (attempt: number) => Promise<T | undefined>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const done = await work(attempt);
+    if (done !== undefined) return done;
+    if (attempt === ATTEMPTS)
+      throw new Refusal('concurrent', `other runs of this home were faster ${ATTEMPTS} times`, {
+        hint: 'run it again',
+      });
+    await sleep(Math.random() * 20 * attempt);
+  }
 }

@@ -17,7 +17,7 @@ import type { Stretch } from './store.ts';
 const PAGE = 500;
 
 /** The figures of one record as the store names them: behind the name of its kind. */
-export const figuresOf = <R>(kind: Kind<R>, record: R): Figures =>
+export const storedFigures = <R>(kind: Kind<R>, record: R): Figures =>
   Object.fromEntries(
     Object.entries(kind.figures?.(record) ?? {}).flatMap(([name, value]) =>
       value === 0n ? [] : [[figureName(kind, name), value]],
@@ -47,7 +47,7 @@ export function* putFigures(id: number, held: FigureValues, figures: Figures): S
 }
 
 /** The records of a kind in the order of one of their figures. */
-export const inOrder = (kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Sql<SqlRow[]> =>
+export const recordsInOrder = (kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Sql<SqlRow[]> =>
   stretchOf(kind, figure, stretch, 'kind, record.name, state, rev, body', '');
 
 /** The same of those that claim a stated outpoint. ';' follows the ':' behind the name of such a claim. */

@@ -16,20 +16,21 @@ import { mod, parseScalar, publicBytes, toBytes, toNumber } from '../signing/cur
 export const LEVEL_LIMITS = { index: { unit: 'number', least: 0, most: 2 ** 31 - 1 } } satisfies Limits;
 
 /** A private key (32 bytes) and its chain code (32 bytes). */
-export interface Node {
+export interface KeyNode {
   key: Uint8Array;
   chain: Uint8Array;
 }
 
 /** The node m of a seed. */
-export const masterNode = (seed: Uint8Array): Node => split(createHmac('sha512', 'Bitcoin seed').update(seed).digest());
+export const masterNode = (seed: Uint8Array): KeyNode =>
+  split(createHmac('sha512', 'Bitcoin seed').update(seed).digest());
 
 /** The node at `index`' below; `index` is less than 2^31. */
-export const hardenedChild = (node: Node, index: number): Node =>
+export const hardenedChild = (node: KeyNode, index: number): KeyNode =>
   child(node, Uint8Array.of(0, ...node.key), level(index) + 2 ** 31);
 
 /** The node at `index` below, without a hardened level: who knows its parent's public key and chain code knows its public key. */
-export const normalChild = (node: Node, index: number): Node =>
+export const normalChild = (node: KeyNode, index: number): KeyNode =>
   child(node, publicBytes(toNumber(node.key)), level(index));
 
 function level(index: number): number {
@@ -39,7 +40,7 @@ function level(index: number): number {
 }
 
 /** @param parent 33 bytes */
-function child(node: Node, parent: Uint8Array, number: number): Node {
+function child(node: KeyNode, parent: Uint8Array, number: number): KeyNode {
   const data = new Uint8Array(37);
   data.set(parent);
   new DataView(data.buffer).setUint32(33, number);
@@ -50,7 +51,7 @@ function child(node: Node, parent: Uint8Array, number: number): Node {
   return { key: toBytes(key), chain };
 }
 
-const split = (bytes: Uint8Array): Node => ({
+const split = (bytes: Uint8Array): KeyNode => ({
   key: new Uint8Array(bytes.subarray(0, 32)),
   chain: new Uint8Array(bytes.subarray(32)),
 });

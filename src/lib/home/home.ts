@@ -35,7 +35,7 @@ import {
   renewIdentity,
   STORE_FILE,
   type StoreIdentity,
-  type Place,
+  type StorePlace,
 } from './identity.ts';
 import { Journal, journalBeside } from './journal.ts';
 import type { Sql } from './database.ts';
@@ -61,7 +61,7 @@ import type { Pruned, PruneOptions } from './prune.ts';
 import type { Gathered, Reconciliation } from './reconcile.ts';
 import { ShareFolder, sharesBeside } from './shares.ts';
 import type { HomeStore, StoreOptions } from './sql-store.ts';
-import { setMeta } from './standing.ts';
+import { setMeta } from './life.ts';
 import { SqliteStore } from './sqlite.ts';
 import { tidesOf } from './tide.ts';
 
@@ -167,7 +167,7 @@ export interface OpenOptions {
   tell?: ((note: string) => void) | undefined;
 }
 
-export interface Reconciled {
+export interface ReconcileReport {
   gathered: Gathered;
   outcomes: readonly Reconciliation[];
   /** Journal files of this home that were not given: no backup covers them until they are read. */
@@ -212,7 +212,7 @@ export interface Home {
    * @param options `complete`: their owner says that nothing came after them
    * @throws Refusal as `gather`; `nothing-to-reconcile` for a home that lost nothing; `journal-incomplete`
    */
-  reconcile(journals: readonly string[], options?: { complete?: boolean }): Promise<Reconciled>;
+  reconcile(journals: readonly string[], options?: { complete?: boolean }): Promise<ReconcileReport>;
   /** Drops what is old and no longer needed (`prune.ts`). @throws Refusal `home-restored` before its journal is read, as `prune` */
   prune(options: Omit<PruneOptions, 'store' | 'kinds'>): Promise<Pruned>;
   /** Accepts a restored home without the commits that it has lost. */
@@ -361,7 +361,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
   };
 }
 
-function openSqlite(dir: string, options: StoreOptions): { store: HomeStore; place: Place } {
+function openSqlite(dir: string, options: StoreOptions): { store: HomeStore; place: StorePlace } {
   try {
     return { store: new SqliteStore({ path: join(dir, STORE_FILE), ...options }), place: filePlace(dir) };
   } catch (error) {

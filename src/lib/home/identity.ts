@@ -33,7 +33,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { syncDirectory, writePrivate } from './files.ts';
 import type { Lost } from './lost.ts';
 import type { HomeStore } from './sql-store.ts';
-import type { StoreStanding } from './standing.ts';
+import type { Provenance } from './life.ts';
 import type { Tides } from './tide.ts';
 
 export const STORE_FILE = 'store.db';
@@ -46,7 +46,7 @@ export const identityText = (homeId: string): string =>
 export const newLife = (): string => randomBytes(8).toString('hex');
 
 /** Place of a store; `set`: the times of its file were set, as whoever puts it back over itself does. */
-export interface Place {
+export interface StorePlace {
   /**
    * Returns the place as the store keeps it.
    * @param kept the one that it has kept
@@ -80,7 +80,7 @@ function placeText(dir: string, file: string): string {
 }
 
 /** Returns the place of a store in a file. */
-export const filePlace = (dir: string): Place => ({
+export const filePlace = (dir: string): StorePlace => ({
   text: (kept) => placeText(dir, existsSync(join(dir, markFile(kept))) ? markFile(kept) : IDENTITY_FILE),
   compare(kept) {
     const { nlink } = statSync(join(dir, STORE_FILE), { bigint: true });
@@ -118,7 +118,7 @@ export async function renewIdentity(dir: string, homeId: string, store: HomeStor
   try {
     writePrivate(join(dir, file), identityText(homeId));
     syncDirectory(dir);
-    const isSame = ({ identity }: StoreStanding): boolean => {
+    const isSame = ({ identity }: Provenance): boolean => {
       if (place.compare(identity) !== 'same') return false;
       left = markFile(identity);
       return true;
@@ -141,17 +141,17 @@ const linked = (dir: string, names: bigint): Refusal =>
   );
 
 /** Numbers of commits, as the tides tell them. */
-interface Marks {
+interface TideMarks {
   kept: number;
   journal: number;
 }
-const highest = ({ kept, journal }: Marks): number => Math.max(kept, journal);
-const agree = (marks: Marks, commits: number): boolean =>
+const highest = ({ kept, journal }: TideMarks): number => Math.max(kept, journal);
+const agree = (marks: TideMarks, commits: number): boolean =>
   highest(marks) === commits && (marks.journal > 0 || commits === 0);
 
 type StoreVerdict = 'held' | 'touched' | 'lost';
 
-function judge(place: Place, { identity, commits }: StoreStanding, marks: Marks): StoreVerdict {
+function judge(place: StorePlace, { identity, commits }: Provenance, marks: TideMarks): StoreVerdict {
   const lies = place.compare(identity);
   if (lies === 'other' || highest(marks) > commits) return 'lost';
   if (lies === 'same') return 'held';
@@ -165,7 +165,7 @@ const BEHIND_MS = 1_000;
  * Returns whether the tides come to agree with the store while nobody else can commit. Runs under
  * the store's lock, so nothing is awaited.
  */
-function agreeSoon(commits: number, marks: () => Marks): boolean {
+function agreeSoon(commits: number, marks: () => TideMarks): boolean {
   for (const since = performance.now(); ;) {
     const now = marks();
     if (agree(now, commits)) return true;
@@ -178,7 +178,7 @@ const TOUCHED =
   'modes, owner or links of this home have changed, or its files were put back over themselves; its store is the last one by both of its tides and goes on, but payments that were asked for and not signed are to be asked for anew';
 
 export interface Checks {
-  place: Place;
+  place: StorePlace;
   store: HomeStore;
   /** Tides in the refunds folder, and beside the journal. */
   tides: Pick<Tides, 'kept' | 'journal'>;
@@ -199,13 +199,13 @@ export interface StoreIdentity {
 /** Finds out whether the store is itself, and makes it harmless where it is not (`HomeStore.settle`). */
 export async function checkIdentity({ place, store, tides, kinds, tell }: Checks): Promise<StoreIdentity> {
   const { kept, journal } = tides;
-  const marksOf = (life: string): Marks => ({ kept: kept.read(life), journal: journal.read(life) });
+  const marksOf = (life: string): TideMarks => ({ kept: kept.read(life), journal: journal.read(life) });
   const follow = (life: string): void => [kept, journal].forEach((tide) => tide.follow(life));
   for (;;) {
-    const seen = await store.standing();
+    const seen = await store.provenance();
     const marks = marksOf(seen.life);
     // A commit between the two looks has raised both: it is the counter that was read last that counts.
-    const now = judge(place, seen, marks) === 'held' ? seen : await store.standing();
+    const now = judge(place, seen, marks) === 'held' ? seen : await store.provenance();
     const { life, identity, restored } = now;
     if (life !== seen.life) continue;
     const verdict = judge(place, now, marks);
@@ -215,7 +215,7 @@ export async function checkIdentity({ place, store, tides, kinds, tell }: Checks
       follow(life);
       return { life, lost: restored, held: true };
     }
-    const isTouched = (found: StoreStanding): boolean => {
+    const isTouched = (found: Provenance): boolean => {
       const lies = place.compare(found.identity);
       if (found.life !== life) return false;
       if (lies === 'set') return highest(marksOf(life)) <= found.commits;
@@ -229,8 +229,7 @@ export async function checkIdentity({ place, store, tides, kinds, tell }: Checks
     }
     const next = newLife();
     const above = highest(marks);
-    const still = (found: StoreStanding): boolean =>
-      found.life === life && judge(place, found, marksOf(life)) === 'lost';
+    const still = (found: Provenance): boolean => found.life === life && judge(place, found, marksOf(life)) === 'lost';
     const number = await store.settle({ identity: place.text, life: next, above, still }, await kinds());
     if (number === undefined) continue;
     // What is put back of the life that ended here is below its tides. Those of a copy are not its own.

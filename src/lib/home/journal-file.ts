@@ -12,7 +12,7 @@ import type { Note, WalletPath } from '../protocol/action.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { isMissing, readPlain } from './files.ts';
-import { unlock } from './nonce-box.ts';
+import { decrypt } from './at-rest.ts';
 
 /** A record as the commit `rev` wrote it. */
 export interface JournalRecord {
@@ -36,7 +36,7 @@ export const ENDS = '.journal';
 /** Sealed by a backup: whoever has it open begins another. */
 export const SEALED = `.sealed${ENDS}`;
 const HEADER_BEGINS = '{"type":"journal"';
-export interface Header {
+export interface JournalHeader {
   type: 'journal';
   version: number;
   /** Tells journals of other seeds apart, 8 bytes. */
@@ -51,24 +51,24 @@ export const derived = (key: Uint8Array, salt: string, what: string, bytes: numb
   new Uint8Array(hkdfSync('sha256', key, Buffer.from(salt, 'hex'), `spillway/journal/${what}`, bytes));
 export const markOf = (key: Uint8Array): string => Buffer.from(derived(key, '', 'mark', 8)).toString('hex');
 /** Returns the data that a line is bound to. */
-export const place = (line: number): Uint8Array => Buffer.from(`line|${line}`);
+export const lineAad = (line: number): Uint8Array => Buffer.from(`line|${line}`);
 
 /** The header of a new file. */
-export const headerText = (named: Pick<Header, 'of' | 'salt' | 'home' | 'life'>): string =>
-  `${JSON.stringify({ type: 'journal', version: VERSION, ...named } satisfies Header)}\n`;
+export const headerText = (named: Pick<JournalHeader, 'of' | 'salt' | 'home' | 'life'>): string =>
+  `${JSON.stringify({ type: 'journal', version: VERSION, ...named } satisfies JournalHeader)}\n`;
 
 /** Longer than any header. */
 const HEADER_BYTES = 512;
 
 /** undefined where the file is gone, or no journal. */
-export function readHeader(path: string): Header | undefined {
+export function readHeader(path: string): JournalHeader | undefined {
   try {
     const file = openSync(path, 'r');
     try {
       const begin = new Uint8Array(HEADER_BYTES);
       const text = Buffer.from(begin.subarray(0, readSync(file, begin))).toString('latin1');
       if (!text.startsWith(HEADER_BEGINS) || !text.includes('\n')) return undefined;
-      const header = JSON.parse(text.slice(0, text.indexOf('\n'))) as Header;
+      const header = JSON.parse(text.slice(0, text.indexOf('\n'))) as JournalHeader;
       return header.version === VERSION ? header : undefined;
     } finally {
       closeSync(file);
@@ -118,7 +118,7 @@ export function readJournal(path: string, key: Uint8Array): JournalFile {
   const fileKey = derived(key, salt, 'file', 32);
   const lines = rest.map((text, i): JournalLine => {
     try {
-      const plain = unlock(Buffer.from(text, 'base64'), place(i + 1), fileKey);
+      const plain = decrypt(Buffer.from(text, 'base64'), lineAad(i + 1), fileKey);
       return parseJson(Buffer.from(plain).toString()) as unknown as JournalLine;
     } catch {
       throw new Refusal('journal-altered', `line ${i + 2} of ${path} was altered, or one before it is missing`, {
@@ -137,19 +137,19 @@ function textOf(path: string): string {
   }
 }
 
-function headerOf(line: string, path: string, key: Uint8Array): Header {
+function headerOf(line: string, path: string, key: Uint8Array): JournalHeader {
   let found: Json = null;
   try {
     found = parseJson(line);
   } catch {
     // Says below what was expected.
   }
-  const header = (found ?? {}) as unknown as Partial<Header>;
+  const header = (found ?? {}) as unknown as Partial<JournalHeader>;
   if (header.type !== 'journal' || !/^[0-9a-f]{32}$/.test(String(header.salt)))
     throw new Refusal('malformed', `${path} is no journal of a home`);
   if (header.version !== VERSION)
     throw new Refusal('unknown-version', `${path} has version ${String(header.version)}, ${VERSION} expected`);
   if (header.of !== markOf(key))
     throw new Refusal('journal-foreign', `${path} is the journal of another home than this one`);
-  return header as Header;
+  return header as JournalHeader;
 }

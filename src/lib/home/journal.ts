@@ -38,13 +38,13 @@ import {
   filesIn,
   headerText,
   markOf,
-  place,
+  lineAad,
   readHeader,
   SEALED,
   type JournalLine,
   type JournalRecord,
 } from './journal-file.ts';
-import { lock } from './nonce-box.ts';
+import { encrypt } from './at-rest.ts';
 
 export { readJournal, type JournalLine, type JournalRecord } from './journal-file.ts';
 
@@ -183,7 +183,7 @@ export class Journal {
     const file = await this.#current();
     const text = lines.map((line) => {
       file.lines += 1;
-      return `${Buffer.from(lock(Buffer.from(canonicalJson(line)), place(file.lines), file.key)).toString('base64')}\n`;
+      return `${Buffer.from(encrypt(Buffer.from(canonicalJson(line)), lineAad(file.lines), file.key)).toString('base64')}\n`;
     });
     try {
       const bytes = Buffer.from(text.join(''));

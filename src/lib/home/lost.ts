@@ -13,13 +13,13 @@ import { basename, dirname, join } from 'node:path';
 import type { FoundFile } from './journal.ts';
 
 export type Lost = 'words' | 'pending' | 'accepted';
-interface Marks {
+interface MetaStore {
   meta(key: string): Promise<string | undefined>;
   setMeta(key: string, value: string): Promise<void>;
 }
 
 /** undefined: it was never lost. */
-export const lostOf = async (store: Marks): Promise<Lost | undefined> =>
+export const lostOf = async (store: MetaStore): Promise<Lost | undefined> =>
   (await store.meta('restored')) as Lost | undefined;
 export const mayLack = (lost: Lost | undefined): boolean => lost === 'words' || lost === 'pending';
 
@@ -28,7 +28,7 @@ const stem = (path: string): string => basename(path).replace(/(\.sealed)?\.jour
 
 /** Bytes by name; a file that was longer by the time has more than what was read. */
 export type ReadLengths = Readonly<Record<string, number>>;
-export const readOf = async (store: Marks): Promise<ReadLengths> =>
+export const readOf = async (store: MetaStore): Promise<ReadLengths> =>
   JSON.parse((await store.meta('read')) ?? '{}') as ReadLengths;
 const bytesOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 /** Returns the sizes of files before they are read. */
@@ -76,13 +76,13 @@ export interface SettledStore {
 }
 
 /** Returns the state of the store when it was found to be restored or copied. */
-export async function settledOf(store: Marks): Promise<SettledStore | undefined> {
+export async function settledOf(store: MetaStore): Promise<SettledStore | undefined> {
   const text = await store.meta('settled');
   return text === undefined ? undefined : (JSON.parse(text) as SettledStore);
 }
 
 /** The owner goes on. @param read what was brought in */
-export async function goOn(store: Marks, read: ReadLengths): Promise<void> {
+export async function goOn(store: MetaStore, read: ReadLengths): Promise<void> {
   await store.setMeta('read', JSON.stringify({ ...(await readOf(store)), ...read }));
   await store.setMeta('restored', 'accepted' satisfies Lost);
 }

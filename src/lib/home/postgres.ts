@@ -17,15 +17,15 @@
  * another connection. A connection lost in a commit leaves it open whether that stands. The same input again is answered by
  * the reply that was kept, or worked anew.
  * Not here: the logic (`sql-store.ts`), tables (`schema.ts`). A nonce's row stays in its page until vacuum; it is
- * encrypted (`nonce-box.ts`).
+ * encrypted (`at-rest.ts`).
  */
 import pg from 'pg';
 import { Refusal } from '../protocol/refusal.ts';
 import { get, put, type Counter, type Database, type SqlRow, type Sql, type Statement } from './database.ts';
-import type { Place } from './identity.ts';
+import type { StorePlace } from './identity.ts';
 import { POSTGRES_MIGRATIONS } from './schema.ts';
 import { HomeStore, type StoreOptions } from './sql-store.ts';
-import { getMeta, setMeta } from './standing.ts';
+import { getMeta, setMeta } from './life.ts';
 
 const WAIT_MS = 10_000;
 /** An answer takes no longer than a few waits for locks; a server that has vanished says nothing at all. */
@@ -79,7 +79,7 @@ export async function openPostgres(
   homeId: string,
   options: StoreOptions,
   waits?: Waits,
-): Promise<{ store: HomeStore; place: Place }> {
+): Promise<{ store: HomeStore; place: StorePlace }> {
   const db = new Postgres(url, waits);
   try {
     await db.migrate(homeId);

@@ -12,7 +12,7 @@ import { UNIT } from './schema.ts';
 import { dropClaims } from './sql-pieces.ts';
 
 /** A time by the home's clock (Unix seconds), and a height of the chain; null where no node was asked. */
-export interface Moment {
+export interface MarkTime {
   at: number;
   height: number | null;
 }
@@ -21,13 +21,13 @@ export interface Moment {
  * Returns whether the last mark was noted `spacing` seconds ago or more. After a clock was set back
  * the next mark counts at once.
  */
-export function* mayMark({ at }: Pick<Moment, 'at'>, spacing: number): Sql<boolean> {
+export function* mayMark({ at }: Pick<MarkTime, 'at'>, spacing: number): Sql<boolean> {
   const last = yield* get('SELECT at FROM mark ORDER BY number DESC LIMIT 1');
   return !last || allows({ least: spacing }, Math.abs(at - (last['at'] as number)));
 }
 
 /** Notes how far the store has come, unless that was done less than `spacing` seconds ago. */
-export function* addMark(counter: Counter, { at, height }: Moment, spacing: number): Sql<void> {
+export function* addMark(counter: Counter, { at, height }: MarkTime, spacing: number): Sql<void> {
   if (!(yield* mayMark({ at }, spacing))) return;
   // Of a store that has come no further the first mark stands.
   const number = yield* counter.get();
@@ -35,7 +35,7 @@ export function* addMark(counter: Counter, { at, height }: Moment, spacing: numb
 }
 
 /** The last commit that is so old: before `at`, and below `height` where one is given; -1 for none. */
-export function* lastBefore({ at, height }: Moment): Sql<number> {
+export function* lastBefore({ at, height }: MarkTime): Sql<number> {
   const below = height === null ? '' : ' AND height <= ?';
   const values = height === null ? [at] : [at, height];
   const row = yield* get(`SELECT max(number) AS number FROM mark WHERE at <= ?${below}`, ...values);
@@ -46,12 +46,12 @@ export function* lastBefore({ at, height }: Moment): Sql<number> {
 export const dropMarks = (number: number): Sql<void> => put('DELETE FROM mark WHERE number < ?', number);
 
 /** Place where the last look at replies ended. */
-export interface Place {
+export interface ReplyCursor {
   number: number;
   key: string;
 }
 /** The next replies, up to a commit. */
-export function* repliesAfter({ number, key }: Place, upTo: number, limit: number): Sql<Place[]> {
+export function* repliesAfter({ number, key }: ReplyCursor, upTo: number, limit: number): Sql<ReplyCursor[]> {
   const rows = yield* all(
     'SELECT number, key FROM reply WHERE (number, key) > (?, ?) AND number <= ? ORDER BY number, key LIMIT ?',
     number,
@@ -59,7 +59,7 @@ export function* repliesAfter({ number, key }: Place, upTo: number, limit: numbe
     upTo,
     limit,
   );
-  return rows as unknown as Place[];
+  return rows as unknown as ReplyCursor[];
 }
 
 /** A later answer of the same action over the same record, which stands for good where this one does. */

@@ -34,12 +34,12 @@ import {
   ofKinds,
   overAfter,
   repliesAfter,
-  type Moment,
+  type MarkTime,
   type OldRecord,
-  type Place,
+  type ReplyCursor,
 } from './prune-sql.ts';
 import type { HomeStore } from './sql-store.ts';
-import { setMeta } from './standing.ts';
+import { setMeta } from './life.ts';
 
 const DAY = { seconds: 86_400, blocks: 144 };
 export const PRUNE_LIMITS = {
@@ -80,7 +80,7 @@ export interface Pruned {
 }
 
 /** Tools of a run. */
-interface Work extends Required<Omit<PruneOptions, 'pause' | 'spaced'>> {
+interface PruneRun extends Required<Omit<PruneOptions, 'pause' | 'spaced'>> {
   /**
    * Runs after each transaction.
    * @param more rows deleted by it
@@ -103,7 +103,7 @@ export async function prune({
   if (facts.now === undefined) throw new Refusal('bug', 'nothing is pruned without a clock');
   const { tip = 'not-checked' } = facts;
   let gone = 0;
-  const work: Work = {
+  const work: PruneRun = {
     ...rest,
     dry,
     pause: (more) => pause((gone += more)),
@@ -126,7 +126,7 @@ export async function prune({
 }
 
 /** The last commits before which a record may go: one that has ended, and one that came to nothing. None without a height. */
-async function limitsOf(work: Work): Promise<{ ended: number; nothing: number }> {
+async function limitsOf(work: PruneRun): Promise<{ ended: number; nothing: number }> {
   const oldest = (days: number): Promise<number> =>
     work.store.snapshot(() => lastBefore(ago(work, days * DAY.seconds, PRUNE_LIMITS.deep.least(days))));
   if (work.height === null) return { ended: -1, nothing: -1 };
@@ -135,13 +135,13 @@ async function limitsOf(work: Work): Promise<{ ended: number; nothing: number }>
 }
 
 /** Returns the moment so long before another. */
-const ago = ({ at, height }: Moment, seconds: number, blocks: number): Moment => ({
+const ago = ({ at, height }: MarkTime, seconds: number, blocks: number): MarkTime => ({
   at: at - seconds,
   height: height === null ? null : height - Math.ceil(blocks),
 });
 
-async function pruneReplies({ store, dry, pause, stopped }: Work, upTo: number): Promise<number> {
-  let last: Place = JSON.parse((await store.meta(LAST_LOOK)) ?? '{"number":-1,"key":""}') as Place;
+async function pruneReplies({ store, dry, pause, stopped }: PruneRun, upTo: number): Promise<number> {
+  let last: ReplyCursor = JSON.parse((await store.meta(LAST_LOOK)) ?? '{"number":-1,"key":""}') as ReplyCursor;
   const gone = new Set<string>();
   while (!stopped()) {
     const some = await store.snapshot(() => repliesAfter(last, upTo, SLICE));
@@ -163,7 +163,7 @@ async function pruneReplies({ store, dry, pause, stopped }: Work, upTo: number):
   return gone.size;
 }
 
-async function pruneNotes({ store, dry, pause, stopped }: Work, upTo: number): Promise<number> {
+async function pruneNotes({ store, dry, pause, stopped }: PruneRun, upTo: number): Promise<number> {
   if (dry) return store.snapshot(() => dropNotes(upTo, SLICE, true));
   for (let gone = 0; ;) {
     const dropped = await store.prune([], () => dropNotes(upTo, SLICE, false));
@@ -173,7 +173,11 @@ async function pruneNotes({ store, dry, pause, stopped }: Work, upTo: number): P
   }
 }
 
-async function pruneRecords(work: Work, ended: number, nothing: number): Promise<Pick<Pruned, 'records' | 'unseen'>> {
+async function pruneRecords(
+  work: PruneRun,
+  ended: number,
+  nothing: number,
+): Promise<Pick<Pruned, 'records' | 'unseen'>> {
   const { store, dry, pause, stopped } = work;
   const kinds = new Map(work.kinds.map((kind) => [kind.name, kind]));
   const records: Record<string, number> = {};
@@ -211,18 +215,18 @@ async function pruneRecords(work: Work, ended: number, nothing: number): Promise
   return { records, unseen };
 }
 
-interface Part extends Pick<OldRecord, 'id' | 'kind' | 'rev'> {
+interface PartRecord extends Pick<OldRecord, 'id' | 'kind' | 'rev'> {
   /** True if nothing more can come of it. */
   over: boolean;
 }
 
 /** The records that go with these, by a claim of theirs. All that go with any are read, so it is asked only where one is due. */
 async function partsOf(
-  { store, pause, stopped }: Work,
+  { store, pause, stopped }: PruneRun,
   kinds: ReadonlyMap<string, Kind<any>>,
   old: readonly DueRecord[],
-): Promise<ReadonlyMap<string, readonly Part[]>> {
-  const found = new Map(old.flatMap(({ claims }) => claims).map((claim) => [claim, [] as Part[]]));
+): Promise<ReadonlyMap<string, readonly PartRecord[]>> {
+  const found = new Map(old.flatMap(({ claims }) => claims).map((claim) => [claim, [] as PartRecord[]]));
   const names = [...kinds.values()].filter(({ part }) => part).map(({ name }) => name);
   if (old.length === 0 || names.length === 0) return found;
   for (let last = -1; !stopped(); await pause(0)) {
@@ -239,7 +243,7 @@ async function partsOf(
 }
 
 /** Yields slices of one kind each, of limited length. */
-function* bySlices(parts: readonly Part[]): Generator<readonly [kind: string, some: readonly Part[]]> {
+function* bySlices(parts: readonly PartRecord[]): Generator<readonly [kind: string, some: readonly PartRecord[]]> {
   for (const [kind, all] of Map.groupBy(parts, ({ kind }) => kind))
     for (let from = 0; from < all.length; from += SLICE) yield [kind, all.slice(from, from + SLICE)];
 }
@@ -264,7 +268,7 @@ function dueOf(row: OldRecord, kinds: ReadonlyMap<string, Kind<any>>, ended: num
 }
 
 /** The outpoints of these that the node shows spent, so deep that no reorganisation brings them back. */
-async function spentDeep({ source, keepDays }: Work, coins: readonly Gone[]): Promise<ReadonlySet<string>> {
+async function spentDeep({ source, keepDays }: PruneRun, coins: readonly Gone[]): Promise<ReadonlySet<string>> {
   if (coins.length === 0) return new Set();
   const at = coins.map(({ outpoint }) => outpointText(outpoint));
   const { coins: found } = (await source.facts({ coins: at })).facts;

@@ -1,6 +1,6 @@
 /**
  * Secrets that no seed gives back and that must be able to end: an operator's shares of statecoins. Each lies sealed
- * (`nonce-box.ts`) in a file of its own, `HOME-ID-NAME.share` in HOME.shares beside the home: outside the database with its
+ * (`at-rest.ts`) in a file of its own, `HOME-ID-NAME.share` in HOME.shares beside the home: outside the database with its
  * journal, and outside every copy of the home. A record holds one by the claim `share:NAME`.
  *
  * The folder names the life of the store that it belongs to (`identity.ts`), in `HOME-ID-store`: a dump or a copy that is looked
@@ -29,7 +29,7 @@ import {
   writePrivate,
 } from './files.ts';
 import { holdFor } from './hold.ts';
-import { lock, unlock } from './nonce-box.ts';
+import { encrypt, decrypt } from './at-rest.ts';
 import type { HomeStore } from './sql-store.ts';
 
 /** Time to wait for the folder's lock. */
@@ -38,7 +38,7 @@ export const WAIT_LIMITS = { held: { unit: 'milliseconds', most: 10_000 } } sati
 /** Returns the folder of a home's shares. */
 export const sharesBeside = (home: string): string => `${home.replace(/\/+$/, '')}.shares`;
 
-const place = (name: string): Uint8Array => Buffer.from(`share|${name}`);
+const shareAad = (name: string): Uint8Array => Buffer.from(`share|${name}`);
 
 export interface ShareOptions {
   dir: string;
@@ -99,7 +99,7 @@ export class ShareFolder implements Shares {
       }
       const key = await this.#key();
       try {
-        found.set(name, unlock(sealed, place(name), key));
+        found.set(name, decrypt(sealed, shareAad(name), key));
       } catch {
         throw new Refusal('store-damaged', `${path} does not decrypt with the seed of this home`);
       }
@@ -118,7 +118,7 @@ export class ShareFolder implements Shares {
       // Names are drawn at random: only a home whose randomness repeats meets its own file of a faster run.
       if (made.some(({ name }) => existsSync(this.#path(name)))) return false;
       if (this.#owner() === undefined && this.#files().length === 0) this.#own();
-      for (const { name, secret } of made) writePrivate(this.#path(name), lock(secret, place(name), key));
+      for (const { name, secret } of made) writePrivate(this.#path(name), encrypt(secret, shareAad(name), key));
       if (made.length > 0) syncDirectory(this.#dir);
       this.#point('share-synced');
       // After an error here the commit may stand or not; the next sweep decides by the store.

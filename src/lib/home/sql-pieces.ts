@@ -12,7 +12,7 @@ import { heldFigures, putFigures } from './figures.ts';
 import { PENDING } from './schema.ts';
 import type { ListedRecord, Pending } from './store.ts';
 
-export interface Owner {
+export interface ClaimOwner {
   id: number;
   kind: string;
   name: string;
@@ -29,11 +29,11 @@ export function recordIn(body: string): Json {
 }
 
 /** Yields the records behind these claims. */
-export function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, Owner>> {
+export function* ownersOf(claims: readonly Claim[]): Sql<ReadonlyMap<Claim, ClaimOwner>> {
   if (claims.length === 0) return new Map();
   const sql = `SELECT claim, id, kind, name, rev, body FROM record JOIN claim ON record = id WHERE claim IN (${marks(claims)})`;
   const rows = yield* all(sql, ...claims);
-  return new Map(rows.map((row) => [row['claim'] as Claim, row as unknown as Owner]));
+  return new Map(rows.map((row) => [row['claim'] as Claim, row as unknown as ClaimOwner]));
 }
 
 /** Yields records with something still to be reported, of commits above this number. */
@@ -49,9 +49,9 @@ export function* noncesOf(claims: readonly Claim[]): Sql<SqlRow[]> {
   return yield* all(`SELECT nonce.* FROM nonce JOIN claim ON of_claim = claim WHERE record IN (${records})`, ...claims);
 }
 
-export type Write = Commit['writes'][number];
+export type RecordWrite = Commit['writes'][number];
 /** Returns the id of the record that this write replaces; undefined for a new record. */
-export function idOf({ claim, rev, kind }: Write, owners: ReadonlyMap<Claim, Owner>): number | undefined {
+export function idOf({ claim, rev, kind }: RecordWrite, owners: ReadonlyMap<Claim, ClaimOwner>): number | undefined {
   const id = claim === null || rev === 0 ? undefined : owners.get(claim)?.id;
   if (id === undefined && rev !== 0) throw new Refusal('bug', `a ${kind} is written over, but not under a claim`);
   return id;
@@ -80,7 +80,7 @@ export function* besideOf(ids: readonly (number | undefined)[]): Sql<readonly Re
  * @returns the ids of all
  */
 export function* writeRecords(
-  writes: readonly Write[],
+  writes: readonly RecordWrite[],
   ids: readonly (number | undefined)[],
   beside: readonly ReplacedColumns[],
   number: number,
@@ -108,13 +108,14 @@ const INSERT = `INSERT INTO record(${COLUMNS.join(', ')}) VALUES (${marks(COLUMN
 const UPDATE = `UPDATE record SET ${COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`;
 
 /** Returns the number that the schema has for `over`. */
-const overOf = ({ over }: Pick<Write['row'], 'over'>): number => (over === undefined ? 0 : over === 'ended' ? 1 : 2);
+const overOf = ({ over }: Pick<RecordWrite['row'], 'over'>): number =>
+  over === undefined ? 0 : over === 'ended' ? 1 : 2;
 
 function* putRecord(
   id: number | undefined,
   kind: string,
   record: object,
-  row: Write['row'],
+  row: RecordWrite['row'],
   number: number,
 ): Sql<number> {
   const values = [
@@ -157,7 +158,7 @@ function* addClaim(claim: Claim, id: number): Sql<void> {
   if (owner?.id !== id) throw inUse(claim, owner);
 }
 
-const inUse = (claim: Claim, owner: Owner | undefined): Refusal =>
+const inUse = (claim: Claim, owner: ClaimOwner | undefined): Refusal =>
   new Refusal(
     'already-known',
     `${claim} is in use by ${owner ? `${owner.kind} ${owner.name}` : 'another record of this home'}`,
@@ -172,7 +173,7 @@ export function* addNote({ name, body, lapses }: Note, number: number): Sql<void
 }
 
 /** Raises the revision of records whose nonces change, so that runs which loaded them before lose their race. */
-export function* touch(nonces: readonly NonceId[], writes: readonly Write[], number: number): Sql<void> {
+export function* touch(nonces: readonly NonceId[], writes: readonly RecordWrite[], number: number): Sql<void> {
   const written = new Set(writes.flatMap(({ claims }) => claims));
   const claims = [...new Set(nonces.map(({ of }) => of))].filter((claim) => !written.has(claim));
   if (claims.length === 0) return;
@@ -203,7 +204,7 @@ export function lazily<L extends ListedRecord>({ body, ...row }: SqlRow): L {
 export const ADDRESSES = 'addresses';
 
 /** Returns the lock names of a commit (`Database.write`). */
-export function namesOf({ key, reads, writes, opens, spends, notes, addresses }: Commit): string[] {
+export function namesToLock({ key, reads, writes, opens, spends, notes, addresses }: Commit): string[] {
   return [
     ...(key === null ? [] : [`reply:${key}`]),
     ...[...reads, ...writes].flatMap(({ claim }) => claim ?? []),

@@ -11,12 +11,12 @@
 import type { Claim, Hex, Kind, Note, OwnAddress, WalletPath } from '../protocol/action.ts';
 import type { Totals } from '../protocol/figures.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
-import type { Commit, Loaded, Reply, SealedNonce, Store } from '../protocol/ports.ts';
+import type { Commit, Loaded, Reply, EncryptedNonce, Store } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { all, marks, put, together, type Database, type Sql } from './database.ts';
-import { inOrder, statedInOrder, totalsOf, type Otherwise } from './figures.ts';
+import { recordsInOrder, statedInOrder, totalsOf, type Otherwise } from './figures.ts';
 import type { Journal } from './journal.ts';
-import { openNonce, sealNonce } from './nonce-box.ts';
+import { decryptNonce, encryptNonce } from './at-rest.ts';
 import {
   addNote,
   besideOf,
@@ -31,8 +31,8 @@ import {
   writeRecords,
   lazily,
   ADDRESSES,
-  namesOf,
-  type Owner,
+  namesToLock,
+  type ClaimOwner,
 } from './sql-pieces.ts';
 import {
   addressesAfter,
@@ -44,9 +44,9 @@ import {
   spareAddresses,
   useAddress,
 } from './places.ts';
-import { retryRace } from './race.ts';
+import { retryRace } from './change.ts';
 import { forget, forgetDead, isAnswered, keepReply, lastReply, recordsOf, replyTo } from './replies.ts';
-import { getMeta, setMeta, settle, standingOf, type Begun, type StoreStanding } from './standing.ts';
+import { getMeta, setMeta, settle, provenanceOf, type Begun, type Provenance } from './life.ts';
 import type { CommitWatch, ListedRecord, Ordered, StatedSum, StoredAddress, StoreSecrets, Stretch } from './store.ts';
 
 export interface StoreOptions {
@@ -82,24 +82,26 @@ export class HomeStore implements Store {
 
   async recall({ key, notes }: Reply): Promise<void> {
     const [records, used] = await this.#db.ask(() => together(recordsOf(key), lastAddresses()));
-    for (const { id, kind, name, rev, body } of records as unknown as Owner[])
+    for (const { id, kind, name, rev, body } of records as unknown as ClaimOwner[])
       this.#journal?.saw({ id, kind, name, rev, record: parseJson(body) });
     for (const { chain, index } of used) this.#journal?.saw({ chain, index });
     await this.notes(notes);
     await this.flush();
   }
 
-  async load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }> {
+  async load(
+    claims: readonly Claim[],
+  ): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly EncryptedNonce[] }> {
     if (claims.length === 0) return { found: new Map(), nonces: [] };
     const [owners, sealed] = await this.#db.ask(() => together(ownersOf(claims), noncesOf(claims)));
-    const loaded = ({ kind, name, body, rev }: Owner): Loaded => ({ kind, name, record: recordIn(body), rev });
+    const loaded = ({ kind, name, body, rev }: ClaimOwner): Loaded => ({ kind, name, record: recordIn(body), rev });
     const found = new Map([...owners].map(([claim, owner]) => [claim, loaded(owner)]));
     for (const [claim, { id, kind, name, rev }] of owners)
       this.#journal?.saw({ id, kind, name, rev, record: found.get(claim)!.record });
-    const nonces = sealed.map((row): SealedNonce => {
+    const nonces = sealed.map((row): EncryptedNonce => {
       const id = { of: row['of_claim'] as Claim, sighash: row['sighash'] as Hex, pubnonce: row['pubnonce'] as Hex };
-      const unseal = async () => openNonce(id, row['sealed'] as Uint8Array, (await this.#secrets()).storeKey);
-      return { of: id.of, sighash: id.sighash, unseal };
+      const decrypt = async () => decryptNonce(id, row['sealed'] as Uint8Array, (await this.#secrets()).storeKey);
+      return { of: id.of, sighash: id.sighash, decrypt };
     });
     return { found, nonces };
   }
@@ -108,10 +110,10 @@ export class HomeStore implements Store {
     const { opens, addresses } = commit;
     // Whatever waits comes before the transaction: inside it there are statements only.
     const secrets = opens.length + addresses.length > 0 ? await this.#secrets() : undefined;
-    const sealed = opens.map((nonce) => sealNonce(nonce, secrets!.storeKey));
+    const sealed = opens.map((nonce) => encryptNonce(nonce, secrets!.storeKey));
     const places = await Promise.all(addresses.map((own) => placeOf(own, secrets!)));
     await this.#ready();
-    const taken = await this.#db.write(namesOf(commit), () => this.#take(commit, sealed, places));
+    const taken = await this.#db.write(namesToLock(commit), () => this.#take(commit, sealed, places));
     if (taken === false) return false;
     const { number, ids } = taken;
     this.#point?.('before-journal');
@@ -225,7 +227,7 @@ export class HomeStore implements Store {
 
   /** Returns the records of a kind that have this figure, in its order. */
   async inOrder(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly Ordered[]> {
-    const rows = await this.#db.ask(() => inOrder(kind, figure, stretch));
+    const rows = await this.#db.ask(() => recordsInOrder(kind, figure, stretch));
     return rows.map((row) => lazily<Ordered>({ ...row, value: BigInt(row['value'] as number) }));
   }
   /** The same of those that claim an outpoint which the other side has stated, without their bodies. */
@@ -317,8 +319,8 @@ export class HomeStore implements Store {
   }
 
   /** Returns the marks of the store, all of one moment. */
-  async standing(): Promise<StoreStanding> {
-    return this.#db.ask(() => standingOf(this.#db.counter));
+  async provenance(): Promise<Provenance> {
+    return this.#db.ask(() => provenanceOf(this.#db.counter));
   }
 
   /**
@@ -328,12 +330,12 @@ export class HomeStore implements Store {
    */
   async placed(
     identity: (kept: string) => string,
-    still: (found: StoreStanding) => boolean,
+    still: (found: Provenance) => boolean,
     { nonces }: { nonces?: 'end' } = {},
   ): Promise<boolean> {
     const { counter } = this.#db;
     return this.#db.write('all', function* () {
-      const found = yield* standingOf(counter);
+      const found = yield* provenanceOf(counter);
       if (!still(found)) return false;
       yield* setMeta('identity', identity(found.identity));
       if (nonces === 'end') yield* put('DELETE FROM nonce');
@@ -352,7 +354,7 @@ export class HomeStore implements Store {
   }
 
   /**
-   * Begins another life (`standing.ts`), and makes a copied or restored store harmless.
+   * Begins another life (`life.ts`), and makes a copied or restored store harmless.
    * @returns the number of that, which no commit before has reached; undefined where the store does not stand as it did
    * @throws Refusal `store-damaged`; `store-newer` for a record of an unknown kind
    */

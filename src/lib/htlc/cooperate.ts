@@ -17,7 +17,7 @@ import { table, type Hand } from '../protocol/action.ts';
 import { hashClaim, keyClaim } from '../protocol/claims.ts';
 import { checkCoins, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { messageParser, outpoint, sat, statesSame, text, type MessageOf } from '../protocol/message.ts';
-import { addressesFor, unnamed } from '../protocol/addresses.ts';
+import { addressesFor, unnamed } from '../protocol/places.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finishIn, jobFor, type Job } from '../signing/exchange.ts';
 import { htlcKeyKind, type AgreedSpend, type HtlcKey, type Proposal } from './records.ts';

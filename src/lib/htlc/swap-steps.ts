@@ -2,7 +2,7 @@
  * Parts that the steps of a swap share: fresh keys, terms that are believed, paying an HTLC and
  * claiming one.
  */
-import { standingAt } from '../contract/outcome.ts';
+import { standingAt, outcomeNeeds } from '../contract/outcome.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { payFrom } from '../bitcoin/coins.ts';
 import { expiryWords, type Expiry } from '../bitcoin/locktime.ts';
@@ -11,10 +11,9 @@ import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { feeFor, MIN_FEERATE } from '../bitcoin/fee.ts';
 import { replacementFee, withChildren } from '../bitcoin/replacement.ts';
 import { outputsOf, txidOf, txidOfHex, vsizeOfHex, type Output, type Spent } from '../bitcoin/transaction.ts';
-import { outcomeNeeds } from '../contract/outcome.ts';
 import type { Copy, Facts, Hand, Hex, OwnAddress } from '../protocol/action.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
-import { addressesFor, unnamed } from '../protocol/addresses.ts';
+import { addressesFor, unnamed } from '../protocol/places.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
 import { isSigned, signFunding, type Funding } from '../bitcoin/funding.ts';

@@ -1,6 +1,6 @@
 /**
  * Records of documents that a home has stamped and paid for: the root, the transaction, and what spends its coin again.
- * The nonces follow from the seed and the documents, so none is kept. Not here: how the payment is made (`engine/pay.ts`).
+ * The nonces follow from the seed and the documents, so none is kept. Not here: how the payment is made (`engine/wallet.ts`).
  */
 import type { Funding } from '../bitcoin/funding.ts';
 import { outpointIn } from '../bitcoin/funding.ts';

@@ -1,7 +1,7 @@
 /**
  * Numbers that look random and are the same for one seed, for samplings and simulations that others
- * can repeat. The stream is ChaCha20 (RFC 8439) with nonce and counter 0, read as little-endian
- * numbers of 64 bits. Its key is SHA256("spillway/" ‖ label ‖ 0x00 ‖ seed).
+ * can repeat, and the figures that these print. The stream is ChaCha20 (RFC 8439) with nonce and counter 0, read as
+ * little-endian numbers of 64 bits. Its key is SHA256("spillway/" ‖ label ‖ 0x00 ‖ seed).
  * Not here: secrets, which are never drawn like this.
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
@@ -34,7 +34,7 @@ export class Draws {
     this.#at += 8;
     return this.#view.getBigUint64(this.#at - 8, true);
   }
-  /** A whole number from 0 below `most`, each with the same chance. @param most 1 to 2^53 */
+  /** Draws a whole number from 0 below `most`, each with the same chance. @param most 1 to 2^53 */
   below(most: number): number {
     const size = BigInt(most);
     const limit = TWO_64 - (TWO_64 % size);
@@ -44,3 +44,18 @@ export class Draws {
     }
   }
 }
+
+/** Writes a part of one as percent, rounded to two places (or more). Decimals travel as text. */
+export function percent(part: number, places = 2): string {
+  const digits = String(Math.round(part * 10 ** (places + 2))).padStart(places + 1, '0');
+  return `${digits.slice(0, -places)}.${digits.slice(-places)}`;
+}
+
+/** Returns quantiles of rising values, each named like p50, the half; null where there are no values. */
+export const quantiles = (rising: ArrayLike<number>, parts: readonly number[]): Record<string, number | null> =>
+  Object.fromEntries(
+    parts.map((part) => [
+      `p${Math.round(100 * part)}`,
+      rising[Math.min(rising.length - 1, Math.floor(part * rising.length))] ?? null,
+    ]),
+  );

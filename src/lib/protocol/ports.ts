@@ -1,7 +1,8 @@
 /**
- * Ports of the one runner: store, chain, prompt, secrets and randomness, so that the same run works
- * on a laptop, in a server and in a test. Implemented in `home/`, `chain/` and `cli/`.
+ * Ports of the one runner: store, chain, prompt, secrets and randomness, so that the same run works on a laptop, in a server and
+ * in a test; and which rows a server takes without a person. Implemented in `home/`, `chain/` and `cli/`.
  */
+import type { Gone } from '../bitcoin/outpoint.ts';
 import type {
   Claim,
   Consent,
@@ -21,11 +22,12 @@ import type {
   WalletPath,
   StepContext,
   SpentBy,
+  Action,
+  Row,
 } from './action.ts';
-import type { Gone } from '../bitcoin/outpoint.ts';
 import type { Figures } from './figures.ts';
 import type { Json } from './json.ts';
-import type { ServedAction, ServedRow } from './served.ts';
+import { Refusal } from './refusal.ts';
 
 /** Record as the store returns it, with its revision. */
 export interface Loaded {
@@ -88,9 +90,9 @@ export interface Commit {
   addresses: readonly OwnAddress[];
 }
 
-/** Stored nonce, encrypted; only `unseal` needs the home's seed. */
-export interface SealedNonce extends NonceId {
-  unseal(): Promise<OpenNonce>;
+/** Stored nonce, encrypted; only `decrypt` needs the home's seed. */
+export interface EncryptedNonce extends NonceId {
+  decrypt(): Promise<OpenNonce>;
 }
 
 /** Store of a home, as the runner uses it. */
@@ -101,7 +103,7 @@ export interface Store {
   last(type: string, claim: Claim): Promise<Reply | undefined>;
   /** Completes the journal with the commit of a reply, in case the run that made it died before. */
   recall(reply: Reply): Promise<void>;
-  load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly SealedNonce[] }>;
+  load(claims: readonly Claim[]): Promise<{ found: ReadonlyMap<Claim, Loaded>; nonces: readonly EncryptedNonce[] }>;
   /**
    * Commits all or nothing. Returns false if a revision, address or the reply key moved on.
    * @throws Refusal `already-known` where a claim belongs to another record, or a note was made
@@ -189,7 +191,7 @@ export interface Ports {
    */
   permit(action: ServedAction, row: ServedRow, seen: StepContext<any, any, any>): void;
   shares: Shares;
-  keys(nonces: readonly SealedNonce[], shares: ReadonlyMap<string, Uint8Array>): Promise<Keys>;
+  keys(nonces: readonly EncryptedNonce[], shares: ReadonlyMap<string, Uint8Array>): Promise<Keys>;
   /** Fresh randomness for one attempt of one step. */
   random(): Promise<(bytes: number) => Uint8Array>;
   /** Runs a program named by the user: one JSON document in, one out. */
@@ -200,3 +202,23 @@ export interface Ports {
   point(label: string): void;
 }
 export type { Effects, Records };
+
+/** Parts of an action that decide whether a server takes a row. */
+export type ServedAction = Pick<Action<any, any, any>, 'type' | 'server'>;
+export type ServedRow = Pick<Row<any, any, any>, 'name' | 'by' | 'after' | 'unattended'>;
+
+/**
+ * Returns whether a server takes the row: those of the party that it plays and those marked for it,
+ * and no start.
+ */
+export const isServed = ({ server }: ServedAction, row: ServedRow): boolean =>
+  server !== undefined && row.after !== null && (row.by === server || row.unattended !== undefined);
+
+/** @throws Refusal `not-served` */
+export function permitServed(action: ServedAction, row: ServedRow, seen: StepContext<any, any, any>): void {
+  if (isServed(action, row) && (row.by === action.server || row.unattended![1](seen))) return;
+  const where = row.unattended ? `, but ${row.unattended[0]}` : '';
+  throw new Refusal('not-served', `${action.type}: '${row.name}' (${row.by}) waits for a person${where}`, {
+    hint: 'the owner of this home takes the step with the command of that name',
+  });
+}

@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { errorObject, failureOf, type Failure } from '../engine/failure.ts';
-import { codesOf } from '../cli/exits.ts';
+import { codesOf } from '../cli/errors.ts';
 import { note, toLog } from '../engine/log.ts';
 import { tableOf } from '../families.ts';
 import type { Action, Claim } from '../protocol/action.ts';

@@ -2,7 +2,7 @@
 import * as Flags from '@oclif/core/flags';
 import { addressFlag, feerateFlag } from '../cli/flags.ts';
 import { keepBesideFlags, keepDaysOf } from '../cli/keep-flags.ts';
-import { visible } from '../engine/text.ts';
+import { visible } from '../engine/log.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readSubnet, type Subnet } from './client.ts';
 

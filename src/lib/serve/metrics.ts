@@ -6,13 +6,12 @@
  * `spillway_chain_up` is 0.
  */
 import { failureOf } from '../engine/failure.ts';
-import { lookingOver, nextDeadline, totalsOf } from '../engine/look.ts';
+import { lookingOver, nextDeadline, homeTotals } from '../engine/look.ts';
 import { note } from '../engine/log.ts';
 import { allTables } from '../families.ts';
 import type { Home } from '../home/home.ts';
 import type { Facts } from '../protocol/action.ts';
-import { isServed } from '../protocol/served.ts';
-import type { FactSource } from '../protocol/ports.ts';
+import { isServed, type FactSource } from '../protocol/ports.ts';
 import type { LogEntry } from './desk.ts';
 import { gaugesOf, type ByChain, type HomeFigures } from './figures.ts';
 import { inTime, onceABlock, shared } from './looks.ts';
@@ -100,11 +99,11 @@ export function lookAt(home: Home, source: FactSource): () => Promise<HomeFigure
   const byChain = async (tip: Facts['tip']): Promise<ByChain | undefined> => {
     const look = await coins(tip);
     if (!look) return undefined;
-    const [totals, deadline] = [await totalsOf(home, look.otherwise), await nextDeadline(home.store, look)];
+    const [totals, deadline] = [await homeTotals(home, look.otherwise), await nextDeadline(home.store, look)];
     return { at: look.tip, totals, deadline };
   };
   return shared(async () => {
-    const [stored, tip] = await Promise.all([patient('the store', totalsOf(home)), patient('the node', height())]);
+    const [stored, tip] = await Promise.all([patient('the store', homeTotals(home)), patient('the node', height())]);
     const chain = stored && tip !== undefined ? await patient('the store', byChain(tip)) : undefined;
     return { network: home.network, stored, tip, chain };
   }, LOOK_MS);

@@ -7,9 +7,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Home } from '../home/home.ts';
 import type { Ports } from '../protocol/ports.ts';
-import { markFunded } from '../engine/funded.ts';
+import { markFunded, lapseAll } from '../engine/contracts.ts';
 import { pruneBeside } from '../engine/keep.ts';
-import { lapseAll } from '../engine/lapse.ts';
 import { notifyPaid } from '../engine/notify.ts';
 import { note } from '../engine/log.ts';
 import { allows, type Limits } from '../protocol/limit.ts';

@@ -4,8 +4,7 @@
  */
 import { play } from '../engine/play.ts';
 import type { Home } from '../home/home.ts';
-import { permitServed } from '../protocol/served.ts';
-import type { Ports, Prompt } from '../protocol/ports.ts';
+import { permitServed, type Ports, type Prompt } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Work, Worked } from './desk.ts';
 import { Lanes, MintLane } from './lanes.ts';

@@ -1,7 +1,7 @@
 /** One party's part of an opening: fresh keys of its home, and the address that it is paid to. */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
-import { freshPath } from '../protocol/path.ts';
+import { freshPath } from '../protocol/places.ts';
 import { xOnlyKey } from './bip340.ts';
 import type { Own } from './exchange.ts';
 import { publicKey } from './musig2.ts';

@@ -1,7 +1,6 @@
 /** Runs of one simulation over several seeds, as a document. Not here: the simulation (`back-pressure.ts`). */
 import { drawTopology, type Topology } from '../gossip/topology.ts';
-import { Draws } from '../protocol/draws.ts';
-import { percent } from '../protocol/quantiles.ts';
+import { Draws, percent } from '../protocol/draws.ts';
 import { simulate, type Attack, type Outcome, type Rules } from './back-pressure.ts';
 
 export interface Setup {

@@ -28,7 +28,7 @@ import { table, vouchedKey } from '../protocol/action.ts';
 import { keyClaim } from '../protocol/claims.ts';
 import { sameJson } from '../protocol/json.ts';
 import { height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
-import { addressesFor, unnamed } from '../protocol/addresses.ts';
+import { addressesFor, unnamed } from '../protocol/places.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { publicKey } from '../signing/musig2.ts';
 import { freshSide } from '../signing/side.ts';

@@ -8,7 +8,7 @@ import { scriptOf } from '../bitcoin/address.ts';
 import { outcomeNeeds } from '../contract/outcome.ts';
 import { table, vouchedKey, type Party, type UnvouchedKey } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
-import { addressesFor, unnamed } from '../protocol/addresses.ts';
+import { addressesFor, unnamed } from '../protocol/places.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { decline, declineNamed } from './decline.ts';
 import { dropOpening, free, freeze, move } from './move.ts';

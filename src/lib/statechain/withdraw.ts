@@ -9,7 +9,7 @@ import { finishedSpend, jointSteps, openSpend, signSpend } from '../contract/joi
 import { table, type Facts, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { hexOf, messageParser, sat, statesSame, text, type MessageOf } from '../protocol/message.ts';
-import { addressesFor, unnamed } from '../protocol/addresses.ts';
+import { addressesFor, unnamed } from '../protocol/places.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finishIn } from '../signing/exchange.ts';
 import { operatorJob, ownerJob } from './jobs.ts';

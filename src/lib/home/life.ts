@@ -14,7 +14,7 @@ import { keepAddresses } from './places.ts';
 import { forgetAll } from './replies.ts';
 import { besideOf, ownersOf, writeRecords } from './sql-pieces.ts';
 
-export interface StoreStanding {
+export interface Provenance {
   /** Place where it lay. */
   identity: string;
   life: string;
@@ -22,13 +22,13 @@ export interface StoreStanding {
   commits: number;
 }
 
-export function* standingOf(counter: Counter): Sql<StoreStanding> {
+export function* provenanceOf(counter: Counter): Sql<Provenance> {
   const keys = ['identity', 'life', 'restored'];
   const [rows, commits] = yield* together(
     all(`SELECT key, value FROM meta WHERE key IN (${marks(keys)})`, ...keys),
     counter.get(),
   );
-  return { commits, ...Object.fromEntries(rows.map(({ key, value }) => [key, value])) } as unknown as StoreStanding;
+  return { commits, ...Object.fromEntries(rows.map(({ key, value }) => [key, value])) } as unknown as Provenance;
 }
 
 export interface Begun {
@@ -39,7 +39,7 @@ export interface Begun {
   life: string;
   /** A number that the lost store has reached. */
   above: number;
-  still: (found: StoreStanding) => boolean;
+  still: (found: Provenance) => boolean;
 }
 
 /**
@@ -52,7 +52,7 @@ export function* settle(
   { identity, life, above, still }: Begun,
   kinds: readonly Kind<any>[],
 ): Sql<number | false> {
-  const found = yield* standingOf(counter);
+  const found = yield* provenanceOf(counter);
   if (!still(found)) return false;
   const number = Math.max(found.commits, above) + 1;
   const known = new Map(kinds.map((kind) => [kind.name, kind]));

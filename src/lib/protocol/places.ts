@@ -1,5 +1,5 @@
-/** Addresses that a step pays to: those named by flags, and fresh ones of the home for the rest. */
-import type { OwnAddress } from './action.ts';
+/** Places in a home's tree of keys that a step uses: addresses that it pays to, and paths of new keys. */
+import type { OwnAddress, Hand, Path } from './action.ts';
 
 type Named = readonly (string | undefined)[];
 
@@ -13,4 +13,11 @@ export function addressesFor<const N extends Named>(
 ): { readonly [K in keyof N]: string } {
   const left = fresh.map(({ address }) => address);
   return named.map((address) => address ?? left.shift()!) as { [K in keyof N]: string };
+}
+
+/** Draws a path of four times 31 bits: never counted, so that a restored home cannot repeat one. */
+export function freshPath({ random }: Pick<Hand, 'random'>): Path {
+  const bytes = random(16);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return [0, 4, 8, 12].map((at) => view.getUint32(at) & 0x7fffffff) as unknown as Path;
 }

@@ -1,5 +1,5 @@
 /**
- * Secrets at rest: AES-256-GCM under a key from the seed. A secret nonce is bound to its place and public half, a share to
+ * Secrets at rest: AES-256-GCM under a key from the seed. A secret nonce is bound to its record, signature hash and public half, a share to
  * its name.
  *
  * What it gives: a store, journal or disk image that leaks without the seed gives no secret away, and one moved to
@@ -14,29 +14,30 @@ const ALGORITHM = 'aes-256-gcm';
 const IV = 12;
 const TAG = 16;
 
-const place = (nonce: NonceId & { pubnonce: string }): Buffer =>
+const nonceAad = (nonce: NonceId & { pubnonce: string }): Buffer =>
   Buffer.from(`${nonce.of}|${nonce.sighash}|${nonce.pubnonce}`);
 
-/** iv (12 bytes) ‖ ciphertext ‖ tag (16 bytes). The iv is random in insecure homes too: it is never printed. */
-export function lock(secret: Uint8Array, at: Uint8Array, key: Uint8Array): Uint8Array {
+/** Returns iv (12 bytes) ‖ ciphertext ‖ tag (16 bytes). The iv is random in insecure homes too: it is never printed. */
+export function encrypt(secret: Uint8Array, aad: Uint8Array, key: Uint8Array): Uint8Array {
   const iv = randomBytes(IV);
-  const cipher = createCipheriv(ALGORITHM, key, iv).setAAD(at);
+  const cipher = createCipheriv(ALGORITHM, key, iv).setAAD(aad);
   return new Uint8Array(Buffer.concat([iv, cipher.update(secret), cipher.final(), cipher.getAuthTag()]));
 }
 
-/** @throws where it was altered, is another seed's, or lay elsewhere */
-export function unlock(sealed: Uint8Array, at: Uint8Array, key: Uint8Array): Uint8Array {
-  const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(0, IV)).setAAD(at);
+/** Returns the plain secret. @throws where the bytes were altered, are another seed's, or lay elsewhere */
+export function decrypt(sealed: Uint8Array, aad: Uint8Array, key: Uint8Array): Uint8Array {
+  const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(0, IV)).setAAD(aad);
   decipher.setAuthTag(sealed.subarray(-TAG));
   return new Uint8Array(Buffer.concat([decipher.update(sealed.subarray(IV, -TAG)), decipher.final()]));
 }
 
-export const sealNonce = (nonce: OpenNonce, key: Uint8Array): Uint8Array => lock(nonce.secret, place(nonce), key);
+export const encryptNonce = (nonce: OpenNonce, key: Uint8Array): Uint8Array =>
+  encrypt(nonce.secret, nonceAad(nonce), key);
 
 /** @throws Refusal `store-damaged` where the row was altered or is another seed's */
-export function openNonce(nonce: Omit<OpenNonce, 'secret'>, sealed: Uint8Array, key: Uint8Array): OpenNonce {
+export function decryptNonce(nonce: Omit<OpenNonce, 'secret'>, sealed: Uint8Array, key: Uint8Array): OpenNonce {
   try {
-    return { ...nonce, secret: unlock(sealed, place(nonce), key) };
+    return { ...nonce, secret: decrypt(sealed, nonceAad(nonce), key) };
   } catch {
     throw new Refusal('store-damaged', `the open nonce of ${nonce.of} does not decrypt with the seed of this home`, {
       hint: 'store and seed are not of one home, or the store is damaged',
