@@ -9,7 +9,7 @@ import { command, refusedCommand } from '../support/command.ts';
 const words = { summary: 'Adds', description: 'Adds.', examples: [] };
 const Add = filter({
   ...words,
-  args: { file: arg({ description: 'A name' }) },
+  args: { file: arg('A name') },
   flags: { 'least-sum': Flags.integer({ default: 0 }), a: Flags.integer({ required: true }) },
   run: ({ leastSum, a }, { file }) => {
     if (a < leastSum) throw new Refusal('usage', 'too little');

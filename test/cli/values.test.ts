@@ -2,14 +2,13 @@
 import type { Config } from '@oclif/core/config';
 import { Command } from '@oclif/core/command';
 import { describe, expect, it } from 'vitest';
-import { addressFlag } from '../../src/lib/cli/flags.ts';
-import { hexFlag, wholeFlag } from '../../src/lib/cli/stateless.ts';
+import { addressFlag, hexFlag, wholeFlag } from '../../src/lib/cli/flags.ts';
 import { expiryFrom } from '../../src/lib/cli/contract-flags.ts';
 import { command } from '../support/command.ts';
 import { print } from '../../src/lib/cli/output.ts';
 
 class Reads extends Command {
-  static override flags = { address: addressFlag(), hex: hexFlag(), whole: wholeFlag() };
+  static override flags = { address: addressFlag(''), hex: hexFlag(''), whole: wholeFlag('') };
   constructor(argv: string[], config: Config) {
     super(argv, config);
   }

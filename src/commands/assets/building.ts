@@ -3,7 +3,6 @@
  * result is printed.
  * Not here: the transactions (`assets/openassets/build.ts`).
  */
-import * as Flags from '@oclif/core/flags';
 import { plainCoins } from '../../lib/assets/check.ts';
 import type { Building, Built, Grant } from '../../lib/assets/openassets/build.ts';
 import { assetId } from '../../lib/assets/openassets/ids.ts';
@@ -19,38 +18,30 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { coinsFrom } from '../../lib/cli/contract-flags.ts';
 import { fetching, inputFlags, parentFlags, type DecodeValues } from './decoding.ts';
-import { feerateFlag } from '../../lib/cli/flags.ts';
+import { feerateFlag, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { parentSource } from './parents.ts';
 
 const group = 'TRANSACTION';
 export const spendFlags = {
-  utxo: Flags.string({
-    summary: "Coins to take from, in the shape of Bitcoin Core's listunspent",
-    helpValue: 'FILE',
+  utxo: textFlag("Coins to take from, in the shape of Bitcoin Core's listunspent", 'FILE', {
     helpGroup: group,
     required: true,
   }),
-  change: Flags.string({ summary: 'Address for the change', helpValue: 'ADDRESS', helpGroup: group, required: true }),
-  feerate: feerateFlag({ summary: "Fee rate (default: the node's estimate, else 2 sat/vB)", helpGroup: group }),
-  'allow-fee': Flags.boolean({ summary: 'Pay a fee above a tenth of the inputs', helpGroup: group }),
-  psbt: Flags.boolean({ summary: 'Print only the PSBT, for another wallet', helpGroup: group }),
+  change: textFlag('Address for the change', 'ADDRESS', { helpGroup: group, required: true }),
+  feerate: feerateFlag("Fee rate (default: the node's estimate, else 2 sat/vB)", group),
+  'allow-fee': switchFlag('Pay a fee above a tenth of the inputs', group),
+  psbt: switchFlag('Print only the PSBT, for another wallet', group),
 };
 export const buildFlags = {
   ...inputFlags,
   ...parentFlags,
   ...spendFlags,
-  to: Flags.string({
-    summary: 'Give so many units to an Open Assets address',
-    helpValue: 'ADDRESS=UNITS',
-    multiple: true,
-    multipleNonGreedy: true,
-    required: true,
-  }),
-  metadata: Flags.string({ summary: 'Metadata of the marker, such as u=https://…', helpValue: 'TEXT' }),
-  'allow-plain-address': Flags.boolean({ summary: 'Send units to addresses that are not in the Open Assets form' }),
-  burn: Flags.boolean({ summary: 'Allow units to be destroyed' }),
+  to: textFlag('Give so many units to an Open Assets address', 'ADDRESS=UNITS', { ...repeated, required: true }),
+  metadata: textFlag('Metadata of the marker, such as u=https://…', 'TEXT'),
+  'allow-plain-address': switchFlag('Send units to addresses that are not in the Open Assets form'),
+  burn: switchFlag('Allow units to be destroyed'),
 };
 
 interface BuildValues extends DecodeValues {

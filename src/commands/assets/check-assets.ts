@@ -16,7 +16,7 @@ export default class CheckAssets extends BaseCommand {
     'A guard in front of a signer\nspillway check-assets --chain http://127.0.0.1:8332 < payment.psbt > /dev/null && bitcoin-cli -stdin walletprocesspsbt < payment.psbt',
     'What moves?\nspillway check-assets --prev parents.hex < payment.psbt | jq -c ".moved[] | [.asset, .quantity]"',
   ];
-  static override args = { file: arg({ description: 'The PSBT or transaction (default: stdin)' }) };
+  static override args = { file: arg('The PSBT or transaction (default: stdin)') };
   static override flags = { ...inputFlags, ...parentFlags };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
 

@@ -12,7 +12,7 @@ export default class DecodeAssets extends DecodeCommand {
   static override args = decodeArgs;
   static override flags = {
     ...decodeFlags,
-    height: heightFlag({ summary: 'Block of the transaction, which decides between forms of Counterparty messages' }),
+    height: heightFlag('Block of the transaction, which decides between forms of Counterparty messages'),
   };
 
   async run(): Promise<void> {

@@ -1,4 +1,4 @@
-import * as Flags from '@oclif/core/flags';
+import { textFlag } from '../../lib/cli/flags.ts';
 import { Colu, coluPayload } from '../../lib/assets/colu/decode.ts';
 import { DecodeCommand, decodeArgs, decodeFlags } from './decoding.ts';
 import { print } from '../../lib/cli/output.ts';
@@ -15,10 +15,7 @@ export default class DecodeColu extends DecodeCommand {
   static override args = decodeArgs;
   static override flags = {
     ...decodeFlags,
-    payload: Flags.string({
-      summary: 'Decode this payload alone, from 4343 on, or the OP_RETURN script that holds it',
-      helpValue: 'HEX',
-    }),
+    payload: textFlag('Decode this payload alone, from 4343 on, or the OP_RETURN script that holds it', 'HEX'),
   };
 
   async run(): Promise<void> {

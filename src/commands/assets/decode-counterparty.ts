@@ -11,11 +11,11 @@ export default class DecodeCounterparty extends DecodeCommand {
     'Messages of a block\nbitcoin-cli getblock "$HASH" 2 | jq -r ".tx[].hex" | spillway decode-counterparty --batch --height 800000 | jq -c "select(.message)"',
   ];
   static override args = {
-    file: arg({ description: 'The transaction: hex, PSBT, or {"tx":hex} (default: stdin)' }),
+    file: arg('The transaction: hex, PSBT, or {"tx":hex} (default: stdin)'),
   };
   static override flags = {
     ...decodeFlags,
-    height: heightFlag({ summary: 'Block of the transaction, which decides between forms of a message' }),
+    height: heightFlag('Block of the transaction, which decides between forms of a message'),
   };
   static override exits = [0, 2, 65, 66, 70] as const;
 

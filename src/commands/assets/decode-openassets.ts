@@ -1,4 +1,4 @@
-import * as Flags from '@oclif/core/flags';
+import { choiceFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { addressDocument, asidesOf, markerAlone, openAssetsDecoder } from './openassets.ts';
 import { DecodeCommand, decodeArgs, decodeFlags } from './decoding.ts';
 import { print } from '../../lib/cli/output.ts';
@@ -14,26 +14,18 @@ export default class DecodeOpenassets extends DecodeCommand {
   static override args = decodeArgs;
   static override flags = {
     ...decodeFlags,
-    'all-inputs': Flags.boolean({ summary: 'Want the parents of every input, so that all destroyed units are known' }),
-    definition: Flags.string({ summary: 'Check this asset definition file against the pointer', helpValue: 'FILE' }),
-    explain: Flags.boolean({ summary: 'Print the marker byte by byte instead' }),
-    graph: Flags.option({ options: ['mermaid'] as const })({ summary: "Print the asset's path instead" }),
-    marker: Flags.string({
-      summary: 'Decode this payload alone, from 4f41 on, or the OP_RETURN script that holds it',
-      helpValue: 'HEX',
+    'all-inputs': switchFlag('Want the parents of every input, so that all destroyed units are known'),
+    definition: textFlag('Check this asset definition file against the pointer', 'FILE'),
+    explain: switchFlag('Print the marker byte by byte instead'),
+    graph: choiceFlag(['mermaid'], "Print the asset's path instead"),
+    marker: textFlag('Decode this payload alone, from 4f41 on, or the OP_RETURN script that holds it', 'HEX', {
       exclusive: ['script', 'address', 'asset-id'],
     }),
-    script: Flags.string({
-      summary: 'Decode the marker in this output script, or name the asset that it issues',
-      helpValue: 'HEX',
+    script: textFlag('Decode the marker in this output script, or name the asset that it issues', 'HEX', {
       exclusive: ['address', 'asset-id'],
     }),
-    address: Flags.string({
-      summary: 'Convert an Open Assets or Bitcoin address',
-      helpValue: 'ADDRESS',
-      exclusive: ['asset-id'],
-    }),
-    'asset-id': Flags.string({ summary: 'Convert an asset id', helpValue: 'ID' }),
+    address: textFlag('Convert an Open Assets or Bitcoin address', 'ADDRESS', { exclusive: ['asset-id'] }),
+    'asset-id': textFlag('Convert an asset id', 'ID'),
   };
 
   async run(): Promise<void> {

@@ -3,7 +3,6 @@
  * parents, decode, print. Decoders are pure and stand still where a parent is missing; here it is fetched, or named.
  * Not here: protocols (`assets/`), the flags of single decoders (`commands/`).
  */
-import * as Flags from '@oclif/core/flags';
 import type { Decoded } from '../../lib/assets/document.ts';
 import { ofJson, type Subject } from '../../lib/assets/subject.ts';
 import type { Parents } from '../../lib/assets/trace.ts';
@@ -14,7 +13,7 @@ import { allows, type Limits } from '../../lib/protocol/limit.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { errorObject, failureOf } from '../../lib/engine/failure.ts';
 import type { ExitCode } from '../../lib/cli/errors.ts';
-import { arg, chainFlags } from '../../lib/cli/flags.ts';
+import { arg, chainFlags, choiceFlag, countFlag, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { openInput, readInput } from '../../lib/cli/input.ts';
 import { groupsOf, type InputLine } from '../../lib/cli/lines.ts';
 import { fastJson, print } from '../../lib/cli/output.ts';
@@ -26,34 +25,22 @@ const DECODER_LIMIT = 256_000_000;
 const group = 'PARENTS';
 
 export const inputFlags = {
-  network: Flags.option({ options: NETWORKS, default: 'mainnet' as const })({
-    summary: 'For the forms of addresses and asset ids',
-  }),
-  'max-input': Flags.integer({
-    summary: 'Read at most so many bytes',
-    default: DECODER_LIMIT,
-    min: 1,
-    helpValue: 'BYTES',
-  }),
+  network: choiceFlag(NETWORKS, 'For the forms of addresses and asset ids', { default: 'mainnet' }),
+  'max-input': countFlag('Read at most so many bytes', [1], { default: DECODER_LIMIT, helpValue: 'BYTES' }),
 };
 /**
  * Arguments, to be named in each command: oclif reads the arguments of a class itself, not those
  * that it inherits.
  */
 export const decodeArgs = {
-  file: arg({ description: 'The transaction: hex, PSBT, or {"tx":hex,"prev":{txid:hex}} (default: stdin)' }),
+  file: arg('The transaction: hex, PSBT, or {"tx":hex,"prev":{txid:hex}} (default: stdin)'),
 };
 export const parentFlags = {
-  prev: Flags.string({
-    summary: 'Parent transactions: a file with one a line (hex or JSON), or a folder of TXID.hex',
-    helpValue: 'FILE|DIR',
+  prev: textFlag('Parent transactions: a file with one a line (hex or JSON), or a folder of TXID.hex', 'FILE|DIR', {
     helpGroup: group,
-    multiple: true,
-    multipleNonGreedy: true,
+    ...repeated,
   }),
-  'prev-fd': Flags.integer({
-    summary: 'Parent transactions on this file descriptor, one a line',
-    min: 0,
+  'prev-fd': countFlag('Parent transactions on this file descriptor, one a line', [0], {
     helpValue: 'N',
     helpGroup: group,
   }),
@@ -63,11 +50,8 @@ export const parentFlags = {
 export const decodeFlags = {
   ...inputFlags,
   ...parentFlags,
-  batch: Flags.boolean({ summary: 'Read one transaction a line (hex, PSBT or JSON), write one document a line' }),
-  'emit-missing': Flags.boolean({
-    summary: 'Print only the ids of parents that are needed, one a line',
-    helpGroup: group,
-  }),
+  batch: switchFlag('Read one transaction a line (hex, PSBT or JSON), write one document a line'),
+  'emit-missing': switchFlag('Print only the ids of parents that are needed, one a line', group),
 };
 
 export interface DecodeValues {

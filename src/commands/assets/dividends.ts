@@ -1,4 +1,3 @@
-import * as Flags from '@oclif/core/flags';
 import { divide, readSnapshot, REMAINDERS, type Holder } from '../../lib/assets/dividends.ts';
 import { readAddress } from '../../lib/assets/openassets/payee.ts';
 import { writePsbt } from '../../lib/bitcoin/psbt.ts';
@@ -6,7 +5,7 @@ import { toTransaction, txidOf } from '../../lib/bitcoin/transaction.ts';
 import { payPlain, spendFlags } from './building.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { inputFlags, parentFlags } from './decoding.ts';
-import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { arg, choiceFlag, repeated, satFlag, textFlag } from '../../lib/cli/flags.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { print } from '../../lib/cli/output.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
@@ -22,23 +21,16 @@ export default class Dividends extends BaseCommand {
     'Who gets what?\nspillway dividends --total 1000000 --utxo coins.json --prev parents.hex --change "$CHANGE" < holders.json | jq -c ".payouts[]"',
   ];
   static override args = {
-    file: arg({ description: 'The snapshot: JSON or CSV of address and quantity (default: stdin)' }),
+    file: arg('The snapshot: JSON or CSV of address and quantity (default: stdin)'),
   };
   static override flags = {
     ...inputFlags,
     ...parentFlags,
     ...spendFlags,
-    total: satFlag({ summary: 'What is divided', required: true }),
-    min: satFlag({ summary: 'Smallest payment' }),
-    exclude: Flags.string({
-      summary: 'Not this holder, such as the issuer',
-      helpValue: 'ADDRESS',
-      multiple: true,
-      multipleNonGreedy: true,
-    }),
-    remainder: Flags.option({ options: REMAINDERS, default: 'keep' as const })({
-      summary: 'Who gets what rounding leaves',
-    }),
+    total: satFlag('What is divided', { required: true }),
+    min: satFlag('Smallest payment'),
+    exclude: textFlag('Not this holder, such as the issuer', 'ADDRESS', { ...repeated }),
+    remainder: choiceFlag(REMAINDERS, 'Who gets what rounding leaves', { default: 'keep' }),
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
 

@@ -1,4 +1,4 @@
-import * as Flags from '@oclif/core/flags';
+import { textFlag } from '../../lib/cli/flags.ts';
 import { buildIssue } from '../../lib/assets/openassets/build.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { build, buildFlags } from './building.ts';
@@ -12,7 +12,7 @@ export default class IssueOpenassets extends BaseCommand {
   ];
   static override flags = {
     ...buildFlags,
-    issuer: Flags.string({ summary: 'The coin whose script issues (default: the first)', helpValue: 'TXID:VOUT' }),
+    issuer: textFlag('The coin whose script issues (default: the first)', 'TXID:VOUT'),
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
 

@@ -1,4 +1,4 @@
-import * as Flags from '@oclif/core/flags';
+import { textFlag } from '../../lib/cli/flags.ts';
 import { buildTransfer } from '../../lib/assets/openassets/build.ts';
 import { readAssetId } from '../../lib/assets/openassets/ids.ts';
 import { readAddress } from '../../lib/assets/openassets/payee.ts';
@@ -14,11 +14,8 @@ export default class TransferOpenassets extends BaseCommand {
   ];
   static override flags = {
     ...buildFlags,
-    asset: Flags.string({ summary: 'The asset', helpValue: 'ID', required: true }),
-    'units-change': Flags.string({
-      summary: 'Address for units that are left over (default: where they were)',
-      helpValue: 'ADDRESS',
-    }),
+    asset: textFlag('The asset', 'ID', { required: true }),
+    'units-change': textFlag('Address for units that are left over (default: where they were)', 'ADDRESS'),
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
 

@@ -1,8 +1,7 @@
 import { rm } from 'node:fs/promises';
 import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { createFile } from '../../lib/cli/output.ts';
 import { secretFlags, readHex, readKey } from '../../lib/cli/secrets.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
@@ -23,18 +22,13 @@ export default class Adaptor extends BaseCommand {
       required: true,
       ignoreStdin: true,
     }),
-    file: arg({ description: 'The document (default: stdin)' }),
+    file: arg('The document (default: stdin)'),
   };
   static override flags = {
     ...secretFlags('key', 'presign: the secret key'),
     ...secretFlags('adaptor', 'adapt: the secret of the adaptor point'),
-    'nonce-out': Flags.string({
-      summary: 'presign of two, first run: a new file for the secret nonce',
-      helpValue: 'FILE',
-    }),
-    'nonce-file': Flags.string({
-      summary: 'presign of two, last run: that file; it is erased, whatever comes of it',
-      helpValue: 'FILE',
+    'nonce-out': textFlag('presign of two, first run: a new file for the secret nonce', 'FILE'),
+    'nonce-file': textFlag('presign of two, last run: that file; it is erased, whatever comes of it', 'FILE', {
       exclusive: ['nonce-out'],
     }),
   };

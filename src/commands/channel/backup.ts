@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InferredFlags } from '@oclif/core/interfaces';
-import * as Flags from '@oclif/core/flags';
+import { choiceFlag, countFlag, hexFlag, textFlag } from '../../lib/cli/flags.ts';
 import { parseSat } from '../../lib/bitcoin/amount.ts';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
@@ -17,47 +17,38 @@ import { parsePoint } from '../../lib/signing/curve.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { secretFlags, readSecretFile, readSecret, readGuarded } from '../../lib/cli/secrets.ts';
 import { createFile, print } from '../../lib/cli/output.ts';
-import { hexFlag } from '../../lib/cli/stateless.ts';
 import { note } from '../../lib/engine/log.ts';
 
 const group = 'BACKUP';
 export const backupFlags = {
-  network: Flags.option({ options: NETWORKS })({ summary: 'Network of the node', required: true, helpGroup: group }),
+  network: choiceFlag(NETWORKS, 'Network of the node', { required: true, helpGroup: group }),
   ...secretFlags('root-key', "Root key of lnd's wallet", group, 'xprv… or tprv…'),
-  outpoint: Flags.string({
-    summary: 'Only this channel; of Core Lightning and eclair with its capacity, as TXID:VOUT:SAT',
-    helpValue: 'TXID:VOUT',
-    helpGroup: group,
-  }),
+  outpoint: textFlag(
+    'Only this channel; of Core Lightning and eclair with its capacity, as TXID:VOUT:SAT',
+    'TXID:VOUT',
+    group,
+  ),
 };
 const seed = 'CORE LIGHTNING AND ECLAIR';
 export const importFlags = {
   ...backupFlags,
-  out: Flags.string({ summary: 'Folder for the files, made where it is not there', helpValue: 'DIR', required: true }),
-  'hsm-secret': Flags.string({
-    summary: "Core Lightning's hsm_secret, which nobody else may read",
-    helpValue: 'FILE',
-    helpGroup: seed,
-  }),
-  peer: hexFlag({ summary: "Core Lightning: the peer's node id", helpGroup: seed }),
-  dbid: Flags.integer({
-    summary: "Core Lightning: the channel's number in the database, 1 for the first",
+  out: textFlag('Folder for the files, made where it is not there', 'DIR', { required: true }),
+  'hsm-secret': textFlag("Core Lightning's hsm_secret, which nobody else may read", 'FILE', seed),
+  peer: hexFlag("Core Lightning: the peer's node id", seed),
+  dbid: countFlag("Core Lightning: the channel's number in the database, 1 for the first", [0], {
     helpValue: 'N',
-    min: 0,
     helpGroup: seed,
   }),
-  'eclair-seed': Flags.string({
-    summary: "eclair's channel_seed.dat, which nobody else may read",
-    helpValue: 'FILE',
+  'eclair-seed': textFlag("eclair's channel_seed.dat, which nobody else may read", 'FILE', {
     helpGroup: seed,
     exclusive: ['hsm-secret'],
   }),
-  'funding-pubkey': hexFlag({
-    summary: 'eclair: your funding public key, one of the two in the witness of what spent the first funding',
-    helpGroup: seed,
-  }),
-  format: Flags.option({ options: FORMATS })({ summary: 'Its format', helpGroup: seed }),
-  opener: Flags.option({ options: ['local', 'remote'] as const })({ summary: 'Who opened it', helpGroup: seed }),
+  'funding-pubkey': hexFlag(
+    'eclair: your funding public key, one of the two in the witness of what spent the first funding',
+    seed,
+  ),
+  format: choiceFlag(FORMATS, 'Its format', seed),
+  opener: choiceFlag(['local', 'remote'], 'Who opened it', seed),
 };
 type Values = InferredFlags<typeof importFlags>;
 /** A backup of 100,000 channels. */

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom } from './shared.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, switchFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 
 export default class ChannelBuild extends BaseCommand {
@@ -12,12 +11,12 @@ export default class ChannelBuild extends BaseCommand {
     'What a node would sign\nspillway channel-build --channel channel.json --keys remote.json < state.json | jq ".signature, .htlc_signatures"',
     'A mutual close, as BOLT2 has it\nspillway channel-build --close --channel channel.json < close.json | jq -r ".variants[].unsigned"',
   ];
-  static override args = { file: arg({ description: 'What the commitment says (default: stdin)' }) };
+  static override args = { file: arg('What the commitment says (default: stdin)') };
   static override flags = {
     batch: batchFlag,
     channel: channelFlag,
     keys: keysFlag,
-    close: Flags.boolean({ summary: 'Build mutual closing transactions' }),
+    close: switchFlag('Build mutual closing transactions'),
   };
   static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
 

@@ -1,4 +1,3 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
@@ -7,7 +6,7 @@ import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { bumpChild, bumpDocument } from '../../lib/channel/bump.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { contractFlags, feeFlags, psbtFrom } from '../../lib/cli/contract-flags.ts';
-import { arg, chainFlags, satFlag } from '../../lib/cli/flags.ts';
+import { arg, chainFlags, choiceFlag, satFlag, textFlag } from '../../lib/cli/flags.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { runStateless, Unfinished } from '../../lib/cli/stateless.ts';
 import { leastChild } from '../../lib/engine/bump.ts';
@@ -26,22 +25,16 @@ export default class ChannelBump extends BaseCommand {
     'A commitment of version 3, paid for by Bitcoin Core\nbitcoin-cli listunspent 1 > coins.json; spillway channel-bump --network regtest --utxo coins.json --change "$ADDRESS" --feerate 20 commitment.hex | jq -r .psbt | xargs bitcoin-cli walletprocesspsbt > signed.json',
     'Then both at once\nspillway channel-bump --network regtest --utxo coins.json --change "$ADDRESS" --feerate 20 --merge signed.json commitment.hex | jq -c .package | xargs -0 bitcoin-cli submitpackage',
   ];
-  static override args = { file: arg({ description: 'The parent (default: stdin)' }) };
+  static override args = { file: arg('The parent (default: stdin)') };
   static override flags = {
-    network: Flags.option({ options: NETWORKS })({ summary: 'Network (default: that of the channel)' }),
+    network: choiceFlag(NETWORKS, 'Network (default: that of the channel)'),
     channel: channelFlag,
     keys: keysFlag,
     point: pointFlag,
-    utxo: Flags.string({
-      summary: "Coins that pay, in the shape of Bitcoin Core's listunspent",
-      helpValue: 'FILE',
-      required: true,
-    }),
-    change: Flags.string({ summary: 'Address for what is left', helpValue: 'ADDRESS', required: true }),
+    utxo: textFlag("Coins that pay, in the shape of Bitcoin Core's listunspent", 'FILE', { required: true }),
+    change: textFlag('Address for what is left', 'ADDRESS', { required: true }),
     merge: contractFlags.merge,
-    'parent-fee': satFlag({
-      summary: 'What the parent pays itself (default: of a commitment its fee, else 0 for version 3)',
-    }),
+    'parent-fee': satFlag('What the parent pays itself (default: of a commitment its fee, else 0 for version 3)'),
     ...feeFlags,
     ...chainFlags,
   };

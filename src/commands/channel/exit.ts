@@ -1,8 +1,7 @@
-import * as Flags from '@oclif/core/flags';
+import { switchFlag, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { backedBy, backupFlags } from './backup.ts';
 import { print } from '../../lib/cli/output.ts';
-import { wholeFlag } from '../../lib/cli/stateless.ts';
 import { signBacked } from '../../lib/channel/lnd.ts';
 import { note } from '../../lib/engine/log.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -17,11 +16,11 @@ export default class ChannelExit extends BaseCommand {
   ];
   static override flags = {
     ...backupFlags,
-    backup: Flags.string({ summary: "lnd's channel.backup", helpValue: 'FILE', required: true, helpGroup: 'BACKUP' }),
-    newest: wholeFlag({ summary: 'The highest own commitment number that is known: an older commitment is refused' }),
-    'accept-penalty-risk': Flags.boolean({
-      summary: 'Sign it although nobody knows whether it was revoked, which gives the peer everything',
-    }),
+    backup: textFlag("lnd's channel.backup", 'FILE', { required: true, helpGroup: 'BACKUP' }),
+    newest: wholeFlag('The highest own commitment number that is known: an older commitment is refused'),
+    'accept-penalty-risk': switchFlag(
+      'Sign it although nobody knows whether it was revoked, which gives the peer everything',
+    ),
   };
   static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
 

@@ -11,7 +11,7 @@ export default class ChannelImport extends BaseCommand {
     'lnd\nspillway channel-import --network mainnet --root-key-file root.key --out channels channel.backup | jq ".channels[]"',
     'Core Lightning\nspillway channel-import --network mainnet --hsm-secret hsm_secret --peer "$PEER" --dbid 1 --outpoint "$TXID:0:1000000" --format anchors --opener local --out channels',
   ];
-  static override args = { file: arg({ description: 'The backup of lnd (default: stdin)' }) };
+  static override args = { file: arg('The backup of lnd (default: stdin)') };
   static override flags = importFlags;
   static override exits = [0, 2, 3, 65, 66, 70, 73, 77] as const;
 

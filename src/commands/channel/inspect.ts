@@ -15,7 +15,7 @@ export default class ChannelInspect extends BaseCommand {
     'What was broadcast?\nbitcoin-cli getrawtransaction "$TXID" | spillway channel-inspect | jq -r .kind',
     'Whose is it, and which number?\nspillway channel-inspect --channel channel.json --keys keys.json commitment.hex | jq "{holder, number}"',
   ];
-  static override args = { file: arg({ description: 'The transaction (default: stdin)' }) };
+  static override args = { file: arg('The transaction (default: stdin)') };
   static override flags = { batch: batchFlag, channel: channelFlag, keys: keysFlag, point: pointFlag };
   static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
 

@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { penaltyDocument } from '../../lib/channel/spend.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -14,10 +13,10 @@ export default class ChannelPenalty extends BaseCommand {
     'An old commitment was broadcast\nspillway channel-penalty --channel channel.json --keys keys.json --secrets store.json --to "$ADDRESS" --feerate 20 < revoked.hex | jq -r ".transactions[].hex"',
     'Its HTLC transaction too\necho "{\\"transaction\\":\\"$HEX\\",\\"number\\":41}" | spillway channel-penalty --channel channel.json --keys keys.json --secrets store.json --to "$ADDRESS"',
   ];
-  static override args = { file: arg({ description: 'The transaction (default: stdin)' }) };
+  static override args = { file: arg('The transaction (default: stdin)') };
   static override flags = {
     ...channelSpendFlags,
-    secrets: Flags.string({ summary: 'The store of revealed secrets', helpValue: 'FILE', helpGroup: 'CHANNEL' }),
+    secrets: textFlag('The store of revealed secrets', 'FILE', 'CHANNEL'),
     ...secretFlags('secret', 'The per-commitment secret', 'CHANNEL'),
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 76, 77] as const;

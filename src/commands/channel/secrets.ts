@@ -15,7 +15,7 @@ export default class ChannelSecrets extends BaseCommand {
   ];
   static override args = {
     action: Args.string({ description: 'What to do', options: [...ACTIONS], required: true, ignoreStdin: true }),
-    file: arg({ description: 'The document (default: stdin)' }),
+    file: arg('The document (default: stdin)'),
   };
   static override flags = {
     batch: batchFlag,

@@ -1,5 +1,5 @@
 /** Parts that the `channel-*` commands share: the channel and its keys by file, transactions in hex. */
-import * as Flags from '@oclif/core/flags';
+import { hexFlag, textFlag } from '../../lib/cli/flags.ts';
 import type { Channel } from '../../lib/channel/commitment.ts';
 import { readChannel, readKeys, readStore, type Keys } from '../../lib/channel/document.ts';
 import type { SecretStore } from '../../lib/channel/secrets.ts';
@@ -9,24 +9,20 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { readSecretJson } from '../../lib/cli/secrets.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
-import { hexFlag } from '../../lib/cli/stateless.ts';
 import { note } from '../../lib/engine/log.ts';
 
 const group = 'CHANNEL';
-export const channelFlag = Flags.string({
-  summary: 'The channel (public): what channel-import prints; in place of a field "channel" of the document',
-  helpValue: 'FILE',
-  helpGroup: group,
-});
-export const keysFlag = Flags.string({
-  summary: 'Secret keys of one side, as channel-import writes them: a file that nobody else may read',
-  helpValue: 'FILE',
-  helpGroup: group,
-});
-export const pointFlag = hexFlag({
-  summary: "The per-commitment point of the commitment's holder, where no seed gives it",
-  helpGroup: group,
-});
+export const channelFlag = textFlag(
+  'The channel (public): what channel-import prints; in place of a field "channel" of the document',
+  'FILE',
+  group,
+);
+export const keysFlag = textFlag(
+  'Secret keys of one side, as channel-import writes them: a file that nobody else may read',
+  'FILE',
+  group,
+);
+export const pointFlag = hexFlag("The per-commitment point of the commitment's holder, where no seed gives it", group);
 
 /** Reads the document of a file, and notes the fields that are not known. */
 function documentFrom<T>(json: Json, file: string, read: (from: Fields) => T): T {

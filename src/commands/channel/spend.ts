@@ -1,6 +1,5 @@
 /** Face of `channel-sweep` and `channel-penalty`: flags, fees, coins, and the exit code of what waits for a key. */
 import type { InferredFlags } from '@oclif/core/interfaces';
-import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import type { Channel } from '../../lib/channel/commitment.ts';
 import type { Keys } from '../../lib/channel/document.ts';
@@ -9,7 +8,7 @@ import type { Fields } from '../../lib/protocol/document.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom, rawTransaction } from './shared.ts';
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
-import { chainFlags } from '../../lib/cli/flags.ts';
+import { chainFlags, textFlag } from '../../lib/cli/flags.ts';
 import { factsFor, TRANSACTION_LIMIT } from '../htlc/shared.ts';
 import { note } from '../../lib/engine/log.ts';
 import { runStateless, Unfinished } from '../../lib/cli/stateless.ts';
@@ -17,7 +16,7 @@ import { runStateless, Unfinished } from '../../lib/cli/stateless.ts';
 export const channelSpendFlags = {
   channel: channelFlag,
   keys: keysFlag,
-  to: Flags.string({ summary: 'Address to be paid to', helpValue: 'ADDRESS', required: true, helpGroup: 'SPEND' }),
+  to: textFlag('Address to be paid to', 'ADDRESS', { required: true, helpGroup: 'SPEND' }),
   ...feeFlags,
   ...chainFlags,
 };

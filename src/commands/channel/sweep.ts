@@ -1,9 +1,8 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { pointFlag } from './shared.ts';
 import { channelSpendFlags, runChannelSpend } from './spend.ts';
 import { coinsFrom, contractFlags, psbtFrom } from '../../lib/cli/contract-flags.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { sweepDocument } from '../../lib/channel/spend.ts';
 
 export default class ChannelSweep extends BaseCommand {
@@ -14,15 +13,11 @@ export default class ChannelSweep extends BaseCommand {
     'The peer has closed\nbitcoin-cli getrawtransaction "$TXID" | spillway channel-sweep --channel channel.json --keys keys.json --to "$ADDRESS" --feerate 3 | jq -r ".transactions[].hex"',
     'Own commitment: from when is it valid?\nspillway channel-sweep --channel channel.json --keys keys.json --to "$ADDRESS" commitment.hex | jq ".transactions[] | {valid_from, outputs}"',
   ];
-  static override args = { file: arg({ description: 'The transaction (default: stdin)' }) };
+  static override args = { file: arg('The transaction (default: stdin)') };
   static override flags = {
     ...channelSpendFlags,
     point: pointFlag,
-    utxo: Flags.string({
-      summary: "Coins that pay for HTLC transactions, in the shape of Bitcoin Core's listunspent",
-      helpValue: 'FILE',
-      helpGroup: 'SPEND',
-    }),
+    utxo: textFlag("Coins that pay for HTLC transactions, in the shape of Bitcoin Core's listunspent", 'FILE', 'SPEND'),
     merge: contractFlags.merge,
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 76, 77] as const;

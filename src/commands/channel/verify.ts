@@ -12,7 +12,7 @@ export default class ChannelVerify extends BaseCommand {
     "Is the peer's commitment_signed right?\nspillway channel-verify --channel channel.json < received.json",
     'Many states at once\nspillway channel-verify --batch --channel channel.json < states.ndjson',
   ];
-  static override args = { file: arg({ description: 'State and transactions (default: stdin)' }) };
+  static override args = { file: arg('State and transactions (default: stdin)') };
   static override flags = { batch: batchFlag, channel: channelFlag };
   static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
 

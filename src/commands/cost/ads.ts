@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
+import { hexFlag, switchFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { filter } from '../../lib/cli/filter.ts';
-import { hexFlag, wholeFlag } from '../../lib/cli/stateless.ts';
 import { adsCost } from '../../lib/cost/service.ts';
 
 export default filter({
@@ -11,17 +10,17 @@ export default filter({
     'The whole price\nspillway cost ads --feerate-kw 2500 --weight 600 --basis 50 --base 300 --requested 1000000 --contributed 1000000 | jq .total_fee_sat',
   ],
   flags: {
-    'feerate-kw': wholeFlag({ summary: 'Satoshis for 1000 weight units', required: true }),
-    weight: wholeFlag({ summary: 'Weight that the buyer pays for', required: true }),
-    basis: wholeFlag({ summary: 'Share in hundredths of a percent', required: true }),
-    base: wholeFlag({ summary: 'Base fee in satoshis (default 0)' }),
-    creation: wholeFlag({ summary: 'Fee for a new channel, in satoshis (default 0)' }),
-    new: Flags.boolean({ summary: 'The channel is new' }),
-    requested: wholeFlag({ summary: 'Satoshis that are asked for', required: true }),
-    contributed: wholeFlag({ summary: 'Satoshis that the seller adds', required: true }),
-    'min-amount': wholeFlag({ summary: 'Least amount of the ad (default 0)' }),
-    'max-amount': wholeFlag({ summary: 'Largest amount of the ad (default 4294967295)' }),
-    script: hexFlag({ summary: 'Script of the funding output' }),
+    'feerate-kw': wholeFlag('Satoshis for 1000 weight units', { required: true }),
+    weight: wholeFlag('Weight that the buyer pays for', { required: true }),
+    basis: wholeFlag('Share in hundredths of a percent', { required: true }),
+    base: wholeFlag('Base fee in satoshis (default 0)'),
+    creation: wholeFlag('Fee for a new channel, in satoshis (default 0)'),
+    new: switchFlag('The channel is new'),
+    requested: wholeFlag('Satoshis that are asked for', { required: true }),
+    contributed: wholeFlag('Satoshis that the seller adds', { required: true }),
+    'min-amount': wholeFlag('Least amount of the ad (default 0)'),
+    'max-amount': wholeFlag('Largest amount of the ad (default 4294967295)'),
+    script: hexFlag('Script of the funding output'),
   },
   exits: [0, 2, 65, 70],
   run: adsCost,

@@ -1,5 +1,5 @@
+import { wholeFlag } from '../../lib/cli/flags.ts';
 import { filter } from '../../lib/cli/filter.ts';
-import { wholeFlag } from '../../lib/cli/stateless.ts';
 import { channelCost } from '../../lib/cost/service.ts';
 
 export default filter({
@@ -10,9 +10,9 @@ export default filter({
     'An example that does not add up\nspillway cost channel --fee 8888 --balance 2000000 --total 200888 | jq -c .problems',
   ],
   flags: {
-    fee: wholeFlag({ summary: 'fee_total_sat', required: true }),
-    balance: wholeFlag({ summary: 'client_balance_sat', required: true }),
-    total: wholeFlag({ summary: 'order_total_sat', required: true }),
+    fee: wholeFlag('fee_total_sat', { required: true }),
+    balance: wholeFlag('client_balance_sat', { required: true }),
+    total: wholeFlag('order_total_sat', { required: true }),
   },
   run: channelCost,
 });

@@ -1,7 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { filter } from '../../lib/cli/filter.ts';
-import { feerateFlag } from '../../lib/cli/flags.ts';
-import { wholeFlag } from '../../lib/cli/stateless.ts';
+import { choiceFlag, feerateFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { EXIT_CLIENTS, exitCost } from '../../lib/cost/chain.ts';
 
 export default filter({
@@ -12,20 +10,19 @@ export default filter({
     "A hundred million users with one satoshi each\nspillway cost exit --clients 1000 --feerate 1 --users 100000000 --balance 1 | jq -c '.worth_it, .mass_exit'",
   ],
   flags: {
-    clients: Flags.option({ options: EXIT_CLIENTS })({
-      summary: 'Clients of a SuperScalar tree with leaves and branches of two',
+    clients: choiceFlag(EXIT_CLIENTS, 'Clients of a SuperScalar tree with leaves and branches of two', {
       exclusive: ['exit-vb'],
     }),
-    'exit-vb': wholeFlag({ summary: 'Virtual bytes of the branch', dependsOn: ['transactions'] }),
-    transactions: wholeFlag({ summary: 'Transactions of the branch', dependsOn: ['exit-vb'] }),
-    feerate: feerateFlag({ summary: 'Fee rate of the chain', required: true }),
-    'child-vb': wholeFlag({ summary: 'Size of a child that pays the fee (default 152)' }),
-    'commitment-vb': wholeFlag({ summary: 'Size of the commitment (default 154)' }),
-    times: wholeFlag({ summary: 'A balance is worth it from so many times the fee on (default 3)' }),
-    balance: wholeFlag({ summary: 'Is this balance worth it?' }),
-    users: wholeFlag({ summary: 'All leave at once: so many' }),
-    'leaf-vb': wholeFlag({ summary: 'Size of a leaf in a mass exit (default 43)' }),
-    'block-vb': wholeFlag({ summary: 'Size of a block (default 1000000)' }),
+    'exit-vb': wholeFlag('Virtual bytes of the branch', { dependsOn: ['transactions'] }),
+    transactions: wholeFlag('Transactions of the branch', { dependsOn: ['exit-vb'] }),
+    feerate: feerateFlag('Fee rate of the chain', { required: true }),
+    'child-vb': wholeFlag('Size of a child that pays the fee (default 152)'),
+    'commitment-vb': wholeFlag('Size of the commitment (default 154)'),
+    times: wholeFlag('A balance is worth it from so many times the fee on (default 3)'),
+    balance: wholeFlag('Is this balance worth it?'),
+    users: wholeFlag('All leave at once: so many'),
+    'leaf-vb': wholeFlag('Size of a leaf in a mass exit (default 43)'),
+    'block-vb': wholeFlag('Size of a block (default 1000000)'),
   },
   run: exitCost,
 });

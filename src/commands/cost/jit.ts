@@ -1,5 +1,5 @@
+import { wholeFlag } from '../../lib/cli/flags.ts';
 import { filter } from '../../lib/cli/filter.ts';
-import { wholeFlag } from '../../lib/cli/stateless.ts';
 import { jitCost } from '../../lib/cost/service.ts';
 
 export default filter({
@@ -10,11 +10,11 @@ export default filter({
     'How much arrives?\nspillway cost jit --payment-msat 100000000 --min-fee-msat 546000 --ppm 1200 | jq .received_msat',
   ],
   flags: {
-    'payment-msat': wholeFlag({ summary: 'What is paid', required: true }),
-    'min-fee-msat': wholeFlag({ summary: 'The least fee', required: true }),
-    ppm: wholeFlag({ summary: 'The share of the payment, in millionths', required: true }),
-    'min-payment-msat': wholeFlag({ summary: 'The least payment that is served' }),
-    'max-payment-msat': wholeFlag({ summary: 'The largest payment that is served' }),
+    'payment-msat': wholeFlag('What is paid', { required: true }),
+    'min-fee-msat': wholeFlag('The least fee', { required: true }),
+    ppm: wholeFlag('The share of the payment, in millionths', { required: true }),
+    'min-payment-msat': wholeFlag('The least payment that is served'),
+    'max-payment-msat': wholeFlag('The largest payment that is served'),
   },
   run: jitCost,
 });

@@ -1,6 +1,5 @@
 import { filter } from '../../lib/cli/filter.ts';
-import { feerateFlag } from '../../lib/cli/flags.ts';
-import { wholeFlag } from '../../lib/cli/stateless.ts';
+import { feerateFlag, repeated, wholeFlag } from '../../lib/cli/flags.ts';
 import { phoenixdCost } from '../../lib/cost/service.ts';
 
 export default filter({
@@ -11,12 +10,12 @@ export default filter({
     "Many small ones: when does the channel open?\nspillway cost phoenixd --receive 10000 --receive 10000 --receive 10000 --feerate 5 | jq -c '.payments[]'",
   ],
   flags: {
-    receive: wholeFlag({ summary: 'A payment in satoshis', multiple: true, multipleNonGreedy: true, required: true }),
-    feerate: feerateFlag({ summary: 'Fee rate of the chain', required: true }),
-    'auto-liquidity': wholeFlag({ summary: 'Satoshis that are bought at once (default 2000000)' }),
-    basis: wholeFlag({ summary: 'Service fee in hundredths of a percent (default 100)' }),
-    'new-channel': wholeFlag({ summary: 'Satoshis for the first channel (default 1000)' }),
-    vb: wholeFlag({ summary: 'Virtual bytes that are paid for (default 271)' }),
+    receive: wholeFlag('A payment in satoshis', { ...repeated, required: true }),
+    feerate: feerateFlag('Fee rate of the chain', { required: true }),
+    'auto-liquidity': wholeFlag('Satoshis that are bought at once (default 2000000)'),
+    basis: wholeFlag('Service fee in hundredths of a percent (default 100)'),
+    'new-channel': wholeFlag('Satoshis for the first channel (default 1000)'),
+    vb: wholeFlag('Virtual bytes that are paid for (default 271)'),
   },
   run: phoenixdCost,
 });

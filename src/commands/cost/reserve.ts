@@ -1,5 +1,5 @@
+import { wholeFlag } from '../../lib/cli/flags.ts';
 import { filter } from '../../lib/cli/filter.ts';
-import { wholeFlag } from '../../lib/cli/stateless.ts';
 import { reserveCost } from '../../lib/cost/chain.ts';
 
 export default filter({
@@ -10,9 +10,9 @@ export default filter({
     'A small channel\nspillway cost reserve --capacity 20000 | jq .spendable_sat',
   ],
   flags: {
-    capacity: wholeFlag({ summary: 'Satoshis of the channel', required: true }),
-    permille: wholeFlag({ summary: 'The reserve in thousandths (default 10)' }),
-    dust: wholeFlag({ summary: 'The least reserve (default 354)' }),
+    capacity: wholeFlag('Satoshis of the channel', { required: true }),
+    permille: wholeFlag('The reserve in thousandths (default 10)'),
+    dust: wholeFlag('The least reserve (default 354)'),
   },
   run: reserveCost,
 });

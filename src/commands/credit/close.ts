@@ -14,7 +14,7 @@ export default class CloseCredit extends ContractCommand {
     'The last message was lost: print it once more, or give the own proposal up\nspillway close-credit --home user --contract "$ID" --again > close.json\nspillway close-credit --home user --contract "$ID" --cancel',
   ];
   static override steps = stepsOf(closeCredit);
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...contractFlags,
     ...askFlags,

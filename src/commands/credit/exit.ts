@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
-import { allowFee, feeFlags, overFlag } from '../../lib/cli/contract-flags.ts';
+import { ALLOW_FEE, feeFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, portsOf, stepsOf } from '../../lib/cli/contract.ts';
-import { chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
+import { chainFlags, countFlag, feerateFlag, homeFlags, switchFlag } from '../../lib/cli/flags.ts';
 import { yes } from '../../lib/cli/step-flags.ts';
 import { dueContracts } from './due.ts';
 import { withChildren } from './exit-children.ts';
@@ -28,29 +27,20 @@ export default class ExitCredit extends ContractCommand {
     ...homeFlags,
     ...chainFlags,
     ...overFlag,
-    export: yes('Print without freezing the contract', 'ACTION', { exclusive: ['due'] }),
-    children: feerateFlag({
-      summary:
-        'With --export: also sign a child for each of these fee rates (10,30,100), for a watchtower without a key to bump with',
-      multiple: true,
-      delimiter: ',',
-      dependsOn: ['export'],
-      exclusive: ['package', 'quote'],
-      helpGroup: 'FEES',
-    }),
-    'allow-fee': Flags.boolean(allowFee),
+    export: yes('Print without freezing the contract', { exclusive: ['due'], helpGroup: 'ACTION' }),
+    children: feerateFlag(
+      'With --export: also sign a child for each of these fee rates (10,30,100), for a watchtower without a key to bump with',
+      { multiple: true, delimiter: ',', dependsOn: ['export'], exclusive: ['package', 'quote'], helpGroup: 'FEES' },
+    ),
+    'allow-fee': switchFlag(...ALLOW_FEE),
     ...packageFlags,
     feerate: feeFlags.feerate,
-    due: Flags.boolean({
-      summary: 'List contracts whose deadline nears, the nearest first, one JSON object a line',
+    due: switchFlag('List contracts whose deadline nears, the nearest first, one JSON object a line', {
       exclusive: ['contract'],
       helpGroup: 'ACTION',
     }),
-    within: Flags.integer({
-      summary: 'With --due: how many blocks ahead (default 144)',
+    within: countFlag('With --due: how many blocks ahead (default 144)', [0, 1_000_000], {
       helpValue: 'BLOCKS',
-      min: 0,
-      max: 1_000_000,
       dependsOn: ['due'],
       helpGroup: 'ACTION',
     }),

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
-import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { chainFlags, countFlag, homeFlags } from '../../lib/cli/flags.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { feerateText } from '../../lib/bitcoin/fee.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -29,12 +28,9 @@ export default class Liquidity extends BaseCommand {
   static override flags = {
     ...homeFlags,
     ...chainFlags,
-    plan: Flags.integer({ summary: 'The most exits that a day may have', helpValue: 'N', min: 1, helpGroup: group }),
-    new: Flags.integer({
-      summary: 'For how many new contracts (default 10)',
+    plan: countFlag('The most exits that a day may have', [1], { helpValue: 'N', helpGroup: group }),
+    new: countFlag('For how many new contracts (default 10)', [0, 10_000], {
       helpValue: 'N',
-      min: 0,
-      max: 10_000,
       dependsOn: ['plan'],
       helpGroup: group,
     }),

@@ -15,7 +15,7 @@ export default class OpenCredit extends ContractCommand {
     'Nobody has answered: the coins of the proposal are free again\nspillway open-credit --home user --cancel < proposed.json',
   ];
   static override steps = stepsOf(openCredit);
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...contractFlags,
     as: oneOf(['payee', 'payer'], 'Start: offer a contract in which this home is paid, or ask the other for an offer'),

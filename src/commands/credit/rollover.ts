@@ -14,7 +14,7 @@ export default class Rollover extends ContractCommand {
     'The last message was lost: print it once more, or give the rollover and its next contract up\nspillway rollover --home user --contract "$ID" --again > proposed.json\nspillway rollover --home user --contract "$ID" --cancel',
   ];
   static override steps = stepsOf(rollover);
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...contractFlags,
     ...overFlag,

@@ -1,8 +1,7 @@
 /** Flags of credit contracts: fees, issuer, policy, programs outside. Not here: those that all contract commands have. */
-import * as Flags from '@oclif/core/flags';
 import type { Network } from '../../lib/bitcoin/network.ts';
 import { feeFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
-import { satFlag } from '../../lib/cli/flags.ts';
+import { countFlag, satFlag, textFlag } from '../../lib/cli/flags.ts';
 import { feerate, oneOf, step, text, yes } from '../../lib/cli/step-flags.ts';
 import { ISSUERS } from '../../lib/credit/issuer.ts';
 import type { Policy } from '../../lib/credit/terms.ts';
@@ -19,31 +18,23 @@ export const issuerFlags = {
 };
 /** Programs outside, for a payee whose mint is not in its home. */
 export const programFlags = {
-  signer: Flags.string({
-    summary: 'Payee: program that signs blinded outputs, JSON in and out, for --ecash signer',
-    helpValue: 'COMMAND',
-    helpGroup: ecash,
-  }),
-  notify: Flags.string({
-    summary: 'Payee: program that is told what a contract was paid in total, for --ecash notify',
-    helpValue: 'COMMAND',
-    helpGroup: ecash,
-  }),
+  signer: textFlag('Payee: program that signs blinded outputs, JSON in and out, for --ecash signer', 'COMMAND', ecash),
+  notify: textFlag(
+    'Payee: program that is told what a contract was paid in total, for --ecash notify',
+    'COMMAND',
+    ecash,
+  ),
 };
 
-const count = (summary: string) =>
-  Flags.integer({ summary, helpValue: 'N', min: 1, max: 1_000_000, helpGroup: 'POLICY' });
+const count = (summary: string) => countFlag(summary, [1, 1_000_000], { helpValue: 'N', helpGroup: 'POLICY' });
 /** The payee's policy, a flag for each bound. */
 export const policyFlags = {
-  'min-amount': satFlag({ summary: 'Smallest contract (default 10000)', helpGroup: 'POLICY' }),
-  'max-amount': satFlag({ summary: 'Largest contract (default 100000000)', helpGroup: 'POLICY' }),
+  'min-amount': satFlag('Smallest contract (default 10000)', 'POLICY'),
+  'max-amount': satFlag('Largest contract (default 100000000)', 'POLICY'),
   'min-blocks': count('Shortest term in blocks (default 1008)'),
   'max-blocks': count('Longest term in blocks (default 52560)'),
-  'exit-feerate': Flags.integer({
-    summary: 'Fee rate of exit and refund in sat/vB (default 2)',
+  'exit-feerate': countFlag('Fee rate of exit and refund in sat/vB (default 2)', [1, 1000], {
     helpValue: 'SAT/VB',
-    min: 1,
-    max: 1000,
     helpGroup: 'POLICY',
   }),
   'min-conf': count('Confirmations of the funding before the first payment (default 3, on regtest 1)'),
@@ -53,14 +44,11 @@ export const policyFlags = {
 /** Time for which an offer stands, and its answer without a coin. */
 export const offerFlag = {
   'offer-expiry': step(
-    Flags.integer({
-      summary:
-        'Hours after which an offer ends that nobody has answered, and then an opening that nobody has funded (default 24)',
-      helpValue: 'HOURS',
-      min: 1,
-      max: 8_760,
-      helpGroup: 'POLICY',
-    }),
+    countFlag(
+      'Hours after which an offer ends that nobody has answered, and then an opening that nobody has funded (default 24)',
+      [1, 8_760],
+      { helpValue: 'HOURS', helpGroup: 'POLICY' },
+    ),
     (hours) => hours * 3_600,
   ),
 };

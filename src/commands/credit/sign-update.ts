@@ -1,8 +1,7 @@
-import * as Flags from '@oclif/core/flags';
 import { programFlags, uncheckedFlag } from './shared.ts';
 import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { askFlags, quoteIn } from '../../lib/cli/mint-flags.ts';
 import { sat, step, yes } from '../../lib/cli/step-flags.ts';
 import { signUpdate } from '../../lib/ecash/credit.ts';
@@ -17,7 +16,7 @@ export default class SignUpdate extends ContractCommand {
     'The request was lost: print it once more, or withdraw all that are open\nspillway sign-update --home mint --contract "$ID" --again > requested.json\nspillway sign-update --home mint --contract "$ID" --cancel',
   ];
   static override steps = stepsOf(signUpdate);
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...contractFlags,
     ...askFlags,
@@ -26,11 +25,11 @@ export default class SignUpdate extends ContractCommand {
     max: sat('Payer: agree to every amount up to this sum over the run'),
     ecash: yes('Payer: have this payment come back as ecash', 'ECASH'),
     request: step(
-      Flags.string({
-        summary: 'Payer: pay this quote of a running mint (its payment request, or a file that holds it)',
-        helpValue: 'TEXT|FILE',
-        helpGroup: 'ECASH',
-      }),
+      textFlag(
+        'Payer: pay this quote of a running mint (its payment request, or a file that holds it)',
+        'TEXT|FILE',
+        'ECASH',
+      ),
       quoteIn,
       'quote',
     ),

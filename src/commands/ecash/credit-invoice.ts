@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { arg, satFlag } from '../../lib/cli/flags.ts';
+import { arg, countFlag, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { lineOrFile } from '../../lib/cli/mint-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -18,30 +17,23 @@ export default class CreditInvoice extends ContractCommand {
     'Which are paid, and take what is owed\nspillway credit-invoice --home merchant --contract "$REV" --check \\\n    | curl -s --json @- "$HOME_URL" | spillway credit-invoice --home merchant | jq .owed_sat',
   ];
   static override steps = stepsOf(creditInvoice);
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...contractFlags,
     ...overFlag,
-    amount: satFlag({ summary: 'What the invoice asks for', helpGroup: 'INVOICE' }),
-    'expires-in': Flags.integer({
-      summary: 'Seconds for which it can be paid (default 3600)',
+    amount: satFlag('What the invoice asks for', 'INVOICE'),
+    'expires-in': countFlag('Seconds for which it can be paid (default 3600)', [1, 31_536_000], {
       helpValue: 'S',
-      min: 1,
-      max: 31_536_000,
       helpGroup: 'INVOICE',
     }),
-    memo: Flags.string({ summary: 'Words for the customer', helpValue: 'TEXT', helpGroup: 'INVOICE' }),
-    qr: Flags.boolean({ summary: 'Draw it as a QR code on stderr too', helpGroup: 'INVOICE' }),
-    check: Flags.boolean({ summary: 'Ask which invoices are paid and how much is owed', helpGroup: 'ACTION' }),
-    invoice: Flags.string({
-      summary: 'With --check: an invoice whose receipt is shown',
-      helpValue: 'TEXT|FILE',
+    memo: textFlag('Words for the customer', 'TEXT', 'INVOICE'),
+    qr: switchFlag('Draw it as a QR code on stderr too', 'INVOICE'),
+    check: switchFlag('Ask which invoices are paid and how much is owed', 'ACTION'),
+    invoice: textFlag('With --check: an invoice whose receipt is shown', 'TEXT|FILE', {
       dependsOn: ['receipt'],
       helpGroup: 'ACTION',
     }),
-    receipt: Flags.string({
-      summary: 'With --check: the receipt that its customer got',
-      helpValue: 'HEX',
+    receipt: textFlag('With --check: the receipt that its customer got', 'HEX', {
       dependsOn: ['invoice'],
       helpGroup: 'ACTION',
     }),

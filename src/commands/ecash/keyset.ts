@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { homeFlags } from '../../lib/cli/flags.ts';
+import { homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { MESSAGE_LIMIT } from '../../lib/protocol/message.ts';
@@ -19,24 +18,12 @@ export default class EcashKeyset extends BaseCommand {
   ];
   static override flags = {
     ...homeFlags,
-    list: Flags.boolean({
-      summary: 'Print all keysets, one JSON object a line',
-      exclusive: ['retire', 'activate', 'signer-keys'],
-    }),
-    retire: Flags.string({
-      summary: 'Issue no more under this keyset',
-      helpValue: 'ID',
-      exclusive: ['activate', 'signer-keys'],
-    }),
-    activate: Flags.string({
-      summary: 'Issue under this keyset again: after a restore without its journal none is active',
-      helpValue: 'ID',
+    list: switchFlag('Print all keysets, one JSON object a line', { exclusive: ['retire', 'activate', 'signer-keys'] }),
+    retire: textFlag('Issue no more under this keyset', 'ID', { exclusive: ['activate', 'signer-keys'] }),
+    activate: textFlag('Issue under this keyset again: after a restore without its journal none is active', 'ID', {
       exclusive: ['signer-keys'],
     }),
-    'signer-keys': Flags.string({
-      summary: 'Public keys of the program that --signer names: issue under them',
-      helpValue: 'FILE',
-    }),
+    'signer-keys': textFlag('Public keys of the program that --signer names: issue under them', 'FILE'),
   };
   static override exits = [0, 2, 65, 66, 69, 70, 75, 76, 77] as const;
 

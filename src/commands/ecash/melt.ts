@@ -1,4 +1,4 @@
-import * as Flags from '@oclif/core/flags';
+import { switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { stopAt } from '../../lib/cli/contract.ts';
 import { readInput } from '../../lib/cli/input.ts';
@@ -10,8 +10,6 @@ import type { GivenUp, Melted } from '../../lib/cashu/melt.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-const file = (summary: string) => ({ summary, helpValue: 'FILE', helpGroup: 'MINT' });
-
 export default class EcashMelt extends BaseCommand {
   static override summary = "Pay a merchant's invoice in ecash, at the mint that issued it";
   static override description = `Needs no home. The token is swapped to the exact sum, the rest goes to --change-out before the invoice is paid, and the receipt is printed: the signature of the home that the invoice names, which owes it to the merchant. Change that the mint has not signed by its own keys is refused before anything is paid. A run that was cut off, or could not print, leaves TOKENFILE.melting; the same command goes on from there. Of two runs at once with one token, or one file of change, the second is refused. Where the mint says that it is paid and shows no receipt of that home, the document says null and the exit is 3.
@@ -22,26 +20,12 @@ An invoice that expired, was paid by another or is refused for good is given up:
     'The invoice has expired: have the ecash back\nspillway ecash-melt --mint https://mint.example.com --token-file token.txt --give-up --change-out back.txt | jq .change_sat',
   ];
   static override flags = {
-    mint: Flags.string({
-      summary: 'The mint that issued the token',
-      helpValue: 'URL',
-      required: true,
-      helpGroup: 'MINT',
-    }),
-    'token-file': Flags.string({ ...file('The token'), required: true }),
-    invoice: Flags.string({
-      summary: "The merchant's line, or a file that holds it",
-      helpValue: 'TEXT|FILE',
-      helpGroup: 'MINT',
-    }),
-    'change-out': Flags.string(file('Where change goes, a token a line; a file that nobody else may read')),
-    append: Flags.boolean({
-      summary: 'Add to what --change-out holds already',
-      dependsOn: ['change-out'],
-      helpGroup: 'MINT',
-    }),
-    'give-up': Flags.boolean({
-      summary: 'Pay no more: write what is unspent of the token, and of what came of it, to --change-out',
+    mint: textFlag('The mint that issued the token', 'URL', { required: true, helpGroup: 'MINT' }),
+    'token-file': textFlag('The token', 'FILE', { required: true, helpGroup: 'MINT' }),
+    invoice: textFlag("The merchant's line, or a file that holds it", 'TEXT|FILE', 'MINT'),
+    'change-out': textFlag('Where change goes, a token a line; a file that nobody else may read', 'FILE', 'MINT'),
+    append: switchFlag('Add to what --change-out holds already', { dependsOn: ['change-out'], helpGroup: 'MINT' }),
+    'give-up': switchFlag('Pay no more: write what is unspent of the token, and of what came of it, to --change-out', {
       dependsOn: ['change-out'],
       exclusive: ['invoice'],
       helpGroup: 'MINT',

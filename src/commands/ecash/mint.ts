@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
 import { stopAt } from '../../lib/cli/contract.ts';
-import { homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { homeFlags, satFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { askFlags, namedMints } from '../../lib/cli/mint-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
@@ -24,14 +23,12 @@ export default class EcashMint extends BaseCommand {
     ...homeFlags,
     ...contractFlag,
     ...askFlags,
-    amount: satFlag({ summary: 'So much (default: all that was reported and not minted)', helpGroup: 'ACTION' }),
-    spent: Flags.boolean({
-      summary: 'With --again: also coins that a mint has called spent, and does not call so now',
+    amount: satFlag('So much (default: all that was reported and not minted)', 'ACTION'),
+    spent: switchFlag('With --again: also coins that a mint has called spent, and does not call so now', {
       dependsOn: ['again'],
       helpGroup: 'ACTION',
     }),
-    again: Flags.boolean({
-      summary: 'Make nothing: print all tokens that are not known to be spent',
+    again: switchFlag('Make nothing: print all tokens that are not known to be spent', {
       exclusive: ['amount'],
       helpGroup: 'ACTION',
     }),

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { askFlags, lineOrFile, mintFlag, namedMints } from '../../lib/cli/mint-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -19,37 +18,24 @@ Over a contract that a restored home pays, --confirm lists the invoices that wer
     'Invoices of a merchant of which nobody knows whether they were paid, and one that was not\nspillway ecash-quote --home mint --contract "$ID" --confirm | jq -c \'.doubted[]\'\nspillway ecash-quote --home mint --contract "$ID" --confirm --unpaid 00ff00ff00ff00ff00ff00ff00ff00ff | jq .owed_sat',
   ];
   static override steps = stepsOf(ecashQuote);
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...contractFlags,
     ...overFlag,
     ...askFlags,
     mint: mintFlag("Start: the mint; must be the contract's"),
-    renew: Flags.boolean({
-      summary: 'Start: make another quote than the one that is known, because it was given up',
-      helpGroup: 'MINT',
-    }),
-    confirm: Flags.boolean({
-      summary: 'Operator, after a restore: take the figures of the mint as they are, and go on',
-      helpGroup: 'MINT',
-    }),
-    quote: Flags.string({
-      summary: 'With --confirm: a quote of the contract that the restored home has lost; may be given often',
-      helpValue: 'ID',
-      multiple: true,
-      multipleNonGreedy: true,
-      dependsOn: ['confirm'],
-      helpGroup: 'MINT',
-    }),
-    unpaid: Flags.string({
-      summary:
-        'With --confirm: an invoice over a contract that this home pays, which it had not paid: by its id, or the line; may be given often',
-      helpValue: 'ID|TEXT|FILE',
-      multiple: true,
-      multipleNonGreedy: true,
-      dependsOn: ['confirm'],
-      helpGroup: 'MINT',
-    }),
+    renew: switchFlag('Start: make another quote than the one that is known, because it was given up', 'MINT'),
+    confirm: switchFlag('Operator, after a restore: take the figures of the mint as they are, and go on', 'MINT'),
+    quote: textFlag(
+      'With --confirm: a quote of the contract that the restored home has lost; may be given often',
+      'ID',
+      { ...repeated, dependsOn: ['confirm'], helpGroup: 'MINT' },
+    ),
+    unpaid: textFlag(
+      'With --confirm: an invoice over a contract that this home pays, which it had not paid: by its id, or the line; may be given often',
+      'ID|TEXT|FILE',
+      { ...repeated, dependsOn: ['confirm'], helpGroup: 'MINT' },
+    ),
   };
 
   async run(): Promise<void> {

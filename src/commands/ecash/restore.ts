@@ -39,7 +39,7 @@ export default class EcashRestore extends ContractCommand {
     'Three runs, and the keyset from the list of those that the wallet knows\nK=$(spillway ecash-keyset --home user --list | jq -r .keyset.id)\nspillway ecash-restore --home user --contract "$ID" --keyset "$K" \\\n    | spillway ecash-restore --home mint \\\n    | spillway ecash-restore --home user | jq -r .token',
   ];
   static override steps = stepsOf(ecashRestore);
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...contractFlags,
     ...overFlag,

@@ -1,7 +1,6 @@
 import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { loadCashu } from '../../lib/ecash/library.ts';
 import { decodeDocument, encodeDocument, verifyDocument } from '../../lib/ecash/token-document.ts';
@@ -45,19 +44,16 @@ decode reads cashuA (V3) and cashuB (V4), strictly; a token that is not valid is
       required: true,
       ignoreStdin: true,
     }),
-    file: arg({ description: 'The token or document (default: stdin)' }),
+    file: arg('The token or document (default: stdin)'),
   };
   static override flags = {
     batch: batchFlag,
-    keyset: Flags.string({
-      summary: "The mint's public keys, as GET /v1/keys answers; also completes short keyset ids",
-      helpValue: 'FILE',
-      multiple: true,
-      multipleNonGreedy: true,
+    keyset: textFlag("The mint's public keys, as GET /v1/keys answers; also completes short keyset ids", 'FILE', {
+      ...repeated,
     }),
-    redact: Flags.boolean({ summary: 'Leave the secrets out of what decode prints' }),
-    explain: Flags.boolean({ summary: 'Where decode finds no valid token, print why, as a document' }),
-    v3: Flags.boolean({ summary: 'Write cashuA, the older format' }),
+    redact: switchFlag('Leave the secrets out of what decode prints'),
+    explain: switchFlag('Where decode finds no valid token, print why, as a document'),
+    v3: switchFlag('Write cashuA, the older format'),
   };
   static override exits = [0, 2, 3, 65, 66, 70, 76] as const;
 

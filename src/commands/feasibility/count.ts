@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { filter } from '../../lib/cli/filter.ts';
 import { amountFlag, readNetwork } from './shared.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, repeated, textFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { countDocument } from '../../lib/flow/document.ts';
 import { pairOf } from '../../lib/flow/network.ts';
@@ -13,11 +12,11 @@ export default filter({
     'Which payments fail?\nspillway feasibility count --amount 1 --amount 5 < network.json | jq -c ".payments[]"',
     'Between two members\nspillway feasibility count --payer a --payee c --amount 5 < network.json | jq .payments',
   ],
-  args: { file: arg({ description: 'The network (default: stdin)' }) },
+  args: { file: arg('The network (default: stdin)') },
   flags: {
-    amount: amountFlag({ summary: 'An amount to be paid', multiple: true, multipleNonGreedy: true, default: [1] }),
-    payer: Flags.string({ summary: 'Only payments of this member', helpValue: 'MEMBER', dependsOn: ['payee'] }),
-    payee: Flags.string({ summary: 'Only payments to this member', helpValue: 'MEMBER', dependsOn: ['payer'] }),
+    amount: amountFlag('An amount to be paid', { ...repeated, default: [1] }),
+    payer: textFlag('Only payments of this member', 'MEMBER', { dependsOn: ['payee'] }),
+    payee: textFlag('Only payments to this member', 'MEMBER', { dependsOn: ['payer'] }),
     'max-input': maxInputFlag,
   },
   exits: [0, 2, 65, 66, 70, 77],

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { filter } from '../../lib/cli/filter.ts';
 import { amountFlag, readNetwork, wealthFlag, wealthOf } from './shared.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { liquidityDocument, payDocument } from '../../lib/flow/document.ts';
 import { pairOf } from '../../lib/flow/network.ts';
@@ -13,13 +12,13 @@ export default filter({
     'Whatever the routes\nspillway feasibility pay --payer a --payee c --amount 6 < network.json',
     'As things are\nspillway feasibility pay --payer a --payee c --amount 6 --liquidity < balances.json | jq .most_sat',
   ],
-  args: { file: arg({ description: 'The network (default: stdin)' }) },
+  args: { file: arg('The network (default: stdin)') },
   flags: {
-    payer: Flags.string({ summary: 'Who pays', helpValue: 'MEMBER', required: true }),
-    payee: Flags.string({ summary: 'Who is paid', helpValue: 'MEMBER', required: true }),
-    amount: amountFlag({ summary: 'Satoshis', required: true }),
+    payer: textFlag('Who pays', 'MEMBER', { required: true }),
+    payee: textFlag('Who is paid', 'MEMBER', { required: true }),
+    amount: amountFlag('Satoshis', { required: true }),
     wealth: wealthFlag,
-    liquidity: Flags.boolean({ summary: 'Take the channels as they are balanced', exclusive: ['wealth'] }),
+    liquidity: switchFlag('Take the channels as they are balanced', { exclusive: ['wealth'] }),
     'max-input': maxInputFlag,
   },
   run: async ({ maxInput, payer, payee, amount, wealth, liquidity }, { file }) => {

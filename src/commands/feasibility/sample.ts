@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { filter } from '../../lib/cli/filter.ts';
 import { amountFlag, freshSeed, readNetwork } from './shared.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, choiceFlag, countFlag, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { sampleDocument } from '../../lib/flow/document.ts';
 import { SAMPLE_LIMITS } from '../../lib/flow/sample.ts';
@@ -13,26 +12,13 @@ export default filter({
     'A tenth of a million pairs of the real network\nspillway feasibility sample --pairs 1000 --seed 1 gossmap.gz | jq -c ".amounts[]"',
     "From a node of one's own\nlncli describegraph | spillway feasibility sample --pairs 100 --amount 50000 | jq .quantiles_sat",
   ],
-  args: { file: arg({ description: 'The network (default: stdin)' }) },
+  args: { file: arg('The network (default: stdin)') },
   flags: {
-    pairs: Flags.integer({
-      summary: 'Pairs that are drawn',
-      helpValue: 'N',
-      default: 1000,
-      min: SAMPLE_LIMITS.pairs.least,
-      max: SAMPLE_LIMITS.pairs.most,
-    }),
-    seed: Flags.string({ summary: 'Text that the draws follow from (default: a fresh one, which is printed)' }),
-    draw: Flags.option({ options: ['liquidity', 'wealth'] as const, default: 'liquidity' as const })({
-      summary: 'What is drawn at random',
-    }),
-    amount: amountFlag({
-      summary: 'An amount to be paid',
-      multiple: true,
-      multipleNonGreedy: true,
-      default: [1000, 10_000, 100_000, 1_000_000],
-    }),
-    list: Flags.boolean({ summary: 'Print every pair too', default: false }),
+    pairs: countFlag('Pairs that are drawn', SAMPLE_LIMITS.pairs, { helpValue: 'N', default: 1000 }),
+    seed: textFlag('Text that the draws follow from (default: a fresh one, which is printed)'),
+    draw: choiceFlag(['liquidity', 'wealth'], 'What is drawn at random', { default: 'liquidity' }),
+    amount: amountFlag('An amount to be paid', { ...repeated, default: [1000, 10_000, 100_000, 1_000_000] }),
+    list: switchFlag('Print every pair too', { default: false }),
     'max-input': maxInputFlag,
   },
   exits: [0, 2, 65, 66, 70, 77],

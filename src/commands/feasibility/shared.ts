@@ -1,5 +1,5 @@
 /** Networks as the feasibility commands read them: channels with members, or any dump of gossip. Not here: the theory. */
-import * as Flags from '@oclif/core/flags';
+import { flagOf, textFlag } from '../../lib/cli/flags.ts';
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { networkOfGraph, parseNetwork, parseWealth, type Network, type Wealth } from '../../lib/flow/network.ts';
@@ -12,18 +12,12 @@ import { readAll } from '../../lib/engine/files.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { readDocument } from '../../lib/cli/stateless.ts';
 
-export const amountFlag = Flags.custom<number>({
-  helpValue: 'SAT',
-  parse: async (input) => {
-    if (!/^(?:0|[1-9]\d{0,15})$/.test(input) || !Number.isSafeInteger(Number(input)))
-      throw new Refusal('usage', 'whole satoshis expected');
-    return Number(input);
-  },
+export const amountFlag = flagOf('SAT', (input) => {
+  if (!/^(?:0|[1-9]\d{0,15})$/.test(input) || !Number.isSafeInteger(Number(input)))
+    throw new Refusal('usage', 'whole satoshis expected');
+  return Number(input);
 });
-export const wealthFlag = Flags.string({
-  summary: 'What each member owns, {member: sat} (default: wealth_sat of the network)',
-  helpValue: 'FILE',
-});
+export const wealthFlag = textFlag('What each member owns, {member: sat} (default: wealth_sat of the network)', 'FILE');
 
 /** A seed for draws that nobody asked to repeat; it is printed, so that they can be. */
 export const freshSeed = (): string => randomBytes(8).toString('hex');

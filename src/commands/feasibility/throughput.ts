@@ -1,4 +1,4 @@
-import * as Flags from '@oclif/core/flags';
+import { countFlag } from '../../lib/cli/flags.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { throughputDocument } from '../../lib/flow/document.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -11,11 +11,11 @@ export default filter({
     'What does a target need?\nspillway feasibility throughput --tps 14 --infeasible 3 --payments 10000 --target 47000 | jq -r .needs_percent',
   ],
   flags: {
-    tps: Flags.integer({ summary: 'Transactions a second on the chain', required: true, min: 1, max: 1_000_000 }),
-    batch: Flags.integer({ summary: 'Payments that one of them repairs', default: 1, min: 1, max: 1_000_000 }),
-    infeasible: Flags.integer({ summary: 'Payments that cannot be made', required: true, min: 0 }),
-    payments: Flags.integer({ summary: 'Of so many', required: true, min: 1 }),
-    target: Flags.integer({ summary: 'Payments a second that are wanted: prints the share that they allow', min: 1 }),
+    tps: countFlag('Transactions a second on the chain', [1, 1_000_000], { required: true }),
+    batch: countFlag('Payments that one of them repairs', [1, 1_000_000], { default: 1 }),
+    infeasible: countFlag('Payments that cannot be made', [0], { required: true }),
+    payments: countFlag('Of so many', [1], { required: true }),
+    target: countFlag('Payments a second that are wanted: prints the share that they allow', [1]),
   },
   run: (flags) => {
     if (flags.infeasible > flags.payments) throw new Refusal('usage', 'more --infeasible than --payments');

@@ -11,7 +11,7 @@ export default filter({
     'Two channels of three people\necho \'{"channels":[{"members":["a","b"],"capacity_sat":10},{"members":["b","c"],"capacity_sat":11}],"wealth_sat":{"a":15,"b":4,"c":2}}\' | spillway feasibility wealth',
     'Which set would own too little?\nspillway feasibility wealth --wealth wishes.json network.json | jq -c .certificate',
   ],
-  args: { file: arg({ description: 'The network (default: stdin)' }) },
+  args: { file: arg('The network (default: stdin)') },
   flags: { wealth: wealthFlag, 'max-input': maxInputFlag },
   run: async ({ maxInput, wealth }, { file }) => {
     const read = await readNetwork(file, maxInput);

@@ -1,9 +1,8 @@
-import * as Flags from '@oclif/core/flags';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, hexFlag, textFlag } from '../../lib/cli/flags.ts';
 import { readKeyList } from '../../lib/cli/secrets.ts';
-import { hexFlag, runStateless, Unfinished } from '../../lib/cli/stateless.ts';
+import { runStateless, Unfinished } from '../../lib/cli/stateless.ts';
 import { announceDocument } from '../../lib/gossip/announce.ts';
 
 export default filter({
@@ -13,14 +12,12 @@ export default filter({
     'Signed here\nspillway gossip announce --keys node.key < update.json | jq -r .message',
     'Signed elsewhere\nspillway gossip announce < channel.json | jq .signing\nspillway gossip announce --signature $SIG < channel.json',
   ],
-  args: { file: arg({ description: 'The fields (default: stdin)' }) },
+  args: { file: arg('The fields (default: stdin)') },
   flags: {
-    keys: Flags.string({
-      summary: 'The secret keys: a line of hex each, or a JSON list; nobody else may read the file',
-      helpValue: 'FILE',
+    keys: textFlag('The secret keys: a line of hex each, or a JSON list; nobody else may read the file', 'FILE', {
       exclusive: ['signature'],
     }),
-    signature: hexFlag({ summary: 'A signature of 64 bytes that was made elsewhere', length: 64 }),
+    signature: hexFlag('A signature of 64 bytes that was made elsewhere', { length: 64 }),
   },
   exits: [0, 2, 3, 65, 66, 70, 77],
   run: async ({ keys, signature }, { file }) => {

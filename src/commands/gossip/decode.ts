@@ -10,7 +10,7 @@ export default filter({
     'How many of each kind?\nspillway gossip decode ~/.lightning/bitcoin/gossip_store | jq -r .kind | sort | uniq -c',
     'One message\necho 0107… | spillway gossip decode | jq .',
   ],
-  args: { file: arg({ description: 'The dump (default: stdin)' }) },
+  args: { file: arg('The dump (default: stdin)') },
   flags: { dump: dumpFlag },
   run: ({ dump }, { file }) =>
     printLines(file, dump, ({ message, ...found }) => lineOf(message, { inflate, ...found })),

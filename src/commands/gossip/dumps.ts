@@ -2,7 +2,7 @@
  * Dumps of gossip as commands read them: what they are is told by their first bytes, gzip is undone, messages come one by
  * one in memory that does not grow. Not here: the formats (`gossip/`).
  */
-import * as Flags from '@oclif/core/flags';
+import { choiceFlag } from '../../lib/cli/flags.ts';
 import { Readable, pipeline } from 'node:stream';
 import { createGunzip, inflateSync } from 'node:zlib';
 import type { Inflate } from '../../lib/gossip/details.ts';
@@ -14,9 +14,7 @@ import { openInput } from '../../lib/cli/input.ts';
 import { fastJson, print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 
-export const dumpFlag = Flags.option({ options: DUMPS })({
-  summary: 'What the input is, where its first bytes do not tell',
-});
+export const dumpFlag = choiceFlag(DUMPS, 'What the input is, where its first bytes do not tell');
 
 export const inflate: Inflate = (bytes, most) => inflateSync(bytes, { maxOutputLength: most });
 

@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { dumpFlag, graphText, readGraph } from './dumps.ts';
@@ -12,10 +11,10 @@ export default filter({
     'Which node has most channels?\nlncli describegraph | spillway gossip graph | jq -r ".channels[] | .node_1, .node_2" | sort | uniq -c | sort -n | tail -1',
     'A snapshot, then what has changed\nspillway gossip graph full.rgs > graph.json\nspillway gossip graph --base graph.json changes.rgs > newer.json',
   ],
-  args: { file: arg({ description: 'The dump (default: stdin)' }) },
+  args: { file: arg('The dump (default: stdin)') },
   flags: {
     dump: dumpFlag,
-    base: Flags.string({ summary: 'The graph that an incremental snapshot changes', helpValue: 'GRAPH' }),
+    base: textFlag('The graph that an incremental snapshot changes', 'GRAPH'),
     'max-input': maxInputFlag,
   },
   run: async ({ dump, base, maxInput: limit }, { file }) => {

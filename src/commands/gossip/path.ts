@@ -1,17 +1,10 @@
-import * as Flags from '@oclif/core/flags';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg, heightFlag } from '../../lib/cli/flags.ts';
-import { maxInputFlag, wholeFlag } from '../../lib/cli/stateless.ts';
+import { arg, countFlag, flagOf, heightFlag, repeated, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
+import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { pathDocument, SEARCH_LIMITS } from '../../lib/gossip/path.ts';
 import { dumpFlag, readGraph } from './dumps.ts';
 
-const nodeFlag = (summary: string) =>
-  Flags.custom<string | number>({
-    summary,
-    helpValue: 'NODE',
-    required: true,
-    parse: async (input) => (/^\d{1,9}$/.test(input) ? Number(input) : input),
-  })({ required: true });
+const nodeFlag = flagOf('NODE', (input): string | number => (/^\d{1,9}$/.test(input) ? Number(input) : input));
 
 export default filter({
   summary: 'The cheapest route of a payment through a graph, as the input of onion-route',
@@ -20,26 +13,15 @@ export default filter({
     'From a graph to a packet\nspillway gossip path --payer $ME --payee $SHOP --amount-msat 100000 --height 930000 < graph.json | spillway onion-route | spillway onion-build',
     'What would it cost?\nspillway gossip path --payer $ME --payee $SHOP --amount-msat 100000 --height 930000 graph.json | spillway onion-route | jq .fees_msat',
   ],
-  args: { file: arg({ description: 'The graph, or another dump (default: stdin)' }) },
+  args: { file: arg('The graph, or another dump (default: stdin)') },
   flags: {
-    payer: nodeFlag('Who pays: a public key, or the number of a node in a gossmap'),
-    payee: nodeFlag('Who is paid'),
-    'amount-msat': wholeFlag({ summary: 'What the payee gets', required: true }),
-    height: heightFlag({ summary: 'Height of the newest block, for onion-route' }),
-    'final-delta': Flags.integer({ summary: 'Blocks that the payee asks for', default: 18, min: 1, max: 2016 }),
-    avoid: Flags.string({
-      summary: 'A channel that is not used',
-      helpValue: 'SCID',
-      multiple: true,
-      multipleNonGreedy: true,
-      default: [],
-    }),
-    'max-hops': Flags.integer({
-      summary: 'Channels at most',
-      default: 20,
-      min: SEARCH_LIMITS.hops.least,
-      max: SEARCH_LIMITS.hops.most,
-    }),
+    payer: nodeFlag('Who pays: a public key, or the number of a node in a gossmap', { required: true }),
+    payee: nodeFlag('Who is paid', { required: true }),
+    'amount-msat': wholeFlag('What the payee gets', { required: true }),
+    height: heightFlag('Height of the newest block, for onion-route'),
+    'final-delta': countFlag('Blocks that the payee asks for', [1, 2016], { default: 18 }),
+    avoid: textFlag('A channel that is not used', 'SCID', { ...repeated, default: [] }),
+    'max-hops': countFlag('Channels at most', SEARCH_LIMITS.hops, { default: 20 }),
     dump: dumpFlag,
     'max-input': maxInputFlag,
   },

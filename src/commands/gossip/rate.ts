@@ -10,10 +10,10 @@ export default filter({
     'Who sends too often?\nspillway gossip rate --tip 930000 messages.hex | jq -r "select(.kept | not) | .of" | sort | uniq -c',
     'What is kept?\nspillway gossip rate --tip 930000 messages.hex | jq -c "select(.kept)"',
   ],
-  args: { file: arg({ description: 'The messages (default: stdin)' }) },
+  args: { file: arg('The messages (default: stdin)') },
   flags: {
     dump: dumpFlag,
-    tip: heightFlag({ summary: 'Height of the newest block', env: 'SPILLWAY_TIP', required: true }),
+    tip: heightFlag('Height of the newest block', { env: 'SPILLWAY_TIP', required: true }),
   },
   run: ({ dump, tip }, { file }) => {
     const rate = new Rate(tip);

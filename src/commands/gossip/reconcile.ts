@@ -1,8 +1,7 @@
-import * as Flags from '@oclif/core/flags';
 import { randomBytes } from 'node:crypto';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg } from '../../lib/cli/flags.ts';
-import { hexFlag, maxInputFlag } from '../../lib/cli/stateless.ts';
+import { arg, countFlag, hexFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
+import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { simulateGossip } from '../../lib/gossip/reconcile-sim.ts';
 import { MOST_BYTES, reconcile } from '../../lib/gossip/reconcile.ts';
 import { drawTopology, topologyOf } from '../../lib/gossip/topology.ts';
@@ -23,33 +22,25 @@ With --simulate a whole network is played instead, random or with the channels o
     'A network of 200 nodes with ten peers each, 500 updates a minute\nspillway gossip reconcile --simulate --bits 32 --capacity 64 --peers 200 --degree 10 --rate 500 | jq .bytes_per_node_day',
   ],
   args: {
-    first: arg({ description: 'A dump; of a simulation the network (default: a random one)' }),
-    second: arg({ description: 'Another dump (default: stdin)' }),
+    first: arg('A dump; of a simulation the network (default: a random one)'),
+    second: arg('Another dump (default: stdin)'),
   },
   flags: {
     bits: bitsFlag,
     capacity: capacityFlag,
-    'most-bytes': Flags.integer({
-      summary: 'Bytes of a sketch at most, before the set is halved',
+    'most-bytes': countFlag('Bytes of a sketch at most, before the set is halved', [1, MOST_BYTES], {
       default: MOST_BYTES,
-      min: 1,
-      max: MOST_BYTES,
     }),
-    salt: hexFlag({ summary: 'The 16 bytes that both parties share (default: fresh ones, which are printed)' }),
-    simulate: Flags.boolean({ summary: 'Play a network instead of two dumps', exclusive: ['salt'] }),
-    real: Flags.boolean({ ...simulated, summary: 'Make and decode every sketch' }),
-    peers: Flags.integer({ ...simulated, summary: 'Nodes of a random network (default 100)', min: 2, max: 20_000 }),
-    degree: Flags.integer({ ...simulated, summary: 'Peers of a node, on average (default 8)', min: 1, max: 1000 }),
-    rate: Flags.integer({ ...simulated, summary: 'New messages a minute (default 100)', min: 1, max: 100_000 }),
-    period: Flags.integer({ ...simulated, summary: 'Seconds between meetings (default 60)', min: 1, max: 3600 }),
-    minutes: Flags.integer({ ...simulated, summary: 'How long messages come up (default 30)', min: 1, max: 1440 }),
-    'message-bytes': Flags.integer({
-      ...simulated,
-      summary: 'Bytes of a message (default 138, a channel_update)',
-      min: 1,
-      max: 65_535,
-    }),
-    seed: Flags.string({ ...simulated, helpValue: 'TEXT', summary: 'Text that the draws follow from (default 1)' }),
+    salt: hexFlag('The 16 bytes that both parties share (default: fresh ones, which are printed)'),
+    simulate: switchFlag('Play a network instead of two dumps', { exclusive: ['salt'] }),
+    real: switchFlag('Make and decode every sketch', simulated),
+    peers: countFlag('Nodes of a random network (default 100)', [2, 20_000], simulated),
+    degree: countFlag('Peers of a node, on average (default 8)', [1, 1000], simulated),
+    rate: countFlag('New messages a minute (default 100)', [1, 100_000], simulated),
+    period: countFlag('Seconds between meetings (default 60)', [1, 3600], simulated),
+    minutes: countFlag('How long messages come up (default 30)', [1, 1440], simulated),
+    'message-bytes': countFlag('Bytes of a message (default 138, a channel_update)', [1, 65_535], simulated),
+    seed: textFlag('Text that the draws follow from (default 1)', 'TEXT', { ...simulated, helpValue: 'TEXT' }),
     'max-input': maxInputFlag,
   },
   run: async ({ maxInput: limit, salt = randomBytes(16), ...flags }, { first, second }) => {

@@ -1,7 +1,6 @@
 import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg, chainFlags } from '../../lib/cli/flags.ts';
+import { arg, chainFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
@@ -19,15 +18,15 @@ export default filter({
   ],
   args: {
     action: Args.string({ description: 'What to do', options: ['make', 'verify'], required: true, ignoreStdin: true }),
-    file: arg({ description: 'The proof to verify (default: stdin)' }),
+    file: arg('The proof to verify (default: stdin)'),
   },
   flags: {
-    channel: Flags.string({ summary: 'make: the channel', helpValue: 'SCID' }),
-    block: Flags.string({ summary: 'make: its block in hex', helpValue: 'FILE', exclusive: ['chain'] }),
-    announcement: Flags.string({ summary: 'verify: the announcement of the channel in hex', helpValue: 'FILE' }),
-    'header-hash': Flags.string({ summary: 'verify: the hash of the block, known from elsewhere', helpValue: 'HASH' }),
-    headers: Flags.string({ summary: 'verify: known headers in hex, a line each', helpValue: 'FILE' }),
-    'require-anchor': Flags.boolean({ summary: 'verify: refuse a proof in a block that is not known' }),
+    channel: textFlag('make: the channel', 'SCID'),
+    block: textFlag('make: its block in hex', 'FILE', { exclusive: ['chain'] }),
+    announcement: textFlag('verify: the announcement of the channel in hex', 'FILE'),
+    'header-hash': textFlag('verify: the hash of the block, known from elsewhere', 'HASH'),
+    headers: textFlag('verify: known headers in hex, a line each', 'FILE'),
+    'require-anchor': switchFlag('verify: refuse a proof in a block that is not known'),
     chain: chainFlags.chain,
     'chain-cookie': chainFlags['chain-cookie'],
   },

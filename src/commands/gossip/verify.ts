@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { rpcOf } from '../../lib/cli/chain.ts';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg, chainFlags } from '../../lib/cli/flags.ts';
+import { arg, chainFlags, textFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { lineOf } from '../../lib/gossip/line.ts';
 import { Verifier } from '../../lib/gossip/verify.ts';
@@ -16,13 +15,11 @@ export default filter({
     'Which messages are forged?\nspillway gossip verify gossip_store | jq -c "select(.valid == false) | {kind, problems}"',
     'With the outputs of the chain\nspillway gossip verify --chain http://127.0.0.1:8332 gossip_store > verified.ndjson',
   ],
-  args: { file: arg({ description: 'The dump (default: stdin)' }) },
+  args: { file: arg('The dump (default: stdin)') },
   flags: {
     dump: dumpFlag,
-    graph: Flags.string({ summary: 'A dump whose channels are known already', helpValue: 'FILE' }),
-    outputs: Flags.string({
-      summary: 'Outputs by short channel id: {"800000x5x1": {"script": hex, "amount_sat": n}}',
-      helpValue: 'FILE',
+    graph: textFlag('A dump whose channels are known already', 'FILE'),
+    outputs: textFlag('Outputs by short channel id: {"800000x5x1": {"script": hex, "amount_sat": n}}', 'FILE', {
       exclusive: ['chain'],
     }),
     chain: chainFlags.chain,

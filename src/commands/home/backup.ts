@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { homeFlags } from '../../lib/cli/flags.ts';
+import { homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
@@ -15,12 +14,8 @@ A backup is no home: restore --from makes one of it, on this machine or another,
   ];
   static override flags = {
     ...homeFlags,
-    to: Flags.string({
-      summary: 'Directory of the backup, which must not be there yet',
-      helpValue: 'DIR',
-      required: true,
-    }),
-    'no-seed': Flags.boolean({ summary: 'Leave the seed out: restoring then needs the words' }),
+    to: textFlag('Directory of the backup, which must not be there yet', 'DIR', { required: true }),
+    'no-seed': switchFlag('Leave the seed out: restoring then needs the words'),
   };
   static override exits = [0, 2, 65, 66, 69, 70, 73, 77] as const;
 

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { chainFlags, countFlag, homeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
@@ -25,14 +24,8 @@ With --pretend no node is asked: on regtest it prints a coin that exists on no c
   static override flags = {
     ...homeFlags,
     ...nodeFlags,
-    gap: Flags.integer({
-      summary: 'So many addresses in a row without a coin end the search',
-      helpValue: 'N',
-      min: SCAN_LIMITS.gap.least,
-      max: SCAN_LIMITS.gap.most,
-    }),
-    pretend: satFlag({
-      summary: 'Print a coin of this amount that exists on no chain (regtest only)',
+    gap: countFlag('So many addresses in a row without a coin end the search', SCAN_LIMITS.gap, { helpValue: 'N' }),
+    pretend: satFlag('Print a coin of this amount that exists on no chain (regtest only)', {
       exclusive: ['gap', 'chain', 'chain-cookie'],
     }),
   };

@@ -1,8 +1,7 @@
 import { unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { homeFlags } from '../../lib/cli/flags.ts';
+import { choiceFlag, countFlag, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { homeOptions } from '../../lib/cli/home.ts';
 import { createFile, print, writeFileWhole } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
@@ -21,14 +20,12 @@ Never run two copies of a home, and never put back an image of a machine, or a s
   ];
   static override flags = {
     ...homeFlags,
-    network: Flags.option({ options: NETWORKS, required: true })({ summary: 'The Bitcoin network of the home' }),
-    'mnemonic-out': Flags.string({
-      summary: 'Write the words to this new file (mode 0600) instead of showing them',
-      helpValue: 'FILE',
+    network: choiceFlag(NETWORKS, 'The Bitcoin network of the home', { required: true }),
+    'mnemonic-out': textFlag('Write the words to this new file (mode 0600) instead of showing them', 'FILE', {
       exclusive: ['mnemonic-fd'],
     }),
-    'mnemonic-fd': Flags.integer({ summary: 'Restore from the words in this file descriptor', helpValue: 'N', min: 0 }),
-    encrypt: Flags.boolean({ summary: 'Encrypt the seed with a passphrase' }),
+    'mnemonic-fd': countFlag('Restore from the words in this file descriptor', [0], { helpValue: 'N' }),
+    encrypt: switchFlag('Encrypt the seed with a passphrase'),
   };
   static override exits = [0, 2, 65, 66, 69, 70, 73, 77] as const;
 

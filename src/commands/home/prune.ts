@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { portsOf } from '../../lib/cli/contract.ts';
-import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { chainFlags, homeFlags, switchFlag } from '../../lib/cli/flags.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { keepFlag } from '../../lib/cli/keep-flags.ts';
@@ -22,7 +21,7 @@ Others may work on the home meanwhile. The file of the store gets no smaller: wh
     ...homeFlags,
     ...chainFlags,
     keep: keepFlag(`For how long what has ended is kept (default ${KEEP_DAYS})`),
-    'dry-run': Flags.boolean({ summary: 'Only count what would go' }),
+    'dry-run': switchFlag('Only count what would go'),
   };
   static override exits = [0, 2, 65, 66, 69, 70, 73, 77] as const;
 

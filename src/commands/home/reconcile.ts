@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
-import { homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { homeFlags, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -21,20 +20,16 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
   ];
   static override flags = {
     ...homeFlags,
-    journal: Flags.string({
-      summary: 'Journal of the lost home, or the folder that holds it; may be several',
-      helpValue: 'FILE',
+    journal: textFlag('Journal of the lost home, or the folder that holds it; may be several', 'FILE', {
       multiple: true,
       exclusive: ['confirm'],
     }),
-    complete: Flags.boolean({
-      summary: 'Say that nothing came after the end of the journal: contracts take updates again',
+    complete: switchFlag('Say that nothing came after the end of the journal: contracts take updates again', {
       dependsOn: ['journal'],
     }),
-    confirm: Flags.boolean({ summary: 'Say that the figures of a contract are known', dependsOn: ['contract'] }),
+    confirm: switchFlag('Say that the figures of a contract are known', { dependsOn: ['contract'] }),
     ...contractFlag,
-    issued: satFlag({
-      summary: 'With --confirm: what of the payments became ecash or was reported (default: all)',
+    issued: satFlag('With --confirm: what of the payments became ecash or was reported (default: all)', {
       dependsOn: ['confirm'],
     }),
   };

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
-import * as Flags from '@oclif/core/flags';
 import { acceptRestore } from './accept-restore.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { homeFlags } from '../../lib/cli/flags.ts';
+import { countFlag, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { homeOptions, withHome, type HomeValues } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
@@ -21,22 +20,18 @@ With --accept-restore a home whose store was restored or copied works again with
   ];
   static override flags = {
     ...homeFlags,
-    from: Flags.string({
-      summary: 'Backup of which the home is made; --store puts its records into an empty PostgreSQL database',
-      helpValue: 'DIR',
-      exclusive: ['accept-restore'],
-    }),
-    'mnemonic-fd': Flags.integer({
-      summary: 'With --from: the words, where the backup was made without the seed, in this file descriptor',
-      helpValue: 'N',
-      min: 0,
-      dependsOn: ['from'],
-    }),
-    encrypt: Flags.boolean({
-      summary: 'With --mnemonic-fd: encrypt the seed with a passphrase',
-      dependsOn: ['mnemonic-fd'],
-    }),
-    'accept-restore': Flags.boolean({ summary: 'Go on with a store that was restored or copied' }),
+    from: textFlag(
+      'Backup of which the home is made; --store puts its records into an empty PostgreSQL database',
+      'DIR',
+      { exclusive: ['accept-restore'] },
+    ),
+    'mnemonic-fd': countFlag(
+      'With --from: the words, where the backup was made without the seed, in this file descriptor',
+      [0],
+      { helpValue: 'N', dependsOn: ['from'] },
+    ),
+    encrypt: switchFlag('With --mnemonic-fd: encrypt the seed with a passphrase', { dependsOn: ['mnemonic-fd'] }),
+    'accept-restore': switchFlag('Go on with a store that was restored or copied'),
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 77] as const;
 

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
-import { chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { chainFlags, countFlag, homeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { statusLines } from '../../lib/engine/status.ts';
@@ -23,15 +22,11 @@ export default class Status extends BaseCommand {
     ...homeFlags,
     ...chainFlags,
     ...contractFlag,
-    float: Flags.integer({
-      summary: 'Payer: compare what is in tokens with this share of the balance (5 is a usual one)',
+    float: countFlag('Payer: compare what is in tokens with this share of the balance (5 is a usual one)', [0, 100], {
       helpValue: 'PERCENT',
-      min: 0,
-      max: 100,
       helpGroup: 'ECASH',
     }),
-    tokens: satFlag({
-      summary: 'Payer: what the wallet still holds in tokens of this contract (default: all that came)',
+    tokens: satFlag('Payer: what the wallet still holds in tokens of this contract (default: all that came)', {
       helpGroup: 'ECASH',
       dependsOn: ['float', 'contract'],
     }),

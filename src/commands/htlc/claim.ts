@@ -9,7 +9,7 @@ export default class HtlcClaim extends BaseCommand {
     'From the document to the node\nspillway htlc claim --utxo "$TXID:0:100000" --preimage-file r.hex --key-file bob.key --to "$ADDRESS" htlc.json | jq -r .hex | xargs bitcoin-cli sendrawtransaction',
     'With a home that has key and preimage\nspillway htlc claim --home bob --utxo "$TXID:0:100000" htlc.json | spillway broadcast',
   ];
-  static override args = { file: arg({ description: 'The HTLC (default: stdin)' }) };
+  static override args = { file: arg('The HTLC (default: stdin)') };
   static override flags = { ...spendFlags, ...preimageFlags };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 75, 76, 77] as const;
 

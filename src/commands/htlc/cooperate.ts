@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { contractFlags, feeFlags } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { feerate, oneOf, sat, step, text } from '../../lib/cli/step-flags.ts';
 import { coinFrom, htlcFrom } from './shared.ts';
 import { htlcCooperate } from '../../lib/htlc/cooperate.ts';
@@ -14,16 +13,13 @@ export default class HtlcCooperate extends ContractCommand {
     'An early refund\nspillway htlc cooperate --home alice --as refunder --htlc htlc.json --utxo "$TXID:0:100000" \\\n    | spillway htlc cooperate --home bob --amount 100000 \\\n    | spillway htlc cooperate --home alice > spent.json',
   ];
   static override steps = stepsOf(htlcCooperate);
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...contractFlags,
     ...feeFlags,
     as: oneOf(['claimer', 'refunder'], 'Start: which party this home is'),
-    htlc: step(
-      Flags.string({ summary: 'Start: the document of htlc create', helpValue: 'FILE', helpGroup: 'ACTION' }),
-      htlcFrom,
-    ),
-    utxo: step(Flags.string({ summary: 'Start: the coin', helpValue: 'TXID:VOUT:SAT', helpGroup: 'ACTION' }), coinFrom),
+    htlc: step(textFlag('Start: the document of htlc create', 'FILE', 'ACTION'), htlcFrom),
+    utxo: step(textFlag('Start: the coin', 'TXID:VOUT:SAT', 'ACTION'), coinFrom),
     to: text("Start: address to be paid to (default: a fresh one of the home's)", 'ADDRESS'),
     amount: sat('Agree to give up an HTLC of this amount'),
     max: sat('Agree to give up at most so much in this run'),

@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { chainFlags, homeFlags, switchFlag } from '../../lib/cli/flags.ts';
 import { createFlags, runCreate } from './creating.ts';
 
 export default class HtlcCreate extends BaseCommand {
@@ -14,10 +13,10 @@ export default class HtlcCreate extends BaseCommand {
     ...createFlags,
     ...homeFlags,
     ...chainFlags,
-    'accept-anyone-can-claim': Flags.boolean({
-      summary: 'Variant book: make a script that whoever sees the preimage can take',
-      helpGroup: 'SCRIPT',
-    }),
+    'accept-anyone-can-claim': switchFlag(
+      'Variant book: make a script that whoever sees the preimage can take',
+      'SCRIPT',
+    ),
   };
   static override exits = [0, 2, 65, 66, 69, 70, 73, 75, 76, 77] as const;
 

@@ -1,5 +1,5 @@
 /** `htlc create`: flags and files to an HTLC, a fresh preimage where none is given. */
-import * as Flags from '@oclif/core/flags';
+import { choiceFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
 import { createHtlc, KEY_ORDERS, type CreateInput, type KeyOrder, type PartyKey } from '../../lib/htlc/create.ts';
 import { checkAhead, parseLock, type Lock } from '../../lib/htlc/lock.ts';
@@ -21,53 +21,36 @@ import { note } from '../../lib/engine/log.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 
 const [SCRIPT, KEYS] = ['SCRIPT', 'KEYS'];
-const keyFlag = (summary: string) => Flags.string({ summary, helpValue: 'PUBKEY|FILE', helpGroup: KEYS });
+const keyFlag = (summary: string) => textFlag(summary, 'PUBKEY|FILE', KEYS);
 
 export const createFlags = {
-  network: Flags.option({ options: NETWORKS })({ summary: 'For the address; with --home that of the home' }),
+  network: choiceFlag(NETWORKS, 'For the address; with --home that of the home'),
   'claim-key': keyFlag('Who can claim with the preimage: a public key (33 bytes, hex), or the output of htlc key'),
   'refund-key': keyFlag('Who can take it back'),
   'revocation-key': keyFlag('BOLT3: who can take it from a revoked commitment'),
-  hash: Flags.string({
-    summary: 'Payment hash (SHA256, 32 bytes) or HASH160 (20 bytes); without it a preimage is drawn',
-    helpValue: 'HEX',
-    helpGroup: KEYS,
-  }),
-  'secret-out': Flags.string({
-    summary: 'Write the fresh preimage to this new file, for nobody else to read',
-    helpValue: 'FILE',
+  hash: textFlag('Payment hash (SHA256, 32 bytes) or HASH160 (20 bytes); without it a preimage is drawn', 'HEX', KEYS),
+  'secret-out': textFlag('Write the fresh preimage to this new file, for nobody else to read', 'FILE', {
     exclusive: ['hash'],
     helpGroup: KEYS,
   }),
-  expires: Flags.string({
-    summary:
-      'When the refund becomes valid: a height, blocks from now, a date or Unix time, or counted from the funding',
-    helpValue: 'HEIGHT|+BLOCKS|DATE|TIME|relative:BLOCKS|relative:SECONDSs',
-    required: true,
-    helpGroup: SCRIPT,
-  }),
-  type: Flags.option({ options: SCRIPT_TYPES })({
-    summary: 'Type of the output (default p2tr, or p2wsh where the variant has no leaves)',
-    helpGroup: SCRIPT,
-  }),
-  variant: Flags.option({ options: VARIANTS, default: 'standard' as const })({
-    summary: 'Form of the script',
-    helpGroup: SCRIPT,
-  }),
-  anchors: Flags.boolean({ summary: 'BOLT3: of a channel with anchors', helpGroup: SCRIPT }),
-  'internal-key': Flags.option({ options: ['nums', 'musig'] as const })({
-    summary: "p2tr: nobody's key (default), or both keys together, for a cooperative spend",
-    helpGroup: SCRIPT,
-  }),
-  'same-hash': Flags.boolean({
-    summary: 'The hash is, or may be, in another HTLC of the home, and that is meant',
+  expires: textFlag(
+    'When the refund becomes valid: a height, blocks from now, a date or Unix time, or counted from the funding',
+    'HEIGHT|+BLOCKS|DATE|TIME|relative:BLOCKS|relative:SECONDSs',
+    { required: true, helpGroup: SCRIPT },
+  ),
+  type: choiceFlag(SCRIPT_TYPES, 'Type of the output (default p2tr, or p2wsh where the variant has no leaves)', SCRIPT),
+  variant: choiceFlag(VARIANTS, 'Form of the script', { default: 'standard', helpGroup: SCRIPT }),
+  anchors: switchFlag('BOLT3: of a channel with anchors', SCRIPT),
+  'internal-key': choiceFlag(
+    ['nums', 'musig'],
+    "p2tr: nobody's key (default), or both keys together, for a cooperative spend",
+    SCRIPT,
+  ),
+  'same-hash': switchFlag('The hash is, or may be, in another HTLC of the home, and that is meant', {
     dependsOn: ['hash'],
     helpGroup: KEYS,
   }),
-  'key-order': Flags.option({ options: KEY_ORDERS })({
-    summary: 'Order of the two keys in the internal key (default sorted)',
-    helpGroup: SCRIPT,
-  }),
+  'key-order': choiceFlag(KEY_ORDERS, 'Order of the two keys in the internal key (default sorted)', SCRIPT),
 };
 
 interface CreateValues extends ChainValues, HomeValues {

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
-import { arg, chainFlags, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { arg, chainFlags, homeFlags, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { runFund } from './funding.ts';
 
 export default class HtlcFund extends BaseCommand {
@@ -11,22 +10,15 @@ export default class HtlcFund extends BaseCommand {
     'From a Bitcoin Core wallet\nbitcoin-cli listunspent > coins.json\nspillway htlc fund --amount 100000 --utxo coins.json --change "$CHANGE" htlc.json | jq -r .psbt | xargs bitcoin-cli walletprocesspsbt',
     "From the home's own coins\nspillway coins --home alice > coins.json\nspillway htlc fund --home alice --amount 100000 --utxo coins.json htlc.json | tee funded.json | spillway broadcast",
   ];
-  static override args = { file: arg({ description: 'The HTLC (default: stdin)' }) };
+  static override args = { file: arg('The HTLC (default: stdin)') };
   static override flags = {
-    amount: satFlag({ summary: 'What the HTLC holds', required: true, helpGroup: 'FUNDING' }),
-    utxo: Flags.string({
-      summary: "Coins to take from, in the shape of Bitcoin Core's listunspent",
-      helpValue: 'FILE',
+    amount: satFlag('What the HTLC holds', { required: true, helpGroup: 'FUNDING' }),
+    utxo: textFlag("Coins to take from, in the shape of Bitcoin Core's listunspent", 'FILE', {
       required: true,
       helpGroup: 'FUNDING',
     }),
-    change: Flags.string({
-      summary: "Address for the change (default: a fresh one of the home's)",
-      helpValue: 'ADDRESS',
-      helpGroup: 'FUNDING',
-    }),
-    cancel: Flags.boolean({
-      summary: 'Free the coins of a payment that was never sent, as far as a node shows',
+    change: textFlag("Address for the change (default: a fresh one of the home's)", 'ADDRESS', 'FUNDING'),
+    cancel: switchFlag('Free the coins of a payment that was never sent, as far as a node shows', {
       dependsOn: ['home'],
       helpGroup: 'FUNDING',
     }),

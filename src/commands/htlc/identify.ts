@@ -10,7 +10,7 @@ export default class HtlcIdentify extends BaseCommand {
     'What did this transaction spend, and by which way?\nbitcoin-cli getrawtransaction "$TXID" | spillway htlc identify | jq ".inputs[0] | .variant, .path"',
     'Before paying into an address that somebody else made\necho "$REDEEM_SCRIPT" | spillway htlc identify | jq .ways',
   ];
-  static override args = { file: arg({ description: 'Script, witness, transaction or document (default: stdin)' }) };
+  static override args = { file: arg('Script, witness, transaction or document (default: stdin)') };
   static override flags = { batch: batchFlag };
   static override exits = [0, 2, 65, 66, 70, 76] as const;
 

@@ -11,7 +11,7 @@ export default class HtlcRefund extends BaseCommand {
     'Prepared at once, sent when it is time\nspillway htlc refund --utxo "$TXID:0:100000" --key-file alice.key --to "$ADDRESS" htlc.json > refund.json\njq .valid_from refund.json',
     'For a hardware wallet, and back\nspillway htlc refund --utxo "$TXID:0:100000" --to "$ADDRESS" --feerate 5 htlc.json | jq -r .psbt > unsigned.psbt\nspillway htlc refund --utxo "$TXID:0:100000" --to "$ADDRESS" --feerate 5 --merge signed.psbt htlc.json | jq -r .hex',
   ];
-  static override args = { file: arg({ description: 'The HTLC (default: stdin)' }) };
+  static override args = { file: arg('The HTLC (default: stdin)') };
   static override flags = { ...spendFlags, ...packageFlags };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 75, 76, 77] as const;
 

@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, choiceFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { drawMermaid, drawText } from '../../lib/htlc/route-drawing.ts';
 import { onionHops, parseRoute, planRoute, routeDocument } from '../../lib/htlc/route.ts';
@@ -12,12 +11,14 @@ export default class HtlcRoute extends BaseCommand {
     'What does each hop lock, and for how long?\nspillway htlc route --format text < route.json',
     'On to the packet\nspillway htlc route --format onion < route.json | spillway onion-build > onion.json',
   ];
-  static override args = { file: arg({ description: 'The route (default: stdin)' }) };
+  static override args = { file: arg('The route (default: stdin)') };
   static override flags = {
-    format: Flags.option({ options: ['json', 'text', 'mermaid', 'onion'] as const, default: 'json' as const })({
-      summary: 'As JSON, as a table, as a sequence diagram, or as the hops of onion-build',
-    }),
-    'unsafe-deltas': Flags.boolean({ summary: 'Allow deltas that leave no time to claim on the chain' }),
+    format: choiceFlag(
+      ['json', 'text', 'mermaid', 'onion'],
+      'As JSON, as a table, as a sequence diagram, or as the hops of onion-build',
+      { default: 'json' },
+    ),
+    'unsafe-deltas': switchFlag('Allow deltas that leave no time to claim on the chain'),
   };
   static override exits = [0, 2, 65, 66, 70, 77] as const;
 

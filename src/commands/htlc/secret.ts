@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { runSecret } from './reading.ts';
 import { batchFlag } from '../../lib/cli/stateless.ts';
 
@@ -11,9 +10,9 @@ export default class HtlcSecret extends BaseCommand {
     'What the other side\'s claim reveals\nbitcoin-cli getrawtransaction "$TXID" | spillway htlc secret --hash "$H" | jq -r .preimage > r.hex',
     'Watch a stream of transactions\nspillway htlc secret --batch --hash "$H" < mempool.hex | grep preimage',
   ];
-  static override args = { file: arg({ description: 'The transaction (default: stdin)' }) };
+  static override args = { file: arg('The transaction (default: stdin)') };
   static override flags = {
-    hash: Flags.string({ summary: 'Payment hash (32 bytes) or HASH160 (20 bytes)', helpValue: 'HEX', required: true }),
+    hash: textFlag('Payment hash (32 bytes) or HASH160 (20 bytes)', 'HEX', { required: true }),
     batch: batchFlag,
   };
   static override exits = [0, 2, 65, 66, 70] as const;

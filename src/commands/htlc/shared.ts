@@ -3,7 +3,6 @@
  * and the one way in which a claim and a refund are made.
  * Not here: the transactions (`htlc/`), homes (`home.ts`).
  */
-import * as Flags from '@oclif/core/flags';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { parseSat } from '../../lib/bitcoin/amount.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
@@ -24,7 +23,7 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
 import { psbtFrom } from '../../lib/cli/contract-flags.ts';
-import { chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
+import { chainFlags, feerateFlag, homeFlags, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { withHome, type HomeValues } from '../../lib/cli/home.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { note } from '../../lib/engine/log.ts';
@@ -40,32 +39,20 @@ export const TRANSACTION_LIMIT = 8_100_000;
 const group = 'SPEND';
 
 export const spendFlags = {
-  utxo: Flags.string({
-    summary: 'The coin that is spent',
-    helpValue: 'TXID:VOUT:SAT',
-    required: true,
-    helpGroup: group,
-  }),
-  to: Flags.string({
-    summary: "Address to be paid to (default: a fresh one of the home's)",
-    helpValue: 'ADDRESS',
-    helpGroup: group,
-  }),
-  prev: Flags.string({
-    summary: 'The transaction that made the coin, in hex: proves its amount, and other signers of p2sh need it',
-    helpValue: 'FILE',
-    helpGroup: group,
-  }),
-  merge: Flags.string({
-    summary: 'The PSBT that this command printed, signed elsewhere; may be given twice',
-    helpValue: 'FILE',
-    multiple: true,
-    multipleNonGreedy: true,
+  utxo: textFlag('The coin that is spent', 'TXID:VOUT:SAT', { required: true, helpGroup: group }),
+  to: textFlag("Address to be paid to (default: a fresh one of the home's)", 'ADDRESS', group),
+  prev: textFlag(
+    'The transaction that made the coin, in hex: proves its amount, and other signers of p2sh need it',
+    'FILE',
+    group,
+  ),
+  merge: textFlag('The PSBT that this command printed, signed elsewhere; may be given twice', 'FILE', {
+    ...repeated,
     helpGroup: group,
   }),
   ...secretFlags('key', 'The secret key that signs', group),
-  feerate: feerateFlag({ summary: "Fee rate; otherwise the node's estimate, else 2", helpGroup: 'FEES' }),
-  'allow-fee': Flags.boolean({ summary: 'Allow a fee above a tenth of the coin', helpGroup: 'FEES' }),
+  feerate: feerateFlag("Fee rate; otherwise the node's estimate, else 2", 'FEES'),
+  'allow-fee': switchFlag('Allow a fee above a tenth of the coin', 'FEES'),
   ...homeFlags,
   ...chainFlags,
 };

@@ -13,7 +13,7 @@ export default class HtlcSwap extends ContractCommand {
     'Given up before anything was funded\nspillway htlc swap --home alice --cancel < accepted.json',
   ];
   static override steps = stepsOf(htlcSwap);
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...contractFlags,
     ...overFlag,

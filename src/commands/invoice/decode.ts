@@ -11,7 +11,7 @@ export default class InvoiceDecode extends BaseCommand {
     'Who is to be paid, and how much?\nspillway invoice decode invoice.txt | jq "{payee, amount_msat, problems}"',
     'Which of these have two payment hashes?\nspillway invoice decode --batch < invoices.txt | jq -c "select(.problems[].code == \\"field-twice\\") | .string"',
   ];
-  static override args = { file: arg({ description: 'The invoice (default: stdin)' }) };
+  static override args = { file: arg('The invoice (default: stdin)') };
   static override flags = { batch: batchFlag };
   static override exits = [0, 2, 65, 66, 70] as const;
 

@@ -13,7 +13,7 @@ export default class InvoiceEncode extends BaseCommand {
     'An invoice without an amount\necho \'{"fields": [{"tag": "p", "payment_hash": "…"}, {"tag": "s", "payment_secret": "…"}, {"tag": "d", "description": "Tea"}]}\' | spillway invoice encode --key-file node.key | jq -r .string',
     'The same invoice, signed again\nspillway invoice decode invoice.txt | spillway invoice encode --key-file node.key | jq -r .string',
   ];
-  static override args = { file: arg({ description: 'The fields (default: stdin)' }) };
+  static override args = { file: arg('The fields (default: stdin)') };
   static override flags = { batch: batchFlag, ...nodeKeyFlags };
   static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
 

@@ -1,9 +1,8 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, switchFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { atFlag, now, rawOffer } from '../offer/shared.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
-import { batchFlag, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
+import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { bolt11Document, invoiceIn, verifyBolt11 } from '../../lib/offer/bolt11-document.ts';
 
 export default class InvoiceVerify extends BaseCommand {
@@ -14,13 +13,13 @@ export default class InvoiceVerify extends BaseCommand {
     'Is it the invoice that we agreed on?\nspillway invoice verify --amount-msat 2000000 invoice.txt | jq -r .payee',
     'Was it paid?\nspillway invoice verify --preimage-file preimage.hex --at 1496314658 invoice.txt',
   ];
-  static override args = { file: arg({ description: 'The invoice (default: stdin)' }) };
+  static override args = { file: arg('The invoice (default: stdin)') };
   static override flags = {
     batch: batchFlag,
     at: atFlag,
-    'amount-msat': wholeFlag({ summary: 'The amount that was agreed on', helpValue: 'MSAT' }),
+    'amount-msat': wholeFlag('The amount that was agreed on', { helpValue: 'MSAT' }),
     ...secretFlags('preimage', 'A preimage that pays the invoice'),
-    lenient: Flags.boolean({ summary: 'Pass over fields of a wrong length' }),
+    lenient: switchFlag('Pass over fields of a wrong length'),
   };
   static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
 

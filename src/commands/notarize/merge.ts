@@ -12,8 +12,8 @@ export default class NotarizeMerge extends BaseCommand {
     'Put a proof into the order of the reference client\nspillway notarize merge odd.ots odd.ots | spillway notarize show',
   ];
   static override args = {
-    first: requiredArg({ description: 'A proof' }),
-    second: requiredArg({ description: 'Another proof of the same digest; - for stdin' }),
+    first: requiredArg('A proof'),
+    second: requiredArg('Another proof of the same digest; - for stdin'),
   };
   static override exits = [0, 2, 65, 66, 70, 73, 76] as const;
 

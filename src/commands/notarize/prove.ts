@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { arg, chainFlags, heightFlag } from '../../lib/cli/flags.ts';
+import { arg, chainFlags, countFlag, heightFlag, textFlag } from '../../lib/cli/flags.ts';
 import { prove } from './proving.ts';
 
 const { tip: _, ...nodeFlags } = chainFlags;
@@ -13,17 +12,13 @@ export default class NotarizeProve extends BaseCommand {
     'Files beside each other\nspillway notarize prove plan.ndjson --chain http://127.0.0.1:8332 --out proofs',
     'Without a node\nbitcoin-cli getblock "$HASH" 0 > block.hex && spillway notarize prove plan.ndjson --block block.hex --height 800000 | head -n 1 | jq -r .ots | spillway notarize show',
   ];
-  static override args = { file: arg({ description: 'The plan (default: stdin)' }) };
+  static override args = { file: arg('The plan (default: stdin)') };
   static override flags = {
     ...nodeFlags,
-    block: Flags.string({
-      summary: 'A raw block, as bytes or in hex',
-      helpValue: 'FILE',
-      dependsOn: ['height'],
-    }),
-    height: heightFlag({ summary: 'The height of the block' }),
-    'min-conf': Flags.integer({ summary: 'Confirmations at a node', helpValue: 'N', min: 1, default: 6 }),
-    out: Flags.string({ summary: 'Write the proofs into this folder', helpValue: 'DIR' }),
+    block: textFlag('A raw block, as bytes or in hex', 'FILE', { dependsOn: ['height'] }),
+    height: heightFlag('The height of the block'),
+    'min-conf': countFlag('Confirmations at a node', [1], { helpValue: 'N', default: 6 }),
+    out: textFlag('Write the proofs into this folder', 'DIR'),
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 76, 77] as const;
 

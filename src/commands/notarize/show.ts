@@ -11,7 +11,7 @@ export default class NotarizeShow extends BaseCommand {
     'What is in this proof?\nspillway notarize show contract.pdf.ots',
     'Which blocks does it name?\nspillway notarize show contract.pdf.ots | grep "attested by bitcoin"',
   ];
-  static override args = { file: arg({ description: 'The proof, as bytes or in hex (default: stdin)' }) };
+  static override args = { file: arg('The proof, as bytes or in hex (default: stdin)') };
   static override exits = [0, 2, 65, 66, 70, 73] as const;
 
   async run(): Promise<void> {

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
-import { arg, chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
+import { arg, chainFlags, feerateFlag, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { spendStamp } from './spending.ts';
 
@@ -12,12 +11,12 @@ export default class NotarizeSpend extends BaseCommand {
     'By the home\'s record\nspillway notarize spend --home alice --contract "$ROOT" | spillway broadcast',
     'By a proof, after a loss of the home\nspillway notarize spend --home alice contract.pdf.proof.json | spillway broadcast',
   ];
-  static override args = { file: arg({ description: "A plan's first line, or a proof (default: stdin)" }) };
+  static override args = { file: arg("A plan's first line, or a proof (default: stdin)") };
   static override flags = {
     contract: { ...contractFlag.contract, summary: 'Root of the plan, or its beginning, as status lists it' },
-    to: Flags.string({ summary: "Address to be paid to (default: a fresh one of the home's)", helpValue: 'ADDRESS' }),
-    feerate: feerateFlag({ summary: "Fee rate; otherwise the node's estimate, else 2", helpGroup: 'FEES' }),
-    'allow-fee': Flags.boolean({ summary: 'Allow a fee above a tenth of the coin', helpGroup: 'FEES' }),
+    to: textFlag("Address to be paid to (default: a fresh one of the home's)", 'ADDRESS'),
+    feerate: feerateFlag("Fee rate; otherwise the node's estimate, else 2", 'FEES'),
+    'allow-fee': switchFlag('Allow a fee above a tenth of the coin', 'FEES'),
     ...homeFlags,
     ...chainFlags,
   };

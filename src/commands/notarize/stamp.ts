@@ -1,9 +1,8 @@
 import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
-import { chainFlags, feerateFlag, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { chainFlags, choiceFlag, feerateFlag, homeFlags, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { stamp } from './stamping.ts';
 
 export default class NotarizeStamp extends BaseCommand {
@@ -21,30 +20,18 @@ With --home the home's coins are signed, and reserved until they are spent; chan
     files: Args.string({ description: 'Documents (default: lines {digest, name} on stdin)', ignoreStdin: true }),
   };
   static override flags = {
-    network: Flags.option({ options: NETWORKS })({
-      summary: "The network of the transaction (default: the home's, else mainnet)",
-    }),
-    commit: Flags.option({ options: ['op-return', 'taproot'] as const, default: 'op-return' as const })({
-      summary: 'How the transaction commits to the root',
+    network: choiceFlag(NETWORKS, "The network of the transaction (default: the home's, else mainnet)"),
+    commit: choiceFlag(['op-return', 'taproot'], 'How the transaction commits to the root', {
+      default: 'op-return',
       helpGroup: 'FUNDING',
     }),
-    amount: satFlag({
-      summary: 'What the output of a taproot commitment holds (default 10000)',
-      helpGroup: 'FUNDING',
-    }),
-    utxo: Flags.string({
-      summary: "Coins to pay from, in the shape of Bitcoin Core's listunspent",
-      helpValue: 'FILE',
-      helpGroup: 'FUNDING',
-    }),
-    change: Flags.string({
-      summary: "Address for the change (default: a fresh one of the home's)",
-      helpValue: 'ADDRESS',
+    amount: satFlag('What the output of a taproot commitment holds (default 10000)', 'FUNDING'),
+    utxo: textFlag("Coins to pay from, in the shape of Bitcoin Core's listunspent", 'FILE', 'FUNDING'),
+    change: textFlag("Address for the change (default: a fresh one of the home's)", 'ADDRESS', {
       dependsOn: ['utxo'],
       helpGroup: 'FUNDING',
     }),
-    cancel: Flags.boolean({
-      summary: 'Free the coins of a payment that was never sent',
+    cancel: switchFlag('Free the coins of a payment that was never sent', {
       dependsOn: ['home', 'contract'],
       helpGroup: 'FUNDING',
     }),
@@ -54,8 +41,8 @@ With --home the home's coins are signed, and reserved until they are spent; chan
       dependsOn: ['cancel'],
       helpGroup: 'FUNDING',
     },
-    feerate: feerateFlag({ summary: "Fee rate; otherwise the node's estimate, else 2", helpGroup: 'FEES' }),
-    'allow-fee': Flags.boolean({ summary: 'Allow a fee above a tenth of the coins', helpGroup: 'FEES' }),
+    feerate: feerateFlag("Fee rate; otherwise the node's estimate, else 2", 'FEES'),
+    'allow-fee': switchFlag('Allow a fee above a tenth of the coins', 'FEES'),
     ...homeFlags,
     ...chainFlags,
   };

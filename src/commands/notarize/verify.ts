@@ -1,10 +1,8 @@
-import * as Flags from '@oclif/core/flags';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg, chainFlags } from '../../lib/cli/flags.ts';
+import { arg, chainFlags, choiceFlag, hexFlag, textFlag } from '../../lib/cli/flags.ts';
 import { verified } from './shared.ts';
 import { print } from '../../lib/cli/output.ts';
-import { hexFlag } from '../../lib/cli/stateless.ts';
 
 const { tip: _, ...nodeFlags } = chainFlags;
 
@@ -15,24 +13,17 @@ export default class NotarizeVerify extends BaseCommand {
     'By a node of your own\nspillway notarize verify contract.pdf.ots --chain http://127.0.0.1:8332 --chain-cookie ~/.bitcoin/.cookie | jq -r .statement',
     'Without a network: headers from the first block on, 80 bytes each\nspillway notarize verify contract.pdf.ots --headers headers.bin | jq -r .statement',
   ];
-  static override args = { file: arg({ description: 'The proof, as bytes or in hex (default: stdin)' }) };
+  static override args = { file: arg('The proof, as bytes or in hex (default: stdin)') };
   static override flags = {
     ...nodeFlags,
-    document: Flags.string({ summary: 'The file that the proof is about', helpValue: 'FILE' }),
-    digest: hexFlag({ summary: 'Its digest, in place of the file', exclusive: ['document'] }),
-    header: hexFlag({ summary: 'The header of the block', exclusive: ['headers'] }),
-    headers: Flags.string({
-      summary: 'A file of headers, one after another, as bytes or in hex',
-      helpValue: 'FILE',
-    }),
-    from: Flags.string({
-      summary: 'Height and hash of the first of them, which you know (default: the first block)',
-      helpValue: 'HEIGHT:HASH',
+    document: textFlag('The file that the proof is about', 'FILE'),
+    digest: hexFlag('Its digest, in place of the file', { exclusive: ['document'] }),
+    header: hexFlag('The header of the block', { exclusive: ['headers'] }),
+    headers: textFlag('A file of headers, one after another, as bytes or in hex', 'FILE'),
+    from: textFlag('Height and hash of the first of them, which you know (default: the first block)', 'HEIGHT:HASH', {
       dependsOn: ['headers'],
     }),
-    network: Flags.option({ options: NETWORKS, default: 'mainnet' as const })({
-      summary: 'The network of the block; of headers mainnet or regtest',
-    }),
+    network: choiceFlag(NETWORKS, 'The network of the block; of headers mainnet or regtest', { default: 'mainnet' }),
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 76] as const;
 

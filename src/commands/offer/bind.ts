@@ -1,10 +1,9 @@
 import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
-import { nodeKeyFlags, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
+import { nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { bindingDocument, checkBinding, makeBinding, parseBinding } from '../../lib/names/bind.ts';
 import { publicKeyOf } from '../../lib/offer/build.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -19,14 +18,14 @@ export default class OfferBind extends BaseCommand {
   ];
   static override args = {
     action: Args.string({ description: 'What to do', options: ['make', 'verify'], required: true, ignoreStdin: true }),
-    file: arg({ description: "The node's word (default: stdin)" }),
+    file: arg("The node's word (default: stdin)"),
   };
   static override flags = {
     proposal: proposalFlag('bind', 'Bind a node to a domain'),
     ...nodeKeyFlags,
-    domain: Flags.string({ summary: 'The domain', helpValue: 'DOMAIN' }),
-    'expires-at': wholeFlag({ summary: "Until when the node's word holds", helpValue: 'UNIX' }),
-    proof: Flags.string({ summary: 'The proof of the record, in hex', helpValue: 'FILE' }),
+    domain: textFlag('The domain', 'DOMAIN'),
+    'expires-at': wholeFlag("Until when the node's word holds", { helpValue: 'UNIX' }),
+    proof: textFlag('The proof of the record, in hex', 'FILE'),
     at: atFlag,
     anchor: anchorFlag,
   };

@@ -12,7 +12,7 @@ export default class OfferCreate extends BaseCommand {
     'An offer of a node whose key is at hand\necho \'{"offer_description": "Tea", "offer_amount": 100000}\' | spillway offer create --issuer-key-file node.key | jq -r .string',
     'A month of something, again and again\necho \'{"offer_description": "Milk", "offer_amount": 5000000, "offer_recurrence_optional": {"unit": "months", "period": 1}}\' | spillway offer create --issuer-key-file node.key',
   ];
-  static override args = { file: arg({ description: 'The fields (default: stdin)' }) };
+  static override args = { file: arg('The fields (default: stdin)') };
   static override flags = {
     batch: batchFlag,
     ...secretFlags('issuer-key', "The issuer's secret key, whose public key becomes offer_issuer_id"),

@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, switchFlag } from '../../lib/cli/flags.ts';
 import { kindFlag, rawOffer } from './shared.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { messageIn, offerDocument } from '../../lib/offer/document.ts';
@@ -13,11 +12,11 @@ export default class OfferDecode extends BaseCommand {
     'What does this offer ask for?\nspillway offer decode offer.txt | jq .fields',
     'Which of these are sound?\nspillway offer decode --batch < offers.txt | jq -c "[.offer_id, .problems]"',
   ];
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     batch: batchFlag,
     kind: kindFlag,
-    records: Flags.boolean({ summary: 'Also print each record as type, length and hex' }),
+    records: switchFlag('Also print each record as type, length and hex'),
   };
   static override exits = [0, 2, 65, 66, 70] as const;
 

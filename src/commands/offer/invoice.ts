@@ -12,7 +12,7 @@ export default class OfferInvoice extends BaseCommand {
     'Answer a request\nspillway offer invoice --offer offer.txt --paths path.json --preimage-file preimage.hex --node-key-file node.key request.json > invoice.json',
     'An offer in another currency: a cent is 20000 millisatoshis now\nspillway offer invoice --offer offer.txt --rate 20000 --paths path.json --payment-hash "$H" --node-key-file node.key request.json',
   ];
-  static override args = { file: arg({ description: 'The request (default: stdin)' }) };
+  static override args = { file: arg('The request (default: stdin)') };
   static override flags = invoiceFlags;
   static override exits = [0, 2, 3, 65, 66, 70, 75, 76, 77] as const;
 

@@ -1,5 +1,5 @@
 /** Requests, invoices and proofs by flags: files are read once, time and randomness for each. */
-import * as Flags from '@oclif/core/flags';
+import { hexFlag, switchFlag, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import type { InferredFlags } from '@oclif/core/interfaces';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
@@ -12,7 +12,7 @@ import { checkMirror } from '../../lib/offer/verify.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { parsePoint } from '../../lib/signing/curve.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
-import { batchFlag, hexFlag, wholeFlag } from '../../lib/cli/stateless.ts';
+import { batchFlag } from '../../lib/cli/stateless.ts';
 import { print } from '../../lib/cli/output.ts';
 import { answerOffer, chainOf, fallbacksOf, messageFile, networkFlag, now, pathsFile, proposalFlag } from './shared.ts';
 
@@ -31,26 +31,22 @@ function statedName(text: string): OfferValues['invreq_bip_353_name'] {
 export const requestFlags = {
   batch: batchFlag,
   ...secretFlags('payer-key', "The payer's secret key"),
-  'payer-id': hexFlag({ summary: "The payer's public key, where the key is elsewhere" }),
-  'amount-msat': wholeFlag({ summary: 'What is to be paid, in millisatoshis', helpValue: 'MSAT' }),
-  quantity: wholeFlag({ summary: 'How many' }),
-  note: Flags.string({ summary: 'A note to the issuer', helpValue: 'TEXT' }),
-  name: Flags.string({ summary: 'The name under which the offer was found (BIP353)', helpValue: 'USER@DOMAIN' }),
+  'payer-id': hexFlag("The payer's public key, where the key is elsewhere"),
+  'amount-msat': wholeFlag('What is to be paid, in millisatoshis', { helpValue: 'MSAT' }),
+  quantity: wholeFlag('How many'),
+  note: textFlag('A note to the issuer', 'TEXT'),
+  name: textFlag('The name under which the offer was found (BIP353)', 'USER@DOMAIN'),
   network: networkFlag,
-  metadata: hexFlag({ summary: 'Bytes that only this request has (default: 16 random ones)' }),
-  paths: Flags.string({ summary: 'Paths to the payer, as onion-blind make prints them', helpValue: 'FILE' }),
-  counter: wholeFlag({ summary: 'Of an offer that recurs: how many periods were paid before' }),
-  start: wholeFlag({ summary: 'Of an offer that recurs from a fixed time: the first period that is paid' }),
-  'recurrence-cancel': Flags.boolean({ summary: 'Say that no further period will be paid' }),
-  refund: Flags.boolean({ summary: 'Offer a refund; no offer is read', exclusive: ['batch'] }),
-  description: Flags.string({ summary: 'Of a refund: what it is for', helpValue: 'TEXT', dependsOn: ['refund'] }),
-  'expires-at': wholeFlag({
-    summary: 'Of a refund: its end in Unix seconds',
-    helpValue: 'UNIX',
-    dependsOn: ['refund'],
-  }),
+  metadata: hexFlag('Bytes that only this request has (default: 16 random ones)'),
+  paths: textFlag('Paths to the payer, as onion-blind make prints them', 'FILE'),
+  counter: wholeFlag('Of an offer that recurs: how many periods were paid before'),
+  start: wholeFlag('Of an offer that recurs from a fixed time: the first period that is paid'),
+  'recurrence-cancel': switchFlag('Say that no further period will be paid'),
+  refund: switchFlag('Offer a refund; no offer is read', { exclusive: ['batch'] }),
+  description: textFlag('Of a refund: what it is for', 'TEXT', { dependsOn: ['refund'] }),
+  'expires-at': wholeFlag('Of a refund: its end in Unix seconds', { helpValue: 'UNIX', dependsOn: ['refund'] }),
   proposal: proposalFlag('replace', 'Ask for another invoice in place of --replaces, which will not be paid'),
-  replaces: hexFlag({ summary: 'Payment hash of the unpaid invoice', length: 32, dependsOn: ['proposal'] }),
+  replaces: hexFlag('Payment hash of the unpaid invoice', { length: 32, dependsOn: ['proposal'] }),
 };
 
 /** Prepares requests. @throws Refusal `usage` without a payer, and as `readKey` */
@@ -94,22 +90,22 @@ export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
 
 export const invoiceFlags = {
   batch: batchFlag,
-  paths: Flags.string({ summary: 'Blinded paths to the node', helpValue: 'FILE', required: true }),
-  offer: Flags.string({ summary: 'The offer that is answered, or one of several', helpValue: 'FILE', multiple: true }),
-  'payment-hash': hexFlag({ summary: 'The payment hash', length: 32 }),
+  paths: textFlag('Blinded paths to the node', 'FILE', { required: true }),
+  offer: textFlag('The offer that is answered, or one of several', 'FILE', { multiple: true }),
+  'payment-hash': hexFlag('The payment hash', { length: 32 }),
   ...secretFlags('preimage', 'The preimage'),
   ...secretFlags('node-key', 'The secret key of the issuer, or of the final hop of a path of the offer'),
-  'node-id': hexFlag({ summary: 'Its public key, where the key is elsewhere' }),
-  'created-at': wholeFlag({ summary: 'When it is made, in Unix seconds (default: now)', helpValue: 'UNIX' }),
-  expiry: wholeFlag({ summary: 'Seconds for which it can be paid (default 7200)', helpValue: 'SECONDS' }),
-  mpp: Flags.boolean({ summary: 'Allow that it is paid in parts' }),
-  fallback: Flags.string({ summary: 'An address to pay to instead', helpValue: 'ADDRESS', multiple: true }),
+  'node-id': hexFlag('Its public key, where the key is elsewhere'),
+  'created-at': wholeFlag('When it is made, in Unix seconds (default: now)', { helpValue: 'UNIX' }),
+  expiry: wholeFlag('Seconds for which it can be paid (default 7200)', { helpValue: 'SECONDS' }),
+  mpp: switchFlag('Allow that it is paid in parts'),
+  fallback: textFlag('An address to pay to instead', 'ADDRESS', { multiple: true }),
   network: networkFlag,
-  rate: wholeFlag({ summary: "Millisatoshis for a unit of the offer's currency", helpValue: 'MSAT' }),
-  basetime: wholeFlag({ summary: 'When period 0 of a recurring offer began', helpValue: 'UNIX' }),
+  rate: wholeFlag("Millisatoshis for a unit of the offer's currency", { helpValue: 'MSAT' }),
+  basetime: wholeFlag('When period 0 of a recurring offer began', { helpValue: 'UNIX' }),
   proposal: proposalFlag('preimages', 'Say to which chain of preimages the hash belongs'),
-  salt: hexFlag({ summary: 'Of the chain, 32 bytes', length: 32, dependsOn: ['proposal'] }),
-  index: wholeFlag({ summary: 'Of this preimage in the chain', dependsOn: ['proposal'] }),
+  salt: hexFlag('Of the chain, 32 bytes', { length: 32, dependsOn: ['proposal'] }),
+  index: wholeFlag('Of this preimage in the chain', { dependsOn: ['proposal'] }),
 };
 
 /**

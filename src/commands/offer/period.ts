@@ -1,8 +1,7 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, countFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { rawOffer } from './shared.ts';
-import { runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
+import { runStateless } from '../../lib/cli/stateless.ts';
 import { messageIn, problemsOf } from '../../lib/offer/document.ts';
 import { refuseFirst } from '../../lib/offer/message.ts';
 import { CALENDAR_LIMITS, calendarDocument } from '../../lib/offer/recurrence.ts';
@@ -14,17 +13,11 @@ export default class OfferPeriod extends BaseCommand {
     'When did the thirteenth month begin?\nspillway offer period --from 12 --count 1 --basetime 1706659200 offer.txt | jq .periods[0].start',
     'When are the next three payments due?\nspillway offer period --count 3 offer.txt | jq -c ".periods[]"',
   ];
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
-    count: Flags.integer({
-      summary: 'How many periods',
-      helpValue: 'N',
-      default: 12,
-      min: CALENDAR_LIMITS.count.least,
-      max: CALENDAR_LIMITS.count.most,
-    }),
-    from: wholeFlag({ summary: 'The first of them (default 0)' }),
-    basetime: wholeFlag({ summary: 'When period 0 began', helpValue: 'UNIX' }),
+    count: countFlag('How many periods', CALENDAR_LIMITS.count, { helpValue: 'N', default: 12 }),
+    from: wholeFlag('The first of them (default 0)'),
+    basetime: wholeFlag('When period 0 began', { helpValue: 'UNIX' }),
   };
   static override exits = [0, 2, 65, 66, 70, 76] as const;
 

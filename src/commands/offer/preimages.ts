@@ -1,8 +1,7 @@
-import * as Flags from '@oclif/core/flags';
+import { countFlag, hexFlag } from '../../lib/cli/flags.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { print } from '../../lib/cli/output.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
-import { hexFlag } from '../../lib/cli/stateless.ts';
 import { PREIMAGE_CHAIN_LIMITS, chainDocument } from '../../lib/offer/preimages.ts';
 import { needProposal, proposalFlag } from './shared.ts';
 
@@ -15,14 +14,8 @@ export default class OfferPreimages extends BaseCommand {
   ];
   static override flags = {
     proposal: proposalFlag('preimages', 'Make a chain of preimages'),
-    count: Flags.integer({
-      summary: 'How many preimages',
-      helpValue: 'N',
-      required: true,
-      min: PREIMAGE_CHAIN_LIMITS.count.least,
-      max: PREIMAGE_CHAIN_LIMITS.count.most,
-    }),
-    salt: hexFlag({ summary: 'The salt, 32 bytes (default: random)', length: 32 }),
+    count: countFlag('How many preimages', PREIMAGE_CHAIN_LIMITS.count, { helpValue: 'N', required: true }),
+    salt: hexFlag('The salt, 32 bytes (default: random)', { length: 32 }),
     ...secretFlags('preimage', 'The preimage of the last period (default: random)'),
   };
   static override exits = [0, 2, 65, 66, 70, 77] as const;

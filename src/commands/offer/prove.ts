@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { messageIn, problemsOf } from '../../lib/offer/document.ts';
@@ -18,12 +17,12 @@ export default class OfferProve extends BaseCommand {
     'That it was paid, and nothing else\nspillway offer prove --preimage-file preimage.hex --payer-key-file payer.key invoice.json | jq -r .string',
     'Prove the amount and what it was for\nspillway offer prove --include amount,description --preimage-file preimage.hex --payer-key-file payer.key invoice.json | jq -r .string',
   ];
-  static override args = { file: arg({ description: 'The invoice (default: stdin)' }) };
+  static override args = { file: arg('The invoice (default: stdin)') };
   static override flags = {
-    include: Flags.string({ summary: 'Fields to show, by name or type', helpValue: 'NAMES', default: '' }),
+    include: textFlag('Fields to show, by name or type', 'NAMES', { default: '' }),
     ...secretFlags('preimage', 'The preimage'),
     ...secretFlags('payer-key', "The payer's secret key"),
-    note: Flags.string({ summary: 'What the proof is for: signed with it', helpValue: 'TEXT' }),
+    note: textFlag('What the proof is for: signed with it', 'TEXT'),
   };
   static override exits = [0, 2, 3, 65, 66, 70, 76, 77] as const;
 

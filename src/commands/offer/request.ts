@@ -12,7 +12,7 @@ export default class OfferRequest extends BaseCommand {
     'Ask for two of them\nspillway offer request --quantity 2 --note thanks --payer-key-file payer.key offer.txt > request.json',
     'A refund of 50 satoshis\nspillway offer request --refund --amount-msat 50000 --description "You paid twice" --payer-key-file payer.key',
   ];
-  static override args = { file: arg({ description: 'The offer (default: stdin)' }) };
+  static override args = { file: arg('The offer (default: stdin)') };
   static override flags = requestFlags;
   static override exits = [0, 2, 3, 65, 66, 70, 76, 77] as const;
 

@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { requiredArg } from '../../lib/cli/flags.ts';
+import { requiredArg, textFlag } from '../../lib/cli/flags.ts';
 import { anchorFlag, atFlag, now, proofFile } from './shared.ts';
 import { print } from '../../lib/cli/output.ts';
 import { parsePersonName, resolveName } from '../../lib/names/bip353.ts';
@@ -13,9 +12,9 @@ export default class OfferResolve extends BaseCommand {
     'What does this name stand for?\nspillway offer resolve user@example.org --proof proof.hex | jq "{offer, address, valid_until}"',
     'From a name to a request\nspillway offer resolve user@example.org --proof proof.hex | jq -r .offer | spillway offer request --name user@example.org --amount-msat 5000 --payer-key-file payer.key',
   ];
-  static override args = { name: requiredArg({ description: 'The name, with or without ₿ in front' }) };
+  static override args = { name: requiredArg('The name, with or without ₿ in front') };
   static override flags = {
-    proof: Flags.string({ summary: 'The proof (default: stdin)', helpValue: 'FILE' }),
+    proof: textFlag('The proof (default: stdin)', 'FILE'),
     at: atFlag,
     anchor: anchorFlag,
   };

@@ -1,5 +1,5 @@
 /** Parts of all commands of offers: input as string, hex or document, files, time, answers. */
-import * as Flags from '@oclif/core/flags';
+import { choiceFlag, flagOf, wholeFlag } from '../../lib/cli/flags.ts';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { hexToBytes } from '../../lib/bitcoin/bytes.ts';
 import { CHAIN_HASHES, NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
@@ -18,26 +18,21 @@ import { MESSAGE_LIMIT } from '../../lib/protocol/message.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
-import { Unfinished, wholeFlag } from '../../lib/cli/stateless.ts';
+import { Unfinished } from '../../lib/cli/stateless.ts';
 
-export const kindFlag = Flags.option({ options: OFFER_KINDS })({ summary: 'What the hex is that is read' });
-export const networkFlag = Flags.option({ options: NETWORKS })({ summary: 'The Bitcoin network (default mainnet)' });
-export const atFlag = wholeFlag({ summary: 'Time in Unix seconds (default: now)', helpValue: 'UNIX' });
+export const kindFlag = choiceFlag(OFFER_KINDS, 'What the hex is that is read');
+export const networkFlag = choiceFlag(NETWORKS, 'The Bitcoin network (default mainnet)');
+export const atFlag = wholeFlag('Time in Unix seconds (default: now)', { helpValue: 'UNIX' });
 /** A root of one's own, as a DS record: key tag, algorithm, digest type, digest. */
-export const anchorFlag = Flags.custom<{ anchors: DelegatedKey[] }>({
-  summary: "A key of another root than the internet's, as its DS record",
-  helpValue: '"TAG ALGORITHM TYPE HEX"',
-  parse: async (input) => {
-    const [, tag, algorithm, digestType, digest] =
-      /^(\d{1,5}) (\d{1,3}) (\d{1,3}) ([0-9a-f]{40,96})$/.exec(input) ?? [];
-    if (digest === undefined) throw new Refusal('usage', 'a DS record expected: tag, algorithm, type, digest in hex');
-    return { anchors: [{ tag: Number(tag), algorithm: Number(algorithm), digestType: Number(digestType), digest }] };
-  },
-})();
+export const anchorFlag = flagOf('"TAG ALGORITHM TYPE HEX"', (input): { anchors: DelegatedKey[] } => {
+  const [, tag, algorithm, digestType, digest] = /^(\d{1,5}) (\d{1,3}) (\d{1,3}) ([0-9a-f]{40,96})$/.exec(input) ?? [];
+  if (digest === undefined) throw new Refusal('usage', 'a DS record expected: tag, algorithm, type, digest in hex');
+  return { anchors: [{ tag: Number(tag), algorithm: Number(algorithm), digestType: Number(digestType), digest }] };
+})("A key of another root than the internet's, as its DS record");
 export const now = (): bigint => BigInt(Math.floor(Date.now() / 1000));
 /** The flag behind which a proposal of this project stands. */
 export const proposalFlag = <N extends string>(name: N, what: string) =>
-  Flags.option({ options: [name] as const })({ summary: `${what}: a proposal of this project, in no BOLT or BIP` });
+  choiceFlag([name], `${what}: a proposal of this project, in no BOLT or BIP`);
 
 /** Checks that the flag of a proposal is given. @throws Refusal `usage` */
 export function needProposal(given: string | undefined, name: string): void {

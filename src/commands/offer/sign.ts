@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, hexFlag } from '../../lib/cli/flags.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
-import { hexFlag, nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
+import { nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { signWith, withSignature } from '../../lib/offer/build.ts';
 import { signerOf } from '../../lib/offer/check.ts';
 import { messageIn, offerDocument, problemsOf } from '../../lib/offer/document.ts';
@@ -16,10 +16,10 @@ export default class OfferSign extends BaseCommand {
     'With a key at hand\nspillway offer sign --key-file payer.key request.json',
     'With a key elsewhere\nspillway offer sign --signature "$SIGNATURE" request.json',
   ];
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...nodeKeyFlags,
-    signature: hexFlag({ summary: 'A signature of 64 bytes', length: 64, exclusive: ['key-file', 'key-fd'] }),
+    signature: hexFlag('A signature of 64 bytes', { length: 64, exclusive: ['key-file', 'key-fd'] }),
   };
   static override exits = [0, 2, 65, 66, 70, 75, 76, 77] as const;
 

@@ -1,8 +1,7 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
-import { batchFlag, runStateless, wholeFlag } from '../../lib/cli/stateless.ts';
+import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { messageIn, offerDocument } from '../../lib/offer/document.ts';
 import { checkPreimage } from '../../lib/offer/preimages.ts';
 import { verifyMessage } from '../../lib/offer/verify.ts';
@@ -15,15 +14,15 @@ export default class OfferVerify extends BaseCommand {
     'Is this the invoice that I asked for?\nspillway offer verify --against request.json invoice.json | jq -r .fields.invoice_amount',
     'Was it paid?\nspillway offer verify --preimage-file preimage.hex --at 1767225600 invoice.json',
   ];
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     batch: batchFlag,
     kind: kindFlag,
-    against: Flags.string({ summary: 'The offer or the request that it answers', helpValue: 'FILE' }),
+    against: textFlag('The offer or the request that it answers', 'FILE'),
     at: atFlag,
     network: networkFlag,
     ...secretFlags('preimage', 'A preimage that pays the invoice'),
-    'preimage-index': wholeFlag({ summary: 'Its place in the chain of preimages (a proposal of this project)' }),
+    'preimage-index': wholeFlag('Its place in the chain of preimages (a proposal of this project)'),
   };
   static override exits = [0, 2, 65, 66, 70, 75, 76, 77] as const;
 

@@ -1,7 +1,6 @@
 import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, switchFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { blindDocument, payinfoDocument, unblindDocument } from '../../lib/onion/blind-document.ts';
 import { neededKey } from './shared.ts';
@@ -20,13 +19,13 @@ export default class OnionBlind extends BaseCommand {
       required: true,
       ignoreStdin: true,
     }),
-    file: arg({ description: 'The document (default: stdin)' }),
+    file: arg('The document (default: stdin)'),
   };
   static override flags = {
     batch: batchFlag,
     ...nodeKeyFlags,
-    pad: Flags.boolean({ summary: 'Pad what the hops are told to one length' }),
-    secrets: Flags.boolean({ summary: 'Also print shared secrets and the secret keys of the path' }),
+    pad: switchFlag('Pad what the hops are told to one length'),
+    secrets: switchFlag('Also print shared secrets and the secret keys of the path'),
   };
   static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
 

@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, choiceFlag, countFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { buildDocument, parseBuild, type BuildInput, type GivenHop } from '../../lib/onion/build-document.ts';
@@ -44,23 +43,19 @@ export default class OnionBuild extends BaseCommand {
     'From a route to the first hop\nspillway onion-route < route.json | spillway onion-build | spillway onion-peel --key-file bob.key',
     'The published test vector\nspillway onion-build < onion-test.json | jq -r .onion',
   ];
-  static override args = { file: arg({ description: 'The hops (default: stdin)' }) };
+  static override args = { file: arg('The hops (default: stdin)') };
   static override flags = {
     batch: batchFlag,
     ...secretFlags('session-key', 'The session key'),
-    size: Flags.integer({
-      summary: 'Bytes of hop payloads (default 1300)',
-      helpValue: 'BYTES',
-      min: PACKET_LIMITS.size.least,
-      max: PACKET_LIMITS.size.most,
-    }),
-    secrets: Flags.boolean({ summary: 'Also print shared secrets and ephemeral keys' }),
-    'reveal-session-key': Flags.boolean({ summary: 'Also print the session key' }),
-    legacy: Flags.boolean({ summary: 'Build historic frames of 65 bytes (realm 0)' }),
-    filler: Flags.option({ options: ['pad', 'zero'] as const })({
-      summary: 'What fills the packet: a stream (BOLT4, the default), or zeros as in older packets',
-    }),
-    graph: Flags.boolean({ summary: 'Draw the layers instead', exclusive: ['batch'] }),
+    size: countFlag('Bytes of hop payloads (default 1300)', PACKET_LIMITS.size, { helpValue: 'BYTES' }),
+    secrets: switchFlag('Also print shared secrets and ephemeral keys'),
+    'reveal-session-key': switchFlag('Also print the session key'),
+    legacy: switchFlag('Build historic frames of 65 bytes (realm 0)'),
+    filler: choiceFlag(
+      ['pad', 'zero'],
+      'What fills the packet: a stream (BOLT4, the default), or zeros as in older packets',
+    ),
+    graph: switchFlag('Draw the layers instead', { exclusive: ['batch'] }),
   };
   static override exits = [0, 2, 65, 66, 70, 77] as const;
 

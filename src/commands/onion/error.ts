@@ -19,7 +19,7 @@ export default class OnionError extends BaseCommand {
       required: true,
       ignoreStdin: true,
     }),
-    file: arg({ description: 'The document (default: stdin)' }),
+    file: arg('The document (default: stdin)'),
   };
   static override flags = { batch: batchFlag, ...nodeKeyFlags };
   static override exits = [0, 2, 65, 66, 70, 76, 77] as const;

@@ -1,8 +1,7 @@
 import * as Args from '@oclif/core/args';
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
-import { batchFlag, nodeKeyFlags, runStateless, secretsFlag, wholeFlag } from '../../lib/cli/stateless.ts';
+import { arg, countFlag, wholeFlag } from '../../lib/cli/flags.ts';
+import { batchFlag, nodeKeyFlags, runStateless, secretsFlag } from '../../lib/cli/stateless.ts';
 import { buildMessageDocument, peelMessageDocument } from '../../lib/onion/message-document.ts';
 import { PACKET_LIMITS } from '../../lib/onion/packet.ts';
 import { neededKey } from './shared.ts';
@@ -16,18 +15,17 @@ export default class OnionMessage extends BaseCommand {
   ];
   static override args = {
     action: Args.string({ description: 'What to do', options: ['build', 'peel'], required: true, ignoreStdin: true }),
-    file: arg({ description: 'The document (default: stdin)' }),
+    file: arg('The document (default: stdin)'),
   };
   static override flags = {
     batch: batchFlag,
     ...nodeKeyFlags,
-    size: Flags.integer({
-      summary: 'Bytes of hop payloads when building (default 1300 where that is enough, else 32768)',
-      helpValue: 'BYTES',
-      min: PACKET_LIMITS.size.least,
-      max: PACKET_LIMITS.message.most,
-    }),
-    'known-type': wholeFlag({ summary: 'Accept this even type of record when peeling', multiple: true }),
+    size: countFlag(
+      'Bytes of hop payloads when building (default 1300 where that is enough, else 32768)',
+      [PACKET_LIMITS.size.least, PACKET_LIMITS.message.most],
+      { helpValue: 'BYTES' },
+    ),
+    'known-type': wholeFlag('Accept this even type of record when peeling', { multiple: true }),
     secrets: secretsFlag,
   };
   static override exits = [0, 2, 65, 66, 70, 75, 76, 77] as const;

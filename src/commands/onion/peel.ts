@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
-import { batchFlag, hexFlag, nodeKeyFlags, runStateless, secretsFlag, wholeFlag } from '../../lib/cli/stateless.ts';
+import { arg, countFlag, hexFlag, switchFlag, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
+import { batchFlag, nodeKeyFlags, runStateless, secretsFlag } from '../../lib/cli/stateless.ts';
 import { PACKET_LIMITS } from '../../lib/onion/packet.ts';
 import { layerDocument, parsePacket, peelPath, refusalDocument } from '../../lib/onion/peel-document.ts';
 import { peelKeys, rawPacket, throwRefused } from './shared.ts';
@@ -14,33 +13,23 @@ export default class OnionPeel extends BaseCommand {
     'Two hops\nspillway onion-build < hops.json | spillway onion-peel --key-file bob.key | spillway onion-peel --key-file carol.key',
     'Why is it refused, and what must the node answer?\nspillway onion-peel --key-file bob.key --failure --explain < onion.json | jq -r .failure',
   ];
-  static override args = { file: arg({ description: 'The packet (default: stdin)' }) };
+  static override args = { file: arg('The packet (default: stdin)') };
   static override flags = {
     batch: batchFlag,
     ...nodeKeyFlags,
-    all: Flags.string({
-      summary: 'Peel the whole path with the keys in this file: a line each, or a JSON list',
-      helpValue: 'KEYS',
+    all: textFlag('Peel the whole path with the keys in this file: a line each, or a JSON list', 'KEYS', {
       exclusive: ['key-file', 'key-fd'],
     }),
-    'associated-data': hexFlag({ summary: 'Outdoes that of the document' }),
-    'path-key': hexFlag({ summary: 'The path key that came with the packet (blinded paths)' }),
-    size: Flags.integer({
-      summary: 'Bytes of hop payloads (default 1300)',
-      helpValue: 'BYTES',
-      min: PACKET_LIMITS.size.least,
-      max: PACKET_LIMITS.size.most,
-    }),
-    'amount-msat': wholeFlag({ summary: 'Amount of the HTLC that carries the packet', dependsOn: ['cltv-expiry'] }),
-    'cltv-expiry': wholeFlag({ summary: 'Expiry of that HTLC', dependsOn: ['amount-msat'] }),
-    'replay-log': Flags.string({
-      summary: 'Refuse packets whose HMAC is in this file, and add those that are not',
-      helpValue: 'FILE',
-    }),
-    'known-type': wholeFlag({ summary: 'Accept this even type of custom record', multiple: true }),
-    legacy: Flags.boolean({ summary: 'Read historic frames (realm 0)' }),
-    failure: Flags.boolean({ summary: 'Where refused, print the failure code and what the node must answer' }),
-    explain: Flags.boolean({ summary: 'Where refused, say why in words' }),
+    'associated-data': hexFlag('Outdoes that of the document'),
+    'path-key': hexFlag('The path key that came with the packet (blinded paths)'),
+    size: countFlag('Bytes of hop payloads (default 1300)', PACKET_LIMITS.size, { helpValue: 'BYTES' }),
+    'amount-msat': wholeFlag('Amount of the HTLC that carries the packet', { dependsOn: ['cltv-expiry'] }),
+    'cltv-expiry': wholeFlag('Expiry of that HTLC', { dependsOn: ['amount-msat'] }),
+    'replay-log': textFlag('Refuse packets whose HMAC is in this file, and add those that are not', 'FILE'),
+    'known-type': wholeFlag('Accept this even type of custom record', { multiple: true }),
+    legacy: switchFlag('Read historic frames (realm 0)'),
+    failure: switchFlag('Where refused, print the failure code and what the node must answer'),
+    explain: switchFlag('Where refused, say why in words'),
     secrets: secretsFlag,
   };
   static override exits = [0, 2, 65, 66, 70, 73, 75, 76, 77] as const;

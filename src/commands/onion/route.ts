@@ -10,7 +10,7 @@ export default class OnionRoute extends BaseCommand {
     'Plan, build and peel in one pipe\nspillway onion-route < route.json | spillway onion-build | spillway onion-peel --key-file bob.key | jq .payload',
     'What does it cost?\nspillway onion-route < route.json | jq .fees_msat',
   ];
-  static override args = { file: arg({ description: 'The route (default: stdin)' }) };
+  static override args = { file: arg('The route (default: stdin)') };
   static override flags = { batch: batchFlag };
   static override exits = [0, 2, 65, 66, 70, 77] as const;
 

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { contractFlags, expiryFrom } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { chainFlags, feerateFlag, homeFlags } from '../../lib/cli/flags.ts';
+import { chainFlags, feerateFlag, homeFlags, repeated, textFlag } from '../../lib/cli/flags.ts';
 import { sat, step, text, yes } from '../../lib/cli/step-flags.ts';
 import { pledge } from '../../lib/pledge/table.ts';
 import { outputFrom, paidAmong, PROMISE } from './shared.ts';
@@ -20,21 +19,18 @@ Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; 
   static override flags = {
     ...homeFlags,
     ...chainFlags,
-    output: Flags.string({
-      summary: 'An output, in this order; without an address a fresh one of the home',
-      helpValue: 'ADDRESS=SAT|SAT',
-      multiple: true,
-      multipleNonGreedy: true,
+    output: textFlag('An output, in this order; without an address a fresh one of the home', 'ADDRESS=SAT|SAT', {
+      ...repeated,
       helpGroup: 'ACTION',
     }),
-    feerate: feerateFlag({ summary: "Fee rate that the pledges pay; otherwise the node's estimate, else 2" }),
+    feerate: feerateFlag("Fee rate that the pledges pay; otherwise the node's estimate, else 2"),
     min: sat('Least value of a pledged coin (default: the goal in 1500 parts)'),
     until: step(
-      Flags.string({
-        summary: 'When it ends for honest programs: a height, blocks from now, or a date',
-        helpValue: 'HEIGHT|+BLOCKS|DATE',
-        helpGroup: 'ACTION',
-      }),
+      textFlag(
+        'When it ends for honest programs: a height, blocks from now, or a date',
+        'HEIGHT|+BLOCKS|DATE',
+        'ACTION',
+      ),
       expiryFrom,
     ),
     title: text('What it is for, at most 200 characters', 'TEXT'),

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { arg, chainFlags, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { openInput } from '../../lib/cli/input.ts';
 import { print } from '../../lib/cli/output.ts';
@@ -19,16 +18,12 @@ Without it says how the pledges of a home stand: open, due (the campaign is over
     'Is the goal reached?\ncat pledges/*.json | spillway pledge check --campaign campaign.json --batch | tail -n 1 | jq .missing_sat',
     'Which pledges of mine have to be taken back?\nspillway pledge check --home alice --chain http://127.0.0.1:8332 | jq -r \'select(.verdict == "due").coin\'',
   ];
-  static override args = { file: arg({ description: 'With --campaign: the pledge (default: stdin)' }) };
+  static override args = { file: arg('With --campaign: the pledge (default: stdin)') };
   static override flags = {
     ...homeFlags,
     ...chainFlags,
-    campaign: Flags.string({ summary: 'The campaign', helpValue: 'FILE', helpGroup: 'ACTION' }),
-    batch: Flags.boolean({
-      summary: 'Read and write one pledge a line (NDJSON)',
-      dependsOn: ['campaign'],
-      helpGroup: 'ACTION',
-    }),
+    campaign: textFlag('The campaign', 'FILE', 'ACTION'),
+    batch: switchFlag('Read and write one pledge a line (NDJSON)', { dependsOn: ['campaign'], helpGroup: 'ACTION' }),
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 75, 76, 77] as const;
 

@@ -1,10 +1,8 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { feeFlags } from '../../lib/cli/contract-flags.ts';
-import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { arg, chainFlags, homeFlags, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { completeFrom } from './completing.ts';
-import { campaignFlag, unchecked } from './shared.ts';
+import { unchecked } from './shared.ts';
 
 export default class PledgeComplete extends BaseCommand {
   static override summary = 'Complete a campaign: the transaction that pays the whole goal, once the pledges suffice';
@@ -15,31 +13,23 @@ Whoever sees the transaction can exchange its inputs for other pledges, so its i
     'By a pledger, where the collector does not\nspillway pledge complete --campaign campaign.json pledges.ndjson | spillway broadcast',
     'The collector adds what is missing, and binds the transaction\nspillway pledge make --home bridge --amount "$MISSING" --utxo coins.json campaign.json | tee own.json | spillway pledge join --home bridge\nspillway pledge complete --home bridge --contract "$CAMPAIGN" --lock "$(jq -r \'.pledge | "\\(.txid):\\(.vout)"\' own.json)"',
   ];
-  static override args = { file: arg({ description: 'With --campaign: the pledges, a line each (default: stdin)' }) };
+  static override args = { file: arg('With --campaign: the pledges, a line each (default: stdin)') };
   static override flags = {
     ...homeFlags,
     ...chainFlags,
-    contract: campaignFlag({ summary: 'Id of a campaign of this home, or at least its first 8 digits' }),
-    campaign: Flags.string({
-      summary: 'The campaign; no home is needed',
-      helpValue: 'FILE',
+    contract: textFlag('Id of a campaign of this home, or at least its first 8 digits', 'ID', 'ACTION'),
+    campaign: textFlag('The campaign; no home is needed', 'FILE', {
       exclusive: ['contract', 'lock'],
       helpGroup: 'ACTION',
     }),
-    without: Flags.string({
-      summary: 'Leave out the pledge of this coin',
-      helpValue: 'TXID:VOUT',
-      multiple: true,
-      multipleNonGreedy: true,
-      helpGroup: 'ACTION',
-    }),
-    lock: Flags.string({
-      summary: "Sign this home's own pledged coin for all inputs, so that nobody exchanges one",
-      helpValue: 'TXID:VOUT',
-      helpGroup: 'ACTION',
-    }),
+    without: textFlag('Leave out the pledge of this coin', 'TXID:VOUT', { ...repeated, helpGroup: 'ACTION' }),
+    lock: textFlag(
+      "Sign this home's own pledged coin for all inputs, so that nobody exchanges one",
+      'TXID:VOUT',
+      'ACTION',
+    ),
     unchecked,
-    'allow-fee': Flags.boolean({ ...feeFlags['allow-fee'], summary: 'Allow any excess as fee' }),
+    'allow-fee': switchFlag('Allow any excess as fee', 'FEES'),
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 75, 76, 77] as const;
 

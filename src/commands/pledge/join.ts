@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { portsOf, stepsOf } from '../../lib/cli/contract.ts';
-import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { arg, chainFlags, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -9,7 +8,7 @@ import { trustIn } from '../../lib/pledge/gather.ts';
 import { pledge } from '../../lib/pledge/table.ts';
 import { gatherLines, LINE_LIMIT } from './gathering.ts';
 import { HomeSeats } from './seats.ts';
-import { campaignFlag, unchecked } from './shared.ts';
+import { unchecked } from './shared.ts';
 
 export default class PledgeJoin extends BaseCommand {
   static override summary = 'Gather pledges: each is checked and kept, and what is missing is said';
@@ -20,12 +19,12 @@ export default class PledgeJoin extends BaseCommand {
     'A PSBT that Bitcoin Core has signed\nspillway pledge join --home bridge --contract "$CAMPAIGN" signed.psbt',
   ];
   static override steps = stepsOf(pledge);
-  static override args = { file: arg({ description: 'The pledge (default: stdin)' }) };
+  static override args = { file: arg('The pledge (default: stdin)') };
   static override flags = {
     ...homeFlags,
     ...chainFlags,
-    batch: Flags.boolean({ summary: 'Read and write one pledge a line (NDJSON)', helpGroup: 'ACTION' }),
-    contract: campaignFlag({ summary: 'Id of the campaign of PSBTs, which do not name it' }),
+    batch: switchFlag('Read and write one pledge a line (NDJSON)', 'ACTION'),
+    contract: textFlag('Id of the campaign of PSBTs, which do not name it', 'ID', 'ACTION'),
     unchecked,
   };
   static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 75, 76, 77] as const;

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { contractFlags, feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, choiceFlag, textFlag } from '../../lib/cli/flags.ts';
 import { sat, step, yes } from '../../lib/cli/step-flags.ts';
 import { ownClaim } from '../../lib/pledge/records.ts';
 import { pledge } from '../../lib/pledge/table.ts';
@@ -20,23 +19,15 @@ Reads the campaign. A coin of just that value is pledged as it is; otherwise a s
     'A coin of Bitcoin Core\nspillway pledge make --home alice --coin "$TXID:0" --utxo core.json --psbt pledge campaign.json > p.psbt\nbitcoin-cli walletprocesspsbt "$(cat p.psbt)" true "ALL|ANYONECANPAY" | jq -r .psbt > signed.psbt\nspillway pledge make --home alice --coin "$TXID:0" --utxo core.json --merge signed.psbt campaign.json > pledge.json',
   ];
   static override steps = stepsOf(pledge);
-  static override args = { file: arg({ description: 'The campaign (default: stdin)' }) };
+  static override args = { file: arg('The campaign (default: stdin)') };
   static override flags = {
     ...flags,
     amount: sat('Value of the pledged coin, split off where no coin has it'),
     coin: step(
-      Flags.string({
-        summary: 'Pledge this coin of --utxo as it is',
-        helpValue: 'TXID:VOUT',
-        exclusive: ['amount'],
-        helpGroup: 'ACTION',
-      }),
+      textFlag('Pledge this coin of --utxo as it is', 'TXID:VOUT', { exclusive: ['amount'], helpGroup: 'ACTION' }),
     ),
     seal: yes('Encrypt the pledge to the collector'),
-    'psbt-version': Flags.option({ options: ['0', '2'] as const })({
-      summary: 'Version of the PSBT for another wallet (default 0)',
-      helpGroup: 'ACTION',
-    }),
+    'psbt-version': choiceFlag(['0', '2'], 'Version of the PSBT for another wallet (default 0)', 'ACTION'),
     unchecked,
     ...funding,
     ...feeFlags,

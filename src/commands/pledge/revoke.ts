@@ -1,14 +1,12 @@
-import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
-import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { chainFlags, homeFlags, textFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { nowFrom, packageFlags, packageText } from '../../lib/cli/package-flags.ts';
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { revoke, wayBack } from './own.ts';
-import { campaignFlag } from './shared.ts';
 
 export default class PledgeRevoke extends BaseCommand {
   static override summary = 'Take a pledge back: the finished transaction that spends its coin to this home';
@@ -20,12 +18,11 @@ export default class PledgeRevoke extends BaseCommand {
   static override flags = {
     ...homeFlags,
     ...chainFlags,
-    contract: campaignFlag({ summary: 'Id of the campaign, or at least its first 8 digits', required: true }),
-    coin: Flags.string({
-      summary: 'The pledged coin, where several of this home are pledged to it',
-      helpValue: 'TXID:VOUT',
+    contract: textFlag('Id of the campaign, or at least its first 8 digits', 'ID', {
+      required: true,
       helpGroup: 'ACTION',
     }),
+    coin: textFlag('The pledged coin, where several of this home are pledged to it', 'TXID:VOUT', 'ACTION'),
     ...packageFlags,
     ...feeFlags,
   };

@@ -1,5 +1,4 @@
 /** Flags, words and inputs that the commands of pledges share. */
-import * as Flags from '@oclif/core/flags';
 import { yes } from '../../lib/cli/step-flags.ts';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { parseSat } from '../../lib/bitcoin/amount.ts';
@@ -19,8 +18,6 @@ export const PROMISE = `Promised: either all outputs are paid at once, or nobody
 Not promised: that others pay (who owns an output can add what is missing and gets it back: pay third parties, not the collector); that a pledge which is left over ends (completed without it, a campaign can be paid a second time with it: take it back, spillway pledge revoke); that a pledge expires (it ends only by spending its coin).`;
 
 export const unchecked = yes('Go on without a height, or a node that has seen the coins');
-
-export const campaignFlag = Flags.custom<string>({ helpValue: 'ID', helpGroup: 'ACTION' });
 
 /** Reads `ADDRESS=SAT` or `SAT`. @throws Refusal `usage` */
 export function outputFrom(text: string): { address: string | null; sat: bigint } {

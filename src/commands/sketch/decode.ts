@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, countFlag } from '../../lib/cli/flags.ts';
 import { runStateless, Unfinished } from '../../lib/cli/stateless.ts';
 import { decodeDocument } from '../../lib/sketch/document.ts';
 import { SKETCH_LIMITS } from '../../lib/sketch/sketch.ts';
@@ -12,16 +11,14 @@ export default filter({
     'What do two lists not share?\nspillway sketch merge ours.json theirs.json | spillway sketch decode | jq .elements',
     'Does it decode at all?\nspillway sketch decode difference.json || echo "ask for an extension"',
   ],
-  args: { file: arg({ description: 'The sketch (default: stdin)' }) },
+  args: { file: arg('The sketch (default: stdin)') },
   flags: {
-    max: Flags.integer({ summary: 'Elements at most', helpValue: 'N', min: 0 }),
-    'false-positive-bits': Flags.integer({
-      summary: 'A sketch of no such set passes with a chance of 2^-BITS at most',
-      helpValue: 'BITS',
-      min: SKETCH_LIMITS.falsePositive.least,
-      max: SKETCH_LIMITS.falsePositive.most,
-      default: 16,
-    }),
+    max: countFlag('Elements at most', [0], { helpValue: 'N' }),
+    'false-positive-bits': countFlag(
+      'A sketch of no such set passes with a chance of 2^-BITS at most',
+      SKETCH_LIMITS.falsePositive,
+      { helpValue: 'BITS', default: 16 },
+    ),
   },
   exits: [0, 2, 3, 65, 66, 70],
   run: ({ falsePositiveBits, max }, { file }) =>

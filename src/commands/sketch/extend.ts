@@ -1,6 +1,5 @@
-import * as Flags from '@oclif/core/flags';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, countFlag } from '../../lib/cli/flags.ts';
 import { bitsFlag, capacityFlag } from './shared.ts';
 import { maxInputFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { makeDocument, parseElements, rawElements } from '../../lib/sketch/document.ts';
@@ -13,15 +12,12 @@ export default filter({
     'The sketch did not decode: twice its capacity\nspillway sketch extend --bits 32 --from 8 --capacity 16 < ours.txt > more.json\nspillway sketch merge ours.json more.json > larger.json',
     'Only the second half\nseq 1 20 | spillway sketch extend --bits 16 --from 10 --capacity 20 | jq -r .sketch',
   ],
-  args: { file: arg({ description: 'The elements (default: stdin)' }) },
+  args: { file: arg('The elements (default: stdin)') },
   flags: {
     bits: bitsFlag,
-    from: Flags.integer({
-      summary: 'Capacity of the sketch that is extended',
+    from: countFlag('Capacity of the sketch that is extended', SKETCH_LIMITS.capacity, {
       helpValue: 'FROM',
       required: true,
-      min: SKETCH_LIMITS.capacity.least,
-      max: SKETCH_LIMITS.capacity.most,
     }),
     capacity: capacityFlag,
     'max-input': maxInputFlag,

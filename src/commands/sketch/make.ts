@@ -12,7 +12,7 @@ export default filter({
     'What do two lists not share?\nspillway sketch make --bits 32 --capacity 8 < ours.txt > ours.json\nspillway sketch make --bits 32 --capacity 8 < theirs.txt | spillway sketch merge ours.json | spillway sketch decode',
     'How many bytes?\nseq 1 100000 | spillway sketch make --bits 32 --capacity 8 | jq -r .sketch | wc -c',
   ],
-  args: { file: arg({ description: 'The elements (default: stdin)' }) },
+  args: { file: arg('The elements (default: stdin)') },
   flags: { bits: bitsFlag, capacity: capacityFlag, 'max-input': maxInputFlag },
   run: ({ maxInput: limit, bits, capacity }, { file }) =>
     runStateless({ file, raw: rawElements, limit }, (from) => {

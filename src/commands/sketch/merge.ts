@@ -11,8 +11,8 @@ export default filter({
     'A sketch that was too small, and what it lacked\nspillway sketch merge ours.json extension.json > larger.json',
   ],
   args: {
-    first: requiredArg({ description: 'A sketch' }),
-    second: arg({ description: 'Another sketch, or the extension of the first (default: stdin)' }),
+    first: requiredArg('A sketch'),
+    second: arg('Another sketch, or the extension of the first (default: stdin)'),
   },
   run: async (_, { first, second: file }) => {
     const one = await readDocument(first);

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { feeFlags, fundingFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { arg, chainFlags, homeFlags, switchFlag } from '../../lib/cli/flags.ts';
 import { documentIn } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { asksPackage, nowFrom, packageFlags, packageText } from '../../lib/cli/package-flags.ts';
@@ -26,12 +25,12 @@ ${EXPERIMENTAL}`;
     'Keep a bundle, and leave with it\nspillway statechain-exit --home bob --contract "$COIN" --bundle > bundle.json\nspillway statechain-exit --home bob --bundle bundle.json --feerate 10 | spillway broadcast',
   ];
   static override steps = stepsOf(exitStatechain);
-  static override args = { file: arg({ description: 'With --bundle: the bundle (default: stdin)' }) };
+  static override args = { file: arg('With --bundle: the bundle (default: stdin)') };
   static override flags = {
     ...homeFlags,
     ...chainFlags,
     ...overFlag,
-    bundle: Flags.boolean({ summary: 'Print the bundle of --contract, or leave with one', helpGroup: 'ACTION' }),
+    bundle: switchFlag('Print the bundle of --contract, or leave with one', 'ACTION'),
     utxo: fundingFlags.utxo,
     ...feeFlags,
     ...packageFlags,

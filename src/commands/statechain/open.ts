@@ -16,7 +16,7 @@ ${EXPERIMENTAL}`;
     'Nobody has answered: the coins of the proposal are free again\nspillway statechain-open --home alice --cancel < proposed.json',
   ];
   static override steps = stepsOf(openStatechain);
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...contractFlags,
     as: oneOf(['operator'], 'Start: offer to serve a coin'),

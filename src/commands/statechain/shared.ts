@@ -1,6 +1,5 @@
 /** Words and flags that the statechain commands share: what is experimental about them, what can be lost, the operator's policy. */
-import * as Flags from '@oclif/core/flags';
-import { satFlag } from '../../lib/cli/flags.ts';
+import { countFlag, satFlag, textFlag } from '../../lib/cli/flags.ts';
 import { count, step } from '../../lib/cli/step-flags.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
 import type { Policy } from '../../lib/statechain/terms.ts';
@@ -11,12 +10,11 @@ export const EXPERIMENTAL = `Experimental: no published analysis covers this use
 What the operator and a previous owner can do together: spend the coin at once, whoever owns it, if both kept the keys of that owner's time. So can the operator and a receiver to whom the coin was sent, at any time from then on, also after a decline: that is the promise of an honest receiver, and only a withdrawal or an exit ends what the two could do. Deletion is an assumption; no receipt proves it. The operator alone can refuse to sign, so that the owner waits for its backup; a previous owner alone can use its own backup once that is valid, so the present owner must be confirmed before.
 An image of a whole machine put back, of the operator or of a receiver, is not noticed and breaks the scheme. The operator's shares lie in HOME.shares beside its home: no backup may hold them, and a home that was restored or copied only states what it knows.`;
 
-const bound = (summary: string) =>
-  Flags.integer({ summary, helpValue: 'N', min: 1, max: 1_000_000, helpGroup: 'POLICY' });
+const bound = (summary: string) => countFlag(summary, [1, 1_000_000], { helpValue: 'N', helpGroup: 'POLICY' });
 /** The operator's policy, a flag for each bound. */
 export const statechainPolicyFlags = {
-  'min-amount': satFlag({ summary: 'Smallest coin (default 10000)', helpGroup: 'POLICY' }),
-  'max-amount': satFlag({ summary: 'Largest coin (default 100000000)', helpGroup: 'POLICY' }),
+  'min-amount': satFlag('Smallest coin (default 10000)', 'POLICY'),
+  'max-amount': satFlag('Largest coin (default 100000000)', 'POLICY'),
   'initial-lock': bound('Blocks until the first backup is valid (default 10000)'),
   step: bound('Blocks by which each backup is valid before the one of the owner before (default 100)'),
   margin: bound('Blocks before its backup at which a transfer under way ends (default 144)'),
@@ -57,11 +55,11 @@ export const lockFlag = {
 };
 export const operatorFlag = {
   operator: step(
-    Flags.string({
-      summary: "The operator's own key (32 bytes, hex), as its site or its audit says it: the one that is trusted",
-      helpValue: 'KEY',
-      helpGroup: 'ACTION',
-    }),
+    textFlag(
+      "The operator's own key (32 bytes, hex), as its site or its audit says it: the one that is trusted",
+      'KEY',
+      'ACTION',
+    ),
     operatorFrom,
   ),
 };

@@ -17,7 +17,7 @@ ${EXPERIMENTAL}`;
     'Given up before the secret half has left\nspillway statechain-transfer --home alice --cancel < opened.json \\\n    | spillway statechain-transfer --home operator | spillway statechain-transfer --home alice',
   ];
   static override steps = stepsOf(transferStatechain);
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...contractFlags,
     as: oneOf(['receiver'], 'Start: invite a sender, with fresh keys'),

@@ -20,7 +20,7 @@ ${EXPERIMENTAL}`;
     'What am I about to receive?\nspillway statechain-verify --operator "$OPERATOR" --tip 1000 < sent.json | jq -c "{valid, findings}"',
     'A guard for scripts\nspillway statechain-verify --operator "$OPERATOR" < owned.json | jq -e .valid > /dev/null || echo refused',
   ];
-  static override args = { file: arg({ description: 'The document (default: stdin)' }) };
+  static override args = { file: arg('The document (default: stdin)') };
   static override flags = {
     ...chainFlags,
     ...operatorFlag,

@@ -16,7 +16,7 @@ ${EXPERIMENTAL}`;
     'The request was lost: print it once more\nspillway statechain-withdraw --home carol --contract "$COIN" --again > requested.json',
   ];
   static override steps = stepsOf(withdrawStatechain);
-  static override args = { file: arg({ description: 'The message (default: stdin)' }) };
+  static override args = { file: arg('The message (default: stdin)') };
   static override flags = {
     ...contractFlags,
     ...overFlag,

@@ -42,7 +42,7 @@ export default class Broadcast extends BaseCommand {
     'Fund a contract\nspillway open-credit --home user --tip 1000 < accepted.json | spillway broadcast --chain http://127.0.0.1:8332 --chain-cookie ~/.bitcoin/.cookie',
     'Exit, and pay for it with a child\nspillway exit-credit --home mint --contract "$ID" | spillway bump --home mint --feerate 20 | spillway broadcast',
   ];
-  static override args = { file: arg({ description: 'The document (default: stdin)' }) };
+  static override args = { file: arg('The document (default: stdin)') };
   static override flags = nodeFlags;
   static override exits = [0, 2, 3, 65, 66, 69, 70, 75, 76, 77] as const;
 

@@ -21,7 +21,7 @@ export default class Bump extends BaseCommand {
     'An exit in a fee spike\nspillway exit-credit --home mint --contract "$ID" | spillway bump --home mint --feerate 40 | spillway broadcast',
     'The same by hand\nspillway bump --home mint --feerate 40 < exit.json | jq -c .package | xargs -0 bitcoin-cli submitpackage',
   ];
-  static override args = { file: arg({ description: 'The document (default: stdin)' }) };
+  static override args = { file: arg('The document (default: stdin)') };
   static override flags = {
     ...homeFlags,
     ...chainFlags,

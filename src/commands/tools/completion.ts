@@ -11,7 +11,7 @@ export default class Completion extends BaseCommand {
     'For this bash session\nsource <(spillway completion bash)',
     'For every fish session\nspillway completion fish > ~/.config/fish/completions/spillway.fish',
   ];
-  static override args = { shell: requiredArg({ description: SHELLS.join(', ') }) };
+  static override args = { shell: requiredArg(SHELLS.join(', ')) };
   static override exits = [0, 2] as const;
 
   async run(): Promise<void> {

@@ -1,7 +1,6 @@
-import * as Flags from '@oclif/core/flags';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { arg, choiceFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { inspect, inText, readInspectable, type Inspection } from './inspection.ts';
 import { print } from '../../lib/cli/output.ts';
 import { printJson } from '../../lib/protocol/json.ts';
@@ -18,15 +17,11 @@ Where a check fails, nothing is printed and the exit code is that of the check (
     'What am I about to sign?\nspillway sign-update --home mint --contract "$ID" --amount 2100 | tee requested.json | spillway inspect',
     'Draw the action\nspillway inspect --format mermaid < proposed.json > open.mmd',
   ];
-  static override args = { file: arg({ description: 'The document (default: stdin)' }) };
+  static override args = { file: arg('The document (default: stdin)') };
   static override flags = {
-    format: Flags.option({ options: ['text', 'json', 'mermaid'] as const, default: 'text' as const })({
-      summary: 'How to say it',
-    }),
-    network: Flags.option({ options: NETWORKS })({
-      summary: 'For the addresses of a PSBT or transaction, which do not say it',
-    }),
-    force: Flags.boolean({ summary: 'Print also what a check has found to be wrong' }),
+    format: choiceFlag(['text', 'json', 'mermaid'], 'How to say it', { default: 'text' }),
+    network: choiceFlag(NETWORKS, 'For the addresses of a PSBT or transaction, which do not say it'),
+    force: switchFlag('Print also what a check has found to be wrong'),
   };
   static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
 

@@ -1,9 +1,8 @@
 /** Flags of contract commands of every family. Files are read here, never in a step. */
-import * as Flags from '@oclif/core/flags';
 import type { Expiry } from '../bitcoin/locktime.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { chainFlags, feerateFlag, homeFlags } from './flags.ts';
+import { chainFlags, feerateFlag, homeFlags, repeated, switchFlag, textFlag } from './flags.ts';
 import { readInput } from './input.ts';
 import { contractNamed } from './named.ts';
 import { step, text, yes } from './step-flags.ts';
@@ -14,92 +13,66 @@ const action = 'ACTION';
 export const contractFlags = {
   ...homeFlags,
   ...chainFlags,
-  merge: Flags.string({
-    summary: 'A PSBT that another wallet has signed, on the same stdin as before; may be given twice',
-    helpValue: 'FILE',
-    multiple: true,
-    multipleNonGreedy: true,
+  merge: textFlag('A PSBT that another wallet has signed, on the same stdin as before; may be given twice', 'FILE', {
+    ...repeated,
     helpGroup: action,
   }),
-  psbt: Flags.string({
-    summary: 'Print only this PSBT of the result, for another wallet',
-    helpValue: 'NAME',
-    helpGroup: action,
-  }),
-  contract: Flags.string({
-    summary: 'Id of the contract, or at least its first 8 digits: for a start, --cancel or --again',
-    helpValue: 'ID',
-    helpGroup: action,
-  }),
-  cancel: Flags.boolean({
-    summary: 'Give the action up, where that is still safe: by a message of either party, or by --contract ID',
-    helpGroup: action,
-  }),
-  again: Flags.boolean({
-    summary: 'Print once more what this action has printed last over --contract ID',
+  psbt: textFlag('Print only this PSBT of the result, for another wallet', 'NAME', action),
+  contract: textFlag(
+    'Id of the contract, or at least its first 8 digits: for a start, --cancel or --again',
+    'ID',
+    action,
+  ),
+  cancel: switchFlag(
+    'Give the action up, where that is still safe: by a message of either party, or by --contract ID',
+    action,
+  ),
+  again: switchFlag('Print once more what this action has printed last over --contract ID', {
     dependsOn: ['contract'],
     exclusive: ['cancel', 'batch', 'merge'],
     helpGroup: action,
   }),
-  batch: Flags.boolean({ summary: 'Read and write one message a line (NDJSON)', helpGroup: action }),
-  'request-id': Flags.string({
-    summary: 'Repeat the start that was given this name, instead of starting anew',
-    helpValue: 'TEXT',
-    helpGroup: action,
-  }),
+  batch: switchFlag('Read and write one message a line (NDJSON)', action),
+  'request-id': textFlag('Repeat the start that was given this name, instead of starting anew', 'TEXT', action),
 };
 export const contractFlag = { contract: contractFlags.contract };
 /** Contract that an action begins over. */
 export const overBy = (summary: string) =>
-  step(
-    Flags.string({ summary, helpValue: 'ID', helpGroup: action }),
-    async (prefix, home) => (await contractNamed(home, prefix))!,
-  );
+  step(textFlag(summary, 'ID', action), async (prefix, home) => (await contractNamed(home, prefix))!);
 export const overFlag = { contract: overBy(contractFlags.contract.summary!) };
 /** Help of `--allow-fee`, also where it is no step's input. */
-export const allowFee = { summary: 'Allow a fee above a tenth of the inputs', helpGroup: 'FEES' };
+export const ALLOW_FEE = ['Allow a fee above a tenth of the inputs', 'FEES'] as const;
 export const feeFlags = {
-  feerate: feerateFlag({ summary: "Fee rate; otherwise the node's estimate, else 2", helpGroup: 'FEES' }),
-  'allow-fee': yes(allowFee.summary, allowFee.helpGroup),
+  feerate: feerateFlag("Fee rate; otherwise the node's estimate, else 2", 'FEES'),
+  'allow-fee': yes(...ALLOW_FEE),
 };
 export const keyFlags = {
   'own-key': step(
-    Flags.string({
-      summary: 'Public key of another wallet that signs for this party (33 bytes, hex)',
-      helpValue: 'PUBKEY',
-      helpGroup: 'KEYS',
-    }),
+    textFlag('Public key of another wallet that signs for this party (33 bytes, hex)', 'PUBKEY', 'KEYS'),
     ownKeyFrom,
   ),
   payout: text("Address to be paid to (default: a fresh one of the home's)", 'ADDRESS', 'KEYS'),
 };
 export const fundingFlags = {
   expires: step(
-    Flags.string({
-      summary: 'When the refund becomes valid: a height, blocks from now, or a date (144 blocks a day)',
-      helpValue: 'HEIGHT|+BLOCKS|DATE',
-      helpGroup: 'FUNDING',
-    }),
+    textFlag(
+      'When the refund becomes valid: a height, blocks from now, or a date (144 blocks a day)',
+      'HEIGHT|+BLOCKS|DATE',
+      'FUNDING',
+    ),
     expiryFrom,
   ),
-  utxo: step(
-    Flags.string({
-      summary: "Coins to take from, in the shape of Bitcoin Core's listunspent",
-      helpValue: 'FILE',
-      helpGroup: 'FUNDING',
-    }),
-    coinsFrom,
-  ),
+  utxo: step(textFlag("Coins to take from, in the shape of Bitcoin Core's listunspent", 'FILE', 'FUNDING'), coinsFrom),
   change: text("Address for the change (default: a fresh one of the home's)", 'ADDRESS', 'FUNDING'),
 };
 /** Unsigned PSBT by which another wallet pays. @param what is funded */
 export const fundedBy = (what: string) =>
   step(
-    Flags.string({
-      summary: `The unsigned PSBT by which another wallet funds the ${what}, on the 'addressed' message`,
-      helpValue: 'FILE',
-      helpGroup: 'FUNDING',
-    }),
+    textFlag(
+      `The unsigned PSBT by which another wallet funds the ${what}, on the 'addressed' message`,
+      'FILE',
+      'FUNDING',
+    ),
     psbtFrom,
   );
 

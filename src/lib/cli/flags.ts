@@ -4,13 +4,15 @@
  */
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
+import type { BooleanFlag, OptionFlag } from '@oclif/core/interfaces';
 import { parseSat } from '../bitcoin/amount.ts';
 import { parseFeerate } from '../bitcoin/fee.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { visible } from '../engine/log.ts';
 
-const expected = (words: string, input: string): Refusal =>
-  new Refusal('usage', `"${visible(input, 60)}" found, ${words} expected`);
+const refuse = (words: string, input: string): never => {
+  throw new Refusal('usage', `"${visible(input, 60)}" found, ${words} expected`);
+};
 
 export type Camel<Name> = Name extends `${infer Word}-${infer Rest}` ? `${Word}${Capitalize<Camel<Rest>>}` : Name;
 /** Flags under the names that the library has: `min-fee-msat` is `minFeeMsat`. */
@@ -22,49 +24,86 @@ export const camel = <T extends object>(flags: T): Camelled<T> =>
   Object.fromEntries(Object.entries(flags).map(([name, value]) => [camelName(name), value])) as Camelled<T>;
 
 /** Returns an argument. `ignoreStdin` keeps oclif from filling an absent one from stdin. */
-export const arg = (options: { description: string }) => Args.string({ ...options, ignoreStdin: true });
+export const arg = (description: string) => Args.string({ description, ignoreStdin: true });
 
 /** An argument that must be given. */
-export const requiredArg = (options: { description: string }) =>
-  Args.string({ ...options, ignoreStdin: true, required: true });
+export const requiredArg = (description: string) => Args.string({ description, ignoreStdin: true, required: true });
+
+/** Options of a flag beside its summary, as oclif names them; a text is its group in the help. */
+export type More<P = unknown> = (Partial<OptionFlag<any>> & P) | string;
+type ValueOf<T, M> =
+  (M extends { multiple: true } ? T[] : T) | (M extends { required: true } | { default: {} } ? never : undefined);
+
+const beside = (more: object | string = {}): object => (typeof more === 'string' ? { helpGroup: more } : more);
+const flag = <T, M>(kind: object, summary: string, more?: object | string) =>
+  Flags.custom(kind)({ summary, ...beside(more) }) as unknown as OptionFlag<ValueOf<T, M>>;
+
+/** Returns a kind of flag. @param read its value, from text and options of the flag */
+export const flagOf =
+  <T, P = unknown>(helpValue: string, read: (input: string, options: P) => T) =>
+  <const M extends More<P> = string>(summary: string, more?: M) =>
+    flag<T, M>({ helpValue, parse: async (input: string, _: unknown, of: P) => read(input, of) }, summary, more);
+
+/** A text. */
+export const textFlag = <const M extends More = string>(summary: string, helpValue?: string, more?: M) =>
+  flag<string, M>({ helpValue }, summary, more);
+/** Options of a flag that may be given again. */
+export const repeated = { multiple: true, multipleNonGreedy: true } as const;
+
+/** A whole number in a range, which may be a row of limits. */
+export const countFlag = <const M extends More = string>(
+  summary: string,
+  range: readonly [min: number, max?: number] | { readonly least: number; readonly most: number },
+  more?: M,
+) => {
+  const [min, max] = 'least' in range ? [range.least, range.most] : range;
+  return flag<number, M>(Flags.integer({ min, ...(max !== undefined && { max }) }), summary, more);
+};
+
+/** One of a few words. */
+export const choiceFlag = <const W extends string, const M extends More = string>(
+  options: readonly W[],
+  summary: string,
+  more?: M,
+) => flag<W, M>({ options }, summary, more);
+
+/** A switch: true where it is given. */
+export const switchFlag = (summary: string, more?: Partial<BooleanFlag<boolean>> | string) =>
+  Flags.boolean({ summary, ...beside(more) });
 
 /** Whole satoshis as bigint: digits only, up to 21 million bitcoin. */
-export const satFlag = Flags.custom<bigint>({
-  helpValue: 'SAT',
-  parse: async (input) => {
-    const sat = parseSat(input);
-    if (sat === undefined) throw expected('whole satoshis, digits only,', input);
-    return sat;
-  },
-});
+export const satFlag = flagOf('SAT', (input) => parseSat(input) ?? refuse('whole satoshis, digits only,', input));
 
 /** A block height. Heights end where lock times begin to mean seconds. */
-export const heightFlag = Flags.custom<number>({
-  helpValue: 'HEIGHT',
-  parse: async (input) => {
-    if (!/^(0|[1-9]\d{0,8})$/.test(input) || Number(input) >= 500_000_000) throw expected('a block height', input);
-    return Number(input);
-  },
-});
+export const heightFlag = flagOf('HEIGHT', (input) =>
+  /^(0|[1-9]\d{0,8})$/.test(input) && Number(input) < 500_000_000 ? Number(input) : refuse('a block height', input),
+);
 
 /** sat/vB with up to three decimals, as whole satoshis for a thousand virtual bytes; 0.1 to 5000 sat/vB. */
-export const feerateFlag = Flags.custom<number>({
-  helpValue: 'SAT/VB',
-  parse: async (input) => {
-    const rate = parseFeerate(input);
-    if (rate === undefined) throw expected('a fee rate from 0.1 to 5000 sat/vB', input);
-    return rate;
-  },
+export const feerateFlag = flagOf(
+  'SAT/VB',
+  (input) => parseFeerate(input) ?? refuse('a fee rate from 0.1 to 5000 sat/vB', input),
+);
+
+/** Bytes in hex, for values that are no secret. */
+export const hexFlag = flagOf('HEX', (input, { length }: { length?: number }) => {
+  if (!/^(?:[0-9a-fA-F]{2})*$/.test(input)) throw new Refusal('usage', 'hex expected');
+  if (length !== undefined && input.length !== 2 * length)
+    throw new Refusal('usage', `${input.length / 2} bytes found, ${length} expected`);
+  return Uint8Array.from(Buffer.from(input, 'hex'));
+});
+
+/** A whole number as bigint: millisatoshis, heights, types. */
+export const wholeFlag = flagOf('N', (input) => {
+  if (!/^(?:0|[1-9]\d{0,18})$/.test(input)) throw new Refusal('usage', 'a whole number expected');
+  return BigInt(input);
 });
 
 /** Address of a server: `PORT`, `HOST:PORT` or `[::1]:PORT`; 127.0.0.1 where no host is given. */
-export const addressFlag = Flags.custom<{ host: string; port: number }>({
-  helpValue: '[HOST:]PORT',
-  parse: async (input) => {
-    const [, bracketed, plain, port] = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(input) ?? [];
-    if (port === undefined || Number(port) > 65_535) throw expected('[HOST:]PORT', input);
-    return { host: bracketed ?? plain ?? '127.0.0.1', port: Number(port) };
-  },
+export const addressFlag = flagOf('[HOST:]PORT', (input) => {
+  const [, bracketed, plain, port] = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(input) ?? [];
+  if (port === undefined || Number(port) > 65_535) return refuse('[HOST:]PORT', input);
+  return { host: bracketed ?? plain ?? '127.0.0.1', port: Number(port) };
 });
 
 /** Reads a URL that may hold a password, but not where others can see it. */
@@ -84,66 +123,59 @@ const group = 'HOME';
 
 /** A passphrase by file descriptor or file. Never as an argument: the command line of a process can be seen by others. */
 const passphraseFlags = {
-  'passphrase-fd': Flags.integer({
-    summary: 'Read the passphrase of the home from this file descriptor',
+  'passphrase-fd': countFlag('Read the passphrase of the home from this file descriptor', [0], {
     helpValue: 'N',
-    min: 0,
     exclusive: ['passphrase-file'],
     helpGroup: group,
   }),
-  'passphrase-file': Flags.string({
-    summary: 'Read the passphrase of the home from this file, which nobody else may read',
-    helpValue: 'FILE',
-    helpGroup: group,
-  }),
+  'passphrase-file': textFlag(
+    'Read the passphrase of the home from this file, which nobody else may read',
+    'FILE',
+    group,
+  ),
 };
 
 /** Choice of a home, and how it is opened. */
 export const homeFlags = {
-  home: Flags.string({
-    summary: "Directory of the party's home; by default in the data directory of the platform",
+  home: textFlag("Directory of the party's home; by default in the data directory of the platform", 'DIR', {
     env: 'SPILLWAY_HOME',
-    helpValue: 'DIR',
     helpGroup: group,
   }),
-  refunds: Flags.string({
-    summary: 'Folder for copies of refunds too; of init and restore --from: that of the home (default HOME.refunds)',
-    helpValue: 'DIR',
-    helpGroup: group,
-  }),
-  'journal-dir': Flags.string({
-    summary: 'Folder for the journal of what is committed, best on another disk (default HOME.journal)',
-    helpValue: 'DIR',
-    helpGroup: group,
-  }),
-  store: Flags.string({
-    summary:
-      'PostgreSQL database that holds the store in place of a file; a password in the URL only through the variable',
-    env: 'SPILLWAY_STORE',
-    helpValue: 'URL',
-    helpGroup: group,
-    parse: urlFlag(
-      'store',
-      ['postgres:', 'postgresql:'],
-      'postgres://mint@127.0.0.1/mint',
-      'give the URL in SPILLWAY_STORE, or the password in ~/.pgpass',
-    ),
-  }),
+  refunds: textFlag(
+    'Folder for copies of refunds too; of init and restore --from: that of the home (default HOME.refunds)',
+    'DIR',
+    group,
+  ),
+  'journal-dir': textFlag(
+    'Folder for the journal of what is committed, best on another disk (default HOME.journal)',
+    'DIR',
+    group,
+  ),
+  store: textFlag(
+    'PostgreSQL database that holds the store in place of a file; a password in the URL only through the variable',
+    'URL',
+    {
+      env: 'SPILLWAY_STORE',
+      helpGroup: group,
+      parse: urlFlag(
+        'store',
+        ['postgres:', 'postgresql:'],
+        'postgres://mint@127.0.0.1/mint',
+        'give the URL in SPILLWAY_STORE, or the password in ~/.pgpass',
+      ),
+    },
+  ),
   ...passphraseFlags,
-  'insecure-seed': Flags.string({
-    summary: 'Replace randomness, for reproducible runs on regtest',
+  'insecure-seed': textFlag('Replace randomness, for reproducible runs on regtest', 'HEX', {
     env: 'SPILLWAY_INSECURE_SEED',
-    helpValue: 'HEX',
     hidden: true,
   }),
 };
 
 /** Choice of a chain source. */
 export const chainFlags = {
-  chain: Flags.string({
-    summary: 'Bitcoin Core RPC; a user and password in the URL only through the variable',
+  chain: textFlag('Bitcoin Core RPC; a user and password in the URL only through the variable', 'URL', {
     env: 'SPILLWAY_CHAIN',
-    helpValue: 'URL',
     helpGroup: 'CHAIN',
     parse: urlFlag(
       'chain',
@@ -152,14 +184,11 @@ export const chainFlags = {
       'give the URL in SPILLWAY_CHAIN, or the cookie file with --chain-cookie',
     ),
   }),
-  'chain-cookie': Flags.string({
-    summary: "File with the node's cookie (.cookie in its data directory)",
+  'chain-cookie': textFlag("File with the node's cookie (.cookie in its data directory)", 'FILE', {
     env: 'SPILLWAY_CHAIN_COOKIE',
-    helpValue: 'FILE',
     helpGroup: 'CHAIN',
   }),
-  tip: heightFlag({
-    summary: 'Height of the newest block; as a flag it outdoes that of --chain',
+  tip: heightFlag('Height of the newest block; as a flag it outdoes that of --chain', {
     env: 'SPILLWAY_TIP',
     helpGroup: 'CHAIN',
   }),

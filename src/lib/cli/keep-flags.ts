@@ -1,23 +1,16 @@
 /** Flags of pruning: `--keep` and `--no-prune`. Not here: what they do (`engine/keep.ts`). */
-import * as Flags from '@oclif/core/flags';
+import { countFlag, switchFlag } from './flags.ts';
 import { KEEP_DAYS, KEEP_LIMITS, pruneBeside, type Beside } from '../engine/keep.ts';
 import type { Home } from '../home/home.ts';
 import type { FactSource } from '../protocol/ports.ts';
 
 export const keepFlag = (summary: string, more: { helpGroup?: string; exclusive?: string[] } = {}) =>
-  Flags.integer({
-    summary,
-    helpValue: 'DAYS',
-    min: KEEP_LIMITS.days.least,
-    max: KEEP_LIMITS.days.most,
-    ...more,
-  });
+  countFlag(summary, KEEP_LIMITS.days, { helpValue: 'DAYS', ...more });
 
 /** Returns the flags of commands that prune beside other work, a few times a day. */
 export const keepBesideFlags = (more: { helpGroup: string; exclusive?: string[] }) => ({
   keep: keepFlag(`For how long what has ended is kept before it is pruned (default ${KEEP_DAYS})`, more),
-  'no-prune': Flags.boolean({
-    summary: 'Prune nothing',
+  'no-prune': switchFlag('Prune nothing', {
     helpGroup: more.helpGroup,
     exclusive: ['keep', ...(more.exclusive ?? [])],
   }),

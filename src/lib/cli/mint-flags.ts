@@ -1,19 +1,20 @@
 /** Flags of the commands around a running mint, and what they mean: mints that were named, texts that may also be files. */
-import * as Flags from '@oclif/core/flags';
+import { repeated, textFlag } from './flags.ts';
 import { readInput } from './input.ts';
 import { utf8 } from '../engine/sniff.ts';
 
 /** Flags of commands that ask the mint of a contract. */
 export const askFlags = {
-  'private-mint': Flags.string({
-    summary: 'A mint that may be asked although its address is private or local; may be given often',
-    env: 'SPILLWAY_PRIVATE_MINT',
-    helpValue: 'URL',
-    multiple: true,
-    multipleNonGreedy: true,
-    helpGroup: 'MINT',
-    parse: async (text) => (await import('../cashu/quotes.ts')).mintUrl(text),
-  }),
+  'private-mint': textFlag(
+    'A mint that may be asked although its address is private or local; may be given often',
+    'URL',
+    {
+      env: 'SPILLWAY_PRIVATE_MINT',
+      ...repeated,
+      helpGroup: 'MINT',
+      parse: async (text: string) => (await import('../cashu/quotes.ts')).mintUrl(text),
+    },
+  ),
 };
 
 /** The values of `askFlags`, and --mint of commands that have it: what it names is named too. */
@@ -33,7 +34,7 @@ export async function namedMints(flags: AskValues): Promise<(mint: string) => bo
   return (mint) => named.has(mint);
 }
 
-export const mintFlag = (summary: string) => Flags.string({ summary, helpValue: 'URL', helpGroup: 'MINT' });
+export const mintFlag = (summary: string) => textFlag(summary, 'URL', 'MINT');
 
 /** A line given as itself (a JSON object) or as a file that holds it. @throws Refusal `no-input` */
 export const lineOrFile = async (text: string): Promise<string> =>

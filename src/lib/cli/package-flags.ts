@@ -1,5 +1,5 @@
 /** Flags by which a way out is printed as a package, or its price alone, in place of the document of its family. */
-import * as Flags from '@oclif/core/flags';
+import { switchFlag } from './flags.ts';
 import { legsOf, type Exit } from '../contract/exit-package.ts';
 import { exitQuoteDocument, type ExitConditions, type WayOut } from '../contract/quote.ts';
 import { packaged } from '../engine/bump.ts';
@@ -9,15 +9,8 @@ import type { FactSource } from '../protocol/ports.ts';
 
 const helpGroup = 'ACTION';
 export const packageFlags = {
-  package: Flags.boolean({
-    summary: 'Print the way out as a package, which anybody can send without key and program',
-    helpGroup,
-  }),
-  quote: Flags.boolean({
-    summary: 'Print what leaving costs now, and change nothing',
-    exclusive: ['package'],
-    helpGroup,
-  }),
+  package: switchFlag('Print the way out as a package, which anybody can send without key and program', helpGroup),
+  quote: switchFlag('Print what leaving costs now, and change nothing', { exclusive: ['package'], helpGroup }),
 };
 export interface PackageValues {
   package?: boolean;

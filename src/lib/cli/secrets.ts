@@ -3,13 +3,13 @@
  * Never as an argument or variable, which other processes can see.
  */
 import { stat } from 'node:fs/promises';
-import * as Flags from '@oclif/core/flags';
 import type { OptionFlag } from '@oclif/core/interfaces';
 import { parseJson, type Json } from '../protocol/json.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readAll } from '../engine/files.ts';
 import { utf8 } from '../engine/sniff.ts';
+import { countFlag, textFlag } from './flags.ts';
 import { openDescriptor, readInput } from './input.ts';
 import { askPassphrase } from './prompt.ts';
 
@@ -116,15 +116,9 @@ export function secretFlags<N extends string>(
 ): Pair<N> {
   const group = helpGroup === undefined ? {} : { helpGroup };
   return {
-    [`${name}-file`]: Flags.string({
-      summary: `${what}: a file with ${form}, which nobody else may read`,
-      helpValue: 'FILE',
-      ...group,
-    }),
-    [`${name}-fd`]: Flags.integer({
-      summary: 'The same, from this file descriptor',
+    [`${name}-file`]: textFlag(`${what}: a file with ${form}, which nobody else may read`, 'FILE', group),
+    [`${name}-fd`]: countFlag('The same, from this file descriptor', [0], {
       helpValue: 'N',
-      min: 0,
       exclusive: [`${name}-file`],
       ...group,
     }),

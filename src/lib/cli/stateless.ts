@@ -2,49 +2,25 @@
  * The runner of commands that keep nothing: one JSON document in, one out; with `--batch` a line for a line.
  * Fields that a command does not know are ignored with a warning. Not here: what is done to them.
  */
-import * as Flags from '@oclif/core/flags';
 import { Fields } from '../protocol/document.ts';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { note } from '../engine/log.ts';
 import { beginning, sniff } from '../engine/sniff.ts';
+import { countFlag, switchFlag } from './flags.ts';
 import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
 import { print } from './output.ts';
 import { secretFlags } from './secrets.ts';
 
-export const batchFlag = Flags.boolean({ summary: 'Read and write one document a line (NDJSON)' });
+export const batchFlag = switchFlag('Read and write one document a line (NDJSON)');
 
 /** The key of this node, for commands that decrypt. */
 export const nodeKeyFlags = secretFlags('key', "The node's secret key");
 /** Bytes of one document at most, where documents are large. */
-export const maxInputFlag = Flags.integer({
-  summary: 'Bytes of input at most',
-  helpValue: 'BYTES',
-  min: 1,
-  default: 256_000_000,
-});
-export const secretsFlag = Flags.boolean({ summary: 'Also print shared secrets' });
-
-/** Flag of bytes in hex, for values that are no secret. */
-export const hexFlag = Flags.custom<Uint8Array, { length?: number }>({
-  helpValue: 'HEX',
-  parse: async (input, _, { length }) => {
-    if (!/^(?:[0-9a-fA-F]{2})*$/.test(input)) throw new Refusal('usage', 'hex expected');
-    if (length !== undefined && input.length !== 2 * length)
-      throw new Refusal('usage', `${input.length / 2} bytes found, ${length} expected`);
-    return Uint8Array.from(Buffer.from(input, 'hex'));
-  },
-});
-/** A whole number as bigint: millisatoshis, heights, types. */
-export const wholeFlag = Flags.custom<bigint>({
-  helpValue: 'N',
-  parse: async (input) => {
-    if (!/^(?:0|[1-9]\d{0,18})$/.test(input)) throw new Refusal('usage', 'a whole number expected');
-    return BigInt(input);
-  },
-});
+export const maxInputFlag = countFlag('Bytes of input at most', [1], { helpValue: 'BYTES', default: 256_000_000 });
+export const secretsFlag = switchFlag('Also print shared secrets');
 
 export interface StatelessInput {
   file: string | undefined;

@@ -3,10 +3,19 @@
  * the input that it gives, by its own name (`--max-feerate` is `maxFeerate`) and type.
  * Not here: the flags themselves (`contract-flags.ts`, each door), which row takes them (`engine/play.ts`).
  */
-import * as Flags from '@oclif/core/flags';
 import type { BooleanFlag, OptionFlag } from '@oclif/core/interfaces';
 import type { Home } from '../home/home.ts';
-import { camelName, feerateFlag, satFlag, type Camel } from './flags.ts';
+import {
+  camelName,
+  choiceFlag,
+  countFlag,
+  feerateFlag,
+  satFlag,
+  switchFlag,
+  textFlag,
+  type Camel,
+  type More,
+} from './flags.ts';
 
 /** Mark of a flag that is a step's input. `name`: of the input, where it is not that of the flag. */
 export interface StepInput<T, N extends string = ''> {
@@ -58,30 +67,25 @@ export async function inputOf<F extends object>(
 }
 
 /** Whole satoshis. */
-export const sat = (summary: string, helpGroup = 'ACTION'): StepFlag<bigint> => step(satFlag({ summary, helpGroup }));
+export const sat = (summary: string, more: More = 'ACTION'): StepFlag<bigint> => step(satFlag(summary, more));
 /** Fee rate in sat/vB, as satoshis for a thousand virtual bytes. */
-export const feerate = (summary: string, helpGroup = 'FEES'): StepFlag<number> =>
-  step(feerateFlag({ summary, helpGroup }));
+export const feerate = (summary: string, more: More = 'FEES'): StepFlag<number> => step(feerateFlag(summary, more));
 /** Switch: true or absent. */
 export const yes = (
   summary: string,
-  helpGroup = 'ACTION',
-  more: { exclusive?: string[] } = {},
-): BooleanFlag<boolean> & StepInput<true> => ({
-  ...Flags.boolean({ summary, helpGroup, ...more }),
-  step: { name: '', read: () => true },
-});
-export const text = (summary: string, helpValue: string, helpGroup = 'ACTION'): StepFlag<string> =>
-  step(Flags.string({ summary, helpValue, helpGroup }));
+  more: Parameters<typeof switchFlag>[1] = 'ACTION',
+): BooleanFlag<boolean> & StepInput<true> => ({ ...switchFlag(summary, more), step: { name: '', read: () => true } });
+export const text = (summary: string, helpValue: string, more: More = 'ACTION'): StepFlag<string> =>
+  step(textFlag(summary, helpValue, more));
 /** Whole number from `min` (1 by default) to `max`. */
 export const count = (
   summary: string,
   max: number,
   { min = 1, helpValue = 'N', helpGroup = 'ACTION' } = {},
-): StepFlag<number> => step(Flags.integer({ summary, helpValue, min, max, helpGroup }));
+): StepFlag<number> => step(countFlag(summary, [min, max], { helpValue, helpGroup }));
 /** One of a few words. */
 export const oneOf = <const W extends string>(
   words: readonly W[],
   summary: string,
-  helpGroup = 'ACTION',
-): StepFlag<W> => step(Flags.option({ options: words })({ summary, helpGroup })) as StepFlag<W>;
+  more: More = 'ACTION',
+): StepFlag<W> => step(choiceFlag(words, summary, more)) as StepFlag<W>;

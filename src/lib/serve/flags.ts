@@ -1,84 +1,59 @@
 /** The flags of a server, and what they come to where they are not given. Not here: flags that other commands have too. */
-import * as Flags from '@oclif/core/flags';
-import { addressFlag, feerateFlag } from '../cli/flags.ts';
+import { addressFlag, countFlag, feerateFlag, flagOf, switchFlag, textFlag } from '../cli/flags.ts';
 import { keepBesideFlags, keepDaysOf } from '../cli/keep-flags.ts';
 import { visible } from '../engine/log.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readSubnet, type Subnet } from './client.ts';
+import { readSubnet } from './client.ts';
 
 const group = 'LISTEN';
-const proxyFlag = Flags.custom<Subnet>({
-  helpValue: 'ADDRESS',
-  parse: async (input) => {
-    const network = readSubnet(input);
-    if (!network) throw new Refusal('usage', `"${visible(input, 60)}" found, an IP address or ADDRESS/BITS expected`);
-    return network;
-  },
+const proxyFlag = flagOf('ADDRESS', (input) => {
+  const network = readSubnet(input);
+  if (!network) throw new Refusal('usage', `"${visible(input, 60)}" found, an IP address or ADDRESS/BITS expected`);
+  return network;
 });
-const count = (summary: string, max: number) =>
-  Flags.integer({ summary, helpValue: 'N', min: 1, max, helpGroup: 'LIMIT' });
+const count = (summary: string, max: number) => countFlag(summary, [1, max], { helpValue: 'N', helpGroup: 'LIMIT' });
 
 export const serveFlags = {
-  stdio: Flags.boolean({ summary: 'Read messages from stdin, a line each, and answer on stdout', helpGroup: group }),
-  http: addressFlag({
-    summary: 'Listen for HTTP, on 127.0.0.1 unless a host is given; port 0 picks one',
-    helpGroup: group,
-  }),
-  metrics: addressFlag({
-    summary: 'GET /metrics at an address of its own, for whoever reaches it',
+  stdio: switchFlag('Read messages from stdin, a line each, and answer on stdout', group),
+  http: addressFlag('Listen for HTTP, on 127.0.0.1 unless a host is given; port 0 picks one', group),
+  metrics: addressFlag('GET /metrics at an address of its own, for whoever reaches it', {
     dependsOn: ['http'],
     helpGroup: group,
   }),
-  'metrics-token-file': Flags.string({
-    summary:
-      'Token that GET /metrics asks for (authorization: Bearer), in a file which nobody else may read; at --http always',
-    helpValue: 'FILE',
-    dependsOn: ['http'],
-    helpGroup: group,
-  }),
-  cdk: addressFlag({
-    summary: "Be the payment backend of the mint at --mint (cdk-mintd's grpcprocessor, method credit)",
+  'metrics-token-file': textFlag(
+    'Token that GET /metrics asks for (authorization: Bearer), in a file which nobody else may read; at --http always',
+    'FILE',
+    { dependsOn: ['http'], helpGroup: group },
+  ),
+  cdk: addressFlag("Be the payment backend of the mint at --mint (cdk-mintd's grpcprocessor, method credit)", {
     dependsOn: ['mint'],
     helpGroup: group,
   }),
-  'cdk-tls-dir': Flags.string({
-    summary: 'Folder with ca.pem, server.pem and server.key: mutual TLS with the mint',
-    helpValue: 'DIR',
-    helpGroup: group,
-  }),
-  'cdk-client': Flags.string({
-    summary:
-      "With --cdk-tls-dir: the name in the mint's client certificate (SAN or CN); no other certificate of the CA is let in",
-    helpValue: 'NAME',
-    dependsOn: ['cdk-tls-dir'],
-    helpGroup: group,
-  }),
-  'cdk-insecure': Flags.boolean({ summary: 'No TLS, on regtest and 127.0.0.1 only', helpGroup: group }),
+  'cdk-tls-dir': textFlag('Folder with ca.pem, server.pem and server.key: mutual TLS with the mint', 'DIR', group),
+  'cdk-client': textFlag(
+    "With --cdk-tls-dir: the name in the mint's client certificate (SAN or CN); no other certificate of the CA is let in",
+    'NAME',
+    { dependsOn: ['cdk-tls-dir'], helpGroup: group },
+  ),
+  'cdk-insecure': switchFlag('No TLS, on regtest and 127.0.0.1 only', group),
   jobs: count('Worker processes that sign (default: none, this process signs)', 64),
   queue: count('HTTP: messages at once, waiting ones included; more get 503 (default 256)', 10_000),
   connections: count(
     'HTTP: connections at once, for one address a quarter of --queue; more are closed (default 256)',
     10_000,
   ),
-  proxy: proxyFlag({
-    summary:
-      "HTTP: proxy whose X-Forwarded-For says a client's address, or a network of them (10.0.0.0/8); anyone else's is ignored",
-    multiple: true,
-    delimiter: ',',
-    dependsOn: ['http'],
-    helpGroup: 'LIMIT',
-  }),
+  proxy: proxyFlag(
+    "HTTP: proxy whose X-Forwarded-For says a client's address, or a network of them (10.0.0.0/8); anyone else's is ignored",
+    { multiple: true, delimiter: ',', dependsOn: ['http'], helpGroup: 'LIMIT' },
+  ),
   timeout: count('HTTP: seconds that a request may take to arrive (default 10)', 3_600),
   offers: count(
     'Messages a minute of all who have no funded contract behind them, a quarter of it for one address or contract; more get 503 (default 60)',
     100_000,
   ),
   ...keepBesideFlags({ helpGroup: 'LIMIT' }),
-  'max-feerate': feerateFlag({
-    summary: "The most that the other's close may cost (default 100)",
-    helpGroup: 'POLICY',
-  }),
-  worker: Flags.boolean({ summary: 'A worker of another serve', hidden: true, dependsOn: ['stdio'] }),
+  'max-feerate': feerateFlag("The most that the other's close may cost (default 100)", 'POLICY'),
+  worker: switchFlag('A worker of another serve', { hidden: true, dependsOn: ['stdio'] }),
 };
 
 /** Flags that workers do not get as written; some they get with a value of their own (`workerCommand`). */
