@@ -1,13 +1,15 @@
 /**
- * The addresses at which a mint may be asked that nobody here has named: those of the public internet
- * only. Whoever names a mint in a contract would else choose what this machine connects to: its own
+ * Addresses at which this machine may ask a mint that its operator did not name: public internet
+ * only.
+ *
+ * Otherwise whoever names a mint in a contract chooses what this machine connects to: its own
  * ports, its network's, a cloud's metadata.
  *
- * Registries: IANA's special-purpose addresses for IPv4 and IPv6. Not here: names, which are looked up as they are asked (`ask.ts`).
+ * Registries: IANA's special-purpose addresses for IPv4 and IPv6. Not here: host names (`ask.ts`).
  */
 import { BlockList, isIP } from 'node:net';
 
-/** First address, length of the prefix. */
+/** First address and prefix length. */
 const PRIVATE_V4 = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -24,14 +26,14 @@ const PRIVATE_V4 = [
   ['203.0.113.0', 24],
   ['224.0.0.0', 3],
 ] as const;
-/** The global ones that are none: documentation, protocols, and tunnels that hold any IPv4 address (Teredo, 6to4). */
+/** Global addresses that are no host: documentation, protocols, tunnels of IPv4 (Teredo, 6to4). */
 const PRIVATE_V6 = [
   ['2001::', 23],
   ['2001:db8::', 32],
   ['2002::', 16],
   ['3fff::', 20],
 ] as const;
-/** An IPv4 address in IPv6's clothes: as a socket shows it, and behind a translator (NAT64). */
+/** Prefixes of IPv4 addresses in IPv6: as a socket shows them, and behind a translator (NAT64). */
 const WITH_V4 = ['::ffff:', '64:ff9b::'] as const;
 
 const { global, closed } = lists();
@@ -48,7 +50,7 @@ function lists(): { global: BlockList; closed: BlockList } {
   return { global, closed };
 }
 
-/** Does everybody reach the same machine at this address? */
+/** Returns whether everybody reaches the same machine at this address. */
 export function isPublic(address: string): boolean {
   const family = isIP(address);
   // A zone (`fe80::1%eth0`) belongs to a link.

@@ -1,10 +1,10 @@
 /**
- * One call to a mint over HTTP. Whoever named the mint may be hostile, and so may the mint. It is
- * connected to at an address that was looked at, and a redirect is no answer. An answer is read to
- * so many bytes and for so long, and no further.
+ * One call to a mint over HTTP. The mint may be hostile, and so may whoever named it.
  *
- * A name is looked up once a call, and the connection goes to what was found then: a name whose answers change leads nowhere
- * else. Not here: what is asked (`quotes.ts`, `library.ts`), which addresses are whose (`addresses.ts`).
+ * It is connected to at an address that was checked. A redirect is no answer, and answers are
+ * limited in bytes and time. A name is looked up once a call, and the connection goes to the
+ * address that was found. Not here: what is asked (`quotes.ts`, `wallet.ts`), which addresses are
+ * public (`addresses.ts`).
  */
 import { lookup as ofSystem, type LookupAddress } from 'node:dns';
 import * as plain from 'node:http';
@@ -15,17 +15,17 @@ import { Refusal } from '../protocol/refusal.ts';
 import { isPublic } from './addresses.ts';
 
 export interface MintAt {
-  /** The URL as `mintUrl` writes it. */
+  /** URL as `mintUrl` writes it. */
   url: string;
-  /** True if the operator named the mint, which may then have a private address. */
+  /** True if the operator named the mint; then its address may be private. */
   named: boolean;
 }
 export interface Call {
-  /** JSON to be posted; without it the call is a GET. */
+  /** JSON to post; without it the call is a GET. */
   body?: string | undefined;
   headers?: Readonly<Record<string, string>> | undefined;
   limit: { readonly most: number };
-  /** Time of the whole call, from its beginning to the last byte. */
+  /** Time limit of the whole call. */
   timeoutMs: number;
 }
 export interface HttpAnswer {
@@ -39,13 +39,13 @@ export type Lookup = (
   done: (error: NodeJS.ErrnoException | null, found: LookupAddress[]) => void,
 ) => void;
 
-/** Agents that keep connections open between calls, only to named mints and for calls without a body. */
+/** Agents that keep connections open: only to named mints, and for calls without a body. */
 const AGENTS = {
   plain: new plain.Agent({ keepAlive: true, maxFreeSockets: 8 }),
   secure: new secure.Agent({ keepAlive: true, maxFreeSockets: 8 }),
 };
 
-/** @throws Refusal `mint-private`; `mint-unavailable` where there is no answer within its bounds */
+/** Calls a mint. @throws Refusal `mint-private`, `mint-unavailable` for no answer within limits */
 export async function askMint(mint: MintAt, path: string, call: Call, lookup: Lookup = ofSystem): Promise<HttpAnswer> {
   const ask = (): Promise<HttpAnswer> => once(mint, path, call, lookup);
   // Retries a call whose connection the mint had closed before it read anything.
@@ -117,7 +117,7 @@ async function once(mint: MintAt, path: string, call: Call, lookup: Lookup): Pro
   return promise.finally(() => clearTimeout(timer));
 }
 
-/** Returns the lookup of a connection, which connects only to the addresses that it returns. */
+/** Returns the lookup of a connection, which allows only the addresses that it found. */
 const looking =
   (mint: MintAt, lookup: Lookup): LookupFunction =>
   (host, { all }, done) => {

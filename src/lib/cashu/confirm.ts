@@ -1,6 +1,6 @@
 /**
- * `ecash-quote --confirm`: reads the figures of all quotes of a contract at its mint, and goes on from them; over a contract
- * that the home pays, what it knows as paid (`mint/confirm.ts`).
+ * The command `ecash-quote --confirm`: takes the mint's figures of all quotes of a contract as what
+ * was reported. Over a contract that the home pays it confirms the debt (`mint/confirm.ts`).
  */
 import { FUNDED, creditKind, inState, type Credit, type PayerCredit } from '../credit/records.ts';
 import { ledgerClaim, ledgerKind, payeeLedger, waitingOf, type Ledger } from '../ecash/ledger.ts';
@@ -17,10 +17,13 @@ import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { mintQuote } from './quotes.ts';
 
 /**
- * @param named quotes that belonged to the contract and that this store has lost
+ * Confirms the figures of a contract's quotes.
+ * @param named quotes of the contract that this store has lost
  * @param isNamed whether the operator named the mint
- * @returns the document that says what was found and what holds from now on
- * @throws Refusal `home-restored` where the journal may still bring what it would leave out; `unknown-contract`, `not-your-turn`, `quote-bound`, `quote-unknown`, `quote-unlocked`, `mint-private`, `mint-unavailable`
+ * @returns the document of what was found and what holds from now on
+ * @throws Refusal `home-restored` while the journal may still bring what it would leave out,
+ * `unknown-contract`, `not-your-turn`, `quote-bound`, `quote-unknown`, `quote-unlocked`,
+ * `mint-private`, `mint-unavailable`
  */
 export async function confirmFigures(
   { store, restored }: Home,
@@ -69,7 +72,7 @@ export async function confirmFigures(
         }),
       };
 
-      /** A quote with the mint's figures; one that this store has lost counts as one that was given up, now and later. */
+      /** Resolves to a quote with the mint's figures; a lost one counts as given up. */
       async function figuresOf(id: string, quote: Quote | undefined) {
         if (quote && quote.contract !== contract)
           throw new Refusal('quote-bound', `quote ${id} belongs to another contract of this home`);
@@ -95,10 +98,12 @@ const confirmation = (contract: Hex, figures: object): object => ({
 });
 
 /**
- * Confirms what this home owes over a contract that it pays, and that some invoices were not paid before its store was lost.
- * @param unpaid invoices by their ids, or as the merchant's lines where the store has lost them
- * @returns undefined where it pays no merchant over the contract
- * @throws Refusal `home-restored`, `not-an-invoice`, `malformed-invoice`, `bad-seal`, `invoice-paid`
+ * Confirms this home's debt over a contract, and that some invoices were not paid before the store
+ * was lost.
+ * @param unpaid invoices by id, or by the merchant's line if the store has lost them
+ * @returns undefined if it pays no merchant over the contract
+ * @throws Refusal `home-restored`, `not-an-invoice`, `malformed-invoice`, `bad-seal`,
+ * `invoice-paid`
  */
 export async function confirmDebt(
   { store, restored }: Home,
@@ -143,7 +148,7 @@ export async function confirmDebt(
   );
 }
 
-/** The record of an invoice that the store has lost, made of its line. */
+/** Returns the record of a lost invoice, made from its line. */
 function invoiceOf({ id: contract, terms }: PayerCredit, line: string): InvoiceRecord {
   const invoice = parseInvoice(line);
   if (invoice.contract !== contract) throw new Refusal('not-an-invoice', 'an invoice over another contract found');

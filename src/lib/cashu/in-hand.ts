@@ -1,8 +1,9 @@
 /**
- * The tokens that a home holds of its mints: read, asked about, printed again. One record is one token (`ecash/in-hand.ts`).
+ * Tokens that a home holds of its mints: read, checked with the mint, printed again.
  *
- * NUT-07 says what is spent, NUT-09 what was signed. Not here: new tokens (`mint.ts`), the search of a home that was lost
- * (`search.ts`), the wallet's secrets (`ecash/outputs.ts`).
+ * One record is one token (`ecash/in-hand.ts`). NUT-07 says what is spent, NUT-09 what was signed.
+ * Not here: new tokens (`mint.ts`), signatures found by a search (`search.ts`), the wallet's
+ * secrets (`ecash/outputs.ts`).
  */
 import { join } from 'node:path';
 import type { Wallet } from '@cashu/cashu-ts';
@@ -29,11 +30,14 @@ import { signaturesOf, signedFrom } from './search.ts';
 import { withMintErrors, walletOf } from './wallet.ts';
 
 export const LEDGER_LIMITS = {
-  /** Time to wait for another run of this home that is at its ecash: as long as a mint may take to answer. */
+  /** Wait for another run that holds the home's ecash: as long as a mint may take to answer. */
   held: { unit: 'milliseconds', most: 60_000 },
 } satisfies Limits;
 
-/** Runs that make or print ecash of a home follow each other. @throws Refusal `concurrent` */
+/**
+ * Runs work alone: runs that make or print ecash of a home wait for each other.
+ * @throws Refusal `concurrent`
+ */
 export async function alone<T>({ dir }: Home, work: () => Promise<T>): Promise<T> {
   const free = await holdFor(join(dir, 'ecash.lock'), LEDGER_LIMITS.held);
   if (!free)
@@ -54,7 +58,7 @@ export async function alone<T>({ dir }: Home, work: () => Promise<T>): Promise<T
 /** Writes a token to its owner's output, and resolves once it is written. */
 export type PrintToken = (token: string) => Promise<void>;
 
-/** Tokens of a home, in the states that are named, oldest first. */
+/** Lists the tokens of a home in these states, oldest first. */
 export async function tokensIn(
   { store }: Pick<Home, 'store'>,
   states: readonly TokenRecord['state'][],
@@ -86,7 +90,10 @@ export interface Purse {
 
 export type AtMint = Purse & { wallet: Wallet };
 
-/** Returns a keyset: the home's own record of it, else the mint's. @throws Refusal `no-keyset`, `mint-unavailable` */
+/**
+ * Returns a keyset from the home's record, else from the mint.
+ * @throws Refusal `no-keyset`, `mint-unavailable`
+ */
 export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset> {
   const claim = keysetClaim('wallet', id);
   const hit = (await home.store.load([claim])).found.get(claim);
@@ -97,13 +104,19 @@ export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset
   return { id, unit: unit as 'sat', keys: Object.fromEntries(texts) };
 }
 
-/** The text of a token, every blind signature checked. @throws Refusal `dleq-invalid`, `promises-differ`, … */
+/**
+ * Returns the text of a token, every blind signature checked.
+ * @throws Refusal `dleq-invalid`, `promises-differ`, …
+ */
 async function textOf(purse: Purse, t: SignedToken): Promise<string> {
   const seed = (await purse.home.keys()).seed();
   return tokenOf(seed, t.places, await keysetOf(purse, t.keyset), t.promises, t.mint);
 }
 
-/** Prints a token, then stores that it was printed. @throws whatever `print` throws: the token is printed again then */
+/**
+ * Prints a token, then stores that it was printed.
+ * @throws what `print` throws; the token is then printed again
+ */
 export async function handOver(purse: Purse, t: SignedToken, print: PrintToken): Promise<string> {
   const text = await textOf(purse, t);
   await print(text);
@@ -112,9 +125,10 @@ export async function handOver(purse: Purse, t: SignedToken, print: PrintToken):
 }
 
 /**
- * Asks back what the mint has signed of a token's outputs (NUT-09), and keeps it once it verifies.
- * @returns the token as it is now: as it was where nothing is signed; the coins that the mint has signed, of what sums it
- * says, where another copy of this home has used these places
+ * Asks for the mint's earlier signatures of a token's outputs (NUT-09), and stores those that
+ * verify.
+ * @returns the token as it is now: unchanged if nothing is signed. If another copy of this home
+ * used the places, it has the coins and amounts that the mint states
  */
 export async function askedBack(purse: AtMint, t: TokenRecord): Promise<TokenRecord> {
   const { home, wallet } = purse;
@@ -144,8 +158,8 @@ export async function askedBack(purse: AtMint, t: TokenRecord): Promise<TokenRec
 }
 
 /**
- * Stores blind signatures once they verify; others are requested again. @throws Refusal `dleq-invalid`,
- * `promises-differ`
+ * Stores blind signatures if they verify; others are requested again.
+ * @throws Refusal `dleq-invalid`, `promises-differ`
  */
 export async function keepSigned(
   purse: Purse,
@@ -172,7 +186,7 @@ async function withoutShown(purse: AtMint, t: SignedToken): Promise<TokenRecord>
   return withoutSpent(t, new Set(counters));
 }
 
-/** Finds coins minted with counters that this home may not know, in each keyset of the mint where it may not. */
+/** Searches each keyset that a lost home may have used for coins at unknown counters. */
 export async function search(purse: AtMint, { contract, mint, quote }: QuotedLedger): Promise<void> {
   const { home, wallet } = purse;
   for (const { id } of wallet.keyChain.getKeysets())
@@ -200,24 +214,25 @@ export async function search(purse: AtMint, { contract, mint, quote }: QuotedLed
 
 export interface PrintInHand {
   home: Home;
-  /** Prints only tokens of this contract; undefined for all. */
+  /** Contract whose tokens are printed; undefined for all. */
   contract?: Hex | undefined;
-  /** Checks coins again that a mint has called spent. */
+  /** Checks again the coins that a mint called spent. */
   spent?: boolean;
-  /** Tells whether the operator named the mint. */
+  /** Returns whether the operator named the mint. */
   isNamed(mint: string): boolean;
   print: PrintToken;
 }
 export interface InHand {
   /** Sum of the printed tokens, in satoshis. */
   sat: bigint;
-  /** Mints that did not tell which coins are spent, with the reason. */
+  /** Mints that did not say which coins are spent, with the reason. */
   unasked: readonly { mint: string; why: string }[];
 }
 
 /**
- * Prints every token of the home, or of one contract, that is not known to be spent, after its mint was asked; each coin once.
- * @throws Refusal `concurrent`, and whatever `print` throws
+ * Prints every token of the home, or of one contract, that its mint does not show as spent; each
+ * coin once.
+ * @throws Refusal `concurrent`, and what `print` throws
  */
 export const printInHand = (given: PrintInHand) => alone(given.home, () => printAlone(given));
 
@@ -254,7 +269,7 @@ async function printAlone({ home, contract, spent = false, isNamed, print }: Pri
   }
   return { sat, unasked };
 
-  /** Removes coins that were printed before; two searches may have found a coin twice. */
+  /** Removes coins that were printed before, because two searches may find a coin twice. */
   function once(t: TokenRecord): TokenRecord {
     if (!isSigned(t)) return t;
     const twice = t.places.flatMap((p) => (seen.has(coin(t, p)) ? [p.counter] : []));
@@ -262,7 +277,7 @@ async function printAlone({ home, contract, spent = false, isNamed, print }: Pri
     return withoutSpent(t, new Set(twice));
   }
 
-  /** undefined for a mint that has no address. */
+  /** Resolves to the mint's wallet; undefined for a mint without an address. */
   async function walletAt(mint: string): Promise<Wallet | undefined> {
     return /^https?:/.test(mint) ? walletOf({ url: mint, named: isNamed(mint) }) : undefined;
   }
@@ -278,11 +293,11 @@ async function printAlone({ home, contract, spent = false, isNamed, print }: Pri
   }
 }
 
-/** Older tokens first: of coins that are in two, the one that was printed before is printed again. */
+/** Order of printing: if two tokens have a coin, the one printed before is printed again. */
 const TOKEN_ORDER = ['printed', 'signed', 'asked', 'refused'] as const;
 const coin = ({ keyset }: TokenRecord, { counter }: TokenRecord['places'][number]): string => `${keyset}/${counter}`;
 
-/** The token as its mint knows it. */
+/** Resolves to the token as its mint knows it. */
 async function lookedAt(purse: AtMint, t: TokenRecord): Promise<TokenRecord> {
   const now = isSigned(t) ? t : await askedBack(purse, t);
   return isSigned(now) ? unspentOf(purse, now) : now;

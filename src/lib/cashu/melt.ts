@@ -1,9 +1,10 @@
 /**
- * Ecash pays a merchant's invoice at a running mint (a melt of the method `credit`), through cashu-ts's Wallet: the token is
- * swapped to the exact sum first, the rest is kept, and the mint's home signs for the payment.
+ * Pays a merchant's invoice with ecash at a running mint: a melt of the method `credit`.
  *
- * All new ecash comes from a seed that is written down before the mint is asked: a run that was cut off goes on, and what
- * the mint had signed is asked back (NUT-09). Not here: files (`commands/ecash/melting.ts`), what a melt does (`mint/melt.ts`).
+ * cashu-ts's Wallet first swaps the token to the exact sum; the rest is kept, and the mint's home
+ * signs a receipt. All new ecash derives from a seed that is stored before the mint is asked. So a
+ * run that was cut off can be continued, and what the mint had signed is asked for again (NUT-09).
+ * Not here: files (`commands/ecash/melting.ts`), the home's side (`mint/melt.ts`).
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { MeltQuoteBaseResponse, Proof, Wallet } from '@cashu/cashu-ts';
@@ -17,15 +18,15 @@ import { bytesToHex, hexToBytes } from '../signing/curve.ts';
 import { isUnknownQuote } from './quotes.ts';
 import { withMintErrors, walletOf } from './wallet.ts';
 
-/** The note that a run that was cut off leaves for the next one. */
+/** Note of a payment under way, for the next run if this one is cut off. */
 export interface MeltJournal {
   read(): Promise<string | undefined>;
   write(text: string): Promise<void>;
   remove(): Promise<void>;
 }
-/** The file that takes change: one token a line. */
+/** File that takes change, one token a line. */
 export interface ChangeFile {
-  /** @throws Refusal `cannot-write` where it holds a line that this payment has not written */
+  /** Checks the file before use. @throws Refusal `cannot-write` if it has any other line */
   check(isOwn: (line: string) => boolean): Promise<void>;
   /** Replaces this payment's earlier lines of the file by the token. @throws Refusal as `check` */
   keep(token: string, isOwn: (line: string) => boolean): Promise<void>;
@@ -33,33 +34,40 @@ export interface ChangeFile {
 interface AtMint<Done> {
   mint: string;
   token: string;
-  /** Journal locked by this run until its end. */
+  /** Journal, locked by this run until its end. */
   journal: MeltJournal;
-  /** Resolves once the outcome is out of this program: until then the same run tells it again. */
+  /** Resolves once the outcome is printed; until then a repeated run prints it again. */
   print(done: Done): Promise<void>;
 }
 export interface MeltEcash extends AtMint<Melted> {
   invoice: string;
-  /** Takes the change before the invoice is paid; undefined where there must be none. */
+  /** Takes the change before the invoice is paid; undefined if there must be none. */
   change: ChangeFile | undefined;
   point(label: string): void;
 }
 export interface Melted {
   quote: string;
   amountSat: bigint;
-  /** Signature of the home that the invoice names: it owes the invoice to the merchant. null: the mint says that it is paid, and shows none. */
+  /**
+   * Signature of the home that the invoice names: it owes the invoice to the merchant. Null if the
+   * mint says that it is paid, and shows none.
+   */
   receipt: string | null;
   changeSat: bigint;
 }
 export interface GivenUp {
   changeSat: bigint;
-  /** Sum of the coins that the mint still holds for the payment: it may give them back, or spend them. */
+  /** Sum of coins that are pending at the mint: it may give them back, or spend them. */
   pendingSat: bigint;
 }
 
 const GIVE_UP = 'where it can no longer be paid: --give-up writes what is unspent to --change-out';
 
-/** @throws Refusal `not-enough-ecash`, `usage` for change without a place, `melt-pending`, `mint-refused`, `mint-unavailable`, … */
+/**
+ * Pays an invoice.
+ * @throws Refusal `not-enough-ecash`, `usage` for change without a place, `melt-pending`,
+ * `mint-refused`, `mint-unavailable`, …
+ */
 export async function meltEcash({ invoice, change, point, ...at }: MeltEcash): Promise<Melted> {
   const { amountSat } = parseInvoice(invoice);
   const { Amount } = await loadCashu();
@@ -114,9 +122,10 @@ export async function meltEcash({ invoice, change, point, ...at }: MeltEcash): P
 }
 
 /**
- * Ends a payment that is not to be made any more: what the mint does not show as spent of the token, and of all that came of
- * it, goes to `change`. A payment that the mint has made after all is finished instead.
- * @throws Refusal `melt-pending` while the mint is at it; `not-enough-ecash` where nothing is left; `mint-unavailable`, …
+ * Gives up a payment: what the mint does not show as spent, of the token and what came of it, goes
+ * to `change`. A payment that the mint has made after all is finished instead.
+ * @throws Refusal `melt-pending` while the mint works on it, `not-enough-ecash` if nothing is left,
+ * `mint-unavailable`, …
  */
 export async function giveUpMelt({
   change,
@@ -139,10 +148,10 @@ export async function giveUpMelt({
 
 interface MeltNote {
   seed: string;
-  /** Absent if a payment was given up before any run had begun it. */
+  /** Melt quote; absent if the payment was given up before a run had begun it. */
   quote?: string | undefined;
   invoice?: string | undefined;
-  /** SHA-256 of the tokens that went to the file of change, hex. */
+  /** SHA-256 of the tokens in the file of change, hex. */
   kept: readonly string[];
 }
 
@@ -150,7 +159,7 @@ interface MeltNote {
 class Payment {
   readonly mint: string;
   readonly wallet: Wallet;
-  /** A run before this one has begun it. */
+  /** True if an earlier run began it. */
   readonly underWay: boolean;
   note: MeltNote;
   readonly #token: string;
@@ -190,7 +199,7 @@ class Payment {
     return this.#journal.remove();
   }
 
-  /** Calls the mint. Its refusal of a payment under way gets a hint how to end that. */
+  /** Calls the mint. A refusal of a payment under way gets a hint on how to end it. */
   async asked<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await withMintErrors(this.mint, ask);
@@ -200,7 +209,7 @@ class Payment {
     }
   }
 
-  /** Returns the earlier run's melt quote as it is now; undefined without one, or if the mint has forgotten it. */
+  /** Returns the earlier run's melt quote as it is now; undefined if there is none. */
   async quote(): Promise<MeltQuoteBaseResponse | undefined> {
     const { quote } = this.note;
     if (quote === undefined) return undefined;
@@ -212,7 +221,7 @@ class Payment {
     }
   }
 
-  /** The token's own proofs. @throws Refusal `malformed-token`, `wrong-unit`, `wrong-mint` */
+  /** Returns the token's proofs. @throws Refusal `malformed-token`, `wrong-unit`, `wrong-mint` */
   proofs(): Proof[] {
     const { mint: from, unit = 'sat', proofs } = this.#decoded();
     if (unit !== 'sat') throw new Refusal('wrong-unit', `a token of unit ${unit} found, sat expected`);
@@ -228,7 +237,7 @@ class Payment {
     }
   }
 
-  /** Finds what came of the seed under any keyset of the mint, and the token itself, as the mint shows them. */
+  /** Finds what came of the seed at the mint, and the token itself, as the mint shows them. */
   async left(): Promise<Record<'unspent' | 'pending', Proof[]>> {
     const own = this.proofs();
     const made: Proof[] = [];
@@ -242,7 +251,7 @@ class Payment {
     return withMintErrors(this.mint, () => this.wallet.groupProofsByState([...made, ...own]));
   }
 
-  /** Writes these proofs to the file of change, once the note tells that it was this payment. */
+  /** Writes these proofs to the file of change, after the note. */
   async keep(proofs: readonly Proof[], change: ChangeFile | undefined): Promise<void> {
     if (proofs.length === 0 || !change) return;
     await change.check(this.isOwn);
@@ -283,7 +292,8 @@ const digestOf = (text: string): string => createHash('sha256').update(text.trim
 const feeOf = (quote: MeltQuoteBaseResponse): number => (quote as { fee_reserve?: number }).fee_reserve ?? 0;
 
 /**
- * The mint asks for what the merchant's invoice says, and no more than a tenth of it for itself: nothing of that comes back.
+ * Checks that the mint asks for the invoice's amount, and at most a tenth more for itself; that
+ * does not come back.
  * @throws Refusal `quote-amount`, `fee-too-high`
  */
 function checkPrice(quote: MeltQuoteBaseResponse, amountSat: bigint): void {
@@ -307,7 +317,7 @@ const noteSchema = v.object({
   kept: v.array(hexOf(32)),
 });
 
-/** @throws Refusal `malformed` for a file that is damaged */
+/** Reads the note. @throws Refusal `malformed` for a damaged file */
 function readNote(text: string): MeltNote {
   const { success, output } = v.safeParse(noteSchema, parseJson(text));
   if (!success || (output.quote === undefined) !== (output.invoice === undefined))

@@ -1,11 +1,12 @@
 /**
- * A customer's ecash at a running mint: what was reported on the contract's quote becomes a token, kept as a record of its own
- * (`ecash/in-hand.ts`) until the mint shows it as spent.
+ * Minting at a running mint: what was reported on the contract's quote becomes a token.
  *
- * The outputs are kept before they are sent: sent again after a crash, they are the same ones, and what the mint had signed
- * already is asked back (NUT-09). A token counts as printed once it is out of this program; one that is not comes first in
- * the next run. Runs of one home follow each other. A home that was ever lost first finds what it may have minted since.
- * Not here: quotes (`quotes.ts`), what is asked of a mint about a token (`in-hand.ts`), melts (`melt.ts`).
+ * A token is a record of its own (`ecash/in-hand.ts`) until the mint shows it as spent. Outputs are
+ * stored before they are sent. So after a crash the same ones are sent, and what the mint had
+ * signed is asked for again (NUT-09). A token counts as printed once it has left this program; one
+ * that has not comes first in the next run. Runs of one home wait for each other. A home that was
+ * ever lost first finds what it may have minted since. Not here: quotes (`quotes.ts`), what a mint
+ * is asked about tokens (`in-hand.ts`), melts (`melt.ts`).
  */
 import { LOCKS } from '../credit/jobs.ts';
 import { FUNDED, creditKind, inState, type Credit } from '../credit/records.ts';
@@ -38,14 +39,14 @@ import {
   type AtMint,
 } from './in-hand.ts';
 
-/** A report takes up to a second to reach the mint: so many looks, and the time between two. */
+/** Looks for a report, which takes up to a second to reach the mint, and the time between. */
 const LOOKS = 20;
 const LOOK_MS = 250;
 
 export interface MintEcash {
   home: Home;
   contract: Hex;
-  /** Tells whether the operator named the mint. */
+  /** Returns whether the operator named the mint. */
   isNamed(mint: string): boolean;
   /** Sum to mint, in satoshis; undefined for all that was reported and not minted. */
   amountSat?: bigint | undefined;
@@ -54,17 +55,17 @@ export interface MintEcash {
 }
 export interface Minted {
   token: string;
-  /** True where it was found again in a home that was lost: its coins may be in use already, and there may be more to mint. */
+  /** True for a token that a lost home found: its coins may be in use, and there may be more. */
   again: boolean;
-  /** Sum of the other tokens of this contract that were made and never printed. */
+  /** Sum of the contract's other tokens that were made and never printed. */
   waitingSat: bigint;
 }
 
 /**
- * Prints a token: one that was made and not printed yet, else a new one of what was reported and not minted, else the last
- * one again. With `amountSat` only one of that sum.
- * @throws Refusal `quote-unknown` before ecash-quote, `not-mintable`, `mint-refused`, `mint-private`, `mint-unavailable`,
- * `dleq-invalid`, `concurrent`
+ * Prints a token: one that was made and not printed, else a new one of what was reported and not
+ * minted, else the last one again. With `amountSat` only one of that sum.
+ * @throws Refusal `quote-unknown` before ecash-quote, `not-mintable`, `mint-refused`,
+ * `mint-private`, `mint-unavailable`, `dleq-invalid`, `concurrent`
  */
 export const mintEcash = (given: MintEcash): Promise<Minted> => alone(given.home, () => mintAlone(given));
 
@@ -89,7 +90,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
     return { token: text, again: left.older, waitingSat: rest.reduce((sum, t) => sum + sumOf(t), 0n) };
   }
 
-  /** Requests blind signatures again that the mint may have made without this home storing them. */
+  /** Requests the blind signatures that the mint may have made and this home has not stored. */
   async function askBack(): Promise<void> {
     for (const t of await tokensIn(home, ['asked', 'refused'], isOurs)) await askedBack(purse, t);
   }
@@ -148,7 +149,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
     );
   }
 
-  /** Returns the token with the mint's blind signatures, new or recovered (NUT-09). */
+  /** Returns the token with the mint's blind signatures, new or found again (NUT-09). */
   async function signed(t: TokenRecord): Promise<SignedToken> {
     const before = await askedBack(purse, t);
     if (isSigned(before)) return before;
@@ -170,7 +171,10 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
   }
 }
 
-/** The contract's own keys, and its quotes at the mint. @throws Refusal `quote-unknown`, and as `inState` */
+/**
+ * Returns the contract's keys, and its quotes at the mint.
+ * @throws Refusal `quote-unknown`, and as `inState`
+ */
 const quotesOf = ({ store }: Home, contract: Hex): Promise<Pick<Credit, 'own'> & { quotes: QuotedLedger }> =>
   change<{ contract: Credit; ledger: Ledger }, Pick<Credit, 'own'> & { quotes: QuotedLedger }>(
     store,
@@ -186,7 +190,7 @@ const quotesOf = ({ store }: Home, contract: Hex): Promise<Pick<Credit, 'own'> &
     },
   );
 
-/** An earlier quote that another one took the place of before all was minted that had been paid on it. */
+/** Finds an earlier quote that was replaced before all paid on it was minted. */
 async function leftOver(mint: MintAt, { past }: QuotedLedger): Promise<MintQuote | undefined> {
   for (const id of past) {
     const figures = await mintQuote(mint, id);
@@ -195,7 +199,7 @@ async function leftOver(mint: MintAt, { past }: QuotedLedger): Promise<MintQuote
   return undefined;
 }
 
-/** Reads the figures of the contract's quote; waits a moment for a payment that is on its way to it. */
+/** Reads the figures of the contract's quote, and waits a moment for a payment on its way. */
 async function reported(mint: MintAt, ledger: QuotedLedger, looks: number): Promise<MintQuote> {
   const { quote } = ledger;
   for (let look = 1; ; look++) {

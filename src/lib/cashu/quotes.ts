@@ -1,7 +1,7 @@
 /**
- * A running mint's quotes of the method `credit`, over HTTP (NUT-04, NUT-20): made, and read as the mint's own figures.
+ * Quotes of the method `credit` at a running mint, over HTTP (NUT-04, NUT-20): made, and read.
  *
- * Whatever the mint says is a stranger's word: read strictly, and only the figures that are needed. Not here: minting and
+ * Answers of a mint are read strictly, and only the figures that are needed. Not here: minting and
  * melting (`wallet.ts`).
  */
 import * as v from 'valibot';
@@ -36,11 +36,14 @@ const quoteSchema = v.object({
   expiry: v.optional(v.nullable(v.number())),
 });
 export interface NewMintQuote extends MintQuote {
-  /** The line that the mint's home wrote for it. */
+  /** Payment request that the mint's home wrote for it. */
   request: string;
 }
 
-/** A mint's URL as contracts, quotes and invoices state it: http(s), without a slash at its end. @throws Refusal `usage` */
+/**
+ * Returns a mint's URL in the form of contracts: http(s), without a trailing slash.
+ * @throws Refusal `usage`
+ */
 export function mintUrl(text: string): string {
   const url = URL.parse(text);
   // Refuses an empty query or fragment too, because a path behind it would be ignored.
@@ -49,10 +52,16 @@ export function mintUrl(text: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/** Mints have no error code of their own for it: cdk says "Unknown quote", nutshell "quote not found". */
+/**
+ * Returns whether an error means an unknown quote. Mints have no code for it: cdk says "Unknown
+ * quote", nutshell "quote not found".
+ */
 export const isUnknownQuote = (detail: string): boolean => /unknown quote|quote not found/i.test(detail);
 
-/** The mint's figures of one quote. @throws Refusal `mint-private`; `mint-unavailable` where it does not answer, or not as mints do */
+/**
+ * Reads the figures of a quote.
+ * @throws Refusal `mint-private`, `mint-unavailable` for no answer or a malformed one
+ */
 export async function mintQuote(mint: MintAt, id: string): Promise<MintQuote | 'unknown'> {
   const { ok, status, json } = await call(mint, `/v1/mint/quote/credit/${encodeURIComponent(id)}`);
   if (ok) {
@@ -65,7 +74,10 @@ export async function mintQuote(mint: MintAt, id: string): Promise<MintQuote | '
   throw unavailable(mint, `it answers with status ${status}: ${detail.slice(0, 200)}`);
 }
 
-/** Asks for a quote that is locked to a key. @throws Refusal `mint-private`, `mint-unavailable`, `mint-refused` */
+/**
+ * Asks for a quote that is locked to a key.
+ * @throws Refusal `mint-private`, `mint-unavailable`, `mint-refused`
+ */
 export async function newMintQuote(mint: MintAt, key: Hex, amountSat?: bigint): Promise<NewMintQuote> {
   const body = { unit: 'sat', pubkey: key, ...(amountSat !== undefined && { amount: Number(amountSat) }) };
   const { ok, status, json } = await call(mint, '/v1/mint/quote/credit', body);
@@ -78,9 +90,10 @@ export async function newMintQuote(mint: MintAt, key: Hex, amountSat?: bigint): 
 }
 
 /**
- * The quote that ecash-quote names: the one that is bound already, else a new one, locked to the contract's ecash key.
+ * Returns the quote that ecash-quote names: the bound one, else a new one, locked to the contract's
+ * ecash key.
  * @param isNamed whether the operator named the mint
- * @param options `mint`: where it was given, it must be the contract's; `renew`: a new one in any case
+ * @param options `mint`: if given, it must be the contract's; `renew`: a new one in any case
  */
 export async function quoteFor(
   store: Pick<Store, 'load'>,

@@ -1,6 +1,6 @@
 /**
- * Searches for what a mint has signed of a wallet's outputs (NUT-09): of some that are known, or of all from a counter on.
- * Not here: what is kept of it (`wallet.ts`), whether it is spent.
+ * Searches for a mint's signatures of a wallet's outputs (NUT-09): known outputs, or all from a
+ * counter on. Not here: what is stored of it (`in-hand.ts`), whether it is spent.
  */
 import type { Mint } from '@cashu/cashu-ts';
 import { outputsOf, placesFrom, type BlindedOutput, type BlindPromise, type OutputPlace } from '../ecash/outputs.ts';
@@ -17,7 +17,7 @@ export interface Signature {
   C_: string;
   dleq?: { e: string; s: string };
 }
-/** @throws Refusal `dleq-invalid` where the mint leaves its proof out */
+/** Returns a blind signature in this program's form. @throws Refusal `dleq-invalid` without DLEQ */
 export function promiseOf({ id, amount, C_, dleq }: Signature): BlindPromise {
   if (!dleq) throw new Refusal('dleq-invalid', 'the mint signs without a proof (NUT-12)');
   return { amount_sat: BigInt(String(amount)), id, C_, dleq: { e: dleq.e, s: dleq.s } };
@@ -40,11 +40,14 @@ export async function signaturesOf(
 export interface FoundSignatures {
   places: readonly OutputPlace[];
   promises: readonly BlindPromise[];
-  /** The first counter that was never used, as far as the mint knows. */
+  /** First counter that was never used, as far as the mint knows. */
   next: number;
 }
 
-/** All that it has signed of a keyset's outputs from a counter on. @param seed of the wallet, 64 bytes */
+/**
+ * Finds all that the mint has signed of a keyset's outputs from a counter on.
+ * @param seed wallet seed, 64 bytes
+ */
 export async function signedFrom(mint: Mint, seed: Uint8Array, keyset: Hex, first: number): Promise<FoundSignatures> {
   const found: { place: OutputPlace; promise: BlindPromise }[] = [];
   let next = first;

@@ -1,6 +1,6 @@
 /**
- * The Cashu library's wallet for a mint, and the mint's words in this program's.
- * Not here: quotes (`quotes.ts`), tokens (`mint.ts`, `in-hand.ts`), melts (`melt.ts`).
+ * The Cashu library's wallet for a mint, with its errors as refusals. Not here: quotes
+ * (`quotes.ts`), tokens (`mint.ts`, `in-hand.ts`), melts (`melt.ts`).
  */
 import type { Wallet, RequestFn } from '@cashu/cashu-ts';
 import { loadCashu } from '../ecash/library.ts';
@@ -9,15 +9,15 @@ import { type MintAt, askMint, unavailable } from './ask.ts';
 import type { Limits } from '../protocol/limit.ts';
 
 export const WALLET_LIMITS = {
-  /** Keys of all keysets, or a hundred signatures: a mint with many keysets sends some hundred kilobytes. */
+  /** Most bytes of an answer: some hundred kilobytes of keys, or a hundred signatures. */
   answer: { unit: 'bytes', most: 4_000_000 },
 } satisfies Limits;
-/** A melt is answered once its invoice is paid. */
+/** Time limit of a call; a melt is answered once its invoice is paid. */
 const TIMEOUT_MS = 60_000;
 
 /**
- * Makes the `customRequest` of `new Mint(url, { customRequest })`: the library asks by this program's own call (`ask.ts`), so
- * that what it reads has an end. A mint's refusal comes back as the library's error with the mint's code (NUT-00).
+ * Returns the `customRequest` of a `Mint`: the library calls by `ask.ts`, so that answers are
+ * limited. A mint's refusal becomes the library's error with the mint's code (NUT-00).
  */
 export async function requestTo(mint: MintAt): Promise<RequestFn> {
   const { JSONInt, MintOperationError } = await loadCashu();
@@ -43,7 +43,7 @@ export async function requestTo(mint: MintAt): Promise<RequestFn> {
 
 /**
  * Makes the library's wallet for a mint, its keysets loaded and verified.
- * @throws Refusal `mint-private`; `mint-unavailable`, also for a mint that shows no keyset of sat
+ * @throws Refusal `mint-private`, `mint-unavailable`, also for a mint without a keyset of sat
  */
 export async function walletOf(mint: MintAt, seed?: Uint8Array): Promise<Wallet> {
   const { Mint, Wallet: Made } = await loadCashu();
@@ -57,8 +57,8 @@ export async function walletOf(mint: MintAt, seed?: Uint8Array): Promise<Wallet>
 }
 
 /**
- * Runs a call of the Cashu library, and converts its errors to refusals. @throws Refusal `mint-refused`,
- * `mint-unavailable`, `dleq-invalid`
+ * Runs a call of the Cashu library, and turns its errors into refusals.
+ * @throws Refusal `mint-refused`, `mint-unavailable`, `dleq-invalid`
  */
 export async function withMintErrors<T>(mint: string, ask: () => Promise<T>): Promise<T> {
   try {

@@ -1,8 +1,10 @@
 /**
- * `adaptor`: pre-signatures as documents, for one key (Schnorr or ECDSA) and for two (MuSig2, construction A).
+ * The `adaptor` command: pre-signatures as documents, by one key (Schnorr or ECDSA) or two
+ * (MuSig2).
  *
- * Algorithms: `signing/adaptor.ts`, `signing/ecdsa-adaptor.ts`. Of two, the offerer opens with a nonce; the claimer, who
- * knows t, signs last. The offerer then holds the claimer's partial before its own leaves, or it could not extract t.
+ * Algorithms: `signing/adaptor.ts`, `signing/ecdsa-adaptor.ts`. With two keys the offerer opens
+ * with a nonce; the claimer, who knows the secret t, signs last. So the offerer has the claimer's
+ * partial signature before its own leaves; without it t could not be extracted.
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -25,7 +27,7 @@ interface Terms {
   /** Module of the construction, and the length of its pre-signatures. */
   kind: typeof schnorr | typeof ecdsa;
   preBytes: 65 | 162;
-  /** Key that signs: x-only, of ECDSA compressed. */
+  /** Key that signs: x-only for Schnorr, compressed for ECDSA. */
   pubkey: Uint8Array | undefined;
   /** Two keys that sign together. */
   two: { pubkeys: readonly Hex[]; together: schnorr.Together } | undefined;
@@ -57,7 +59,7 @@ function readTerms(from: Fields): Terms {
   const together = togetherOf(pubkeys, output);
   return { ...base, pubkey: together.agg.xQ, two: { pubkeys, together }, view: { ...view, pubkeys, output } };
 }
-/** @throws Refusal `wrong-key` */
+/** Aggregates two keys. @throws Refusal `wrong-key` */
 function togetherOf(pubkeys: readonly Hex[], output: 'bip86' | 'plain'): schnorr.Together {
   try {
     if (output === 'bip86') return keySet(pubkeys);
@@ -75,7 +77,7 @@ const envelopeOf = ({ view, pubkey }: Terms): object => ({
   ...(pubkey && { pubkey: bytesToHex(pubkey) }),
 });
 
-/** Document, and a fresh secret nonce that must be kept until the answer comes, and then erased. */
+/** Document, and the secret nonce to keep until the answer comes, if one was drawn. */
 export interface Drawn {
   document: object;
   secnonce?: Uint8Array;
@@ -89,7 +91,8 @@ export interface Secrets {
 }
 
 /**
- * `presign`: of one key the pre-signature; of two the opener's nonce, then the last signer's answer, then the whole.
+ * Makes a pre-signature. With two keys it is made in three runs: the opener's nonce, the last
+ * signer's answer, the whole.
  * @throws Refusal `usage`, `wrong-key`, `nonce-consumed`, `peer-partial-invalid`, `adaptor-invalid`
  */
 export function presignDocument(from: Fields, { key, random, secnonce }: Secrets): Drawn {
@@ -131,7 +134,7 @@ export function presignDocument(from: Fields, { key, random, secnonce }: Secrets
   const pre = schnorr.combinePre([partial, signOnce(secnonce, key, session)], session, point);
   return { document: { ...envelope, pre_signature: bytesToHex(pre) } };
 }
-/** @throws Refusal `nonce-consumed` for a nonce of another key */
+/** Signs, and erases the secret nonce. @throws Refusal `nonce-consumed` for another key's nonce */
 function signOnce(secnonce: Uint8Array, key: Uint8Array, session: musig2.Session): Uint8Array {
   try {
     return musig2.sign(secnonce, key, session);
@@ -140,7 +143,10 @@ function signOnce(secnonce: Uint8Array, key: Uint8Array, session: musig2.Session
   }
 }
 
-/** `verify`, `adapt` and `extract`. @throws Refusal `adaptor-invalid`, `scalar-range`, `signature-invalid`, `usage` */
+/**
+ * Does `verify`, `adapt` or `extract` on the document of a pre-signature.
+ * @throws Refusal `adaptor-invalid`, `scalar-range`, `signature-invalid`, `usage`
+ */
 export function adaptorDocument(
   action: 'verify' | 'adapt' | 'extract',
   from: Fields,

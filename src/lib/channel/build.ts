@@ -1,9 +1,10 @@
 /**
- * `channel-build` and `channel-verify`: a commitment and its HTLC transactions from a channel and what the commitment holds.
+ * The commands `channel-build` and `channel-verify`: a commitment and its HTLC transactions.
  *
- * Built, it is signed as far as keys and signatures of the other side are at hand. Whoever has the other side's keys makes
- * what `commitment_signed` carries (BOLT2); whoever has the holder's keys and that finishes the transactions. Verified, each
- * transaction that somebody else built is compared byte for byte, and every signature in it or beside it is checked.
+ * `channel-build` signs as far as keys and the other side's signatures are at hand. The other
+ * side's keys make what `commitment_signed` carries (BOLT2); the holder's keys finish the
+ * transactions with it. `channel-verify` compares transactions of other software byte for byte, and
+ * checks every signature.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
@@ -35,10 +36,13 @@ interface Assembled {
   spend: FundingSpend;
   stages: readonly SecondStage[];
   given: Given;
-  /** Signatures of the HTLC transactions by the other side, in the order of outputs: DER, or 64 bytes. */
+  /** Other side's signatures of the HTLC transactions, in output order: DER, or 64 bytes. */
   htlcSignatures: readonly Uint8Array[] | undefined;
 }
-/** Reads a state with its signatures. @throws Refusal as `readState` and `buildCommitment`; `htlc-signatures`, `wrong-preimage` */
+/**
+ * Reads a state with its signatures.
+ * @throws Refusal as `readState` and `buildCommitment`; `htlc-signatures`, `wrong-preimage`
+ */
 function assemble(channel: Channel, from: Fields): Assembled {
   const state = readState(from, channel.format);
   const given = {
@@ -55,7 +59,7 @@ function assemble(channel: Channel, from: Fields): Assembled {
   checkCount(htlcSignatures, stages, state.holder);
   return { state, commitment, spend: new FundingSpend(channel, commitment.template), stages, given, htlcSignatures };
 }
-/** @throws Refusal `htlc-signatures` for any other number of signatures than one an HTLC output */
+/** Refuses any number of signatures but one an HTLC output. @throws Refusal `htlc-signatures` */
 export function checkCount(
   found: readonly Uint8Array[] | undefined,
   stages: readonly SecondStage[],
@@ -69,7 +73,7 @@ export function checkCount(
     );
 }
 
-/** Verifies every signature that was given, and says so. @throws Refusal as `FundingSpend.check`, `signature-invalid` */
+/** Verifies every given signature. @throws Refusal as `FundingSpend.check`; `signature-invalid` */
 function checkGiven(all: Assembled): Record<string, string> {
   const { state, commitment, spend, stages, given, htlcSignatures } = all;
   const by = { keys: commitment.keys, holder: state.holder };
@@ -80,7 +84,7 @@ function checkGiven(all: Assembled): Record<string, string> {
   };
 }
 
-/** Returns what `channel-build` prints. @throws Refusal as `assemble` and `checkGiven`, `wrong-key` */
+/** Returns what `channel-build` prints. @throws Refusal as `assemble`, `checkGiven`; `wrong-key` */
 export function buildDocument(channel: Channel, from: Fields, keys: Keys | undefined): object {
   const all = assemble(channel, from);
   from.end();
@@ -131,7 +135,10 @@ export function buildDocument(channel: Channel, from: Fields, keys: Keys | undef
   };
 }
 
-/** Compares a transaction with what it must be, and returns its first witness. @throws Refusal `transaction-differs`, `malformed-transaction` */
+/**
+ * Returns the first witness of a transaction that must be `expected`.
+ * @throws Refusal `transaction-differs`, `malformed-transaction`
+ */
 function witnessIn(what: string, expected: Template, hex: Hex): readonly Uint8Array[] {
   const found = parseBareTransaction(hex);
   if (
@@ -147,7 +154,8 @@ function witnessIn(what: string, expected: Template, hex: Hex): readonly Uint8Ar
 
 /**
  * Returns what `channel-verify` prints.
- * @throws Refusal `transaction-differs`, `signature-invalid`, `sighash-refused`, `wrong-preimage`, and as `assemble`
+ * @throws Refusal `transaction-differs`, `signature-invalid`, `sighash-refused`, `wrong-preimage`,
+ * and as `assemble`
  */
 export function verifyDocument(channel: Channel, from: Fields): object {
   const all = assemble(channel, from);

@@ -1,7 +1,9 @@
 /**
- * A child that pays for a parent by its anchor: P2A of any version 3 transaction, or the own anchor of a commitment.
+ * Children that pay for a parent by its anchor: P2A of a version 3 transaction, or a commitment's
+ * own.
  *
- * BIP431 (TRUC), BIP433 (P2A), BOLT3. Sizes and fees are `bitcoin/package.ts`'s. Not here: signing the added coins.
+ * BIP431 (TRUC), BIP433 (P2A), BOLT3. `bitcoin/package.ts` counts sizes and fees. Not here: signing
+ * the added coins.
  */
 import { childFee, childOf, isAnchor } from '../bitcoin/package.ts';
 import { maxSat } from '../bitcoin/amount.ts';
@@ -39,26 +41,27 @@ export interface Wanted {
   coins: readonly Spent[];
   /** Output script, hex. */
   payTo: Hex;
-  /** Satoshis for a thousand virtual bytes, of both together. */
+  /** Feerate of parent and child together, in satoshis per 1,000 vbytes. */
   feerate: number;
   allowFee: boolean;
-  /** Least fee of a child of that size. */
+  /** Returns the lowest fee that a child of that size may pay. */
   least: (vsize: number) => bigint;
 }
 export interface Child {
   template: Template;
   feeSat: bigint;
   parentFeeSat: bigint;
-  /** Signs the anchor, the first input, once the transaction is known: its witness. */
+  /** Witness of the anchor, which is the first input. */
   anchor: readonly Uint8Array[];
 }
-/** Virtual bytes by which a P2WSH anchor's input is larger than `childVsize` counts. */
+/** Virtual bytes that a P2WSH anchor's input has more than `childVsize` counts. */
 const ANCHOR_EXTRA = 4;
 
 /**
  * Makes the child of a finished parent.
- * @param parentFee what the parent pays itself; undefined: from the funding, or 0 for a version 3 transaction
- * @throws Refusal `nothing-to-bump`, `usage` where the fee is not known, `dust-parent`, `truc-limit`, `not-enough-coins`
+ * @param parentFee fee of the parent; undefined: counted from the funding, or 0 for version 3
+ * @throws Refusal `nothing-to-bump`, `usage` where the fee is not known, `dust-parent`,
+ * `truc-limit`, `not-enough-coins`
  */
 export function bumpChild(hex: Hex, parentFee: bigint | undefined, owner: Owner | undefined, wanted: Wanted): Child {
   const { stacks: _, ...template } = parseBareTransaction(hex);
@@ -95,7 +98,7 @@ export function bumpChild(hex: Hex, parentFee: bigint | undefined, owner: Owner 
   return { template: child, feeSat, parentFeeSat: fee, anchor: own ? own.witness(child) : [] };
 }
 
-/** Returns the anchor of the owner's own key. @throws Refusal `wrong-key` where its secret is missing */
+/** Returns the anchor of the owner's key. @throws Refusal `wrong-key` without its secret */
 function ownAnchor(template: Omit<BareTransaction, 'stacks'>, { channel, keys, point }: Owner) {
   const known = readKnowledge(channel, new Fields({}), keys, point);
   const matched = matchTransaction(channel, template, known);
@@ -113,7 +116,7 @@ function ownAnchor(template: Omit<BareTransaction, 'stacks'>, { channel, keys, p
   return { vout, witness };
 }
 
-/** Returns what `channel-bump` prints; `package` is null while a signature is missing. @throws Refusal as `finishWith` */
+/** Returns what `channel-bump` prints: `package` null while a signature is missing. */
 export function bumpDocument(
   parent: Hex,
   { template, feeSat, parentFeeSat, anchor }: Child,

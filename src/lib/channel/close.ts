@@ -1,8 +1,9 @@
 /**
- * Closing transactions: those of BOLT2's simple close in each variant of outputs, and the older ones of `closing_signed`.
+ * Closing transactions: BOLT2's simple close in each variant of outputs, and `closing_signed`'s.
  *
- * BOLT2, Closing Negotiation; BOLT3, Closing Transactions. The closer pays the fee; BIP69 order; an output to OP_RETURN
- * holds nothing. Own channels close otherwise: this is for channels of other software.
+ * BOLT2, Closing Negotiation; BOLT3, Closing Transactions. The closer pays the fee; outputs are in
+ * BIP69 order; an output to OP_RETURN holds nothing. Only channels of other software close this
+ * way.
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { MAX_SAT } from '../bitcoin/amount.ts';
@@ -21,8 +22,8 @@ type Variant = 'both' | 'closer-only' | 'closee-only';
 
 /**
  * Reads a close, and builds the transaction of each variant that has an output and no dust.
- * @throws Refusal `malformed-message`, `malformed-address`, `over-capacity`, `fee-too-high` where the closer has less,
- * `below-dust` where no output is left
+ * @throws Refusal `malformed-message`, `malformed-address`, `over-capacity`, `fee-too-high` where
+ * the closer has less, `below-dust` where no output is left
  */
 function readClose(channel: Channel, from: Fields) {
   const sat = (name: string): bigint => from.need(name, from.whole(name, MAX_SAT), 'satoshis');
@@ -74,8 +75,9 @@ function readClose(channel: Channel, from: Fields) {
 }
 
 /**
- * Returns what `channel-build --close` prints: the variants, signed with keys, finished with the other side's signature too.
- * @throws Refusal as `readClose` and `FundingSpend.check`, `wrong-key`
+ * Returns what `channel-build --close` prints: the variants, signed as far as keys and signatures
+ * allow.
+ * @throws Refusal as `readClose` and `FundingSpend.check`; `wrong-key`
  */
 export function closeDocument(channel: Channel, from: Fields, keys: Keys | undefined): object {
   const { closer, feeSat, variants } = readClose(channel, from);

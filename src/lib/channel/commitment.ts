@@ -1,8 +1,10 @@
 /**
- * Commitment transactions and the HTLC transactions that spend them, as templates: amounts, trimming, fees, order.
+ * Commitment transactions and the HTLC transactions that spend them: amounts, trimming, fees,
+ * order.
  *
- * BOLT3 (Commitment Transaction, HTLC-Timeout and HTLC-Success Transactions, Fees, Dust Limits), zero_fee_commitments,
- * simple taproot channels. Not here: signatures (`sign.ts`), documents (`document.ts`).
+ * BOLT3 (Commitment Transaction, HTLC-Timeout and HTLC-Success Transactions, Fees, Dust Limits),
+ * zero_fee_commitments, simple taproot channels. Not here: signatures (`sign.ts`), documents
+ * (`document.ts`).
  */
 import { minSat } from '../bitcoin/amount.ts';
 import type { Network } from '../bitcoin/network.ts';
@@ -19,7 +21,7 @@ import { lockOf, locksOf, p2aLock, type Htlc, type Lock, type Way } from './scri
 /** One side of a channel. */
 export interface Party {
   points: Basepoints;
-  /** Blocks that its own to_local waits; undefined where they are not known. */
+  /** Blocks that its own to_local waits; undefined if not known. */
   delay: number | undefined;
 }
 /** Fixed parameters of a Lightning channel. */
@@ -31,7 +33,7 @@ export interface Channel {
   local: Party;
   remote: Party;
 }
-/** Content of one commitment. `toLocalMsat` is its holder's. */
+/** Content of one commitment; `toLocalMsat` belongs to its holder. */
 export interface State {
   holder: Side;
   number: bigint;
@@ -45,7 +47,7 @@ export interface State {
 }
 
 export type Role = 'to_local' | 'to_remote' | 'local_anchor' | 'remote_anchor' | 'anchor' | 'htlc' | 'second stage';
-/** Output of a commitment, or of an HTLC transaction. Its holder's are to_local and local_anchor. */
+/** Output of a commitment or HTLC transaction. The holder owns to_local and local_anchor. */
 export interface RoleOutput extends Output {
   role: Role;
   lock: Lock;
@@ -79,20 +81,23 @@ export interface SecondStage {
 const sat = (msat: bigint): bigint => msat / 1000n;
 const feeOfWeight = (feeratePerKw: number, weight: number): bigint =>
   BigInt(Math.floor((feeratePerKw * weight) / 1000));
-/** Fee of an HTLC transaction. */
+/** Returns the fee of an HTLC transaction, in satoshis. */
 const secondFee = (format: FormatName, feeratePerKw: number, direction: Htlc['direction']): bigint =>
   feeOfWeight(feeratePerKw, FORMAT[format].second[direction === 'offered' ? 'timeout' : 'success']);
 
-/** Returns the mask of the channel's commitment numbers; undefined where a payment basepoint is not known. */
+/** Returns the mask of commitment numbers; undefined if a payment basepoint is not known. */
 export function maskOf(channel: Channel): bigint | undefined {
   const [opener, accepter] = [channel.opener, otherSide(channel.opener)].map((side) => channel[side].points.payment);
   return opener && accepter && obscuringMask(opener, accepter);
 }
 
-/** Returns an output other than an HTLC. @throws Refusal `malformed-message` for a key or delay that is not known */
+/**
+ * Returns the lock of an output other than an HTLC.
+ * @throws Refusal `malformed-message` for a key or delay that is not known
+ */
 export const plainLock = (channel: Channel, holder: Side, role: Exclude<Role, 'htlc'>, keys: CommitmentKeys): Lock =>
   role === 'anchor' ? p2aLock : lockOf(channel.format, role, keys, channel[holder]);
-/** Returns what makes the outputs of HTLCs, and refuses keys that are not known with `malformed-message`. */
+/** Returns what makes the locks of HTLCs. @throws Refusal `malformed-message` for unknown keys */
 export function htlcLocks({ format }: Channel, keys: CommitmentKeys): (htlc: Htlc) => Lock {
   const made: { [D in Htlc['direction']]?: ReturnType<typeof locksOf> } = {};
   return (htlc) => (made[htlc.direction] ??= locksOf(format, `htlc-${htlc.direction}`, keys))(htlc);
@@ -100,8 +105,8 @@ export function htlcLocks({ format }: Channel, keys: CommitmentKeys): (htlc: Htl
 
 /**
  * Builds the commitment of one side.
- * @throws Refusal `malformed-message` for keys that are not known, `over-capacity` where the balances are not what the
- * funding holds, `htlc-limit`, `key-rejected`, `wrong-key`
+ * @throws Refusal `malformed-message` for keys that are not known, `over-capacity` where the
+ * balances are not what the funding holds, `htlc-limit`, `key-rejected`, `wrong-key`
  */
 export function buildCommitment(channel: Channel, state: State): Commitment {
   const { format, funding } = channel;
@@ -160,8 +165,9 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
 
 /**
  * Returns the HTLC transactions of a commitment, in the order of its outputs.
- * @param feeratePerKw of its state
- * @throws Refusal `malformed-message` for a delay that is not known, `fee-too-high` where an output holds less than the fee
+ * @param feeratePerKw feerate of its state, in satoshis per 1,000 weight units
+ * @throws Refusal `malformed-message` for a delay that is not known, `fee-too-high` where an output
+ * holds less than the fee
  */
 export function secondStages(
   channel: Channel,

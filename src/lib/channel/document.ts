@@ -1,7 +1,9 @@
 /**
- * Documents of the channel commands: a channel (public), its keys (secret), and what one commitment holds.
+ * Documents of the channel commands: a channel (public), its keys (secret), what one commitment
+ * holds.
  *
- * `channel-import` prints the same shapes that every other command reads. Not here: files and flags (`cli/`).
+ * `channel-import` prints the shapes that every other command reads. Not here: files and flags
+ * (`cli/`).
  */
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
 import { parseOutpoint } from '../bitcoin/outpoint.ts';
@@ -25,13 +27,13 @@ const FIELD: Readonly<Record<Base, string>> = {
   delayed: 'delayed_payment_basepoint',
   htlc: 'htlc_basepoint',
 };
-/** OP_CHECKSEQUENCEVERIFY counts no more blocks. */
+/** Largest block count of OP_CHECKSEQUENCEVERIFY. */
 const MOST_DELAY = 0xffffn;
 const MOST_HEIGHT = 499_999_999n;
 const MOST_U32 = 0xffffffffn;
 const MOST_MSAT = MAX_SAT * 1000n;
 
-/** Returns a value of a list. @throws Refusal `malformed-message` */
+/** Returns a field that must be one of `values`. @throws Refusal `malformed-message` */
 export function oneOf<T extends string>(from: Fields, name: string, values: readonly T[]): T {
   const found = values.find((value) => value === from.text(name));
   return from.need(name, found, values.join(' or '));
@@ -46,7 +48,7 @@ function readParty(from: Fields): Party {
   return { points, delay: delay === undefined ? undefined : Number(delay) };
 }
 
-/** Refuses a key of both sides: one signature would do for two. @throws Refusal `key-rejected` */
+/** Refuses a key of both sides: one signature would serve twice. @throws Refusal `key-rejected` */
 function checkDistinct({ local, remote }: Pick<Channel, 'local' | 'remote'>): void {
   for (const base of BASES) {
     const [own, other] = [local.points[base], remote.points[base]];
@@ -55,7 +57,7 @@ function checkDistinct({ local, remote }: Pick<Channel, 'local' | 'remote'>): vo
   }
 }
 
-/** Reads the document of a channel. @throws Refusal `malformed-message`, `wrong-key`, `key-rejected` */
+/** Reads a channel's document. @throws Refusal `malformed-message`, `wrong-key`, `key-rejected` */
 export function readChannel(from: Fields): Channel {
   from.skip('type', 'version', 'peer', 'short_channel_id', 'commitment', 'import');
   const network: Network = oneOf(from, 'network', NETWORKS);
@@ -80,7 +82,7 @@ const partyView = ({ points, delay }: Party): object => ({
   ...hexOf(points, (base) => FIELD[base]),
   ...(delay !== undefined && { to_self_delay: delay }),
 });
-/** Shows a channel. */
+/** Returns the document of a channel. */
 export const channelView = ({ network, format, funding, opener, local, remote }: Channel) => ({
   type: 'channel',
   version: 1,
@@ -122,7 +124,7 @@ export const keysView = ({ secrets, seed }: Keys) => ({
 export const pointsOf = (secrets: BaseSecrets): Basepoints =>
   known(BASES, (base) => secrets[base] && publicBytes(secretScalar(secrets[base])));
 
-/** Returns the side whose keys these are: every one that both know must fit. @throws Refusal `wrong-key` */
+/** Returns the side that every known one of these keys fits. @throws Refusal `wrong-key` */
 export function sideOf(channel: Channel, { secrets }: Keys): Side {
   const known = Object.entries(pointsOf(secrets)) as [Base, Uint8Array][];
   const side = SIDES.find((name) => {
@@ -133,15 +135,15 @@ export function sideOf(channel: Channel, { secrets }: Keys): Side {
   return side;
 }
 
-/** Returns the per-commitment point (33 bytes) of a number, from the seed. */
+/** Returns the per-commitment point (33 bytes) of a commitment number, derived from the seed. */
 export const pointAt = (seed: Uint8Array, number: bigint): Uint8Array =>
   publicBytes(secretScalar(secretAt(seed, indexOf(number))));
 
-/** An HTLC, with its preimage where that is known. */
+/** HTLC, with its preimage if that is known. */
 export interface KnownHtlc extends Htlc {
   preimage?: Uint8Array | undefined;
 }
-/** Reads a list of HTLCs, as the holder has them. @throws Refusal `malformed-message` */
+/** Reads HTLCs as the commitment's holder sees them. @throws Refusal `malformed-message` */
 export function readHtlcs(from: Fields, name = 'htlcs'): KnownHtlc[] {
   return (
     from.objects(name, (h): KnownHtlc => {
@@ -159,7 +161,7 @@ export function readHtlcs(from: Fields, name = 'htlcs'): KnownHtlc[] {
   );
 }
 
-/** Reads the feerate of a commitment, which that of `zero-fee` has not. @throws Refusal `malformed-message` */
+/** Reads the feerate of a commitment; `zero-fee` has none. @throws Refusal `malformed-message` */
 export const readFeerate = (from: Fields, format: FormatName): number =>
   Number(
     format === 'zero-fee'

@@ -1,4 +1,4 @@
-/** Error codes of the bytes of channels, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
+/** Error codes of Lightning channels. Not here: codes of all families (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
 /** Error codes of the family: exit code and meaning. */

@@ -1,9 +1,9 @@
 /**
- * The formats of commitment transactions, as figures and choices: everything in which they differ but the scripts.
+ * Formats of commitment transactions: all in which they differ but the scripts (`scripts.ts`).
  *
- * BOLT3, with option_static_remotekey (12/13), option_anchors (22/23), zero_fee_commitments (40/41) and the extension
- * BOLT of simple taproot channels (80/81). `anchor-outputs` is the older form of anchors, whose HTLC transactions pay a
- * fee. Not here: scripts (`scripts.ts`).
+ * BOLT3, with option_static_remotekey (12/13), option_anchors (22/23), zero_fee_commitments (40/41)
+ * and the extension BOLT of simple taproot channels (80/81). `anchor-outputs` is the older form of
+ * anchors, whose HTLC transactions pay a fee.
  */
 import type { Limits } from '../protocol/limit.ts';
 import { SIGHASH_ALL, SIGHASH_SINGLE_ACP, type SighashType } from '../bitcoin/sighash.ts';
@@ -14,15 +14,15 @@ export type FormatName = (typeof FORMATS)[number];
 export interface Format {
   version: 2 | 3;
   taproot: boolean;
-  /** Weight of a commitment without HTLCs, by which BOLT3 counts the fee; 0: no fee. */
+  /** Weight that the fee of a commitment without HTLCs is counted by (BOLT3); 0: it pays no fee. */
   weight: number;
-  /** True where to_remote pays the payment basepoint itself. */
+  /** True if to_remote pays the payment basepoint itself. */
   staticRemote: boolean;
-  /** `keys`: 330 sat for each side. `p2a`: one that anyone may spend. */
+  /** Anchors: `keys`, 330 sat for each side; `p2a`, one that anyone may spend. */
   anchors: 'none' | 'keys' | 'p2a';
-  /** True where the peer's ways out of an output need a confirmation (`1 CHECKSEQUENCEVERIFY`). */
+  /** True if the peer's ways out of an output wait for a block (`1 CHECKSEQUENCEVERIFY`). */
   oneBlock: boolean;
-  /** Weights of HTLC-timeout and HTLC-success transactions by which their fee counts; 0: no fee. */
+  /** HTLC transactions: weights that their fee is counted by (0: no fee), sequence, sighash. */
   second: { timeout: number; success: number; sequence: 0 | 1; sighash: SighashType };
 }
 
@@ -55,12 +55,12 @@ export const FORMAT: Readonly<Record<FormatName, Format>> = {
 
 /** Weight of an HTLC output (BOLT3, commitment_transaction_weight). */
 export const HTLC_WEIGHT = 172;
-/** Most satoshis in the one anchor of `zero-fee`: the rest of what is trimmed is fee. */
+/** Most satoshis in the anchor of `zero-fee`; what else is trimmed goes to the fee. */
 export const MOST_SHARED_ANCHOR = 240n;
 /** Satoshis in an anchor of a key. */
 export const ANCHOR_SAT = 330n;
 
 export const COMMITMENT_LIMITS = {
-  /** Untrimmed HTLCs of both directions: BOLT2 allows each side so many. */
+  /** Untrimmed HTLCs of both directions: twice what BOLT2 allows each side. */
   htlcs: { unit: 'items', most: (format: FormatName) => 2 * (format === 'zero-fee' ? 114 : 483) },
 } satisfies Limits;

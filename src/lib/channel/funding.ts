@@ -1,8 +1,9 @@
 /**
  * Spends of the funding output, which both sides sign: commitments and closes.
  *
- * ECDSA: two signatures over BOLT3's 2-of-2. Taproot: MuSig2 (BIP327); a partial signature is made by the last signer alone
- * (DeterministicSign), so that no secret nonce is ever kept or read. Not here: documents of commitments (`build.ts`).
+ * ECDSA: two signatures over BOLT3's 2-of-2. Taproot: MuSig2 (BIP327), in which only the last
+ * signer makes a partial signature (DeterministicSign). So no secret nonce is ever kept or read.
+ * Not here: documents of commitments (`build.ts`).
  */
 import { bytesToHex, concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { SIGHASH_ALL, Sighashes } from '../bitcoin/sighash.ts';
@@ -22,13 +23,13 @@ import { checkWitness, wayHash } from './sign.ts';
 
 /** Values of both sides, as far as they are known. */
 export type BySide = Partial<Record<Side, Uint8Array>>;
-/** Signatures that a document brings: of the other side than the signer (DER); taproot: nonces and partial signatures. */
+/** Signatures in a document: the other side's (DER), or for taproot nonces and partials. */
 export interface Given {
   signature?: Uint8Array | undefined;
   nonces: BySide;
   partials: BySide;
 }
-/** Reads {local, remote}, each of `length` bytes. @throws Refusal `malformed-message` */
+/** Reads an object `{local, remote}` of byte strings. @throws Refusal `malformed-message` */
 export function readBySide(from: Fields | undefined, name: string, length: number): BySide {
   const both = from?.object(name);
   const made = known(SIDES, (side) => both?.bytes(side, length));
@@ -55,7 +56,7 @@ export class FundingSpend {
   readonly #merkleRoot: Uint8Array | undefined;
 
   /**
-   * @param merkleRoot what the funding key commits to beside its keys, in channels with assets
+   * @param merkleRoot what the funding key of a channel with assets commits to beside its keys
    * @throws Refusal `malformed-message` where a funding key is not known
    */
   constructor(channel: Channel, template: Template, merkleRoot?: Uint8Array) {
@@ -94,8 +95,9 @@ export class FundingSpend {
     checkWitness(subject, 0, this.#lock, stack);
   }
   /**
-   * Verifies what is given: the signature of `signer`, or every partial signature. Returns whether there was any.
-   * @throws Refusal `signature-invalid`, `peer-partial-invalid`, `nonce-missing`, `peer-nonce-invalid`
+   * Verifies the signature of `signer`, or every partial signature; false if none is given.
+   * @throws Refusal `signature-invalid`, `peer-partial-invalid`, `nonce-missing`,
+   * `peer-nonce-invalid`
    */
   check({ signature, nonces, partials }: Given, signer: Side): boolean {
     if (!this.#isTaproot) {
@@ -116,7 +118,10 @@ export class FundingSpend {
     }
     return found.length > 0;
   }
-  /** Returns the MuSig2 session of both nonces. @throws Refusal `nonce-missing`, `peer-nonce-invalid` */
+  /**
+   * Returns the MuSig2 session of both public nonces.
+   * @throws Refusal `nonce-missing`, `peer-nonce-invalid`
+   */
   session({ local, remote }: BySide): musig2.Session {
     if (!local || !remote) throw new Refusal('nonce-missing', 'the public nonces of both sides expected');
     for (const nonce of [local, remote]) checkNonce(nonce);
@@ -124,7 +129,8 @@ export class FundingSpend {
   }
 
   /**
-   * Signs for one side: DER; of taproot as the last signer, once the other side's nonce is there.
+   * Signs for one side: DER, or for taproot as the last signer, once the other side's nonce is
+   * there.
    * @throws Refusal `peer-nonce-invalid`
    */
   sign(signer: Side, secret: Uint8Array, nonces: BySide): Given {
@@ -140,8 +146,10 @@ export class FundingSpend {
     return made;
   }
   /**
-   * Returns the finished transaction, hex; undefined while a signature is missing. Partial signatures are verified first.
-   * @param own of `signer`, undefined without keys @param theirs of the other side, verified; partial signatures of both
+   * Returns the finished transaction, hex; undefined while a signature is missing. Partial
+   * signatures are verified first.
+   * @param own signatures of `signer`; undefined without keys
+   * @param theirs the other side's signatures, verified; partial signatures of both
    * @throws Refusal `peer-partial-invalid`, `nonce-missing`, `peer-nonce-invalid`
    */
   finish(signer: Side | undefined, own: Given | undefined, theirs: Given): Hex | undefined {
@@ -160,7 +168,7 @@ export class FundingSpend {
     return withWitness(this.template, [witnessOf(this.#lock, way, { sig, 'peer-sig': peerSig })]);
   }
 }
-/** @throws Refusal `peer-nonce-invalid` */
+/** Refuses bytes that are no public nonce. @throws Refusal `peer-nonce-invalid` */
 function checkNonce(nonce: Uint8Array): void {
   if (!musig2.parseNonce(nonce))
     throw new Refusal('peer-nonce-invalid', 'a public nonce found that is no pair of points');

@@ -1,8 +1,9 @@
 /**
- * `channel-inspect`: what a transaction of a channel is.
+ * The command `channel-inspect`: what a transaction of a channel is.
  *
- * Without the channel what its bytes show: scripts of BOLT3, ways out, the hidden number, possible formats. With it number,
- * owner, and for each output who may spend it, how and from when.
+ * Without the channel it shows what the bytes tell: scripts of BOLT3, ways out, the hidden number,
+ * possible formats. With the channel it adds number, owner, and who may spend each output, how and
+ * from when.
  */
 import { addressOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -55,14 +56,14 @@ function formatsOf({ version, outputs }: Template, isKeySpend: boolean): FormatN
   return outputs.some((o) => o.sat === ANCHOR_SAT) ? anchored : ['static', 'legacy', ...anchored];
 }
 
-/** Returns the look of an output of a commitment whose keys are not known. */
+/** Returns what an output of a commitment looks like whose keys are not known. */
 function looks(script: string, sat: bigint, isCommitment: boolean): string {
   if (script === P2A) return 'anchor';
   if (!isCommitment) return 'unknown';
   if (sat === ANCHOR_SAT) return 'an anchor';
   return scriptType(script) === 'p2wpkh' ? 'to_remote' : 'to_local, to_remote or an HTLC';
 }
-/** Shows the keys, hash and lock of a script. */
+/** Returns the document of a script's keys, hash and lock. */
 const holesView = ({ lock, ...bytes }: Holes): object => ({
   ...Object.fromEntries(
     Object.entries(bytes).map(([name, value]) => [name.replaceAll('-', '_'), bytesToHex(value as Uint8Array)]),
@@ -72,8 +73,8 @@ const holesView = ({ lock, ...bytes }: Holes): object => ({
 
 /**
  * Returns what `channel-inspect` prints.
- * @throws Refusal `malformed-transaction`, `signature-invalid`, `sighash-refused`, `unknown-commitment` for a commitment
- * of another channel
+ * @throws Refusal `malformed-transaction`, `signature-invalid`, `sighash-refused`,
+ * `unknown-commitment` for a commitment of another channel
  */
 export function inspectTransaction(hex: string, context?: { channel: Channel; known: Knowledge }): object {
   const transaction = parseBareTransaction(hex);
@@ -113,7 +114,7 @@ export function inspectTransaction(hex: string, context?: { channel: Channel; kn
   };
 }
 
-/** Tells whether the funding output is all that a transaction spends. */
+/** Returns whether a transaction spends the funding output and nothing else. */
 const spendsFunding = ({ funding }: Channel, { inputs }: Template): boolean =>
   inputs.length === 1 && outpointText(inputs[0]!) === outpointText(funding);
 

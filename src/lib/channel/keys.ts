@@ -1,8 +1,9 @@
 /**
- * Keys of one commitment: basepoints of both sides bound to its per-commitment point, and the secrets behind them.
+ * Keys of one commitment: basepoints of both sides bound to its per-commitment point, and their
+ * secrets.
  *
- * BOLT3, Key Derivation; the obscured commitment number (Commitment Transaction). `holder` is the side that broadcasts
- * the commitment. The other side punishes it where it was revoked.
+ * BOLT3, Key Derivation; the obscured commitment number (Commitment Transaction). `holder` is the
+ * side that broadcasts the commitment; the other side punishes it if it was revoked.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
@@ -22,10 +23,10 @@ import {
 import { FORMAT, type FormatName } from './format.ts';
 import { FIRST_INDEX } from './secrets.ts';
 
-/** Points that a side gives for a channel. */
+/** Basepoints that a side gives for a channel. */
 export const BASES = ['funding', 'revocation', 'payment', 'delayed', 'htlc'] as const;
 export type Base = (typeof BASES)[number];
-/** Compressed points, 33 bytes; those that are not known are missing. */
+/** Basepoints that are known: compressed, 33 bytes. */
 export type Basepoints = { readonly [K in Base]?: Uint8Array };
 /** Secrets of basepoints, 32 bytes. */
 export type BaseSecrets = { readonly [K in Base]?: Uint8Array };
@@ -34,13 +35,13 @@ export const SIDES = ['local', 'remote'] as const;
 export type Side = (typeof SIDES)[number];
 export const otherSide = (side: Side): Side => (side === 'local' ? 'remote' : 'local');
 
-/** Origin of each key in the scripts of a commitment: whose basepoint, and whether the point binds it. */
+/** Origin of each key in a commitment's scripts: side, basepoint, whether the point binds it. */
 const ORIGIN = {
   delayed: ['holder', 'delayed', true],
   revocation: ['other', 'revocation', true],
   holderHtlc: ['holder', 'htlc', true],
   otherHtlc: ['other', 'htlc', true],
-  /** Bound in the oldest format alone. */
+  /** Bound in the `legacy` format alone. */
   otherPayment: ['other', 'payment', true],
   holderFunding: ['holder', 'funding', false],
   otherFunding: ['other', 'funding', false],
@@ -68,7 +69,7 @@ export const deriveKey = (basepoint: Uint8Array, point: Uint8Array): Uint8Array 
 export const deriveSecret = (base: Uint8Array, point: Uint8Array): Uint8Array =>
   toBytes(mod(secretScalar(base) + numberOf(point, publicBytes(secretScalar(base)))));
 
-/** Returns the revocation key of a basepoint and the holder's point, 33 bytes. @throws Refusal `wrong-key` */
+/** Returns the revocation key of a basepoint and the holder's point. @throws Refusal `wrong-key` */
 export const revocationKey = (basepoint: Uint8Array, point: Uint8Array): Uint8Array =>
   pointBytes(
     publicSum(
@@ -84,7 +85,7 @@ export function revocationSecret(base: Uint8Array, commitmentSecret: Uint8Array)
   );
 }
 
-/** Gathers what `make` returns of each name; what it does not know is missing. */
+/** Returns an object of `make(name)` for each name, without those that are undefined. */
 export function known<N extends string, T>(names: readonly N[], make: (name: N) => T | undefined): { [K in N]?: T } {
   const made: { [K in N]?: T } = {};
   for (const name of names) {
@@ -93,7 +94,7 @@ export function known<N extends string, T>(names: readonly N[], make: (name: N) 
   }
   return made;
 }
-/** Shows bytes by name, in hex. */
+/** Returns an object of byte strings in hex. */
 export const hexOf = <N extends string>(
   bytes: { readonly [K in N]?: Uint8Array },
   nameOf: (name: N) => string = (name) => name,
@@ -101,7 +102,7 @@ export const hexOf = <N extends string>(
   Object.fromEntries(
     (Object.entries(bytes) as [N, Uint8Array][]).map(([name, one]) => [nameOf(name), bytesToHex(one)]),
   );
-/** Gathers keys or secrets of a format. `make` hears whether the point binds it. */
+/** Gathers keys or secrets of a format. `bound` says whether the per-commitment point binds it. */
 const gather = (
   format: FormatName,
   make: (name: KeyName, base: Base, bound: boolean) => Uint8Array | undefined,
@@ -113,7 +114,11 @@ const gather = (
 /** Basepoints of both sides. */
 export type Sides = { format: FormatName } & Readonly<Record<Side, { points: Basepoints }>>;
 
-/** Returns the known keys of a commitment. `point`: its holder's for this number. @throws Refusal `wrong-key` */
+/**
+ * Returns the known keys of a commitment.
+ * @param point the holder's per-commitment point
+ * @throws Refusal `wrong-key`
+ */
 export const commitmentKeys = (channel: Sides, holder: Side, point: Uint8Array | undefined): CommitmentKeys =>
   gather(channel.format, (name, base, bound) => {
     const basepoint = channel[ownerOf(name, holder)].points[base];
@@ -121,7 +126,7 @@ export const commitmentKeys = (channel: Sides, holder: Side, point: Uint8Array |
     return basepoint && point && (name === 'revocation' ? revocationKey : deriveKey)(basepoint, point);
   });
 
-/** Owner of secrets in a commitment of `holder`, the holder's point and, where it was revoked, its secret. */
+/** Owner of secrets, and the commitment: its holder, point and, if it was revoked, its secret. */
 export interface Standpoint {
   owner: Side;
   holder: Side;
@@ -137,11 +142,11 @@ export const commitmentSecrets = (format: FormatName, secrets: BaseSecrets, from
     return from.point && deriveSecret(secret, from.point);
   });
 
-/** Mask of commitment numbers: the lower 48 bits of SHA256(opener's payment basepoint ‖ accepter's). */
+/** Mask of commitment numbers: lower 48 bits of SHA256(opener's payment basepoint ‖ accepter's). */
 export const obscuringMask = (opener: Uint8Array, accepter: Uint8Array): bigint =>
   toNumber(sha256(concatBytes(opener, accepter)).subarray(26));
 
-/** Returns locktime and sequence that hide a commitment number. */
+/** Returns the locktime and sequence that hide a commitment number. */
 export function obscure(number: bigint, mask: bigint): { locktime: number; sequence: number } {
   const hidden = number ^ mask;
   return {
@@ -149,7 +154,7 @@ export function obscure(number: bigint, mask: bigint): { locktime: number; seque
     sequence: 0x80000000 + Number(hidden >> 24n),
   };
 }
-/** Returns the hidden number that a transaction shows; undefined where it is no commitment. */
+/** Returns the hidden number that a transaction shows; undefined if it is no commitment. */
 export function hiddenNumber(locktime: number, sequence: number): bigint | undefined {
   if (locktime >>> 24 !== 0x20 || sequence >>> 24 !== 0x80) return undefined;
   return (BigInt(sequence & 0xffffff) << 24n) | BigInt(locktime & 0xffffff);

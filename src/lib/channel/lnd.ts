@@ -1,15 +1,17 @@
 /**
- * lnd's channel.backup: opened with the wallet's root key, its channels with the keys behind them, and its commitment signed.
+ * lnd's channel.backup: opened with the wallet's root key, its commitments signed.
  *
- * Read in lnd (chanbackup, keychain, lnencrypt): keys m/1017'/coin'/family'/0/index; the file is a nonce of 24 bytes and
- * XChaCha20-Poly1305 under SHA256 of the public key of family 7. A backup of one channel (`exportchanbackup`) is the same
- * without version and count. Staging taproot channels and script-enforced leases are named, and not served. aezeed words
- * are not read: the root key is asked for.
+ * After lnd's source (chanbackup, keychain, lnencrypt). Keys are at m/1017'/coin'/family'/0/index.
+ * The file is a nonce of 24 bytes and XChaCha20-Poly1305 under SHA256 of the public key of family
+ * 7. A backup of one channel (`exportchanbackup`) lacks version and count. Staging taproot channels
+ * and script-enforced leases are recognised, and not served. aezeed words are not read; the root
+ * key is asked for.
  *
- * The commitment in a backup is a way out for whose node is gone and whose peer never answers. Whoever broadcasts one that
- * was revoked meanwhile loses all of it, and no backup knows whether that is so. A taproot commitment is signed with the
- * nonce that lnd derives from its secrets (HMAC "taproot-rev-root"). lnd shows it for this height alone (lnwallet
- * GetSignedCommitTx, channeldb NewMusigVerificationNonce).
+ * Its commitment is the last resort for an owner whose node is gone and whose peer never answers.
+ * Whoever broadcasts one that was revoked meanwhile loses all of it, and a backup cannot tell. A
+ * taproot commitment is signed with the nonce that lnd derives from its secrets (HMAC
+ * "taproot-rev-root"). lnd uses that nonce for this height alone (lnwallet GetSignedCommitTx,
+ * channeldb NewMusigVerificationNonce).
  */
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { hmac } from '@noble/hashes/hmac.js';
@@ -65,7 +67,7 @@ function lndKey({ key, network }: Root, family: number, index: number): Uint8Arr
 }
 
 const NONCE = 24;
-/** Returns the bytes inside. @throws Refusal `malformed-backup`, `wrong-seed` */
+/** Returns the decrypted content of a backup. @throws Refusal `malformed-backup`, `wrong-seed` */
 function opened(file: Uint8Array, root: Root): Uint8Array {
   if (file.length < NONCE + 16) throw malformed(`of ${file.length} bytes found, a nonce and a sealed text expected`);
   const nonce = file.subarray(0, NONCE);
@@ -79,7 +81,7 @@ function opened(file: Uint8Array, root: Root): Uint8Array {
   }
 }
 
-/** Kinds by version; one whose other scripts are not served has a name of its own. */
+/** Formats by version of the backup; one that can only be closed has a name of its own. */
 const KINDS: readonly (readonly [FormatName, string?])[] = [
   ['legacy'],
   ['static'],
@@ -92,15 +94,15 @@ const KINDS: readonly (readonly [FormatName, string?])[] = [
 ];
 const isTaproot = (version: number): boolean => version >= 5;
 
-/** Commitment that was newest when the backup was written, to close the channel with. */
+/** Newest commitment when the backup was written, which closes the channel. */
 export interface CloseInputs {
-  /** Unsigned. */
+  /** Unsigned transaction. */
   commitment: Hex;
-  /** Signature of the peer: DER, or in taproot its partial signature (32 bytes) and nonce (66 bytes). */
+  /** Peer's signature: DER; for taproot a partial signature (32 bytes) and nonce (66 bytes). */
   signature: Uint8Array;
   /** Number of a taproot commitment. */
   height: bigint | undefined;
-  /** Root to which the funding key of a channel with assets commits. */
+  /** Tapscript root of the funding key in a channel with assets. */
   tapscriptRoot: Uint8Array | undefined;
 }
 /** One channel of a backup. */
@@ -108,14 +110,14 @@ export interface Backed {
   peer: Hex;
   shortChannelId: string;
   channel: Channel;
-  /** Kind whose scripts are not served: its commitment can be signed, and not swept. */
+  /** Name of a kind whose commitment can be signed, but not swept. */
   notServed?: string;
   outpoint: string;
   keys: Keys;
   close: CloseInputs | undefined;
 }
 
-/** Secret of a family and index, 32 bytes. */
+/** Returns the secret of a family and index, 32 bytes. */
 type KeyOf = (family: number, index: number) => Uint8Array;
 /**
  * Opens a backup of all channels, or of one.
@@ -124,7 +126,7 @@ type KeyOf = (family: number, index: number) => Uint8Array;
 export const readLndBackup = (file: Uint8Array, root: Root): Backed[] =>
   parseBackup(opened(file, root), root.network, (family, index) => lndKey(root, family, index));
 
-/** Reads what a backup holds once it is opened. @throws Refusal `malformed-backup`, `wrong-network` */
+/** Reads the decrypted content of a backup. @throws Refusal `malformed-backup`, `wrong-network` */
 export function parseBackup(inside: Uint8Array, network: Network, keyOf: KeyOf): Backed[] {
   // A multi backup begins with version 0 and a count; a single one with its own version, never 0 before a large count.
   const whole = new Cursor(inside, 'malformed-backup', isMulti(inside) ? 1 : 0);
@@ -134,18 +136,18 @@ export function parseBackup(inside: Uint8Array, network: Network, keyOf: KeyOf):
   if (whole.left > 0) throw malformed(`goes on for ${whole.left} bytes after its ${count} channels`);
   return channels;
 }
-/** Returns whether the bytes are a list: a single backup states its own length in bytes 1 and 2, and then ends. */
+/** Returns whether the bytes are a list: a single backup has its length in bytes 1 and 2. */
 const isMulti = (bytes: Uint8Array): boolean =>
   bytes[0] === 0 && (bytes.length < 3 || ((bytes[1]! << 8) | bytes[2]!) !== bytes.length - 3);
 
-/** Reads a level of a key path. @throws Refusal `malformed-backup` for one that is hardened already */
+/** Reads a level of a key path. @throws Refusal `malformed-backup` for a hardened one */
 function level(from: Cursor): number {
   const n = from.u32();
   if (n >= 2 ** 31) throw malformed(`names level ${n} of a key path`);
   return n;
 }
 
-/** Reads a place in the wallet's keys. */
+/** Reads family and index of a key. */
 const place = (from: Cursor) => [level(from), level(from)] as const;
 
 function readSingle(whole: Cursor, expected: Network, keyOf: KeyOf): Backed {
@@ -205,9 +207,12 @@ function readSingle(whole: Cursor, expected: Network, keyOf: KeyOf): Backed {
 }
 const NO_SPEND = { version: 2, locktime: 0, inputs: [], outputs: [] } as const;
 
-/** Roots of old channels that are tried: each channel took the next. */
+/** Number of old channels' roots that are tried; each channel took the next. */
 const OLD_ROOTS = 200;
-/** Returns the seed of the per-commitment secrets: of an ECDH with the own funding key, or in old backups a key found by its point. */
+/**
+ * Returns the seed of the per-commitment secrets: an ECDH with the own funding key, or in old
+ * backups a key that is found by its point.
+ */
 function seedOf(
   keyOf: KeyOf,
   point: Uint8Array,
@@ -222,7 +227,7 @@ function seedOf(
   return undefined;
 }
 
-/** Reads the newest commitment. The transaction has no length of its own; what comes after it has. */
+/** Reads the newest commitment. The transaction has no length prefix; what follows it has. */
 function readClose(from: Cursor, version: number): CloseInputs {
   const commitment = transactionAt(from.bytes.subarray(from.at));
   from.take(commitment.length);
@@ -231,7 +236,7 @@ function readClose(from: Cursor, version: number): CloseInputs {
   const tapscriptRoot = version === 6 ? from.take(32) : undefined;
   return { commitment: bytesToHex(commitment), signature, height, tapscriptRoot };
 }
-/** Returns the transaction, without witness, at the front. @throws Refusal `malformed-backup` */
+/** Returns the transaction that the bytes begin with. @throws Refusal `malformed-backup` */
 function transactionAt(bytes: Uint8Array): Uint8Array {
   try {
     return RawOldTx.encode(RawOldTx.decode(bytes, { allowUnreadBytes: true }));
@@ -240,17 +245,19 @@ function transactionAt(bytes: Uint8Array): Uint8Array {
   }
 }
 
-/** Returns the number of the commitment in a backup; undefined where there is none. */
+/** Returns the number of the commitment in a backup; undefined if there is none. */
 export const backedNumber = ({ channel, close }: Backed): bigint | undefined =>
   close && kindOf(channel, parseBareTransaction(close.commitment), undefined).number;
 
-/** Half of the key of lnd's nonces. */
+/** Key with which lnd derives the roots of its nonces from the seed. */
 const NONCE_ROOT = new TextEncoder().encode('taproot-rev-root');
 
 /**
- * Returns the finished commitment.
- * @param newest highest own commitment number that is known otherwise, such as from the peer's channel_reestablish
- * @throws Refusal `malformed-backup` without one in the backup, `revoked-state`, `signature-invalid`, `peer-partial-invalid`
+ * Returns the finished commitment of a backup.
+ * @param newest highest own commitment number known from elsewhere, such as the peer's
+ * channel_reestablish
+ * @throws Refusal `malformed-backup` if it has none, `revoked-state`, `signature-invalid`,
+ * `peer-partial-invalid`
  */
 export function signBacked(backed: Backed, newest: bigint | undefined): { hex: Hex; txid: Hex; number: bigint } {
   const { channel, close, keys } = backed;

@@ -1,8 +1,10 @@
 /**
- * A transaction on the chain, held against a channel: whose commitment or HTLC transaction it is, and what each output is.
+ * Transactions on the chain, matched with a channel: whose commitment or HTLC transaction, what
+ * outputs.
  *
- * With both payment basepoints the number is read off locktime and sequence: nothing is searched. Outputs whose keys are
- * not known stay unknown. Not here: what bytes alone show (`scripts.ts`), spending (`spend.ts`).
+ * Both payment basepoints give the number from locktime and sequence, without a search. Outputs
+ * whose keys are not known stay unknown. Not here: what bytes alone show (`scripts.ts`), spending
+ * (`spend.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
@@ -17,26 +19,29 @@ import { commitmentKeys, hiddenNumber, reveal, type CommitmentKeys, type Side } 
 import type { Htlc } from './scripts.ts';
 import { FIRST_INDEX } from './secrets.ts';
 
-/** Reads a transaction in a document. @throws Refusal `malformed-message`, `malformed-transaction` */
+/** Reads a transaction. @throws Refusal `malformed-message`, `malformed-transaction` */
 export const transactionIn = (from: Fields): BareTransaction =>
   parseBareTransaction(bytesToHex(from.need('transaction', from.bytes('transaction'), 'a transaction in hex')));
 
-/** Facts that are known beside the channel. */
+/** Facts known besides the channel. */
 export interface Knowledge {
-  /** Returns the per-commitment point of a side at a number, where it is known. */
+  /** Returns the per-commitment point of a side at a number, if it is known. */
   pointOf(holder: Side, number: bigint | undefined): Uint8Array | undefined;
-  /** HTLCs as the holder has them. */
+  /** HTLCs as the commitment's holder sees them. */
   htlcs: readonly KnownHtlc[];
-  /** Side whose commitment it is, where that is known. */
+  /** Side whose commitment it is, if known. */
   holder?: Side | undefined;
-  /** Number of the commitment of an HTLC transaction. */
+  /** Number of the commitment that an HTLC transaction spends. */
   number?: bigint | undefined;
   /** Outputs that are spent already. */
   spent?: readonly number[] | undefined;
   /** Side whose keys are at hand. */
   owner?: Side | undefined;
 }
-/** Reads {number?, per_commitment_point?, htlcs?, spent?} beside keys and a point from elsewhere. @throws Refusal `malformed-message`, `wrong-key` */
+/**
+ * Reads `{number?, per_commitment_point?, htlcs?, spent?}`.
+ * @throws Refusal `malformed-message`, `wrong-key`
+ */
 export function readKnowledge(
   channel: Channel,
   from: Fields,
@@ -59,22 +64,22 @@ export function readKnowledge(
   };
 }
 
-/** A transaction whose outputs are known, as far as keys are. */
+/** Transaction of a channel, with those of its outputs whose keys are known. */
 export interface Matched {
-  /** `commitment`, or an HTLC transaction of one. */
+  /** `commitment`, or `second stage` for an HTLC transaction. */
   kind: 'commitment' | 'second stage';
   holder: Side;
-  /** Undefined where a payment basepoint is not known. */
+  /** Number of the commitment; undefined if a payment basepoint is not known. */
   number: bigint | undefined;
   txid: Hex;
   keys: CommitmentKeys;
-  /** One an output; undefined: unknown. */
+  /** An entry an output; undefined for one that is not known. */
   outputs: readonly (RoleOutput | undefined)[];
   point: Uint8Array | undefined;
   spent: readonly number[];
 }
 
-/** Returns all outputs, by script, that a transaction of a side can have, as far as keys are known. */
+/** Returns all outputs, by script, that a transaction of a side can have. */
 function candidates(
   kind: Matched['kind'],
   channel: Channel,
@@ -102,7 +107,10 @@ function candidates(
   return found;
 }
 
-/** Returns the kind of a transaction, and the number of its commitment. `stated`: that of an HTLC transaction. */
+/**
+ * Returns the kind of a transaction and the number of its commitment.
+ * @param stated number given for an HTLC transaction
+ */
 export function kindOf(
   channel: Channel,
   { inputs, locktime }: Template,
@@ -117,7 +125,7 @@ export function kindOf(
 }
 
 type Unsigned = Omit<BareTransaction, 'stacks'>;
-/** Holds a transaction against its channel; undefined where no output is known. */
+/** Matches a transaction with a channel; undefined if no output is known. */
 export function match(channel: Channel, template: Unsigned, known: Knowledge): Matched | undefined {
   const { kind, number } = kindOf(channel, template, known.number);
   const { txid } = template;
@@ -134,10 +142,10 @@ export function match(channel: Channel, template: Unsigned, known: Knowledge): M
   const best = tried.reduce((a, b) => (score(b) > score(a) ? b : a));
   return score(best) > 0 ? best : undefined;
 }
-/** Outputs that speak for this holder: what anyone could have put there does not. */
+/** Counts the outputs that speak for this holder. The shared anchor does not: anyone can pay it. */
 const score = ({ outputs }: Matched): number => outputs.filter((o) => o && o.role !== 'anchor').length;
 
-/** Holds a transaction against its channel. @throws Refusal `unknown-commitment` for one that is not the channel's */
+/** Matches a transaction with a channel. @throws Refusal `unknown-commitment` if it is of none */
 export function matchTransaction(channel: Channel, template: Unsigned, known: Knowledge): Matched {
   const found = match(channel, template, known);
   if (found) return found;

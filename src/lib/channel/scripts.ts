@@ -1,9 +1,11 @@
 /**
- * Outputs of commitment and HTLC transactions: script or leaves, and each way in which one is spent.
+ * Outputs of commitment and HTLC transactions: script or leaves, and each way in which one is
+ * spent.
  *
- * BOLT3, Commitment Transaction Outputs; the extension BOLT of simple taproot channels. The same table writes outputs and
- * recognises what spends them. Scripts are read and written by `htlc/scripts.ts`, which also holds BOLT3's HTLC scripts.
- * Not here: amounts and order (`commitment.ts`).
+ * BOLT3, Commitment Transaction Outputs; the extension BOLT of simple taproot channels. One table
+ * writes outputs and recognises what spends them. Scripts are read and written by
+ * `htlc/scripts.ts`, which also has BOLT3's HTLC scripts. Not here: amounts and order
+ * (`commitment.ts`).
  */
 import { hash160 } from '@scure/btc-signer/utils.js';
 import { bytesToHex, compareBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
@@ -21,20 +23,20 @@ import type { CommitmentKeys, KeyName } from './keys.ts';
 const CHANNEL_NUMS = 'dca094751109d0bd055d03565874e8276dd53e926b44e3bd1bb6bf4bc130a279';
 export const P2A = '51024e73';
 
-/** An HTLC, seen by the holder of the commitment. */
+/** HTLC as the commitment's holder sees it. */
 export interface Htlc {
   direction: 'offered' | 'received';
   amountMsat: bigint;
   /** SHA256 of the preimage, 32 bytes. */
   paymentHash: Uint8Array;
-  /** Height. */
+  /** Height of the timeout. */
   expiry: number;
   id?: bigint | undefined;
 }
 
-/** Moment from which a way is open: at once, after the delay, a block or 16, or as an HTLC transaction of the format. */
+/** Moment that opens a way: once, holder's delay, 1 or 16 blocks, or the HTLC transaction's. */
 type After = 'once' | 'delay' | 'block' | 'sixteen' | 'stage';
-/** Moment of each way, whose signature it needs, and the second signature of an HTLC's second stage. */
+/** Ways by name: the moment, the key that signs, and the peer's key in an HTLC's second stage. */
 const WAYS = {
   both: ['once'],
   delayed: ['delay', 'delayed'],
@@ -53,38 +55,38 @@ export type Word = '0' | '1' | 'sig' | 'peer-sig' | 'preimage' | 'key';
 /** One way in which an output is spent. */
 export interface Way {
   name: WayName;
-  /** Key whose signature it needs; null: nobody's. */
+  /** Key whose signature it needs; null for none. */
   key: KeyName | null;
   /** Key of the second signature. */
   peer?: KeyName | undefined;
   words: readonly Word[];
-  /** Leaf that is shown, with its control block; the witness script is `Lock.code`. */
+  /** Leaf and control block of a taproot script path; `Lock.code` has the witness script. */
   leaf?: { code: Uint8Array; control: Uint8Array };
   sequence: number;
   locktime: number;
 }
-/** An output and its ways. */
+/** Output and its ways. */
 export interface Lock {
   /** Output script. */
   script: Hex;
   kind: 'p2wsh' | 'p2wpkh' | 'p2tr' | 'p2a';
-  /** Script that is signed in version 0: the witness script, or the P2PKH script of a P2WPKH output. */
+  /** Script that version 0 signs: the witness script, or for P2WPKH the P2PKH script. */
   code?: Uint8Array;
-  /** x-only, of P2TR. */
+  /** Internal key of P2TR, x-only. */
   internalKey?: Hex;
   merkleRoot?: Uint8Array;
   ways: readonly Way[];
 }
 
-/** An output of both kinds of channels: as a witness script, and as a tree. */
+/** Form of an output in both kinds of channels: as a witness script, and as a tree. */
 interface Form {
-  /** Keys named claim and refund in the texts; in those of an anchor's tree is none. */
+  /** Keys that the texts name claim and refund. The tree of an anchor has none. */
   keys: readonly KeyName[];
-  /** Internal key of the tree; none: the NUMS point. */
+  /** Internal key of the tree; without it the NUMS point. */
   internal?: KeyName;
-  /** Witness script, and the one of formats that wait for a block. */
+  /** Texts of the witness script: the usual one, and that of formats that wait for a block. */
   texts: readonly string[];
-  /** Witness of each way under the script, and in the tree with its leaf; without a leaf it is the key path. */
+  /** Witness of each way under the script and in the tree, and its leaf (none: the key path). */
   ways: { readonly [K in WayName]?: readonly [witness: string, inTree: string, leaf?: string] };
 }
 const bolt3 = (variant: 'bolt3-offered' | 'bolt3-received') =>
@@ -135,7 +137,7 @@ const FORMS = {
 } as const satisfies Record<string, Form>;
 export type OutputName = keyof typeof FORMS;
 
-/** A way of a form, read. */
+/** Way of a form, parsed. */
 interface Shape {
   name: WayName;
   moment: After;
@@ -162,7 +164,7 @@ const SHAPES = new Map(
 );
 const FUNDING = '2 <claim> <refund> 2 CHECKMULTISIG';
 
-/** @throws Refusal `malformed-message` naming the key that is not known */
+/** Returns a key. @throws Refusal `malformed-message` naming one that is not known */
 export function need(keys: CommitmentKeys, name: KeyName): Uint8Array {
   const key = keys[name];
   if (!key)
@@ -179,7 +181,7 @@ const p2wsh = ({ code, hash }: Hashed, ways: readonly Way[]): Lock => ({
   ways,
 });
 
-/** Returns the funding output. `keys`: `holderFunding` and `otherFunding`. @throws Refusal `malformed-message` */
+/** Returns the funding output of both funding keys. @throws Refusal `malformed-message` */
 export function fundingLock(format: FormatName, keys: CommitmentKeys): Lock {
   const names: KeyName[] = ['holderFunding', 'otherFunding'];
   const way = { name: 'both', sequence: SEQUENCE_RBF, locktime: 0 } as const;
@@ -192,7 +194,7 @@ export function fundingLock(format: FormatName, keys: CommitmentKeys): Lock {
   return p2wsh({ code, hash: sha256Of(code) }, [{ ...way, key, peer, words: ['0', 'sig', 'peer-sig'] }]);
 }
 
-/** Details of an output: blocks that its holder waits, where they are known, and the HTLC. */
+/** Details of an output: the blocks that its holder waits, if known, and the HTLC. */
 export interface Details {
   delay?: number | undefined;
   htlc?: Htlc;
@@ -204,8 +206,9 @@ export const p2aLock: Lock = {
 };
 
 /**
- * Returns what makes all outputs of one kind in a commitment: what they share is made once.
- * @param delay blocks that its holder waits, where they are known
+ * Returns a function that makes the outputs of one kind in a commitment. What they share is made
+ * once.
+ * @param delay blocks that its holder waits, if known
  * @throws Refusal `malformed-message` for a key or delay that is not known
  */
 export function locksOf(
@@ -264,11 +267,14 @@ export function locksOf(
   const write = scriptsAlike(form.texts[oneBlock ? 1 : 0] ?? form.texts[0]!, first);
   return (htlc) => p2wsh(write(holesOf(htlc)), waysOf(htlc));
 }
-/** Returns an output of a commitment, or of an HTLC transaction. @throws Refusal `malformed-message` for what is not known */
+/**
+ * Returns an output of a commitment or HTLC transaction.
+ * @throws Refusal `malformed-message` for a key or delay that is not known
+ */
 export const lockOf = (format: FormatName, output: OutputName, keys: CommitmentKeys, { delay, htlc }: Details): Lock =>
   locksOf(format, output, keys, delay)(htlc);
 
-/** Returns whether this element may stand for that word of a witness. */
+/** Returns whether a witness element may stand for that word. */
 function fits(word: Word, part: Uint8Array, taproot: boolean): boolean {
   if (word === '0') return part.length === 0;
   if (word === '1') return part.length === 1 && part[0] === 1;
@@ -279,7 +285,7 @@ function fits(word: Word, part: Uint8Array, taproot: boolean): boolean {
 const takes = (words: readonly Word[], elements: readonly Uint8Array[], taproot: boolean): boolean =>
   words.length === elements.length && words.every((word, i) => fits(word, elements[i]!, taproot));
 
-/** Returns the way that a witness takes, with its elements by word; undefined where it is none of the output's. */
+/** Returns the way of a witness and its elements by word; undefined if no way of the output. */
 export function wayTaken(
   lock: Lock,
   stack: readonly Uint8Array[],
@@ -304,7 +310,7 @@ export const witnessOf = (
   given: { readonly [K in Word]?: Uint8Array | undefined },
 ): Uint8Array[] => [...stackOf(way.words, given), ...shownScripts(lock, way)];
 
-/** Spend that the bytes of a witness show: output, way, and what stands in its script. */
+/** Spend that a witness shows by itself: output, way, and the values in its script. */
 export interface Recognised {
   spends: Exclude<OutputName, `${string}_anchor`> | 'anchor' | 'funding';
   way: WayName;
@@ -323,7 +329,7 @@ const FUNDING_SPEND = { spends: 'funding', way: 'both', words: wordsOf('0 sig pe
 const KNOWN_SCRIPTS = [FUNDING_SPEND, ...spendsOf('script')];
 const KNOWN_LEAVES = spendsOf('tree');
 
-/** Returns what a witness spends; undefined where its script is none of a channel. */
+/** Returns what a witness spends; undefined if its script is none of a channel. */
 export function recognise(stack: readonly Uint8Array[]): Recognised | undefined {
   const last = stack.at(-1);
   if (!last) return undefined;

@@ -1,4 +1,4 @@
-/** `channel-secrets`: the shachain and the keys of a commitment, as documents. The algorithms are in `secrets.ts` and `keys.ts`. */
+/** The command `channel-secrets`: the shachain (`secrets.ts`) and commitment keys (`keys.ts`). */
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -10,14 +10,14 @@ import { FIRST_INDEX, findSecret, indexOf, insertSecret, secretAt, storeView } f
 
 export const ACTIONS = ['derive', 'insert', 'find', 'check', 'keys'] as const;
 
-/** The index, given as such or as the number of a commitment. */
+/** Reads an index, given as such or as the number of a commitment. */
 function indexIn(from: Fields): bigint {
   const [index, number] = [from.whole('index', FIRST_INDEX), from.whole('number', FIRST_INDEX)];
   if (index !== undefined && number !== undefined && index !== indexOf(number))
     from.refuse('number', 'the number of that index');
   return from.need('index', index ?? (number === undefined ? undefined : indexOf(number)), 'an index, or a number');
 }
-/** The point of a secret, 33 bytes. @throws Refusal `wrong-key` */
+/** Returns the point of a secret, 33 bytes. @throws Refusal `wrong-key` */
 function pointOfSecret(secret: Uint8Array): Uint8Array {
   const scalar = parseScalar(secret);
   if (scalar === undefined) throw new Refusal('wrong-key', 'a number found that is no secret key');
@@ -32,7 +32,8 @@ const secretView = (index: bigint, secret: Uint8Array) => ({
 
 /**
  * Returns what `channel-secrets` prints.
- * @throws Refusal `usage` without a seed, `secret-mismatch`, `no-secret`, `malformed-message`, `wrong-key`
+ * @throws Refusal `usage` without a seed, `secret-mismatch`, `no-secret`, `malformed-message`,
+ * `wrong-key`
  */
 export function secretsDocument(action: (typeof ACTIONS)[number], from: Fields, seed: Uint8Array | undefined): object {
   const envelope = { type: 'channel-secrets', version: 1 };
@@ -75,7 +76,7 @@ export function secretsDocument(action: (typeof ACTIONS)[number], from: Fields, 
     }
   }
 }
-/** @throws Refusal `secret-mismatch` */
+/** Refuses a secret of another point. @throws Refusal `secret-mismatch` */
 function checkPoint(secret: Uint8Array, point: Uint8Array): void {
   if (!equalBytes(pointOfSecret(secret), point))
     throw new Refusal('secret-mismatch', 'a secret found that is not of the per-commitment point');

@@ -1,8 +1,8 @@
 /**
- * Secrets of commitments: made from a seed, and those of the peer kept in 49 places (the shachain).
+ * Secrets of commitments: derived from a seed, and the peer's kept in 49 places (the shachain).
  *
- * BOLT3, Per-commitment Secret Requirements and Efficient Per-commitment Secret Storage. An index counts down from
- * 2^48 − 1: commitment number n has the index 2^48 − 1 − n.
+ * BOLT3, Per-commitment Secret Requirements and Efficient Per-commitment Secret Storage. An index
+ * counts down: commitment number n has the index 2^48 − 1 − n.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
@@ -11,7 +11,7 @@ import { Refusal } from '../protocol/refusal.ts';
 const BITS = 48;
 export const FIRST_INDEX = 2n ** BigInt(BITS) - 1n;
 
-/** The index of a commitment number, or the number of an index. */
+/** Converts a commitment number to its index, and back. */
 export const indexOf = (number: bigint): bigint => FIRST_INDEX - number;
 
 /** Flips and hashes for every set bit of `index` below `bits`. */
@@ -26,18 +26,18 @@ function derived(from: Uint8Array, bits: number, index: bigint): Uint8Array {
   return value;
 }
 
-/** The secret (32 bytes) of an index (0 to 2^48 − 1) from a seed of 32 bytes. */
+/** Returns the secret (32 bytes) of an index (0 to 2^48 − 1) from a seed of 32 bytes. */
 export const secretAt = (seed: Uint8Array, index: bigint): Uint8Array => derived(seed, BITS, index);
 
-/** A secret that was revealed, and its index. */
+/** Secret that was revealed, and its index. */
 export interface Revealed {
   index: bigint;
   secret: Uint8Array;
 }
-/** Secrets that are kept: at most one for each number of trailing zero bits of an index. */
+/** Secrets that are kept: one at most for each number of trailing zero bits in an index. */
 export type SecretStore = readonly (Revealed | undefined)[];
 
-/** Trailing zero bits: the place of an index in the store, 0 to 48. */
+/** Returns the place of an index in the store, 0 to 48: its trailing zero bits. */
 function placeOf(index: bigint): number {
   let place = 0;
   while (place < BITS && ((index >> BigInt(place)) & 1n) === 0n) place++;
@@ -45,8 +45,9 @@ function placeOf(index: bigint): number {
 }
 
 /**
- * The store with one more secret. Secrets are inserted in order, by falling index.
- * @throws Refusal `secret-mismatch` where it does not derive the secrets that are kept, or is out of order
+ * Returns the store with one more secret. Secrets are inserted in order, by falling index.
+ * @throws Refusal `secret-mismatch` if it does not derive the secrets that are kept, or is out of
+ * order
  */
 export function insertSecret(store: SecretStore, { index, secret }: Revealed): SecretStore {
   const newest = store.reduce((least, kept) => (kept && kept.index < least ? kept.index : least), FIRST_INDEX + 1n);
@@ -63,7 +64,7 @@ export function insertSecret(store: SecretStore, { index, secret }: Revealed): S
   return next;
 }
 
-/** The secret of an index that was revealed; undefined where it was not. */
+/** Returns the secret of an index; undefined if it was not revealed. */
 export function findSecret(store: SecretStore, index: bigint): Uint8Array | undefined {
   for (const [place, kept] of store.entries())
     if (kept && kept.index >> BigInt(place) === index >> BigInt(place) && index >= kept.index)
@@ -71,7 +72,7 @@ export function findSecret(store: SecretStore, index: bigint): Uint8Array | unde
   return undefined;
 }
 
-/** @throws Refusal `no-secret` where the store does not hold it */
+/** Returns the secret of a commitment number. @throws Refusal `no-secret` if it was not revealed */
 export function needSecret(store: SecretStore, number: bigint): Uint8Array {
   const found = findSecret(store, indexOf(number));
   if (!found)
@@ -81,13 +82,14 @@ export function needSecret(store: SecretStore, number: bigint): Uint8Array {
   return found;
 }
 
-/** The store as a document has it: a list of index and secret. */
+/** Returns the store as a document has it: a list of index and secret. */
 export const storeView = (store: SecretStore): { index: bigint; secret: string }[] =>
   store.flatMap((kept) => (kept ? [{ index: kept.index, secret: bytesToHex(kept.secret) }] : []));
 
 /**
- * A store that was read.
- * @throws Refusal `secret-mismatch` for two in one place, or one that does not derive those below it
+ * Returns the store of a list that was read.
+ * @throws Refusal `secret-mismatch` for two in one place, or one that does not derive those below
+ * it
  */
 export function storeOf(list: readonly Revealed[]): SecretStore {
   const store: (Revealed | undefined)[] = [];
@@ -103,7 +105,7 @@ export function storeOf(list: readonly Revealed[]): SecretStore {
   });
   return store;
 }
-/** Returns whether `low` is below `kept` in the tree, and another secret than `kept` derives. */
+/** Returns whether `low` is below `kept` in the tree, and is not what `kept` derives. */
 const inside = (kept: Revealed, place: number, low: Revealed): boolean =>
   kept.index >> BigInt(place) === low.index >> BigInt(place) &&
   !equalBytes(derived(kept.secret, place, low.index), low.secret);

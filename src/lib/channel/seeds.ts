@@ -1,10 +1,14 @@
 /**
- * Keys of a channel from the secret of a node: Core Lightning's hsm_secret, eclair's channel_seed.dat.
+ * Keys of a channel from the secret of a node: Core Lightning's hsm_secret, eclair's
+ * channel_seed.dat.
  *
- * Read in Core Lightning (hsmd, common/derive_basepoints): HKDF-SHA256 from the secret over the peer to six numbers. A file
- * of 73 bytes is encrypted, and refused; a longer one ends in BIP39 words, whose seed stands for the secret. Read in eclair
- * (LocalChannelKeyManager, ChannelKeys): BIP32 below the hash of the first funding key. The funding key itself has a random
- * path, so it is not found. LDK's keys depend on a random id of each channel, which its database alone holds: not served.
+ * After Core Lightning's source (hsmd, common/derive_basepoints): HKDF-SHA256 over peer and
+ * database number gives six numbers. A file of 73 bytes is encrypted, and refused. A longer one
+ * ends in BIP39 words, whose seed stands for the secret.
+ *
+ * After eclair's source (LocalChannelKeyManager, ChannelKeys): BIP32 below the hash of the first
+ * funding key. The funding key itself has a random path, so it is not found. LDK derives keys from
+ * a random id of each channel, which only its database has: it is not served.
  */
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -21,7 +25,7 @@ import type { Base } from './keys.ts';
 const info = (text: string): Uint8Array => new TextEncoder().encode(text);
 const ENCRYPTED = 73;
 
-/** Returns the 32 bytes that everything is derived from. @throws Refusal `malformed-backup` */
+/** Returns the 32 bytes that all keys are derived from. @throws Refusal `malformed-backup` */
 export function hsmSecret(file: Uint8Array): Uint8Array {
   if (file.length === 32) return file;
   if (file.length === ENCRYPTED)
@@ -39,7 +43,11 @@ export function hsmSecret(file: Uint8Array): Uint8Array {
   return mnemonicToSeedSync(words).slice(0, 32);
 }
 
-/** Returns the keys of a channel of Core Lightning. `peer`: node id, 33 bytes; `dbid`: the channel's number in the database. */
+/**
+ * Returns the keys of a Core Lightning channel.
+ * @param peer node id, 33 bytes
+ * @param dbid number of the channel in the database
+ */
 export function clnKeys(secret: Uint8Array, peer: Uint8Array, dbid: bigint): Keys {
   const number = new Uint8Array(8);
   new DataView(number.buffer).setBigUint64(0, dbid, true);
@@ -54,11 +62,12 @@ export function clnKeys(secret: Uint8Array, peer: Uint8Array, dbid: bigint): Key
   return { secrets, seed: part(5) };
 }
 
-/** Hardened levels below eclair's channel path. */
+/** Bases in the order of hardened levels below eclair's channel path. */
 const ECLAIR_LEVELS: readonly Base[] = ['revocation', 'payment', 'delayed', 'htlc'];
 /**
- * Returns the keys of a channel of eclair, without that of the funding.
- * @param file channel_seed.dat @param funding the own funding public key when the channel was opened, 33 bytes
+ * Returns the keys of an eclair channel, all but that of the funding.
+ * @param file content of channel_seed.dat
+ * @param funding own funding key when the channel was opened, 33 bytes
  * @throws Refusal `malformed-backup`
  */
 export function eclairKeys(file: Uint8Array, network: Network, funding: Uint8Array): Keys {

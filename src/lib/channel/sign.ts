@@ -1,8 +1,9 @@
 /**
- * Signatures of channel transactions: made, verified, and put into witnesses, for every way in which an output is spent.
+ * Signatures of channel transactions: made, verified and put into witnesses, for every way of
+ * spending.
  *
- * ECDSA by RFC 6979 without grinding, as BOLT3's vectors have it; taproot by BIP340. Not here: what both sides sign of the
- * funding output (`funding.ts`), which outputs are spent (`spend.ts`).
+ * ECDSA by RFC 6979 without grinding, as BOLT3's vectors have it; taproot by BIP340. Not here: what
+ * both sides sign of the funding output (`funding.ts`), which outputs are spent (`spend.ts`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
@@ -17,7 +18,7 @@ import type { SecondStage } from './commitment.ts';
 import { ownerOf, type CommitmentKeys, type KeyName, type Side } from './keys.ts';
 import { wayTaken, witnessOf, type Lock, type Way } from './scripts.ts';
 
-/** Returns the secret of a way as its script wants it: of the key path with the tweak of its tree. */
+/** Returns the secret that signs for a way; for the key path it is tweaked with the tree. */
 function tweaked(lock: Lock, way: Way, secret: Uint8Array): Uint8Array {
   if (lock.kind !== 'p2tr' || way.leaf) return secret;
   const [even, point] = evenPair(secretScalar(secret));
@@ -25,14 +26,14 @@ function tweaked(lock: Lock, way: Way, secret: Uint8Array): Uint8Array {
 }
 const ownType = (lock: Lock): SighashType => (lock.kind === 'p2tr' ? SIGHASH_DEFAULT : SIGHASH_ALL);
 
-/** Returns what input `index` signs for a way, 32 bytes. */
+/** Returns the hash that input `index` signs for a way, 32 bytes. */
 export const wayHash = (hashes: Sighashes, index: number, lock: Lock, way: Way, type = ownType(lock)): Uint8Array =>
   lock.kind === 'p2tr' ? hashes.v1(index, type, way.leaf?.code) : hashes.v0(index, lock.code!, type);
 
 const withType = (signature: Uint8Array, type: SighashType): Uint8Array =>
   type === SIGHASH_DEFAULT ? signature : concatBytes(signature, Uint8Array.of(type));
 
-/** Returns the signature as it stands in the witness, with its type where it has one. */
+/** Returns the signature as the witness has it: with its sighash type, unless the default. */
 export function signWay(
   hashes: Sighashes,
   index: number,
@@ -46,21 +47,25 @@ export function signWay(
   return withType(hexToBytes(signHash(hash, tweaked(lock, way, secret))), type);
 }
 
-/** Returns whether a signature without its type verifies. `key`: 33 bytes, of the key path not needed. */
+/**
+ * Returns whether a signature verifies.
+ * @param signature without sighash type
+ * @param key 33 bytes; the key path needs none
+ */
 function isBy(lock: Lock, way: Way, signature: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
   if (lock.kind !== 'p2tr') return verifiesEcdsa(signature, hash, key);
   const xOnly = way.leaf ? bytesToHex(key.subarray(1)) : lock.script.slice(4);
   return signature.length === 64 && verifies(bytesToHex(signature), hash, xOnly);
 }
 
-/** Transaction that is verified: its hashes, the keys of its commitment and whose it is. */
+/** Transaction that is verified: its hashes, the keys of its commitment and the holder. */
 export interface Subject {
   hashes: Sighashes;
   keys: CommitmentKeys;
   holder: Side;
-  /** Type of the second signature. */
+  /** Sighash type of the second signature. */
   peerType: SighashType;
-  /** SHA256 of the preimage that is expected. */
+  /** Expected SHA256 of the preimage. */
   paymentHash?: Uint8Array | undefined;
 }
 /**
@@ -89,10 +94,10 @@ export function checkWitness(of: Subject, index: number, lock: Lock, stack: read
     throw new Refusal('wrong-preimage', `the preimage at input ${index} does not hash to the payment hash`);
 }
 
-/** Returns the other side's signature of an HTLC transaction, without its type: DER, or 64 bytes in taproot. */
+/** Returns the other side's HTLC signature, without sighash type: DER, or 64 bytes. */
 export const signSecondStage = ({ template, spent, way, peerType }: SecondStage, secret: Uint8Array): Uint8Array =>
   signWay(new Sighashes(template), 0, spent, way, secret, peerType).slice(0, -1);
-/** Verifies such a signature. @throws Refusal `signature-invalid` naming the output and who is to blame */
+/** Verifies an HTLC signature. @throws Refusal `signature-invalid`, naming output and blame */
 export function checkSecondStage(
   { template, spent, way, peerType, vout }: SecondStage,
   signature: Uint8Array,
@@ -104,13 +109,13 @@ export function checkSecondStage(
       blame: ownerOf('otherHtlc', holder),
     });
 }
-/** Signatures and preimage of a second stage. `peer`: the other side's without its type, which was checked. */
+/** Secrets for a second stage, and `peer`, the other side's verified signature without its type. */
 export interface StageGiven {
   peer: Uint8Array;
   secret: Uint8Array;
   preimage?: Uint8Array | undefined;
 }
-/** Returns the witness of input `index`, which spends the output of an HTLC by its second stage. */
+/** Returns the witness of input `index`, which spends an HTLC output by its second stage. */
 export const stageWitness = (
   hashes: Sighashes,
   index: number,

@@ -1,9 +1,10 @@
 /**
- * `channel-sweep` and `channel-penalty`: spends of what one side owns of a commitment or HTLC transaction on the chain.
+ * The commands `channel-sweep` and `channel-penalty`: spends of what one side owns on the chain.
  *
- * BOLT5. Outputs that become valid at one moment go into one transaction. An HTLC of an own commitment goes by its HTLC
- * transaction, which the other side has signed: where that pays no fee, coins of a wallet do (SINGLE|ANYONECANPAY lets
- * inputs be added). Not here: which transaction is on the chain.
+ * BOLT5. Outputs that become valid at one moment go into one transaction. An HTLC of an own
+ * commitment is spent by its HTLC transaction, which the other side has signed. If that pays no
+ * fee, coins of a wallet do (SINGLE|ANYONECANPAY lets inputs be added). Not here: which transaction
+ * is on the chain.
  */
 import { holds, readPsbt, readSame } from '../bitcoin/psbt.ts';
 import { feeFor, guardFee } from '../bitcoin/fee.ts';
@@ -26,34 +27,37 @@ import { finishWith, validFrom } from './view.ts';
 
 /** HTLC transaction, with the other side's signature. */
 type Signed = SecondStage & { peer: Uint8Array };
-/** One output and the way in which it is spent. */
+/** Output and the way in which it is spent. */
 interface Claim {
   spent: Spent;
   role: Role;
   lock: Lock;
   way: Way;
   secret: Uint8Array | undefined;
-  /** Key of the way, 33 bytes. */
+  /** Public key of the way, 33 bytes. */
   key: Uint8Array | undefined;
   preimage: Uint8Array | undefined;
   /** Transaction of an HTLC's second stage. */
   stage: Signed | undefined;
 }
-/** Output that is not spent, and why. */
+/** Output that is not spent, and the reason. */
 interface Left {
   vout: number;
   amount_sat: bigint;
   reason: string;
 }
 
-/** Ways in order of preference, by who spends: the commitment's holder, the other side, or that side where it was revoked. */
+/** Ways in order of preference: of the holder, of the other side, of one who punishes. */
 const WANTED = {
   holder: ['delayed', 'second-timeout', 'second-success'],
   other: ['payment', 'preimage', 'timeout'],
   punisher: ['penalty', 'payment'],
 } as const satisfies Record<string, readonly WayName[]>;
 
-/** Returns the outputs that `as` can spend, and those that are left. @param stages signed ones, of an own commitment */
+/**
+ * Returns the outputs that `as` can spend, and those that are left.
+ * @param stages HTLC transactions of an own commitment, signed by the other side
+ */
 export function claimsOf(
   template: Template,
   { kind, outputs, txid, keys, spent, point }: Matched,
@@ -89,20 +93,23 @@ export function claimsOf(
   return { claims, left };
 }
 
-/** Most inputs of one transaction: 400,000 weight units are standard; of an HTLC transaction of version 3 40,000. */
+/**
+ * Returns the most inputs of a transaction: 400,000 weight units are standard, 40,000 for an HTLC
+ * transaction of version 3.
+ */
 const most = ({ stage }: Claim): number => (!stage ? 900 : stage.template.version === 3 ? 50 : 400);
-/** Longest signatures: DER with a high r, and a type. */
+/** Longest signatures: DER with a high r and a type, or a Schnorr signature. */
 const LONGEST = { ecdsa: new Uint8Array(73), schnorr: new Uint8Array(64) };
 
 export interface Paying {
   /** Output script, hex. */
   to: Hex;
-  /** Satoshis for a thousand virtual bytes. */
+  /** Feerate in satoshis per 1,000 vbytes. */
   feerate: number;
   allowFee: boolean;
-  /** Coins that pay for HTLC transactions without a fee. */
+  /** Coins that pay for HTLC transactions that pay no fee. */
   coins?: readonly Spent[];
-  /** PSBTs in which a wallet has signed these coins. */
+  /** PSBTs in which a wallet has signed for these coins. */
   merged?: readonly string[];
 }
 interface Spending {
@@ -115,9 +122,10 @@ interface Spending {
 }
 
 /**
- * Makes the transactions that spend all of it: one for each moment at which something becomes valid.
- * @returns what is not worth its fee too
- * @throws Refusal `fee-too-high`, `below-dust` where nothing is worth it, `transaction-differs` for a PSBT of another transaction
+ * Makes the transactions that spend all claims: one for each moment at which some become valid.
+ * @returns `left`, with the reason: outputs not worth their fee
+ * @throws Refusal `fee-too-high`, `below-dust` if nothing is worth its fee, `transaction-differs`
+ * for a PSBT of another transaction
  */
 export function spendClaims(claims: readonly Claim[], paying: Paying): { spends: Spending[]; left: Left[] } {
   const groups = Map.groupBy(claims, ({ way, stage, spent }) =>
@@ -153,7 +161,7 @@ const longest = ({ lock, way, preimage, stage }: Claim): Uint8Array[] => {
   return witnessOf(lock, way, { sig, preimage, key: new Uint8Array(33), 'peer-sig': stage && new Uint8Array(73) });
 };
 
-/** Takes from `coins` what it needs. Returns the reason where it is not possible. */
+/** Makes one transaction, taking from `coins` what it needs; returns the reason if it cannot be. */
 function spendTogether(claims: readonly Claim[], paying: Paying, coins: Spent[]): Spending | string {
   const { way, stage } = claims[0]!;
   const fixed = claims.flatMap(({ stage }) => stage?.template.outputs ?? []);
@@ -203,7 +211,7 @@ function finish(claims: readonly Claim[], template: Template, feeSat: bigint, pa
   return { template, claims, feeSat, ...finishWith(template, stacks, merged, ways) };
 }
 
-/** Document that both commands print, and whether it is complete: no signature is missing. */
+/** Document that both commands print; complete if no signature is missing. */
 export interface Recovered {
   document: object;
   complete: boolean;
@@ -238,8 +246,9 @@ function recovered(
 }
 
 /**
- * Spends what the owner of `keys` has of a confirmed transaction: to_remote, to_local after the delay, HTLCs, second stage.
- * @throws Refusal `unknown-commitment`, `wrong-key`, `fee-too-high`, `below-dust`, `htlc-signatures`, `signature-invalid`
+ * Spends what the owner of `keys` has in a confirmed transaction.
+ * @throws Refusal `unknown-commitment`, `wrong-key`, `fee-too-high`, `below-dust`,
+ * `htlc-signatures`, `signature-invalid`
  */
 export function sweepDocument(
   channel: Channel,
@@ -270,12 +279,13 @@ export function sweepDocument(
   return recovered('channel-sweep', channel, matched, found, paying);
 }
 
-/** Secret of a revoked commitment: as such, or from a store of what the peer revealed. */
+/** Secret of a revoked commitment: as such, or in the store of what the peer revealed. */
 export type Revocation = { secret: Uint8Array } | { store: SecretStore };
 
 /**
- * Takes everything of a commitment that the other side had revoked, or of an HTLC transaction of one.
- * @throws Refusal `no-secret`, `secret-mismatch`, `unknown-commitment`, `wrong-key`, `fee-too-high`, `below-dust`
+ * Takes everything in a revoked commitment of the other side, or in an HTLC transaction of one.
+ * @throws Refusal `no-secret`, `secret-mismatch`, `unknown-commitment`, `wrong-key`,
+ * `fee-too-high`, `below-dust`
  */
 export function penaltyDocument(channel: Channel, from: Fields, keys: Keys, by: Revocation, paying: Paying): Recovered {
   const transaction = transactionIn(from);

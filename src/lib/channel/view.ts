@@ -1,6 +1,4 @@
-/**
- * Transactions as the channel commands print them: outputs with their roles and who may spend them when, PSBTs.
- */
+/** Channel transactions as documents: outputs with roles, who may spend them and when; PSBTs. */
 import { addressOf } from '../bitcoin/address.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
@@ -13,13 +11,13 @@ import type { RoleOutput } from './commitment.ts';
 import { ownerOf, type Side } from './keys.ts';
 import type { Htlc, Lock, Way } from './scripts.ts';
 
-/** Returns who has the key of a way: a side of the channel, both, or anyone. */
+/** Returns whose key a way needs: a side of the channel, both, or anyone. */
 const whoOf = ({ key, peer }: Way, holder: Side): Side | 'both' | 'anyone' => {
   if (key === null) return 'anyone';
   return peer ? 'both' : ownerOf(key, holder);
 };
 
-/** Returns the first moment of a way: blocks after the output confirmed, or a height; null: at once. */
+/** Returns the first moment of a way: confirmations of the output, or a height; null if at once. */
 export function validFrom({ sequence, locktime }: Pick<Way, 'sequence' | 'locktime'>): object | null {
   const isRelative = sequence < 0x80000000 && sequence > 0;
   if (!isRelative && locktime === 0) return null;
@@ -36,7 +34,7 @@ export const htlcView = ({ direction, amountMsat, paymentHash, expiry, id }: Htl
   expiry,
 });
 
-/** Shows an output whose role is known. */
+/** Returns the document of an output whose role is known. */
 export const outputView = (output: RoleOutput, vout: number, network: Network, holder: Side) => ({
   vout,
   amount_sat: output.sat,
@@ -48,7 +46,7 @@ export const outputView = (output: RoleOutput, vout: number, network: Network, h
 });
 
 type Stacks = readonly (readonly Uint8Array[] | undefined)[];
-/** Returns the PSBT of a transaction, for other signers. `ways`: of inputs whose outputs are known. */
+/** Returns the PSBT of a transaction, for other signers. `ways`: of inputs with known outputs. */
 export function spendPsbt(
   template: Template,
   ways: readonly (readonly [Lock, Way] | undefined)[],
@@ -74,8 +72,10 @@ export function spendPsbt(
 }
 
 /**
- * Finishes a transaction with the witnesses of its own inputs, the first ones, and those of a wallet in merged PSBTs.
- * @returns hex once none is missing, and what writes the PSBT @throws Refusal `transaction-differs`, `signature-invalid`, `sighash-refused`
+ * Finishes a transaction with witnesses of its own inputs, the first ones, and a wallet's in merged
+ * PSBTs.
+ * @returns hex once none is missing, and a function that writes the PSBT
+ * @throws Refusal `transaction-differs`, `signature-invalid`, `sighash-refused`
  */
 export function finishWith(
   template: Template,

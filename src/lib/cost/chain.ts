@@ -1,21 +1,23 @@
 /**
- * Costs that the chain makes for small balances: reserves, dust, and the price of leaving a channel factory alone.
+ * Costs of small balances on the chain: reserves, dust, and the price of leaving a channel factory
+ * alone.
  *
- * Sources: BOLT2 and BOLT3, Bitcoin Core's policy, and the trees of SuperScalar (https://delvingbitcoin.org/t/1143) with
- * leaves of two clients and branches of two; sizes in virtual bytes. Not here: charges of services (`service.ts`).
+ * Sources: BOLT2 and BOLT3, Bitcoin Core's policy, and the trees of SuperScalar
+ * (https://delvingbitcoin.org/t/1143) with leaves of two clients and branches of two; sizes in
+ * vbytes. Not here: charges of services (`service.ts`).
  */
 import { Refusal } from '../protocol/refusal.ts';
 
-/** Returns what every answer begins with. */
+/** Returns the fields that every answer begins with. */
 export const head = (kind: string, source: string) => ({ type: 'cost', version: 1, kind, source });
 
-/** Capacity in satoshis, part of it in thousandths that is reserved, and the least reserve in satoshis. */
+/** Capacity in satoshis, reserved part in thousandths, and smallest reserve in satoshis. */
 export interface Reserve {
   capacity: bigint;
   permille?: bigint | undefined;
   dust?: bigint | undefined;
 }
-/** Returns the amount that each side of a channel cannot spend; BOLT2 suggests ten thousandths. */
+/** Returns the amount that each side of a channel cannot spend; BOLT2 suggests 1 percent. */
 export function reserveCost({ capacity, permille = 10n, dust = 354n }: Reserve): object {
   const part = (capacity * permille) / 1000n;
   const reserve = part > dust ? part : dust;
@@ -27,14 +29,17 @@ export function reserveCost({ capacity, permille = 10n, dust = 354n }: Reserve):
   };
 }
 
-/** Returns the least output of each form that nodes relay. */
+/** Returns the smallest output of each form that nodes relay. */
 export const dustCost = (): object => ({
   ...head('dust', 'BOLT3, Bitcoin Core'),
   bolt3_sat: { p2pkh: 546, p2sh: 540, p2wpkh: 294, p2wsh: 330, segwit: 354 },
   core_sat: { p2pkh: 546, p2sh: 540, p2wpkh: 294, p2wsh: 330, p2tr: 330, p2a: 240 },
 });
 
-/** Transactions that one client puts on the chain, and their size without children for fees, by the number of clients. */
+/**
+ * Transactions that one client puts on the chain, and their size without fee children, by the
+ * number of clients.
+ */
 const BRANCHES = {
   8: [5n, 878n],
   16: [6n, 1088n],
@@ -42,31 +47,32 @@ const BRANCHES = {
   128: [11n, 1880n],
   1000: [15n, 2591n],
 } as const;
-/** Sizes of SuperScalar trees that are known, in clients, as text. */
+/** Numbers of clients for which the size of a SuperScalar tree is known. */
 export const EXIT_CLIENTS = ['8', '16', '64', '128', '1000'] as const;
 
-/** A branch by the clients of its tree, or by its transactions and their size. All sizes are virtual bytes. */
+/** Branch, by the clients of its tree, or by its transactions and their size in vbytes. */
 export interface Exit {
   clients?: (typeof EXIT_CLIENTS)[number] | undefined;
   transactions?: bigint | undefined;
   exitVb?: bigint | undefined;
-  /** Satoshis for a thousand virtual bytes. */
+  /** Satoshis per 1,000 vbytes. */
   feerate: number;
-  /** Size of a child that pays for each transaction. */
+  /** Size of the child that pays for each transaction. */
   childVb?: bigint | undefined;
   commitmentVb?: bigint | undefined;
-  /** Multiple of its fee from which on a balance is worth leaving with. */
+  /** Multiple of the fee that makes a balance worth leaving with. */
   times?: bigint | undefined;
   balance?: bigint | undefined;
-  /** Users of a mass exit: the leaf of each, and ancestors shared. */
+  /** Users of a mass exit: each has a leaf of its own and shares ancestors. */
   users?: bigint | undefined;
   leafVb?: bigint | undefined;
   blockVb?: bigint | undefined;
 }
 
 /**
- * Returns what it costs one client to leave alone, the least balance for which that is worth it, and what a mass exit takes.
- * @throws Refusal `usage` where no branch is named, or blocks have no size
+ * Returns the cost of leaving alone, the smallest balance that is worth it, and what a mass exit
+ * takes.
+ * @throws Refusal `usage` if no branch is named, or blocks have no size
  */
 export function exitCost(exit: Exit): object {
   const { clients, feerate, childVb = 152n, commitmentVb = 154n, times = 3n, balance, users } = exit;

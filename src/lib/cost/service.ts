@@ -1,8 +1,7 @@
 /**
- * Charges of the last mile: just-in-time channels (bLIP-52), liquidity ads (bolts#1153), ordered channels (bLIP-51) and
- * phoenixd. Whole numbers, each formula as its source computes it.
- *
- * Not here: costs of the chain itself (`chain.ts`).
+ * Charges of Lightning services: just-in-time channels (bLIP-52), liquidity ads (bolts#1153),
+ * ordered channels (bLIP-51), phoenixd. Whole numbers, each formula as in its source. Not here:
+ * costs on the chain (`chain.ts`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
@@ -14,16 +13,16 @@ import { head } from './chain.ts';
 export interface Jit {
   paymentMsat: bigint;
   minFeeMsat: bigint;
-  /** Share of the payment, in millionths. */
+  /** Part of the payment, in millionths. */
   ppm: bigint;
   minPaymentMsat?: bigint | undefined;
   maxPaymentMsat?: bigint | undefined;
 }
 
 /**
- * Returns the opening fee of LSPS2: max(min_fee, ⌊(payment · ppm + 999999) / 10^6⌋), each step within 64 bits.
- * Error 202: the payment does not cover its fee; 203: a step overflows. The prose of bLIP-52 divides by 10^7, which its own
- * listings contradict.
+ * Returns the opening fee of LSPS2: max(min_fee, ⌊(payment · ppm + 999999) / 10^6⌋), in 64 bits.
+ * Error 202: the payment does not cover the fee; 203: a step overflows. bLIP-52's prose divides by
+ * 10^7, which its own listings contradict.
  */
 export function jitCost(jit: Jit): object {
   const { paymentMsat: payment, minFeeMsat: minFee, ppm, minPaymentMsat: least, maxPaymentMsat: most } = jit;
@@ -45,25 +44,25 @@ export function jitCost(jit: Jit): object {
   return { ...made, fee_msat: fee, payable: true, received_msat: payment - fee };
 }
 
-/** Rates of an ad, and the purchase; satoshis, but for `basis` in hundredths of a percent and `weight` in weight units. */
+/** Rates and purchase of an ad: satoshis; `basis` in hundredths of a percent, `weight` in WU. */
 export interface Ads {
-  /** Satoshis for a thousand weight units. */
+  /** Satoshis per 1,000 weight units. */
   feerateKw: bigint;
   weight: bigint;
   basis: bigint;
   base?: bigint | undefined;
-  /** Charge for a new channel only. */
+  /** Charge for a new channel. */
   creation?: bigint | undefined;
   new?: boolean | undefined;
   requested: bigint;
   contributed: bigint;
   minAmount?: bigint | undefined;
   maxAmount?: bigint | undefined;
-  /** Script of the funding output, for what the seller signs. */
+  /** Script of the funding output, which the seller signs. */
   script?: Uint8Array | undefined;
 }
 
-/** Returns the price of a liquidity ad as eclair computes it, the rate's bytes, and what the seller signs. */
+/** Returns the price of a liquidity ad as in eclair, its bytes, and what the seller signs. */
 export function adsCost(ads: Ads): object {
   const { base = 0n, creation = 0n, minAmount = 0n, maxAmount = 0xffff_ffffn, basis, weight } = ads;
   const mining = (ads.feerateKw * weight) / 1000n;
@@ -89,13 +88,13 @@ export function adsCost(ads: Ads): object {
   };
 }
 
-/** Satoshis of an order. */
+/** Amounts of an order, in satoshis. */
 export interface Order {
   fee: bigint;
   balance: bigint;
   total: bigint;
 }
-/** Returns whether an order of LSPS1 adds up: its fee, and the balance that comes back, are what is paid. */
+/** Returns whether an LSPS1 order adds up: fee and returned balance are what is paid. */
 export function channelCost({ fee, balance, total }: Order): object {
   const text = `${total} found, ${fee + balance} expected: fee_total_sat + client_balance_sat`;
   return {
@@ -108,23 +107,23 @@ export function channelCost({ fee, balance, total }: Order): object {
 }
 
 export interface Phoenixd {
-  /** Satoshis that are received, one after another. */
+  /** Received payments in order, in satoshis. */
   receive: readonly bigint[];
-  /** Satoshis for a thousand virtual bytes. */
+  /** Satoshis per 1,000 vbytes. */
   feerate: number;
   autoLiquidity?: bigint | undefined;
-  /** Basis points of the service fee. */
+  /** Service fee in basis points. */
   basis?: bigint | undefined;
-  /** Satoshis for the first channel. */
+  /** Charge for the first channel, in satoshis. */
   newChannel?: bigint | undefined;
   vb?: bigint | undefined;
 }
 
 /**
- * Returns what receiving with phoenixd costs.
- * A payment that finds no room buys liquidity, for 1 % of amount and liquidity, 1,000 sat for the first channel, and
- * mining. A payment that cannot pay that becomes fee credit, which is used up before the next purchase and never given
- * back. Sources: phoenixd's documentation and issues 107, 138, 222, 229.
+ * Returns the cost of receiving with phoenixd. A payment that finds no room buys liquidity: 1 % of
+ * amount and liquidity, 1,000 sat for the first channel, and the mining fee. A payment too small
+ * for that becomes fee credit, which the next purchase uses up and nobody gives back. Sources:
+ * phoenixd's documentation and issues 107, 138, 222, 229.
  */
 export function phoenixdCost(phoenixd: Phoenixd): object {
   const { receive, feerate, autoLiquidity = 2_000_000n, basis = 100n, newChannel = 1000n, vb = 271n } = phoenixd;
@@ -172,7 +171,7 @@ export function phoenixdCost(phoenixd: Phoenixd): object {
   };
 }
 
-/** Returns the fee for liquidity alone as a part of it, in basis points, as phoenixd's table has it. */
+/** Returns the fee as a part of the liquidity, in basis points, as in phoenixd's table. */
 export function phoenixdRate(liquidity: bigint, feerate: bigint, basis: bigint, vb: bigint): bigint {
   const fee = liquidity * basis + vb * feerate * 10_000n;
   // Rounded to the nearest.

@@ -1,9 +1,11 @@
 /**
- * Blind signatures over the curve of `signing/`. A wallet blinds: B' = Y + r·G, where Y is the point of its secret. The mint
- * signs: C' = a·B', with a proof that the a of A = a·G made it. The wallet unblinds: C = C' − r·A. The bytes are those of
- * @cashu/cashu-ts, which takes many times as long; the tests compare.
+ * Blind signatures over the curve of `signing/`. A wallet blinds: B' = Y + r·G, Y being the point
+ * of its secret. The mint signs: C' = a·B', and proves that the a of A = a·G made it. The wallet
+ * unblinds: C = C' − r·A. The bytes are those of @cashu/cashu-ts, which is many times slower; tests
+ * compare.
  *
- * NUT-00, NUT-12: https://github.com/cashubtc/nuts. Not here: which outputs are signed (`promise.ts`).
+ * NUT-00, NUT-12: https://github.com/cashubtc/nuts. Not here: which outputs are signed
+ * (`promise.ts`).
  */
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -35,7 +37,7 @@ export interface BlindSignature {
   dleq: { e: Hex; s: Hex };
 }
 
-/** 65 bytes. */
+/** Returns an uncompressed point, 65 bytes. */
 const long = (point: Point): Uint8Array => concatBytes(Uint8Array.of(4), point.affine!);
 const challenge = (...points: readonly Point[]): Uint8Array =>
   sha256(utf8ToBytes(points.map((point) => bytesToHex(long(point))).join('')));
@@ -52,13 +54,13 @@ export function hashToCurve(secret: Uint8Array): Point {
   }
 }
 
-/** Returns B' of a secret. @param r the blinding factor, 32 bytes @throws Error where it is out of range */
+/** Returns B' of a secret. @param r blinding factor, 32 bytes @throws Error if out of range */
 export const blinded = (secret: Uint8Array, r: Uint8Array): Point => hashToCurve(secret).add(timesG(secretScalar(r)));
 
-/** Returns C of a mint's C' under its key A. @param r as of `blinded` */
+/** Returns C of a mint's C' under its key A. @param r as in `blinded` */
 export const unblinded = (C_: Point, A: Point, r: Uint8Array): Point => C_.subtract(secretTimes(A, secretScalar(r)));
 
-/** @throws Error where the secret is out of range */
+/** Signs blindly, with a DLEQ proof. @throws Error if the secret is out of range */
 export function blindSignature(B: Point, secret: Uint8Array): BlindSignature {
   const a = secretScalar(secret);
   const [A, C] = [timesG(a), secretTimes(B, a)];
@@ -68,7 +70,7 @@ export function blindSignature(B: Point, secret: Uint8Array): BlindSignature {
   return { C_: bytesToHex(pointBytes(C)), dleq: { e: bytesToHex(e), s: bytesToHex(toBytes(s)) } };
 }
 
-/** Returns a nonce made of all that the proof is about: the same output gets the same bytes. */
+/** Returns a nonce derived from all that the proof covers, so that an output has one proof. */
 function proofNonce(secret: Uint8Array, ...points: readonly Point[]): bigint {
   const about = concatBytes(utf8ToBytes('Cashu_DLEQ_R_v1'), ...points.map(long));
   for (let i = 0; ; i++) {
@@ -77,7 +79,7 @@ function proofNonce(secret: Uint8Array, ...points: readonly Point[]): bigint {
   }
 }
 
-/** Returns whether the secret behind the mint's key A has made C' of B'. */
+/** Returns whether the secret behind the mint's key A made C' of B'. */
 export function isBlindSignature(C: Point, B: Point, A: Point, dleq: BlindSignature['dleq']): boolean {
   const e = parseScalar(hexToBytes(dleq.e));
   const s = parseScalar(hexToBytes(dleq.s));

@@ -1,4 +1,4 @@
-/** Error codes of ecash, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
+/** Error codes of ecash. Not here: codes of all families (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
 /** Error codes of the room: exit code and meaning. */

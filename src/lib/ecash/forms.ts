@@ -1,5 +1,5 @@
 /**
- * The forms of Cashu's fields, each with what it must be in words, and a reader that never quotes a value: that may be
+ * Schemas of Cashu's fields, and a reader whose refusals never quote a value, since it may be
  * money. Source: NUT-00, NUT-02. Not here: which fields there are (`token.ts`, `mint-keys.ts`).
  */
 import * as v from 'valibot';
@@ -13,7 +13,7 @@ export const PROOF_LIMITS = { amount: { unit: 'number', least: 1n, most: MAX_U64
 
 const amountIn = (digits: string): bigint | undefined =>
   /^(?:0|[1-9][0-9]{0,19})$/.test(digits) && allows(PROOF_LIMITS.amount, BigInt(digits)) ? BigInt(digits) : undefined;
-/** JSON has numbers and, above 2^53, their text; CBOR has numbers and bigints. */
+/** Reads an amount: JSON has numbers and, above 2^53, text; CBOR has numbers and bigints. */
 function amountOf(value: unknown): bigint | undefined {
   if (value instanceof DecimalText) return amountIn(value.text);
   return typeof value === 'number' || typeof value === 'bigint' ? amountIn(String(value)) : undefined;
@@ -23,13 +23,13 @@ export const amount = v.pipe(
   v.custom<unknown>((value) => amountOf(value) !== undefined, AMOUNT),
   v.transform((value) => amountOf(value)!),
 );
-/** Amount as the name of a field. */
+/** Schema of an amount that is the name of a field. */
 export const amountText = v.pipe(
   v.string(),
   v.check((digits) => amountIn(digits) !== undefined, AMOUNT),
 );
 
-/** Lone surrogates would all be hashed as one character: two secrets, one coin. */
+/** Schema of text. Lone surrogates would all be hashed as one character: two secrets, one coin. */
 export const text = v.pipe(
   v.string('text'),
   v.check((value) => value.isWellFormed(), 'text in Unicode'),
@@ -38,11 +38,11 @@ export const someText = v.pipe(text, v.nonEmpty('text that is not empty'));
 export const list = <T>(item: v.GenericSchema<unknown, T>) => v.array(item, 'a list');
 export const object = <const E extends v.ObjectEntries>(entries: E) => v.object(entries, 'an object');
 
-/** Forms of bytes: in JSON as hex, in CBOR as they are. */
+/** Returns the schemas of byte strings: hex in JSON, raw in CBOR. */
 function forms(bytes: v.GenericSchema<unknown, string>) {
   const sized = (length: number) => v.pipe(bytes, v.length(2 * length, `${length} bytes`));
   return {
-    /** A point of the curve, compressed. */
+    /** Compressed point of the curve. */
     point: v.pipe(
       sized(33),
       v.check((hex) => parsePoint(hexToBytes(hex)) !== undefined, 'a point of the curve'),
@@ -59,7 +59,7 @@ export const inBytes = forms(
   ),
 );
 
-/** Reads a value. @throws Refusal `code`, which names the field and what it must be */
+/** Parses a value. @throws Refusal `code`, naming the field and its schema */
 export function formed<T>(schema: v.GenericSchema<unknown, T>, value: unknown, code: ErrorCode, at = ''): T {
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;

@@ -1,11 +1,10 @@
 /**
  * Ecash in hand: one record a token, from the draw of its outputs until its mint shows it as spent.
  *
- *   asked ⇄ refused → signed → printed → spent
- *
- * A mint that refuses outputs may have signed them all the same, so `refused` is no end: its outputs are asked about again.
- * Secrets are not in the record: they follow from the home's seed and the counters of the keyset (NUT-13).
- * Not here: what a contract waits for (`credit/`), asking the mint (`cashu/`).
+ * A token goes asked ⇄ refused → signed → printed → spent. A mint that refuses outputs may have
+ * signed them all the same, so `refused` is no end: it is asked about them again. Secrets are not
+ * in the record: they derive from the home's seed and the counters of the keyset (NUT-13). Not
+ * here: what a contract waits for (`ledger.ts`), asking the mint (`cashu/`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
@@ -15,23 +14,23 @@ import { taggedTextHash } from '../signing/curve.ts';
 import type { BlindPromise, OutputPlace } from './outputs.ts';
 
 export interface TokenRecord {
-  /** Names it: the keyset with its counters: the first and the last, how many, and a hash where there are gaps. */
+  /** Id: keyset, first and last counter, how many, and a hash if there are gaps. */
   id: string;
-  /** The contract over which it was paid. */
+  /** Contract over which it was paid. */
   contract: Hex;
-  /** The mint that the token names: a URL, or `spillway:KEY` for one in a home. */
+  /** Mint that the token names: a URL, or `spillway:KEY` for one in a home. */
   mint: string;
   keyset: Hex;
   /** Counters and amounts of the coins that are not known to be spent. */
   places: readonly OutputPlace[];
-  /** The quote of a running mint that pays for it; null: a message of its contract brought it. */
+  /** Quote of a running mint that pays for it; null if a message of its contract brought it. */
   quote: string | null;
-  /** The mint's blind signatures, a place each, once they are here. */
+  /** The mint's blind signatures, one a place; null before they came. */
   promises: readonly BlindPromise[] | null;
-  /** Coins that the mint has called spent. It may have been wrong. */
+  /** Coins that the mint called spent; it may have been wrong. */
   spent: readonly Coin[];
   state: 'asked' | 'refused' | 'signed' | 'printed' | 'spent';
-  /** True if a restored or recovered token may have been printed and spent before. */
+  /** True for a restored or recovered token, which may have been printed and spent before. */
   older: boolean;
 }
 export interface Coin {
@@ -40,7 +39,7 @@ export interface Coin {
 }
 export type SignedToken = TokenRecord & { promises: readonly BlindPromise[] };
 
-/** Two tokens with gaps may share their ends and their size: their counters are in the name, hashed. */
+/** Returns the id of a token; its counters are hashed in, as two with gaps may share their ends. */
 function idOf(keyset: Hex, places: readonly OutputPlace[]): string {
   const counters = places.map(({ counter }) => counter).sort((a, b) => a - b);
   const [first, last] = [counters[0]!, counters.at(-1)!];
@@ -49,10 +48,14 @@ function idOf(keyset: Hex, places: readonly OutputPlace[]): string {
   return `${keyset}/${first}-${last}/${counters.length}${gaps}`;
 }
 
-/** Name of the token that these coins make. */
+/** Returns the claim of the token that these coins make. */
 export const tokenClaim = (keyset: Hex, places: readonly OutputPlace[]): Claim => `ecash:token/${idOf(keyset, places)}`;
 
-/** @param of `promises` null: outputs that are about to be sent, and are kept first so that no others are sent for them */
+/**
+ * Makes a token's record.
+ * @param of `promises` null for outputs not sent yet: they are stored first, so that no others are
+ * sent in their place
+ */
 export const newToken = (
   of: Pick<TokenRecord, 'contract' | 'mint' | 'keyset' | 'places' | 'quote' | 'promises'> & { older?: boolean },
 ): TokenRecord => ({
@@ -68,7 +71,7 @@ export const sumOf = ({ places }: Pick<TokenRecord, 'places'>): bigint =>
 
 export const isSigned = (t: TokenRecord): t is SignedToken => t.promises !== null && t.state !== 'spent';
 
-/** The token without the coins whose counters are known to be spent. */
+/** Returns the token without the coins whose counters are known to be spent. */
 export function withoutSpent(t: SignedToken, spent: ReadonlySet<number>): TokenRecord {
   if (!t.places.some(({ counter }) => spent.has(counter))) return t;
   const coins = t.places.map((place, i) => ({ place, promise: t.promises[i]! }));
@@ -81,7 +84,7 @@ export function withoutSpent(t: SignedToken, spent: ReadonlySet<number>): TokenR
   };
 }
 
-/** The coins of a token that its mint has called spent, as a token; undefined where there are none. */
+/** Returns the coins of a token that its mint called spent, as a token; undefined if none. */
 export const spentPart = (t: TokenRecord): SignedToken | undefined =>
   t.spent.length === 0 ? undefined : { ...t, ...made(t.spent), spent: [], state: 'printed' };
 

@@ -1,11 +1,11 @@
 /**
- * Keysets: the public keys under which a mint issues ecash, one key an amount, and the id that
- * commits to them.
+ * Keysets: the public keys by amount under which a mint issues ecash, and the id that commits to
+ * them.
  *
- * NUT-01, NUT-02 (https://github.com/cashubtc/nuts/blob/main/02.md). Made here: ids of version 2
- * (`01…`), amounts 2^0 to 2^31, no input fee, no expiry. A keyset is read only with an id that
- * follows from its keys. So a mint cannot give one user keys of his own under a known name.
- * Not here: secret keys (`home/keys.ts`), signing (`promise.ts`).
+ * NUT-01, NUT-02 (https://github.com/cashubtc/nuts/blob/main/02.md). Keysets made here have ids of
+ * version 2 (`01…`), amounts 2^0 to 2^31, no input fee and no expiry. An id must follow from the
+ * keys. So a mint cannot give one user keys of his own under a known name. Not here: secret keys
+ * (`home/keys.ts`), signing (`promise.ts`).
  */
 import * as v from 'valibot';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
@@ -23,7 +23,7 @@ const AMOUNTS = 32;
 export const KEYSET_LIMITS = { keys: { unit: 'items', most: 64 } } satisfies Limits;
 
 export const keysetId = v.pipe(v.string(), v.regex(/^01[0-9a-f]{64}$/, 'a keyset id of version 2'));
-/** A keyset as messages and files hold it: secret keys are nowhere in it. */
+/** Schema of a keyset in messages and files, which hold no secret keys. */
 export const keysetSchema = v.strictObject({
   id: keysetId,
   unit: v.literal('sat'),
@@ -37,10 +37,12 @@ export type Keyset = v.InferOutput<typeof keysetSchema>;
 
 /**
  * Record of a keyset.
- * `mint`: the home issues under it, and its keys lie at `path`; null: with a signer outside.
- * `doubted`: it was active when its store was lost, and may have been retired since.
- * `wallet`: another mint's, with the first counter of NUT-13 that was never used. `restored`: as
- * far as this store knows.
+ *
+ * `mint`: this home issues under it. Its keys are at `path`; null if a signer outside has them.
+ * `doubted`: it was active when the store was lost, and may have been retired since.
+ *
+ * `wallet`: keyset of another mint, with the first unused counter of NUT-13. `restored`: later
+ * counters may be used too.
  */
 export type KeysetRecord =
   | { role: 'mint'; keyset: Keyset; path: Path | null; active: boolean; doubted: boolean }
@@ -81,7 +83,10 @@ export const keysetKind: Kind<KeysetRecord> = {
   beside: (r) => (r.role === 'mint' ? { ...r, active: false, doubted: false } : r),
 };
 
-/** A wallet's first record of a keyset. @param mayRepeat of a home that may have used it before, and not know of it */
+/**
+ * Returns a wallet's first record of a keyset.
+ * @param mayRepeat true if a lost store may have used its counters
+ */
 export const newWallet = (keyset: Keyset, mayRepeat: boolean): WalletKeyset => ({
   role: 'wallet',
   keyset,
@@ -92,7 +97,7 @@ export const newWallet = (keyset: Keyset, mayRepeat: boolean): WalletKeyset => (
 /** Purpose of a mint's keys; the key for 2^i has the index i. */
 export const MINTS = 3;
 
-/** A new keyset of this home, from keys at `path`. */
+/** Makes a keyset of this home from keys at `path`. */
 export function makeKeyset(keys: Pick<Keys, 'secret'>, path: Path): Keyset {
   const made = Object.fromEntries(
     Array.from({ length: AMOUNTS }, (_, i) => {
@@ -103,7 +108,11 @@ export function makeKeyset(keys: Pick<Keys, 'secret'>, path: Path): Keyset {
   return { id: cashu().deriveKeysetId(made, { unit: 'sat', versionByte: 1 }), unit: 'sat', keys: made };
 }
 
-/** @throws Refusal `keyset-differs` where the id does not follow from the keys, or an amount is no power of two */
+/**
+ * Checks a keyset.
+ * @throws Refusal `keyset-differs` if the id does not follow from the keys, or an amount is no
+ * power of two
+ */
 export function checkKeyset(keyset: Keyset, from?: string): Keyset {
   const blame = from === undefined ? {} : { blame: from };
   const odd = Object.keys(keyset.keys).find((amount) => (BigInt(amount) & (BigInt(amount) - 1n)) !== 0n);

@@ -1,10 +1,11 @@
 /**
- * The ecash half of a credit contract: a record beside the contract's own, written in the same commits.
+ * Ledger: the ecash half of a credit contract, in a record beside the contract's own.
  *
- * The payee's says how much of what was paid became ecash. The payer's says what it waits for and what has come.
- * Each payment is a span of what was paid in all (`credit/spans.ts`). So of two versions of a record, one of a restored
- * store and one of its journal, each payment counts once and none is lost.
- * Not here: what rides along with an update (`rider.ts`), quotes (`quote.ts`), tokens (`in-hand.ts`).
+ * Both are written in the same commits. The payee's ledger has how much of what was paid became
+ * ecash. The payer's has what it waits for and what has come. Each payment is a span of the total
+ * paid (`credit/spans.ts`). So when two versions of a record are merged, each payment counts once
+ * and none is lost. Not here: what rides along with an update (`rider.ts`), quotes (`quote.ts`),
+ * tokens (`in-hand.ts`).
  */
 import { MAX_SAT } from '../bitcoin/amount.ts';
 import type { Issuer } from '../credit/issuer.ts';
@@ -26,25 +27,25 @@ import {
 import { idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 
-/** Ecash that was paid for and has not arrived: its secrets can be made again from these counters. */
+/** Ecash that was paid for and has not come; its secrets derive from these counters. */
 export interface Awaited {
   paidSat: bigint;
   amountSat: bigint;
   keyset: Hex;
   counter: number;
 }
-/** The last search for lost ecash of a keyset; answers to an earlier one are not read. */
+/** Last search for lost ecash of a keyset; answers to earlier ones are ignored. */
 export interface Search {
   keyset: Hex;
   id: Hex;
 }
-/** A payment, by the sum that it came to in all; `quote` null: the contract's reusable one. */
+/** Payment under way, with the total after it; `quote` null for the contract's reusable quote. */
 export interface Inflight {
   paidSat: bigint;
   amountSat: bigint;
   quote: string | null;
 }
-/** Statement of the payee: of the first `paidSat`, `quoteSat` belong to the contract's reusable quote. */
+/** Statement of the payee: `quoteSat` of the first `paidSat` belong to the reusable quote. */
 export interface Bound {
   paidSat: bigint;
   quoteSat: bigint;
@@ -60,42 +61,42 @@ export interface PayeeLedger extends Half {
   issuer: Issuer;
   /** Part of `paidSat` that became ecash, or was reported to its issuer. */
   issuedSat: bigint;
-  /** Number of times that a program was told what was paid (`--ecash notify`). */
+  /** Number of times that a program was notified of payments (`--ecash notify`). */
   told: number;
-  /** Payments that belong to quotes of a running mint; the others wait for one. */
+  /** Payments that belong to quotes of a running mint; others wait for one. */
   quoted: readonly Span[];
-  /** True after a restore, until the operator has confirmed how much was issued. */
+  /** True after a restore, until the operator confirms how much was issued. */
   unconfirmed: boolean;
 }
 export interface PayerLedger extends Half {
   role: 'payer';
   awaited: readonly Awaited[];
   searches: readonly Search[];
-  /** URL of the contract's mint; null without a mint. */
+  /** URL of the contract's mint; null without one. */
   mint: string | null;
-  /** The reusable quote of the contract's running mint, once it is bound. */
+  /** Reusable quote of the running mint, once it is bound. */
   quote: string | null;
   /** Earlier quotes of the contract. */
   past: readonly string[];
   bound: Bound;
-  /** Kind of quote that each signed payment went to, as far as known. */
+  /** Kind of quote that each signed payment went to, if known. */
   went: readonly Span[];
   /** Payments not yet seen at the running mint, oldest first. */
   inflight: readonly Inflight[];
-  /** Payments that were signed in this store, and not only learnt of by a receipt. */
+  /** Payments signed in this store, not only known from a receipt. */
   seen: readonly Span[];
   /** Payments whose ecash has arrived. */
   arrived: readonly Span[];
 }
 /** Ecash of one credit contract, on either side. */
 export type Ledger = PayeeLedger | PayerLedger;
-/** The payer's half once a quote of a running mint is bound. */
+/** Payer's ledger once a quote of a running mint is bound. */
 export type QuotedLedger = PayerLedger & { mint: string; quote: string };
 export const isQuoted = (l: Ledger | undefined): l is QuotedLedger => l?.role === 'payer' && l.quote !== null;
 
 export const ledgerClaim = (contract: Hex): Claim => `ecash:contract/${contract}`;
 
-/** Returns the claim of a contract's ledger; undefined where the contract knows no ecash, or is none yet. */
+/** Returns the claim of a contract's ledger; undefined without ecash or contract. */
 export const ledgerOf = (c: Credit | undefined): Claim | undefined =>
   c && 'id' in c && c.terms.ecash !== 'none' ? ledgerClaim(c.id) : undefined;
 
@@ -138,14 +139,14 @@ export const payerLedger = (
         arrived: [],
       };
 
-/** Returns the sum of the payments that count as ecash: all of them while the end of a lost store's journal may be missing. */
+/** Returns the sum of payments that count as ecash: all of them while unconfirmed. */
 export const issuedOf = (l: PayeeLedger): bigint => (l.unconfirmed ? l.paidSat : l.issuedSat);
 
-/** Returns the sum of the payments that wait for a quote of the contract's running mint. */
+/** Returns the sum of payments that wait for a quote of the running mint. */
 export const waitingOf = (l: Ledger | undefined): bigint =>
   l?.role === 'payee' && l.issuer === 'cdk' ? l.paidSat - within(l.quoted, l.paidSat) : 0n;
 
-/** Returns the hint for a payee over a contract that ends: payments wait for a quote through its end. */
+/** Returns a payee's hint on a contract that ends while payments wait for a quote. */
 export function waits(l: Ledger | undefined): { hint?: string } {
   const sat = waitingOf(l);
   return sat > 0n ? { hint: `${sat} sat wait for a quote of the mint: the payer runs ecash-quote` } : {};
@@ -161,15 +162,15 @@ export const spanOf = ({ paidSat, amountSat, quote }: Inflight): Span => ({
   ...(quote !== null && { foreign: true }),
 });
 
-/** Returns whether a set holds the whole span. */
+/** Returns whether spans cover a whole span. */
 const holds = (spans: readonly Span[], { fromSat, toSat }: Span): boolean =>
   within(spans, toSat) - within(spans, fromSat) === toSat - fromSat;
 
-/** Returns whether ecash has arrived for the payment that reached this total. Signing it again pays nothing more. */
+/** Returns whether ecash has come for the payment up to this total; to sign it again is free. */
 export const hasCome = ({ arrived }: PayerLedger, paidSat: bigint): boolean =>
   holds(arrived, { fromSat: paidSat - 1n, toSat: paidSat });
 
-/** Returns the ledger once the ecash of these payments has come. */
+/** Returns the ledger after the ecash of these payments has come. */
 export const receiving = (l: PayerLedger, come: readonly Pick<Awaited, 'paidSat' | 'amountSat'>[]): PayerLedger =>
   withoutCome({
     ...l,
@@ -178,13 +179,13 @@ export const receiving = (l: PayerLedger, come: readonly Pick<Awaited, 'paidSat'
       .reduce(withSpan, [...l.arrived]),
   });
 
-/** Ends the wait for payments that have come. Of two payments for one place one is accepted, and the other comes no more. */
+/** Drops awaited payments that have come. Of two payments for one place only one is accepted. */
 const withoutCome = (l: PayerLedger): PayerLedger => ({
   ...l,
   awaited: l.awaited.filter(({ paidSat }) => !hasCome(l, paidSat)),
 });
 
-/** Spans that either version knows. */
+/** Rule of spans: the union of both versions. */
 const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => overlay(later, earlier) };
 
 const fields: Beliefs<Ledger> = {
@@ -224,7 +225,7 @@ function merged(a: Ledger, b: Ledger): Ledger {
   return withoutCome({ ...both, quote, inflight, bound });
 }
 
-/** Kind of the records of ecash beside credit contracts. */
+/** Kind of ledgers. */
 export const ledgerKind: Kind<Ledger> = {
   name: 'ecash',
   parse: (json) => withSats(json) as Ledger,
@@ -238,7 +239,7 @@ export const ledgerKind: Kind<Ledger> = {
     ...(l.role === 'payee' && { issuer: l.issuer, issuedSat: l.issuedSat }),
   }),
   figures: (l) => (l.role === 'payee' ? { issued_sat: issuedOf(l), unissued_sat: l.paidSat - issuedOf(l) } : {}),
-  // It holds its contract until all that was paid is issued, or reported to its issuer.
+  // A contract stays until all that was paid is issued, or reported to its issuer.
   part: (l) => ({
     of: idClaim(l.contract),
     over: l.role === 'payer' || (!l.unconfirmed && l.issuedSat === l.paidSat),

@@ -1,8 +1,8 @@
 /**
- * The Cashu library, loaded where a step needs it: it brings tables of the curve that most runs do without.
+ * The Cashu library, loaded only where a step needs it, because it makes large tables of the curve.
  *
- * A step says so with `loads: loadCashu`; from then on `cashu()` has it. Encodings of ecash and a wallet's work on the curve are
- * its; a mint's is in `blind.ts`.
+ * A row asks for it with `loads: loadCashu`; from then on `cashu()` returns it. It does the
+ * encodings and a wallet's work on the curve; a mint's is in `blind.ts`.
  */
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -12,7 +12,7 @@ let library: Library | undefined;
 /** Loads the Cashu library once. */
 export const loadCashu = async (): Promise<Library> => (library ??= await import('@cashu/cashu-ts'));
 
-/** @throws Refusal `bug` where nothing has loaded it */
+/** Returns the loaded library. @throws Refusal `bug` if it was not loaded */
 export function cashu(): Library {
   if (!library) throw new Refusal('bug', 'the Cashu library is not loaded');
   return library;

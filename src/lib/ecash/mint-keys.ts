@@ -1,9 +1,10 @@
 /**
- * The public keys of a mint's keysets, as `GET /v1/keys` answers: read, and the id computed again from the keys, so that
- * no keyset can be passed off under the name of another.
+ * Public keys of a mint's keysets, as `GET /v1/keys` answers. The id is computed from the keys, so
+ * that no keyset passes under the name of another.
  *
- * NUT-01 and NUT-02 (https://github.com/cashubtc/nuts/blob/main/02.md), ids of version 00 and 01, by @cashu/cashu-ts.
- * Not here: is the keyset active, and is it this mint's (ask the mint), secret keys.
+ * NUT-01 and NUT-02 (https://github.com/cashubtc/nuts/blob/main/02.md), ids of version 00 and 01,
+ * by @cashu/cashu-ts. Not here: whether a keyset is active and of this mint (which only the mint
+ * knows), secret keys.
  */
 import * as v from 'valibot';
 import type { Json } from '../protocol/json.ts';
@@ -12,12 +13,12 @@ import { amountText, formed, inHex, list, object, someText } from './forms.ts';
 import { cashu } from './library.ts';
 import { isShortId } from './token.ts';
 
-/** Keyset of a mint, as it publishes it. */
+/** Keyset as its mint publishes it. */
 export interface MintKeys {
-  /** The whole id, hex. */
+  /** Full id, hex. */
   id: string;
   unit: string;
-  /** Amount, in decimal → compressed public key, hex. */
+  /** Compressed public keys in hex, by amount in decimal. */
   keys: Readonly<Record<string, string>>;
 }
 
@@ -37,7 +38,7 @@ const mintKeys = object({
 
 /**
  * Reads one keyset, a list of them, or `{keysets: [...]}`.
- * @throws Refusal `malformed-keyset`; `keyset-differs` where the id is not that of the keys
+ * @throws Refusal `malformed-keyset`, `keyset-differs` if an id is not that of the keys
  */
 export function readMintKeys(document: Json): MintKeys[] {
   const found = document as { keysets?: Json } | null;
@@ -62,7 +63,7 @@ function checked({ id, unit, input_fee_ppk, final_expiry, keys }: v.InferOutput<
 }
 
 /**
- * Returns the keyset of a full or short id; undefined if no keyset has it.
+ * Returns the keyset of a full or short id; undefined if there is none.
  * @throws Refusal `keyset-ambiguous`
  */
 export function keysetOf(id: string, among: readonly MintKeys[]): MintKeys | undefined {

@@ -1,11 +1,9 @@
 /**
- * The wallet's side of a payment that becomes ecash: blinded outputs, the signature that ties them
- * to one request, and the token that comes of the mint's blind signatures.
+ * The wallet's side of a payment that becomes ecash: outputs, their signature, and the token.
  *
- * NUT-00, NUT-12 (DLEQ), NUT-13 (secrets from seed and counter, so that they can be found again),
- * NUT-20: https://github.com/cashubtc/nuts. The request is signed, so that no relay can put outputs
- * of its own in.
- * Not here: the mint's side (`promise.ts`), tokens of others (`token.ts`).
+ * NUT-00, NUT-12 (DLEQ), NUT-13 (secrets derived from seed and counter), NUT-20:
+ * https://github.com/cashubtc/nuts. The payer signs its outputs for one request, so that no relay
+ * can replace them. Not here: the mint's side (`promise.ts`), tokens of others (`token.ts`).
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import * as v from 'valibot';
@@ -20,7 +18,7 @@ import { keysetId, type Keyset } from './keyset.ts';
 import { cashu } from './library.ts';
 
 export const output = v.strictObject({ amount_sat: sat, id: keysetId, B_: pubkey });
-/** A blinded message of NUT-00. */
+/** Blinded message of NUT-00. */
 export type BlindedOutput = v.InferOutput<typeof output>;
 export const OUTPUT_LIMITS = { outputs: { unit: 'items', least: 1, most: 64 } } satisfies Limits;
 const { least, most } = OUTPUT_LIMITS.outputs;
@@ -32,22 +30,23 @@ export const promise = v.strictObject({
   C_: pubkey,
   dleq: v.strictObject({ e: hexOf(32), s: hexOf(32) }),
 });
-/** A blind signature of NUT-00 with its proof of NUT-12, which is never left out here. */
+/** Blind signature of NUT-00 with its proof of NUT-12, which is required here. */
 export type BlindPromise = v.InferOutput<typeof promise>;
 export const promises = v.pipe(v.array(promise), v.minLength(least), v.maxLength(most));
 
-/** Source of a secret. The amount is not part of it. */
+/** Place of a secret; the amount is not part of it. */
 export interface OutputPlace {
   counter: number;
   amountSat: bigint;
 }
-/** The secrets of one payment: from a first counter on, the amounts in their order. */
+/** Returns the places of one payment: counters from the first on, with the amounts in order. */
 export const placesFrom = (counter: number, amounts: readonly bigint[]): OutputPlace[] =>
   amounts.map((amountSat, i) => ({ counter: counter + i, amountSat }));
 
 /**
- * Returns powers of two of the keyset with the sum `amount`, smallest first, so that the order reveals nothing.
- * @throws Refusal `over-capacity` where the keyset has no such amounts
+ * Splits an amount into powers of two of the keyset, smallest first, so that the order reveals
+ * nothing.
+ * @throws Refusal `over-capacity` if the keyset lacks such amounts
  */
 export function amountsFor(amount: bigint, keyset: Keyset): bigint[] {
   const amounts: bigint[] = [];
@@ -63,9 +62,9 @@ export function amountsFor(amount: bigint, keyset: Keyset): bigint[] {
 
 interface OutputData {
   amountSat: bigint;
-  /** The coin's secret, as text. */
+  /** Secret of the coin, as text. */
   secret: string;
-  /** The blinding factor, 32 bytes. */
+  /** Blinding factor, 32 bytes. */
   r: Uint8Array;
   B_: Point;
 }
@@ -78,7 +77,7 @@ const dataOf = (seed: Uint8Array, keyset: Hex, places: readonly OutputPlace[]): 
     return { amountSat, secret, r, B_: blinded(utf8ToBytes(secret), r) };
   });
 
-/** @param seed 64 bytes. The outputs of these places, the same each time. */
+/** Returns the outputs of these places, the same each time. @param seed 64 bytes */
 export const outputsOf = (seed: Uint8Array, keyset: Hex, places: readonly OutputPlace[]): BlindedOutput[] =>
   dataOf(seed, keyset, places).map(({ amountSat, B_ }) => ({
     amount_sat: amountSat,
@@ -89,11 +88,11 @@ export const outputsOf = (seed: Uint8Array, keyset: Hex, places: readonly Output
 const asMessages = (outs: readonly BlindedOutput[]) =>
   outs.map(({ amount_sat, id, B_ }) => ({ amount: cashu().Amount.from(amount_sat), id, B_ }));
 
-/** The payer's signature over a quote and all its outputs (NUT-20). Deterministic, so that a retry repeats it. */
+/** Signs a quote with all its outputs (NUT-20); deterministic, so that a retry repeats it. */
 export const signOutputs = (secret: Uint8Array, quote: string, outs: readonly BlindedOutput[]): Hex =>
   signHash(cashu().computeMessageDigest(quote + outs.map(({ B_ }) => B_).join('')), secret);
 
-/** @throws Refusal `outputs-unsigned` */
+/** Checks the payer's signature of its outputs. @throws Refusal `outputs-unsigned` */
 export function checkOutputsSigned(key: Hex, quote: string, outs: readonly BlindedOutput[], signature: Hex): void {
   if (!cashu().verifyMintQuoteSignature(key, quote, asMessages(outs), signature))
     throw new Refusal('outputs-unsigned', 'the blinded outputs are not signed by the ecash key of the contract', {
@@ -102,9 +101,11 @@ export function checkOutputsSigned(key: Hex, quote: string, outs: readonly Blind
 }
 
 /**
- * The token of outputs that were signed: every blind signature is checked against the keyset's own key (DLEQ) and unblinded.
- * @returns a `cashuB…` text (V4) with the proofs' DLEQ, for whoever receives it
- * @throws Refusal `promises-differ` where amounts or keyset are others; `dleq-invalid` where a signature is not by the key
+ * Makes the token of signed outputs. Each blind signature is checked by the keyset's key (DLEQ) and
+ * unblinded.
+ * @returns a `cashuB…` text (V4) with the DLEQ of its proofs, for the next receiver
+ * @throws Refusal `promises-differ` for other amounts or another keyset, `dleq-invalid` for a
+ * signature by another key
  */
 export function tokenOf(
   seed: Uint8Array,
@@ -138,7 +139,7 @@ export function tokenOf(
   return cashu().getEncodedToken({ mint, unit: keyset.unit, proofs });
 }
 
-/** The coin that a blind signature makes of an output; undefined where it is not by the keyset's key, or of another form. */
+/** Returns the coin of a blind signature; undefined if it is malformed or by another key. */
 function proofOf({ secret, r, B_ }: OutputData, { amount_sat, id, C_, dleq }: BlindPromise, keyset: Keyset) {
   try {
     const [C, A] = [C_, keyset.keys[String(amount_sat)]!].map((hex) => parsePoint(hexToBytes(hex)));

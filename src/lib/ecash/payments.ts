@@ -1,8 +1,9 @@
 /**
- * Payments of a contract whose ecash comes from a running mint (`ecash: cdk`): the quote that each belongs to, and what of
- * them has arrived there. It is the quote that the payer's `asked` names, else the contract's reusable one. Before there is
- * any, the payments wait as one sum.
- * Not here: the rules of a quote itself (`quote.ts`), the records (`ledger.ts`).
+ * Payments of a contract whose ecash comes from a running mint (`ecash: cdk`), by quote.
+ *
+ * A payment belongs to the quote that the payer's `asked` names, else to the contract's reusable
+ * one. Before there is any, payments wait as one sum. Not here: the rules of a quote (`quote.ts`),
+ * the records (`ledger.ts`).
  */
 import { lapsesAt } from '../credit/asked.ts';
 import type { PaymentAsked, Credit, PayeeCredit, PayerCredit } from '../credit/states.ts';
@@ -27,27 +28,27 @@ import {
 type Named = Pick<PaymentAsked, 'id' | 'until' | 'quote'> | null;
 const askedIn = (m: UpdateMessage | null): Named => (m && 'asked' in m ? m.asked : null);
 
-/** Returns the claim under which the payee finds the quote that a message is about. */
+/** Returns the claim of the payee's quote that a message is about. */
 export function quoteOf(m: UpdateMessage | null, c: Credit | undefined): Claim | undefined {
   if (c?.role !== 'payee' || !('terms' in c) || c.terms.ecash !== 'cdk') return undefined;
   const named = askedIn(m)?.quote;
   return named ? quoteClaim(named) : reusableClaim(c.id);
 }
 
-/** Returns the question to the mint that the record names, where the payer names a quote. */
+/** Returns the query to the mint about the quote that the payer names. */
 export function quoteQuery(m: UpdateMessage | null, c: Credit | undefined): Queries['remote'] {
   const id = askedIn(m)?.quote;
   const mint = c && 'terms' in c ? c.terms.mint_url : null;
   return id && mint ? [{ at: mint, id }] : [];
 }
 
-/** @throws Refusal `no-ecash` where a quote is named and the contract's ecash comes from elsewhere */
+/** Refuses a named quote if a contract's ecash comes from elsewhere. @throws Refusal `no-ecash` */
 export function checkTakesQuotes(terms: Terms): void {
   if (terms.ecash !== 'cdk')
     throw new Refusal('no-ecash', `a quote found for a contract with ecash '${terms.ecash}', 'cdk' expected`);
 }
 
-/** Keeps a quote for the payer that asks for it, until the wish lapses. @throws Refusal as `reserve` */
+/** Reserves a quote for the payer that asks, until it lapses. @throws Refusal as `reserve` */
 export function reserveAsked(
   c: PayeeCredit,
   asked: Named,
@@ -68,8 +69,9 @@ export function reserveAsked(
 }
 
 /**
- * Credits an accepted payment to its quote, where there is one yet.
- * @throws Refusal `quote-bound` where the quote went to another contract meanwhile; as `checkUnpaid` and `creditQuote`
+ * Credits an accepted payment to its quote, if there is one.
+ * @throws Refusal `quote-bound` if another contract has it by now; as `checkUnpaid` and
+ * `creditQuote`
  */
 export function creditPayment(
   { contract, issuer, quoted, paidSat }: PayeeLedger,
@@ -89,11 +91,11 @@ export function creditPayment(
 // ── the payer's side: what was paid and has not arrived at the mint ──────────────────────────────────────────────────
 
 export const QUOTE_LIMITS = {
-  /** Quotes of which the payer asks what has arrived. */
+  /** Quotes that the payer asks the mint about. */
   queries: { unit: 'items', most: 8 },
 } satisfies Limits;
 
-/** Returns the questions whose answers tell the payer what of its payments has arrived. */
+/** Returns the queries that tell the payer which payments have arrived. */
 export function inflightQueries(c: Credit | undefined, l: Ledger | undefined): Queries['remote'] {
   if (l?.role !== 'payer' || !c || !('terms' in c) || c.terms.mint_url === null) return [];
   const at = c.terms.mint_url;
@@ -106,11 +108,11 @@ export const stillInflight = (l: PayerLedger, found: Facts['remote']): Inflight[
   l.inflight.filter((p) => !hasArrived(l, p, found));
 
 /**
- * Returns the payer's ledger with one more payment under way. Payments end that the mint's own
- * figures show as arrived, and those whose place it takes: the payee has not accepted them, and
- * asks for the same sum once more.
- * @param m the request that is about to be signed @param most `--max-inflight`; without it, one
- * payment
+ * Returns the payer's ledger with one more payment under way. Payments that have arrived by the
+ * mint's figures are dropped. So are those at the same place: the payee did not accept them, and
+ * asks for the sum again.
+ * @param m request that is about to be signed
+ * @param most `--max-inflight`; without it, one payment
  * @throws Refusal `ecash-awaited`
  */
 export function payForQuote<L extends PayerLedger>(
@@ -142,7 +144,10 @@ export function payForQuote<L extends PayerLedger>(
   return { ...paid, inflight: hasArrived(paid, now, found) ? left : [...left, now] };
 }
 
-/** Returns the ledger once the payee counts so much as paid: of two payments for one place, the one that came to this sum. */
+/**
+ * Returns the ledger once the payee counts this sum as paid. Of two payments at one place the one
+ * with this sum stays.
+ */
 function acceptedUpTo<L extends PayerLedger>(l: L, paidSat: bigint, found: Facts['remote']): L {
   const accepted = l.inflight.find((p) => p.paidSat === paidSat);
   const inflight = l.inflight.filter((p) => !accepted || p.paidSat <= fromOf(accepted) || p.paidSat >= paidSat);
@@ -152,7 +157,7 @@ function acceptedUpTo<L extends PayerLedger>(l: L, paidSat: bigint, found: Facts
 
 const fromOf = ({ paidSat, amountSat }: Inflight): bigint => paidSat - amountSat;
 
-/** Returns whether a payment has arrived. What earlier quotes of the contract got counts for the one that it has now. */
+/** Returns whether a payment has arrived. What earlier quotes received counts for this one. */
 function hasArrived(l: PayerLedger, { paidSat, amountSat, quote }: Inflight, found: Facts['remote']): boolean {
   const figures = found.get(quote ?? l.quote ?? '') as MintQuote | 'unknown' | undefined;
   if (figures === undefined || figures === 'unknown') return false;
@@ -160,13 +165,14 @@ function hasArrived(l: PayerLedger, { paidSat, amountSat, quote }: Inflight, fou
   return figure >= (quote === null ? l.bound.quoteSat + ownSat(l, paidSat) - ownSat(l, l.bound.paidSat) : amountSat);
 }
 
-/** Returns the part of a sum that belongs to reusable quotes; what is not known does. */
+/** Returns the part of a sum that belongs to reusable quotes, or to an unknown one. */
 const ownSat = ({ went }: PayerLedger, paidSat: bigint): bigint => paidSat - within(went.filter(isForeign), paidSat);
 const isForeign = (s: Span): boolean => s.foreign === true;
 
 /**
- * Returns the payer's ledger with the reusable quote that it has now, and the payee's statement of it.
- * @param paidSat what the payee counts as paid, @param quoteSat what of it belongs to this quote
+ * Returns the payer's ledger with its reusable quote and the payee's statement of it.
+ * @param paidSat total that the payee counts as paid
+ * @param quoteSat part of it that belongs to this quote
  */
 export const boundTo = (l: PayerLedger, quote: string, paidSat: bigint, quoteSat: bigint): PayerLedger =>
   l.quote === quote && l.bound.paidSat > paidSat

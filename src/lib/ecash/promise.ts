@@ -1,8 +1,9 @@
 /**
- * The mint's side: which blinded outputs it signs, and its blind signatures with their proofs (NUT-00, NUT-12).
+ * The mint's side: which blinded outputs it signs, and its blind signatures with proofs (NUT-00,
+ * NUT-12).
  *
- * The proof's nonce is derived from its inputs, so the same outputs get the same bytes.
- * Not here: that an output is signed once (noted in the commit that signs it), and for how much (`credit/`).
+ * The nonce of a proof derives from its inputs, so the same outputs always get the same bytes. Not
+ * here: that an output is signed once (a note in the commit), and for how much (`credit/`).
  */
 import * as v from 'valibot';
 import { hexToBytes } from '../bitcoin/bytes.ts';
@@ -19,8 +20,9 @@ const pointOf = (hex: Hex): Point | undefined => parsePoint(hexToBytes(hex));
 export const outputNote = (B_: Hex): string => `output/${B_}`;
 
 /**
- * Outputs that may be signed for exactly `amount`.
- * @throws Refusal `keyset-unknown`, `outputs-differ` (sum or amounts), `outputs-repeated`, `wrong-key` for no point
+ * Checks the outputs of a payment of exactly `amount`.
+ * @throws Refusal `keyset-unknown`, `outputs-differ` (sum or amounts), `outputs-repeated`,
+ * `wrong-key` for no point
  */
 export function checkOutputs(outs: readonly BlindedOutput[], keyset: Keyset, amount: bigint): void {
   const blame = { blame: 'payer' };
@@ -41,7 +43,7 @@ export function checkOutputs(outs: readonly BlindedOutput[], keyset: Keyset, amo
     if (!pointOf(B_)) throw new Refusal('outputs-differ', `${B_} found, a point of the curve expected`, blame);
 }
 
-/** @throws Refusal `outputs-repeated` where one was signed before, for whatever request */
+/** Refuses outputs that were signed before, by any request. @throws Refusal `outputs-repeated` */
 export function checkUnsigned(outs: readonly BlindedOutput[], notes: ReadonlyMap<string, unknown>): void {
   const known = outs.find(({ B_ }) => notes.has(outputNote(B_)));
   if (known)
@@ -51,7 +53,7 @@ export function checkUnsigned(outs: readonly BlindedOutput[], notes: ReadonlyMap
     });
 }
 
-/** Signs each output with the key for its amount. */
+/** Signs each output with the key of its amount. */
 export function signBlindly(keys: Pick<Keys, 'secret'>, path: Path, outs: readonly BlindedOutput[]): BlindPromise[] {
   return outs.map(({ amount_sat, id, B_ }) => {
     const secret = keys.secret(path, MINTS, amount_sat.toString(2).length - 1);
@@ -60,7 +62,7 @@ export function signBlindly(keys: Pick<Keys, 'secret'>, path: Path, outs: readon
 }
 
 /**
- * Reads the answer of a signer outside, checked against the public keys before it is kept.
+ * Reads the answer of a signer outside, checked by the public keys.
  * @throws Refusal `malformed-message`, `promises-differ`, `dleq-invalid`
  */
 export function readSigned(answer: unknown, keyset: Keyset, outs: readonly BlindedOutput[]): BlindPromise[] {
@@ -80,12 +82,12 @@ export function readSigned(answer: unknown, keyset: Keyset, outs: readonly Blind
   return signatures;
 }
 
-/** NUT-12, as Alice checks it: the same secret is behind the public key and the blind signature. */
+/** Returns whether one secret is behind the public key and the blind signature (NUT-12). */
 function provenBy({ B_, C_, dleq, key }: { B_: Hex; C_: Hex; dleq: { e: Hex; s: Hex }; key: Hex }): boolean {
   const [C, B, A] = [C_, B_, key].map(pointOf);
   return C !== undefined && isBlindSignature(C, B!, A!, dleq);
 }
 
-/** Returns a note for each signed output, so that whoever lost a reply finds it again. */
+/** Returns a note for each signed output, by which a lost reply is found again. */
 export const promiseNotes = (contract: Hex, outs: readonly BlindedOutput[], signed: readonly BlindPromise[]): Note[] =>
   outs.map(({ B_ }, i) => ({ name: outputNote(B_), body: { contract, ...signed[i]! } }));

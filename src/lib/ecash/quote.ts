@@ -1,11 +1,12 @@
 /**
- * One quote of a running mint that is bound to one contract: what accepted updates paid to it, and how that is told to
- * the mint so that no satoshi is told twice.
+ * Quote of a running mint, bound to one contract: what updates paid to it, and how the mint is
+ * told.
  *
- * An event is (quote, total before, total after). One is under way per quote; it is stored before anyone sees it, shown
- * again and again as the very same row, and done when the mint's own figure says so; only then is the next one cut.
- * A figure that is neither of the two stops the quote for good: mint or home came back from an older copy, and what is
- * told again would be credited twice. Not here: the contract that pays (`credit/`), asking the mint (`cashu/`).
+ * No satoshi may be told twice. An event is (quote, total before, total after), and a quote has one
+ * under way. It is stored before anyone sees it, and repeated unchanged until the mint's own figure
+ * shows it; only then is the next one made. Any other figure stops the quote for good: mint or home
+ * came back from an older copy, and what is told again would be credited twice. Not here: the
+ * contract that pays (`credit/`), asking the mint (`cashu/`).
  */
 import { MAX_SAT } from '../bitcoin/amount.ts';
 import type { Claim, Facts, Hex, Kind, RecordRow } from '../protocol/action.ts';
@@ -14,62 +15,65 @@ import { idClaim } from '../protocol/claims.ts';
 import { withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** Quote of a running mint that is bound to a contract; sums in satoshis. */
+/** Quote that is bound to a contract; sums in satoshis. */
 export interface Quote {
   id: string;
   contract: Hex;
   /** URL of the mint. */
   mint: string;
-  /** null: the contract's reusable quote, for whatever is paid. */
+  /** Amount; null for the contract's reusable quote, which takes any. */
   amountSat: bigint | null;
-  /** Sum that accepted updates have paid to it. */
+  /** Sum that accepted updates paid to it. */
   creditedSat: bigint;
-  /** Reported, and not acknowledged yet. */
+  /** Event that was reported and not acknowledged yet. */
   event: PaymentEvent | null;
-  /** The mint's figure that was acknowledged last. */
+  /** Figure of the mint that was acknowledged last. */
   ackSat: bigint;
   /** Sum that the mint had issued when it was last asked. */
   issuedSat: bigint;
-  /** Reason why nothing more is reported, accepted or melted on it. */
+  /** Reason why nothing more is reported, accepted or melted. */
   stopped: Stop | null;
-  /** The operator gave it up after it had stopped: it is no longer the contract's. */
+  /** True once the operator gave it up after a stop; then it is the contract's no more. */
   retired: boolean;
-  /** Time (Unix) until which an `asked` keeps others from it; null once it is bound. */
+  /** Unix time until which an `asked` reserves it; null once it is bound. */
   reserved: number | null;
 }
-/** Payment over a contract, by the sums before and after it, in satoshis. */
+/** Payment over a contract, as the sums before and after it, in satoshis. */
 export interface PaymentEvent {
   beforeSat: bigint;
   afterSat: bigint;
 }
-/** The mint is behind what it had acknowledged, or ahead of what it was told; or this record is from a restored home. */
+/**
+ * Reason of a stop: the mint is behind what it acknowledged, or ahead of what it was told, or the
+ * home was restored.
+ */
 export type Stop = 'mint-behind' | 'mint-ahead' | 'home-restored';
 
-/** A mint's statement about a quote. */
+/** State of a quote at its mint. */
 export interface MintQuote {
   id: string;
-  /** null: for any amount, again and again. */
+  /** Amount; null for any amount, again and again. */
   amountSat: bigint | null;
-  /** The key to which it is locked (NUT-20); null where whoever knows the id may mint. */
+  /** Key that it is locked to (NUT-20); null if whoever knows the id may mint. */
   pubkey: Hex | null;
   paidSat: bigint;
   issuedSat: bigint;
-  /** Unix seconds. */
+  /** Expiry, in Unix seconds. */
   expiry: number | null;
 }
-/** Finding about a quote at its mint. */
+/** Answer of a mint about a quote. */
 export type MintAnswer = MintQuote | 'unknown' | 'not-checked';
 export const mintAnswerOf = ({ remote }: Pick<Facts, 'remote'>, id: string): MintAnswer =>
   (remote.get(id) as MintQuote | 'unknown' | undefined) ?? 'not-checked';
 
-/** The mint's own figures of a quote. */
+/** Sums that the mint states for a quote. */
 export interface MintFigures {
   paidSat: bigint;
   issuedSat: bigint;
 }
 
 export const quoteClaim = (id: string): Claim => `ecash:quote/${id}`;
-/** Held by the reusable quote of the contract, so that there is one. */
+/** Claim of a contract's reusable quote, so that there is only one. */
 export const reusableClaim = (contract: Hex): Claim => `ecash:reusable/${contract}`;
 
 const either: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
@@ -93,7 +97,7 @@ export const quoteKind: Kind<Quote> = {
   name: 'quote',
   parse: (json) => withSats(json) as Quote,
   claims: (q) => [quoteClaim(q.id), ...(q.amountSat === null && !q.retired ? [reusableClaim(q.contract)] : [])],
-  /** The schema guards the chain: what was shown to the mint never falls and never exceeds what was paid. */
+  /** The schema guards that what the mint saw never falls and never exceeds what was paid. */
   row: (q): RecordRow => ({
     name: `quote ${q.id}`,
     state: stateOf(q),
@@ -112,20 +116,20 @@ export const quoteKind: Kind<Quote> = {
   },
 };
 
-/** Returns whether something is to be told, or was and is not acknowledged. */
+/** Returns whether something is to be told, or was told and not acknowledged. */
 export const isPending = (q: Quote): boolean => stateOf(q) === 'pending';
 
 /** Returns the state by which a server finds its work. */
 const stateOf = (q: Quote): 'pending' | 'idle' | 'stopped' | 'retired' =>
   q.retired ? 'retired' : q.stopped ? 'stopped' : q.event || q.creditedSat > q.ackSat ? 'pending' : 'idle';
 
-/** The figure by which those of a mint are found that have stopped. */
+/** Returns the name of the figure that counts a mint's stopped quotes. */
 export const stoppedAt = (mint: string): string => `stopped ${mint}`;
 
-/** All that the mint was ever shown: counted as reported, arrived or not. */
+/** Returns all that the mint was ever shown; it counts as reported, whether it arrived or not. */
 export const shownSat = (q: Quote): bigint => q.event?.afterSat ?? q.ackSat;
 
-/** Returns a quote over which nothing was paid yet. */
+/** Returns a quote to which nothing was paid yet. */
 export const newQuote = (q: Pick<Quote, 'id' | 'contract' | 'mint' | 'amountSat'>): Quote => ({
   ...q,
   creditedSat: 0n,
@@ -137,9 +141,7 @@ export const newQuote = (q: Pick<Quote, 'id' | 'contract' | 'mint' | 'amountSat'
   reserved: null,
 });
 
-/**
- * Returns the mint's statement about a quote. @throws Refusal `mint-unavailable`, `quote-unknown`
- */
+/** Returns a mint's answer about a quote. @throws Refusal `mint-unavailable`, `quote-unknown` */
 export function requireMintQuote(found: MintAnswer): MintQuote {
   if (found === 'not-checked') throw new Refusal('mint-unavailable', 'the mint was not asked about its quote');
   if (found === 'unknown') throw new Refusal('quote-unknown', 'the mint knows no such quote');
@@ -147,8 +149,8 @@ export function requireMintQuote(found: MintAnswer): MintQuote {
 }
 
 /**
- * Checks the mint's statement about a quote before that becomes a contract's.
- * @param expected `amountSat` null: the reusable quote, locked to `pubkey`, the contract's own
+ * Checks a quote's state at the mint before it becomes a contract's.
+ * @param expected `amountSat` null for the reusable quote, locked to `pubkey`, the contract's own
  * @throws Refusal `mint-unavailable`, `quote-unknown`, `quote-amount`, `quote-unlocked`,
  * `quote-used`
  */
@@ -169,7 +171,7 @@ export function checkUnpaid(
   return found;
 }
 
-/** Wish of a contract for a quote of one amount, and its end. */
+/** Wish of a contract for a quote of one amount, and when it lapses. */
 export interface Wish {
   id: string;
   contract: Hex;
@@ -179,9 +181,9 @@ export interface Wish {
 }
 
 /**
- * Keeps a quote of any wallet for one `asked` of one contract, until that lapses.
- * @param known what this home holds of the quote
- * @throws Refusal `quote-bound` where another contract has it; `quote-amount`; as `checkUnpaid`
+ * Reserves a quote of any wallet for one `asked` of one contract, until that lapses.
+ * @param known this home's record of the quote
+ * @throws Refusal `quote-bound` if another contract has it, `quote-amount`; as `checkUnpaid`
  */
 export function reserve(
   known: Quote | undefined,
@@ -205,7 +207,7 @@ const WHY: Readonly<Record<Stop, (id: string) => string>> = {
   'home-restored': (id) => `quote ${id} comes from a restored store: what was reported last may be missing here`,
 };
 
-/** @throws Refusal `mint-behind`, `mint-ahead`, `home-restored` */
+/** Refuses a stopped quote. @throws Refusal `mint-behind`, `mint-ahead`, `home-restored` */
 export function checkNotStopped(q: Quote): void {
   const stopped = q.stopped ?? (q.retired ? 'mint-behind' : null);
   if (stopped)
@@ -215,8 +217,9 @@ export function checkNotStopped(q: Quote): void {
 }
 
 /**
- * An accepted update paid so much to it.
- * @throws Refusal `quote-amount` where a quote of a fixed amount gets another one, or gets it twice; as `checkNotStopped`
+ * Credits an accepted update to a quote.
+ * @throws Refusal `quote-amount` if a quote of a fixed amount gets another one, or gets it twice;
+ * as `checkNotStopped`
  */
 export function creditQuote(q: Quote, amountSat: bigint): Quote {
   checkNotStopped(q);
@@ -230,18 +233,18 @@ export function creditQuote(q: Quote, amountSat: bigint): Quote {
   return { ...q, creditedSat: q.creditedSat + amountSat, reserved: null };
 }
 
-/** The next event: all that was paid and not yet shown. undefined while one is under way, or nothing is to be told. */
+/** Makes the next event of what was paid and not shown; undefined if none is due. */
 export function cutEvent(q: Quote): Quote | undefined {
   if (q.event || q.stopped || q.retired || q.creditedSat <= q.ackSat) return undefined;
   return { ...q, event: { beforeSat: q.ackSat, afterSat: q.creditedSat } };
 }
 
-/** Names quote, before and after: the same event has the same name for ever, another never has. */
+/** Returns the id of an event, made of quote, before and after; no other event ever has it. */
 export const paymentId = (q: Quote, event: PaymentEvent): string => `${q.id}:${event.beforeSat}:${event.afterSat}`;
 
 /**
- * Returns the quote as the mint's figures have it. @param figures 'unknown' where the mint does not
- * know the quote
+ * Returns the quote after the mint's figures.
+ * @param figures `unknown` if the mint does not know the quote
  */
 export function acknowledge(q: Quote, figures: MintFigures | 'unknown'): Quote {
   if (q.stopped || q.retired) return q;

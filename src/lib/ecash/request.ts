@@ -1,8 +1,9 @@
 /**
- * The payment request of a mint quote of the method `credit`: one line that the mint's wallet shows, and that the payer of a
- * credit contract gives to `sign-update --request` or `ecash-quote`.
+ * Payment request of a mint quote of the method `credit`: one line of JSON.
  *
- * It only names the quote. What the quote is, whoever acts on it reads from the mint: amount and key here are for people.
+ * The mint's wallet shows it, and the payer of a credit contract gives it to
+ * `sign-update --request` or `ecash-quote`. It only names the quote; whoever acts on it asks the
+ * mint. Its amount and key are for people.
  */
 import * as v from 'valibot';
 import type { Hex } from '../protocol/action.ts';
@@ -10,7 +11,7 @@ import { parseJson, printJson } from '../protocol/json.ts';
 import { hexOf, parseAs, sat, text } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** Mints make UUIDs or base64url; a longer id is none. */
+/** Schema of a quote's id: mints make UUIDs or base64url. */
 export const quoteId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/, 'the id of a quote'));
 
 const schema = v.strictObject({
@@ -27,22 +28,22 @@ const schema = v.strictObject({
 export interface CreditRequest {
   network: string;
   quote: string;
-  /** null: a quote for any amount, again and again. */
+  /** Amount; null for any amount, again and again. */
   amountSat: bigint | null;
   /** URL of the mint. */
   mint: string;
-  /** The home that serves the mint. */
+  /** Authentication key of the home that serves the mint. */
   home: Hex;
 }
 
-/** One line. The id of the quote makes it unlike any other. */
+/** Returns the request as one line; the id of the quote makes it unique. */
 export const printRequest = ({ network, quote, amountSat, mint, home }: CreditRequest): string =>
   printJson({ type: 'credit-request', version: 1, network, quote, amount_sat: amountSat, mint, home });
 
-/** Returns whether this is meant to be a request: an answer to it must never be a melt. */
+/** Returns whether a line is meant as a request: the answer to one must never be a melt. */
 export const looksLikeRequest = (line: string): boolean => line.includes('"credit-request"');
 
-/** @throws Refusal `malformed-request` */
+/** Parses a request. @throws Refusal `malformed-request` */
 export function parseRequest(line: string): CreditRequest {
   try {
     const { network, quote, amount_sat: amountSat, mint, home } = parseAs(schema, parseJson(line.trim()));

@@ -1,11 +1,12 @@
 /**
- * ecash-restore: asked (payer) → answered (payee) → restored (payer).
+ * The action `ecash-restore`: asked (payer), answered (payee), restored (payer).
  *
- * A wallet that was restored from a backup does not know which secrets it has used since. It shows the blinded outputs of
- * the next counters; the payee gives back what it signed of them, as NUT-09 does; then the wallet has its lost ecash and
- * draws new secrets only beyond. Whether a token was spent meanwhile, the mint that redeems it knows.
- * The search is over where every counter from the wallet's own on was shown, so many unused ones behind the last that was
- * signed: only then the wallet pays again.
+ * A wallet that was restored from a backup does not know which secrets it has used since. It shows
+ * the blinded outputs of the next counters, and the payee returns what it signed of them, as in
+ * NUT-09. Then the wallet has its lost ecash, and draws new secrets beyond. Whether a token was
+ * spent meanwhile, only the mint that redeems it knows.
+ *
+ * The search ends after so many unused counters in a row. Only then the wallet pays again.
  */
 import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -45,18 +46,18 @@ import { signedUpTo } from '../credit/owed.ts';
 import { checkHome, overContract } from '../credit/steps.ts';
 import { contractSchema, viewOf } from '../credit/terms.ts';
 
-/** Counters that are looked at in one round, and unused ones in a row that end the search. */
+/** Counters in one round, and unused ones in a row that end the search. */
 const WINDOW = 100;
 const GAP = 50;
 export const RESTORE_LIMITS = {
-  /** BIP32: above it are hardened ones. */
+  /** Counters above this are hardened in BIP32. */
   counter: { unit: 'number', least: 0, most: 0x7fffffff },
   outputs: { unit: 'items', least: 1, most: 1_000 },
 } satisfies Limits;
 
 const counter = wholeIn(RESTORE_LIMITS.counter);
 const signedOutput = v.strictObject({ B_: pubkey, ...promise.entries });
-/** `id` is new each time: the same question again is another one, with another answer. */
+/** Fields of a question; its `id` is new each time, so that asking again gets a new answer. */
 const base = {
   contract: contractSchema,
   id: hexOf(16),
@@ -77,7 +78,10 @@ const answer = {
 const steps = {
   asked: base,
   answered: answer,
-  /** `token` is money, null where nothing was lost; `search` is 'more' where the next counters may be in use too. */
+  /**
+   * Result: `token` is money, null if nothing was lost; `search` is 'more' if the next counters may
+   * be used too.
+   */
   restored: {
     contract: contractSchema,
     id: hexOf(16),
@@ -92,9 +96,9 @@ export type EcashRestoreMessage = MessageOf<typeof steps>;
 export interface EcashRestoreInput {
   contract?: Hex;
   keyset?: Hex;
-  /** Look again from this counter on. */
+  /** First counter to search from. */
   from?: number;
-  /** Coins of this keyset that were paid for over other contracts, and that this home does not hold. */
+  /** Coins of this keyset that were paid for over other contracts, and that this home lacks. */
   due?: readonly OutputPlace[];
 }
 type Rs = { contract: Credit; ledger: Ledger; keyset: KeysetRecord; token: TokenRecord };
@@ -252,8 +256,8 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
 type Answered = Extract<EcashRestoreMessage, { step: 'answered' }>;
 
 /**
- * Checks that the answer is to the last search: what an earlier one did not find may be in use
- * since.
+ * Checks that the answer is to the last search: what an earlier one did not find may be used by
+ * now.
  * @throws Refusal `state-moved-on`
  */
 function checkAskedLast({ contract, searches }: PayerLedger, { id, keyset_id }: Answered): void {
@@ -263,7 +267,11 @@ function checkAskedLast({ contract, searches }: PayerLedger, { id, keyset_id }: 
   });
 }
 
-/** The counters of the outputs that were shown. They are made anew, so that a repeated message is read as the first. @throws Refusal `promises-differ` */
+/**
+ * Returns the counters of the outputs that were shown, derived again, so that a repeated message
+ * reads as the first.
+ * @throws Refusal `promises-differ`
+ */
 function shownIn({ outputs, keyset_id }: Answered, seed: Uint8Array): Map<Hex, number> {
   const made = outputsOf(
     seed,
@@ -275,14 +283,14 @@ function shownIn({ outputs, keyset_id }: Answered, seed: Uint8Array): Map<Hex, n
   return new Map(outputs.map(({ B_, counter }) => [B_, counter]));
 }
 
-/** The coins that an answer states, unchecked; none where it states one that was not shown. */
+/** Returns the coins that an answer states, unchecked; none if one was not shown. */
 function statedIn({ outputs, found }: Answered): OutputPlace[] {
   const counters = new Map(outputs.map(({ B_, counter }) => [B_, counter]));
   const places = found.map(({ B_, amount_sat }) => ({ counter: counters.get(B_) ?? -1, amountSat: amount_sat }));
   return places.every(({ counter }) => counter >= 0) ? places : [];
 }
 
-/** Returns those that the payee has signed, each once. @throws Refusal `promises-differ` */
+/** Returns the coins that the payee has signed, each once. @throws Refusal `promises-differ` */
 function foundIn({ found }: Answered, shown: ReadonlyMap<Hex, number>): { place: OutputPlace; signed: BlindPromise }[] {
   const once = new Set<Hex>();
   return found.map(({ B_, ...signed }) => {
@@ -296,7 +304,7 @@ function foundIn({ found }: Answered, shown: ReadonlyMap<Hex, number>): { place:
 const notShown = (B_: Hex): Refusal =>
   new Refusal('promises-differ', `the blinded output ${B_} found, which this home has not shown`, { blame: 'payee' });
 
-/** @throws Refusal `no-ecash` */
+/** Refuses a contract without an issuer here. @throws Refusal `no-ecash` */
 function checkIssues({ terms }: PayerCredit | PayeeCredit): void {
   if (!issuesHere(terms))
     throw new Refusal('no-ecash', `the payee signs no ecash for this contract, its issuer is '${terms.ecash}'`);
@@ -308,7 +316,7 @@ function payerOf(c: Credit | undefined): PayerCredit {
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 const nextPlaces = (first: number): OutputPlace[] =>
   range(first, first + WINDOW).map((counter) => ({ counter, amountSat: 1n }));
-/** Each counter where it stands first. */
+/** Returns the places with each counter once, where it stands first. */
 function once(places: readonly OutputPlace[]): OutputPlace[] {
   const seen = new Set<number>();
   return places.filter(({ counter }) => !seen.has(counter) && seen.add(counter));

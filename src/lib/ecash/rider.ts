@@ -1,10 +1,10 @@
 /**
  * Ecash as the rider of a contract (`credit/rider.ts`): payments become tokens.
  *
- * Where the payee issues, the payer adds blinded outputs for exactly its amount. The payee signs
- * them in the commit that counts the payment, and the payer unblinds. Where a running mint issues,
- * each payment belongs to a quote (`payments.ts`). It is no exchange at one stroke: the payer signs
- * first, and risks the payment under way.
+ * If the payee issues, the payer adds blinded outputs for exactly its amount. The payee signs them
+ * in the commit that counts the payment, and the payer unblinds. If a running mint issues, each
+ * payment belongs to a quote (`payments.ts`). The exchange is not atomic: the payer signs first,
+ * and risks the payment under way.
  */
 import * as v from 'valibot';
 import { maxSat } from '../bitcoin/amount.ts';
@@ -76,7 +76,7 @@ const forms = {
   accepted: v.strictObject({ keyset_id: keysetId, promises }),
 };
 type Forms = typeof forms;
-/** Reads the field of a message. */
+/** Returns the ecash field of a message. */
 const inIt = <S extends keyof Forms>(m: { step: S; ecash: object | null }) => m.ecash as v.InferOutput<Forms[S]> | null;
 
 interface Records {
@@ -87,16 +87,16 @@ interface Records {
 }
 const mine = (records: Partial<RiderRecords>): Records => records as Records;
 
-/** Returns whether the payee itself answers a payment with blind signatures. */
+/** Returns whether the payee itself answers payments with blind signatures. */
 export const issuesHere = (terms: Terms): boolean => terms.ecash === 'home' || terms.ecash === 'signer';
 
-/** Returns the mint that a token names. One in a home has no address: its customers know it by the contract. */
+/** Returns the mint that a token names. One in a home has no URL; its contract identifies it. */
 export const tokenMint = (terms: Terms): string => terms.mint_url ?? `spillway:${terms.payee_pubkey}`;
 
 /** Returns the text that the payer signs with its outputs: they are for one sum of one contract. */
 const boundOf = (id: Hex, paid: bigint): string => `spillway/${id}/${paid}`;
 
-/** Returns the claim of the keyset of a step: the active one for a request, afterwards the one that it named. */
+/** Returns the claim of a step's keyset: the active one for a request, later the one it named. */
 function keysetOf(m: UpdateMessage | null, c: Credit | undefined): Claim | undefined {
   if (!c || !('terms' in c) || !issuesHere(c.terms)) return undefined;
   if (c.role === 'payee') {
@@ -110,7 +110,7 @@ function keysetOf(m: UpdateMessage | null, c: Credit | undefined): Claim | undef
   return come ? keysetClaim('wallet', come.keyset_id) : undefined;
 }
 
-/** Returns the name of the token that a message brings, where its ecash is still awaited. */
+/** Returns the claim of the token that a message brings, if its ecash is still awaited. */
 function tokenOfStep(m: UpdateMessage | null, { ledger: l, keyset }: Records): Claim | undefined {
   if (m?.step !== 'accepted' || l?.role !== 'payer') return undefined;
   const due = dueFor(l, m);
@@ -119,7 +119,7 @@ function tokenOfStep(m: UpdateMessage | null, { ledger: l, keyset }: Records): C
 const dueFor = (l: PayerLedger, m: UpdateAt<'accepted'>): Awaited | undefined =>
   l.awaited.find((a) => a.paidSat === m.paid_sat && a.amountSat === m.amount_sat && a.keyset === inIt(m)?.keyset_id);
 
-/** Returns the secrets of a payment, as they were drawn. */
+/** Returns the places of a payment's secrets, as they were drawn. */
 export const placesOf = (
   { counter, amountSat }: Pick<Awaited, 'counter' | 'amountSat'>,
   keyset: Keyset,
@@ -241,7 +241,8 @@ export const rider: Rider = {
 };
 
 /**
- * Makes the payer's outputs for a payment, from counters that were never used, or again those that it was given before.
+ * Makes the payer's outputs for a payment: from unused counters, or the same again for a repeated
+ * request.
  * @throws Refusal `no-ecash`, `no-keyset`, `keyset-differs`, `ecash-restore-first`
  */
 function payForEcash(
@@ -284,7 +285,7 @@ function payForEcash(
 }
 
 /**
- * Bounds what a payer may pay beyond what it has paid for and not got back.
+ * Limits what a payer may pay before ecash for earlier payments has come.
  * @throws Refusal `ecash-awaited`
  */
 function checkAwaited({ awaited }: PayerLedger, m: UpdateAt<'requested'>, most: bigint | undefined): void {
@@ -297,7 +298,8 @@ function checkAwaited({ awaited }: PayerLedger, m: UpdateAt<'requested'>, most: 
 }
 
 /**
- * Checks that the payee may sign these outputs for this update. A contract without an issuer here was offered no keyset.
+ * Checks that the payee may sign these outputs for this update. A contract without an issuer here
+ * was offered no keyset.
  * @throws Refusal `keyset-unknown`, `outputs-differ`, `outputs-repeated`, `outputs-unsigned`
  */
 function checkIssue(
@@ -322,7 +324,7 @@ function checkIssue(
 }
 
 /**
- * Makes the token of a payment, checked and unblinded, and notes that it has come, so that the next one may be paid.
+ * Makes the token of a payment, checked and unblinded, and notes that it has come.
  * @throws Refusal `no-ecash`, `promises-differ`, `dleq-invalid`
  */
 function receiveEcash(

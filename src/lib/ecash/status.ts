@@ -1,4 +1,7 @@
-/** Credit contracts in `status`, with what became ecash. Not here: the rest of the line (`credit/status.ts`). */
+/**
+ * Credit contracts in `status` with their ecash. Not here: the rest of the line
+ * (`credit/status.ts`).
+ */
 import { isFunded, creditKind, type Credit, type PayerCredit } from '../credit/records.ts';
 import { total } from '../credit/spans.ts';
 import { followed } from '../credit/standing.ts';
@@ -9,8 +12,8 @@ import { exitQuoteBy, type StatusSource } from '../contract/status.ts';
 import { issuedOf, ledgerKind, ledgerOf, payeeLedger, payerLedger, sumOf, waits, type Ledger } from './ledger.ts';
 
 /**
- * Returns how much of a payer's balance is in tokens, which somebody else keeps, beside what the contract still holds for it.
- * @param tokens sum that the wallet holds in tokens of this contract
+ * Returns how much of a payer's balance is in tokens and how much the contract still holds.
+ * @param tokens sum of the wallet's tokens of this contract
  */
 export function floatOf(c: PayerCredit, wanted: number, tokens: bigint): NonNullable<CreditStatusLine['float']> {
   const balance = maxPaid(c.terms) - c.signedMaxSat + tokens;
@@ -23,7 +26,7 @@ export function floatOf(c: PayerCredit, wanted: number, tokens: bigint): NonNull
   };
 }
 
-/** Returns the words of `status` about a contract's ecash. */
+/** Returns what `status` says about a contract's ecash. */
 export function toldOf(c: Credit, known: Ledger | undefined): LedgerStatus {
   if (!isFunded(c) || c.terms.ecash === 'none') return {};
   if (c.role === 'payer') {

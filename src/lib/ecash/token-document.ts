@@ -1,7 +1,6 @@
 /**
- * Documents of `ecash-token`: a token as JSON and back, its secrets left out where asked, and the
- * findings of a verification. Proofs have the names of NUT-00, so that a wallet takes them as they
- * are.
+ * Documents of `ecash-token`: tokens as JSON, with or without secrets, and findings of a
+ * verification. Proofs have the names of NUT-00, so that wallets take them as they are.
  */
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -26,7 +25,7 @@ const head = (token: Token): object => ({
   [token.unit === 'sat' ? 'total_sat' : 'total']: totalOf(token),
 });
 
-/** Instead of the secrets: the points that they stand for, and what else the proof has. */
+/** Returns a proof with the points of its secrets in their place. */
 const redacted = ({ id, amount, secret, dleq, witness }: Proof): object => ({
   id,
   amount,
@@ -35,13 +34,16 @@ const redacted = ({ id, amount, secret, dleq, witness }: Proof): object => ({
   has_witness: witness !== undefined,
 });
 
-/** Whole ids instead of short ones, where the keysets are known. @throws Refusal `keyset-ambiguous` */
+/** Returns a token with full keyset ids, if known. @throws Refusal `keyset-ambiguous` */
 const resolved = (token: Token, keysets: readonly MintKeys[]): Token => ({
   ...token,
   proofs: token.proofs.map((proof) => ({ ...proof, id: keysetOf(proof.id, keysets)?.id ?? proof.id })),
 });
 
-/** A token in text, or the document of one. @throws Refusal `malformed-message`, `malformed-token`, `duplicate-secret` */
+/**
+ * Reads a token as text or as its document.
+ * @throws Refusal `malformed-message`, `malformed-token`, `duplicate-secret`
+ */
 function tokenIn(document: Fields): Token {
   const written = document.text('token');
   if (written !== undefined) {
@@ -61,7 +63,7 @@ function tokenIn(document: Fields): Token {
 
 export interface DecodeOptions {
   redact?: boolean | undefined;
-  /** Answer for a token that is not valid too, with the reason. */
+  /** Explains an invalid token in place of a refusal. */
   explain?: boolean | undefined;
 }
 
@@ -95,14 +97,17 @@ export function decodeDocument(
   };
 }
 
-/** The token of a document, or another token, in this format. @throws Refusal as `tokenIn` and `writeToken` do */
+/**
+ * Writes the token of a document, or another token, in a format.
+ * @throws Refusal as `tokenIn` and `writeToken`
+ */
 export function encodeDocument(document: Fields, keysets: readonly MintKeys[], format: TokenFormat): string {
   return writeToken(resolved(tokenIn(document), keysets), format);
 }
 
 /**
- * Returns the findings about each proof, without its secret, and what is missing to tell.
- * @throws Refusal as `tokenIn` and `verifyToken` do
+ * Returns the findings about each proof, without its secret, and what could not be checked.
+ * @throws Refusal as `tokenIn` and `verifyToken`
  */
 export function verifyDocument(
   document: Fields,

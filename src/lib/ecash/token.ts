@@ -2,11 +2,11 @@
  * Cashu tokens as text: `cashuA…` (V3, JSON) and `cashuB…` (V4, CBOR), read strictly and written.
  *
  * NUT-00 (https://github.com/cashubtc/nuts/blob/main/00.md), short keyset ids NUT-02, DLEQ NUT-12,
- * blinded keys NUT-28. Written by @cashu/cashu-ts, and read here. Its reader takes bytes behind the
- * end, repeated keys, amounts as text, letters that are no base64 and text that is not UTF-8: two
- * programs could see two tokens in one. Unknown fields are ignored, as NUT-00 has it.
- * Not here: did the mint sign (`verify.ts`), is it spent (only the mint knows), BLS keysets (ids
- * `02…`).
+ * blinded keys NUT-28. @cashu/cashu-ts writes them. Its reader accepts trailing bytes, repeated
+ * keys, amounts as text, letters outside base64, and text that is not UTF-8. So two programs could
+ * see two tokens in one text, and reading is done here. Unknown fields are ignored, as NUT-00
+ * wants. Not here: whether the mint signed (`verify.ts`) or the token is spent (only the mint
+ * knows), BLS keysets (ids `02…`).
  */
 import { base64url, base64urlnopad } from '@scure/base';
 import { decode, Tokenizer, Type, type DecodeOptions } from 'cborg';
@@ -17,23 +17,26 @@ import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { amount, formed, inBytes, inHex, list, object, someText, text } from './forms.ts';
 import { cashu } from './library.ts';
 
-/** The mint's proof that it signed with its published key, scalars in hex; without `r` only the mint's customer can check it. */
+/**
+ * Proof that the mint signed with its published key, scalars in hex. Without `r` only the mint's
+ * customer can check it.
+ */
 export interface Dleq {
   e: string;
   s: string;
   r?: string;
 }
-/** One coin, under the names of NUT-00. `secret` and `C` together are the money. */
+/** Coin, with the names of NUT-00. `secret` and `C` together are the money. */
 export interface Proof {
-  /** Keyset id in hex: 8 bytes (V1, or a V2 cut short), 33 bytes (V2); before 2023, 12 characters of base64. */
+  /** Keyset id: hex of 8 bytes (V1, short V2) or 33 (V2); before 2023, 12 characters of base64. */
   id: string;
   /** Amount in the token's unit. */
   amount: bigint;
   secret: string;
-  /** The mint's signature: a compressed point in hex. */
+  /** Signature of the mint: a compressed point in hex. */
   C: string;
   dleq?: Dleq;
-  /** Spending condition of the secret (NUT-11, NUT-14): JSON as text. */
+  /** Witness of the secret's spending condition (NUT-11, NUT-14): JSON as text. */
   witness?: string;
   p2pk_e?: string;
 }
@@ -88,7 +91,7 @@ const tokenCbor = object({
   t: list(object({ i: inBytes.id, p: list(proofCbor) })),
 });
 
-/** Returns the fields in one order of keys, without those that are empty. */
+/** Returns the fields of a proof in one order, without empty ones. */
 function proofOf({ id, amount, secret, C, dleq, witness, p2pk_e }: v.InferOutput<typeof proofJson>): Proof {
   return {
     id,
@@ -101,7 +104,7 @@ function proofOf({ id, amount, secret, C, dleq, witness, p2pk_e }: v.InferOutput
   };
 }
 
-/** @throws Refusal `duplicate-secret`, or `code` where there is none */
+/** Checks a token's proofs. @throws Refusal `duplicate-secret`, or `code` if there is none */
 function checkProofs(proofs: readonly Proof[], code: ErrorCode): void {
   if (proofs.length === 0) throw new Refusal(code, 'no proof found, at least one expected');
   const first = new Map<string, number>();
@@ -113,7 +116,7 @@ function checkProofs(proofs: readonly Proof[], code: ErrorCode): void {
   }
 }
 
-/** The proofs of a JSON document. @throws Refusal `malformed-message`, `duplicate-secret` */
+/** Reads the proofs of a JSON document. @throws Refusal `malformed-message`, `duplicate-secret` */
 export function proofsOf(value: unknown): Proof[] {
   const proofs = formed(list(proofJson), value, 'malformed-message', 'proofs').map(proofOf);
   checkProofs(proofs, 'malformed-message');
@@ -175,7 +178,7 @@ const CBOR: DecodeOptions = {
   retainStringBytes: true,
 };
 
-/** CBOR's items, without numbers that are not whole, and with text decoded to the letter. */
+/** Tokenizer of CBOR without numbers that are not whole, and with text decoded strictly. */
 class StrictTokenizer extends Tokenizer {
   override next(): ReturnType<Tokenizer['next']> {
     const token = super.next();
@@ -201,7 +204,10 @@ function readCbor(bytes: Uint8Array): Token {
 
 // ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Writes a token; V4 cuts the ids of V2 keysets to 8 bytes. @throws Refusal `malformed-message` for what its format cannot hold */
+/**
+ * Writes a token; V4 shortens the ids of V2 keysets.
+ * @throws Refusal `malformed-message` for what its format cannot hold
+ */
 export function writeToken(token: Omit<Token, 'format'>, format: TokenFormat): string {
   const mint = token.mint.replace(/\/+$/, '');
   return format === 'V3' ? writeJson({ ...token, mint }) : writeCbor({ ...token, mint });

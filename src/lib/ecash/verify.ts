@@ -1,11 +1,11 @@
 /**
- * Verification of a token, each proof against the mint's public keys. The keyset is known and of
- * the token's unit. It has a key for the amount, and the DLEQ proof shows that the mint signed with
- * that very key.
+ * Verification of a token's proofs by the mint's public keys.
  *
- * NUT-12 (https://github.com/cashubtc/nuts/blob/main/12.md), by @cashu/cashu-ts. Secrets of a token
- * are unique already (`token.ts`). Not here: is it spent, and do its spending conditions allow it
- * (only the mint knows).
+ * The keyset must be known and of the token's unit, and have a key for the amount. The DLEQ proof
+ * must show that the mint signed with that key. NUT-12
+ * (https://github.com/cashubtc/nuts/blob/main/12.md), by @cashu/cashu-ts. `token.ts` has checked
+ * that secrets are unique. Not here: whether a proof is spent, and whether its spending conditions
+ * allow it (only the mint knows).
  */
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { Refusal } from '../protocol/refusal.ts';
@@ -18,16 +18,17 @@ import type { Proof, Token } from './token.ts';
 /** Finding about one proof; a check that could not be made is named. */
 export interface Finding {
   proof: Proof;
-  /** Undefined where the keyset is not among those given. */
+  /** Keyset; undefined if it is not among the given ones. */
   keyset: MintKeys | undefined;
   dleq: 'valid' | 'missing' | 'not-checked';
 }
 
-/** The point that a secret stands for, hex: what mints store of spent proofs (NUT-07), and no secret. */
+/** Returns the point of a secret, hex: what mints store of spent proofs (NUT-07), and no secret. */
 export const pointOf = (secret: string): string => bytesToHex(pointBytes(hashToCurve(utf8ToBytes(secret))));
 
 /**
- * Checks every proof. @throws Refusal with the first reason against it: `keyset-ambiguous`, `unit-differs`,
+ * Checks every proof.
+ * @throws Refusal for the first reason against it: `keyset-ambiguous`, `unit-differs`,
  * `amount-unknown`, `dleq-invalid`
  */
 export function verifyToken(token: Token, keysets: readonly MintKeys[]): Finding[] {

@@ -1,6 +1,6 @@
 /**
- * Small networks counted out: distributions of wealth, those that the channels can hold, and the payments that cannot be
- * made. Source: arXiv 2601.04835. Not here: networks too large for that (`sample.ts`).
+ * Exact counts in small networks: feasible distributions of wealth, and payments that cannot be
+ * made. Source: arXiv 2601.04835. Not here: larger networks (`sample.ts`).
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -8,17 +8,17 @@ import { freeOf, reservedOf, sum, type Network } from './network.ts';
 
 export const COUNT_LIMITS = { states: { unit: 'number', most: 10_000_000n } } satisfies Limits;
 
-/** Distributions as numbers: digit i, to the base, is what member i owns above its reserves. */
+/** Distributions as numbers: digit i is what member i owns above its reserves. */
 export interface States {
   feasible: ReadonlySet<number>;
-  /** Value of a satoshi of each member in such a number. */
+  /** Weight of a satoshi of each member in such a number. */
   places: readonly number[];
   base: number;
   /** Sum that each member's channels reserve for it; below 0 for credit. */
   reserved: readonly number[];
 }
 
-/** Returns C(capacity + n − 1, n − 1): all ways to share a capacity among n. */
+/** Returns C(capacity + n − 1, n − 1), the number of ways to share a capacity among n. */
 export function allDistributions(capacity: number, members: number): bigint {
   let count = 1n;
   for (let i = 1; i < members; i++) count = (count * BigInt(capacity + i)) / BigInt(i);
@@ -26,8 +26,9 @@ export function allDistributions(capacity: number, members: number): bigint {
 }
 
 /**
- * Returns all distributions that the channels can hold: a channel adds its capacity, satoshi by satoshi, to any of its members.
- * @throws Refusal `too-many-states` where all distributions are more than 10^7
+ * Lists the distributions that the channels can hold. Each channel adds its capacity, satoshi by
+ * satoshi, to any of its members.
+ * @throws Refusal `too-many-states` if there are more than 10^7 distributions
  */
 export function feasibleStates(network: Network): States {
   const { members, channels, capacity } = network;
@@ -51,10 +52,10 @@ export function feasibleStates(network: Network): States {
 }
 
 export interface Payments {
-  /** Payments that cannot be made, and all: over all feasible distributions and ordered pairs. */
+  /** Payments that cannot be made, and all: over feasible distributions and ordered pairs. */
   infeasible: number;
   payments: number;
-  /** Counts of payers that own the amount. */
+  /** Infeasible payments whose payer owns the amount. */
   infeasibleFunded: number;
   paymentsFunded: number;
 }

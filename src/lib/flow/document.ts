@@ -1,4 +1,4 @@
-/** Answers on what can be paid, as documents: verdicts, counts, samples, throughput. Not here: the arithmetic. */
+/** Answers on what can be paid, as documents: verdicts, counts, samples, throughput. */
 import type { NodeName } from '../gossip/graph.ts';
 import { Draws, percent, quantiles } from '../protocol/draws.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -21,14 +21,14 @@ const verdictDocument = ({ channels, members }: Network, verdict: Verdict): obje
       }
     : verdict;
 
-/** Answers whether the members can own so much each. */
+/** Answers whether the members can own this wealth. */
 export const wealthDocument = (network: Network, wealth: Wealth): object => ({
   ...head('wealth'),
   ...verdictDocument(network, decideWealth(network, wealth)),
 });
 
 export interface Payment {
-  /** Places of two different members. */
+  /** Indexes of two different members. */
   payer: number;
   payee: number;
   amount: number;
@@ -41,8 +41,8 @@ const payHead = ({ members }: Network, { payer, payee, amount }: Payment) => ({
 });
 
 /**
- * Answers whether a payment can be made, if the channels may be balanced in any way that gives this wealth.
- * A verdict on the state `before` the payment says that nobody can own this; else it is on the state `after`.
+ * Answers whether a payment can be made if the channels may be balanced in any way with this
+ * wealth. The verdict is on the state `before` if nobody can own that, else on the state `after`.
  */
 export function payDocument(network: Network, wealth: Wealth, payment: Payment): object {
   const before = decideWealth(network, wealth);
@@ -53,8 +53,8 @@ export function payDocument(network: Network, wealth: Wealth, payment: Payment):
 }
 
 /**
- * Answers whether a payment can be made as the channels are balanced now.
- * @throws Refusal `malformed-message` where a channel's balance is not stated
+ * Answers whether a payment can be made with the present balances.
+ * @throws Refusal `malformed-message` if a channel's balance is not stated
  */
 export function liquidityDocument(network: Network, payment: Payment): object {
   const liquidity = network.channels.map(({ id, liquidity: held }) => {
@@ -67,7 +67,10 @@ export function liquidityDocument(network: Network, payment: Payment): object {
   return { ...payHead(network, payment), feasible, most_sat: most, ...(!feasible && { certificate }) };
 }
 
-/** Counts distributions out, and the payments of each amount that cannot be made. @throws Refusal `too-many-states` */
+/**
+ * Counts distributions, and the payments of each amount that cannot be made.
+ * @throws Refusal `too-many-states`
+ */
 export function countDocument(
   network: Network,
   amounts: readonly number[],
@@ -107,11 +110,14 @@ export interface SampleOptions {
   seed: string;
   draw: 'liquidity' | 'wealth';
   amounts: readonly number[];
-  /** Names the pairs too. */
+  /** Adds the pairs to the document. */
   list: boolean;
 }
 
-/** Draws pairs, and counts how many of them can pay each amount. @throws Refusal `sample-too-rare`, `malformed-message` */
+/**
+ * Draws pairs, and counts those that can pay each amount.
+ * @throws Refusal `sample-too-rare`, `malformed-message`
+ */
 export function sampleDocument(network: Network, { pairs, seed, draw, amounts, list }: SampleOptions): object {
   const { samples, drawn } = drawSamples(network, pairs, new Draws('sample', seed), draw);
   const sorted = samples.map(({ most }) => most).sort((a, b) => a - b);
@@ -152,8 +158,9 @@ export interface Throughput {
 }
 
 /**
- * Returns the payments a second that a network delivers: batch · tps / ρ, where ρ is the infeasible part.
- * Each transaction of `tps` repairs `batch` infeasible payments. With a target it adds the ρ that this needs.
+ * Returns the payments a second of a network: batch · tps / ρ, with ρ the infeasible part. Each of
+ * `tps` transactions repairs `batch` infeasible payments. With a target it adds the ρ that this
+ * needs.
  */
 export function throughputDocument({ infeasible, payments, tps, batch, target }: Throughput): object {
   const room = tps * batch;

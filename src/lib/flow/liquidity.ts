@@ -1,8 +1,8 @@
 /**
- * Payments as the channels are balanced now: the most that can be paid over all routes at once is a smallest cut.
+ * Payments with the present balances: the most that all routes together can pay is a smallest cut.
  *
- * Any balance of the channels that gives the same wealth has the same cut. Source: arXiv 2601.04835.
- * Not here: which wealth can be held (`wealth.ts`).
+ * All balances with the same wealth have the same cut. Source: arXiv 2601.04835. Not here: which
+ * wealth can be held (`wealth.ts`).
  */
 import type { NodeName } from '../gossip/graph.ts';
 import { flowNetwork, type FlowNetwork } from './max-flow.ts';
@@ -12,35 +12,38 @@ import { sum, type Network } from './network.ts';
 export type Liquidity = readonly (readonly number[])[];
 
 /**
- * Lays the channels out as edges of a flow network over the members: what a member holds of a channel can go to the others.
- * @param free part that may move, of each channel and member
- * @returns also the number of nodes; those behind the members are the channels' own
+ * Returns the edges of a flow network over the members: what a member holds of a channel can go to
+ * the others.
+ * @param free part of each channel and member that may move
+ * @returns `nodes`: number of nodes; those after the members stand for channels
  */
 export function edgesOf({ channels, members }: Network, free: Liquidity): { edges: number[]; nodes: number } {
   const edges: number[] = [];
   let nodes = members.length;
   channels.forEach(({ members: of }, i) => {
     if (of.length === 2) return void edges.push(of[0]!, of[1]!, free[i]![0]!, free[i]![1]!);
-    // Of more members any may pay any other: through a node of the channel's own.
+    // With more members any may pay any other, through a node of the channel's own.
     const [through, all] = [nodes++, sum(free[i]!)];
     of.forEach((member, place) => edges.push(member, through, free[i]![place]!, all));
   });
   return { edges, nodes };
 }
 
-/** Members on the payer's side of a cut. Their part of the channels that leave the set is all that can leave it. */
+/** Members on the payer's side of a cut. Only their part of channels across it can leave. */
 export interface Cut {
   reason: 'cut';
   set: NodeName[];
   outgoing_sat: number;
 }
 
-/** Balances of a network, to be asked about many pairs. */
+/** Balances of a network, for queries about many pairs. */
 export class Balances {
   readonly #network: Network;
   readonly #flow: FlowNetwork;
 
-  /** @param liquidity part of each channel that each member holds; what is above its least can leave it */
+  /**
+   * @param liquidity part of each channel that each member holds; what is above its least can move
+   */
   constructor(network: Network, liquidity: Liquidity) {
     this.#network = network;
     const free = network.channels.map(({ least }, i) =>
@@ -54,7 +57,7 @@ export class Balances {
   most(payer: number, payee: number): number {
     return this.#flow.maxFlow(payer, payee);
   }
-  /** Returns the set that proves it. */
+  /** Returns the cut that proves it. */
   cut(payer: number, payee: number): Cut {
     const outgoing_sat = this.most(payer, payee);
     const set = this.#network.members.filter((_, member) => this.#flow.isBefore(member));

@@ -1,22 +1,22 @@
 /**
- * Maximum flows in whole numbers, and the cuts that prove them: Dinic's algorithm on typed arrays.
+ * Maximum flows and the cuts that prove them: Dinic's algorithm on typed arrays.
  *
- * Capacities are whole numbers whose sum stays below 2^53, so that every result is exact.
- * Not here: meanings of what flows (`wealth.ts`, `liquidity.ts`).
+ * Capacities are whole numbers whose sum stays below 2^53, so that results are exact. Not here:
+ * what flows (`wealth.ts`, `liquidity.ts`).
  */
 
 export interface FlowNetwork {
-  /** Returns the largest flow between two different nodes. Begins from the capacities, whatever was asked before. */
+  /** Returns the largest flow between two different nodes, independent of earlier calls. */
   maxFlow(source: number, sink: number): number;
-  /** Returns whether the node is on the source's side of the last flow's cut. */
+  /** Returns whether the node is on the source's side of the last cut. */
   isBefore(node: number): boolean;
-  /** Returns the last flow over an edge, from its tail to its head; below 0 the other way. */
+  /** Returns the last flow over an edge from tail to head; below 0 the other way. */
   flowOver(edge: number): number;
 }
 
 /**
- * Lays out a network: the arcs of a node side by side, so that a search reads them in the order of memory.
- * @param edges tail, head, capacity, capacity of the way back; four numbers an edge
+ * Lays out a network with each node's arcs side by side, so that a search reads memory in order.
+ * @param edges tail, head, capacity, reverse capacity: four numbers an edge
  */
 export function flowNetwork(nodes: number, edges: Float64Array): FlowNetwork {
   const count = edges.length / 2;
@@ -41,7 +41,7 @@ export function flowNetwork(nodes: number, edges: Float64Array): FlowNetwork {
     [capacities[forth], capacities[back]] = [edges[at + 2]!, edges[at + 3]!];
   }
 
-  /** Finds distances from the source over arcs with room; false where the sink is not reached. */
+  /** Finds distances from the source over arcs with room; false if the sink is out of reach. */
   function layers(source: number, sink: number): boolean {
     levels.fill(-1);
     levels[source] = 0;
@@ -60,7 +60,7 @@ export function flowNetwork(nodes: number, edges: Float64Array): FlowNetwork {
     return false;
   }
 
-  /** Adds a flow that leaves no way through the layers. */
+  /** Adds a flow that blocks every path through the layers. */
   function block(source: number, sink: number): number {
     // Never longer than there are nodes; the queue of the layers is free now.
     const path = queue;

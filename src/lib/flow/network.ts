@@ -1,8 +1,9 @@
 /**
- * Payment channel networks as the theory has them: channels of two or more members, each with a capacity.
+ * Payment channel networks as in theory: channels of two or more members, each with a capacity.
  *
- * Each member of a channel has a least that it may hold: a reserve, or below zero a credit.
- * Source: arXiv 2601.04835, "A Mathematical Theory of Payment Channel Networks". Amounts are satoshis below 2^53.
+ * Each member of a channel has a least that it may hold: a reserve, or, below zero, a credit.
+ * Source: arXiv 2601.04835, "A Mathematical Theory of Payment Channel Networks". Amounts are
+ * satoshis below 2^53.
  */
 import { placesOf, type Graph, type NodeName } from '../gossip/graph.ts';
 import { Fields } from '../protocol/document.ts';
@@ -12,12 +13,12 @@ import { Refusal } from '../protocol/refusal.ts';
 
 export interface Channel {
   id: string;
-  /** Places in the list of members. */
+  /** Indexes in the list of members. */
   members: readonly number[];
   capacity: number;
   /** Least that each member holds, in the order of `members`: reserve less credit. */
   least: readonly number[];
-  /** Part that each holds now, where that is known. */
+  /** Part that each member holds now, if known. */
   liquidity?: readonly number[];
 }
 /** Nodes and channels with their capacities. */
@@ -27,11 +28,11 @@ export interface Network {
   /** Sum of all capacities. */
   capacity: number;
 }
-/** Sum of what each member owns in all its channels, in the order of `members`. */
+/** Wealth of each member over all its channels, in the order of `members`. */
 export type Wealth = readonly number[];
 
 export const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
-/** Returns what of each channel no member has reserved; below 0 where more is reserved than it holds. */
+/** Returns the unreserved part of each channel; below 0 if more is reserved than it holds. */
 export const freeOf = ({ channels }: Network): number[] => channels.map(({ capacity, least }) => capacity - sum(least));
 /** Returns what the channels of each member reserve for it; below 0 for credit. */
 export function reservedOf({ members, channels }: Network): number[] {
@@ -45,14 +46,14 @@ export const NETWORK_LIMITS = {
   members: { unit: 'items', least: 2, most: 1000 },
 } satisfies Limits;
 
-/** Reads satoshis of a document. */
+/** Reads an amount in satoshis. */
 const satIn = (from: Fields, name: string): number | undefined => {
   const sat = from.whole(name, BigInt(NETWORK_LIMITS.total.most));
   return sat === undefined ? undefined : Number(sat);
 };
 
 type Members = Map<NodeName, number>;
-/** Returns the place of a member, the next one for who is new. */
+/** Returns the index of a member; a new one gets the next. */
 function placeOf(name: NodeName, members: Members): number {
   if (!members.has(name)) members.set(name, members.size);
   return members.get(name)!;
@@ -69,7 +70,7 @@ function network(members: Members, channels: readonly Channel[]): Network {
   return { members: [...members.keys()], channels, capacity };
 }
 
-/** Returns the network of a graph. Channels without a capacity are left out; of two-party channels nothing is reserved. */
+/** Returns a graph's channels of known capacity, nothing reserved; `unknown` counts the others. */
 export function networkOfGraph(graph: Graph): { network: Network; unknown: number } {
   const members = placesOf(graph.nodes);
   const known = graph.channels.filter(({ capacity_sat: sat }) => sat !== undefined);
@@ -82,7 +83,10 @@ export function networkOfGraph(graph: Graph): { network: Network; unknown: numbe
   return { network: network(members, channels), unknown: graph.channels.length - known.length };
 }
 
-/** Reads `{channels: [{id, members, capacity_sat, reserve_sat?, credit_sat?, liquidity_sat?}]}`. @throws Refusal `malformed-message` */
+/**
+ * Reads `{channels: [{id, members, capacity_sat, reserve_sat?, credit_sat?, liquidity_sat?}]}`.
+ * @throws Refusal `malformed-message`
+ */
 export function parseNetwork(from: Fields): Network {
   const members: Members = new Map();
   const channels = from.objects('channels', (each): Channel => {
@@ -111,7 +115,7 @@ function nameOf(value: Json, where: string): NodeName {
   throw new Refusal('malformed-message', `${where}: a name expected`);
 }
 
-/** Reads a number for all members, or an object with one for some of them; 0 for the rest. */
+/** Reads a number for all members, or an object with one for some; 0 for the rest. */
 function perMember(from: Fields, name: string, members: readonly NodeName[]): number[] {
   const value = from.has(name) ? from.json(name) : 0;
   if (typeof value !== 'object' || value === null) {
@@ -124,7 +128,10 @@ function perMember(from: Fields, name: string, members: readonly NodeName[]): nu
   return made;
 }
 
-/** Reads `{member: sat}`; who is not named owns nothing. @throws Refusal `malformed-message` for a name that is no member */
+/**
+ * Reads `{member: sat}`; other members own nothing.
+ * @throws Refusal `malformed-message` for an unknown member
+ */
 export function parseWealth(from: Fields, { members }: Network): Wealth {
   const wealth = members.map((member) => satIn(from, String(member)) ?? 0);
   const others = from.names().filter((name) => !members.some((member) => String(member) === name));
@@ -132,7 +139,7 @@ export function parseWealth(from: Fields, { members }: Network): Wealth {
   return wealth;
 }
 
-/** Returns the places of two different members. @throws Refusal `malformed-message` */
+/** Returns the indexes of two different members. @throws Refusal `malformed-message` */
 export function pairOf({ members }: Network, payer: string, payee: string): { payer: number; payee: number } {
   const place = (name: string, what: string): number => {
     const found = members.findIndex((member) => String(member) === name);

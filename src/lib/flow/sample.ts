@@ -1,9 +1,9 @@
 /**
- * Payments in networks too large to count: drawn pairs, and for each the most that can be paid.
+ * Samples of payments in large networks: drawn pairs, and the most that each can pay.
  *
- * Two draws, because they ask two things: `liquidity` balances every channel at random, `wealth` draws what members own
- * and keeps what the channels can hold. Intervals are Wilson's, 95 percent. Draws repeat by their seed.
- * Not here: networks that can be counted (`count.ts`).
+ * There are two draws: `liquidity` balances every channel at random; `wealth` draws what members
+ * own, and keeps what the channels can hold. Intervals are Wilson's, 95 percent. A seed repeats the
+ * draws. Not here: networks that can be counted (`count.ts`).
  */
 import type { Draws } from '../protocol/draws.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -14,7 +14,7 @@ import { decideWealth } from './wealth.ts';
 
 export const SAMPLE_LIMITS = {
   pairs: { unit: 'items', least: 1, most: 1_000_000 },
-  /** Distributions that are drawn for each that is kept. */
+  /** Distributions drawn for each that is kept. */
   tries: { unit: 'items', most: 10_000 },
 } satisfies Limits;
 
@@ -31,7 +31,7 @@ function pairOf(draws: Draws, members: number): [number, number] {
   return [payer, payee >= payer ? payee + 1 : payee];
 }
 
-/** Balances every channel of two once: the first member holds each amount with the same chance. */
+/** Balances every channel of two at random: each split has the same chance. */
 function drawLiquidity(network: Network, draws: Draws): Liquidity {
   return network.channels.map(({ capacity, members, id }) => {
     if (members.length !== 2)
@@ -41,7 +41,10 @@ function drawLiquidity(network: Network, draws: Draws): Liquidity {
   });
 }
 
-/** Draws a distribution of a capacity among n evenly: n − 1 different bars among capacity + n − 1 places. */
+/**
+ * Draws a distribution of a capacity among n, all with the same chance: n − 1 different bars among
+ * capacity + n − 1 places.
+ */
 function drawWealth(capacity: number, members: number, draws: Draws): number[] {
   const bars = new Set<number>();
   // Floyd's draw of distinct numbers.
@@ -53,7 +56,10 @@ function drawWealth(capacity: number, members: number, draws: Draws): number[] {
   return [...sorted, capacity + members - 1].map((bar, i) => bar - (i === 0 ? 0 : sorted[i - 1]! + 1));
 }
 
-/** @throws Refusal `sample-too-rare` where fewer than one of 10^4 distributions can be held */
+/**
+ * Draws balances with a drawn wealth.
+ * @throws Refusal `sample-too-rare` if fewer than one of 10^4 distributions can be held
+ */
 function feasibleLiquidity(network: Network, draws: Draws): { liquidity: Liquidity; tries: number } {
   for (let tries = 1; allows(SAMPLE_LIMITS.tries, tries); tries++) {
     const found = decideWealth(network, drawWealth(network.capacity, network.members.length, draws));
@@ -65,7 +71,7 @@ function feasibleLiquidity(network: Network, draws: Draws): { liquidity: Liquidi
   });
 }
 
-/** Draws pairs, and finds the most that each can pay. @returns also how many distributions were drawn */
+/** Draws pairs and the most that each can pay. @returns also the number of drawn distributions */
 export function drawSamples(
   network: Network,
   pairs: number,
@@ -90,7 +96,7 @@ export function drawSamples(
 
 const Z = 1.959964;
 
-/** Returns Wilson's interval of a part of a whole, 95 percent, as parts of one. */
+/** Returns Wilson's interval (95 percent) of a part of a whole, as fractions. */
 export function wilson(part: number, whole: number): [number, number] {
   const p = part / whole;
   const centre = p + (Z * Z) / (2 * whole);

@@ -1,25 +1,27 @@
 /**
- * Decision whether members can own so much each, in whatever way the channels are balanced, and so whether a payment can
- * be made at all: exact, with one way to do it or a certificate that there is none.
+ * Decision whether members can own a wealth, however the channels are balanced: exact, with a
+ * certificate.
  *
- * Every channel is balanced in some way first. Then what some members have too much flows over the channels to those who
- * lack it. Where not all of it can, the smallest cut names a set S that would own less than the channels inside S hold.
- * Source: arXiv 2601.04835; the decision by flows is this project's. Not here: balances as they are (`liquidity.ts`).
+ * So it decides whether a payment can be made at all. Every channel is balanced in some way first.
+ * Then what some members have too much flows over the channels to those who lack it. If not all of
+ * it can, the smallest cut names a set S that would own less than the channels inside S hold.
+ * Source: arXiv 2601.04835; the decision by flows is this project's. Not here: present balances
+ * (`liquidity.ts`).
  */
 import type { NodeName } from '../gossip/graph.ts';
 import { edgesOf, type Liquidity } from './liquidity.ts';
 import { flowNetwork } from './max-flow.ts';
 import { freeOf, reservedOf, sum, type Network, type Wealth } from './network.ts';
 
-/** Reason of a no, which anybody can check by adding up what it names. */
+/** Reason of a no; anybody can check it by adding up what it names. */
 export type Certificate =
-  /** All that members own is not all that channels hold. */
+  /** Members own another sum than channels hold. */
   | { reason: 'sum'; wealth_sat: number; capacity_sat: number }
-  /** Reserves of a channel, less its credits, are above its capacity. */
+  /** Reserves of a channel, less its credits, exceed its capacity. */
   | { reason: 'channel'; channel: string; reserved_sat: number; capacity_sat: number }
   /** Channels of a member reserve more than it owns. */
   | { reason: 'reserve'; member: NodeName; wealth_sat: number; reserved_sat: number }
-  /** Channels inside a set hold more than the set owns, both without what is reserved. */
+  /** Channels inside a set hold more than the set owns, both without reserves. */
   | { reason: 'set'; set: NodeName[]; wealth_sat: number; inside_sat: number };
 
 export type Verdict = { feasible: true; liquidity: Liquidity } | { feasible: false; certificate: Certificate };
@@ -45,7 +47,7 @@ export function decideWealth(network: Network, wealth: Wealth): Verdict {
   return byFlow(network, free, rest);
 }
 
-/** Gives of each channel what its members lack still, in their order; what nobody lacks goes to the last. */
+/** Gives members what they lack of each channel, in order; the rest goes to the last. */
 function balanced({ channels }: Network, free: readonly number[], lacks: number[]): number[][] {
   return channels.map(({ members }, i) => {
     let left = free[i]!;
@@ -91,6 +93,6 @@ function byFlow(network: Network, free: readonly number[], rest: Wealth): Verdic
   };
 }
 
-/** Returns wealth after a payment. */
+/** Returns the wealth after a payment. */
 export const paid = (wealth: Wealth, payer: number, payee: number, amount: number): Wealth =>
   wealth.map((sat, member) => sat - (member === payer ? amount : 0) + (member === payee ? amount : 0));

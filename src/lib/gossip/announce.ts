@@ -1,5 +1,5 @@
 /**
- * Messages of version 2 made from a document: signed here, with a signature from elsewhere, or waiting for one.
+ * Version 2 messages made from a document: signed here or elsewhere, or waiting for a signature.
  * Not here: which keys sign what (`verify.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -14,14 +14,14 @@ import { LAYOUTS, readMessage, writeMessage, type Message } from './message.ts';
 import { announcementKeys, signedHash } from './verify.ts';
 
 export interface Announced extends Line {
-  /** Bytes, hex; unsigned where `signing` says what is wanted. */
+  /** Bytes, hex; unsigned if `signing` says what must be signed. */
   message: string;
   signing?: { message: string; key?: string };
 }
 
 /**
- * Makes the message that a document describes, in the names that `gossip decode` prints.
- * @param given all secrets that sign, or a signature of 64 bytes in hex
+ * Makes the message of a document with the names that `gossip decode` prints.
+ * @param given secrets of all signers, or a signature of 64 bytes in hex
  * @throws Refusal `malformed-message`, `malformed-gossip`, `wrong-key`; of records as `readMessage`
  */
 export function announceDocument(
@@ -47,7 +47,7 @@ export function announceDocument(
   };
 }
 
-/** Says what somebody else must sign: the hash, and the x-only key where it is known. */
+/** Returns what somebody else must sign: the hash, and the x-only key if known. */
 function signingOf({ type, values, bytes }: Message): { message: string; key?: string } {
   const keys = type === 267 ? announcementKeys(values) : undefined;
   const key = type === 269 ? values['node_id'].slice(2) : keys && bytesToHex(keyAgg(keys).xQ);
@@ -55,9 +55,9 @@ function signingOf({ type, values, bytes }: Message): { message: string; key?: s
 }
 
 /**
- * Signs with the secrets of all keys: one for an update or a node; for an announcement those of both nodes and both bitcoin
- * keys, or of the output's own key.
- * @throws Refusal `wrong-key` where the secrets are not those of the keys
+ * Signs with the secrets of all keys. An update or node announcement needs one. A channel
+ * announcement needs those of both nodes and both bitcoin keys, or of the output's own key.
+ * @throws Refusal `wrong-key` for secrets of other keys
  */
 function signMessage(message: Message, secrets: readonly Uint8Array[]): string {
   const { type, values } = message;
@@ -82,7 +82,7 @@ function signMessage(message: Message, secrets: readonly Uint8Array[]): string {
   return signHash(hash, aggregateSecret(ordered as Uint8Array[], keys));
 }
 
-/** Returns the secret of a MuSig2 aggregate, for somebody who has all secrets. */
+/** Returns the secret behind a MuSig2 aggregate, from all secrets. */
 function aggregateSecret(secrets: readonly Uint8Array[], keys: readonly Uint8Array[]): Uint8Array {
   const coefficients = keyAggCoefficients(keys);
   const scalars = secrets.map((secret, i) => {

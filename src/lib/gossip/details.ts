@@ -1,6 +1,8 @@
 /**
- * Contents of the fields of gossip messages: addresses of nodes, lists of short channel ids, records behind the fields.
- * And the problems of a message that could be cut into its fields: BOLT7. Not here: signatures (`verify.ts`).
+ * Contents of gossip fields, and the rules of BOLT7 that a message breaks.
+ *
+ * Fields hold addresses of nodes, lists of short channel ids, nested records. Not here: signatures
+ * (`verify.ts`).
  */
 import { base32 } from '@scure/base';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
@@ -11,19 +13,19 @@ import { scidText } from '../wire/fields.ts';
 import { readStream } from '../wire/tlv.ts';
 import type { Message } from './message.ts';
 
-/** A rule that a message breaks, and the field that breaks it. */
+/** Rule that a message breaks, and the field that breaks it. */
 export interface Problem {
   code: 'malformed-gossip' | 'signature-invalid' | 'output-differs';
   field: string;
   text: string;
 }
 
-/** Inflates a zlib stream up to a length; throws for other bytes. */
+/** Inflates a zlib stream of at most `most` bytes of content; throws for other bytes. */
 export type Inflate = (bytes: Uint8Array, most: number) => Uint8Array;
 
 const ADDRESS_SIZES: Readonly<Record<number, number>> = { 1: 6, 2: 18, 3: 12, 4: 37 };
 
-/** Returns address descriptors as text. The bytes behind one of an unknown type are left as hex. */
+/** Returns address descriptors as text. What follows one of unknown type is left as hex. */
 export function addressesOf(bytes: Uint8Array): { type: number; address: string }[] {
   const from = new Cursor(bytes, 'malformed-gossip');
   const found: { type: number; address: string }[] = [];
@@ -48,11 +50,12 @@ function addressText(type: number, bytes: Uint8Array): string {
   return `${base32.encode(host).toLowerCase().replaceAll('=', '')}.onion:${port}`;
 }
 
-/** Most bytes of a list once it is inflated: 64 kB of zlib may become a thousand times as much. */
+/** Most bytes of an inflated list: 64 kB of zlib may inflate to a thousand times as much. */
 const MOST_INFLATED = 524_288;
 
 /**
- * Decodes short channel ids, or flags and timestamps that belong to them: one byte of encoding, 0 plain, 1 zlib.
+ * Decodes short channel ids, or the flags and timestamps beside them. The first byte says plain (0)
+ * or zlib (1).
  * @throws Refusal `malformed-gossip`
  */
 function decodeList(bytes: Uint8Array, inflate: Inflate | undefined): Uint8Array {
@@ -76,7 +79,7 @@ const groups = (bytes: Uint8Array, size: number): Uint8Array[] => {
 const pairs = (bytes: Uint8Array): number[][] =>
   groups(bytes, 8).map((pair) => groups(pair, 4).map((half) => Number(readUint(half))));
 
-/** Records behind the fields of queries, by type of the message and the record: name, and reader. */
+/** Nested records by message type and record: name and reader. */
 const RECORDS: Readonly<Record<string, [name: string, read: (bytes: Uint8Array, inflate?: Inflate) => unknown]>> = {
   '261.1': ['query_flags', (bytes, inflate) => [...decodeList(bytes, inflate)]],
   '263.1': ['query_option', (bytes) => readBigSize(bytes).value],
@@ -84,7 +87,7 @@ const RECORDS: Readonly<Record<string, [name: string, read: (bytes: Uint8Array, 
   '264.3': ['checksums', pairs],
 };
 
-/** Reads on into the fields: addresses, lists of channels, records. What does not read is a problem. */
+/** Decodes addresses, channel lists and nested records; what cannot be read becomes a problem. */
 export function detailsOf(message: Message, problems: Problem[], inflate?: Inflate): Record<string, unknown> {
   const { type, values, extra } = message;
   const details: Record<string, unknown> = {};
@@ -114,14 +117,14 @@ export function detailsOf(message: Message, problems: Problem[], inflate?: Infla
   return details;
 }
 
-/** Fields that a message of version 2 must have. */
+/** Fields that a version 2 message must have. */
 const NEEDED: Readonly<Record<number, readonly string[]>> = {
   267: ['short_channel_id', 'capacity_sat', 'node_id_1', 'node_id_2', 'outpoint'],
   269: ['block_height', 'node_id'],
   271: ['short_channel_id', 'block_height'],
 };
 
-/** Lists what a message says that it must not say. @param capacityMsat the capacity of its channel, where that is known */
+/** Lists the rules that a message breaks. @param capacityMsat capacity of its channel, if known */
 export function problemsOf({ type, values }: Message, capacityMsat?: bigint): Problem[] {
   const problems: Problem[] = [];
   const problem = (field: string, text: string): unknown => problems.push({ code: 'malformed-gossip', field, text });

@@ -1,6 +1,6 @@
 /**
- * Kinds of dumps, told by their first bytes, and the graph in each.
- * Not here: compression and files, which the caller undoes and reads.
+ * Formats of dumps, told by their first bytes, and the graph in each. Not here: files and
+ * decompression, which the caller does.
  */
 import { concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -15,7 +15,7 @@ export const DUMPS = ['gossip_store', 'json', 'rgs', 'gossmap', 'messages'] as c
 /** Format of a dump. */
 export type Dump = (typeof DUMPS)[number];
 
-/** Reports whether the bytes begin as gzip does. */
+/** Returns whether the bytes begin as gzip does. */
 export const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
 /** Tells a dump by its first bytes; 32 are enough. @throws Refusal `malformed-dump` */
@@ -39,9 +39,9 @@ export function hexLine(line: string): Uint8Array {
   return hexToBytes(hex);
 }
 
-/** Characters of a line: a message of 65,535 bytes behind its type, and blanks. */
+/** Most characters in a line: a message of 65,535 bytes, its type, and blanks. */
 const MOST_LINE = 140_000;
-/** Cuts lines of hex. */
+/** Reader of messages as lines of hex. */
 class LineReader implements MessageReader {
   readonly #text = new TextDecoder('latin1');
   #rest = '';
@@ -64,21 +64,27 @@ export const messageReader = (dump: Dump): MessageReader =>
 
 export interface FoundGraph {
   graph: Graph;
-  /** Incremental updates that met no policy that they could change. */
+  /** Number of incremental updates to unknown policies. */
   skipped: number;
-  /** Bytes behind the end of a snapshot. */
+  /** Bytes after the end of a snapshot. */
   behind: number;
 }
 
-/** Reader of the graph in a dump, as it comes in. */
+/** Reader of a graph from the pieces of a dump. */
 export interface GraphReader {
-  /** Reads a piece. @throws Refusal `malformed-dump`, `malformed-gossip`, `malformed-json`, `too-large` */
+  /**
+   * Reads a piece.
+   * @throws Refusal `malformed-dump`, `malformed-gossip`, `malformed-json`, `too-large`
+   */
   push(piece: Uint8Array): void;
   /** Returns the graph. @throws Refusal as `push` */
   end(): FoundGraph;
 }
 
-/** Returns the reader of a dump. Snapshots and maps are held until they are whole. @param base a graph that an incremental snapshot changes */
+/**
+ * Returns the reader of a dump. Snapshots and maps are kept until they are whole.
+ * @param base graph that an incremental snapshot changes
+ */
 export function graphReader(dump: Dump, base?: Graph): GraphReader {
   const whole = (graph: Graph): FoundGraph => ({ graph, skipped: 0, behind: 0 });
   if (dump === 'json') {

@@ -1,8 +1,9 @@
 /**
- * The compressed map of Core Lightning (`gossmap-compress`): who is connected, capacities, policies; no keys, no ids.
+ * Core Lightning's compressed map (`gossmap-compress`): peers, capacities, policies; no keys, no
+ * ids.
  *
- * Source: devtools/gossmap-compress.c of Core Lightning. All numbers are BigSize, and most are indexes into tables of the
- * values that occur. Nodes are numbers here. Not here: gzip, which is undone before.
+ * After devtools/gossmap-compress.c of Core Lightning. All numbers are BigSize, most of them
+ * indexes into tables of values. Nodes are numbers. Not here: gzip, which the caller undoes.
  */
 import { Cursor } from '../bitcoin/cursor.ts';
 import { takeBigSize } from '../wire/bigsize.ts';
@@ -10,7 +11,7 @@ import { GraphBuilder, type Graph, type Policy } from './graph.ts';
 
 const HEADER = 'GOSSMAP_COMPRESSv1\0';
 const MOST_CHANNELS = 2 ** 24;
-/** Largest value; more is no amount, fee or delay. */
+/** Largest amount, fee or delay. */
 const MOST_VALUE = Number.MAX_SAFE_INTEGER;
 
 /** Reads a map. @throws Refusal `malformed-dump`, `tlv-truncated`, `bigsize-not-canonical` */

@@ -1,8 +1,8 @@
 /**
- * Graphs in JSON: `describegraph` of lnd, `listchannels` of Core Lightning, and our own document.
+ * Graphs in JSON: lnd's `describegraph`, Core Lightning's `listchannels`, and our own document.
  *
- * Sources: lightning.proto of lnd (64-bit numbers are text), doc/lightning-listchannels of Core Lightning.
- * Values are checked one by one, because such files come from strangers. Not here: dumps in bytes.
+ * After lightning.proto of lnd (64-bit numbers are text) and doc/lightning-listchannels of Core
+ * Lightning. Each value is checked, because such files come from strangers. Not here: binary dumps.
  */
 import { isNetwork } from '../bitcoin/network.ts';
 import { JsonRows } from '../protocol/json-rows.ts';
@@ -18,7 +18,7 @@ const refuse = (where: string, expected: string): never => {
 };
 const isRow = (value: unknown): value is Row => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Does work on an object; what is refused names its place. */
+/** Runs `work` on an object; a refusal names its place. */
 function at(place: string, row: unknown, work: (row: Row) => void): void {
   try {
     work(isRow(row) ? row : refuse('the item', 'an object'));
@@ -28,7 +28,7 @@ function at(place: string, row: unknown, work: (row: Row) => void): void {
   }
 }
 
-/** Reads a whole number, or its digits as text; undefined where the field is missing. */
+/** Reads a whole number, or its digits as text; undefined if the field is missing. */
 function number(row: Row, name: string): number | bigint | undefined {
   const value = row[name];
   if (value === undefined || value === null) return undefined;
@@ -55,7 +55,7 @@ function scidIn(value: unknown): string | undefined {
   return scid !== undefined && !scidBytes(scid) ? refuse('short_channel_id', 'a short channel id') : scid;
 }
 
-/** Names that others have for fields of a policy. */
+/** Names of policy fields in other software. */
 type PolicyNames = { readonly [name in keyof Policy]?: string };
 const LND: PolicyNames = {
   fee_proportional_millionths: 'fee_rate_milli_msat',
@@ -89,7 +89,7 @@ const policyAt = (row: Row, name: string, names: PolicyNames): Policy | null => 
       : refuse(name, 'an object');
 };
 
-/** Reads any of the three as it comes in, and tells by the fields of a row whose it is. */
+/** Reader of all three documents in pieces; the fields of a row tell which it is. */
 export class GraphJson {
   readonly #to = new GraphBuilder();
   readonly #rows: JsonRows;
@@ -113,7 +113,7 @@ export class GraphJson {
     this.#rows.push(piece);
   }
 
-  /** Returns the graph. @throws Refusal `malformed-dump` where the document is none of the three */
+  /** Returns the graph. @throws Refusal `malformed-dump` for another document */
   end(): Graph {
     const document = this.#rows.end();
     const from = Array.isArray(document) ? { channels: document } : document;
@@ -132,7 +132,7 @@ export class GraphJson {
     return refuse('the document', 'a list of edges (describegraph), of channels (listchannels) or a gossip-graph');
   }
 
-  /** Reads the name of a node; of one that is known, the text that stands for it already. */
+  /** Reads the name of a node; a known one gives the text that is in use already. */
   #node(row: Row, name: string): NodeName {
     const value = row[name];
     const known = typeof value === 'string' ? this.#to.known(value) : undefined;
@@ -182,7 +182,7 @@ export class GraphJson {
       two_to_one: policyAt(row, 'node2_policy', LND),
     });
   }
-  /** Reads a direction of a channel. */
+  /** Reads one direction of a channel. */
   #clnDirection(row: Row): void {
     const [source, destination] = [this.#node(row, 'source'), this.#node(row, 'destination')];
     const forth = source < destination;
@@ -202,7 +202,7 @@ export class GraphJson {
 }
 
 const halves = new DataView(new ArrayBuffer(8));
-/** Returns the short channel id of its 64 bits. */
+/** Returns the short channel id of a 64-bit number. */
 function scidOf(id: number | bigint): string {
   if (BigInt(id) >> 64n) refuse('channel_id', 'a number of 64 bits');
   halves.setBigUint64(0, BigInt(id));
@@ -210,7 +210,7 @@ function scidOf(id: number | bigint): string {
   return `${high >>> 8}x${((high & 0xff) << 16) | (low >>> 16)}x${low & 0xffff}`;
 }
 
-/** Returns lnd's features, an object with the bits as names, in hex. */
+/** Returns lnd's features, an object with the bits as names, as hex. */
 function featureBits(value: unknown): string | undefined {
   let set = 0n;
   for (const bit of isRow(value) ? Object.keys(value) : []) if (/^\d{1,4}$/.test(bit)) set |= 1n << BigInt(bit);

@@ -1,7 +1,7 @@
 /**
- * A network as one document, whatever dump it came from: `gossip-graph`. Nodes in rising order of their ids, channels in
- * rising order of their short channel ids, the lesser node first.
- * Not here: the dumps (`store.ts`, `rgs.ts`, `gossmap.ts`, `graph-json.ts`), routes (`path.ts`).
+ * A network as one document, whatever dump it came from: `gossip-graph`. Nodes rise by id, channels
+ * by short channel id; of a channel's nodes the lesser comes first. Not here: dumps (`store.ts`,
+ * `rgs.ts`, `gossmap.ts`, `graph-json.ts`), routes (`path.ts`).
  */
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import { networkOfChain, type Network } from '../bitcoin/network.ts';
@@ -9,7 +9,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { addressesOf } from './details.ts';
 import type { Message, Values } from './message.ts';
 
-/** Terms of a node in one direction, under the names of `onion-route`. */
+/** Terms of a node in one direction, with the names of `onion-route`. */
 export interface Policy {
   fee_base_msat: number;
   fee_proportional_millionths: number;
@@ -20,7 +20,7 @@ export interface Policy {
   timestamp?: number | undefined;
   block_height?: number | undefined;
 }
-/** Id of a node: its key in hex, or its index in a dump that holds no keys. */
+/** Id of a node: its key in hex, or its index in a dump without keys. */
 export type NodeName = string | number;
 export interface GraphNode {
   node_id?: string | undefined;
@@ -33,7 +33,7 @@ export interface GraphNode {
 }
 /** Channel of a graph. */
 export interface Channel {
-  /** Missing where a dump does not say it. */
+  /** Missing in dumps that have no ids. */
   short_channel_id?: string | undefined;
   node_1: NodeName;
   node_2: NodeName;
@@ -42,13 +42,13 @@ export interface Channel {
   one_to_two: Policy | null;
   two_to_one: Policy | null;
 }
-/** Graph of nodes and channels, as the network tells it. */
+/** Nodes and channels as the network announces them. */
 export interface Graph {
   type: 'gossip-graph';
   version: 1;
   network?: Network;
   source: string;
-  /** Unix seconds. */
+  /** Time of the dump, in Unix seconds. */
   at?: number;
   nodes: GraphNode[];
   channels: Channel[];
@@ -57,22 +57,22 @@ export interface Graph {
 /** Returns the name of a node. */
 export const nameOf = ({ node_id: id, node }: GraphNode): NodeName => id ?? node!;
 
-/** Returns the places of the nodes, by their names. */
+/** Maps the names of nodes to their indexes. */
 export const placesOf = (nodes: readonly GraphNode[]): Map<NodeName, number> =>
   new Map(nodes.map((node, i) => [nameOf(node), i]));
 
-/** Gathers channels and policies in any order that gossip may come in. */
+/** Collects channels and policies from gossip in any order. */
 export class GraphBuilder {
   readonly #nodes = new Map<NodeName, GraphNode>();
   readonly #channels: Channel[] = [];
-  /** Channels by their ids, from when somebody asks for one on. Until then channels may be there twice. */
+  /** Channels by id, from the first lookup on; until then a channel may be in the list twice. */
   #index: Map<string, Channel> | undefined;
-  /** Short channel id of the last announcement, which a store's amount belongs to. */
+  /** Short channel id of the last announcement; a store's amount belongs to it. */
   #last = '';
   network: Network | undefined;
   at: number | undefined;
 
-  /** Begins with a graph that is known. */
+  /** Returns a builder that starts with a known graph. */
   static from(graph: Graph): GraphBuilder {
     const made = new GraphBuilder();
     made.network = graph.network;
@@ -81,7 +81,7 @@ export class GraphBuilder {
     return made;
   }
 
-  /** Adds a node, or what is newer of a known one. */
+  /** Adds a node, or updates a known one if this is newer. */
   node(node: GraphNode): void {
     const known = this.#nodes.get(nameOf(node));
     if (!known) this.#nodes.set(nameOf(node), node);
@@ -90,7 +90,7 @@ export class GraphBuilder {
   known(name: NodeName): GraphNode | undefined {
     return this.#nodes.get(name);
   }
-  /** Adds a channel, or what is not known yet of one. Its ends become nodes. */
+  /** Adds a channel with its nodes, or fills in what is missing of a known one. */
   channel(channel: Channel): void {
     if (this.#index) add(this.#index, channel);
     else this.#channels.push(channel);
@@ -110,7 +110,7 @@ export class GraphBuilder {
   get(scid: string): Channel | undefined {
     return this.#indexed().get(scid);
   }
-  /** Sets the policy of a direction, 0 from node 1 to node 2, where it is newer than the one that is known. */
+  /** Sets the policy of a direction (0: from node 1 to node 2), unless the known one is newer. */
   policy(scid: string, direction: number, policy: Policy): void {
     const channel = this.#indexed().get(scid);
     if (!channel) return;
@@ -120,7 +120,7 @@ export class GraphBuilder {
     if (!known || age(policy) > age(known)) channel[side] = policy;
   }
 
-  /** Adds what a message says, signed or not. Messages that say nothing of the network change nothing. */
+  /** Adds what a message announces, signed or not; other messages have no effect. */
   message({ kind, values }: Pick<Message, 'kind' | 'values'>): void {
     const scid: string = values['short_channel_id'];
     switch (kind) {
@@ -164,7 +164,7 @@ export class GraphBuilder {
     }
   }
 
-  /** Returns the graph, in its order. */
+  /** Returns the graph in its order. */
   build(source: string): Graph {
     const first = inOrder(this.#index?.values() ?? this.#channels);
     const { channels } = first.rises || this.#index ? first : inOrder(this.#indexed().values());
@@ -181,7 +181,7 @@ export class GraphBuilder {
   }
 }
 
-/** Returns a policy of values under its own names. */
+/** Returns the policy of an update's values. */
 export const policyOf = (values: Readonly<Values>, disabled: boolean): Policy => ({
   fee_base_msat: values['fee_base_msat'],
   fee_proportional_millionths: values['fee_proportional_millionths'],
@@ -193,7 +193,7 @@ export const policyOf = (values: Readonly<Values>, disabled: boolean): Policy =>
   block_height: values['block_height'],
 });
 
-/** Returns addresses as text; undefined where they cannot be read, so that one node does not cost the graph. */
+/** Returns addresses as text; undefined if unreadable, so that one bad node spoils no graph. */
 function addressesIn(bytes: Uint8Array): string[] | undefined {
   try {
     return addressesOf(bytes).map(({ address }) => address);
@@ -203,7 +203,7 @@ function addressesIn(bytes: Uint8Array): string[] | undefined {
   }
 }
 
-/** Adds a channel, or what is not known yet of one. A channel without an id is always another. */
+/** Adds a channel, or fills in what is missing of a known one. One without an id is always new. */
 function add(to: Map<string, Channel>, channel: Channel): void {
   const id = channel.short_channel_id ?? `#${to.size}`;
   const known = to.get(id);
@@ -214,7 +214,7 @@ function add(to: Map<string, Channel>, channel: Channel): void {
   }
 }
 
-/** Sorts channels, the lesser node of each first; says whether they rose already, each above the one before. */
+/** Puts the lesser node of each channel first; `rises` tells whether they are in order already. */
 function inOrder(list: Iterable<Channel>): { channels: Channel[]; rises: boolean } {
   const channels = Array.from(list, lesserFirst);
   const places = Float64Array.from(channels, placeOf);
@@ -224,7 +224,7 @@ function inOrder(list: Iterable<Channel>): { channels: Channel[]; rises: boolean
   return { channels: rises ? channels : [...channels.keys()].sort(compare).map((i) => channels[i]!), rises };
 }
 
-/** Returns the block and transaction of a channel as one number. A channel without an id keeps its place. */
+/** Returns block and transaction of a channel as one number; without an id, its index. */
 function placeOf({ short_channel_id: scid }: Channel, i: number): number {
   if (scid === undefined) return i;
   const end = scid.indexOf('x');

@@ -1,4 +1,4 @@
-/** A message of a stream as one line of JSON, and the verdict over its signatures. Not here: reading the stream. */
+/** A message of a stream as one line of JSON, with the verdict on its signatures. */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { detailsOf, problemsOf, type Inflate, type Problem } from './details.ts';
 import { readMessage } from './message.ts';
@@ -13,7 +13,7 @@ export interface Line extends Partial<Verdict> {
   [field: string]: unknown;
 }
 
-/** Shows a message. @throws Refusal as `readMessage`, for what cannot be cut into fields */
+/** Returns the line of a message. @throws Refusal as `readMessage` */
 export function lineOf(
   message: Uint8Array,
   { verifier, inflate, record }: { verifier?: Verifier | undefined; inflate?: Inflate; record?: StoreRecord } = {},

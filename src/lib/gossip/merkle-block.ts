@@ -1,8 +1,10 @@
 /**
- * Paths to a Merkle root, and Core's MerkleBlock of one transaction (BIP37), as `gettxoutproof` prints it.
+ * Paths to a Merkle root, and Core's MerkleBlock of one transaction (BIP37), as `gettxoutproof`
+ * prints it.
  *
- * A row of odd length doubles its last hash, which is why equal siblings prove nothing elsewhere (CVE-2012-2459).
- * Not here: blocks and their trees (`bitcoin/block.ts`), MerkleBlocks of several transactions.
+ * A row of odd length doubles its last hash. Equal siblings anywhere else prove nothing
+ * (CVE-2012-2459). Not here: blocks and their trees (`bitcoin/block.ts`), MerkleBlocks of several
+ * transactions.
  */
 import { doubleHash } from '../bitcoin/block.ts';
 import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
@@ -10,24 +12,23 @@ import { Cursor } from '../bitcoin/cursor.ts';
 import { HEADER_SIZE } from '../bitcoin/header.ts';
 import { Writer } from '../bitcoin/writer.ts';
 
-/** A leaf of a tree, and its siblings from the leaf upwards. */
+/** Path of a leaf: its siblings from the leaf upwards. */
 export interface MerklePath {
-  /** Number of leaves. */
+  /** Number of leaves in the tree. */
   leaves: number;
   index: number;
   siblings: Uint8Array[];
 }
 
-/** Number of rows of a tree, without the leaves. */
+/** Returns the number of rows above the leaves. */
 const depthOf = (leaves: number): number => Math.ceil(Math.log2(leaves));
-/** Reports whether the node above a leaf, so many rows up, has a sibling that is not itself. */
+/** Returns whether the node above a leaf, `row` rows up, has a sibling other than itself. */
 const hasSibling = ({ leaves, index }: Omit<MerklePath, 'siblings'>, row: number): boolean =>
   (Math.floor(index / 2 ** row) ^ 1) < Math.ceil(leaves / 2 ** row);
 
 /**
- * Returns the root that a leaf and its siblings lead to.
- * Undefined for another number of siblings than the tree has rows, an index beyond it, or equal siblings where no hash is
- * doubled.
+ * Returns the root of a leaf and its siblings. Undefined for a wrong number of siblings, an index
+ * outside the tree, or equal siblings where no hash is doubled.
  */
 export function rootOf(leaf: Uint8Array, path: MerklePath): Uint8Array | undefined {
   const { leaves, index, siblings } = path;
@@ -41,8 +42,8 @@ export function rootOf(leaf: Uint8Array, path: MerklePath): Uint8Array | undefin
 }
 
 /**
- * Writes the MerkleBlock of one transaction: bits and hashes in the order of a walk from the root, the left one first.
- * A bit 1 stands for a node above the transaction, a bit 0 and a hash for any other.
+ * Writes the MerkleBlock of one transaction: bits and hashes of a walk from the root, left first.
+ * Bit 1 is a node above the transaction; bit 0 is any other, with its hash.
  */
 export function writeMerkleBlock(header: Uint8Array, txid: Uint8Array, path: MerklePath): Uint8Array {
   const bits: number[] = [];
@@ -72,7 +73,7 @@ export interface MerkleBlock extends MerklePath {
   txid: Uint8Array;
 }
 
-/** Reads a MerkleBlock. @throws Refusal `malformed-spv` for any that this file would not write */
+/** Reads a MerkleBlock. @throws Refusal `malformed-spv` for any not as `writeMerkleBlock` has it */
 export function readMerkleBlock(bytes: Uint8Array): MerkleBlock {
   const from = new Cursor(bytes, 'malformed-spv');
   const header = from.take(HEADER_SIZE);
@@ -83,7 +84,7 @@ export function readMerkleBlock(bytes: Uint8Array): MerkleBlock {
   const next = (): Uint8Array => hashes.shift() ?? from.refuse('MerkleBlock: a hash is missing');
   const siblings: Uint8Array[] = [];
   let [bit, index, txid] = [1, 0, header];
-  /** Returns the hash of the node that many rows above the transaction. */
+  /** Returns the hash of the node `row` rows above the transaction. */
   const below = (row: number): Uint8Array => {
     if (row === 0) return (txid = next());
     const isRight = ((flags[bit >> 3] ?? 0) & (1 << (bit & 7))) === 0;

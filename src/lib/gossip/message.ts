@@ -1,12 +1,11 @@
 /**
- * Gossip messages, cut into their fields and written again: one table says the fields of each type.
+ * Gossip messages, read into fields and written again: one table has the fields of each type.
+ * - Version 1: BOLT7 (https://github.com/lightning/bolts/blob/master/07-routing-gossip.md), fixed
+ * fields. Bytes after them stay with the message, because signatures cover them.
+ * - Version 2: https://github.com/lightning/bolts/pull/1059, TLV streams, in the bytes of lnd 0.21.
+ * - Records of a gossip_store: gossipd/gossip_store_wire.csv of Core Lightning.
  *
- * - Version 1: BOLT7 (https://github.com/lightning/bolts/blob/master/07-routing-gossip.md), fields behind one another. Bytes
- *   behind them stay with the message, because signatures cover them.
- * - Version 2: https://github.com/lightning/bolts/pull/1059, streams of records, in the bytes of lnd 0.21.
- * - Records that only a gossip_store has: gossipd/gossip_store_wire.csv of Core Lightning.
- *
- * Not here: signatures (`verify.ts`), what lies inside the fields (`details.ts`).
+ * Not here: signatures (`verify.ts`), contents of fields (`details.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Cursor } from '../bitcoin/cursor.ts';
@@ -31,7 +30,7 @@ import {
 } from '../wire/fields.ts';
 import { counted, part, type Parts } from '../wire/struct.ts';
 
-/** A transaction id in the order of its bytes, and u16 of the output. */
+/** Transaction id in internal byte order, and the output index as u16. */
 const outpoint: Kind<string> = {
   write: (text) => {
     const { txid, vout } = parseOutpoint(text)!;
@@ -47,7 +46,7 @@ const outpoint: Kind<string> = {
 
 const IN_HEX = /^[0-9a-f]{64}$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-/** Returns an alias in UTF-8 without the zero bytes behind it; other bytes in hex. */
+/** Returns an alias without its trailing zeros; bytes that are not UTF-8 in hex. */
 function aliasText(bytes: Uint8Array): string {
   try {
     const text = utf8.decode(bytes).replace(/\0+$/, '');
@@ -56,7 +55,7 @@ function aliasText(bytes: Uint8Array): string {
     return bytesToHex(bytes);
   }
 }
-/** A text of 1 to 32 bytes. */
+/** Text of 1 to 32 bytes. */
 const alias: Kind<string> = {
   write: (text) => new TextEncoder().encode(text),
   read: (bytes) => {
@@ -71,7 +70,7 @@ const alias: Kind<string> = {
     return size >= 1 && size <= 32 ? text : from.refuse(name, 'a text of 1 to 32 bytes');
   },
 };
-/** An alias of 32 bytes, zeros behind its text; other bytes in hex. */
+/** Text of 32 bytes, padded with zeros; bytes that are not UTF-8 in hex. */
 const paddedAlias: Kind<string> = {
   write: (text) => {
     const bytes = IN_HEX.test(text) ? hexToBytes(text) : alias.write(text);
@@ -86,14 +85,14 @@ const paddedAlias: Kind<string> = {
 
 interface Layout {
   kind: string;
-  /** Names of the fields that are signatures, in their order. */
+  /** Names of the signature fields, in their order. */
   signatures: readonly string[];
-  /** Fields behind one another: version 1, and a gossip_store's own. */
+  /** Fixed fields: version 1, and a gossip_store's own. */
   parts?: Parts;
-  /** Records of a stream: version 2. */
+  /** Records of the TLV stream: version 2. */
   records?: Namespace;
 }
-/** Signatures in front cover all bytes behind them; those behind other fields are of another message. */
+/** Leading signatures cover all bytes after them; later ones belong to another message. */
 const fields = (kind: string, parts: Parts): Layout => ({
   kind,
   parts,
@@ -113,7 +112,7 @@ const SCID = part(shortChannelId, 8);
 const CHAIN_2 = field(0n, hexBytes(32));
 const SIGNATURE_2 = field(160n, hexBytes(64));
 
-/** Fields of every message, by its type. */
+/** Fields of every message by type. */
 export const LAYOUTS: Readonly<Record<number, Layout>> = {
   256: fields('channel_announcement', {
     node_signature_1: SIGNATURE,
@@ -218,7 +217,7 @@ export const LAYOUTS: Readonly<Record<number, Layout>> = {
     signature: SIGNATURE_2,
   }),
 };
-/** Values of an update of version 2 where they are left out. */
+/** Default values of a version 2 update. */
 const USUAL_2: Readonly<Record<string, number>> = {
   disable_flags: 0,
   cltv_expiry_delta: 80,
@@ -227,7 +226,7 @@ const USUAL_2: Readonly<Record<string, number>> = {
   fee_proportional_millionths: 1,
 };
 
-/** Fields by name, as JSON shows them: bytes in hex, numbers, short channel ids, texts. */
+/** Fields by name as in JSON: bytes in hex, numbers, short channel ids, texts. */
 export type Values = Record<string, any>;
 
 export interface Message {
@@ -235,16 +234,16 @@ export interface Message {
   kind: string;
   bytes: Uint8Array;
   values: Readonly<Values>;
-  /** Bytes behind the last field, in version 1. */
+  /** Bytes after the last field, in version 1. */
   extra: Uint8Array;
 }
 
-/** Returns the type of a message, 0 where even that is cut. */
+/** Returns the type of a message; 0 if it is shorter than two bytes. */
 export const typeOf = (bytes: Uint8Array): number => (bytes.length < 2 ? 0 : (bytes[0]! << 8) | bytes[1]!);
 
 /**
- * Cuts a message, from its type on.
- * @throws Refusal `malformed-gossip`; RecordRefusal of a stream of version 2, or of a record's value
+ * Reads the fields of a message that begins with its type.
+ * @throws Refusal `malformed-gossip`; RecordRefusal for a stream of version 2, or a record's value
  */
 export function readMessage(bytes: Uint8Array): Message {
   const from = new Cursor(bytes, 'malformed-gossip');
@@ -268,9 +267,10 @@ export function readMessage(bytes: Uint8Array): Message {
 }
 
 /**
- * Writes a message of the values that `readMessage` shows. Of an update of version 2, those at their default are left out.
- * @param extra bytes behind the last field, in version 1
- * @throws Refusal `malformed-message` for a field that is missing or of another form
+ * Writes a message from values as `readMessage` returns them; a version 2 update leaves out
+ * defaults.
+ * @param extra bytes after the last field, in version 1
+ * @throws Refusal `malformed-message` for a field that is missing or malformed
  */
 export function writeMessage(type: number, from: Fields, extra: Uint8Array = new Uint8Array()): Uint8Array {
   const { parts, records: named } = LAYOUTS[type]!;

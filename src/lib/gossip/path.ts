@@ -1,9 +1,10 @@
 /**
- * Cheapest route of a payment through a graph, as the input of `onion-route`.
+ * Cheapest route of a payment through a graph, as input of `onion-route`.
  *
- * Searched from the payee back, so that each channel is asked about the amount that it must really carry. A hop weighs its
- * fee, and its delay as lnd does: amount · delay · 15 / 10^9. Rounds of relaxations, one a hop, so that the bound on hops
- * is exact. Not here: balances, which nobody announces (`flow/`).
+ * The search goes from the payee back, so that each channel is asked about the amount that it would
+ * really carry. A hop weighs its fee, and its delay as lnd does: amount · delay · 15 / 10^9. Each
+ * round relaxes all edges for one more hop, so that the bound on hops is exact. Not here: balances,
+ * which nobody announces (`flow/`).
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -29,7 +30,7 @@ const feeOf = (amount: number, { fee_base_msat: base, fee_proportional_millionth
   base + Math.floor(amount / 1e6) * millionths + Math.floor(((amount % 1e6) * millionths) / 1e6);
 const RISK = 15e-9;
 
-/** Reports whether a direction takes so much. */
+/** Returns whether a direction carries the amount. */
 function carries(channel: Channel, policy: Policy | null, amount: number): policy is Policy {
   if (!policy || policy.disabled) return false;
   const { htlc_minimum_msat: least, htlc_maximum_msat: most = Infinity } = policy;
@@ -43,7 +44,7 @@ interface Edge {
   policy: Policy | null;
 }
 
-/** Best known way from a node to the payee in so many hops: what must arrive there, its weight, the next edge. */
+/** Best known way from a node to the payee: the amount that must arrive, weight, next edge. */
 interface Label {
   amount: number;
   weight: number;
@@ -52,9 +53,10 @@ interface Label {
 }
 
 /**
- * Searches, and returns the route, or a certificate that there is none: the nodes that can reach the payee. No channel that
- * leads to one of them from any other node carries the amount that must arrive there.
- * @throws Refusal `malformed-message` for ends that are not in the graph, or an amount out of range
+ * Returns the cheapest route, or a certificate that there is none: the nodes that can reach the
+ * payee. No channel from any other node to one of them carries the amount that must arrive there.
+ * @throws Refusal `malformed-message` for nodes that are not in the graph, or an amount out of
+ * range
  */
 export function pathDocument(graph: Graph, search: Search): object {
   const index = placesOf(graph.nodes);
@@ -124,7 +126,7 @@ function relax(edges: readonly Edge[], nodes: number, payer: number, payee: numb
   return labels;
 }
 
-/** Reports whether the way goes through this node already. */
+/** Returns whether the way goes through this node already. */
 function passes(label: Label, node: number): boolean {
   for (let at: Label | undefined = label; at; at = at.behind) if (at.next?.from === node) return true;
   return false;

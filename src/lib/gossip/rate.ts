@@ -1,9 +1,10 @@
 /**
- * The rate at which gossip of version 2 may come: one message a block for each direction of a channel and each node.
- * Blocks that were saved up are counted. Source: https://github.com/lightning/bolts/pull/1059.
+ * Rate limit of version 2 gossip: one message a block for each node and each direction of a
+ * channel.
  *
- * A message must be of a higher block than the last one, and not before the channel. It must not be ahead of the tip, nor two
- * weeks behind it. Not here: signatures (`verify.ts`).
+ * Blocks without a message are saved up. Source: https://github.com/lightning/bolts/pull/1059. The
+ * height of a message is above the last one's, and not before the channel. It is not above the tip,
+ * nor two weeks below it. Not here: signatures (`verify.ts`).
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';
@@ -23,11 +24,11 @@ export interface Rated {
   kept: boolean;
   code?: Extract<ErrorCode, 'gossip-stale' | 'gossip-too-often'>;
   text?: string;
-  /** Number of messages that might have been sent since the last one that was kept. */
+  /** Number of messages that were saved up since the last accepted one. */
   saved?: number;
 }
 
-/** Judges a stream of messages, in its order. */
+/** Rate limiter for a stream of messages, in its order. */
 export class Rate {
   readonly #tip: number;
   readonly #last = new Map<string, number>();
@@ -36,7 +37,7 @@ export class Rate {
     this.#tip = tip;
   }
 
-  /** Judges a message; undefined for one that has no height. @throws Refusal as `readMessage` */
+  /** Judges a message; undefined if it has no height. @throws Refusal as `readMessage` */
   judge(message: Uint8Array): (Rated & { of: string; block_height: number }) | undefined {
     const { values } = readMessage(message);
     const { short_channel_id: scid, node_id: node, block_height: height, second_peer: second } = values;

@@ -1,10 +1,10 @@
 /**
- * Gossip in a whole network, simulated: bytes of flooding, of ids and of sketches, and how long a message takes.
+ * Simulation of gossip in a network: bytes of flooding, of ids and of sketches, and delays.
  *
- * Messages come up at random nodes. Each pair of peers meets once a period and shares what one of them lacks, so that
- * delays are the same for all three ways; only bytes differ. Flooding sends each message to every peer that did not
- * send it. Ids are sent instead, 8 bytes each, and what is lacked is asked for. Sketches name the difference alone.
- * Not here: the messages of a real network (`reconcile.ts`).
+ * Messages come up at random nodes. Each pair of peers meets once a period and shares what one of
+ * them lacks. So delays are the same for all three methods; only bytes differ. Flooding sends each
+ * message to every peer that did not send it. Ids are 8 bytes each, and missing messages are asked
+ * for. Sketches name the difference alone. Not here: real messages (`reconcile.ts`).
  */
 import { type Draws, quantiles } from '../protocol/draws.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -18,7 +18,7 @@ export interface Setting extends Sketching {
   /** Seconds between two meetings of a pair. */
   period?: number | undefined;
   messageBytes?: number | undefined;
-  /** Makes and decodes sketches; otherwise those with room for the difference count as decoded. */
+  /** Makes and decodes real sketches; otherwise a large enough sketch counts as decoded. */
   real?: boolean | undefined;
 }
 
@@ -26,7 +26,7 @@ const ID_BYTES = 8;
 const PARTS = [0.5, 0.9, 0.99, 1];
 const MINUTES_A_DAY = 1440;
 
-/** A pair of peers: when it meets first, and how much of what each learned both had at its last meeting. */
+/** Pair of peers: its first meeting, and how much of each one's log was shared at its last. */
 interface Pair {
   ends: readonly [number, number];
   phase: number;
@@ -34,8 +34,8 @@ interface Pair {
 }
 
 /**
- * Plays until every message has reached all nodes that are joined to its origin.
- * @throws Refusal `element-range` where elements are too few to give each message its own
+ * Runs until every message has reached all nodes that are connected to its origin.
+ * @throws Refusal `element-range` if there are fewer elements than messages
  */
 export function simulateGossip(peers: Topology, setting: Setting, draws: Draws): object {
   const { minutes = 30, rate = 100, period = 60, messageBytes = 138, bits, real = false } = setting;

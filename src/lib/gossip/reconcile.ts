@@ -1,11 +1,13 @@
 /**
- * Difference of what two parties know of a network, found by sketches.
+ * Set reconciliation of gossip: what one of two parties knows and the other does not, by sketches.
  *
- * Each sends a few bytes, and only the difference is named. A sketch that is too small is extended, twice as large each
- * time. One that may grow no more is halved: the sketch of every second element is sent, and the rest follows from both.
- * An element is the low bits of a tagged hash, and 1 in place of 0. Its tag is "spillway/gossip-element"; it covers a salt
- * of 16 bytes, u16 type, short channel id or node id, u8 side, u32 time or height.
- * Not here: sketches (`sketch/`), many parties (`reconcile-sim.ts`).
+ * Each sends a few bytes, and only the difference is named. A sketch that is too small is doubled.
+ * One that may grow no more is split: the sketch of every second element is sent, and the rest
+ * follows from both.
+ *
+ * An element is the low bits of a tagged hash, with 1 in place of 0. The tag is
+ * "spillway/gossip-element". It covers a salt of 16 bytes, u16 type, short channel id or node id,
+ * u8 side, u32 time or height. Not here: sketches (`sketch/`), many parties (`reconcile-sim.ts`).
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { toNumber, taggedHash } from '../signing/curve.ts';
@@ -14,7 +16,7 @@ import { writeUint } from '../wire/bigsize.ts';
 import { scidBytes } from '../wire/fields.ts';
 import type { Graph } from './graph.ts';
 
-/** A message that a party has. */
+/** Message that a party has. */
 export interface Item {
   kind: 'channel_announcement' | 'channel_update' | 'node_announcement';
   short_channel_id?: string;
@@ -23,17 +25,17 @@ export interface Item {
   node_id?: string;
   timestamp?: number;
 }
-/** Type of each message, and its bytes without features and addresses. */
+/** Type and length of each message, without features and addresses. */
 const KINDS: Readonly<Record<Item['kind'], readonly [type: bigint, size: number]>> = {
   channel_announcement: [256n, 430],
   node_announcement: [257n, 142],
   channel_update: [258n, 138],
 };
-/** Bytes of a sketch at most, where nothing else is said: a message of Lightning. */
+/** Default limit of a sketch in bytes: a Lightning message. */
 export const MOST_BYTES = 65_536;
 const FALSE_POSITIVE_BITS = 16;
 
-/** Lists the messages that a graph was made of. A graph whose channels have no ids has none. */
+/** Lists the messages behind a graph; a graph without channel ids has none. */
 export function itemsOf({ nodes, channels }: Graph): Item[] {
   const items: Item[] = [];
   for (const { short_channel_id: scid, one_to_two: one, two_to_one: two } of channels) {
@@ -52,7 +54,7 @@ export function itemsOf({ nodes, channels }: Graph): Item[] {
   return items;
 }
 
-/** Returns the number that stands for a message. @param salt 16 bytes, which both parties have */
+/** Returns the element of a message. @param salt 16 bytes that both parties have */
 export function elementOf(item: Item, salt: Uint8Array, bits: number): bigint {
   const { kind, short_channel_id: scid, node_id: node, side = 0, timestamp = 0 } = item;
   const hash = taggedHash(
@@ -70,26 +72,26 @@ export function elementOf(item: Item, salt: Uint8Array, bits: number): bigint {
 export interface Sketching {
   /** Bits of an element. */
   bits: number;
-  /** Elements that the first sketch has room for. */
+  /** Capacity of the first sketch. */
   capacity: number;
-  /** Bytes that a sketch may grow to, before the set is halved. */
+  /** Size that a sketch may grow to before the set is split, in bytes. */
   mostBytes: number;
 }
 export interface Difference {
-  /** Elements that one side has. */
+  /** Elements that one side alone has. */
   found: readonly bigint[];
   /** Capacity of the largest sketch. */
   capacity: number;
   extensions: number;
   halvings: number;
-  /** Bytes of all sketches. */
+  /** Size of all sketches, in bytes. */
   bytes: number;
 }
 type Sides = readonly [readonly bigint[], readonly bigint[]];
 
 /**
- * Returns a function that finds in what two sets differ, as two peers do.
- * @param real makes and decodes sketches; otherwise a set that has room in a sketch counts as decoded
+ * Returns a function that finds the difference of two sets as two peers would.
+ * @param real makes and decodes sketches; otherwise a set that fits a sketch counts as decoded
  */
 export function differ({ bits, capacity, mostBytes }: Sketching, real: boolean): (sides: Sides) => Difference {
   const bytesOf = (count: number): number => Math.ceil((bits * count) / 8);
@@ -137,14 +139,14 @@ export interface Reconciled {
   version: 1;
   salt: string;
   bits: number;
-  /** Messages that each has. */
+  /** Number of messages that each party has. */
   first: number;
   second: number;
   /** Capacity of the sketch that decoded, or of the largest that was tried. */
   capacity: number;
   extensions: number;
   halvings: number;
-  /** Different messages of one element, which no sketch can tell apart. */
+  /** Number of messages with the element of another, which no sketch tells apart. */
   collisions: number;
   bytes: { sketches: number; ids: number; messages: number };
   missing: { first: Item[]; second: Item[] };

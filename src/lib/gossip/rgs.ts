@@ -1,8 +1,8 @@
 /**
  * Rapid gossip sync, versions 1 and 2, whole or incremental.
  *
- * Source: lightning-rapid-gossip-sync of LDK (https://docs.rs/lightning-rapid-gossip-sync). A snapshot says when it was
- * made, so the policies have the time a week before. Not here: the graph that it goes into (`graph.ts`).
+ * After LDK's lightning-rapid-gossip-sync (https://docs.rs/lightning-rapid-gossip-sync). A snapshot
+ * has one timestamp; its policies get that of a week before. Not here: the graph (`graph.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Cursor } from '../bitcoin/cursor.ts';
@@ -13,7 +13,7 @@ import { addressesOf } from './details.ts';
 import { policyOf, type GraphBuilder, type GraphNode } from './graph.ts';
 import type { Values } from './message.ts';
 
-/** Terms of a policy in their order: the bit of an update that has one of its own, and how it is read. */
+/** Terms of a policy in order: the bit that says that an update has its own, and the reader. */
 const TERMS = [
   ['cltv_expiry_delta', 64, (from: Cursor) => from.u16()],
   ['htlc_minimum_msat', 32, (from: Cursor) => plain(from.u64())],
@@ -26,8 +26,8 @@ const ADDITIONAL = 1n << 63n;
 
 /**
  * Adds a snapshot to a graph.
- * @returns `skipped`: incremental updates that met no policy that they could change; `behind`: bytes behind the last
- *   update, which LDK does not read either
+ * @returns `skipped`: number of incremental updates to unknown policies; `behind`: bytes after the
+ * last update, which LDK ignores too
  * @throws Refusal `malformed-dump`, `tlv-truncated`, `bigsize-not-canonical`
  */
 export function addRapidSync(bytes: Uint8Array, to: GraphBuilder): { skipped: number; behind: number } {

@@ -1,9 +1,10 @@
 /**
- * Proofs that the output of a channel is in a block: a path to the block's Merkle root, and a second one for the coinbase.
- * The length of the second shows how deep the tree is, so that no inner node passes for a transaction.
+ * SPV proofs of a channel's output: Merkle paths of its transaction and of the coinbase.
  *
- * No standard exists; the document is this project's. A proof cannot say whether the block is in the best chain: that is
- * the anchor, which the verifier brings. Not here: trees and blocks (`merkle-block.ts`, `bitcoin/block.ts`).
+ * The length of the coinbase's path shows the depth of the tree, so that no inner node passes for a
+ * transaction. The document is this project's own, because no standard exists. A proof cannot show
+ * that its block is in the best chain: the verifier brings that as an anchor. Not here: trees and
+ * blocks (`merkle-block.ts`, `bitcoin/block.ts`).
  */
 import { blockIn, display, merklePath, transactionIn } from '../bitcoin/block.ts';
 import { bytesToHex, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
@@ -15,7 +16,7 @@ import { lineOf } from './line.ts';
 import { readMerkleBlock, rootOf, writeMerkleBlock } from './merkle-block.ts';
 import { Verifier, type ChannelOutput, type Verdict } from './verify.ts';
 
-/** A proof as JSON has it. Bytes are in hex and in the order of the chain, siblings from the leaf upwards. */
+/** Proof as JSON: bytes in hex and internal order, siblings from the leaf upwards. */
 export interface SpvProof {
   type: 'spv-proof';
   version: 1;
@@ -24,7 +25,7 @@ export interface SpvProof {
   tx_count: number;
   index: number;
   siblings: string[];
-  /** Missing where only Core's MerkleBlock is there. */
+  /** Missing if only Core's MerkleBlock is at hand. */
   coinbase?: { tx: string; siblings: string[] };
   /** Transaction without witness. */
   tx: string;
@@ -34,7 +35,7 @@ export interface SpvProof {
   merkle_block?: string;
 }
 
-/** Proves a channel's output from the whole block. @throws Refusal `malformed-spv` where the block has no such output */
+/** Proves a channel's output from its block. @throws Refusal `malformed-spv` if it is not there */
 export function makeProof(block: Uint8Array, scid: string): SpvProof {
   const { header, transactions } = blockIn(block, 'malformed-spv');
   const [height, index, vout] = scidParts(scid);
@@ -69,8 +70,8 @@ const hashesIn = (from: Fields): string[] =>
   );
 
 /**
- * Reads a proof. `merkle_block` (hex of `gettxoutproof`) stands for header, tx_count, index and siblings where these are
- * not there.
+ * Reads a proof. `merkle_block` (hex of `gettxoutproof`) replaces header, tx_count, index and
+ * siblings.
  * @throws Refusal `malformed-message`, `malformed-spv`
  */
 export function parseProof(from: Fields): SpvProof {
@@ -100,8 +101,10 @@ export function parseProof(from: Fields): SpvProof {
 
 /**
  * Checks a proof, and the output against an announcement.
- * @param anchors hashes in display order that the verifier takes for blocks of the best chain at the height
- * @throws Refusal `merkle-differs`, `work-missing`, `output-differs`, `signature-invalid`, `malformed-spv`, `malformed-gossip`
+ * @param anchors hashes in display order that the verifier takes for blocks of the best chain at
+ * the height
+ * @throws Refusal `merkle-differs`, `work-missing`, `output-differs`, `signature-invalid`,
+ * `malformed-spv`, `malformed-gossip`
  */
 export function verifyProof(proof: SpvProof, anchors: readonly string[], announcement?: Uint8Array) {
   const header = parseHeader(hexToBytes(proof.header), 'malformed-spv');
@@ -143,13 +146,13 @@ export function verifyProof(proof: SpvProof, anchors: readonly string[], announc
     vout,
     amount_sat: output.sat,
     script: output.script,
-    // True where the verifier knows the block.
+    // True if the verifier knows the block.
     anchored,
     checks,
   };
 }
 
-/** Refuses an announcement that is of another channel, stands on another output, or is not signed. */
+/** Refuses an announcement of another channel or output, or without valid signatures. */
 function checkAnnouncement(message: Uint8Array, scid: string, output: ChannelOutput): void {
   const { kind, valid, problems, short_channel_id: named } = lineOf(message, { verifier: new Verifier(() => output) });
   if (!kind.startsWith('channel_announcement'))

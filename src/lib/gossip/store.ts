@@ -1,30 +1,34 @@
 /**
- * The gossip_store of Core Lightning, versions 9 to 16, as a stream: each record with its flags, and its message.
+ * Core Lightning's gossip_store, versions 9 to 16, as a stream of messages with flags.
  *
- * Source: common/gossip_store.h of Core Lightning. A record is u16 flags, u16 length, u32 CRC32C of the message started at
- * the record's time, u32 time, message; big-endian. Not here: the messages (`message.ts`).
+ * After common/gossip_store.h of Core Lightning. A record is u16 flags, u16 length, u32 CRC32C of
+ * the message seeded with the time, u32 time, message; big-endian. Not here: messages
+ * (`message.ts`).
  */
 import { concatBytes } from '../bitcoin/bytes.ts';
 import { Cursor } from '../bitcoin/cursor.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { typeOf } from './message.ts';
 
-/** Flags and time that a store keeps with a message. */
+/** Flags and time of a message in a store. */
 export interface StoreRecord {
   deleted: boolean;
   dying: boolean;
   time: number;
 }
-/** A message of a dump; `record` says how a store keeps it. */
+/** Message of a dump; `record` has what a store adds. */
 export interface FoundMessage {
   message: Uint8Array;
   record?: StoreRecord;
 }
-/** Reader of a dump of messages, as it comes in. */
+/** Reader of messages from the pieces of a dump. */
 export interface MessageReader {
-  /** Yields the messages that are whole with this piece. @throws Refusal `malformed-dump`, `malformed-gossip` */
+  /**
+   * Yields the messages that this piece completes.
+   * @throws Refusal `malformed-dump`, `malformed-gossip`
+   */
   push(piece: Uint8Array): Iterable<FoundMessage>;
-  /** Yields what is left, where nothing more comes. @throws Refusal as `push` */
+  /** Yields what is left at the end. @throws Refusal as `push` */
   end(): Iterable<FoundMessage>;
 }
 
@@ -39,19 +43,19 @@ const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0x82f63b78 : value >>> 1;
   return value;
 });
-/** Returns the CRC32C that goes on from `start`. */
+/** Returns the CRC32C of bytes, continued from `start`. */
 export function crc32c(bytes: Uint8Array, start: number): number {
   let crc = ~start;
   for (const byte of bytes) crc = (crc >>> 8) ^ CRC[(crc ^ byte) & 255]!;
   return ~crc >>> 0;
 }
 
-/** Cuts a store as it comes in. */
+/** Reader of a store in pieces. */
 export class StoreReader implements MessageReader {
   #rest: Uint8Array = new Uint8Array();
   #version: number | undefined;
   #place = 0;
-  /** True behind a record that was not written to its end: nothing behind it counts. */
+  /** True after a record that was not written to its end; nothing after it counts. */
   #ended = false;
 
   *push(piece: Uint8Array): Generator<FoundMessage> {
@@ -85,7 +89,7 @@ export class StoreReader implements MessageReader {
     this.#rest = bytes.slice(at);
   }
 
-  /** Yields nothing. @throws Refusal `malformed-dump` where a record is cut off */
+  /** Yields nothing. @throws Refusal `malformed-dump` if a record is cut off */
   end(): FoundMessage[] {
     if (this.#version === undefined) throw new Refusal('malformed-dump', 'nothing found, a gossip_store expected');
     if (!this.#ended && this.#rest.length > 0)

@@ -1,16 +1,15 @@
 /**
- * Networks as nothing but who is whose peer, for simulations: of a graph, or drawn.
- *
- * Not here: capacities and policies (`graph.ts`).
+ * Networks as lists of peers, for simulations: of a graph, or drawn at random. Not here: capacities
+ * and policies (`graph.ts`).
  */
 import type { Draws } from '../protocol/draws.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { placesOf, type Graph } from './graph.ts';
 
-/** Peers of each node, by their places. */
+/** Peers of each node, by index. */
 export type Topology = readonly (readonly number[])[];
 
-/** Collects pairs of peers; a pair that comes twice is one. */
+/** Collects pairs of peers; duplicates count once. */
 function joined(nodes: number, pairs: (join: (a: number, b: number) => void, peers: Set<number>[]) => void): Topology {
   const peers = Array.from({ length: nodes }, () => new Set<number>());
   pairs((a, b) => {
@@ -20,7 +19,7 @@ function joined(nodes: number, pairs: (join: (a: number, b: number) => void, pee
   return peers.map((set) => [...set]);
 }
 
-/** Draws a network: each node has a channel to an earlier one, and further channels join random pairs. */
+/** Draws a network: each node gets a channel to an earlier one; the rest join random pairs. */
 export const drawTopology = (nodes: number, channels: number, draws: Draws): Topology =>
   joined(nodes, (join, peers) => {
     for (let node = 1; node < nodes; node++) join(node, draws.below(node));
@@ -33,7 +32,7 @@ export const drawTopology = (nodes: number, channels: number, draws: Draws): Top
     }
   });
 
-/** Returns the peers of each node of a graph, in the order of its nodes. */
+/** Returns the peers of each node of a graph, in node order. */
 export function topologyOf({ nodes, channels }: Graph): Topology {
   const places = placesOf(nodes);
   return joined(nodes.length, (join) => {
@@ -41,7 +40,7 @@ export function topologyOf({ nodes, channels }: Graph): Topology {
   });
 }
 
-/** Refuses a network that nothing can be played on. @throws Refusal `malformed-message` where no two are peers */
+/** Refuses a network without a pair of peers. @throws Refusal `malformed-message` */
 export function needPeers(topology: Topology): void {
   if (!topology.some((peers) => peers.length > 0))
     throw new Refusal('malformed-message', 'no two peers found, a network with channels expected');

@@ -1,11 +1,13 @@
 /**
- * Signatures of gossip, and the output that an announcement stands on.
+ * Signatures of gossip, and the output behind an announcement.
  *
- * Version 1 (BOLT7): ECDSA over the double SHA256 of all bytes behind the signatures. Both nodes and both bitcoin keys sign
- * an announcement, a node signs its own and the updates of its direction. Version 2
- * (https://github.com/lightning/bolts/pull/1059): one BIP340 signature over the records 0 to 159, and from 10^9 below
- * 3·10^9. An announcement has it from the MuSig2 aggregate of its four sorted keys. Where it names no bitcoin keys, the
- * output's own key stands for them. Not here: whether an output is unspent, which a node says.
+ * Version 1 (BOLT7): ECDSA over the double SHA256 of all bytes after the signatures. Both nodes and
+ * both bitcoin keys sign a channel announcement; a node signs its own and its updates.
+ *
+ * Version 2 (https://github.com/lightning/bolts/pull/1059): one BIP340 signature over the records 0
+ * to 159, and 10^9 to 3·10^9. A channel announcement is signed by the MuSig2 aggregate of its four
+ * sorted keys. If it names no bitcoin keys, the output's own key replaces them. Not here: whether
+ * an output is unspent, which a node knows.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
@@ -19,22 +21,22 @@ import { LAYOUTS, type Message, type Values } from './message.ts';
 
 /** Output on the chain at a short channel id. */
 export interface ChannelOutput {
-  /** Hex. */
+  /** Output script, hex. */
   script: string;
   amountSat: bigint;
 }
 
 export interface Verdict {
-  /** One for each signature of the message, in its order; none where the keys are not known. */
+  /** Result for each signature in order; empty if the keys are not known. */
   signatures: boolean[];
-  /** Null where something that it rests on is not known. */
+  /** Null if it depends on what is not known. */
   valid: boolean | null;
   /** Names of what could not be checked. */
   checks: Record<string, 'not-checked'>;
   problems: Problem[];
 }
 
-/** Returns the hash that the signatures of a message are over. */
+/** Returns the hash that the signatures of a message sign. */
 export function signedHash({ type, bytes }: Pick<Message, 'type' | 'bytes'>): Uint8Array {
   const { kind, signatures, records } = LAYOUTS[type]!;
   if (!records) return sha256(sha256(bytes.subarray(2 + 64 * signatures.length)));
@@ -44,7 +46,7 @@ export function signedHash({ type, bytes }: Pick<Message, 'type' | 'bytes'>): Ui
   return taggedHash(`lightning${kind}signature`, writeStream(signed));
 }
 
-/** Returns the script of a channel of two keys: P2WSH of 2-of-2 with the keys in rising order. */
+/** Returns the funding script of two keys: P2WSH of 2-of-2, keys sorted. */
 export function fundingScript(key1: Uint8Array, key2: Uint8Array): Uint8Array {
   const [first, second] = keySort([key1, key2]) as [Uint8Array, Uint8Array];
   const push = Uint8Array.of(33);
@@ -54,9 +56,9 @@ export function fundingScript(key1: Uint8Array, key2: Uint8Array): Uint8Array {
 
 const P2TR = /^5120([0-9a-f]{64})$/;
 /**
- * Returns the scripts that an announcement may stand on; undefined for any P2TR.
- * In version 2 with a root it is P2TR of the bitcoin keys' aggregate, tweaked over that root. Without one also the
- * aggregate alone, tweaked over none (BIP86), and P2WSH.
+ * Returns the scripts that an announcement may stand on; undefined for any P2TR. Version 2 with a
+ * Merkle root: P2TR of the bitcoin keys' aggregate with that root. Without one: also the plain
+ * aggregate, the aggregate with an empty tree (BIP86), and P2WSH.
  */
 function scriptsOf({ type, values }: Message): string[] | undefined {
   const { bitcoin_key_1: one, bitcoin_key_2: two, merkle_root_hash: root } = values;
@@ -72,8 +74,8 @@ function scriptsOf({ type, values }: Message): string[] | undefined {
 }
 
 /**
- * Returns the keys, sorted, whose aggregate signs an announcement of version 2.
- * Undefined where the output's own key is needed and not known, or a node is missing.
+ * Returns the sorted keys whose aggregate signs a version 2 announcement. Undefined if a node is
+ * missing, or the output's own key is needed and not known.
  */
 export function announcementKeys(
   { node_id_1: one, node_id_2: two, bitcoin_key_1: key1, bitcoin_key_2: key2 }: Readonly<Values>,
@@ -85,28 +87,28 @@ export function announcementKeys(
   return keys.includes(undefined) ? undefined : keySort(keys.map((key) => hexToBytes(key!)));
 }
 
-/** Number of parsed keys of nodes that are kept: they are met again and again, those of channels once. */
+/** Number of cached node keys: they recur, those of channels do not. */
 const KEPT_KEYS = 20_000;
 
-/** Verifies a stream of messages; an update is checked by the announcement before it. */
+/** Verifier of a stream of messages; the announcement before an update has its keys. */
 export class Verifier {
   readonly #nodes = new Map<string, readonly [string, string]>();
   readonly #capacities = new Map<string, bigint>();
   readonly #keys = new Map<string, NonNullable<ReturnType<typeof parsedKey>>>();
   readonly #outputs: ((scid: string) => ChannelOutput | undefined) | undefined;
 
-  /** @param outputs tells the output at a short channel id; undefined where nobody looks */
+  /** @param outputs looks up the output at a short channel id; undefined if nobody can */
   constructor(outputs?: (scid: string) => ChannelOutput | undefined) {
     this.#outputs = outputs;
   }
 
-  /** Takes note of a channel whose announcement was checked elsewhere. @param node1 its lesser key, hex */
+  /** Adds a channel whose announcement was verified elsewhere. @param node1 its lesser key, hex */
   channel(scid: string, node1: string, node2: string, capacitySat?: bigint): void {
     this.#nodes.set(scid, [node1, node2]);
     if (capacitySat !== undefined) this.#capacities.set(scid, capacitySat);
   }
 
-  /** Returns the verdict over a message that carries signatures; undefined for any other. */
+  /** Returns the verdict on a message with signatures; undefined for any other. */
   verify(message: Message): Verdict | undefined {
     const { type, values } = message;
     const { signatures: names, records } = LAYOUTS[type]!;
@@ -133,7 +135,7 @@ export class Verifier {
     return { signatures, valid, checks, problems };
   }
 
-  /** Returns the keys (hex) that must have signed, in the order of the signatures; undefined where they are not known. */
+  /** Returns the signers' keys (hex) in the order of the signatures; undefined if not known. */
   #signers({ type, values }: Message, output: ChannelOutput | undefined): string[] | undefined {
     if (type === 256)
       return [values['node_id_1'], values['node_id_2'], values['bitcoin_key_1'], values['bitcoin_key_2']];

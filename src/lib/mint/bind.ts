@@ -1,9 +1,10 @@
 /**
- * ecash-quote: made (payer) → bound (payee) → stored (payer).
+ * The action `ecash-quote`: made (payer), bound (payee), stored (payer).
  *
- * One reusable quote of the mint becomes the contract's: without an amount, locked to the contract's `ecash_pubkey`, so that
- * nobody but the payer can mint from it. The payer makes it at the mint; the payee asks the mint what it is, and from then
- * on every payment goes to it. Asked again, the payee tells which one is bound.
+ * Binds a reusable quote of the mint to the contract. It has no amount and is locked to the
+ * contract's `ecash_pubkey`, so that only the payer can mint from it. The payer makes it at the
+ * mint; the payee asks the mint about it, and from then on every payment goes to it. Asked again,
+ * the payee tells which quote is bound.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { checkFunding } from '../credit/checks.ts';
@@ -32,17 +33,17 @@ import { Refusal } from '../protocol/refusal.ts';
 
 /** `id` is new each time: what was bound before may have been given up since. */
 const boundFields = { contract: contractSchema, id: hexOf(16), mint: text, quote: quoteId };
-/** Sum that the payee counts as paid, and the part of it that belongs to this quote. */
+/** Sum that the payee counts as paid, and the part that belongs to this quote. */
 const paidFields = { ...boundFields, paid_sat: sat, credited_sat: sat };
 const steps = { made: boundFields, bound: paidFields, stored: paidFields } as const;
 export type QuoteMessage = MessageOf<typeof steps>;
 
 export interface QuoteInput {
   contract?: Hex;
-  /** The quote that was made at the mint. */
+  /** Quote that was made at the mint. */
   quote?: string;
 }
-/** `quote`: the contract's; `named`: the one in the message. */
+/** Records: `quote` is the contract's, `named` the one in the message. */
 type Rs = { contract: Credit; ledger: Ledger; quote: Quote; named: Quote };
 
 /** Table of `ecash-quote`: binds a quote of a running mint to a contract. */
@@ -163,11 +164,14 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
   ],
 );
 
-/** The quote at the mint that the record names: what a message says is no address to ask. */
+/** Asks the record's mint about a quote: what a message says is no address to connect to. */
 const atMint = (c: Credit | undefined, id: string): Queries['remote'] =>
   c && 'terms' in c && c.terms.ecash === 'cdk' ? [{ at: mintOf(c.terms), id }] : [];
 
-/** @throws Refusal `wrong-state` where the contract's ecash comes from elsewhere */
+/**
+ * Returns the URL of a contract's mint.
+ * @throws Refusal `wrong-state` if its ecash comes from elsewhere
+ */
 export function mintOf({ ecash, mint_url }: Terms): string {
   if (ecash !== 'cdk')
     throw new Refusal('wrong-state', `a contract with ecash '${ecash}' found, one with a running mint expected`);

@@ -1,11 +1,11 @@
 /**
- * Steps of an operator after home or mint came back from an older copy. The mint's figures, summed
- * over all quotes of a contract, become what was reported. Quotes that stopped are given up, and
- * what they were never told waits for a new one.
+ * Steps of an operator after home or mint came back from an older copy.
  *
- * On the safe side of the mint: all that was ever shown counts as reported, arrived or not. A
- * customer's loss by that the operator makes good by hand. Not here: reading the figures
- * (`cashu/`), asking the operator (the command).
+ * The mint's figures, summed over all quotes of a contract, become what was reported. Stopped
+ * quotes are given up, and what they were never told waits for a new one. All that was ever shown
+ * counts as reported, whether it arrived or not, so the mint cannot lose by it. If a customer does,
+ * the operator repays by hand. Not here: reading the figures (`cashu/`), asking the operator (the
+ * command).
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
 import { knownUpTo } from '../credit/owed.ts';
@@ -25,7 +25,7 @@ export interface Confirmed {
 
 const sum = (list: readonly bigint[]): bigint => list.reduce((all, sat) => all + sat, 0n);
 
-/** @param quotes all of the contract, those too that were given up */
+/** Confirms the quotes of a contract. @param quotes all of them, given up or not */
 export function confirmQuotes(
   l: PayeeLedger,
   quotes: readonly { quote: Quote; figures: MintFigures | 'unknown' }[],
@@ -44,8 +44,8 @@ export function confirmQuotes(
 }
 
 /**
- * The invoice once the operator has said that it was not paid: all that was quoted of it is refused, so that who has sent
- * ecash for it gets that back.
+ * Returns an invoice that the operator states as unpaid. All its melt quotes are refused, so that
+ * whoever sent ecash gets it back.
  * @throws Refusal `invoice-paid`
  */
 export function refusedAsUnpaid(invoice: InvoiceRecord): InvoiceRecord {
@@ -53,7 +53,7 @@ export function refusedAsUnpaid(invoice: InvoiceRecord): InvoiceRecord {
   return { ...invoice, doubted: false, round: invoice.round + 1, quoted: 0 };
 }
 
-/** Returns the debt of this home by all invoices that it knows now as paid. */
+/** Returns the contract with the debt of all invoices that are known as paid. */
 export function confirmOwed<C extends PayerCredit>(c: C, invoices: readonly InvoiceRecord[]): C {
   const paid = invoices.filter((i) => i.contract === c.id && i.paid !== null);
   return { ...knownUpTo(c, sum(paid.map(({ amountSat }) => amountSat))), restored: false };

@@ -1,4 +1,4 @@
-/** Error codes of a running mint behind a home, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
+/** Error codes of a mint behind a home. Not here: codes of all families (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
 /** Error codes of the room: exit code and meaning. */

@@ -1,11 +1,11 @@
 /**
- * A merchant's invoice: one line that a wallet pays in ecash at the mint (a melt of the method
- * `credit`). Then the mint's home owes the amount over the merchant's contract.
+ * A merchant's invoice: one line that a wallet pays in ecash at the mint, a melt of the method
+ * `credit`. Then the mint's home owes the amount over the merchant's contract.
  *
  * The merchant makes it alone: nothing is stored and nobody is asked. Its authentication key of the
- * contract signs it as it signs messages (`signing/seal.ts`). The digest that is signed names the
- * invoice everywhere, however its text is spaced. The invoice names the home's key too: by that
- * whoever has paid verifies the receipt.
+ * contract signs it as it signs messages (`signing/seal.ts`). The digest that is signed identifies
+ * the invoice, however its text is spaced. The invoice names the home's key too; whoever has paid
+ * verifies the receipt by it.
  */
 import * as v from 'valibot';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
@@ -21,7 +21,7 @@ import { looksLikeRequest } from '../ecash/request.ts';
 import { authOf, type Terms } from '../credit/terms.ts';
 
 export const INVOICE_LIMITS = {
-  /** Mints take 1,024; a wallet may wrap the line in a field of its own. */
+  /** Most bytes of a line: mints take 1,024, and a wallet may wrap it in a field of its own. */
   line: { unit: 'bytes', most: 700 },
   memo: { unit: 'characters', most: 120 },
 } satisfies Limits;
@@ -44,12 +44,12 @@ export interface InvoiceTerms {
   network: string;
   /** URL of the mint that takes the ecash. */
   mint: string;
-  /** The reverse contract over which the merchant is paid. */
+  /** Reverse contract over which the merchant is paid. */
   contract: Hex;
   amountSat: bigint;
   /** 16 random bytes. */
   id: Hex;
-  /** Authentication key of the home that pays over the contract: it signs the receipt. */
+  /** Authentication key of the paying home, which signs the receipt. */
   payerAuth: Hex;
   /** Unix seconds. */
   expiry: number;
@@ -57,13 +57,17 @@ export interface InvoiceTerms {
 }
 /** Merchant's invoice, parsed and verified. */
 export interface Invoice extends InvoiceTerms {
-  /** Digest that names it: 32 bytes. */
+  /** Digest of the invoice, 32 bytes; it identifies it. */
   digest: Hex;
-  /** Document as it was signed. */
+  /** Document as signed. */
   document: object;
 }
 
-/** The line. @param secret the merchant's authentication key of the contract @throws Refusal `usage` for one that is too long */
+/**
+ * Returns the signed line of an invoice.
+ * @param secret the merchant's authentication key of the contract
+ * @throws Refusal `usage` for one that is too long
+ */
 export function signInvoice(terms: InvoiceTerms, secret: Uint8Array): string {
   const { network, mint, contract, amountSat, id, payerAuth, expiry, memo } = terms;
   const named = { network, mint, contract, amount_sat: amountSat, id, payer_auth: payerAuth, expiry };
@@ -77,7 +81,10 @@ export function signInvoice(terms: InvoiceTerms, secret: Uint8Array): string {
   return line;
 }
 
-/** Reads an invoice; whose it is and whether it is signed says `checkInvoice`. @throws Refusal `not-an-invoice`, `malformed-invoice` */
+/**
+ * Parses an invoice; `checkInvoice` verifies it.
+ * @throws Refusal `not-an-invoice`, `malformed-invoice`
+ */
 export function parseInvoice(line: string): Invoice {
   // Settled inside the mint, a request for ecash would be paid without any contract.
   if (looksLikeRequest(line))
@@ -96,8 +103,8 @@ export function parseInvoice(line: string): Invoice {
 }
 
 /**
- * Checks that the merchant of a contract has signed the invoice, and that it names the home of that contract.
- * @throws Refusal `bad-seal` for one that was altered; `not-an-invoice` for one that names another home
+ * Checks that a contract's merchant has signed the invoice, and that it names the contract's home.
+ * @throws Refusal `bad-seal` for an altered one, `not-an-invoice` for one of another home
  */
 export function checkInvoice(invoice: Invoice, terms: Terms): void {
   checkSeal(invoice.document, authOf(terms, 'payee'), 'merchant');
@@ -108,10 +115,10 @@ export function checkInvoice(invoice: Invoice, terms: Terms): void {
 const receiptHash = (digest: Hex, contract: Hex): Uint8Array =>
   taggedHash('spillway/invoice-receipt', hexToBytes(digest), hexToBytes(contract));
 
-/** The home's word that it owes an invoice: the melt's payment proof. Deterministic: the same for ever. */
+/** Signs the home's receipt for an invoice, the payment proof of a melt; always the same bytes. */
 export const signInvoiceReceipt = (digest: Hex, contract: Hex, secret: Uint8Array): Hex =>
   signHash(receiptHash(digest, contract), secret);
 
-/** Returns whether the home that the invoice names has signed that it owes it. */
+/** Returns whether the home that the invoice names has signed this receipt for it. */
 export const isInvoiceReceipt = (receipt: string, { digest, contract, payerAuth }: Invoice): boolean =>
   v.is(hexOf(64), receipt) && verifies(receipt, receiptHash(digest, contract), payerAuth);

@@ -1,9 +1,10 @@
 /**
- * A merchant's invoice is paid in ecash at the mint: what the home answers to GetPaymentQuote, MakePayment and
- * CheckOutgoingPayment, each as a pure function of its records and of what the chain says.
+ * Melts: a merchant's invoice is paid in ecash at the mint. Answers of the home to GetPaymentQuote,
+ * MakePayment and CheckOutgoingPayment, as pure functions of its records and the chain.
  *
- * Whoever is told FAILED gets ecash back: so nothing that was told FAILED can be paid afterwards, and what is not known for
- * certain is UNKNOWN. Not here: the service that asks (`serve/`), the update that settles what is owed (`credit/`).
+ * Whoever is told FAILED gets ecash back. So nothing that was told FAILED can be paid later, and
+ * what is not certain is UNKNOWN. Not here: the service (`serve/`), the update that settles a debt
+ * (`credit/`).
  */
 import { checkFunding, checkMelts } from '../credit/checks.ts';
 import { raisedBy } from '../credit/owed.ts';
@@ -28,10 +29,10 @@ type Found = Partial<MeltRecords>;
 /** State of the home at a melt request. */
 export interface MeltContext {
   network: string;
-  /** URL of the requesting mint. */
+  /** URL of the mint that asks. */
   mint: string;
   facts: Pick<Facts, 'tip' | 'coins' | 'now'>;
-  /** Refusal of all melts, because a quote of this mint has stopped or the home was restored; else null. */
+  /** Refusal of all melts after a stop of this mint's quotes or a restore, else null. */
   stopped: Refusal | null;
 }
 export interface Taken<T> {
@@ -45,17 +46,23 @@ export type MeltResult =
   | { status: 'unknown' };
 
 export const MELT_LIMITS = {
-  /** Last second in which an invoice can be paid: before its end. */
+  /** Last second in which an invoice can be paid. */
   payable: { unit: 'Unix seconds', most: (expiry: number) => expiry - 1 },
-  /** Melts of one invoice that are quoted before one is sent: whoever has its line may ask for them, and each is kept. */
+  /**
+   * Melts of one invoice that may be quoted before one is sent: anyone who has its line can ask,
+   * and each is stored.
+   */
   quotes: { unit: 'items', most: 20 },
 } satisfies Limits;
 
 type Reverse = PayerCredit & { state: 'open'; owedSat: bigint };
-/** Knowledge without asking anybody. */
+/** Context that is known without asking anybody. */
 type Here = Pick<MeltContext, 'network' | 'mint'> & { facts: Pick<Facts, 'now'> };
 
-/** The merchant's contract that an invoice is paid over. @throws Refusal `not-an-invoice` where this home serves none such */
+/**
+ * Returns the merchant's contract of an invoice.
+ * @throws Refusal `not-an-invoice` if this home has none such
+ */
 function reverseOf(c: Credit | undefined, invoice: Invoice, now: Here): Reverse {
   const ours =
     c?.role === 'payer' && c.state === 'open' && c.owedSat !== null && c.id === invoice.contract
@@ -68,7 +75,7 @@ function reverseOf(c: Credit | undefined, invoice: Invoice, now: Here): Reverse 
 }
 
 /**
- * Checks that the contract can owe so much more, as far as this home alone knows.
+ * Checks by this home's records that the contract can owe so much more.
  * @throws Refusal `contract-restored`, `invoice-expired`, `below-dust`, `over-capacity`, …
  */
 export function checkOwable(c: Reverse, amountSat: bigint, expiry: number, { facts }: Here): void {
@@ -87,8 +94,8 @@ export function checkOwable(c: Reverse, amountSat: bigint, expiry: number, { fac
 }
 
 /**
- * Checks the same as far as chain and mint show. @throws Refusal `frozen`, `funding-missing`,
- * `chain-unavailable`, …
+ * Checks the same by chain and mint.
+ * @throws Refusal `frozen`, `funding-missing`, `chain-unavailable`, …
  */
 function checkShown(c: Reverse, { facts, stopped }: MeltContext): void {
   if (stopped) throw stopped;
@@ -98,8 +105,8 @@ function checkShown(c: Reverse, { facts, stopped }: MeltContext): void {
 }
 
 /**
- * Refuses a melt quote without a look at the chain. Anybody may ask for one; one that is for no
- * merchant's invoice of this home, or too many for one, costs no more than this.
+ * Refuses a melt quote without a look at the chain. Anybody may ask for one, so a request for no
+ * invoice of this home, or one too many, costs no more than this.
  */
 export function checkQuotable(found: Found, quote: string, invoice: Invoice, now: Here): [Reverse, InvoiceRecord] {
   const { digest, id, contract, amountSat } = invoice;
@@ -120,7 +127,7 @@ export function checkQuotable(found: Found, quote: string, invoice: Invoice, now
   return [c, known];
 }
 
-/** GetPaymentQuote. @throws Refusal for all that is not a valid, unpaid, payable invoice of this home */
+/** Answers GetPaymentQuote. @throws Refusal unless this home's invoice is valid, unpaid, payable */
 export function quoteMelt(
   found: Found,
   quote: string,
@@ -142,8 +149,8 @@ export function quoteMelt(
 const isNew = (melt: Melt, invoice: InvoiceRecord): boolean => melt.state === 'new' && melt.round === invoice.round;
 
 /**
- * MakePayment: invoice open → paid, melt → paid, and what is owed rises, in one commit. A melt that fails is refused for
- * good in the commit that comes before the answer.
+ * Answers MakePayment. One commit marks invoice and melt as paid and raises the debt. A melt that
+ * fails is refused for good in the commit before the answer.
  * @param parse reads the request of the melt; what it throws refuses the melt
  * @param secret the home's authentication key of the contract
  */
@@ -191,7 +198,7 @@ export function payMelt(
   }
 }
 
-/** CheckOutgoingPayment by digest. An unpaid invoice can no longer be paid by its earlier quotes. */
+/** Answers CheckOutgoingPayment by digest. Earlier quotes can pay an unpaid invoice no more. */
 export function checkMelt({ invoice, contract }: Found): Taken<MeltResult> {
   const known = contract?.role === 'payer' && 'restored' in contract && !contract.restored;
   const unsure = !invoice || (!invoice.paid && (invoice.doubted || !known));
@@ -211,8 +218,8 @@ const verdictOf = ({ digest, amountSat, paid }: InvoiceRecord): MeltResult => ({
 });
 
 /**
- * Returns the invoices that are still due; settled ones make room. @throws Refusal
- * `invoices-unsettled`
+ * Returns the invoices that are still due; settled ones make room.
+ * @throws Refusal `invoices-unsettled`
  */
 export function checkDue(due: readonly OwedInvoice[], settledSat: bigint): readonly OwedInvoice[] {
   const left = due.length < TAB_LIMITS.due.most ? due : due.filter(({ owedSat }) => owedSat > settledSat);

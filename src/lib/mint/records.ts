@@ -1,12 +1,10 @@
 /**
- * Records of invoices in the mint's home: one an invoice, one a melt quote of the mint, and for
- * each contract the invoices that it owes and that are not settled yet.
+ * Records of invoices in the mint's home: invoices, melt quotes of the mint, and each contract's
+ * debt.
  *
- *   invoice  open → paid
- *   melt     new → paid | refused
- *
- * A melt is `new` only as long as its round is the invoice's. Raising the round refuses all that
- * were quoted before, however many they are, in one write. Not here: what moves them (`melt.ts`).
+ * Invoices go open → paid, melts new → paid or refused. A melt is `new` only as long as its round
+ * is the invoice's. Raising the round refuses all earlier quotes, however many, in one write. Not
+ * here: what moves them (`melt.ts`).
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, doubted, each, fixed, largest, onceOnly, united } from '../protocol/belief.ts';
@@ -16,19 +14,19 @@ import { withSats } from '../protocol/json.ts';
 
 export interface InvoiceRecord {
   digest: Hex;
-  /** The invoice's own id, by which the merchant knows it. */
+  /** Id that the merchant gave it. */
   id: Hex;
   contract: Hex;
   amountSat: bigint;
   round: number;
-  /** Melts that were quoted in this round. */
+  /** Number of melts quoted in this round. */
   quoted: number;
-  /** Payment of the invoice: its melt quote or receipt, and the home's proof; null before. */
+  /** Payment: its melt quote or receipt, and the home's proof; null before. */
   paid: { by: string; proof: Hex } | null;
   /** True if it was known when the store was lost, and may have been paid since. */
   doubted: boolean;
 }
-/** Payer of an invoice that was shown with its receipt, in place of a melt quote. */
+/** Payer of an invoice whose receipt was shown, in place of a melt quote. */
 export const BY_RECEIPT = 'receipt';
 export const newInvoice = (of: Pick<InvoiceRecord, 'digest' | 'id' | 'contract' | 'amountSat'>): InvoiceRecord => ({
   ...of,
@@ -38,14 +36,14 @@ export const newInvoice = (of: Pick<InvoiceRecord, 'digest' | 'id' | 'contract' 
   doubted: false,
 });
 export interface Melt {
-  /** The mint's id. */
+  /** Id of the mint's quote. */
   quote: string;
   digest: Hex;
   contract: Hex;
   round: number;
   state: 'new' | 'paid' | 'refused';
 }
-/** Invoice owed to a merchant. `owedSat`: total debt with it. */
+/** Invoice owed to a merchant. `owedSat`: total debt including it. */
 export interface OwedInvoice {
   id: Hex;
   amountSat: bigint;
@@ -102,7 +100,7 @@ export const meltKind: Kind<Melt> = {
 
 const dues = united<OwedInvoice>(({ id }) => id).merged!;
 export const TAB_LIMITS = {
-  /** Paid, and not settled by the merchant. Of receipts that are shown after a loss it may be more. */
+  /** Most invoices that are paid and not settled. Receipts shown after a loss may exceed it. */
   due: { unit: 'items', most: 500 },
 } satisfies Limits;
 

@@ -1,9 +1,11 @@
 /**
- * credit-invoice --check: queried (merchant, the payee) → stated (the home, the payer) → checked (merchant).
+ * The action `credit-invoice --check`: queried (merchant, the payee), stated (home, the payer),
+ * checked (merchant).
  *
- * The home states what it owes in all and which paid invoices the merchant has not had an update for; with that the merchant
- * asks for the difference by `sign-update`. A receipt that a customer shows raises what a restored home owes, once. The answer
- * to a question that was asked once nothing more could be paid over the contract is kept: only then it may be over.
+ * The home states its total debt and the paid invoices without an update; with that the merchant
+ * asks for the difference by `sign-update`. A receipt that a customer shows raises a restored
+ * home's debt, once. The answer to a question asked after nothing more could be paid is stored:
+ * only then the contract may be over.
  */
 import * as v from 'valibot';
 import { maxSat } from '../bitcoin/amount.ts';
@@ -43,12 +45,12 @@ import {
 const shownInvoice = v.nullable(
   v.strictObject({ text: v.pipe(v.string(), v.maxLength(INVOICE_LIMITS.line.most)), receipt: hexOf(64) }),
 );
-/** `id` is new each time: the same question again is another one, with another answer. */
+/** Fields of a question; its `id` is new each time, so that asking again gets a new answer. */
 const askedFields = { contract: contractSchema, id: hexOf(16), paid_sat: sat, shown: shownInvoice };
 const answeredFields = {
   ...askedFields,
   owed_sat: sat,
-  /** Oldest owed invoices, in order. `owed_sat`: total debt with each. */
+  /** Oldest owed invoices in order; `owed_sat` is the total debt including each. */
   invoices: v.pipe(
     v.array(v.strictObject({ id: hexOf(16), amount_sat: sat, owed_sat: sat })),
     v.maxLength(TAB_LIMITS.due.most),
@@ -59,7 +61,7 @@ export type SettleMessage = MessageOf<typeof steps>;
 
 export interface SettleInput {
   contract?: Hex;
-  /** An invoice, and the receipt for it that its customer got. */
+  /** Invoice, and the receipt that its customer got for it. */
   shown?: { text: string; receipt: Hex };
 }
 type Rs = { contract: Credit; invoice: InvoiceRecord; tab: Tab };
@@ -152,7 +154,7 @@ export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
   ],
 );
 
-/** Returns the hint for a debt: an update while the contract allows one. */
+/** Returns the hint for a debt: an update, as long as the contract allows one. */
 function dueAs(c: PayeeCredit, due: bigint, tip: Facts['tip']): { hint: string; exit?: 3 } {
   const at = c.id.slice(0, 8);
   const isFrozen = tip !== 'not-checked' && tip >= freezeHeight(c.terms);
@@ -172,7 +174,8 @@ function checkReverse(terms: Parameters<typeof isReverse>[0]): void {
 }
 
 /**
- * Takes a receipt of this home as proof of its debt, also after the store was lost. A known receipt changes nothing.
+ * Takes a receipt of this home as proof of its debt, also after the store was lost. A known receipt
+ * changes nothing.
  * @throws Refusal `not-an-invoice`, `bad-seal`, `bad-receipt`, `over-capacity`
  */
 export function takeReceipt<C extends PayerCredit>(

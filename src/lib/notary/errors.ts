@@ -1,7 +1,7 @@
-/** Error codes of proofs of existence, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
+/** Error codes of proofs of existence. Not here: codes of all families (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
-/** Refusals of `notarize`, with exit code and meaning. */
+/** Error codes of the family: exit code and meaning. */
 export const NOTARY_ERRORS = {
   'malformed-ots': [65, 'not an OpenTimestamps proof, with the reason'],
   'malformed-block': [65, 'not a Bitcoin block, with the reason'],

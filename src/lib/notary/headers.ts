@@ -1,9 +1,9 @@
 /**
  * Chains of block headers: the rules by which one follows another.
  *
- * Bitcoin Core's `pow.cpp` and `validation.cpp` (ContextualCheckBlockHeader): links, proof of work, retargets every 2,016
- * blocks, and times above the median of the eleven blocks before. Not here: testnets with minimum-difficulty blocks, the
- * signatures of signet, transactions.
+ * After Bitcoin Core's `pow.cpp` and `validation.cpp` (ContextualCheckBlockHeader): links, proof of
+ * work, retargets every 2,016 blocks, and times above the median of the last eleven blocks. Not
+ * here: testnets with minimum-difficulty blocks, signet's signatures, transactions.
  */
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import { HEADER_SIZE, hasWork, parseHeader, targetOf, type Header } from '../bitcoin/header.ts';
@@ -13,7 +13,7 @@ const PERIOD = 2016;
 const SPAN = 14 * 24 * 60 * 60;
 const MEDIAN_OF = 11;
 
-/** Networks whose headers can be checked by themselves: the easiest target, whether it moves, and the first block. */
+/** Networks whose headers prove themselves: easiest target, whether it moves, first block. */
 const RULES = {
   mainnet: {
     easiest: 0x1d00ffff,
@@ -29,7 +29,7 @@ const RULES = {
     genesis: '0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206',
   },
 } as const;
-/** Work from the first block on that only the network itself has made. */
+/** Returns the least work since the first block that only the network itself has done. */
 export const leastWorkOf = (network: CheckedNetwork): bigint => RULES[network].leastWork;
 export type CheckedNetwork = keyof typeof RULES;
 export const CHECKED_NETWORKS = Object.keys(RULES) as CheckedNetwork[];
@@ -46,22 +46,23 @@ function bitsOf(target: bigint): number {
   return ((size << 24) | mantissa) >>> 0;
 }
 
-/** Expected number of hashes behind a header's target. */
+/** Returns the expected number of hashes behind a header's target. */
 export const workOf = ({ bits }: Header): bigint => (1n << 256n) / (targetOf(bits) + 1n);
 
-/** A header of a checked chain. */
+/** Header of a checked chain. */
 export interface Placed {
   height: number;
   header: Header;
-  /** Median time of the eleven blocks before it; null for the first of the chain. */
+  /** Median time of the eleven blocks before it; null for the first header. */
   medianTime: number | null;
-  /** Expected number of hashes behind this header and all before it in the chain. */
+  /** Expected number of hashes behind this header and those before it in the chain. */
   chainWork: bigint;
 }
 
 /**
- * Checks a chain of headers that starts at a known block and yields each.
- * @param from the height and hash of the first header, at the start of a retarget period; default: the network's first block
+ * Checks a chain of headers from a known block on, and yields each.
+ * @param from height and hash of the first header, at the start of a retarget period; default: the
+ * network's first block
  * @throws Refusal `header-invalid`, `usage` for a start within a period
  */
 export function* checkHeaders(
@@ -100,7 +101,7 @@ export function* checkHeaders(
   }
 }
 
-/** Returns the bits of the next period, after one that took so many seconds (CalculateNextWorkRequired). */
+/** Returns the bits of the next period (CalculateNextWorkRequired). `took`: seconds of the last. */
 export function retarget(bits: number, took: number, network: CheckedNetwork): number {
   const { easiest } = RULES[network];
   const span = BigInt(Math.min(Math.max(took, SPAN / 4), SPAN * 4));
@@ -108,7 +109,7 @@ export function retarget(bits: number, took: number, network: CheckedNetwork): n
   return target > targetOf(easiest) ? easiest : bitsOf(target);
 }
 
-/** Cuts headers out of bytes, or out of hex with a line each. @throws Refusal `header-invalid` for a part of one */
+/** Cuts bytes, or lines of hex, into headers. @throws Refusal `header-invalid` for a part of one */
 export function* headersIn(bytes: Uint8Array): Generator<Uint8Array> {
   const whole = isHex(bytes) ? hexToBytes(new TextDecoder().decode(bytes).replace(/\s+/g, '')) : bytes;
   if (whole.length % HEADER_SIZE !== 0)

@@ -1,8 +1,9 @@
 /**
- * OpenTimestamps proof files (`.ots`): a digest, and a tree of operations that lead from it to attestations.
+ * OpenTimestamps proof files (`.ots`): a digest, and a tree of operations from it to attestations.
  *
- * The format is that of the reference library (python-opentimestamps, `core/timestamp.py`, `core/op.py`, `core/notary.py`);
- * what it writes comes out byte for byte. Not here: what a proof says (`proof.ts`), calendars, which are not asked.
+ * After the reference library (python-opentimestamps, `core/timestamp.py`, `core/op.py`,
+ * `core/notary.py`), whose files come out byte for byte. Not here: what a proof states
+ * (`proof.ts`), calendars, which are not asked.
  */
 import { ripemd160, sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -43,7 +44,7 @@ const LENGTHS: Readonly<Record<HashName, number>> = { sha1: 20, ripemd160: 20, s
 const WORDS = { ...HASHES, 0xf0: 'append', 0xf1: 'prepend', 0xf2: 'reverse', 0xf3: 'hexlify' } as const;
 type Code = keyof typeof WORDS;
 
-/** One step from a message to the next. `argument` is empty but for append and prepend. */
+/** Step from a message to the next; `argument` is empty except for append and prepend. */
 export interface Op {
   code: Code;
   argument: Uint8Array;
@@ -52,13 +53,13 @@ export const opWord = ({ code }: Op): (typeof WORDS)[Code] => WORDS[code];
 const takesArgument = (code: Code): boolean => code === 0xf0 || code === 0xf1;
 const codeOf = (word: (typeof WORDS)[Code]): Code =>
   Number(Object.entries(WORDS).find(([, w]) => w === word)![0]) as Code;
-/** Makes an operation of its word and argument. */
+/** Makes an operation from its word and argument. */
 export const op = (word: (typeof WORDS)[Code], argument: Uint8Array = new Uint8Array()): Op => ({
   code: codeOf(word),
   argument,
 });
 
-/** Names of the known notaries by tag. */
+/** Known notaries by tag. */
 const NOTARIES = {
   '0588960d73d71901': 'bitcoin',
   '06869a0d73d71b45': 'litecoin',
@@ -69,11 +70,11 @@ export type Attestation =
   | { by: 'pending'; uri: string; payload: Uint8Array; tag: string }
   | { by: 'unknown'; payload: Uint8Array; tag: string };
 
-/** Attestations of one message, and the branches that lead on from it. */
+/** Attestations of one message, and the branches that continue it. */
 export interface Timestamp {
   /** Keyed by tag and payload in hex. */
   attestations: Map<string, Attestation>;
-  /** Keyed by operation and argument in hex, whose order is that of the file. */
+  /** Keyed by operation and argument in hex, in file order. */
   branches: Map<string, readonly [Op, Timestamp]>;
 }
 export const emptyTimestamp = (): Timestamp => ({ attestations: new Map(), branches: new Map() });
@@ -85,7 +86,7 @@ export interface OtsFile {
 
 const malformed = (why: string): Refusal => new Refusal('malformed-ots', `the proof: ${why}`);
 
-/** Takes an unsigned number, seven bits a byte, the lowest first. */
+/** Takes an unsigned number in base 128, lowest seven bits first. */
 function takeVaruint(from: Cursor): bigint {
   let value = 0n;
   for (let shift = 0n; ; shift += 7n) {
@@ -167,7 +168,7 @@ export function bitcoinAttestation(height: bigint): Attestation {
   return { by: 'bitcoin', height, payload: varuint(height), tag: '0588960d73d71901' };
 }
 
-/** Returns what an operation makes of a message. @throws Refusal `malformed-ots` for a result above the limit */
+/** Applies an operation to a message. @throws Refusal `malformed-ots` if the result is too long */
 export function apply({ code, argument }: Op, message: Uint8Array): Uint8Array {
   const made =
     code === 0xf0
@@ -193,13 +194,13 @@ const varuint = (value: bigint): Uint8Array => {
 };
 const varbytes = (bytes: Uint8Array): Uint8Array => concatBytes(varuint(BigInt(bytes.length)), bytes);
 
-/** Returns the bytes of a proof file before its digest. */
+/** Returns the bytes of a proof file that precede its digest. */
 export const headOf = (hash: HashName): Uint8Array =>
   concatBytes(MAGIC, varuint(BigInt(VERSION)), Uint8Array.of(codeOf(hash)));
-/** Returns an operation as it stands in a proof file. */
+/** Returns an operation as a proof file has it. */
 export const opBytes = ({ code, argument }: Op): Uint8Array =>
   takesArgument(code) ? concatBytes(Uint8Array.of(code), varbytes(argument)) : Uint8Array.of(code);
-/** Returns an attestation as it stands in a proof file. */
+/** Returns an attestation as a proof file has it. */
 export const attestationBytes = ({ tag, payload }: Attestation): Uint8Array =>
   concatBytes(Uint8Array.of(ATTESTATION), hexToBytes(tag), varbytes(payload));
 
@@ -221,7 +222,7 @@ function* branchParts([step, next]: readonly [Op, Timestamp]): Generator<Uint8Ar
   yield* timestampParts(next);
 }
 
-/** Tags first, then heights by number, calendars by address, others by payload. */
+/** Orders attestations: tags first, then heights, calendar addresses, other payloads. */
 function byNotary(a: Attestation, b: Attestation): number {
   if (a.tag !== b.tag) return a.tag < b.tag ? -1 : 1;
   if ('height' in a && 'height' in b) return a.height < b.height ? -1 : 1;
@@ -229,10 +230,10 @@ function byNotary(a: Attestation, b: Attestation): number {
   return bytesToHex(a.payload) < bytesToHex(b.payload) ? -1 : 1;
 }
 
-/** Adds an attestation; the same one twice counts once. */
+/** Adds an attestation; duplicates count once. */
 export const addAttestation = (to: Timestamp, found: Attestation): void =>
   void to.attestations.set(found.tag + bytesToHex(found.payload), found);
-/** Adds a branch; a second one by the same operation is merged into the first. */
+/** Adds a branch; a second one with the same operation is merged into the first. */
 export function addBranch(to: Timestamp, step: Op, next: Timestamp): void {
   const key = bytesToHex(Uint8Array.of(step.code)) + bytesToHex(step.argument);
   const there = to.branches.get(key);
@@ -256,10 +257,10 @@ export function mergeOts(first: OtsFile, second: OtsFile): OtsFile {
   return { ...first, timestamp };
 }
 
-/** Messages on the way to an attestation, the digest first, each with the operation that made it. */
+/** Messages from the digest to an attestation, each with the operation that made it. */
 export type Way = readonly { by: Op | undefined; message: Uint8Array }[];
 
-/** Yields the attestations of a proof, each with the message that it attests to. */
+/** Yields the attestations of a proof, each with the message that it attests. */
 export function* attested({ digest, timestamp }: Pick<OtsFile, 'digest' | 'timestamp'>): Generator<{
   message: Uint8Array;
   attestation: Attestation;

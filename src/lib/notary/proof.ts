@@ -1,8 +1,8 @@
 /**
- * Statement of a proof: these bytes existed before a block. Reads proofs against block headers. Any
- * chain of hash operations into a header's Merkle root proves it. The carrier of a proof is named
- * where a message is a transaction and the branch above is as deep as the block's tree.
- * Not here: where headers come from, the commitment of taproot proofs (`taproot.ts`).
+ * Statement of a proof: these bytes existed before a block. Checks proofs with block headers: any
+ * chain of hash operations into a header's Merkle root proves it. The statement names the
+ * transaction if one is on the way, and the branch above it is as deep as the block's tree. Not
+ * here: where headers come from, commitments in taproot keys (`taproot.ts`).
  */
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import type { Header } from '../bitcoin/header.ts';
@@ -23,7 +23,7 @@ import { committedScript, type TaprootProof } from './taproot.ts';
 
 export type Proof = OtsFile | TaprootProof;
 
-/** A message that somebody attests to, and the transaction that carried it as far as a block lets that be known. */
+/** Attested message, and the transaction that carried it if a block can show that. */
 interface Attested {
   message: Uint8Array;
   attestation: Attestation;
@@ -39,18 +39,18 @@ function attestedIn(proof: Proof): Attested[] {
   return [{ message: proof.merkleRoot, attestation, carrier: named }];
 }
 
-/** A block as somebody vouches for it. */
+/** Block as somebody vouches for it. */
 export interface Block {
-  /** Null where nobody says it. */
+  /** Height; null if not given. */
   height: number | null;
   header: Header;
   medianTime: number | null;
   confirmations: number | null;
-  /** Number of its transactions; null where it is not known. */
+  /** Number of transactions; null if not known. */
   transactions: number | null;
 }
 
-/** Heights of blocks that the Bitcoin attestations of a proof name, each once, the lowest first. */
+/** Lists the heights that the Bitcoin attestations of a proof name, in order. */
 export const heightsOf = (proof: Proof): number[] => {
   const heights = attestedIn(proof).flatMap(({ attestation: a }) =>
     a.by === 'bitcoin' && a.height < LOCKTIME_THRESHOLD ? [Number(a.height)] : [],
@@ -61,17 +61,17 @@ export const heightsOf = (proof: Proof): number[] => {
 export interface Statement {
   status: 'anchored' | 'pending' | 'not-anchored';
   block: Block | undefined;
-  /** Id of the transaction that carried the digest, where that is known. */
+  /** Id of the transaction that carried the digest, if known. */
   transaction: string | undefined;
-  /** Addresses of the calendars that promised an attestation. */
+  /** Addresses of calendars that promised an attestation. */
   calendars: string[];
-  /** Notaries that are not known, by tag. */
+  /** Tags of unknown notaries. */
   others: string[];
 }
 
 /**
- * States what a proof says of these blocks: of the earliest whose root it leads to.
- * @throws Refusal `root-differs` where no attestation leads to the root of its block
+ * States what a proof shows with these blocks: the earliest whose root it leads to.
+ * @throws Refusal `root-differs` if no attestation leads to the root of its block
  */
 export function stateProof(proof: Proof, blocks: readonly Block[]): Statement {
   const found = attestedIn(proof);
@@ -100,10 +100,10 @@ export function stateProof(proof: Proof, blocks: readonly Block[]): Statement {
 }
 const heightIn = (a: Attestation): bigint => ('height' in a ? a.height : -1n);
 
-/** Returns the depth of the Merkle tree over so many transactions. */
+/** Returns the depth of the Merkle tree over a number of transactions. */
 const levelsOf = (transactions: number): number => Math.ceil(Math.log2(transactions));
 
-/** The transaction on the way, where what follows it is a branch as deep as the block's tree. */
+/** Returns the transaction on the way if what follows is a branch as deep as the block's tree. */
 function carrier(way: Way, { transactions }: Block): string | undefined {
   if (transactions === null) return undefined;
   const levels = levelsOf(transactions);
@@ -120,7 +120,7 @@ function carrier(way: Way, { transactions }: Block): string | undefined {
 const isBranch = (word: string | undefined, i: number): boolean =>
   i < 2 || (i - 2) % 3 !== 0 ? word === 'sha256' : word === 'append' || word === 'prepend';
 
-/** Writes a statement as a sentence. */
+/** Returns a statement as a sentence. */
 export function sentence({ status, block, calendars }: Statement): string {
   if (block) {
     const name = block.height === null ? `block ${block.header.hash}` : `block ${block.height}`;
@@ -130,7 +130,7 @@ export function sentence({ status, block, calendars }: Statement): string {
   return 'No block that was given attests to these bytes.';
 }
 
-/** Writes the tree of a proof in words, a line a step. */
+/** Returns the tree of a proof in words, one step a line. */
 export function treeText(proof: Proof): string {
   const { hash, digest } = proof;
   const lines = 'timestamp' in proof ? treeLines(digest, proof.timestamp, '') : taprootLines(proof);

@@ -1,6 +1,7 @@
 /**
- * Records of documents that a home has stamped and paid for: the root, the transaction, and what spends its coin again.
- * The nonces follow from the seed and the documents, so none is kept. Not here: how the payment is made (`engine/wallet.ts`).
+ * Records of stamps that a home has paid for: the root, the payment, and what spends its coin
+ * again. Nonces derive from the seed and the documents, so none is kept. Not here: how the payment
+ * is made (`engine/wallet.ts`).
  */
 import type { Funding } from '../bitcoin/funding.ts';
 import { outpointIn } from '../bitcoin/funding.ts';
@@ -20,20 +21,20 @@ import type { Document } from '../protocol/message.ts';
 export interface Stamp {
   network: string;
   root: Hex;
-  /** Unix seconds of the plan. */
+  /** Time of the plan, in Unix seconds. */
   time: number;
   /** Script of the output that commits to the root. */
   script: Hex;
-  /** Internal key and leaf of a taproot output, without which its coin is lost; null for OP_RETURN. */
+  /** Internal key and leaf of a taproot output, needed to spend its coin; null for OP_RETURN. */
   taproot: Bound | null;
   funding: Funding;
-  /** Reserved coins (`TXID:VOUT`); none once the payment was given up. */
+  /** Reserved coins (`TXID:VOUT`); none after the payment was given up. */
   coins: readonly string[];
   /** Address that its coin is spent to. */
   payout: string | null;
-  /** Ids of the transactions that this home made to spend it. */
+  /** Ids of this home's transactions that spend it. */
   spends: readonly Hex[];
-  /** Number of times that it was given up, and paid anew. */
+  /** Number of times that it was given up or paid anew. */
   changes: number;
 }
 export interface Bound {

@@ -1,8 +1,10 @@
 /**
- * Commitment in the key of an output: Q = P + H_TapTweak(P ‖ L)·G, where L is the leaf hash of `OP_RETURN <root>` (BIP341).
+ * Commitment in an output key: Q = P + H_TapTweak(P ‖ L)·G, with the leaf L = `OP_RETURN <root>`
+ * (BIP341).
  *
- * It adds no byte to the chain, and nobody sees it. Who knows P's secret and L spends the coin by its key. Operations of
- * OpenTimestamps cannot add points, so its proof is a document of its own. Not here: whose key P is, records (`records.ts`).
+ * It adds no byte to the chain, and nobody sees it. Whoever knows P's secret and L spends the coin
+ * by its key. OpenTimestamps has no operation that adds points, so the proof is a document of its
+ * own. Not here: whose key P is, records (`records.ts`).
  */
 import { tapLeafHash } from '@scure/btc-signer/payment.js';
 import { taprootTweakPubkey } from '@scure/btc-signer/utils.js';
@@ -20,28 +22,28 @@ import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint, taggedHash } from '../signing/curve.ts';
 import { commitment, type Anchor, type Leaf, type Sibling } from './tree.ts';
 
-/** Returns L, the Merkle root of a tree of one leaf. */
+/** Returns L, the Merkle root of a tree with one leaf. */
 const leafOf = (root: Uint8Array): Uint8Array => tapLeafHash(hexToBytes(commitment(root).script));
 
-/** Returns the script of the output that commits to a root. @throws Error for an internal key that is no point */
+/** Returns the script of the output that commits to a root. @throws Error for an invalid key */
 export const committedScript = (internalKey: Hex, root: Uint8Array): Hex =>
   `5120${bytesToHex(taprootTweakPubkey(hexToBytes(internalKey), leafOf(root))[0])}`;
 
-/** Returns the secret of the internal key for a root: it follows from the seed and the root alone. */
+/** Returns the secret of the internal key for a root, derived from the seed and the root alone. */
 export const internalSecret = (keys: Pick<Keys, 'contract'>, root: Uint8Array): Uint8Array =>
   keys.contract(pathOf('spillway/notary-key', root));
 
-/** Returns a place in the home's tree of keys. */
+/** Returns a key path in the home's tree. */
 export function pathOf(tag: string, what: Uint8Array): Path {
   const view = new DataView(taggedHash(tag, what).buffer);
   return [0, 4, 8, 12].map((at) => view.getUint32(at) & 0x7fffffff) as unknown as Path;
 }
 
-/** Coin that commits to a root, what it pays to, and at which price. */
+/** Spend of a committing coin: where it pays to, and the feerate. */
 export interface Ending {
   coin: Spent;
   root: Uint8Array;
-  /** Script that is paid. */
+  /** Output script that is paid. */
   to: Hex;
   feerate: number;
   allowFee: boolean;
@@ -59,17 +61,17 @@ export function spendCommitted({ coin, root, to, feerate, allowFee }: Ending, se
   return { template, feeSat, hex: withWitness(template, [stack]) };
 }
 
-/** A proof by such an output, checked but for the header of its block. */
+/** Proof by such an output, checked except for the header of its block. */
 export interface TaprootProof {
   hash: 'sha256';
   digest: Uint8Array;
   internalKey: Hex;
   root: Uint8Array;
-  /** Bytes without the witness. */
+  /** Transaction without its witness. */
   transaction: Uint8Array;
   txid: string;
   height: number;
-  /** Root of the block's Merkle tree that the branch leads to. */
+  /** Merkle root that the branch leads to. */
   merkleRoot: Uint8Array;
   /** Number of nodes in the branch. */
   depth: number;
@@ -127,7 +129,7 @@ export function readTaprootProof(from: Fields): TaprootProof {
     depth: branch.length,
   };
 }
-/** Reads an internal key (32 bytes), where there is one. @throws Refusal `malformed-message` */
+/** Reads an internal key (32 bytes), if there is one. @throws Refusal `malformed-message` */
 export function internalKeyIn(from: Fields): Hex | undefined {
   const key = from.bytes('internal_key', 32);
   if (key && !parsePoint(concatBytes(Uint8Array.of(2), key))) from.refuse('internal_key', 'a point of the curve');

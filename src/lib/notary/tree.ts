@@ -1,8 +1,10 @@
 /**
- * The tree under which many documents share one transaction, and the way from a document to a block's Merkle root.
+ * Merkle tree by which many documents share one transaction, and the way to the block's Merkle
+ * root.
  *
- * A leaf is SHA256(digest ‖ 16 random bytes), so that nobody guesses a short document and neighbours learn nothing. A node
- * is SHA256(left ‖ right); an odd one moves up unchanged. Not here: the format of proofs (`ots.ts`).
+ * A leaf is SHA256(digest ‖ 16 random bytes), so that short documents cannot be guessed and
+ * neighbours learn nothing. A node is SHA256(left ‖ right); an odd one moves up unchanged. Not
+ * here: the format of proofs (`ots.ts`).
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -15,20 +17,20 @@ import { attestationBytes, bitcoinAttestation, headOf, op, opBytes, OTS_LIMITS, 
 const HASH = 32;
 export const NONCE_SIZE = 16;
 
-/** A document under the root: its SHA256 digest and the nonce that hides it. */
+/** Document under the root: its SHA256 digest and the nonce that hides it. */
 export interface Leaf {
   digest: Uint8Array;
   nonce: Uint8Array;
 }
 
-/** Documents by their places, such as a list of leaves. */
+/** Documents by index. */
 interface Places<T extends Leaf> {
   readonly length: number;
   at(place: number): T | undefined;
 }
 
 const BLOCK = 65_536;
-/** Documents in typed arrays, so that a million need no million objects. */
+/** Documents in typed arrays, because a million objects would cost too much. */
 export class Leaves implements Places<Leaf & { name: string | undefined }> {
   readonly #digests: Uint8Array[] = [];
   readonly #nonces: Uint8Array[] = [];
@@ -37,14 +39,14 @@ export class Leaves implements Places<Leaf & { name: string | undefined }> {
   #key = new Uint8Array(32);
   length = 0;
 
-  /** Adds a document. @param nonce absent of all: they are drawn from a key (`hide`) */
+  /** Adds a document. @param nonce given with all or none; without, `hide` draws them from a key */
   add({ digest, nonce }: Pick<Leaf, 'digest'> & Partial<Leaf>, name: string | undefined): void {
     put(this.#digests, this.length, digest);
     if (nonce) put(this.#nonces, this.length, nonce);
     if (name !== undefined) this.#names.set(this.length, name);
     this.length += 1;
   }
-  /** Hides all documents behind the nonces of a key, the same of the same key: nobody else may know it. */
+  /** Draws the nonces of all documents from a secret key; the same key gives the same nonces. */
   hide(key: Uint8Array): void {
     this.#key.set(key);
   }
@@ -57,7 +59,7 @@ export class Leaves implements Places<Leaf & { name: string | undefined }> {
       name: this.#names.get(place),
     };
   }
-  /** Only the block that was asked for last is kept: it costs less to draw one again than to hold all. */
+  /** Keeps only the last block of nonces: drawing one again costs less than keeping all. */
   #drawnIn(block: number): Uint8Array {
     const nonces = this.#drawn?.nonces ?? new Uint8Array(BLOCK * NONCE_SIZE);
     if (this.#drawn?.block !== block) {
@@ -76,9 +78,9 @@ function put(blocks: Uint8Array[], place: number, bytes: Uint8Array): void {
   blocks.at(-1)!.set(bytes, (place % BLOCK) * bytes.length);
 }
 
-/** Returns the root over at least one leaf, in memory that does not grow with them. */
+/** Returns the root over at least one leaf, in memory that does not grow with their number. */
 export function rootOver(leaves: Places<Leaf>): Uint8Array {
-  /** Full subtrees, the largest first. */
+  /** Complete subtrees, largest first. */
   const full: { size: number; hash: Uint8Array }[] = [];
   for (let i = 0; i < leaves.length; i++) {
     let [size, hash] = [1, leafHash(leaves.at(i)!)];
@@ -87,7 +89,7 @@ export function rootOver(leaves: Places<Leaf>): Uint8Array {
   }
   return full.map(({ hash }) => hash).reduceRight((right, left) => parent(left, right));
 }
-/** Hashes two parts with one state, for `sha256` makes a new one each time: a gigabyte of them for a million documents. */
+/** Hashes two parts with a reused state; `sha256` would allocate a gigabyte for a million. */
 const parent = (left: Uint8Array, right: Uint8Array): Uint8Array => {
   const hash = new Uint8Array(HASH);
   EMPTY._cloneInto(STATE).update(left).update(right).digestInto(hash);
@@ -96,7 +98,7 @@ const parent = (left: Uint8Array, right: Uint8Array): Uint8Array => {
 const [EMPTY, STATE] = [sha256.create(), sha256.create()];
 const leafHash = ({ digest, nonce }: Leaf): Uint8Array => parent(digest, nonce);
 
-/** The tree over leaves: the rows above them, each row's nodes one behind another. The leaves' own hashes are not kept. */
+/** Tree over leaves: one array for each row above them; the leaves' own hashes are not kept. */
 export interface Tree {
   leaves: Places<Leaf>;
   rows: readonly Uint8Array[];
@@ -117,13 +119,13 @@ export function makeTree(leaves: Places<Leaf>): Tree {
 }
 export const rootOf = ({ rows }: Tree): Uint8Array => rows.at(-1)!;
 
-/** A node beside one on the way up, and on which side of it. */
+/** Sibling on the way up, and its side. */
 export interface Sibling {
   isLeft: boolean;
   hash: Uint8Array;
 }
 
-/** Siblings from a leaf to the root. */
+/** Returns the siblings from a leaf to the root. */
 export function siblingsOf({ leaves, rows }: Tree, index: number): Sibling[] {
   const found: Sibling[] = [];
   for (let row = 0, count = leaves.length; row < rows.length; row++, count = Math.ceil(count / 2)) {
@@ -137,15 +139,15 @@ export function siblingsOf({ leaves, rows }: Tree, index: number): Sibling[] {
 const SHA = op('sha256');
 const joined = ({ isLeft, hash }: Sibling): Op => op(isLeft ? 'prepend' : 'append', hash);
 
-/** The output that commits to a root: OP_RETURN with its 32 bytes. */
+/** Returns the output that commits to a root: OP_RETURN with its 32 bytes. */
 export const commitment = (root: Uint8Array): Output => ({ sat: 0n, script: `6a20${bytesToHex(root)}` });
 
-/** A block that holds the commitment. */
+/** Transaction in a block that has the commitment. */
 export interface Anchor {
   height: number;
   /** Merkle root of the block. */
   root: Uint8Array;
-  /** The transaction without its witness. */
+  /** Transaction without its witness. */
   bytes: Uint8Array;
   txid: string;
   /** Siblings from the transaction to the Merkle root. */
@@ -154,8 +156,8 @@ export interface Anchor {
 
 /**
  * Finds the transaction of a block that has an output with this script.
- * @param transactions of the block, in its order
- * @returns undefined where none has it
+ * @param transactions all transactions of the block, in order
+ * @returns undefined if none has it
  */
 export function anchorIn(transactions: readonly BareTransaction[], script: string, height: number): Anchor | undefined {
   const index = transactions.findIndex(({ outputs }) => outputs.some((output) => output.script === script));
@@ -177,7 +179,7 @@ function checkLength(bytes: number): void {
 }
 
 /**
- * Returns the function that writes the proof file of a leaf, by its place.
+ * Returns a function that writes the proof file of a leaf, by index.
  * @throws Refusal `stamp-too-large` for a transaction that is longer than a proof can hold
  */
 export function proofWriter(tree: Tree, { bytes, branch, height }: Anchor): (index: number) => Uint8Array {
@@ -219,7 +221,10 @@ const without = (word: 'append' | 'prepend', size: number): Uint8Array =>
   opBytes(op(word, new Uint8Array(size))).subarray(0, -size);
 const [BEFORE, AFTER, HIDE] = [without('prepend', HASH), without('append', HASH), without('append', NONCE_SIZE)];
 
-/** Reads a raw block. @throws Refusal `malformed-block`, `root-differs` where its transactions are not its header's */
+/**
+ * Reads a raw block.
+ * @throws Refusal `malformed-block`, `root-differs` if its transactions are not its header's
+ */
 export function readBlock(bytes: Uint8Array): Block {
   const block = blockIn(bytes, 'malformed-block');
   if (!equalBytes(merkleRoot(block.transactions.map(({ txid }) => txid)), block.header.subarray(36, 68)))

@@ -20,7 +20,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { taggedTextHash } from '../signing/curve.ts';
 
 export const CAMPAIGN_LIMITS = {
-  /** A count of outputs takes one byte. */
+  /** The count of outputs takes one byte. */
   outputs: { unit: 'items', least: 1, most: 252 },
   /** Smallest value of a pledge after the fee of its input. */
   net: { unit: 'sat', least: 331n },
@@ -28,10 +28,10 @@ export const CAMPAIGN_LIMITS = {
   pledges: { unit: 'items', most: 1_500 },
 } satisfies Limits;
 
-/** Terms as they are hashed. */
+/** Terms that the id hashes. */
 export interface Terms {
   outputs: readonly { address: string; sat: bigint }[];
-  /** Satoshis for a thousand virtual bytes. */
+  /** Satoshis per 1,000 vbytes. */
   feerate: number;
   /** Smallest value of a pledged coin. */
   min_sat: bigint;
@@ -91,15 +91,15 @@ export function campaignOf(terms: Terms, network: Network): Campaign {
   return { id, outputs, feerate, min_sat, until, title, auth };
 }
 
-/** Returns the smallest value of a pledge where the collector names none: the goal in so many parts. */
+/** Returns the smallest value of a pledge if the collector names none: a part of the goal. */
 export const defaultMin = (goal: bigint): bigint => {
   const parts = BigInt(CAMPAIGN_LIMITS.pledges.most);
   return (goal + parts - 1n) / parts;
 };
 
 /**
- * Checks that a stated campaign has the id of its terms.
- * @throws Refusal `terms-differ`, and as `campaignOf`
+ * Checks that a campaign has the id of its terms.
+ * @throws Refusal `terms-differ`; as `campaignOf`
  */
 export function checkCampaign(stated: Campaign, network: Network): Campaign {
   const made = campaignOf(stated, network);

@@ -1,9 +1,10 @@
 /**
- * The transaction that completes a campaign, and the transaction that takes a pledge back.
+ * The transaction that completes a campaign, and the one that takes a pledge back.
  *
- * Completing: version 2, locktime 0, the pledges as inputs in the order of BIP69, and the outputs
- * of the campaign. Anyone may exchange its inputs in the mempool, so its id is not final, unless
- * one input that the sum needs is signed SIGHASH_DEFAULT.
+ * Completing: version 2, locktime 0, the pledges as inputs in BIP69 order, the campaign's outputs.
+ * Anyone may exchange inputs in the mempool, so the id is not final, unless one input that the sum
+ * needs is signed SIGHASH_DEFAULT.
+ *
  * Taking back: version 3, one input, one output.
  */
 import { hexToBytes } from '../bitcoin/bytes.ts';
@@ -29,7 +30,7 @@ import type { Gate } from './gather.ts';
 import { templateOf, witnessOf, type Pledge } from './pledge.ts';
 import { choose } from './sums.ts';
 
-/** Pledge of the completing party, whose coin is signed with SIGHASH_DEFAULT over the whole transaction. */
+/** Own pledge of the completing party; SIGHASH_DEFAULT signs the whole transaction. */
 export interface Lock extends Pledge {
   /** Untweaked key (BIP86), 32 bytes. */
   secret: Uint8Array;
@@ -46,10 +47,10 @@ export interface Finished {
 }
 
 /**
- * Chooses among pledges, whose signatures were checked, and returns the finished transaction.
+ * Chooses among pledges with checked signatures, and returns the finished transaction.
  * @param pledges in the order in which they came
- * @param options `allowExcess`: the excess may be any, it is a fee; `lock`: no pledge has its coin
- * @returns what is missing, where the goal is not reached
+ * @param options `allowExcess`: any excess becomes fee; `lock`: no other pledge has its coin
+ * @returns what is missing if the goal is not reached
  * @throws Refusal `overfunded`, also for a lock that the sum does not need
  */
 export function complete(
@@ -98,8 +99,8 @@ export interface Revocation {
 
 /**
  * Returns the finished transaction that spends a pledged taproot coin to an own address.
- * @param own the untweaked key of the coin (BIP86), the script that is paid, 32 random bytes
- * @param feerate satoshis for 1000 vB
+ * @param own untweaked key of the coin (BIP86), output script, 32 random bytes
+ * @param feerate satoshis per 1,000 vbytes
  * @throws Refusal `below-dust`
  */
 export function revocation(

@@ -1,8 +1,9 @@
 /**
- * The copy of a pledge's way back outside its home, which holds no secret: what whoever has it watches.
+ * Copy of a pledge's way back, kept outside its home: it holds no secret, and anyone can watch by
+ * it.
  *
- * It names the campaign, so that it is sent like the record's own (`watch.ts`): once the campaign is over, or was paid without
- * the coin.
+ * It names the campaign, so that `watch` sends it as it sends a record's own: once the campaign is
+ * over, or was paid without the coin.
  */
 import * as v from 'valibot';
 import { NETWORKS } from '../bitcoin/network.ts';
@@ -51,7 +52,8 @@ const copyForm = v.object({
  * Reads a copy that proves itself: its transaction is signed by the coin's key.
  * @param document parsed JSON
  * @returns undefined for any other document
- * @throws Refusal `malformed-message`, `terms-differ`, `transaction-differs`, `signature-invalid`, `sighash-refused`
+ * @throws Refusal `malformed-message`, `terms-differ`, `transaction-differs`, `signature-invalid`,
+ * `sighash-refused`
  */
 export function watchedCopy(document: Document): WatchedDocument | undefined {
   if (document['type'] !== 'refund-copy' || document['campaign'] === undefined) return undefined;

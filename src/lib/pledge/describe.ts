@@ -1,4 +1,4 @@
-/** Documents of pledges in words, whether they follow from their own terms, and the transaction that they carry. */
+/** Documents of pledges in words, with checks of their terms, and their transactions. */
 import { btcFromSat } from '../bitcoin/amount.ts';
 import { isNetwork, type Network } from '../bitcoin/network.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -10,7 +10,7 @@ import { attempt, sealedBy, type Check, type Description, type Fact } from '../s
 import { checkCampaign, goalOf, type Campaign } from './campaign.ts';
 import type { Pledge } from './pledge.ts';
 
-/** @param m a message whose form was checked by its table, its amounts as bigint; or a printed document */
+/** Describes a message of the action, or a printed document. @param m amounts as bigint */
 export function describePledge(m: Document): Description {
   const facts: Fact[] = [];
   const checks: Check[] = [];

@@ -1,10 +1,9 @@
 /**
- * Admission of a pledge to a campaign: its signature, its worth, its coin on the chain, and its room
- * in the transaction. One rule for whoever gathers, with a home or without.
+ * Admission of a pledge to a campaign: signature, worth, coin on the chain, room in the
+ * transaction. One rule for all who gather, with a home or without.
  *
- * A transaction holds about 1,700 pledges. Beyond that the largest are kept, so that no dust keeps
- * others out.
- * Not here: where pledges are kept (`records.ts`), which of them complete (`sums.ts`).
+ * A transaction has room for about 1,700 pledges. Beyond that the largest stay, so that dust keeps
+ * nobody out. Not here: stored pledges (`records.ts`), which of them complete (`sums.ts`).
  */
 import type { Network } from '../bitcoin/network.ts';
 import { checkCoin, COIN_LIMITS } from '../bitcoin/coin-checks.ts';
@@ -32,23 +31,23 @@ export type PledgeFacts = Pick<Facts, 'tip' | 'coins'>;
 
 /** Permission to go on without facts that no node tells. */
 export interface Trust {
-  /** A test chain, or a person who says so. */
+  /** True on a test chain, or if a person says so. */
   unchecked: boolean;
 }
 
-/** Returns which unchecked facts are accepted: on regtest, or by --unchecked. */
+/** Returns whether unchecked facts are accepted: on regtest, or with --unchecked. */
 export const trustIn = (network: string, unchecked: boolean | undefined): Trust => ({
   unchecked: unchecked === true || network === 'regtest',
 });
 
-/** Campaign with values computed once for all its pledges. */
+/** Campaign, with values computed once for all its pledges. */
 export class Gate {
   readonly campaign: Campaign;
   readonly network: Network;
   readonly goal: Goal;
   readonly hashes: PledgeHashes;
 
-  /** @throws Refusal as `outputsOf` */
+  /** Prepares a campaign's checks. @throws Refusal as `outputsOf` */
   constructor(campaign: Campaign, network: Network) {
     this.campaign = campaign;
     this.network = network;
@@ -61,15 +60,16 @@ export class Gate {
     return { weight: inputWeight(pledge.script), netSat: netOf(pledge, this.campaign), pledge };
   }
 
-  /** Checks a pledge's value and signature. @throws Refusal `below-minimum`, as `PledgeHashes.check` */
+  /** Checks value and signature. @throws Refusal `below-minimum`; as `PledgeHashes.check` */
   checkSigned(pledge: Pledge): void {
     checkWorth(pledge, this.campaign);
     this.hashes.check(pledge);
   }
 
   /**
-   * Checks a pledge, except for its room in the transaction. @returns result of the coin check
-   * @throws Refusal `expired`, `tip-required`, `funding-unchecked`, as `checkSigned`, and what `lackOf` returns
+   * Checks a pledge, except for room in the transaction.
+   * @returns result of the coin check
+   * @throws Refusal `expired`, `tip-required`, `funding-unchecked`; as `checkSigned` and `lackOf`
    */
   check(pledge: Pledge, { tip, coins }: PledgeFacts, trust: Trust): string {
     checkTime(this.campaign, tip, trust);
@@ -84,7 +84,7 @@ export class Gate {
   }
 }
 
-/** Checks the height where a campaign has one. @throws Refusal `expired`, `tip-required` */
+/** Checks a campaign's last height, if it has one. @throws Refusal `expired`, `tip-required` */
 export function checkTime(campaign: Campaign, tip: Facts['tip'], { unchecked }: Trust): void {
   checkOpen(campaign, tip);
   if (campaign.until !== null && tip === 'not-checked' && !unchecked)
@@ -93,7 +93,10 @@ export function checkTime(campaign: Campaign, tip: Facts['tip'], { unchecked }: 
     });
 }
 
-/** Returns why the coin of a pledge does not count: `inputs-spent`, `funding-unconfirmed`, `unsafe-funding`; undefined where nobody looked. */
+/**
+ * Returns the refusal of a pledge whose coin does not count; undefined if it does, or was not
+ * looked up. Its codes: `inputs-spent`, `funding-unconfirmed`, `unsafe-funding`.
+ */
 export function lackOf(pledge: Spent, coins: Facts['coins'] = 'not-checked'): Refusal | undefined {
   const at = outpointText(pledge);
   if (coins !== 'not-checked' && (coins.get(at) ?? 'missing') === 'missing')
@@ -108,9 +111,8 @@ export function lackOf(pledge: Spent, coins: Facts['coins'] = 'not-checked'): Re
 }
 
 /**
- * Returns the sum with a pledge; where they do not all fit, without the smallest ones whose place it
- * takes.
- * @param seats those that are there; asked for only where they do not all fit
+ * Returns the sum with a pledge; if not all fit, without the smallest ones, which it replaces.
+ * @param seats reads the accepted pledges; called only if not all fit
  * @throws Refusal `too-many-pledges`
  */
 export function withRoom<P extends Pledge>(
@@ -135,7 +137,10 @@ export function withRoom<P extends Pledge>(
   });
 }
 
-/** Returns whether two pledges are the same bytes. @throws Refusal `pledge-known` for another one of the same coin */
+/**
+ * Returns whether two pledges are the same bytes.
+ * @throws Refusal `pledge-known` for another pledge of one coin
+ */
 export function isSame(known: Pledge, offered: Pledge): boolean {
   if (known.signature === offered.signature && known.pubkey === offered.pubkey) return true;
   throw new Refusal('pledge-known', `another pledge of the coin ${outpointText(offered)} is there`, {
@@ -144,7 +149,7 @@ export function isSame(known: Pledge, offered: Pledge): boolean {
   });
 }
 
-/** Sums of a campaign, as documents say them. */
+/** Returns the sums of a campaign as documents state them. */
 export function standing({ goal, campaign }: Gate, sum: Sum) {
   const missing = goal.missing(sum);
   return {
@@ -156,7 +161,7 @@ export function standing({ goal, campaign }: Gate, sum: Sum) {
   };
 }
 
-/** Reply to a pledge that counts. */
+/** Returns the reply to a pledge that counts. */
 export const gathered = (gate: Gate, sum: Sum, pledge: Pledge) => ({
   step: 'gathered' as const,
   network: gate.network,
@@ -165,16 +170,16 @@ export const gathered = (gate: Gate, sum: Sum, pledge: Pledge) => ({
   worth_sat: netOf(pledge, gate.campaign),
 });
 
-/** Pledges gathered in memory beside the stored ones, at most as many as one transaction holds. */
+/** Pledges gathered in memory besides stored ones, at most as many as a transaction holds. */
 export class Gathering {
   readonly gate: Gate;
   readonly #known = new Map<string, Pledge>();
   readonly #added = new Map<string, PledgeSum & { pledge: Pledge }>();
-  /** Stored pledges, read only if not all fit. */
+  /** Stored pledges; read only if not all fit. */
   before: readonly Pledge[] = [];
   sum: Sum;
 
-  /** @param sum of the pledges kept elsewhere */
+  /** @param sum sum of the pledges stored elsewhere */
   constructor(gate: Gate, sum = NOTHING) {
     this.gate = gate;
     this.sum = sum;
@@ -183,16 +188,16 @@ export class Gathering {
   get isReached(): boolean {
     return this.gate.goal.isReached(this.sum);
   }
-  /** Pledges that were added, in the order in which they came. */
+  /** Returns the added pledges in the order in which they came. */
   get pledges(): readonly Pledge[] {
     return [...this.#added.values()].map(({ pledge }) => pledge);
   }
-  /** Notes a stored pledge as known, without adding it to the sum. */
+  /** Marks a stored pledge as known, without adding it to the sum. */
   note(pledge: Pledge): void {
     this.#known.set(outpointText(pledge), pledge);
   }
 
-  /** Adds a pledge that was checked, once. @throws Refusal `pledge-known`, `too-many-pledges` */
+  /** Adds a checked pledge once. @throws Refusal `pledge-known`, `too-many-pledges` */
   add(pledge: Pledge): void {
     const { gate } = this;
     const at = outpointText(pledge);

@@ -1,6 +1,6 @@
 /**
- * A pledge of this home: the coin it takes, a split where no coin has the value, the signature, and
- * the finished way back. All of it is worked out before anything is shown.
+ * A pledge of this home: its coin, a split if no coin has the value, the signature, the way back.
+ * All are made before anything is shown.
  *
  * Not here: pledges as the collector sees them (`gather.ts`), the table (`table.ts`).
  */
@@ -35,12 +35,12 @@ export interface MakeInput {
   amount?: bigint;
   /** Coin of `utxo` that is pledged whole, `TXID:VOUT`. */
   coin?: string;
-  /** Coins to take from. */
+  /** Coins to spend. */
   utxo?: readonly Spent[];
   /** Address for the change of a split. */
   change?: string;
   allowFee?: true;
-  /** The pledge is encrypted to the collector. */
+  /** Encrypts the pledge to the collector. */
   seal?: true;
   /** Version of the PSBT for another wallet. */
   psbtVersion?: 0 | 2;
@@ -50,11 +50,11 @@ type MakeFacts = Pick<Facts, 'tip' | 'coins' | 'reserved' | 'ours' | 'payout' | 
 /** Addresses that a pledge may need: of its coin, for the change, and for the way back. */
 export const ADDRESSES_NEEDED = 3;
 
-/** A coin to be pledged: of this home, or of another wallet. */
+/** Coin to pledge: one of `utxo`, or a value to split off. */
 export type Chosen = { coin: Spent } | { split: bigint };
 
 /**
- * Chooses the coin to pledge whole, or the value of a split.
+ * Returns the coin to pledge whole, or the value of a split.
  * @throws Refusal `usage`, `not-enough-coins`
  */
 export function chosen({ amount, coin, utxo }: MakeInput): Chosen {
@@ -70,8 +70,8 @@ export function chosen({ amount, coin, utxo }: MakeInput): Chosen {
 }
 
 /**
- * Pledges a coin of this home whole. @throws Refusal as `checkSpendable`, `below-minimum`, `below-dust`,
- * `fee-too-high`
+ * Pledges a coin of this home whole.
+ * @throws Refusal as `checkSpendable`; `below-minimum`, `below-dust`, `fee-too-high`
  */
 export function pledgeCoin(
   gate: Gate,
@@ -89,7 +89,7 @@ export function pledgeCoin(
 
 /**
  * Splits off a coin of exactly this value and pledges it.
- * @throws Refusal as `payFrom` and `checkSpendable`, `below-minimum`
+ * @throws Refusal as `payFrom` and `checkSpendable`; `below-minimum`
  */
 export function pledgeSplit(
   gate: Gate,
@@ -117,7 +117,7 @@ export function pledgeSplit(
   return { made: { ...made, state: 'split', split, coins: outpointsOf(template.inputs) }, checked };
 }
 
-/** Checks a pledge's value and the fee of its input. @throws Refusal `below-minimum`, `fee-too-high` */
+/** Checks value and input fee. @throws Refusal `below-minimum`, `fee-too-high` */
 const checkCost = ({ campaign }: Gate, coin: Pick<Spent, 'sat' | 'script'>, { allowFee }: MakeInput): void =>
   guardFee(coin.sat - checkWorth(coin, campaign), coin.sat, allowFee);
 
@@ -149,7 +149,7 @@ function recorded(
   };
 }
 
-/** Returns the amount or coin of a start, which names its record. */
+/** Returns the amount or coin that a start asks for; it names the record. */
 export const requestName = ({ amount, coin }: MakeInput): string =>
   amount === undefined ? (coin ?? '') : String(amount);
 
@@ -158,7 +158,7 @@ export const signedSplit = (own: OwnPledge, hand: Hand, ours: Facts['ours']): Ow
   own.split && !isSigned(own.split) ? { ...own, split: signFunding(hand, own.split, ours) } : own;
 
 /**
- * Pledges a coin of another wallet: its PSBT, or the pledge where one came back signed.
+ * Pledges a coin of another wallet: its PSBT, or the pledge once that came back signed.
  * @throws Refusal as `pledgeOfPsbt` and `Gate.check`; `transaction-differs` for another coin
  */
 export function pledgeOutside(
@@ -182,7 +182,7 @@ export function pledgeOutside(
   return { pledge, psbts };
 }
 
-/** Returns the pledge's message once its coin exists, and its split before. */
+/** Returns the split until its coin exists, then the pledge's message. */
 export function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolean) {
   const common = { copies: [revocationCopy(own)], passing: true as const };
   if (own.split && !isSigned(own.split)) {
@@ -214,14 +214,14 @@ export function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolea
   return { ...common, message: pledgeMessage(made), hint, checks: { coin: looked }, writes: { own: made } };
 }
 
-/** Describes what a pledge of so many satoshis is signed for. */
+/** Returns what a pledge of this amount is signed for, in words. */
 export function purposeOf(campaign: Campaign, pledgedSat: bigint): string {
   const [first, ...more] = campaign.outputs;
   const others = more.length > 0 ? ` and ${more.length} more outputs` : '';
   return `${pledgedSat} sat are pledged to ${JSON.stringify(campaign.title)}: they move only in a transaction that pays ${goalOf(campaign)} sat, to ${first!.address}${others}`;
 }
 
-/** Returns the message that a record stands for. @throws Refusal `revoked`, `wrong-state` for a pledge that was given up */
+/** Returns the message of a record. @throws Refusal `revoked`, `wrong-state` for one given up */
 export function pledgeMessage(own: OwnPledge) {
   const { state, network, campaign, pledge: made, sealed } = own;
   if (state === 'revoked')
@@ -258,8 +258,8 @@ const FIELD = 'pledge';
 const endsOf = (campaign: string) => ({ field: FIELD, hash: hexToBytes(campaign) });
 
 /**
- * Encrypts a pledge to the collector. The sender's key follows from the coin's own key and all that
- * is encrypted, so it never encrypts two texts.
+ * Encrypts a pledge to the collector. The sender's key derives from the coin's key and the plain
+ * text, so no key ever encrypts two texts.
  */
 function sealPledge({ id, auth }: Campaign, pledge: Pledge, secret: Uint8Array): Sealed {
   const plain = utf8ToBytes(canonicalJson(pledge));
@@ -270,7 +270,7 @@ function sealPledge({ id, auth }: Campaign, pledge: Pledge, secret: Uint8Array):
   };
 }
 
-/** Opens a sealed pledge by the collector's authentication key. @throws Refusal `sealed-unreadable` */
+/** Opens a sealed pledge by the collector's key. @throws Refusal `sealed-unreadable` */
 export function openPledge(campaign: string, { sender, text }: Sealed, secret: Uint8Array): Pledge {
   const plain = openField(endsOf(campaign), text, evenSecret(secret), sender);
   if (!plain)

@@ -3,8 +3,8 @@
  *
  * The signature commits to version, locktime and all outputs, and to the coin with its amount and
  * sequence; in taproot also to its script (BIP143, BIP341). It commits to no other input and not to
- * its own index. So it is the seal of the pledge, and nothing in it has an expiry.
- * Not here: the PSBT of a pledge (`psbt.ts`), sums (`sums.ts`).
+ * its own index. So it seals the pledge, and it never expires. Not here: PSBTs of pledges
+ * (`psbt.ts`), sums (`sums.ts`).
  */
 import { hash160 } from '@scure/btc-signer/utils.js';
 import * as v from 'valibot';
@@ -24,7 +24,7 @@ import { verifiesEcdsa } from '../signing/ecdsa.ts';
 import { keyPathSecret } from '../signing/keyset.ts';
 import { outputsOf, PLEDGER, type Campaign } from './campaign.ts';
 
-/** A coin with its signature; `pubkey` where the script holds only the hash of the key. */
+/** Coin with its signature, and `pubkey` if the script holds only the hash of the key. */
 export interface Pledge extends Spent {
   signature: Hex;
   pubkey: Hex | null;
@@ -44,7 +44,7 @@ const pledgeEntries = {
 };
 /** Form of a pledge's document. */
 export const pledgeForm = v.strictObject(pledgeEntries);
-/** Returns a pledge with its fields in the order in which they are printed; a store has its own. */
+/** Returns a pledge with its fields in printed order; a store has its own order. */
 export const pledgeInForm = (pledge: Pledge): Pledge => inOrder(pledgeEntries, { ...pledge }) as Pledge;
 
 const inputOf = ({ txid, vout, sat: amount, script }: Spent): Input => ({
@@ -63,7 +63,7 @@ export const templateOf = (campaign: Campaign, network: Network, coins: readonly
   outputs: outputsOf(campaign, network),
 });
 
-/** Checks that a coin's script hides nothing: neither a lock nor another key. @throws Refusal `pledge-script` */
+/** Checks that a script hides neither a lock nor another key. @throws Refusal `pledge-script` */
 export function checkScript({ script, ...coin }: Spent): void {
   const type = scriptType(script);
   if (type !== 'p2tr' && type !== 'p2wpkh')
@@ -72,16 +72,16 @@ export function checkScript({ script, ...coin }: Spent): void {
     });
 }
 
-/** Signature hashes of pledges for one campaign; its outputs are hashed once for all of them. */
+/** Signature hashes of a campaign's pledges; its outputs are hashed once for all. */
 export class PledgeHashes {
   readonly #sighashes: Sighashes;
 
-  /** @throws Refusal as `outputsOf` */
+  /** Prepares the hashes of a campaign. @throws Refusal as `outputsOf` */
   constructor(campaign: Campaign, network: Network) {
     this.#sighashes = new Sighashes(templateOf(campaign, network, []));
   }
 
-  /** Returns the hash that a taproot or P2WPKH coin's key signs, 32 bytes. */
+  /** Returns the hash that the key of a taproot or P2WPKH coin signs, 32 bytes. */
   of(coin: Spent): Uint8Array {
     const one = this.#sighashes.withInputs([inputOf(coin)]);
     return scriptType(coin.script) === 'p2tr'
@@ -99,7 +99,10 @@ export class PledgeHashes {
     return { txid, vout, sat: amount, script, signature: `${made}81`, pubkey: null };
   }
 
-  /** Checks script and signature. @throws Refusal `pledge-script`, `sighash-refused`, `signature-invalid` */
+  /**
+   * Checks script and signature.
+   * @throws Refusal `pledge-script`, `sighash-refused`, `signature-invalid`
+   */
   check(pledge: Pledge): void {
     checkScript(pledge);
     const at = outpointText(pledge);

@@ -1,9 +1,9 @@
 /**
- * Pledges as PSBTs, for wallets that sign ALL|ANYONECANPAY: one input, and the campaign's outputs,
- * which are worth more than it.
+ * Pledges as PSBTs, for wallets that sign ALL|ANYONECANPAY. The one input is worth less than the
+ * outputs.
  *
- * Spec: BIP174 (PSBT_IN_SIGHASH_TYPE 81), BIP370 (TX_MODIFIABLE: inputs may be added, outputs may
- * not be changed). Bitcoin Core adds the whole previous transaction: it is checked and dropped.
+ * BIP174 (PSBT_IN_SIGHASH_TYPE 81), BIP370 (TX_MODIFIABLE: inputs may be added, outputs may not be
+ * changed). Bitcoin Core adds the whole previous transaction; it is checked and dropped.
  */
 import { base64 } from '@scure/base';
 import { Transaction } from '@scure/btc-signer/transaction.js';
@@ -22,7 +22,7 @@ import { checkScript, templateOf, type Pledge } from './pledge.ts';
 const INPUTS_ONLY = 1;
 
 /**
- * Returns the PSBT of a pledge that is to be signed.
+ * Returns the PSBT of a pledge for another wallet.
  * @param version 0, or 2 (BIP370)
  * @throws Refusal `pledge-script`
  */
@@ -37,7 +37,7 @@ export function pledgePsbt(campaign: Campaign, network: Network, coin: Spent, ve
 }
 
 /**
- * Reads a pledge from the PSBT that a wallet has signed. Its signature is not checked here.
+ * Reads a pledge from the PSBT that a wallet has signed; its signature is not checked here.
  * @throws Refusal `malformed-psbt` (also for a previous transaction of another id or amount),
  * `transaction-differs`, `sighash-refused`, `pledge-script`, `not-signed`
  */

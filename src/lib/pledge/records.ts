@@ -39,7 +39,7 @@ export interface CampaignRecord {
   changes: number;
   /** Transaction that was printed last, with the coins that it spends. */
   completed: { txid: Hex; hex: Hex } | null;
-  /** True once the collector has given the campaign up: nothing is gathered or completed any more. */
+  /** True once the collector gave the campaign up: nothing is gathered or completed any more. */
   left: boolean;
 }
 
@@ -48,10 +48,10 @@ export interface Seat {
   network: string;
   campaign: Hex;
   pledge: Pledge;
-  /** Number of times that the seat was freed, because its coin was spent, or taken again. */
+  /** Number of times that the seat was freed (its coin was spent) or taken again. */
   changes: number;
 }
-/** Returns false for a freed seat, whose coin was spent. */
+/** Returns whether a seat is taken; a freed one's coin was spent. */
 export const isTaken = ({ changes }: Seat): boolean => changes % 2 === 0;
 
 /** Refuses a campaign that was given up. @throws Refusal `wrong-state` */
@@ -64,44 +64,43 @@ export function gateOf(record: CampaignRecord): Gate {
   return new Gate(record.campaign, record.network as Network);
 }
 
-/** A pledge of this home. */
+/** Pledge of this home. */
 export interface OwnPledge {
   network: string;
   /**
-   * `split`: the pledge is not printed yet, because its coin does not exist yet. `spent`: its coin is spent for
-   * good.
+   * `split`: not printed yet, since its coin does not exist; `spent`: its coin is gone for good.
    */
   state: 'split' | 'made' | 'revoked' | 'cancelled' | 'spent';
   campaign: Campaign;
-  /** Amount or coin of its start, by which the same command finds the record. */
+  /** Amount or coin of its start; the same command finds the record by it. */
   asked: string;
   split: Funding | null;
-  /** Reserved coins (`TXID:VOUT`): those of the split, or the pledged one. */
+  /** Reserved coins (`TXID:VOUT`): the split's, or the pledged one. */
   coins: readonly string[];
   pledge: Pledge;
   /** Pledge encrypted to the collector; null for a plain one. */
   sealed: Sealed | null;
   revocation: Revocation;
-  /** Address that the revocation pays, and its place in the wallet. */
+  /** Address that the revocation pays, and its index in the wallet. */
   back: { address: string; chain: 0 | 1; index: number };
-  /** Height up to which no block pays the campaign without this coin; null if no height was known. */
+  /** Height up to which no block pays the campaign without this coin; null if none was known. */
   unpaidTo: number | null;
 }
-/** A pledge that only the collector reads. */
+/** Pledge that only the collector can read. */
 export interface Sealed {
-  /** 33 bytes, hex. */
+  /** Sender's public key, 33 bytes, hex. */
   sender: Hex;
   text: Hex;
 }
 
-/** @param what outpoint, or the name of a start */
+/** Returns the claim of a seat or an own pledge. @param what outpoint, or the name of a start */
 export const seatClaim = (campaign: Hex, what: string): Claim => `pledge:${campaign}:${what}`;
-/** Outputs of one campaign of a home, so that none of its later ones has the same. */
+/** Claims the outputs of a campaign, so that no later one of the home has the same. */
 export const outputsClaim = (outputs: Terms['outputs']): Claim => {
   const paid = outputs.map(({ address, sat }) => ({ address: inOneCase(address), sat }));
   return `pledge:${bytesToHex(taggedTextHash('spillway/campaign-outputs', canonicalJson(paid)))}`;
 };
-/** Returns an address as all writings of its script have it: a segwit one may be in capitals (BIP173). */
+/** Returns an address in lower case if it is segwit, where case means nothing (BIP173). */
 const inOneCase = (address: string): string => (/^(?:bc|tb|bcrt)1/i.test(address) ? address.toLowerCase() : address);
 
 const campaignBeliefs: Beliefs<CampaignRecord> = {
@@ -181,7 +180,7 @@ export const pledgeKind: Kind<OwnPledge> = {
 };
 const STATES: readonly OwnPledge['state'][] = ['split', 'cancelled', 'made', 'revoked', 'spent'];
 
-/** @param asked an amount, or an outpoint */
+/** Returns the claim of a start. @param asked amount, or outpoint */
 export const askedClaim = (campaign: Hex, asked: string): Claim => seatClaim(campaign, `own-${asked}`);
 export const ownClaim = ({ campaign, pledge }: OwnPledge): Claim =>
   seatClaim(campaign.id, `made-${outpointText(pledge)}`);

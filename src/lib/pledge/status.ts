@@ -1,8 +1,8 @@
 /**
- * Standing of campaigns and pledges: lines of `status`, and whether a pledge has to be taken back.
+ * Standing of campaigns and pledges: lines of `status`, and whether a pledge is to be taken back.
  *
- * A pledge has no expiry. It is taken back once its campaign is over, or was paid without its coin,
- * or its owner has asked for that.
+ * A pledge never expires. It is taken back once its campaign is over, or was paid without its coin,
+ * or its owner asked for it.
  */
 import type { Payment } from '../contract/duty.ts';
 import { outcome, type TrackedCoin, type Outcome } from '../contract/outcome.ts';
@@ -15,7 +15,7 @@ import { Gate, standing } from './gather.ts';
 import { finishedWay } from './ways.ts';
 import { campaignKind, pledgeKind, type CampaignRecord, type OwnPledge } from './records.ts';
 
-/** Coin of a pledge with its known spenders, for the chain queries. */
+/** Returns the coin of a pledge and its known spenders, for chain queries. */
 export const followedPledge = ({ pledge: { txid, vout }, revocation, split }: OwnPledge): TrackedCoin => ({
   outpoint: { txid, vout },
   ways: [revocation.txid],
@@ -29,12 +29,15 @@ export const followedPledge = ({ pledge: { txid, vout }, revocation, split }: Ow
  *   due         to be taken back
  *   completed   its coin pays the campaign
  *   taken-back  its revocation has spent it
- *   spent       something else has
- *   unknown     nobody looked, the coin is gone and nobody names what spent it, or blocks that may have paid are pruned
+ *   spent       something else has spent it
+ *   unknown     no lookup, no known spender, or pruned blocks that may have a payment
  */
 export type PledgeVerdict = 'open' | 'due' | 'completed' | 'taken-back' | 'spent' | 'unknown';
 
-/** @param payment payment of the campaign without this coin; undefined if no search was made */
+/**
+ * Returns the standing of a pledge.
+ * @param payment payment of the campaign without this coin; undefined if no search was made
+ */
 export function pledgeVerdict(own: OwnPledge, found: Outcome, tip: Facts['tip'], payment?: Payment): PledgeVerdict {
   const { campaign, network, revocation } = own;
   if (found.is === 'live' || found.is === 'unconfirmed') {

@@ -1,9 +1,8 @@
 /**
- * Sums of a campaign: what each pledge is worth, when the goal is reached, and which pledges to take.
+ * Sums of a campaign: the worth of each pledge, whether the goal is reached, which pledges to take.
  *
- * The outputs are fixed, so there is no change: what the pledges exceed becomes fee. A pledge is
- * worth its coin less the fee of its input at the campaign's fee rate.
- * Not here: the transaction (`complete.ts`).
+ * The outputs are fixed, so there is no change: an excess becomes fee. A pledge is worth its coin
+ * less the fee of its input at the campaign's feerate. Not here: the transaction (`complete.ts`).
  */
 import { maxSat } from '../bitcoin/amount.ts';
 import { outputSize, scriptType } from '../bitcoin/script.ts';
@@ -14,19 +13,19 @@ import { Refusal } from '../protocol/refusal.ts';
 import { CAMPAIGN_LIMITS, goalOf, outputsOf, PLEDGER, type Campaign } from './campaign.ts';
 
 export const SUM_LIMITS = {
-  /** Weight of a transaction that nodes relay. Source: Bitcoin Core, policy.h, MAX_STANDARD_TX_WEIGHT. */
+  /** Largest relayed transaction. Source: Bitcoin Core, policy.h, MAX_STANDARD_TX_WEIGHT. */
   weight: { unit: 'WU', most: 400_000 },
-  /** Fee beyond the campaign's own, unless more is allowed. */
+  /** Fee above the campaign's own, unless more is allowed. */
   excess: { unit: 'sat', most: (goal: bigint) => maxSat(330n, goal / 100n) },
   /** Steps of the search for the least excess. */
   tries: { unit: 'items', most: 100_000 },
 } satisfies Limits;
 
-/** Weight of a pledge's input: 41 bytes, and a witness of 65 or at most 72 and 33 bytes. */
+/** Returns the weight of a pledge's input: 41 bytes, and a witness of 65, or at most 72 and 33. */
 export const inputWeight = (script: string): number => (scriptType(script) === 'p2tr' ? TAPROOT_WEIGHT : 272);
 const TAPROOT_WEIGHT = 231;
 
-/** Returns the fee of so many weight units, rounded up. @param feerate satoshis for 1000 vB */
+/** Returns the fee of a weight, rounded up. @param feerate satoshis per 1,000 vbytes */
 const feeOfWeight = (weight: number, feerate: number): bigint => (BigInt(weight) * BigInt(feerate) + 3_999n) / 4_000n;
 
 /** Returns what a coin is worth to a campaign, in satoshis. */
@@ -45,7 +44,7 @@ export function checkWorth(coin: Pick<Spent, 'sat' | 'script'>, campaign: Campai
   return net;
 }
 
-/** Returns the value of a taproot coin that is worth so much, and worth taking. */
+/** Returns the taproot coin that is worth `netSat`, and worth taking, in satoshis. */
 export const taprootCoin = (netSat: bigint, { feerate }: Pick<Campaign, 'feerate'>): bigint =>
   maxSat(netSat, CAMPAIGN_LIMITS.net.least) + feeOfWeight(TAPROOT_WEIGHT, feerate);
 
@@ -57,7 +56,7 @@ export interface Sum {
   netSat: bigint;
 }
 export const NOTHING: Sum = { count: 0, weight: 0, netSat: 0n };
-/** A pledge as sums see it. */
+/** Pledge as sums see it. */
 export interface PledgeSum {
   weight: number;
   netSat: bigint;
@@ -70,7 +69,7 @@ export const plus = (sum: Sum, { weight, netSat }: PledgeSum, by: 1 | -1 = 1): S
 export const sumOf = (all: readonly PledgeSum[]): Sum => all.reduce<Sum>((sum, one) => plus(sum, one), NOTHING);
 export const bySize = (a: PledgeSum, b: PledgeSum): number => (a.netSat > b.netSat ? 1 : a.netSat < b.netSat ? -1 : 0);
 
-/** Sums that reach the goal of a campaign, and that fit into one transaction. */
+/** Goal of a campaign: sums that reach it, and that fit into one transaction. */
 export class Goal {
   readonly sat: bigint;
   readonly #campaign: Campaign;
@@ -87,7 +86,7 @@ export class Goal {
     return (count > 252 ? 50 : 42) + this.#outputWeight;
   }
 
-  /** Returns the sum that so many pledges must reach, in satoshis. */
+  /** Returns the sum that `count` pledges must reach, in satoshis. */
   target(count: number): bigint {
     return this.sat + feeOfWeight(this.bareWeight(count), this.#campaign.feerate);
   }
@@ -97,7 +96,7 @@ export class Goal {
     return this.target(count) - netSat;
   }
 
-  /** Fee that may be paid beyond the campaign's own, unless more is allowed. */
+  /** Fee that may be paid above the campaign's own, unless more is allowed. */
   get mostExcess(): bigint {
     return SUM_LIMITS.excess.most(this.sat);
   }
@@ -113,7 +112,7 @@ export class Goal {
 
 export type Choice<T> = { chosen: readonly T[]; excess: bigint } | { missing: bigint };
 
-/** Returns the largest of them that one transaction holds, still in their order. */
+/** Returns the largest pledges that one transaction holds, in the given order. */
 export function largest<T extends PledgeSum>(goal: Goal, all: readonly T[]): readonly T[] {
   if (goal.fits(sumOf(all))) return all;
   const kept = new Set<T>();
@@ -128,8 +127,8 @@ export function largest<T extends PledgeSum>(goal: Goal, all: readonly T[]): rea
 }
 
 /**
- * Chooses pledges, in the order in which they came. All are taken where the excess may be paid as
- * fee. Otherwise the earliest are, and in place of the last of these such as leave the least excess.
+ * Chooses pledges in the order in which they came: all if the excess may become fee. Otherwise the
+ * earliest, and in place of the last of them those that leave the least excess.
  */
 export function choose<T extends PledgeSum>(goal: Goal, offered: readonly T[]): Choice<T> {
   const all = largest(goal, offered);
@@ -141,7 +140,7 @@ export function choose<T extends PledgeSum>(goal: Goal, offered: readonly T[]): 
   return { chosen: best, excess: -goal.missing(sumOf(best)) };
 }
 
-/** Widens the part that is searched towards the earlier pledges, until the excess is small or the tries are used up. */
+/** Searches ever more of the earlier pledges until the excess is small or no try is left. */
 function leastExcess<T extends PledgeSum>(target: bigint, all: readonly T[], allowed: bigint): readonly T[] {
   let before = 0n;
   const crossing = all.findIndex(({ netSat }) => (before += netSat) >= target);
@@ -161,7 +160,7 @@ function leastExcess<T extends PledgeSum>(target: bigint, all: readonly T[], all
   return best.chosen;
 }
 
-/** Branch and bound: a subset worth at least `rest` with an excess below `bound`; the smallest that is found. */
+/** Finds, by branch and bound, a small subset worth `rest` with an excess below `bound`. */
 function search<T extends PledgeSum>(
   rest: bigint,
   late: readonly T[],

@@ -1,10 +1,11 @@
 /**
- * pledge: campaign (collector) → pledged (each pledger) → gathered (collector, for each pledge).
+ * The action `pledge`: campaign (collector), pledged (each pledger), gathered (collector, for
+ * each).
  *
- * The first action of many parties: a campaign goes to anybody, and pledges come back in any order.
- * What a pledger contributes carries its own seal, the signature of its coin. The collector keeps
- * each in a row of its own and says what it has, of what, and what is missing.
- * Not here: completing and taking back, which wait for nobody (`complete.ts`).
+ * A campaign has many parties: it goes to anybody, and pledges come back in any order. A pledge
+ * brings its own seal, the signature of its coin. The collector keeps each in a record and replies
+ * with what it has, of what, and what is missing. Not here: completing and taking back, which need
+ * no partner (`complete.ts`).
  */
 import * as v from 'valibot';
 import { maxSat } from '../bitcoin/amount.ts';
@@ -66,7 +67,7 @@ const pledgeSteps = {
   split: { campaign: hexOf(32), txid: hexOf(32), hex: hexText, psbt: v.strictObject({ split: psbt }) },
   pledged: {
     campaign: hexOf(32),
-    /** One of the two is there. */
+    /** Exactly one of `pledge` and `sealed` is there. */
     pledge: v.nullable(pledgeForm),
     sealed: v.nullable(v.strictObject({ sender: pubkey, text: hexText })),
   },
@@ -76,12 +77,12 @@ const pledgeSteps = {
 export type PledgeMessage = MessageOf<typeof pledgeSteps>;
 
 export interface PledgeInput extends MakeInput {
-  /** Outputs of a campaign; without an address a fresh one of the home. */
+  /** Outputs of a campaign; one without an address gets a fresh one of the home. */
   outputs?: readonly { address: string | null; sat: bigint }[];
   min?: bigint;
   until?: Expiry;
   title?: string;
-  /** Addresses of outputs that hold coins; undefined if they were not looked up. */
+  /** Addresses of outputs that hold coins already; undefined if not looked up. */
   paid?: readonly string[];
   allowUsed?: true;
   unchecked?: true;
@@ -90,7 +91,7 @@ type Rs = { campaign: CampaignRecord; earlier: CampaignRecord; seat: Seat; own: 
 
 const parse = messageParser('pledge', pledgeSteps, 'split', 'pledged', 'gathered');
 
-/** Outputs whose addresses are all given. */
+/** Returns the outputs whose addresses are given. */
 const given = (outputs: PledgeInput['outputs'] = []) =>
   outputs.flatMap(({ address, sat: amount }) => (address === null ? [] : [{ address, sat: amount }]));
 

@@ -1,12 +1,12 @@
 /**
  * A pledge of this home as `watch` sees it: its finished way back, and when that is sent.
  *
- *   made     once a block pays the campaign without its coin, and from the height at which the campaign is over on
- *   revoked  at once, and again while no mempool has it; a transaction that completes the campaign is outbid
- *   other    not watched: nobody was shown the pledge, or its coin is spent for good
+ *   made     once a block pays the campaign without its coin, and from its last height on
+ *   revoked  at once, and again while no mempool has it; it outbids a completing transaction
+ *   other    not watched: the pledge was never shown, or its coin is spent for good
  *
- * A completing transaction in the mempool is left alone where its owner has not asked for the coin back: it pays as pledged.
- * A campaign that was paid could be paid again with the pledges that were left over.
+ * A completing transaction in the mempool is left alone unless the owner asked for the coin back,
+ * since it pays as pledged. A paid campaign could be paid again with pledges that are left over.
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
@@ -32,7 +32,7 @@ import { outputsOf, PLEDGER } from './campaign.ts';
 import { pledgeKind, type OwnPledge } from './records.ts';
 
 export const PLEDGE_WATCH_LIMITS = {
-  /** Blocks that were searched anew before that is written. */
+  /** Blocks that must be searched anew before the record is written. */
   searched: { unit: 'blocks', least: 36 },
 } satisfies Limits;
 
@@ -45,7 +45,7 @@ export const goalWithout = ({ campaign, network, pledge: { txid, vout }, unpaidT
   after: unpaidTo,
 });
 
-/** Returns the record with the final blocks that were searched without a payment; undefined if they are few. */
+/** Returns the record with the searched final blocks that have no payment; undefined if few. */
 export function searchedTo(
   own: OwnPledge,
   { payment, tip }: Pick<ChainView, 'payment' | 'tip'>,
@@ -64,8 +64,8 @@ type WatchedPledge = Pick<OwnPledge, 'network' | 'state' | 'campaign' | 'unpaidT
 };
 /**
  * Returns the watcher's view of a pledge; undefined unless it is `made` or `revoked`.
- * @param script the one that the way back pays
- * @param children those that can pay for it; null: any
+ * @param script output script of the way back
+ * @param children transactions that can pay for it; null: any
  */
 export function watchedPledge(own: WatchedPledge, script: Hex, children: ReadyTx['children']): Watched | undefined {
   const { campaign, pledge, revocation, state } = own;
@@ -118,7 +118,7 @@ function decide(duty: Duty, revoked: boolean, seen: ChainView, rules: Rules): Du
   return { do: 'tell', event: 'blocks-pruned', short: true, more: { searched_height: upTo } };
 }
 
-/** Several coins of a home may be pledged to one campaign: what is told names the one that it is about. */
+/** Names the coin in what is told, because a home may pledge several to one campaign. */
 const ofCoin = (outpoint: Outpoint, due: Due): Due =>
   due.do === 'tell' ? { ...due, more: { coin: outpointText(outpoint), ...due.more } } : due;
 

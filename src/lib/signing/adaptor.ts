@@ -1,10 +1,12 @@
 /**
- * Adaptor signatures: a pre-signature that becomes a BIP340 signature with a secret t, and shows t to whoever knows both.
+ * Schnorr adaptor signatures: a pre-signature becomes a BIP340 signature with a secret t. Whoever
+ * has both signatures learns t.
  *
- * T = t·G is the adaptor point. A pre-signature is 65 bytes: R′ compressed, with T in it, and s′. No BIP has them: one key
- * follows the Python specification of Schnorr adaptor signatures (tags SchnorrAdaptor/nonce and /aux); two keys follow
- * construction A, in which T is added to the first nonce before BIP327 hashes it, as libsecp256k1-zkp does. A construction
- * that adds T after the hash (the crate musig2) gives other bytes. Not here: documents, secret nonces at rest.
+ * T = t·G is the adaptor point. A pre-signature is 65 bytes: R′ compressed, with T in it, and s′.
+ * One key follows the Python specification of Schnorr adaptor signatures (tags SchnorrAdaptor/nonce
+ * and /aux). Two keys add T to the first nonce before BIP327 hashes it, as libsecp256k1-zkp does;
+ * to add it after the hash (the crate musig2) gives other bytes. ECDSA's are in `ecdsa-adaptor.ts`.
+ * Not here: documents, stored nonces.
  */
 import { bytesToHex, concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -30,28 +32,30 @@ import * as musig2 from './musig2.ts';
 
 export const invalid = (why: string): Refusal => new Refusal('adaptor-invalid', `the pre-signature: ${why}`);
 
-/** Returns a point of 33 bytes. @throws Refusal `adaptor-invalid` */
+/** Parses a point of 33 bytes. @throws Refusal `adaptor-invalid` */
 export function adaptorPoint(bytes: Uint8Array, what = 'an adaptor point'): Point {
   const point = parsePoint(bytes);
   if (!point) throw invalid(`${what} found that is no point of the curve`);
   return point;
 }
-/** Returns the secret of an adaptor point. @throws Refusal `scalar-range` */
+/** Parses the secret of an adaptor point. @throws Refusal `scalar-range` */
 export function adaptorSecret(bytes: Uint8Array): bigint {
   const secret = parseScalar(bytes);
   if (secret === undefined)
     throw new Refusal('scalar-range', 'an adaptor secret found that is zero or not below the order');
   return secret;
 }
-/** Hides a secret number behind 32 random bytes, for a nonce. */
+/** Masks a secret with 32 random bytes, for a nonce. */
 export function masked(secret: bigint, tag: string, aux: Uint8Array): Uint8Array {
   const mask = taggedHash(tag, aux);
   return toBytes(secret).map((byte, i) => byte ^ mask[i]!);
 }
 
 /**
- * The pre-signature (65 bytes) of a 32-byte message under T (33 bytes). The nonce commits to T; `aux`: 32 random bytes.
- * @throws Refusal `adaptor-invalid` for a T that is no point, Error where the secret key is out of range
+ * Returns the pre-signature (65 bytes) of a 32-byte message under T (33 bytes).
+ * @param aux 32 random bytes; the nonce commits to T besides
+ * @throws Refusal `adaptor-invalid` for a T that is no point, Error if the secret key is out of
+ * range
  */
 export function presign(secret: Uint8Array, message: Uint8Array, adaptor: Uint8Array, aux: Uint8Array): Uint8Array {
   const T = adaptorPoint(adaptor);
@@ -70,7 +74,7 @@ interface Parsed {
   R: Point;
   s: bigint;
 }
-/** @throws Refusal `adaptor-invalid`, `scalar-range` */
+/** Parses a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range` */
 function parsePre(pre: Uint8Array): Parsed {
   if (pre.length !== 65) throw invalid(`${pre.length} bytes found, 65 expected`);
   const R = adaptorPoint(pre.subarray(0, 33), "R'");
@@ -81,7 +85,7 @@ function parsePre(pre: Uint8Array): Parsed {
 }
 
 /**
- * Verifies a pre-signature of an x-only key (32 bytes).
+ * Verifies a pre-signature by an x-only key (32 bytes).
  * @throws Refusal `adaptor-invalid`, `scalar-range`, `wrong-key`
  */
 export function verifyPre(pubkey: Uint8Array, message: Uint8Array, adaptor: Uint8Array, pre: Uint8Array): void {
@@ -95,7 +99,10 @@ export function verifyPre(pubkey: Uint8Array, message: Uint8Array, adaptor: Uint
     throw invalid('it does not verify for this key, message and adaptor point');
 }
 
-/** The BIP340 signature (64 bytes) that t makes of a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range` */
+/**
+ * Returns the BIP340 signature (64 bytes) of a pre-signature and t.
+ * @throws Refusal `adaptor-invalid`, `scalar-range`
+ */
 export function adapt(pre: Uint8Array, secret: Uint8Array): Uint8Array {
   const { R, s } = parsePre(pre);
   const t = adaptorSecret(secret);
@@ -103,8 +110,8 @@ export function adapt(pre: Uint8Array, secret: Uint8Array): Uint8Array {
 }
 
 /**
- * The secret t (32 bytes) that a finished signature shows to whoever has the pre-signature.
- * @throws Refusal `adaptor-invalid` where they do not belong together, `scalar-range`
+ * Returns the secret t (32 bytes) from a pre-signature and its finished signature.
+ * @throws Refusal `adaptor-invalid` if they do not belong together, `scalar-range`
  */
 export function extract(pre: Uint8Array, adaptor: Uint8Array, signature: Uint8Array): Uint8Array {
   const T = adaptorPoint(adaptor);
@@ -123,12 +130,15 @@ export function extract(pre: Uint8Array, adaptor: Uint8Array, signature: Uint8Ar
 export const isFinished = (signature: Uint8Array, message: Uint8Array, pubkey: Uint8Array): boolean =>
   verifies(bytesToHex(signature), message, bytesToHex(pubkey));
 
-/** Keys of a two-party pre-signature, and the further bytes that a deterministic nonce commits to. */
+/** Keys of a two-party pre-signature, and what else a deterministic nonce commits to. */
 export interface Together {
   agg: musig2.KeyAgg;
   commitment: Uint8Array;
 }
-/** Returns the nonce with T added to its first point. @throws Refusal `peer-nonce-invalid`, `adaptor-invalid` */
+/**
+ * Returns the nonce with T added to its first point.
+ * @throws Refusal `peer-nonce-invalid`, `adaptor-invalid`
+ */
 function withAdaptor(nonce: Uint8Array, adaptor: Uint8Array): Uint8Array {
   const pair = musig2.parseNonce(nonce);
   if (!pair) throw new Refusal('peer-nonce-invalid', 'a public nonce found that is no pair of points');
@@ -139,7 +149,8 @@ function withAdaptor(nonce: Uint8Array, adaptor: Uint8Array): Uint8Array {
 }
 
 /**
- * The last signer's nonce and partial (BIP327, DeterministicSign), which commit to T through the nonce of the opener.
+ * Returns the last signer's nonce and partial signature (BIP327, DeterministicSign). They commit to
+ * T through the opener's nonce.
  * @throws Refusal `peer-nonce-invalid`, `adaptor-invalid`
  */
 export function signLastPre(
@@ -154,7 +165,10 @@ export function signLastPre(
   return { pubnonce, partial };
 }
 
-/** The session that all partials of a pre-signature share. @throws Refusal `peer-nonce-invalid`, `adaptor-invalid` */
+/**
+ * Returns the session of both partial signatures.
+ * @throws Refusal `peer-nonce-invalid`, `adaptor-invalid`
+ */
 export function sessionPre(
   { agg }: Together,
   openerNonce: Uint8Array,
@@ -168,7 +182,7 @@ export function sessionPre(
 }
 
 /**
- * The pre-signature (65 bytes) of both partials, each verified before; the whole is verified.
+ * Returns the pre-signature (65 bytes) of two verified partial signatures, verified as a whole.
  * @throws Refusal `adaptor-invalid`
  */
 export function combinePre(partials: readonly Uint8Array[], s: musig2.Session, adaptor: Uint8Array): Uint8Array {

@@ -1,12 +1,13 @@
 /**
- * Points of secp256k1 in affine coordinates, added with JavaScript's bigint: the library behind `libsecp256k1.ts` has no
- * addition of two points. In variable time: what is added here is public, or a half of a product that was split at random.
+ * Affine points of secp256k1, added with JavaScript's bigint, because the library behind
+ * `libsecp256k1.ts` has no addition. In variable time: summands are public, or random halves of a
+ * secret product.
  */
 import { invert } from '@noble/curves/abstract/modular.js';
 import { bytesToNumberBE, concatBytes, numberToBytesBE } from '@noble/curves/utils.js';
 import type { Affine } from './backend.ts';
 
-/** The prime of the field. */
+/** Prime of the field. */
 const P = 2n ** 256n - 2n ** 32n - 977n;
 
 const mod = (n: bigint): bigint => ((n % P) + P) % P;
@@ -19,7 +20,7 @@ export const negated = (point: Affine): Affine =>
 
 export type Summands = readonly [Affine | undefined, Affine | undefined];
 
-/** The line through two points, or the tangent: its slope as a fraction. */
+/** Line through two points, or the tangent; its slope is a fraction. */
 interface Line {
   x1: bigint;
   y1: bigint;
@@ -28,7 +29,7 @@ interface Line {
   run: bigint;
 }
 
-/** The sum of each pair; undefined is the point at infinity. All take one inversion together. */
+/** Returns the sum of each pair; undefined is the point at infinity. One inversion serves all. */
 export function sums(pairs: readonly Summands[]): (Affine | undefined)[] {
   const lines = pairs.map(([a, b]) => (a && b ? lineOf(a, b) : undefined));
   const slopes = inverses(lines.map((line) => line?.run ?? 1n));
@@ -43,14 +44,14 @@ export function sums(pairs: readonly Summands[]): (Affine | undefined)[] {
   });
 }
 
-/** Undefined for a point and its negative. No point of this curve has y = 0. */
+/** Returns the line of two points; undefined for a point and its negative. No point has y = 0. */
 function lineOf(a: Affine, b: Affine): Line | undefined {
   const [x1, y1, x2, y2] = [xOf(a), yOf(a), xOf(b), yOf(b)];
   if (x1 !== x2) return { x1, y1, x2, rise: mod(y2 - y1), run: mod(x2 - x1) };
   return y1 === y2 ? { x1, y1, x2, rise: mod(3n * x1 * x1), run: mod(2n * y1) } : undefined;
 }
 
-/** The inverses of numbers other than zero: one is computed, of their product. */
+/** Returns the inverses of non-zero numbers by one inversion, that of their product. */
 function inverses(numbers: readonly bigint[]): bigint[] {
   const products: bigint[] = [];
   let product = 1n;

@@ -1,4 +1,4 @@
-/** BIP340 signatures of messages, receipts and transactions, over the seam of `curve.ts`. */
+/** BIP340 signatures, on `curve.ts`. */
 import { equalBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import {
@@ -21,14 +21,15 @@ import {
 } from './curve.ts';
 
 /**
- * Auxiliary randomness of zero bytes, for none. BIP340's nonce still depends on key and message, so signing again
- * gives the same bytes.
+ * Zero auxiliary randomness. The nonce still depends on key and message, so signing again gives the
+ * same bytes.
  */
 const NO_AUX = new Uint8Array(32);
 
 /**
- * The signature (64 bytes, hex) of a 32-byte hash, with 32 bytes of auxiliary randomness or none. Verified before it is returned.
- * @throws Error where the secret key is out of range
+ * Signs a 32-byte hash (BIP340): 64 bytes, hex, verified.
+ * @param aux 32 bytes of auxiliary randomness
+ * @throws Error if the secret key is out of range
  */
 export function signHash(hash: Uint8Array, secret: Uint8Array, aux: Uint8Array = NO_AUX): string {
   const [d, P] = evenPair(secretScalar(secret));
@@ -41,7 +42,7 @@ export function signHash(hash: Uint8Array, secret: Uint8Array, aux: Uint8Array =
   return bytesToHex(signature);
 }
 
-/** Returns the number that a signature answers: of the nonce point and the key, both x-only, and the hash. */
+/** Returns BIP340's challenge, from x-only nonce point and key, and the hash. */
 export const challenge = (r: Uint8Array, key: Uint8Array, hash: Uint8Array): bigint =>
   mod(toNumber(taggedHash('BIP0340/challenge', r, key, hash)));
 
@@ -54,10 +55,7 @@ function isSignature(signature: Uint8Array, hash: Uint8Array, key: Uint8Array): 
   return !R.equals(Point.ZERO) && hasEvenY(R) && equalBytes(xBytes(R), r);
 }
 
-/**
- * Returns whether this is the signature of `pubkey` (32 bytes, hex) over the hash; false for
- * malformed input.
- */
+/** Returns whether a signature of `pubkey` (32 bytes, hex) verifies; false for malformed input. */
 export function verifies(signature: string, hash: Uint8Array, pubkey: string): boolean {
   const [made, key] = [signature, pubkey].map(readHex);
   return made !== undefined && key !== undefined && isSignature(made, hash, key);
@@ -71,5 +69,5 @@ function readHex(hex: string): Uint8Array | undefined {
   }
 }
 
-/** The x-only public key (32 bytes, hex) of a secret key. @throws Error where it is out of range */
+/** Returns the x-only public key (32 bytes, hex) of a secret key. @throws Error if out of range */
 export const xOnlyKey = (secret: Uint8Array): string => bytesToHex(xBytes(timesG(secretScalar(secret))));

@@ -1,10 +1,10 @@
 /**
  * secp256k1 for signing: scalars, points, tagged hashes.
  *
- * The seam to what computes: libsecp256k1 in WebAssembly, or, in a process that has none, bigint (`backend.ts`). Which one is
- * settled at the first use, and never changed because of a result. Sums and products of scalars are made with JavaScript's
- * bigint, which does not promise constant time: whoever can time single signatures of this process very precisely is
- * outside what it protects from.
+ * Computed by libsecp256k1 in WebAssembly, or by bigint where that is missing (`backend.ts`). The
+ * back end is chosen at first use and never changes. Scalars are added and multiplied with
+ * JavaScript's bigint, which does not promise constant time. An attacker who can time single
+ * signatures of this process very precisely is not guarded against.
  */
 import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -21,13 +21,13 @@ import { wasmCode } from './wasm-code.ts';
 export { bytesToHex, concatBytes, hexToBytes, N };
 
 let chosenBackend: Backend | undefined;
-/** Returns the back end that computes here. */
+/** Returns the back end of this process. */
 export const backend = (): Backend => (chosenBackend ??= libsecp256k1(wasmCode()) ?? noble);
 
 export const SCALAR_LIMITS = {
-  /** A secret key, or half of a secret nonce. */
+  /** Secret key, or half of a secret nonce. */
   secret: { unit: 'number', least: 1n, most: N - 1n },
-  /** A tweak, a partial signature, the second half of a signature. */
+  /** Tweak, partial signature, or second half of a signature. */
   residue: { unit: 'number', least: 0n, most: N - 1n },
 } satisfies Limits;
 
@@ -35,10 +35,10 @@ export const mod = (n: bigint): bigint => ((n % N) + N) % N;
 export const toNumber = (bytes: Uint8Array): bigint => bytesToNumberBE(bytes);
 export const toBytes = (n: bigint): Uint8Array => numberToBytesBE(n, 32);
 
-/** A point of the curve, the one at infinity among them. */
+/** Point of the curve, or infinity. */
 export class Point {
   static readonly ZERO = new Point(undefined);
-  /** Undefined: the point at infinity. */
+  /** Coordinates; undefined for infinity. */
   readonly affine: Affine | undefined;
 
   constructor(affine: Affine | undefined) {
@@ -65,7 +65,7 @@ export const G = new Point(
   ),
 );
 
-/** @throws Error for the point at infinity, which has no coordinates */
+/** Returns the coordinates of a point. @throws Error for infinity */
 function finite({ affine }: Point): Affine {
   if (!affine) throw new Error('the point at infinity has no coordinates');
   return affine;
@@ -75,57 +75,51 @@ function inRange(scalar: bigint, limit: { least: bigint; most: bigint }): bigint
   return scalar;
 }
 
-/** scalar · G, also for secret scalars, from 0. @throws Error for a scalar from N on */
+/** Returns scalar · G, also for secret scalars, from 0. @throws Error for a scalar from N on */
 export const timesG = (scalar: bigint): Point =>
   inRange(scalar, SCALAR_LIMITS.residue) === 0n ? Point.ZERO : new Point(backend().timesG(scalar));
-/** The public key of a secret scalar from 1 to N − 1, 33 bytes. */
+/** Returns the public key (33 bytes) of a secret scalar from 1 to N − 1. */
 export const publicBytes = (secret: bigint): Uint8Array => pointBytes(timesG(secret));
-/** Parses a secret scalar of 32 bytes; undefined for zero and for numbers not below the order. */
+/** Parses a secret scalar of 32 bytes; undefined for zero and numbers from N on. */
 export function parseScalar(bytes: Uint8Array): bigint | undefined {
   const scalar = toNumber(bytes);
   return bytes.length === 32 && allows(SCALAR_LIMITS.secret, scalar) ? scalar : undefined;
 }
-/** A number from 0 to N − 1 in 32 bytes; undefined for any other. */
+/** Parses a number from 0 to N − 1 in 32 bytes; undefined for any other. */
 export function parseResidue(bytes: Uint8Array): bigint | undefined {
   const n = toNumber(bytes);
   return bytes.length === 32 && allows(SCALAR_LIMITS.residue, n) ? n : undefined;
 }
-/** Returns the scalar of a secret key of this home, which is in range as it was made. @throws Error where it is out of range all the same */
+/** Parses a secret key of this home, made in range. @throws Error if it is out of range */
 export function secretScalar(bytes: Uint8Array): bigint {
   const scalar = parseScalar(bytes);
   if (scalar === undefined) throw new Error('the secret key is out of range');
   return scalar;
 }
-/**
- * Returns a secret scalar other than zero or its negative, whichever has the point with even y, and
- * that point.
- */
+/** Returns a secret scalar or its negative, whichever has a point with even y, and that point. */
 export function evenPair(scalar: bigint): readonly [bigint, Point] {
   const point = timesG(scalar);
   return hasEvenY(point) ? [scalar, point] : [N - scalar, point.negate()];
 }
-/**
- * Returns a secret key or its negative, whichever has the point with even y: the secret of the
- * x-only key.
- */
+/** Returns the secret of the x-only key: a secret key or its negative, whichever has even y. */
 export const evenSecret = (secret: Uint8Array): Uint8Array => toBytes(evenPair(secretScalar(secret))[0]);
-/** a · point + b · G, for public scalars only, from 0. @throws Error for a scalar from N on */
+/** Returns a · point + b · G for public scalars, from 0. @throws Error for a scalar from N on */
 export function linear(point: Point, a: bigint, b: bigint): Point {
   inRange(a, SCALAR_LIMITS.residue);
   inRange(b, SCALAR_LIMITS.residue);
   if (a === 1n && b === 0n) return point;
   return point.affine && a !== 0n ? new Point(backend().linear(point.affine, a, b)) : timesG(b);
 }
-/** scalar · point, for public scalars only. */
+/** Returns scalar · point for public scalars. */
 export const publicTimes = (point: Point, scalar: bigint): Point => linear(point, scalar, 0n);
-/** scalar · point for a secret scalar from 1 to N − 1, and a point other than infinity. */
+/** Returns scalar · point for a secret scalar from 1 to N − 1, and a point other than infinity. */
 export const secretTimes = (point: Point, scalar: bigint): Point =>
   new Point(backend().timesSecret(finite(point), inRange(scalar, SCALAR_LIMITS.secret)));
 
-/** The sum of each pair, for little more than one of them costs. */
+/** Returns the sum of each pair, at little more than the cost of one. */
 export const pairwise = (pairs: readonly (readonly [Point, Point])[]): Point[] =>
   sums(pairs.map(([a, b]) => [a.affine, b.affine])).map((sum) => new Point(sum));
-/** Σ scalar · point, for public scalars only. */
+/** Returns Σ scalar · point for public scalars. */
 export function publicSum(points: readonly Point[], scalars: readonly bigint[]): Point {
   let terms = points.map((point, i) => publicTimes(point, scalars[i]!));
   while (terms.length > 1)
@@ -137,8 +131,8 @@ const CACHED_POINTS = 256;
 const pointCache = new Map<string, Point>();
 
 /**
- * Parses a compressed point of 33 bytes; undefined for other bytes. Caches the newest points, since a step
- * parses the same keys and nonces many times.
+ * Parses a compressed point of 33 bytes; undefined for other bytes. The newest points are cached,
+ * since a step parses the same keys and nonces many times.
  */
 export function parsePoint(bytes: Uint8Array): Point | undefined {
   if (bytes.length !== 33) return undefined;
@@ -152,13 +146,13 @@ export function parsePoint(bytes: Uint8Array): Point | undefined {
   pointCache.set(name, point);
   return point;
 }
-/** 33 bytes. @throws Error for the point at infinity */
+/** Returns a compressed point, 33 bytes. @throws Error for infinity */
 export function pointBytes(point: Point): Uint8Array {
   const affine = finite(point);
   return concatBytes(Uint8Array.of(2 + (affine[63]! & 1)), affine.subarray(0, 32));
 }
 export const hasEvenY = (point: Point): boolean => (finite(point)[63]! & 1) === 0;
-/** The x coordinate, 32 bytes. */
+/** Returns the x coordinate, 32 bytes. */
 export const xBytes = (point: Point): Uint8Array => finite(point).slice(0, 32);
 
 const hashers = new Map<string, Hasher>();
@@ -179,8 +173,8 @@ export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8A
   return hash(...parts);
 }
 
-/** The tagged hash of a text in UTF-8. */
+/** Returns the tagged hash of a text in UTF-8. */
 export const taggedTextHash = (tag: string, text: string): Uint8Array => taggedHash(tag, utf8ToBytes(text));
 
-/** A number as `size` big-endian bytes. */
+/** Returns a number as `size` big-endian bytes. */
 export const bigEndian = (n: number, size: number): Uint8Array => numberToBytesBE(n, size);

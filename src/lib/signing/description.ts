@@ -1,4 +1,4 @@
-/** Descriptions of messages for `inspect`: facts in words, the checks made of them, and the seal's key. */
+/** Descriptions of messages for `inspect`: facts in words, checks, and whose seal it is. */
 import type { Hex, Party } from '../protocol/action.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { verifies } from './bip340.ts';
@@ -6,14 +6,14 @@ import { messageHash } from './seal.ts';
 
 /** Label and text. */
 export type Fact = readonly [label: string, text: string];
-/** Label and outcome in words; with the code of the refusal where the check failed. */
+/** Label and outcome in words, and the refusal's code if the check failed. */
 export type Check = readonly [label: string, text: string, failed?: ErrorCode];
 export interface Description {
   facts: Fact[];
   checks: Check[];
 }
 
-/** Returns which of the parties' keys has sealed a message; a seal of none of them has failed. */
+/** Returns which party has sealed a message; the check fails if none has. */
 export function sealedBy(m: Readonly<Record<string, unknown>>, keys: Readonly<Record<Party, Hex>>): Check {
   const auth = m['auth'];
   if (typeof auth !== 'string') return ['seal', 'none'];
@@ -24,7 +24,7 @@ export function sealedBy(m: Readonly<Record<string, unknown>>, keys: Readonly<Re
     : ['seal', `by the ${party}`];
 }
 
-/** Runs a check and returns its words, or those of its refusal. */
+/** Runs a check, and returns its words or those of its refusal. */
 export function attempt(label: string, check: () => string): Check {
   try {
     return [label, check()];

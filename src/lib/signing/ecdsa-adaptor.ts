@@ -1,9 +1,10 @@
 /**
- * Adaptor signatures for ECDSA, as Discreet Log Contracts have them: a pre-signature becomes a signature with a secret.
+ * ECDSA adaptor signatures, as in Discreet Log Contracts: a pre-signature becomes a signature with
+ * a secret. Schnorr's are in `adaptor.ts`.
  *
- * dlcspecs, ECDSA-adaptor; libsecp256k1-zkp (module ecdsa_adaptor). Y = y·G is the adaptor point. A pre-signature is 162
- * bytes: R = k·Y and R′ = k·G compressed, s′ = (m + r·x)/k, and a proof (e, s) that both have the same k. The nonce
- * commits to key, message and Y.
+ * dlcspecs, ECDSA-adaptor; libsecp256k1-zkp (module ecdsa_adaptor). Y = y·G is the adaptor point. A
+ * pre-signature is 162 bytes: R = k·Y and R′ = k·G compressed, s′ = (m + r·x)/k, and a proof (e, s)
+ * that both have the same k. The nonce commits to key, message and Y.
  */
 import { invert } from '@noble/curves/abstract/modular.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -18,13 +19,15 @@ import { verifiesCompact } from './ecdsa.ts';
 const rOf = (point: Point): bigint => mod(toNumber(xBytes(point)));
 const lowS = (s: bigint): bigint => (s > N >> 1n ? N - s : s);
 
-/** Challenge of the proof that R′ to G is as R to Y. */
+/** Returns the challenge of the proof that R′ is to G as R is to Y. */
 const challenge = (...points: readonly [R1: Point, Y: Point, R: Point, onG: Point, onY: Point]): bigint =>
   mod(toNumber(taggedHash('DLEQ', ...points.map(pointBytes))));
 
 /**
- * Returns the pre-signature (162 bytes) of a 32-byte message under Y (33 bytes). `aux`: 32 random bytes.
- * @throws Refusal `adaptor-invalid` for a Y that is no point, Error where the secret key is out of range
+ * Returns the pre-signature (162 bytes) of a 32-byte message under Y (33 bytes).
+ * @param aux 32 random bytes
+ * @throws Refusal `adaptor-invalid` for a Y that is no point, Error if the secret key is out of
+ * range
  */
 export function presign(secret: Uint8Array, message: Uint8Array, adaptor: Uint8Array, aux: Uint8Array): Uint8Array {
   const Y = adaptorPoint(adaptor);
@@ -44,7 +47,7 @@ export function presign(secret: Uint8Array, message: Uint8Array, adaptor: Uint8A
   return pre;
 }
 
-/** Reads a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range` */
+/** Parses a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range` */
 export function parsePre(pre: Uint8Array): { R: Point; R1: Point; s: bigint; e: bigint; proof: bigint } {
   if (pre.length !== 162) throw invalid(`${pre.length} bytes found, 162 expected`);
   const [R, R1] = [adaptorPoint(pre.subarray(0, 33), 'R'), adaptorPoint(pre.subarray(33, 66), "R'")];
@@ -55,7 +58,10 @@ export function parsePre(pre: Uint8Array): { R: Point; R1: Point; s: bigint; e: 
   return { R, R1, s, e, proof };
 }
 
-/** Verifies a pre-signature of a key (33 bytes). @throws Refusal `adaptor-invalid`, `scalar-range`, `wrong-key` */
+/**
+ * Verifies a pre-signature by a key of 33 bytes.
+ * @throws Refusal `adaptor-invalid`, `scalar-range`, `wrong-key`
+ */
 export function verifyPre(pubkey: Uint8Array, message: Uint8Array, adaptor: Uint8Array, pre: Uint8Array): void {
   const Y = adaptorPoint(adaptor);
   const X = parsePoint(pubkey);
@@ -70,15 +76,19 @@ export function verifyPre(pubkey: Uint8Array, message: Uint8Array, adaptor: Uint
     throw invalid('it does not verify for this key and message');
 }
 
-/** Returns the signature (r and low s, 64 bytes) that y makes of a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range` */
+/**
+ * Returns the signature (r and low s, 64 bytes) of a pre-signature and y.
+ * @throws Refusal `adaptor-invalid`, `scalar-range`
+ */
 export function adapt(pre: Uint8Array, secret: Uint8Array): Uint8Array {
   const { R, s } = parsePre(pre);
   return concatBytes(toBytes(rOf(R)), toBytes(lowS(mod(s * invert(adaptorSecret(secret), N)))));
 }
 
 /**
- * Returns the secret y (32 bytes) that a finished signature, of low or high s, shows to whoever has the pre-signature.
- * @throws Refusal `adaptor-invalid` where they do not belong together, `scalar-range`
+ * Returns the secret y (32 bytes) from a pre-signature and its finished signature, of low or high
+ * s.
+ * @throws Refusal `adaptor-invalid` if they do not belong together, `scalar-range`
  */
 export function extract(pre: Uint8Array, adaptor: Uint8Array, signature: Uint8Array): Uint8Array {
   const Y = adaptorPoint(adaptor);
@@ -92,7 +102,7 @@ export function extract(pre: Uint8Array, adaptor: Uint8Array, signature: Uint8Ar
   return toBytes(secret);
 }
 
-/** Returns whether a finished signature (64 bytes) verifies for a key of 33 bytes, be its s low or high. */
+/** Returns whether a finished signature (64 bytes, low or high s) of a key of 33 bytes verifies. */
 export function isFinished(signature: Uint8Array, message: Uint8Array, pubkey: Uint8Array): boolean {
   const s = parseScalar(signature.subarray(32));
   return s !== undefined && verifiesCompact(concatBytes(signature.subarray(0, 32), toBytes(lowS(s))), message, pubkey);

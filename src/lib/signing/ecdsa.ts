@@ -1,12 +1,13 @@
-/** ECDSA, over the seam of `curve.ts`, as Bitcoin's older scripts have it: DER, low s (BIP146), nonces by RFC 6979. */
+/** ECDSA as in Bitcoin's older scripts: DER, low s (BIP146), nonces by RFC 6979. */
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import type { Affine, RecoverableSignature } from './backend.ts';
 import { backend, N, parseScalar, Point, pointBytes, secretScalar, toNumber } from './curve.ts';
 
 /**
- * The signature (DER) of a 32-byte hash. With `lowR` its r is low, so that it is a byte shorter; without, it is RFC 6979's
- * first, as Lightning nodes sign.
- * @throws Error where the secret key is out of range
+ * Signs a 32-byte hash: DER.
+ * @param lowR takes a signature whose r is a byte shorter; without it the first of RFC 6979, as
+ * Lightning nodes do
+ * @throws Error if the secret key is out of range
  */
 export function signEcdsa(hash: Uint8Array, secret: Uint8Array, lowR = true): Uint8Array {
   secretScalar(secret);
@@ -22,8 +23,7 @@ export function signEcdsa(hash: Uint8Array, secret: Uint8Array, lowR = true): Ui
 export const derOf = (compact: Uint8Array): Uint8Array => secp256k1.Signature.fromBytes(compact).toBytes('der');
 
 /**
- * Returns whether this is the signature (DER, low s) of `key` (33 or 65 bytes) over the 32-byte
- * hash; false for malformed input.
+ * Returns whether a DER signature (low s) of a key of 33 or 65 bytes verifies; false if malformed.
  */
 export function verifiesEcdsa(signature: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
   const compact = compactOf(signature);
@@ -39,28 +39,28 @@ function compactOf(der: Uint8Array): Uint8Array | undefined {
   }
 }
 
-/** The public key (33 bytes) that made the signature: r and s, 64 bytes, and its number, 0 to 3. Undefined where there is none. */
+/** Recovers the public key (33 bytes) of a compact signature; undefined if there is none. */
 export function recoverEcdsa(compact: Uint8Array, recovery: number, hash: Uint8Array): Uint8Array | undefined {
   const affine = backend().recoverEcdsa({ compact, recovery }, hash);
   return affine && pointBytes(new Point(affine));
 }
 
-/** A signature of a 32-byte hash and the number by which its public key is found. @throws Error where the secret key is out of range */
+/** Signs a 32-byte hash, recoverably. @throws Error if the secret key is out of range */
 export function signRecoverable(hash: Uint8Array, secret: Uint8Array): RecoverableSignature {
   secretScalar(secret);
   return backend().signEcdsa(hash, secret);
 }
 
-/** A key that many signatures are checked against: parsed once. Undefined for bytes that are no point. */
+/** Parses a key once for many signatures; undefined if it is no point. */
 export const parsedKey = (key: Uint8Array): Affine | undefined => backend().parse(key);
 
-/** Returns whether this is the signature (r and s, 64 bytes, low s) of a parsed key over the 32-byte hash. */
+/** Returns whether a compact signature (64 bytes, low s) of a parsed key verifies. */
 export function verifiesParsed(compact: Uint8Array, hash: Uint8Array, key: Affine): boolean {
   const inRange = parseScalar(compact.subarray(0, 32)) !== undefined && parseScalar(compact.subarray(32)) !== undefined;
   return inRange && backend().verifyEcdsa(compact, hash, key);
 }
 
-/** The same for a key of 33 bytes. Malformed input is no. */
+/** Returns whether a compact signature of a key of 33 bytes verifies; false for malformed input. */
 export function verifiesCompact(compact: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
   const point = parsedKey(key);
   return point !== undefined && verifiesParsed(compact, hash, point);

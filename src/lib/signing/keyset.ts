@@ -21,37 +21,40 @@ import { applyTweak, keyAgg, keySort, type KeyAgg, type Tweak } from './musig2.t
 
 /** Aggregate key of several signers, tweaked to an output (BIP327, BIP86). */
 export interface KeySet extends MusigKey {
-  /** Aggregate and tweak, as signing needs them. */
+  /** Aggregate and tweaks that signing needs. */
   readonly agg: KeyAgg;
-  /** The output script, hex. */
+  /** Output script, hex. */
   readonly script: string;
-  /** Key list, tweaks and modes as bytes, which a deterministic nonce must commit to. */
+  /** Key list, tweaks and modes as bytes; a deterministic nonce must commit to them. */
   readonly commitment: Uint8Array;
 }
 
 const CACHED_KEY_SETS = 256;
 const keySetCache = new Map<string, KeySet>();
 
-/** The set of these keys (33 bytes, hex), in BIP390's order. @throws InvalidContribution for a key that is no point */
+/**
+ * Returns the set of keys (33 bytes, hex) in BIP390's order.
+ * @throws InvalidContribution for a key that is no point
+ */
 export const sortedKeySet = (pubkeys: readonly string[]): KeySet =>
   keySet(keySort(pubkeys.map(hexToBytes)).map(bytesToHex));
 
 /**
- * The secret by which the output of one key is spent, from that key's: without a script tree (BIP86), or with that of this
- * Merkle root.
- * @throws Error for one out of range
+ * Returns the secret that spends a one-key output by its key path.
+ * @param tree Merkle root of its script tree; empty for BIP86
+ * @throws Error if the secret is out of range
  */
 export function keyPathSecret(secret: Uint8Array, tree: Uint8Array = new Uint8Array()): Uint8Array {
   const tweak = taggedHash('TapTweak', hexToBytes(xOnlyKey(secret)), tree);
   return toBytes(mod(secretScalar(evenSecret(secret)) + secretScalar(tweak)));
 }
 
-/** Returns that output's script, hex. */
+/** Returns the script of a one-key output, hex. */
 export const keyPathScript = (secret: Uint8Array, tree?: Uint8Array): string =>
   `5120${xOnlyKey(keyPathSecret(secret, tree))}`;
 
 /**
- * Parts of the output beside the keys. `offset` (32 bytes below the order, hex) is added to their
+ * Parts of the output besides its keys. `offset` (32 bytes below the order, hex) is added to the
  * aggregate; `merkleRoot` commits to a script tree.
  */
 export interface KeySetParts {
@@ -60,8 +63,9 @@ export interface KeySetParts {
 }
 
 /**
- * The set of these keys in the given order.
- * @throws InvalidContribution for a key that is no point, Error for an offset out of range or a sum at infinity
+ * Returns the set of these keys in the given order.
+ * @throws InvalidContribution for a key that is no point, Error for an offset out of range or a sum
+ * at infinity
  */
 export function keySet(participants: readonly string[], { offset, merkleRoot }: KeySetParts = {}): KeySet {
   const root = merkleRoot ?? new Uint8Array();

@@ -1,10 +1,10 @@
 /**
- * secp256k1 by libsecp256k1, compiled to WebAssembly for @bitauth/libauth. Only its code is taken: the package's own loader
- * does not come at once, and has no product of a point with a secret in mind.
+ * secp256k1 by libsecp256k1, compiled to WebAssembly for @bitauth/libauth. Only its code is used:
+ * the package's own loader is asynchronous, and not made for products of secrets.
  *
- * k · G and ECDSA signatures run in constant time, as far as WebAssembly does; k · P does not, so that of a secret k is split at
- * random. Secrets are erased from the memory that the code works in. Each part is tried on fixed figures before it is first
- * used; a process in which they come out otherwise computes nothing.
+ * k · G and ECDSA signatures run in constant time, as far as WebAssembly does. k · P does not, so a
+ * secret k is split at random. Secrets are erased from the memory of the code. Each part is tried
+ * on known values before its first use; a process in which one fails computes nothing.
  */
 import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js';
 import { concatBytes, hexToBytes } from '@noble/hashes/utils.js';
@@ -14,19 +14,16 @@ import { Refusal } from '../protocol/refusal.ts';
 import { sums } from './affine.ts';
 import { N, type Affine, type Backend, type RecoverableSignature } from './backend.ts';
 
-/**
- * Memory as the code was linked: its pages, the end of its constants, and a stack that grows
- * upwards from there.
- */
+/** Memory layout that the code was linked for: pages, end of constants, a stack that grows up. */
 const PAGES = 256;
 const PAGE = 65_536;
 const HEAP_POINTER = 68_736;
 const STACK = 68_752;
 const STACK_SIZE = 5_242_880;
-/** Most of it that signing and a product use; the tests look. */
+/** Most of the stack that signing and a product use; a test checks it. */
 const USED_STACK = 16_384;
 
-/** Flags of a context: for parsing only, for products of the base point, for those of other points. */
+/** Flags of contexts: parsing only, products of the base point, products of other points. */
 const CONTEXT = { none: 1, signing: 513, verifying: 257 } as const;
 const UNCOMPRESSED = 2;
 
@@ -40,7 +37,7 @@ declare const WebAssembly: {
   Instance: new (module: object, imports: { env: object }) => { exports: Record<string, Call> };
 };
 
-/** Undefined where this Node.js has no WebAssembly, or no memory for it. @throws Refusal `curve-faulty` */
+/** Returns the back end; undefined without WebAssembly or memory. @throws Refusal `curve-faulty` */
 export function libsecp256k1(code: Uint8Array): Backend | undefined {
   if (typeof WebAssembly === 'undefined') return undefined;
   try {
@@ -51,7 +48,7 @@ export function libsecp256k1(code: Uint8Array): Backend | undefined {
   }
 }
 
-/** Sizes of the argument and result buffers, in order. A point takes 64 bytes in the library's own form. */
+/** Sizes of argument and result buffers, in order. A point takes 64 bytes in the library's form. */
 const ROOM = { scalar: 32, hash: 32, extra: 32, point: 64, length: 4, recovery: 4, bytes: 65, signature: 65 } as const;
 const ROOM_SIZE = Object.values(ROOM).reduce((sum, size) => sum + size, 0);
 
@@ -149,7 +146,7 @@ class Library implements Backend {
     return found ? this.#point() : undefined;
   }
 
-  /** Makes the library's tables for this kind of work at its first use, and tries them. @throws Refusal `curve-faulty` */
+  /** Makes and tries the tables for a kind of work at first use. @throws Refusal `curve-faulty` */
   #ready(kind: 'signing' | 'verifying'): void {
     if (this.#contexts.has(kind)) return;
     try {
@@ -234,7 +231,7 @@ function split(scalar: bigint): readonly [bigint, bigint] {
   return second === 0n ? split(scalar) : [first, second];
 }
 
-/** Instantiates the code and returns its functions. It imports only memory and an abort function. */
+/** Instantiates the code, which imports only memory and abort, and returns its functions. */
 function callsOf(code: Uint8Array, memory: object, heap: Uint8Array): Record<string, Call> {
   const giveUp = (): never => {
     throw new Refusal('bug', 'libsecp256k1 gave up');
@@ -259,7 +256,7 @@ function callsOf(code: Uint8Array, memory: object, heap: Uint8Array): Record<str
   return new WebAssembly.Instance(new WebAssembly.Module(code), { env }).exports;
 }
 
-/** Figures by @noble/curves: A = a · G, sum = a · A + b · G, and the signature of `hash` by a. */
+/** Known values by @noble/curves: A = a · G, sum = a · A + b · G, signature of `hash` by a. */
 const FIGURES = {
   a: 'a601d7016fb519034fcc0bc24f58e5dbd4d0371308f2309a14cd56a73f8fc58d',
   b: 'b7df5ab5429b38e3480a4d7cc0fa6a0c896d0a0326f2f1bbb658b068d60409a4',
@@ -275,7 +272,7 @@ const FIGURES = {
     '6554546354034a91da7440c946d12b35c34b5b6f6ae0fdbd72e72455653aff6a',
 } as const;
 
-/** Returns whether the back end computes the known test values. */
+/** Returns whether the back end computes the known values. */
 function trial(kind: 'signing' | 'verifying', by: Backend): boolean {
   const of = (name: keyof typeof FIGURES): Uint8Array => hexToBytes(FIGURES[name]);
   const number = (name: 'a' | 'b'): bigint => bytesToNumberBE(of(name));

@@ -1,10 +1,10 @@
 /**
- * BIP327 (MuSig2): key aggregation with tweaks, nonces, partial signatures, the deterministic last signer.
+ * BIP327 (MuSig2): key aggregation with tweaks, nonces, partial signatures, the deterministic last
+ * signer.
  *
- * The algorithms are the BIP's, under its names. Written here, and not taken from @scure/btc-signer, because that
- * aggregates the keys again in every session; a key set is aggregated once here and used for all its signatures.
- * Published vectors and differential tests against @scure keep it honest (`test/signing`).
- * Not here: who may use which nonce when (`exchange.ts`).
+ * The algorithms have the BIP's names. They are not taken from @scure/btc-signer, which aggregates
+ * the keys again in every session; here a key set is aggregated once. Tests compare with the BIP's
+ * vectors and with @scure. Not here: who may use which nonce when (`exchange.ts`).
  */
 import { equalBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -33,7 +33,7 @@ import {
   xBytes,
 } from './curve.ts';
 
-/** A contribution that cannot be used, and the index of the signer who made it (null: the aggregator's). */
+/** Error for an unusable contribution, with the index of its signer (null: the aggregator). */
 export class InvalidContribution extends Error {
   readonly signer: number | null;
   readonly part: 'pubkey' | 'pubnonce' | 'aggnonce' | 'psig' | 'aggothernonce';
@@ -47,29 +47,29 @@ export class InvalidContribution extends Error {
 export interface Tweak {
   /** 32 bytes. */
   tweak: Uint8Array;
-  /** True for a tweak of the key with even y (taproot), false for one of the key as it is (BIP32). */
+  /** True for a tweak of the x-only key (taproot), false for a plain one (BIP32). */
   xOnly: boolean;
 }
 
 /** Keys that sign together, aggregated and tweaked. */
 export interface KeyAgg {
   readonly pubkeys: readonly Uint8Array[];
-  /** The aggregate after all tweaks. */
+  /** Aggregate after all tweaks. */
   readonly Q: Point;
   readonly xQ: Uint8Array;
   readonly evenQ: boolean;
   readonly gacc: bigint;
   readonly tacc: bigint;
-  /** One a key. */
+  /** Coefficient of each key. */
   readonly coefficients: readonly bigint[];
   readonly points: readonly Point[];
 }
 
-/** KeySort: the keys in the order of BIP390. */
+/** KeySort: orders keys as BIP390 does. */
 export const keySort = (pubkeys: readonly Uint8Array[]): Uint8Array[] =>
   [...pubkeys].sort((a, b) => Buffer.compare(a, b));
 
-/** KeyAggCoefficient of each key: hashes alone, the keys need not be points. */
+/** KeyAggCoefficient of each key: from hashes alone, so the keys need not be points. */
 export function keyAggCoefficients(pubkeys: readonly Uint8Array[]): bigint[] {
   const list = taggedHash('KeyAgg list', ...pubkeys);
   const second = pubkeys.find((key) => !equalBytes(key, pubkeys[0]!));
@@ -96,7 +96,7 @@ function made(key: Omit<KeyAgg, 'xQ' | 'evenQ'>): KeyAgg {
   return { ...key, xQ: xBytes(key.Q), evenQ: hasEvenY(key.Q) };
 }
 
-/** ApplyTweak. @throws where the tweak is not below the order */
+/** ApplyTweak. @throws Error for a tweak that is not below the order */
 export function applyTweak(key: KeyAgg, { tweak, xOnly }: Tweak): KeyAgg {
   const t = parseResidue(tweak);
   if (t === undefined) throw new Error('a tweak must be 32 bytes below the order of the group');
@@ -110,15 +110,16 @@ export interface NonceInput {
   random: Uint8Array;
   secret?: Uint8Array | undefined;
   pubkey: Uint8Array;
-  /** x-only aggregate, after tweaks. */
+  /** x-only aggregate after tweaks. */
   aggregate?: Uint8Array | undefined;
   message?: Uint8Array | undefined;
   extra?: Uint8Array | undefined;
 }
 
 /**
- * NonceGen: a 97-byte secret nonce and its 66-byte public nonce. The secret must sign once, and then be erased.
- * @throws where `random` is not 32 bytes, or the secret key is out of range
+ * NonceGen: a secret nonce (97 bytes) and its public nonce (66). The secret signs once, then is
+ * erased.
+ * @throws Error if `random` is not 32 bytes, or the secret key is out of range
  */
 export function nonceGen({ random, secret, pubkey, aggregate, message, extra }: NonceInput): {
   secnonce: Uint8Array;
@@ -149,7 +150,7 @@ export function nonceGen({ random, secret, pubkey, aggregate, message, extra }: 
   };
 }
 
-/** The two numbers of a secret nonce, from the hash of each. */
+/** Returns the two scalars of a secret nonce, hashed by index. */
 function drawn(hash: (index: Uint8Array) => Uint8Array): readonly [bigint, bigint] {
   const k = (i: number): bigint => mod(toNumber(hash(Uint8Array.of(i))));
   const pair = [k(0), k(1)] as const;
@@ -162,14 +163,14 @@ const xor = (a: Uint8Array, b: Uint8Array): Uint8Array => a.map((byte, i) => byt
 
 type Pair = readonly [Point, Point];
 
-/** Parses the two points of a public nonce; undefined if they are no points. */
+/** Parses the two points of a public nonce; undefined if they are none. */
 export function parseNonce(pubnonce: Uint8Array): Pair | undefined {
   if (pubnonce.length !== 66) return undefined;
   const first = parsePoint(pubnonce.subarray(0, 33));
   const second = first && parsePoint(pubnonce.subarray(33));
   return first && second && [first, second];
 }
-/** An aggregate nonce may hold points at infinity, written as 33 zero bytes. */
+/** Parses an aggregate nonce, in which 33 zero bytes are infinity. */
 function parseAggNonce(aggnonce: Uint8Array): Pair | undefined {
   if (aggnonce.length !== 66) return undefined;
   const half = (bytes: Uint8Array) => (bytes.every((b) => b === 0) ? Point.ZERO : parsePoint(bytes));
@@ -196,7 +197,7 @@ export function nonceAgg(pubnonces: readonly Uint8Array[]): Uint8Array {
   return concatBytes(pointBytesExt(sum[0]), pointBytesExt(sum[1]));
 }
 
-/** Session values shared by all partial signatures of one message under one aggregate nonce (GetSessionValues). */
+/** GetSessionValues: what all partial signatures of one message and aggregate nonce share. */
 export interface Session {
   readonly key: KeyAgg;
   readonly message: Uint8Array;
@@ -206,7 +207,7 @@ export interface Session {
   readonly evenR: boolean;
 }
 
-/** @throws InvalidContribution where the aggregate nonce is none */
+/** Returns the session of an aggregate nonce. @throws InvalidContribution for an invalid one */
 export function session(key: KeyAgg, aggnonce: Uint8Array, message: Uint8Array): Session {
   const pair = parseAggNonce(aggnonce);
   if (!pair) throw new InvalidContribution(null, 'aggnonce');
@@ -221,9 +222,9 @@ function sessionWith(key: KeyAgg, pair: Pair, aggnonce: Uint8Array, message: Uin
   return { key, message, b, e, R, evenR: hasEvenY(R) };
 }
 
-/** g · gacc of the BIP: the sign with which every secret key enters. */
+/** Returns the BIP's g · gacc, the sign of every secret key. */
 const keySign = (key: KeyAgg): bigint => (key.evenQ ? key.gacc : mod(-key.gacc));
-/** @throws where the key is not in the set */
+/** Returns the index of a key. @throws Error if it is not in the set */
 function indexOf(key: KeyAgg, pubkey: Uint8Array): number {
   const index = key.pubkeys.findIndex((k) => equalBytes(k, pubkey));
   if (index < 0) throw new Error('the key is not one of those that sign');
@@ -231,8 +232,8 @@ function indexOf(key: KeyAgg, pubkey: Uint8Array): number {
 }
 
 /**
- * Sign. Erases `secnonce` in place before it returns. The result is not verified here.
- * @throws where the nonce was used, belongs to another key, or the key is not in the set
+ * Sign. Erases `secnonce` before it returns; the result is not verified here.
+ * @throws Error if the nonce was used or belongs to another key, or the key is not in the set
  */
 export function sign(secnonce: Uint8Array, secret: Uint8Array, s: Session): Uint8Array {
   const k1 = parseScalar(secnonce.subarray(0, 32));
@@ -251,7 +252,7 @@ const combine = (s: Session, index: number, k1: bigint, k2: bigint, d: bigint): 
   return mod(n1 + s.b * n2 + s.e * s.key.coefficients[index]! * keySign(s.key) * d);
 };
 
-/** PartialSigVerify, with the signer's own nonce. */
+/** PartialSigVerify, by the signer's own nonce. */
 export function partialVerify(partial: Uint8Array, pubnonce: Uint8Array, index: number, s: Session): boolean {
   const value = parseResidue(partial);
   const pair = parseNonce(pubnonce);
@@ -262,7 +263,7 @@ export function partialVerify(partial: Uint8Array, pubnonce: Uint8Array, index: 
   return linear(s.key.points[index]!, mod(-scalar), value).equals(Re);
 }
 
-/** PartialSigAgg: the 64-byte signature. @throws InvalidContribution for a partial out of range */
+/** PartialSigAgg: the signature, 64 bytes. @throws InvalidContribution for a bad partial */
 export function partialAgg(partials: readonly Uint8Array[], s: Session): Uint8Array {
   const sum = partials.reduce((total, partial, i) => {
     const value = parseResidue(partial);
@@ -273,7 +274,7 @@ export function partialAgg(partials: readonly Uint8Array[], s: Session): Uint8Ar
   return concatBytes(xBytes(s.R), toBytes(mod(sum + s.e * g * s.key.tacc)));
 }
 
-/** BIP340 verification of a session's signature, its challenge and nonce point being known: s·G = R + e·Q, both with even y. */
+/** Verifies a session's signature, its challenge and nonce point being known: s·G = R + e·Q. */
 export function verifyAggregate(signature: Uint8Array, s: Session): boolean {
   if (signature.length !== 64 || !equalBytes(signature.subarray(0, 32), xBytes(s.R))) return false;
   const value = parseResidue(signature.subarray(32));
@@ -283,8 +284,9 @@ export function verifyAggregate(signature: Uint8Array, s: Session): boolean {
 }
 
 /**
- * DeterministicSign: the last signer's public nonce and partial signature, a function of all that it is given.
- * `rand` must commit to whatever the BIP's own nonce does not (the key list): see `exchange.ts`.
+ * DeterministicSign: the last signer's public nonce and partial signature, a function of its
+ * arguments.
+ * @param rand commits to what the BIP's own nonce does not, such as the key list
  * @throws InvalidContribution `aggothernonce`
  */
 export function deterministicSign(
@@ -311,5 +313,5 @@ export function deterministicSign(
   };
 }
 
-/** The public key (33 bytes) of a secret key. */
+/** Returns the public key (33 bytes) of a secret key. */
 export const publicKey = (secret: Uint8Array): Uint8Array => publicBytes(secretScalar(secret));

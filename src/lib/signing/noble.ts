@@ -1,7 +1,7 @@
 /**
- * secp256k1 by @noble/curves and @noble/secp256k1: where there is no WebAssembly, and in tests what the other back end is
- * held against. The base point is multiplied by @noble/secp256k1, which is several times faster at that, so that only one
- * table of its multiples is made. JavaScript's bigint does not promise constant time.
+ * secp256k1 by @noble/curves and @noble/secp256k1: for processes without WebAssembly, and to test
+ * the other back end. @noble/secp256k1 multiplies the base point, several times faster, so that
+ * only one table of its multiples is made. JavaScript's bigint does not promise constant time.
  */
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { bytesToNumberBE } from '@noble/curves/utils.js';

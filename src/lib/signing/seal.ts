@@ -9,13 +9,13 @@ import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from './bip340.ts';
 import { taggedTextHash } from './curve.ts';
 
-/** Returns the hash that a seal covers: of the message without `checks` and `auth`. */
+/** Returns the hash that a seal signs: of the message without `checks` and `auth`. */
 export function messageHash(message: object): Uint8Array {
   const { auth: _, checks: __, ...rest } = message as Record<string, unknown>;
   return taggedTextHash('spillway/message', canonicalJson(rest));
 }
 
-/** Signs a message. The result ends with `auth`. */
+/** Signs a message; the result ends with `auth`. */
 export function seal<M extends object>(message: M, secret: Uint8Array): M & { auth: string } {
   return { ...message, auth: signHash(messageHash(message), secret) };
 }
@@ -26,7 +26,7 @@ export function isSealedBy(message: object, pubkey: string): boolean {
   return typeof auth === 'string' && /^[0-9a-f]{128}$/.test(auth) && verifies(auth, messageHash(message), pubkey);
 }
 
-/** @throws Refusal `bad-seal` unless `auth` is the signature of `pubkey` (32 bytes, hex) over the message */
+/** Checks a seal by `pubkey` (32 bytes, hex). @throws Refusal `bad-seal` */
 export function checkSeal(message: object, pubkey: string, from: string): void {
   if (!isSealedBy(message, pubkey))
     throw new Refusal(

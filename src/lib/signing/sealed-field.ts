@@ -1,11 +1,13 @@
 /**
- * A secret field of a message, encrypted to exactly one reader: ECDH on secp256k1, then ChaCha20-Poly1305 with the
- * public part of the message as associated data, so that a ciphertext opens in no other message.
+ * Secret fields of messages, each encrypted to exactly one reader: ECDH on secp256k1, then
+ * ChaCha20-Poly1305. The associated data is the public part of the message, so that a ciphertext
+ * opens in no other message.
  *
- *   key = taggedHash("spillway/sealed/" + field, ECDH(sender, reader) ‖ sender ‖ reader), one for one message: the sender's
- *   key, or the reader's, is drawn for it alone; therefore the nonce of the cipher is zero
+ *   key = taggedHash("spillway/sealed/" + field, ECDH(sender, reader) ‖ sender ‖ reader)
  *
- * Keys are 33 bytes; an authentication key (x-only) is read as the point with even y. Not here: who may see what.
+ * The sender's key, or the reader's, is drawn for one message alone. So each cipher key encrypts
+ * one text, and its nonce is zero. Keys are 33 bytes; an authentication key (x-only) is read as the
+ * point with even y. Not here: who may see what.
  */
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { bytesToHex, hexToBytes, parsePoint, parseScalar, publicBytes, secretScalar, taggedHash } from './curve.ts';
@@ -15,12 +17,12 @@ import { ecdh } from './ecdh.ts';
 
 const NONCE = new Uint8Array(12);
 
-/** An x-only key as the point with even y, 33 bytes, hex. */
+/** Returns an x-only key as the point with even y, 33 bytes, hex. */
 export const evenKey = (xOnly: string): string => `02${xOnly}`;
 
 interface Ends {
   field: string;
-  /** Hash of the message that carries the field, without it. */
+  /** Hash of the message without the field. */
   hash: Uint8Array;
 }
 
@@ -30,12 +32,12 @@ function cipher({ field, hash }: Ends, shared: Uint8Array, sender: Uint8Array, r
 }
 
 interface Reader {
-  /** 33 bytes, hex. */
+  /** Public key, 33 bytes, hex. */
   key: Hex;
   of: Party;
 }
 
-/** Ciphertext and tag, hex. @throws Refusal `key-rejected` for a reader's key that is no point */
+/** Returns ciphertext and tag, hex. @throws Refusal `key-rejected` for an invalid reader's key */
 export function sealField(ends: Ends, plain: Uint8Array, sender: Uint8Array, reader: Reader): string {
   const d = secretScalar(sender);
   const to = hexToBytes(reader.key);
@@ -48,10 +50,7 @@ export function sealField(ends: Ends, plain: Uint8Array, sender: Uint8Array, rea
   return bytesToHex(cipher(ends, shared, publicBytes(d), to).encrypt(plain));
 }
 
-/**
- * Returns the sealed bytes; undefined where the field does not open.
- * @param sender 33 bytes, hex
- */
+/** Returns the decrypted bytes; undefined if it does not open. `sender`: public key, hex. */
 export function openField(ends: Ends, sealed: string, reader: Uint8Array, sender: string): Uint8Array | undefined {
   const d = parseScalar(reader);
   const from = parsePoint(hexToBytes(sender));

@@ -1,4 +1,4 @@
-/** One party's part of an opening: fresh keys of its home, and the address that it is paid to. */
+/** One party's part of an opening: fresh keys of its home, and the address that pays it. */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
 import { freshPath } from '../protocol/places.ts';
@@ -8,12 +8,15 @@ import { publicKey } from './musig2.ts';
 
 export interface Side {
   pubkey: string;
-  /** Authentication key, x-only: seals messages, signs nothing else. */
+  /** Authentication key, x-only: it seals messages and signs nothing else. */
   auth: string;
   address: string;
 }
 
-/** Fresh keys for one contract: where they lie, and the two public keys, for signing (33 bytes, or `ownKey` of another wallet) and for sealing (32). */
+/**
+ * Returns fresh keys of one contract: path, signing key (33 bytes), authentication key (32).
+ * @param ownKey signing key in another wallet
+ */
 export function freshKeys(hand: Pick<Hand, 'keys' | 'random'>, ownKey?: Hex): { own: Own; pubkey: Hex; auth: Hex } {
   const path = freshPath(hand);
   return {

@@ -1,8 +1,9 @@
 /**
- * Decoding of a sketch: its syndromes become the elements of the set, or the answer that there is no such set.
+ * Decoding of a sketch: its syndromes become the elements of the set, or show that there is none.
  *
- * Berlekamp-Massey gives the polynomial that has the inverses of the elements as roots. Reversed, it has the elements.
- * It is split by traces (Berlekamp's trace algorithm). Not here: bytes and capacities (`sketch.ts`).
+ * Berlekamp-Massey finds the polynomial whose roots are the inverses of the elements. Reversed, its
+ * roots are the elements. Traces split it (Berlekamp's trace algorithm). Not here: bytes and
+ * capacities (`sketch.ts`).
  */
 import { Field } from './field.ts';
 
@@ -16,7 +17,7 @@ const isZero = (row: Uint32Array, at: number): boolean => (row[2 * at]! | row[2 
 
 /**
  * Finds the set of at most `most` elements whose sums of odd powers are `odd`.
- * @returns its elements in rising order, or undefined where no such set exists
+ * @returns its elements in rising order; undefined if there is no such set
  */
 export function decodeSyndromes(field: Field, odd: Uint32Array, most: number): bigint[] | undefined {
   const capacity = odd.length / 2;
@@ -26,7 +27,7 @@ export function decodeSyndromes(field: Field, odd: Uint32Array, most: number): b
   return elements?.sort((a, b) => (a < b ? -1 : 1));
 }
 
-/** Returns sums of the powers 1, 2, … 2c; an even one is the square of the one of half the power. */
+/** Returns the sums of the powers 1 to 2c; an even one is the square of that of half the power. */
 function allSyndromes(field: Field, odd: Uint32Array): Uint32Array {
   const count = odd.length / 2;
   const all = new Uint32Array(4 * count);
@@ -39,8 +40,9 @@ function allSyndromes(field: Field, odd: Uint32Array): Uint32Array {
 }
 
 /**
- * Finds the shortest recurrence by Berlekamp-Massey; in characteristic 2 every second discrepancy is 0.
- * It keeps the products of the syndromes with both polynomials, so that each step meets one multiplier.
+ * Finds the shortest recurrence by Berlekamp-Massey; in characteristic 2 every second discrepancy
+ * is 0. It keeps the products of the syndromes with both polynomials, so that a step has one
+ * multiplier.
  */
 function shortestRecurrence(field: Field, syndromes: Uint32Array, most: number): Polynomial | undefined {
   const length = syndromes.length / 2;
@@ -81,7 +83,7 @@ function reversed({ row, degree }: Polynomial): Polynomial {
   return { row: made, degree };
 }
 
-/** Returns the roots of a polynomial with leading coefficient 1; undefined where they are fewer than its degree. */
+/** Returns the roots of a monic polynomial; undefined if they are fewer than its degree. */
 function rootsOf(field: Field, whole: Polynomial): bigint[] | undefined {
   if (whole.degree === 0) return [];
   if (whole.degree === 1) return [Field.number(whole.row, 0)];
@@ -105,7 +107,7 @@ function rootsOf(field: Field, whole: Polynomial): bigint[] | undefined {
   return roots;
 }
 
-/** Returns x, x², x⁴, … modulo the polynomial, b of them; undefined where x^(2^b) is not x again. */
+/** Returns x, x², x⁴, … modulo the polynomial, b of them; undefined if x^(2^b) is not x again. */
 function repeatedSquares(field: Field, whole: Polynomial): Uint32Array[] | undefined {
   const { degree } = whole;
   let power = new Uint32Array(2 * degree);
@@ -121,7 +123,7 @@ function repeatedSquares(field: Field, whole: Polynomial): Uint32Array[] | undef
   return power.every((word, i) => word === powers[0]![i]) ? powers : undefined;
 }
 
-/** Returns Tr(β·x) modulo the polynomial: its value at a root is the trace of β times the root, 0 or 1. */
+/** Returns Tr(β·x) modulo the polynomial; its value at a root is the trace of β times the root. */
 function tracePolynomial(field: Field, powers: readonly Uint32Array[], beta: Uint32Array, degree: number): Uint32Array {
   const made = new Uint32Array(2 * degree);
   const factor = Uint32Array.from(beta);
@@ -133,7 +135,7 @@ function tracePolynomial(field: Field, powers: readonly Uint32Array[], beta: Uin
   return made;
 }
 
-/** Splits a factor into parts whose roots have trace 0 and trace 1; the factor alone where all have the same. */
+/** Splits a factor by the trace of its roots, 0 or 1; the factor alone if all have the same. */
 function splitBy(field: Field, factor: Polynomial, trace: Uint32Array): Polynomial[] {
   const rest = { row: trace.slice(), degree: trace.length / 2 - 1 };
   divide(field, rest, factor);
@@ -167,7 +169,7 @@ function commonDivisor(field: Field, a: Polynomial, b: Polynomial): Polynomial {
   return large;
 }
 
-/** Divides in place by a polynomial with leading coefficient 1: the rest stays below its degree, the quotient above. */
+/** Divides in place by a monic polynomial: remainder below its degree, quotient above. */
 function divide(field: Field, { row, degree }: Polynomial, by: Polynomial): void {
   for (let k = degree; k >= by.degree; k--) {
     if (isZero(row, k)) continue;

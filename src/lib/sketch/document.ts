@@ -1,4 +1,4 @@
-/** Sketches, extensions and sets of elements as JSON documents. Not here: the arithmetic (`sketch.ts`). */
+/** Sketches, extensions and sets of elements as JSON documents. */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Fields } from '../protocol/document.ts';
 import { DecimalText, parseJson, type Json } from '../protocol/json.ts';
@@ -18,7 +18,7 @@ import {
   type Sketch,
 } from './sketch.ts';
 
-/** Reads a list of numbers that comes without an object around it: a JSON list, or words with white space between. */
+/** Reads a bare list of numbers: a JSON list, or words separated by white space. */
 export function rawElements(text: string): Json | undefined {
   if (text.startsWith('[')) return { elements: parseJson(text) };
   if (text === '') return { elements: [] };
@@ -29,8 +29,8 @@ export function rawElements(text: string): Json | undefined {
 const ELEMENT = /^(?:0x[0-9a-fA-F]{1,32}|0|[1-9]\d{0,38})$/;
 
 /**
- * Reads a set. An element is a number, its decimal digits as text, or `0x` and hex digits.
- * @returns the elements that stand in the list an odd number of times, and how many pairs cancelled
+ * Reads a set. An element is a number, decimal digits as text, or `0x` and hex digits.
+ * @returns the elements that occur an odd number of times, and how many pairs cancelled
  * @throws Refusal `malformed-message`
  */
 export function parseElements(from: Fields): { elements: bigint[]; cancelled: number } {
@@ -47,7 +47,7 @@ export function parseElements(from: Fields): { elements: bigint[]; cancelled: nu
   return { elements: [...odd], cancelled: (all!.length - odd.size) / 2 };
 }
 
-/** Returns a sketch as it travels; `from` is above 0 for an extension, whose first syndromes another sketch has. */
+/** Returns the document of a sketch; an extension lacks its first `from` syndromes. */
 const document = (sketch: Sketch, from: number) => ({
   type: 'sketch' as const,
   version: 1 as const,
@@ -57,7 +57,7 @@ const document = (sketch: Sketch, from: number) => ({
   sketch: bytesToHex(sketchBytes(sketch)),
 });
 
-/** Makes a sketch. @throws Refusal `element-range`; `usage` where `from` is not below the capacity */
+/** Makes a sketch. @throws Refusal `element-range`, `usage` if `from` is not below the capacity */
 export function makeDocument(elements: readonly bigint[], bits: number, capacity: number, from = 0) {
   if (from >= capacity) throw new Refusal('usage', `--from ${from} found, a number below ${capacity} expected`);
   return document(makeSketch(elements, bits, capacity, from), from);
@@ -80,8 +80,9 @@ export function parseSketch(from: Fields): { sketch: Sketch; from: number } {
 }
 
 /**
- * Merges two sketches into that of their difference, or a sketch with the extension that follows it.
- * @throws Refusal `malformed-message` where their bits differ or the second does not follow the first
+ * Merges two sketches into that of their difference, or a sketch with the extension that follows
+ * it.
+ * @throws Refusal `malformed-message` if their bits differ or the second does not follow the first
  */
 export function mergeDocuments(first: Fields, second: Fields) {
   const [a, b] = [parseSketch(first), parseSketch(second)];
@@ -97,7 +98,10 @@ export function mergeDocuments(first: Fields, second: Fields) {
   return document(appendSketch(a.sketch, b.sketch), a.from);
 }
 
-/** Decodes a sketch; elements above 53 bits are text, which no reader of JSON rounds. @throws Refusal `malformed-message` */
+/**
+ * Decodes a sketch; elements above 53 bits are text, so that no JSON reader rounds them.
+ * @throws Refusal `malformed-message`
+ */
 export function decodeDocument(from: Fields, falsePositiveBits: number, most = Infinity) {
   const { sketch, from: start } = parseSketch(from);
   if (start > 0) throw new Refusal('malformed-message', `from: ${start} found, a sketch from 0 on expected`);

@@ -1,10 +1,11 @@
 /**
  * Arithmetic of GF(2^b), b from 2 to 64, on rows of elements.
  *
- * Moduli are those of minisketch (https://github.com/bitcoin-core/minisketch/blob/master/doc/moduli.md).
- * An element takes two numbers of a Uint32Array: the low 32 bits, then the high ones.
- * A multiplier is turned into tables once and then meets a whole row: 8 tables of 256 entries for long rows, 16 of 16 for
- * short ones. Not here: polynomials (`decode.ts`).
+ * Moduli are those of minisketch
+ * (https://github.com/bitcoin-core/minisketch/blob/master/doc/moduli.md). An element takes two
+ * numbers of a Uint32Array, the low 32 bits first. A multiplier becomes tables that serve a whole
+ * row: 8 tables of 256 entries for long rows, 16 of 16 for short ones. Not here: polynomials
+ * (`decode.ts`).
  */
 import type { Limits } from '../protocol/limit.ts';
 
@@ -17,7 +18,7 @@ const MODULI = [
 
 export const FIELD_LIMITS = { bits: { unit: 'number', least: 2, most: 64 } } satisfies Limits;
 
-/** Rows from this length on are worth the larger tables. */
+/** Length from which the larger tables pay. */
 const LONG_ROW = 96;
 
 export class Field {
@@ -26,13 +27,13 @@ export class Field {
   readonly #wide: boolean;
   /** Entry v of table k, for a group of 8 bits: v · x^(8k) · multiplier. */
   readonly #bytes = new Uint32Array(8 * 256 * 2);
-  /** Such tables for groups of 4 bits. */
+  /** Tables of the same kind for groups of 4 bits. */
   readonly #nibbles = new Uint32Array(16 * 16 * 2);
   /** Entry v of table k: (v · x^(8k))². */
   readonly #squares = new Uint32Array(8 * 256 * 2);
   #long = false;
 
-  /** @param bits 2 to 64 */
+  /** Makes the field of 2^bits elements. @param bits 2 to 64 */
   constructor(bits: number) {
     this.bits = bits;
     this.#wide = bits > 32;
@@ -40,7 +41,7 @@ export class Field {
     this.#fill(this.#squares, 512, 1, 0, 2);
   }
 
-  /** Makes a row of elements of numbers below 2^bits. */
+  /** Makes a row of elements from numbers below 2^bits. */
   static row(elements: readonly bigint[]): Uint32Array {
     const row = new Uint32Array(2 * elements.length);
     elements.forEach((element, i) => {
@@ -49,19 +50,21 @@ export class Field {
     });
     return row;
   }
-  /** Returns the number that stands for element `at` of a row. */
+  /** Returns element `at` of a row as a number. */
   static number(row: Uint32Array, at: number): bigint {
     return (BigInt(row[2 * at + 1]!) << 32n) | BigInt(row[2 * at]!);
   }
 
-  /** Makes element `at` of `row` the multiplier of rows that are about so long. */
+  /** Loads element `at` of `row` as the multiplier of rows of about this length. */
   load(row: Uint32Array, at: number, length: number): void {
     this.#long = length >= LONG_ROW;
     if (this.#long) this.#fill(this.#bytes, 512, row[2 * at]!, row[2 * at + 1]!, 1);
     else this.#fill(this.#nibbles, 32, row[2 * at]!, row[2 * at + 1]!, 1);
   }
 
-  /** Fills tables of `size` numbers each: sums of (lo, hi), (lo, hi) · x^step, … as the bits of the entry's index say. */
+  /**
+   * Fills tables of `size` entries: sums of (lo, hi), (lo, hi) · x^step, … by bits of the index.
+   */
   #fill(table: Uint32Array, size: number, lo: number, hi: number, step: number): void {
     const { bits } = this;
     const top = this.#wide ? 1 << (bits - 33) : 1 << (bits - 1);
@@ -84,7 +87,7 @@ export class Field {
     }
   }
 
-  /** Adds multiplier · from[i] to to[i], for `count` elements, the first one first. */
+  /** Adds multiplier · from[i] to to[i] for `count` elements, in order. */
   addScaled(to: Uint32Array, toAt: number, from: Uint32Array, fromAt: number, count: number): void {
     const end = 2 * (fromAt + count);
     if (!this.#long) return this.#addShort(to, 2 * toAt, from, 2 * fromAt, end);
@@ -124,7 +127,7 @@ export class Field {
     }
   }
 
-  /** Adds e, e·m, e·m², … to a row of `count` elements, m the multiplier. */
+  /** Adds e, e·m, e·m², … to a row of `count` elements, m being the multiplier. */
   addSeries(row: Uint32Array, e: Uint32Array, count: number): void {
     if (!(this.#long && this.#wide)) {
       const series = new Uint32Array(2 * count);
@@ -153,7 +156,10 @@ export class Field {
     }
   }
 
-  /** Sets to[toAt + i · step] = from[fromAt + i]² for `count` elements, the last one first, so that both may be one row. */
+  /**
+   * Sets to[toAt + i · step] = from[fromAt + i]² for `count` elements, the last one first, so that
+   * both may be one row.
+   */
   square(to: Uint32Array, toAt: number, from: Uint32Array, fromAt: number, count = 1, step = 1): void {
     const T = this.#squares;
     for (let n = count - 1; n >= 0; n--) {
@@ -170,7 +176,7 @@ export class Field {
     }
   }
 
-  /** Returns a · b, two elements. */
+  /** Returns a · b of two elements. */
   times(a: Uint32Array, b: Uint32Array): Uint32Array {
     const product = new Uint32Array(2);
     this.load(a, 0, 1);
@@ -178,7 +184,7 @@ export class Field {
     return product;
   }
 
-  /** Returns 1 / a = a^(2^b − 2), of an element other than 0. */
+  /** Returns 1 / a = a^(2^b − 2) of an element other than 0. */
   inverse(a: Uint32Array): Uint32Array {
     // Holds a^(2^n − 1); n grows to b − 1 by the bits of b − 1.
     let made = Uint32Array.from(a.subarray(0, 2));

@@ -1,9 +1,10 @@
 /**
- * PinSketch: a set of b-bit numbers as a few sums, from which the difference of two sets can be read.
+ * PinSketch: a set of b-bit numbers as a few sums, which tell the difference of two sets.
  *
- * A sketch of capacity c is the sums of e, e³, … e^(2c−1) over the elements e in GF(2^b), b bits each. They are one
- * little-endian string of bits, padded to bytes. Format and parameters are those of minisketch
- * (https://github.com/bitcoin-core/minisketch). Not here: meanings of elements (`gossip/reconcile.ts`).
+ * A sketch of capacity c is the sums of e, e³, … e^(2c−1) over the elements e in GF(2^b). They are
+ * b bits each, in one little-endian string of bits, padded to bytes. Format and parameters are
+ * those of minisketch (https://github.com/bitcoin-core/minisketch). Not here: meanings of elements
+ * (`gossip/reconcile.ts`).
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -25,9 +26,9 @@ export interface Sketch {
 export const capacityOf = ({ syndromes }: Sketch): number => syndromes.length / 2;
 
 /**
- * Sketches a set. An element that comes twice cancels itself.
+ * Sketches a set; an element that comes twice cancels itself.
  * @param elements numbers from 1 to 2^bits − 1
- * @param from how many syndromes are left out at the start: those that another sketch has already
+ * @param from number of leading syndromes to leave out, which another sketch has
  * @throws Refusal `element-range`
  */
 export function makeSketch(elements: Iterable<bigint>, bits: number, capacity: number, from = 0): Sketch {
@@ -50,13 +51,13 @@ export function makeSketch(elements: Iterable<bigint>, bits: number, capacity: n
   return { bits, syndromes };
 }
 
-/** Returns the sketch of the difference of two sets, of the smaller capacity. Both have one number of bits. */
+/** Returns the sketch of the difference of two sets with equal bits, of the smaller capacity. */
 export function mergeSketches(a: Sketch, b: Sketch): Sketch {
   const length = Math.min(a.syndromes.length, b.syndromes.length);
   return { bits: a.bits, syndromes: a.syndromes.slice(0, length).map((word, i) => word ^ b.syndromes[i]!) };
 }
 
-/** Appends syndromes that were made with `from` equal to the capacity of the first. */
+/** Appends syndromes made with `from` equal to the capacity of the first sketch. */
 export const appendSketch = (a: Sketch, b: Sketch): Sketch => ({
   bits: a.bits,
   syndromes: Uint32Array.of(...a.syndromes, ...b.syndromes),
@@ -64,15 +65,15 @@ export const appendSketch = (a: Sketch, b: Sketch): Sketch => ({
 
 /**
  * Decodes a sketch.
- * @param falsePositiveBits a set is taken only where a random sketch would pass with at most 2^−f chance
- * @returns the elements in rising order, or undefined where the set is larger than what counts, or there is none
+ * @param falsePositiveBits f: a random sketch passes with a chance of at most 2^−f
+ * @returns the elements in rising order; undefined if there is no set, or it is too large to count
  */
 export function decodeSketch(sketch: Sketch, falsePositiveBits = 0, most = Infinity): bigint[] | undefined {
   const counted = maxElements(sketch.bits, capacityOf(sketch), falsePositiveBits);
   return decodeSyndromes(new Field(sketch.bits), sketch.syndromes, Math.min(most, counted));
 }
 
-/** Returns the largest d with b·c − log2 of the number of sets up to d elements at least f; 0 where there is none. */
+/** Returns the largest d with b·c − log2 of the number of sets up to d elements ≥ f, else 0. */
 export function maxElements(bits: number, capacity: number, falsePositiveBits: number): number {
   if (falsePositiveBits === 0) return capacity;
   if (bits * capacity < falsePositiveBits) return 0;
@@ -100,7 +101,7 @@ export function sketchBytes({ bits, syndromes }: Sketch): Uint8Array {
 
 /**
  * Reads a sketch of a known capacity.
- * @throws Refusal `malformed-message` for another number of bytes, or bits set in the padding
+ * @throws Refusal `malformed-message` for a wrong length, or bits set in the padding
  */
 export function readSketch(bytes: Uint8Array, bits: number, capacity: number): Sketch {
   const size = Math.ceil((bits * capacity) / 8);
