@@ -209,7 +209,7 @@ describe('an HTLC that was paid after the backup was made', () => {
   });
   it('stays given up where the journal of a restored home is read, and its coin is free', async () => {
     const { alice, htlc, watch, backup } = await scene({ kind: 'height', value: TIP + 20 });
-    const { coins } = await freeFunding(alice.home, htlc.refund, async () => {});
+    const coins = await freeFunding(alice.home, htlc.refund, async () => {});
     await alice.lose(backup);
     await alice.home.reconcile(alice.journal(), { complete: true });
     expect(coins.length).toBe(1);

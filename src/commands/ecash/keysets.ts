@@ -10,7 +10,7 @@ import {
   type MintKeyset,
 } from '../../lib/ecash/keyset.ts';
 import { loadCashu } from '../../lib/ecash/library.ts';
-import { change } from '../../lib/home/change.ts';
+import { change, listRecords } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
 import type { Json } from '../../lib/protocol/json.ts';
 import { parseAs } from '../../lib/protocol/message.ts';
@@ -26,8 +26,7 @@ export const keysetDocument = (r: KeysetRecord): object => ({
   keyset: r.keyset,
 });
 
-export const keysetsOf = async (home: Home): Promise<KeysetRecord[]> =>
-  (await home.store.list(keysetKind.name)).map((r) => keysetKind.parse(r.record));
+export const keysetsOf = (home: Home): Promise<KeysetRecord[]> => listRecords(home.store, keysetKind);
 
 type Rs = { active: KeysetRecord; keyset: KeysetRecord };
 const KINDS = { active: keysetKind, keyset: keysetKind };

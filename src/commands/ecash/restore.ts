@@ -9,6 +9,7 @@ import { tokenKind } from '../../lib/ecash/in-hand.ts';
 import { keysetClaim, keysetKind } from '../../lib/ecash/keyset.ts';
 import { ledgerKind } from '../../lib/ecash/ledger.ts';
 import { loadCashu } from '../../lib/ecash/library.ts';
+import { listRecords, loadRecord } from '../../lib/home/change.ts';
 import type { OutputPlace } from '../../lib/ecash/outputs.ts';
 import type { Home } from '../../lib/home/home.ts';
 import type { Hex } from '../../lib/protocol/action.ts';
@@ -18,15 +19,12 @@ import type { Hex } from '../../lib/protocol/action.ts';
  * @param contract the one that is searched over: it knows what it awaits itself
  */
 export async function awaitedElsewhere(home: Home, contract: Hex, keyset: Hex): Promise<OutputPlace[]> {
-  const claim = keysetClaim('wallet', keyset);
-  const hit = (await home.store.load([claim])).found.get(claim);
-  if (!hit) return [];
+  const known = (await loadRecord(home.store, keysetKind, keysetClaim('wallet', keyset)))?.record.keyset;
+  if (!known) return [];
   await loadCashu();
-  const { keyset: known } = keysetKind.parse(hit.record);
-  const tokens = (await home.store.list(tokenKind.name)).map(({ record }) => tokenKind.parse(record));
+  const tokens = await listRecords(home.store, tokenKind);
   const held = new Set(tokens.flatMap((t) => (t.keyset === keyset ? t.places.map(({ counter }) => counter) : [])));
-  return (await home.store.list(ledgerKind.name))
-    .map(({ record }) => ledgerKind.parse(record))
+  return (await listRecords(home.store, ledgerKind))
     .flatMap((l) => (l.role === 'payer' && l.contract !== contract ? l.awaited : []))
     .flatMap((a) => (a.keyset === keyset ? placesOf(a, known) : []))
     .filter(({ counter }) => !held.has(counter));

@@ -78,7 +78,7 @@ async function cancelled(
 ): Promise<object> {
   if (!home) throw new Refusal('usage', '--cancel found without a home: nothing is reserved');
   const hint = 'spillway htlc refund, or watch, takes it back once its lock has ended';
-  const { coins } = await freeFunding(home, pubkey, (paid) => checkUnsent(paid, factsOf, hint));
+  const coins = await freeFunding(home, pubkey, (paid) => checkUnsent(paid, factsOf, hint));
   note('spend one of its coins elsewhere, or whoever has the PSBT can still send it');
   return { type: 'htlc-fund', version: 1, network, step: 'cancelled', coins };
 }

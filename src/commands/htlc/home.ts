@@ -15,32 +15,15 @@ import {
 import { swapKind } from '../../lib/htlc/swap-records.ts';
 import { htlcId, viewOf } from '../../lib/htlc/view.ts';
 import type { Hash, Htlc } from '../../lib/htlc/terms.ts';
+import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
 import type { Funding } from '../../lib/bitcoin/funding.ts';
 import type { Output, Template } from '../../lib/bitcoin/transaction.ts';
-import { plainCommit, writeOf, retryRace } from '../../lib/home/change.ts';
+import { change, loadRecord } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
-import type { Claim, Hex, Kind } from '../../lib/protocol/action.ts';
+import type { Hex } from '../../lib/protocol/action.ts';
 import { hashClaim, keyClaim } from '../../lib/protocol/claims.ts';
-import type { Commit } from '../../lib/protocol/ports.ts';
 import { homeRestored, Refusal } from '../../lib/protocol/refusal.ts';
 import { freshKeys } from '../../lib/signing/side.ts';
-
-/** Writes of one attempt, and its result. */
-interface Attempt<T> {
-  made: T;
-  reads: Commit['reads'];
-  writes: Commit['writes'];
-}
-
-async function committed<T>(home: Home, attempt: () => Promise<Attempt<T>>): Promise<T> {
-  const { made } = await retryRace(async () => {
-    const done = await attempt();
-    return (await home.store.commit(plainCommit({ reads: done.reads, writes: done.writes }))) ? done : undefined;
-  });
-  return made;
-}
-
-const writing = (record: HtlcKey, claim: Claim | null = null, rev = 0) => writeOf(htlcKeyKind, record, claim, rev);
 
 async function drawn(home: Home): Promise<HtlcKey> {
   const keys = (await home.keys()).keysWith([]);
@@ -49,10 +32,15 @@ async function drawn(home: Home): Promise<HtlcKey> {
 
 /** A fresh key, and the hash of a fresh preimage. */
 export const freshKey = (home: Home): Promise<HtlcKey> =>
-  committed(home, async () => {
-    const made = await drawn(home);
-    return { made, reads: [], writes: [writing(made)] };
-  });
+  change<{ key: HtlcKey }, HtlcKey>(
+    home.store,
+    { key: htlcKeyKind },
+    () => ({}),
+    async () => {
+      const key = await drawn(home);
+      return { writes: { key }, result: key };
+    },
+  );
 
 type Given = Omit<CreateInput, 'hash' | 'claim' | 'refund'> & {
   hash: Hash | undefined;
@@ -73,44 +61,33 @@ export interface Created {
  * @param sameHash a hash that was, or may have been, in another HTLC is meant
  * @throws Refusal `same-hash`
  */
-export const createInHome = (home: Home, given: Given, sameHash = false): Promise<Created> =>
-  committed(home, async () => {
-    const own = given.claim === undefined || !given.refund || !given.hash ? await drawn(home) : undefined;
-    const hash = given.hash ?? own!.hash;
-    const htlc = createHtlc({
-      ...given,
-      hash,
-      claim: given.claim === undefined ? own! : given.claim,
-      refund: given.refund ?? own!,
-    });
-    const claim = hashClaim(hash.hash160);
-    const hit = (await home.store.load([claim])).found.get(claim);
-    const owner = hit && htlcKeyKind.parse(hit.record);
-    const mine = owner?.hash.hash160 === hash.hash160;
-    const foreign = given.hash !== undefined;
-    const reused = reusedBefore(owner, mine, foreign && home.mayLack);
-    if (reused !== false && !sameHash) throw sameHashFound(hash, reused);
-    const inHtlc = own && (own.pubkey === htlc.claim || own.pubkey === htlc.refund);
-    const id = htlcId(htlc);
-    return {
-      made: { htlc, reused },
-      reads: [{ claim, rev: hit?.rev ?? 0 }],
-      writes: [
-        ...(own
-          ? [
-              writing({
-                ...own,
-                used: !foreign,
-                made: foreign ? null : id,
-                met: foreign && !owner ? hash.hash160 : null,
-                bound: inHtlc ? id : null,
-              }),
-            ]
-          : []),
-        ...(mine && owner.used !== true ? [writing({ ...owner, used: true, made: id }, claim, hit!.rev)] : []),
-      ],
-    };
+export async function createInHome(home: Home, given: Given, sameHash = false): Promise<Created> {
+  const own = given.claim === undefined || !given.refund || !given.hash ? await drawn(home) : undefined;
+  const hash = given.hash ?? own!.hash;
+  const htlc = createHtlc({
+    ...given,
+    hash,
+    claim: given.claim === undefined ? own! : given.claim,
+    refund: given.refund ?? own!,
   });
+  return change<{ own: HtlcKey; owner: HtlcKey }, Created>(
+    home.store,
+    { own: htlcKeyKind, owner: htlcKeyKind },
+    () => ({ owner: hashClaim(hash.hash160) }),
+    ({ owner }) => {
+      const mine = owner?.hash.hash160 === hash.hash160;
+      const foreign = given.hash !== undefined;
+      const reused = reusedBefore(owner, mine, foreign && home.mayLack);
+      if (reused !== false && !sameHash) throw sameHashFound(hash, reused);
+      const id = htlcId(htlc);
+      const isBound = own && (own.pubkey === htlc.claim || own.pubkey === htlc.refund);
+      const met = foreign && !owner ? hash.hash160 : null;
+      const added = own && { ...own, used: !foreign, made: foreign ? null : id, met, bound: isBound ? id : null };
+      const used = mine && owner.used !== true ? { ...owner, used: true, made: id } : undefined;
+      return { writes: { ...(added && { own: added }), ...(used && { owner: used }) }, result: { htlc, reused } };
+    },
+  );
+}
 
 function reusedBefore(owner: HtlcKey | undefined, mine: boolean, mayLack: boolean): Reused {
   if (!owner) return mayLack ? 'unknown' : false;
@@ -126,15 +103,10 @@ const sameHashFound = ({ hash160 }: Hash, reused: true | 'unknown'): Refusal =>
     { hint: 'whoever claims one of them can claim the other: give --same-hash only where that is meant' },
   );
 
-async function recordAt<R>(home: Home, kind: Kind<R>, claim: Claim): Promise<R | undefined> {
-  const hit = (await home.store.load([claim])).found.get(claim);
-  return hit?.kind === kind.name ? kind.parse(hit.record) : undefined;
-}
-
 /** The secret key behind a public key, where it is the home's. */
 export async function secretBehind(home: Home, pubkey: Hex): Promise<Uint8Array | undefined> {
-  const record = await recordAt(home, htlcKeyKind, keyClaim(pubkey));
-  return record && (await home.keys()).contract(record.own.path);
+  const key = await loadRecord(home.store, htlcKeyKind, keyClaim(pubkey));
+  return key && (await home.keys()).contract(key.record.own.path);
 }
 
 /**
@@ -147,9 +119,9 @@ export async function preimageFor(
   htlc: Htlc,
   signed: { all: boolean; own: boolean },
 ): Promise<Uint8Array | undefined> {
-  const record = await recordAt(home, htlcKeyKind, hashClaim(htlc.hash.hash160));
+  const record = (await loadRecord(home.store, htlcKeyKind, hashClaim(htlc.hash.hash160)))?.record;
   if (!record || record.hash.hash160 !== htlc.hash.hash160) return undefined;
-  const swap = await recordAt(home, swapKind, hashClaim(record.hash.sha256!));
+  const swap = (await loadRecord(home.store, swapKind, hashClaim(record.hash.sha256!)))?.record;
   if (swap && !swapKind.row(swap).left)
     throw new Refusal(
       'preimage-kept',
@@ -164,28 +136,32 @@ export async function preimageFor(
   return mayShow(record, htlcId(htlc), signed) ? preimageOf(await home.keys(), record) : undefined;
 }
 
-/** The record of a key of this home, with its revision. */
-async function keyAt(home: Home, pubkey: Hex): Promise<{ record: HtlcKey; rev: number } | undefined> {
-  const claim = keyClaim(pubkey);
-  const hit = (await home.store.load([claim])).found.get(claim);
-  return hit?.kind === htlcKeyKind.name ? { record: htlcKeyKind.parse(hit.record), rev: hit.rev } : undefined;
-}
-const keep = async (home: Home, record: HtlcKey, rev: number): Promise<boolean> => {
-  const claim = keyClaim(record.pubkey);
-  return home.store.commit(plainCommit({ reads: [{ claim, rev }], writes: [writing(record, claim, rev)] }));
-};
+/** Decides on the record of a key of this home, and keeps what comes of it. */
+const changeKey = <T>(
+  home: Home,
+  pubkey: Hex,
+  take: (key: HtlcKey | undefined) => Promise<{ key?: HtlcKey; result: T }>,
+): Promise<T> =>
+  change<{ key: HtlcKey }, T>(
+    home.store,
+    { key: htlcKeyKind },
+    () => ({ key: keyClaim(pubkey) }),
+    async (found) => {
+      const { key, result } = await take(found.key);
+      return { writes: key ? { key } : {}, result };
+    },
+  );
 
 /**
  * The address that claims and refunds by this key pay: the same at each run, drawn at the first one.
  * @returns undefined where the key is not the home's
  */
 export const payoutFor = (home: Home, pubkey: Hex, fresh: () => Promise<string>): Promise<string | undefined> =>
-  retryRace(async () => {
-    const key = await keyAt(home, pubkey);
-    if (!key || key.record.payout !== null) return { address: key?.record.payout ?? undefined };
+  changeKey(home, pubkey, async (key) => {
+    if (!key || key.payout !== null) return { result: key?.payout ?? undefined };
     const payout = await fresh();
-    return (await keep(home, { ...key.record, payout }, key.rev)) ? { address: payout } : undefined;
-  }).then(({ address }) => address);
+    return { key: { ...key, payout }, result: payout };
+  });
 
 /**
  * Returns the payment of an HTLC whose refund key is the home's: made once, its coins reserved, and
@@ -201,12 +177,11 @@ export const fundOnce = (
   make: () => Promise<Funding>,
   fresh: () => Promise<string>,
 ): Promise<Funding | undefined> =>
-  retryRace(async () => {
-    const key = await keyAt(home, htlc.refund);
+  changeKey(home, htlc.refund, async (key) => {
     if (!key && home.mayLack) throw homeRestored('the key of this HTLC may be its own, and the HTLC paid');
-    if (!key) return { funding: undefined };
-    if (home.restored && mayLackPayment(key.record)) throw homeRestored('it may have paid this HTLC since');
-    const funded = paymentOf(key.record);
+    if (!key) return { result: undefined };
+    if (home.restored && mayLackPayment(key)) throw homeRestored('it may have paid this HTLC since');
+    const funded = paymentOf(key);
     if (funded) {
       const pays = funded.funding.template.outputs.some((o) => o.script === script && o.sat === amountSat);
       if (!pays || !funded.coins.every((coin) => given.includes(coin)))
@@ -217,18 +192,18 @@ export const fundOnce = (
             hint: 'give the same --amount and --utxo to print it again; --cancel frees those coins where it was never sent',
           },
         );
-      return { funding: funded.funding };
+      return { result: funded.funding };
     }
     const funding = await make();
-    const coins = funding.template.inputs.map(({ txid, vout }) => `${txid}:${vout}`);
+    const coins = outpointsOf(funding.template.inputs);
     // Its refund falls due while nobody is there to name an address.
-    const payout = key.record.payout ?? (await fresh());
+    const payout = key.payout ?? (await fresh());
     const paid = { htlc: viewOf(htlc), over: false, amountSat, funding, coins };
-    return (await keep(home, { ...key.record, payout, funded: paid }, key.rev)) ? { funding } : undefined;
-  }).then(({ funding }) => funding);
+    return { key: { ...key, payout, funded: paid }, result: funding };
+  });
 
 /**
- * Frees the coins of a payment that nobody has sent.
+ * Frees the coins of a payment that nobody has sent, and returns them.
  * @param check refuses one that was sent
  * @throws Refusal `unknown-contract` where none is kept, `home-restored` where another may have come after it
  */
@@ -236,13 +211,11 @@ export const freeFunding = (
   home: Home,
   pubkey: Hex,
   check: (paid: Template) => Promise<void>,
-): Promise<{ coins: readonly string[] }> =>
-  retryRace(async () => {
-    const key = await keyAt(home, pubkey);
-    const funded = key && paymentOf(key.record);
+): Promise<readonly string[]> =>
+  changeKey(home, pubkey, async (key) => {
+    const funded = key && paymentOf(key);
     if (!funded) throw new Refusal('unknown-contract', 'this home keeps no payment of that HTLC');
     if (home.restored) throw homeRestored('it may have given that payment up since, and made another');
-    const { coins, funding } = funded;
-    await check(funding.template);
-    return (await keep(home, { ...key.record, funded: 'cancelled' }, key.rev)) ? { coins } : undefined;
+    await check(funded.funding.template);
+    return { key: { ...key, funded: 'cancelled' }, result: funded.coins };
   });

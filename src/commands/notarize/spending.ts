@@ -8,7 +8,7 @@ import { bytesToHex, hexToBytes } from '../../lib/bitcoin/bytes.ts';
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
 import { readPsbt, templateOf } from '../../lib/bitcoin/psbt.ts';
 import { outputsOf, txidOf, txidOfHex, unsignedHex, type Spent } from '../../lib/bitcoin/transaction.ts';
-import { change } from '../../lib/home/change.ts';
+import { change, loadRecord } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { homeHand, freshAddress } from '../../lib/engine/wallet.ts';
 import { stampKind, type Stamp } from '../../lib/notary/records.ts';
@@ -96,8 +96,7 @@ const planned = (from: Fields): Committed => ({
 
 async function recorded(home: Home, prefix: string): Promise<Committed> {
   const root = (await contractNamed(home, prefix))!;
-  const hit = (await home.store.load([idClaim(root)])).found.get(idClaim(root));
-  if (hit?.kind !== stampKind.name)
-    throw new Refusal('unknown-contract', `this home keeps no payment for the root ${root}`);
-  return { root: hexToBytes(root), hex: unsignedHex(stampKind.parse(hit.record).funding.template) };
+  const kept = await loadRecord(home.store, stampKind, idClaim(root));
+  if (!kept) throw new Refusal('unknown-contract', `this home keeps no payment for the root ${root}`);
+  return { root: hexToBytes(root), hex: unsignedHex(kept.record.funding.template) };
 }

@@ -12,7 +12,7 @@ import { KEPT_BLOCKS } from '../../lib/chain/blocks.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
 import { note } from '../../lib/engine/log.ts';
 import { seenOf } from '../../lib/engine/status.ts';
-import { change } from '../../lib/home/change.ts';
+import { change, listRecords } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { revocationCopy } from '../../lib/pledge/copy.ts';
 import { ownClaim, pledgeKind, type OwnPledge } from '../../lib/pledge/records.ts';
@@ -111,9 +111,7 @@ export interface PledgeLine {
 
 /** Returns how the pledges of a home stand. @param rpc asked whether a campaign was paid without the coin */
 export async function ownPledges(home: Home, source: FactSource, rpc: Rpc | undefined): Promise<PledgeLine[]> {
-  const all = (await home.store.list(pledgeKind.name))
-    .map(({ record }) => pledgeKind.parse(record))
-    .filter(({ state }) => state !== 'cancelled');
+  const all = (await listRecords(home.store, pledgeKind)).filter(({ state }) => state !== 'cancelled');
   if (all.length === 0) return [];
   const seen = await seenOf(
     source,

@@ -3,7 +3,7 @@
  * the record of the campaign. A group of pledges is one commit.
  */
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
-import { plainCommit, writeOf, retryRace } from '../../lib/home/change.ts';
+import { loadRecord, plainCommit, retryRace, writeOf } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { Gate, Gathering } from '../../lib/pledge/gather.ts';
 import { openPledge } from '../../lib/pledge/make.ts';
@@ -168,8 +168,7 @@ export const seatsOf = async (home: Pick<Home, 'store'>, id: Hex): Promise<reado
  */
 export async function freeSeats(home: Home, id: Hex, missing: readonly Pledge[], source: FactSource): Promise<void> {
   await retryRace(async () => {
-    const hit = (await home.store.load([idClaim(id)])).found.get(idClaim(id))!;
-    const record = campaignKind.parse(hit.record);
+    const { record, rev } = (await loadRecord(home.store, campaignKind, idClaim(id)))!;
     const ways = record.completed ? [record.completed.txid] : [];
     const spends = await source.spends?.(
       missing.map((outpoint) => ({ outpoint, ways })),
@@ -188,7 +187,7 @@ export async function freeSeats(home: Home, id: Hex, missing: readonly Pledge[],
     const rest = taken.filter((one) => !isFreed(one)).map(({ seat }) => gate.offered(seat.pledge));
     const sum = sumOf(largest(gate.goal, rest));
     const seats = freed.map(({ seat, rev }) => ({ seat: { ...seat, changes: seat.changes + 1 }, rev }));
-    const written = { record: { ...record, sum, changes: record.changes + 1 }, rev: hit.rev, seats };
+    const written = { record: { ...record, sum, changes: record.changes + 1 }, rev, seats };
     return (await home.store.commit(changeOf([written]))) || undefined;
   });
 }

@@ -5,7 +5,7 @@
 import { FUNDED, creditKind, inState, type Credit, type PayerCredit } from '../credit/records.ts';
 import { ledgerClaim, ledgerKind, payeeLedger, waitingOf, type Ledger } from '../ecash/ledger.ts';
 import { newQuote, quoteClaim, quoteKind, type Quote } from '../ecash/quote.ts';
-import { change } from '../home/change.ts';
+import { change, listRecords, loadRecord } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { mintOf } from '../mint/bind.ts';
 import { confirmOwed, confirmQuotes, refusedAsUnpaid } from '../mint/confirm.ts';
@@ -32,7 +32,7 @@ export async function confirmFigures(
   isNamed: (mint: string) => boolean,
 ): Promise<object> {
   if (restored) throw homeRestored('its journal may know of more that was reported, quoted and paid');
-  const all = (await store.list('quote')).map(({ record }) => quoteKind.parse(record));
+  const all = await listRecords(store, quoteKind);
   // Includes retired quotes, whose payments count.
   const own = all.filter((q) => q.contract === contract && q.reserved === null).map(({ id }) => id);
   const ids = [...new Set([...own, ...named])];
@@ -115,14 +115,10 @@ export async function confirmDebt(
   const isOwing = (c: Credit | undefined): c is PayerCredit =>
     c?.role === 'payer' && 'owedSat' in c && c.owedSat !== null;
   const claim = idClaim(contract);
-  const hit = (await store.load([claim])).found.get(claim);
-  const debt = hit && creditKind.parse(hit.record);
+  const debt = (await loadRecord(store, creditKind, claim))?.record;
   if (!isOwing(debt)) return undefined;
   if (restored) throw homeRestored('its journal may know of more that was paid');
-  const listed = async () =>
-    (await store.list('invoice'))
-      .map(({ record }) => invoiceKind.parse(record))
-      .filter((one) => one.contract === contract);
+  const listed = async () => (await listRecords(store, invoiceKind)).filter((one) => one.contract === contract);
   const known = new Map((await listed()).map((one) => [one.id, one]));
   for (const lost of unpaid.map((text) => known.get(text) ?? invoiceOf(debt, text)))
     await change<Found, void>(

@@ -19,7 +19,7 @@ import {
 } from '../ecash/in-hand.ts';
 import { keysetClaim, keysetKind, newWallet, type Keyset, type KeysetRecord } from '../ecash/keyset.ts';
 import { outputsOf, tokenOf, type BlindPromise } from '../ecash/outputs.ts';
-import { change } from '../home/change.ts';
+import { change, listRecords, loadRecord } from '../home/change.ts';
 import { holdFor } from '../home/hold.ts';
 import type { Home } from '../home/home.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -65,11 +65,7 @@ export async function tokensIn(
   belongs: (t: TokenRecord) => boolean = () => true,
 ): Promise<TokenRecord[]> {
   const found: TokenRecord[] = [];
-  for (const state of states)
-    for (const { record } of await store.list(tokenKind.name, state)) {
-      const token = tokenKind.parse(record);
-      if (belongs(token)) found.push(token);
-    }
+  for (const state of states) found.push(...(await listRecords(store, tokenKind, state)).filter(belongs));
   return found;
 }
 
@@ -95,9 +91,8 @@ export type AtMint = Purse & { wallet: Wallet };
  * @throws Refusal `no-keyset`, `mint-unavailable`
  */
 export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset> {
-  const claim = keysetClaim('wallet', id);
-  const hit = (await home.store.load([claim])).found.get(claim);
-  if (hit) return keysetKind.parse(hit.record).keyset;
+  const own = await loadRecord(home.store, keysetKind, keysetClaim('wallet', id));
+  if (own) return own.record.keyset;
   if (!wallet) throw new Refusal('no-keyset', `this home has no keyset ${id}, and its mint was not asked`);
   const { unit, keys } = await withMintErrors(wallet.mint.mintUrl, () => wallet.keyChain.ensureKeysetKeys(id));
   const texts = Object.entries(keys).map(([amount, key]) => [String(amount), key]);
@@ -238,7 +233,7 @@ export const printInHand = (given: PrintInHand) => alone(given.home, () => print
 
 async function printAlone({ home, contract, spent = false, isNamed, print }: PrintInHand): Promise<InHand> {
   const isWanted = (t: TokenRecord): boolean => contract === undefined || t.contract === contract;
-  const ledgers = (await home.store.list(ledgerKind.name)).map(({ record }) => ledgerKind.parse(record));
+  const ledgers = await listRecords(home.store, ledgerKind);
   const known = ledgers.filter(isQuoted).filter((l) => contract === undefined || l.contract === contract);
   const states = spent ? [...TOKEN_ORDER, 'spent' as const] : TOKEN_ORDER;
   const mints = new Set([...known, ...(await tokensIn(home, states, isWanted))].map(({ mint }) => mint));

@@ -5,7 +5,7 @@
 import { ALONE, type Falls, type Opening, type Watched, type Watcher } from '../contract/duty.ts';
 import type { ReadyTx } from '../contract/fees.ts';
 import { allWatchers, tableOf } from '../families.ts';
-import { change } from '../home/change.ts';
+import { change, loadRecord } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import { lostOf } from '../home/lost.ts';
 import type { ListedRecord, Stretch } from '../home/store.ts';
@@ -51,8 +51,7 @@ function heldOf(
 /** Returns the record that holds a claim; undefined where there is none of the kind. */
 async function find({ store }: Home, { kind }: Watcher<any>, claim: Claim): Promise<unknown> {
   try {
-    const hit = (await store.load([claim])).found.get(claim);
-    return hit?.kind === kind.name ? kind.parse(hit.record) : undefined;
+    return (await loadRecord(store, kind, claim))?.record;
   } catch (error) {
     throw damaged(error);
   }

@@ -8,6 +8,7 @@ import { sameJson } from '../protocol/json.ts';
 import type { Commit, EncryptedNonce, Store } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { storedFigures } from './figures.ts';
+import type { ListedRecord } from './store.ts';
 
 export type KindsOf<Rs extends Records> = { [K in keyof Rs]: Kind<Rs[K]> };
 export type FindOf<Rs extends Records> = (records: Partial<Rs>) => { [K in keyof Rs]?: Claim | undefined };
@@ -42,6 +43,22 @@ async function roleFor<Rs extends Records>(
   if (role === undefined) throw new Refusal('unknown-contract', 'the record that was named is none of this action');
   return { [roleOf?.(kinds[role]!.parse(hit!.record)) ?? role]: claim };
 }
+
+/** Returns the record of this kind behind a claim; undefined where there is none. */
+export async function loadRecord<R>(
+  store: Pick<Store, 'load'>,
+  { name, parse }: Kind<R>,
+  claim: Claim,
+): Promise<{ record: R; rev: number } | undefined> {
+  const hit = (await store.load([claim])).found.get(claim);
+  return hit?.kind === name ? { record: parse(hit.record), rev: hit.rev } : undefined;
+}
+/** Returns the records of a kind, oldest first. @param state their state; undefined for any */
+export const listRecords = async <R>(
+  store: { list(kind: string, state?: string): Promise<readonly ListedRecord[]> },
+  { name, parse }: Kind<R>,
+  state?: string,
+): Promise<R[]> => (await store.list(name, state)).map(({ record }) => parse(record));
 
 /** Loads the records that `find` names, calls it again with these until it names no other, then loads held records. */
 export async function loadRecords<Rs extends Records>(
