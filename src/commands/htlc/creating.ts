@@ -1,7 +1,7 @@
 /** `htlc create`: flags and files to an HTLC, a fresh preimage where none is given. */
 import { choiceFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
-import { createHtlc, KEY_ORDERS, type CreateInput, type KeyOrder, type PartyKey } from '../../lib/htlc/create.ts';
+import { createHtlc, KEY_ORDERS, type KeyOrder, type PartyKey } from '../../lib/htlc/create.ts';
 import { checkAhead, parseLock, type Lock } from '../../lib/htlc/lock.ts';
 import { isBolt3, SCRIPT_TYPES, typesOf, VARIANTS, type ScriptType, type Variant } from '../../lib/htlc/scripts.ts';
 import { hashFrom, hashOf, type Hash } from '../../lib/htlc/terms.ts';
@@ -13,7 +13,7 @@ import { bytesToHex } from '../../lib/signing/curve.ts';
 import type { Home } from '../../lib/home/home.ts';
 import type { ChainValues } from '../../lib/cli/chain.ts';
 import { withHome, type HomeValues } from '../../lib/cli/home.ts';
-import { createInHome, type Created } from './home.ts';
+import { createInHome, type Created, type Parts } from './home.ts';
 import { factsFor } from './shared.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { createFile, print } from '../../lib/cli/output.ts';
@@ -93,12 +93,6 @@ async function keyFrom(name: string, text: string, network: Network): Promise<Pa
   return { pubkey: bytesToHex(pointIn(from, 'pubkey')), auth: auth ? bytesToHex(auth) : null };
 }
 
-/** Parts by the flags; keys and hash that they leave open are the home's, or drawn. */
-type Parts = Omit<CreateInput, 'hash' | 'claim' | 'refund'> & {
-  hash: Hash | undefined;
-  claim: PartyKey | null | undefined;
-  refund: PartyKey | undefined;
-};
 /** An HTLC made without a home, where nobody can know whether the hash is `reused`. */
 type Made = Omit<Created, 'reused'> & { reused: Created['reused'] | undefined };
 

@@ -1,17 +1,16 @@
 /** `htlc fund`: a transaction that pays an HTLC, its coins signed where they are the home's. */
 import { checkDust } from '../../lib/bitcoin/script.ts';
-import { feeOf, txidOf } from '../../lib/bitcoin/transaction.ts';
 import { build } from '../../lib/htlc/terms.ts';
 import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { fundingHex, fundingPsbt, isSigned, type Funding } from '../../lib/bitcoin/funding.ts';
+import type { Funding } from '../../lib/bitcoin/funding.ts';
 import type { Home } from '../../lib/home/home.ts';
 import type { ChainValues } from '../../lib/cli/chain.ts';
 import { coinsFrom } from '../../lib/cli/contract-flags.ts';
 import type { HomeValues } from '../../lib/cli/home.ts';
 import { note } from '../../lib/engine/log.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
-import { checkUnsent, factsFor, htlcIn, withOwnHome } from './shared.ts';
+import { checkUnsent, factsFor, htlcIn, paymentFields, withOwnHome } from './shared.ts';
 import { freeFunding, fundOnce } from './home.ts';
 
 interface FundValues extends ChainValues, HomeValues {
@@ -47,24 +46,10 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
       const kept =
         home && (await fundOnce(home, htlc, { sat, script: output }, outpointsOf(coins), make, () => freshIn(home)));
       const funding = kept ?? (await make());
-      const { template } = funding;
-      const txid = txidOf(template);
-      const vout = template.outputs.findIndex((o) => o.script === output && o.sat === flags.amount);
-      if (!isSigned(funding)) {
-        note('sign the PSBT in the wallet that owns its coins');
-        process.exitCode = 3;
-      }
-      return {
-        type: 'htlc-fund',
-        version: 1,
-        network,
-        psbt: fundingPsbt(funding),
-        hex: isSigned(funding) ? fundingHex(funding) : null,
-        txid,
-        utxo: `${txid}:${vout}:${flags.amount}`,
-        fee_sat: feeOf(template),
-        checks: { ...checks, coins: seen },
-      };
+      const { fee_sat, ...paid } = paymentFields(funding);
+      const vout = funding.template.outputs.findIndex((o) => o.script === output && o.sat === sat);
+      const utxo = `${paid.txid}:${vout}:${sat}`;
+      return { type: 'htlc-fund', version: 1, network, ...paid, utxo, fee_sat, checks: { ...checks, coins: seen } };
     });
   });
 }

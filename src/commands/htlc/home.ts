@@ -42,9 +42,9 @@ export const freshKey = (home: Home): Promise<HtlcKey> =>
     },
   );
 
-type Given = Omit<CreateInput, 'hash' | 'claim' | 'refund'> & {
+/** Parts of an HTLC by the flags; keys and hash that they leave open are the home's, or drawn. */
+export type Parts = Omit<CreateInput, 'hash' | 'claim' | 'refund'> & {
   hash: Hash | undefined;
-  /** undefined: the home's. */
   claim: PartyKey | null | undefined;
   refund: PartyKey | undefined;
 };
@@ -61,7 +61,7 @@ export interface Created {
  * @param sameHash a hash that was, or may have been, in another HTLC is meant
  * @throws Refusal `same-hash`
  */
-export async function createInHome(home: Home, given: Given, sameHash = false): Promise<Created> {
+export async function createInHome(home: Home, given: Parts, sameHash = false): Promise<Created> {
   const own = given.claim === undefined || !given.refund || !given.hash ? await drawn(home) : undefined;
   const hash = given.hash ?? own!.hash;
   const htlc = createHtlc({

@@ -30,19 +30,19 @@ function rawHtlc(text: string): Json | undefined {
   return TRANSACTION.test(folded) ? { tx: folded.toLowerCase() } : { script: folded.toLowerCase() };
 }
 
-/** The inputs of a PSBT: final, or with a preimage in its own field. */
-function psbtInputs(text: string): { shown: InputData; witness: readonly Uint8Array[] | undefined }[] {
-  const tx = readPsbt(text, { longest: TRANSACTION_LIMIT });
-  return Array.from({ length: tx.inputsLength }, (_, i) => {
-    const input = tx.getInput(i);
+/** Returns the inputs of a PSBT. @throws Refusal `malformed-psbt` */
+function inputsOf(psbt: string) {
+  const tx = readPsbt(psbt, { longest: TRANSACTION_LIMIT });
+  return Array.from({ length: tx.inputsLength }, (_, i) => tx.getInput(i));
+}
+/** Returns what each input of a PSBT shows: final, or with a preimage in its own field. */
+const shownIn = (psbt: string): InputData[] =>
+  inputsOf(psbt).map(({ finalScriptWitness = [], finalScriptSig = new Uint8Array(), ...input }) => {
     const fields = [input.sha256, input.hash160, input.hash256, input.ripemd160].flatMap((rows) =>
       (rows ?? []).map(([, preimage]) => preimage),
     );
-    const pushes = pushesOf(input.finalScriptSig ?? new Uint8Array());
-    const witness = input.finalScriptWitness;
-    return { shown: [...(witness ?? []), ...pushes, ...fields], witness };
+    return [...finalScriptWitness, ...pushesOf(finalScriptSig), ...fields];
   });
-}
 
 const witnessIn = (from: Fields): Uint8Array[] | undefined =>
   from.list('witness', (item, where) => {
@@ -58,8 +58,7 @@ export async function runSecret(flags: { hash: string; batch?: boolean }, file: 
     const psbt = document.text('psbt');
     const tx = document.bytes('tx');
     const witness = witnessIn(document);
-    const shown =
-      psbt !== undefined ? psbtInputs(psbt).map((i) => i.shown) : tx ? shownBy(bytesToHex(tx)) : witness && [witness];
+    const shown = psbt !== undefined ? shownIn(psbt) : tx ? shownBy(bytesToHex(tx)) : witness && [witness];
     if (!shown) document.refuse('tx', 'a transaction, a PSBT or a witness');
     document.end();
     return { type: 'htlc-secret', version: 1, ...secretIn(shown!, asked) };
@@ -101,12 +100,9 @@ function identifyDocument(document: Fields): object {
 }
 
 function identifyPsbt(text: string): (Identified & { input: number })[] {
-  const tx = readPsbt(text, { longest: TRANSACTION_LIMIT });
-  const scripts = Array.from({ length: tx.inputsLength }, (_, i) => {
-    const { finalScriptWitness, witnessScript, redeemScript, tapLeafScript } = tx.getInput(i);
-    return { finalScriptWitness, script: witnessScript ?? redeemScript, leaf: tapLeafScript?.[0]?.[1] };
-  });
-  const known = scripts.flatMap(({ finalScriptWitness, script, leaf }, input) => {
+  const inputs = inputsOf(text);
+  const known = inputs.flatMap(({ finalScriptWitness, witnessScript, redeemScript, tapLeafScript }, input) => {
+    const [script, leaf] = [witnessScript ?? redeemScript, tapLeafScript?.[0]?.[1]];
     try {
       if (finalScriptWitness?.length) return [{ input, ...identifyWitness(finalScriptWitness) }];
       if (script) return [{ input, ...identifyScript(script, 'p2wsh') }];
@@ -117,9 +113,6 @@ function identifyPsbt(text: string): (Identified & { input: number })[] {
     }
   });
   if (known.length === 0)
-    throw new Refusal(
-      'unknown-witness',
-      `a PSBT with ${scripts.length} inputs found, one that spends an HTLC expected`,
-    );
+    throw new Refusal('unknown-witness', `a PSBT with ${inputs.length} inputs found, one that spends an HTLC expected`);
   return known;
 }

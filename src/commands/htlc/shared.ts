@@ -6,7 +6,15 @@
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { parseSat } from '../../lib/bitcoin/amount.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
-import { parseTransaction, txidOf, txidOfHex, type Spent, type Template } from '../../lib/bitcoin/transaction.ts';
+import { fundingHex, fundingPsbt, isSigned, type Funding } from '../../lib/bitcoin/funding.ts';
+import {
+  feeOf,
+  parseTransaction,
+  txidOf,
+  txidOfHex,
+  type Spent,
+  type Template,
+} from '../../lib/bitcoin/transaction.ts';
 import { bytesToHex, hexToBytes } from '../../lib/bitcoin/bytes.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
 import { isRelative } from '../../lib/htlc/lock.ts';
@@ -140,16 +148,28 @@ export async function checkUnsent(
     throw new Refusal('wrong-state', `the payment ${txid} was sent`, { hint });
 }
 
+/** Returns the fields of a payment as it is printed; exit 3 while a signature is missing. */
+export function paymentFields(funding: Funding): { psbt: string; hex: Hex | null; txid: Hex; fee_sat: bigint } {
+  const { template } = funding;
+  const signed = isSigned(funding);
+  if (!signed) {
+    note('sign the PSBT in the wallet that owns its coins');
+    process.exitCode = 3;
+  }
+  const hex = signed ? fundingHex(funding) : null;
+  return { psbt: fundingPsbt(funding), hex, txid: txidOf(template), fee_sat: feeOf(template) };
+}
+
 /** Runs with the home that the flags name, or with none. @throws Refusal `wrong-network` */
 export const withOwnHome = <T>(
   flags: HomeValues,
-  network: Network,
+  network: Network | undefined,
   use: (home: Home | undefined) => Promise<T>,
 ): Promise<T> =>
   flags.home === undefined
     ? use(undefined)
     : withHome(flags, (home) => {
-        if (home.network !== network)
+        if ((network ?? home.network) !== home.network)
           throw new Refusal('wrong-network', `a home of ${home.network} found, one of ${network} expected`);
         return use(home);
       });

@@ -6,10 +6,10 @@ import { basename } from 'node:path';
 import { createHash } from 'node:crypto';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
-import { fundingHex, fundingPsbt, isSigned, type Funding } from '../../lib/bitcoin/funding.ts';
+import type { Funding } from '../../lib/bitcoin/funding.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
 import { checkDust } from '../../lib/bitcoin/script.ts';
-import { feeOf, txidOf, type Spent } from '../../lib/bitcoin/transaction.ts';
+import type { Spent } from '../../lib/bitcoin/transaction.ts';
 import { change } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { stampKind, type Stamp } from '../../lib/notary/records.ts';
@@ -21,10 +21,10 @@ import { xOnlyKey } from '../../lib/signing/bip340.ts';
 import { note } from '../../lib/engine/log.ts';
 import type { ChainValues } from '../../lib/cli/chain.ts';
 import { coinsFrom } from '../../lib/cli/contract-flags.ts';
-import { withHome, type HomeValues } from '../../lib/cli/home.ts';
+import type { HomeValues } from '../../lib/cli/home.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { print } from '../../lib/cli/output.ts';
-import { checkUnsent, factsFor } from '../htlc/shared.ts';
+import { checkUnsent, factsFor, paymentFields, withOwnHome } from '../htlc/shared.ts';
 import { objects, printPlan, scriptOf, type Plan } from './plan.ts';
 import { digestOf } from './shared.ts';
 
@@ -46,14 +46,10 @@ export interface StampValues extends ChainValues, HomeValues {
 }
 
 /** Prints a plan: a line with the root, then a line a document. */
-export async function stamp(files: readonly string[], flags: StampValues, argv: readonly string[]): Promise<void> {
-  if (flags.home === undefined) return stampFor(undefined, files, flags, argv);
-  return withHome(flags, (home) => {
-    if ((flags.network ?? home.network) !== home.network)
-      throw new Refusal('wrong-network', `a home of ${home.network} found, one of ${flags.network} expected`);
-    return flags.cancel ? giveUp(home, flags, argv) : stampFor(home, files, flags, argv);
-  });
-}
+export const stamp = (files: readonly string[], flags: StampValues, argv: readonly string[]): Promise<void> =>
+  withOwnHome(flags, flags.network, (home) =>
+    home && flags.cancel ? giveUp(home, flags, argv) : stampFor(home, files, flags, argv),
+  );
 
 async function stampFor(
   home: Home | undefined,
@@ -95,11 +91,11 @@ async function stampFor(
   if (home) {
     const kept = await stampOnce(home, plan, coins, make);
     if (kept && flags.amount !== undefined) checkAmount(kept, flags.amount);
-    if (kept) return printPlan({ ...plan, time: kept.time }, { ...paymentOf(kept.funding), ...checks });
+    if (kept) return printPlan({ ...plan, time: kept.time }, { ...paymentFields(kept.funding), ...checks });
     if (isTaproot)
       throw new Refusal('usage', 'no coins to pay from', { hint: 'give --utxo FILE, as spillway coins prints it' });
   }
-  return printPlan(plan, coins ? { ...paymentOf(await make()), ...checks } : {});
+  return printPlan(plan, coins ? { ...paymentFields(await make()), ...checks } : {});
 }
 
 /** Reads documents, or their digests, in order. `request` is the same for the same ones. @throws Refusal `malformed` for none */
@@ -168,20 +164,6 @@ function checkAmount({ funding, script }: Stamp, amount: bigint): void {
     throw new Refusal('answered-otherwise', `this home pays ${sat} sat to the root of these documents`, {
       hint: '--cancel first, where it was never sent',
     });
-}
-
-function paymentOf(funding: Funding): object {
-  const signed = isSigned(funding);
-  if (!signed) {
-    note('sign the PSBT in the wallet that owns its coins');
-    process.exitCode = 3;
-  }
-  return {
-    psbt: fundingPsbt(funding),
-    hex: signed ? fundingHex(funding) : null,
-    txid: txidOf(funding.template),
-    fee_sat: feeOf(funding.template),
-  };
 }
 
 /** --cancel: its coins are free for something else. @throws Refusal `unknown-contract`, `wrong-state` where a node shows the payment */
