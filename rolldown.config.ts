@@ -229,12 +229,12 @@ export default defineConfig([
       comments: { legal: true, jsdoc: false, annotation: false },
     },
   },
-  ...['grpc', 'prometheus'].map((name) => ({
-    input: `src/lib/serve/${name}.ts`,
+  ...['cdk/grpc', 'serve/prometheus'].map((file) => ({
+    input: `src/lib/${file}.ts`,
     platform: 'node' as const,
     transform,
     output: {
-      file: `dist/${name}.cjs`,
+      file: `dist/${file.split('/')[1]}.cjs`,
       format: 'cjs' as const,
       codeSplitting: false,
       comments: { legal: true, jsdoc: false, annotation: false },

@@ -40,6 +40,7 @@ const FLOORS = [
   ['lib'],
   ['engine'],
   ['cli', 'serve'],
+  ['cdk'],
   ['commands'],
   ['program'],
 ];

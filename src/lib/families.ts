@@ -23,9 +23,10 @@ import type { WatchedDocument, Watcher } from './contract/duty.ts';
 import type { WayOut } from './contract/quote.ts';
 import type { StatusSource } from './contract/status.ts';
 import type { Action, Kind } from './protocol/action.ts';
+import { CANCELLED_BY } from './protocol/claims.ts';
 import type { Document } from './protocol/message.ts';
 import { ERRORS, type ErrorRows } from './protocol/refusal.ts';
-import type { Description } from './signing/description.ts';
+import type { Description, Fact } from './signing/description.ts';
 
 /** Function that puts a document into words and checks it. */
 export type Describer = (document: Document) => Description;
@@ -45,10 +46,14 @@ export interface Family {
   actions?: Readonly<Record<string, () => Promise<Action<any, any, any>>>>;
   /** Kinds of its records in a home. */
   kinds?: () => Promise<readonly Kind<any>[]>;
+  /** Command that cancels a record, by kind: it frees what the record claims. NAME stands for the record's name. */
+  cancels?: Readonly<Record<string, string>>;
   /** Describes its messages and its other `documents` in words, and checks them. */
   describe?: () => Promise<Describer>;
   /** Types of its documents beside messages of actions. */
   documents?: readonly string[];
+  /** Form of its texts that are no documents, and what one says, for `inspect`. */
+  texts?: { form: RegExp; describe: () => Promise<(text: string) => { of: string; facts: Fact[] }> };
   /** Returns the transaction in one of its documents, for `broadcast` and `bump`. */
   carries?: () => Promise<(document: Document) => Settlement | undefined>;
   /**
@@ -66,6 +71,7 @@ export interface Family {
   status?: Readonly<Record<string, () => Promise<StatusSource<any, any>>>>;
 }
 
+const AGAIN = '--contract NAME --cancel gives that up; --again prints its last message';
 const creditWords = async () => (await import('./credit/describe.ts')).describeCredit;
 const creditWaysOut = async () => (await import('./credit/ways.ts')).waysOfCredit;
 const statecoinWaysOut = async () => (await import('./statechain/ways.ts')).waysOfStatecoin;
@@ -85,6 +91,7 @@ const ALL: readonly Family[] = [
       'exit-credit': async () => (await import('./ecash/credit.ts')).exitCredit,
     },
     kinds: async () => [(await import('./credit/records.ts')).creditKind],
+    cancels: { credit: `open-credit ${AGAIN}` },
     describe: creditWords,
     carries: async () => (await import('./credit/settlement.ts')).settlementOf,
     ways: { 'open-credit': creditWaysOut, rollover: creditWaysOut },
@@ -114,6 +121,7 @@ const ALL: readonly Family[] = [
       return [ledgerKind, keysetKind, tokenKind, quoteKind, mint.invoiceKind, mint.meltKind, mint.tabKind];
     },
     describe: creditWords,
+    texts: { form: /^cashu[AB]/, describe: async () => (await import('./ecash/token-document.ts')).describeToken },
   },
   {
     name: 'statechain',
@@ -128,6 +136,7 @@ const ALL: readonly Family[] = [
       'statechain-audit': async () => (await import('./statechain/audit.ts')).auditStatechain,
     },
     kinds: async () => [(await import('./statechain/records.ts')).statecoinKind],
+    cancels: { statecoin: `statechain-open ${AGAIN}` },
     describe: async () => (await import('./statechain/describe.ts')).describeStatechain,
     carries: async () => (await import('./statechain/settlement.ts')).statechainSettlement,
     ways: { 'statechain-open': statecoinWaysOut, 'statechain-transfer': statecoinWaysOut },
@@ -148,6 +157,10 @@ const ALL: readonly Family[] = [
       (await import('./htlc/records.ts')).htlcKeyKind,
       (await import('./htlc/swap-records.ts')).swapKind,
     ],
+    cancels: {
+      'htlc-key': 'htlc fund --cancel with its HTLC gives that payment up',
+      'htlc-swap': `htlc swap ${AGAIN}`,
+    },
     describe: async () => (await import('./htlc/describe.ts')).describeHtlc,
     documents: ['htlc'],
     carries: async () => (await import('./htlc/settlement.ts')).htlcSettlement,
@@ -184,6 +197,7 @@ const ALL: readonly Family[] = [
     summary: 'proof of existence: OpenTimestamps, checked offline',
     rooms: { notary: [] },
     kinds: async () => [(await import('./notary/records.ts')).stampKind],
+    cancels: { 'notary-stamp': 'notarize stamp --cancel --contract NAME gives that up' },
     carries: async () => (await import('./notary/records.ts')).notarySettlement,
     status: { 'notary-stamp': async () => (await import('./notary/records.ts')).stampsShown },
     errors: NOTARY_ERRORS,
@@ -203,6 +217,7 @@ const ALL: readonly Family[] = [
       const { campaignKind, pledgeKind, seatKind } = await import('./pledge/records.ts');
       return [campaignKind, seatKind, pledgeKind];
     },
+    cancels: { pledge: `pledge make ${AGAIN}` },
     describe: async () => (await import('./pledge/describe.ts')).describePledge,
     documents: ['pledge-complete', 'pledge-revoke'],
     carries: async () => (await import('./pledge/describe.ts')).pledgeSettlement,
@@ -268,6 +283,7 @@ export const FAMILIES: Family[] = [];
 export function register(family: Family): void {
   FAMILIES.push(family);
   Object.assign(ERRORS, family.errors);
+  Object.assign(CANCELLED_BY, family.cancels);
 }
 ALL.forEach(register);
 

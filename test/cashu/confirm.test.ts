@@ -1,6 +1,6 @@
 /** The operator confirms figures: only over its own contracts at a mint, and only with quotes that belong to them. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { confirmIssued } from '../../src/commands/home/reconciling.ts';
+import { confirmIssued } from '../../src/commands/ecash/issued.ts';
 import { confirmFigures } from '../../src/lib/cashu/confirm.ts';
 import { Market, type Who } from '../support/mint-home.ts';
 import { backUp, refused } from '../credit/helpers.ts';

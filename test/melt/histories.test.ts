@@ -17,7 +17,7 @@ import { checkMelt, payMelt, quoteMelt, type MeltResult } from '../../src/lib/mi
 import type { InvoiceRecord, Melt, Tab } from '../../src/lib/mint/records.ts';
 import { takeReceipt } from '../../src/lib/mint/settle.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
-import { receivedOf, reportStep } from '../../src/lib/serve/cdk-report.ts';
+import { receivedOf, reportStep } from '../../src/lib/cdk/report.ts';
 import { Market } from '../support/mint-home.ts';
 
 let forward: PayeeCredit & { state: 'open' };

@@ -15,7 +15,7 @@ import { creditInvoice } from '../../src/lib/mint/settle.ts';
 import { newMintQuote } from '../../src/lib/cashu/quotes.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { isServed } from '../../src/lib/protocol/ports.ts';
-import type { Outgoing } from '../../src/lib/serve/cdk-proto.ts';
+import type { Outgoing } from '../../src/lib/cdk/proto.ts';
 import { refused, sealedAs } from '../credit/helpers.ts';
 import { ownCoin } from '../support/credit.ts';
 import { at } from '../support/mint.ts';

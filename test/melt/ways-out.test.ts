@@ -32,7 +32,7 @@ import { contractInput } from '../../src/lib/credit/transactions.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { confirmOwed } from '../../src/lib/mint/confirm.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
-import { Melts } from '../../src/lib/serve/cdk-melts.ts';
+import { Melts } from '../../src/lib/cdk/melts.ts';
 import { fakeNode } from '../chain/node.ts';
 import { sealedAs } from '../credit/helpers.ts';
 import { FakeChain } from '../support/chain.ts';

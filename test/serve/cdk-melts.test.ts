@@ -15,7 +15,7 @@ import { newQuote, quoteClaim, quoteKind } from '../../src/lib/ecash/quote.ts';
 import { change, plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { creditKind, type Credit, type PayerCredit } from '../../src/lib/credit/records.ts';
-import type { Outgoing } from '../../src/lib/serve/cdk-proto.ts';
+import type { Outgoing } from '../../src/lib/cdk/proto.ts';
 import { Market } from '../support/mint-home.ts';
 import { isNamed } from '../support/mint.ts';
 

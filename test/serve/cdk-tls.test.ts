@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { connect as secure } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { listen, type Handlers, type ListenOptions, type CdkLog } from '../../src/lib/serve/cdk-listen.ts';
+import { listen, type Handlers, type ListenOptions, type CdkLog } from '../../src/lib/cdk/listen.ts';
 import { TestMint } from '../support/mint.ts';
 import { until } from '../support/mint-home.ts';
 

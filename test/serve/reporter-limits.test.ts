@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { newQuote, quoteClaim, quoteKind, type MintFigures, type Quote } from '../../src/lib/ecash/quote.ts';
 import { change, plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
-import { REPORT_LIMITS, Reporter } from '../../src/lib/serve/cdk-report.ts';
+import { REPORT_LIMITS, Reporter } from '../../src/lib/cdk/report.ts';
 import { limits } from '../support/limits.ts';
 import { Market } from '../support/mint-home.ts';
 

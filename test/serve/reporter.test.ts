@@ -1,6 +1,6 @@
 /** When a quote whose event has not arrived is looked at again. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Reporter } from '../../src/lib/serve/cdk-report.ts';
+import { Reporter } from '../../src/lib/cdk/report.ts';
 import { lapse } from '../../src/lib/engine/contracts.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { refused } from '../credit/helpers.ts';

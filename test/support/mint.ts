@@ -19,7 +19,7 @@ import {
   type PaymentReceived,
   type Replies,
   type Requests,
-} from '../../src/lib/serve/cdk-proto.ts';
+} from '../../src/lib/cdk/proto.ts';
 
 export interface Quote {
   id: string;

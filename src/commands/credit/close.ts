@@ -1,7 +1,7 @@
 import { contractFlags, feeFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { askFlags } from '../../lib/cli/mint-flags.ts';
+import { askFlags, remoteOf } from '../ecash/mint-flags.ts';
 import { feerate } from '../../lib/cli/step-flags.ts';
 import { closeCredit } from '../../lib/ecash/credit.ts';
 
@@ -25,6 +25,6 @@ export default class CloseCredit extends ContractCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(CloseCredit);
-    await this.open({ table: closeCredit, steps: CloseCredit.flags, flags, file: args.file });
+    await this.open({ table: closeCredit, steps: CloseCredit.flags, flags, file: args.file, remote: remoteOf(flags) });
   }
 }

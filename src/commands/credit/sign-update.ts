@@ -2,7 +2,7 @@ import { programFlags, uncheckedFlag } from './shared.ts';
 import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg, textFlag } from '../../lib/cli/flags.ts';
-import { askFlags, quoteIn } from '../../lib/cli/mint-flags.ts';
+import { askFlags, quoteIn, remoteOf } from '../ecash/mint-flags.ts';
 import { sat, step, yes } from '../../lib/cli/step-flags.ts';
 import { signUpdate } from '../../lib/ecash/credit.ts';
 
@@ -40,6 +40,6 @@ export default class SignUpdate extends ContractCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(SignUpdate);
-    await this.open({ table: signUpdate, steps: SignUpdate.flags, flags, file: args.file });
+    await this.open({ table: signUpdate, steps: SignUpdate.flags, flags, file: args.file, remote: remoteOf(flags) });
   }
 }

@@ -1,7 +1,7 @@
 import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg, countFlag, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
-import { lineOrFile } from '../../lib/cli/mint-flags.ts';
+import { lineOrFile } from './mint-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { makeInvoice, printQr } from './invoice.ts';

@@ -2,7 +2,7 @@ import { switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { stopAt } from '../../lib/cli/contract.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { lineOrFile } from '../../lib/cli/mint-flags.ts';
+import { lineOrFile } from './mint-flags.ts';
 import { alone, changeFile, fileJournal, meltDocument, refuseSameFile, restOf } from './melting.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';

@@ -1,7 +1,7 @@
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
 import { stopAt } from '../../lib/cli/contract.ts';
 import { homeFlags, satFlag, switchFlag } from '../../lib/cli/flags.ts';
-import { askFlags, namedMints } from '../../lib/cli/mint-flags.ts';
+import { askFlags, namedMints } from './mint-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { withHome } from '../../lib/cli/home.ts';

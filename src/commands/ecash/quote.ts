@@ -1,7 +1,7 @@
 import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
 import { arg, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
-import { askFlags, lineOrFile, mintFlag, namedMints } from '../../lib/cli/mint-flags.ts';
+import { askFlags, lineOrFile, mintFlag, namedMints, remoteOf } from './mint-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
@@ -58,6 +58,7 @@ Over a contract that a restored home pays, --confirm lists the invoices that wer
       steps: EcashQuote.flags,
       flags,
       file: args.file,
+      remote: remoteOf(flags),
       also: async (home) => {
         const contract = await contractNamed(home, flags.contract);
         if (contract === undefined) return { quote: undefined };

@@ -37,11 +37,12 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Reconcile);
-    const { bringIn, confirmIssued, filesToLookAt, journalsIn, reconcileDocuments } = await import('./reconciling.ts');
+    const { bringIn, filesToLookAt, journalsIn, reconcileDocuments } = await import('./reconciling.ts');
     if (!flags.confirm && !flags.journal) throw new Refusal('usage', '--journal FILE or --confirm expected');
     await withHome(flags, async (home) => {
       const contract = (await contractNamed(home, flags.contract))!;
-      if (flags.confirm) return print(await confirmIssued(home, contract, flags.issued));
+      if (flags.confirm)
+        return print(await (await import('../ecash/issued.ts')).confirmIssued(home, contract, flags.issued));
       const files = journalsIn(flags.journal!);
       if (files.length === 0) throw new Refusal('no-input', `no journal found in ${flags.journal!.join(', ')}`);
       await home.keys(); // addresses need them: asked for before anything is brought in, for its outcome is told once

@@ -11,7 +11,7 @@ import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
 import { scriptType } from '../../lib/bitcoin/script.ts';
 import { sumSat } from '../../lib/bitcoin/transaction.ts';
-import { readToken, totalOf } from '../../lib/ecash/token.ts';
+import { FAMILIES } from '../../lib/families.ts';
 import { DecimalText, type Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import type { Fact } from '../../lib/signing/description.ts';
@@ -59,27 +59,15 @@ export function coinFacts(list: Json): Fact[] {
 
 const ADDRESS = /^(?:(?:bc|tb|bcrt)1[a-z0-9]{6,87}|(?:BC|TB|BCRT)1[A-Z0-9]{6,87}|[123mn][1-9A-HJ-NP-Za-km-z]{25,34})$/;
 
-const TOKEN = /^cashu[AB]/;
+const wordsFor = (text: string) => FAMILIES.find(({ texts }) => texts?.form.test(text))?.texts?.describe;
 
-/** Tells whether a text begins as a token or has the form of an address. */
+/** Returns whether a text has the form of a family's texts, such as a token, or of an address. */
 export const isText = (text: string): boolean =>
-  TOKEN.test(text) || (ADDRESS.test(text) && !/^(?:[0-9a-f]{2})+$/.test(text));
+  wordsFor(text) !== undefined || (ADDRESS.test(text) && !/^(?:[0-9a-f]{2})+$/.test(text));
 
 /** Returns what a token or an address says. @throws Refusal `malformed-token`, `duplicate-secret`, `malformed-address` */
-export const inspectText = (text: string): { of: string; facts: Fact[] } =>
-  TOKEN.test(text) ? inspectToken(text) : inspectAddress(text);
-
-function inspectToken(text: string): { of: string; facts: Fact[] } {
-  const token = readToken(text);
-  const facts: Fact[] = [
-    ['mint', token.mint],
-    ['amount', `${totalOf(token)} ${token.unit}`],
-    ['coins', `${token.proofs.map(({ amount }) => String(amount)).join(' + ')}, their secrets not shown`],
-    ['keysets', [...new Set(token.proofs.map(({ id }) => id))].join(', ')],
-  ];
-  if (token.memo !== undefined) facts.push(['memo', token.memo]);
-  return { of: `a Cashu token (${token.format}): whoever has it has the money`, facts };
-}
+export const inspectText = async (text: string): Promise<{ of: string; facts: Fact[] }> =>
+  ((await wordsFor(text)?.()) ?? inspectAddress)(text);
 
 function inspectAddress(address: string): { of: string; facts: Fact[] } {
   const found = NETWORKS.flatMap((network) => {

@@ -52,7 +52,7 @@ const UNCHECKED = { checks: [], next: [], mermaid: undefined };
 
 /** @throws Refusal as the parsers do */
 export async function inspect(read: Inspectable, network: Network | undefined): Promise<Inspection> {
-  if ('text' in read) return { ...UNCHECKED, ...inspectText(read.text) };
+  if ('text' in read) return { ...UNCHECKED, ...(await inspectText(read.text)) };
   if ('coins' in read) return { ...UNCHECKED, of: 'a list of coins', facts: coinFacts(read.coins) };
   if ('psbt' in read) return inspectPsbt(read.psbt, network);
   if ('hex' in read) return inspectHex(read.hex, network);

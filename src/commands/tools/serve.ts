@@ -1,7 +1,7 @@
 import { issuerFlags, offerFlag, policyFrom, programFlags, standingFlags } from '../credit/shared.ts';
 import { portsOf, stopAt } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
-import { askFlags } from '../../lib/cli/mint-flags.ts';
+import { askFlags, backendFrom, remoteOf } from '../ecash/mint-flags.ts';
 import { inputOf } from '../../lib/cli/step-flags.ts';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { tipOf } from '../../lib/cli/chain.ts';
@@ -36,12 +36,10 @@ The first line on stdout says where it listens; each request is a line on stderr
   async run(): Promise<void> {
     const { flags, raw } = await this.parse(Serve);
     const { stdio, http, metrics, jobs, notify, worker = false, chain } = flags;
-    const { cdk: address, mint, 'cdk-tls-dir': tlsDir, 'cdk-client': client, 'cdk-insecure': insecure = false } = flags;
-    const { 'metrics-token-file': tokenFile } = flags;
+    const { mint, 'metrics-token-file': tokenFile } = flags;
     const metricsToken = tokenFile === undefined ? undefined : await readSecretFile(tokenFile);
-    if (!stdio && !http && address === undefined)
+    if (!stdio && !http && !flags.cdk)
       throw new Refusal('usage', '--stdio, --http [HOST:]PORT or --cdk [HOST:]PORT expected');
-    const cdk = address && { address, mint: mint!, tlsDir, client, insecure, point: stopAt };
     if (stdio && flags['passphrase-fd'] === 0) throw new Refusal('usage', '--passphrase-fd 0 found beside --stdio');
     let passphrase: string | undefined;
     let begun = false;
@@ -50,8 +48,8 @@ The first line on stdout says where it listens; each request is a line on stderr
       if (fixed ? home.network !== 'regtest' : chain === undefined)
         throw new Refusal('usage', 'a node (--chain URL) expected; a fixed height (--tip) serves on regtest only');
       await home.keys(); // asks for the passphrase, where there is one
-      const ports = await portsOf(home, flags, this.argv);
-      const ecash = flags.ecash ?? (cdk && 'cdk');
+      const ports = await portsOf(home, flags, this.argv, remoteOf(flags));
+      const ecash = flags.ecash ?? (flags.cdk && 'cdk');
       const policy = await policyFrom(flags, home.network);
       const offer = { ...(await inputOf(offerFlag, flags, home)), policy, ecash, mint };
       const close = { maxFeerate: flags['max-feerate'] };
@@ -64,7 +62,7 @@ The first line on stdout says where it listens; each request is a line on stderr
         queue: jobs && Math.max(1, Math.floor(limits.queue / jobs)),
       });
       const pool = jobs === undefined ? undefined : { jobs, command, passphrase };
-      const listen = { stdio, http, metrics, metricsToken, cdk };
+      const listen = { stdio, http, metrics, metricsToken, further: backendFrom(flags) };
       await serveHome({
         home,
         ports,

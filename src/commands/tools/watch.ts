@@ -1,4 +1,5 @@
 import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
+import { remoteOf } from '../ecash/mint-flags.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
@@ -60,7 +61,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     }
     await withHome(flags, async (home) => {
       await home.keys(); // asks for the passphrase, where there is one, while somebody may be there
-      const ports = await portsOf(home, flags, this.argv);
+      const ports = await portsOf(home, flags, this.argv, remoteOf({}));
       const post = homePost(home, ports, await contractNamed(home, flags.contract));
       await watch({ post, beside: pruningBeside(home, ports.source, flags) }, ports.source);
     });

@@ -18,13 +18,13 @@ import { psbtFrom } from './contract-flags.ts';
 import { withHome, type HomeValues } from './home.ts';
 import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
-import { namedMints, type AskValues } from './mint-flags.ts';
 import { claimNamed } from './named.ts';
 import { inputOf, type InputOf } from './step-flags.ts';
 import { print } from './output.ts';
 import { promptFrom } from './prompt.ts';
+import type { SourceOptions } from '../chain/source.ts';
 
-export interface ContractValues extends HomeValues, ChainValues, AskValues {
+export interface ContractValues extends HomeValues, ChainValues {
   merge?: string[] | undefined;
   psbt?: string | undefined;
   cancel?: boolean;
@@ -41,6 +41,8 @@ export interface ContractValues extends HomeValues, ChainValues, AskValues {
   unchecked?: boolean;
 }
 
+export type AskRemote = SourceOptions['remote'];
+
 /** Part of a command file: its table, its flags, and the flags that are input of a step. */
 interface Door<I extends object, F extends object> {
   table: Action<any, any, I>;
@@ -52,6 +54,8 @@ interface Door<I extends object, F extends object> {
   file?: string | undefined;
   /** Returns a claim of the record that --cancel and --again are about; by default that of the record with the name. */
   named?(home: Home, prefix: string): Promise<Claim>;
+  /** Asks a service outside, for rows that need it. */
+  remote?: AskRemote;
   /** True for a start; by default --as or --contract starts. */
   starts?: boolean;
   /** Returns the text to print in place of the document. */
@@ -94,7 +98,7 @@ export abstract class ContractCommand extends BaseCommand {
     await withHome(
       flags,
       async (home) => {
-        const ports = await portsOf(home, flags, this.argv);
+        const ports = await portsOf(home, flags, this.argv, door.remote);
         if (flags.again) return this.show(await playAgain(table, await claimOf(home), ports), flags.psbt);
         const given = named ? {} : { ...(await inputOf(steps, { ...flags }, home)), ...(await door.also?.(home)) };
         const input = given as I;
@@ -171,8 +175,13 @@ async function onlyPsbt(text: string, name: string): Promise<string> {
   return found;
 }
 
-/** Returns the ports of a run on this home. */
-export async function portsOf(home: Home, flags: ContractValues, argv: readonly string[]): Promise<Ports> {
+/** Returns the ports of a run on this home. `remote`: for rows that ask a service outside. */
+export async function portsOf(
+  home: Home,
+  flags: ContractValues,
+  argv: readonly string[],
+  remote?: AskRemote,
+): Promise<Ports> {
   const { factSource } = await import('../chain/source.ts');
   return {
     network: home.network,
@@ -184,10 +193,7 @@ export async function portsOf(home: Home, flags: ContractValues, argv: readonly 
       ...(await chainOf(flags, argv)),
       ...(flags.feerate !== undefined && { feerate: flags.feerate }),
       ...clockOf(flags),
-      remote: async ({ at, id }) => {
-        const [{ mintQuote }, isNamed] = await Promise.all([import('../cashu/quotes.ts'), namedMints(flags)]);
-        return mintQuote({ url: at, named: isNamed(at) }, id);
-      },
+      ...(remote && { remote }),
     }),
     prompt: promptFrom(flags),
     outside: programsFrom(flags),

@@ -4,6 +4,7 @@
  */
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import type { Fact } from '../signing/description.ts';
 import { keysetOf, type MintKeys } from './mint-keys.ts';
 import {
   isShortId,
@@ -59,6 +60,19 @@ function tokenIn(document: Fields): Token {
   document.skip('type', 'version', 'format', 'total_sat', 'total', 'short_ids');
   document.end();
   return { format: 'V4', mint, unit, ...(memo && { memo }), proofs };
+}
+
+/** Describes a token in words, without its secrets. @throws Refusal `malformed-token`, `duplicate-secret` */
+export function describeToken(text: string): { of: string; facts: Fact[] } {
+  const token = readToken(text);
+  const facts: Fact[] = [
+    ['mint', token.mint],
+    ['amount', `${totalOf(token)} ${token.unit}`],
+    ['coins', `${token.proofs.map(({ amount }) => String(amount)).join(' + ')}, their secrets not shown`],
+    ['keysets', [...new Set(token.proofs.map(({ id }) => id))].join(', ')],
+  ];
+  if (token.memo !== undefined) facts.push(['memo', token.memo]);
+  return { of: `a Cashu token (${token.format}): whoever has it has the money`, facts };
 }
 
 export interface DecodeOptions {

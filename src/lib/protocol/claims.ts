@@ -18,18 +18,8 @@ export const coinIdClaim = (id: Hex): Claim => `coin-id:${id}`;
  */
 export const fundingClaim = (outpoint: string): Claim => `funding:${outpoint}`;
 
-/** Command that creates a record, prints its message again, and cancels it while that is safe, by kind. */
-const BEGUN_BY: Readonly<Record<string, string>> = {
-  credit: 'open-credit',
-  statecoin: 'statechain-open',
-  'htlc-swap': 'htlc swap',
-  pledge: 'pledge make',
-};
+/** Command that cancels a record, by kind, and what else it says; NAME stands for the record's name. Families add theirs. */
+export const CANCELLED_BY: Record<string, string> = {};
 /** Returns the hint for freeing a coin, key or id that another record has claimed. */
-export function freeing({ kind, name }: { kind: string; name: string }): string {
-  if (kind === 'htlc-key') return 'spillway htlc fund --cancel with its HTLC gives that payment up';
-  if (kind === 'notary-stamp') return `spillway notarize stamp --cancel --contract ${name.slice(0, 16)} gives that up`;
-  const by = BEGUN_BY[kind];
-  if (by === undefined) return 'spillway status lists what this home holds';
-  return `spillway ${by} --contract ${name.slice(0, 16)} --cancel gives that up; --again prints its last message`;
-}
+export const freeing = ({ kind, name }: { kind: string; name: string }): string =>
+  `spillway ${CANCELLED_BY[kind]?.replace('NAME', name.slice(0, 16)) ?? 'status lists what this home holds'}`;

@@ -1,19 +1,18 @@
 /**
  * A server put together: one home, one desk before it, and the listeners that bring it messages. `cli` has the flags.
  *
- * A further way to be reached is one more `Listener` in `listenersOf`: it has the desk for contract messages, and home and
- * ports for work of its own.
+ * A further way to be reached is one more `Listener` in `listenersOf`, with the desk for contract messages; one for a
+ * family's own work is `further`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Home } from '../home/home.ts';
-import type { Ports } from '../protocol/ports.ts';
+import type { FactSource, Ports } from '../protocol/ports.ts';
 import { markFunded, lapseAll } from '../engine/contracts.ts';
 import { pruneBeside } from '../engine/keep.ts';
 import { notifyPaid } from '../engine/notify.ts';
 import { note } from '../engine/log.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { cdkListener, type CdkOptions } from './cdk.ts';
 import type { IsProxy } from './client.ts';
 import { desk, logLine, type Desk, type Log } from './desk.ts';
 import { httpListener, type Endpoint } from './http.ts';
@@ -36,8 +35,8 @@ export interface ServeOptions {
   metrics: Endpoint | undefined;
   /** Token that must be shown for them. */
   metricsToken: string | undefined;
-  /** The payment backend of a running mint. */
-  cdk: Omit<CdkOptions, 'home' | 'source' | 'log'> | undefined;
+  /** Starts a listener of a family, with work of its own; undefined: there is none. */
+  further: ((home: Home, source: FactSource) => Promise<Listener>) | undefined;
   /** Workers, and how to start one; undefined where this process does the work. */
   pool: PoolOptions | undefined;
   /** Program of --notify, run after payments (`engine/notify.ts`). */
@@ -104,7 +103,7 @@ export async function serveHome(options: ServeOptions): Promise<void> {
 
 /** Starts all listeners; if one fails, ends those before it. */
 async function listenersOf(
-  { stdio, worker, http, metrics: apart, metricsToken: token, cdk, home, ports, ...limits }: ServeOptions,
+  { stdio, worker, http, metrics: apart, metricsToken: token, further, home, ports, ...limits }: ServeOptions,
   desk: Desk,
   log: Log,
   health: () => Promise<object>,
@@ -112,15 +111,7 @@ async function listenersOf(
 ): Promise<Listener[]> {
   const begun: Listener[] = [];
   try {
-    if (cdk)
-      begun.push(
-        await cdkListener({
-          ...cdk,
-          home,
-          source: ports.source,
-          log: ({ code, message }) => note(`cdk ${code}: ${message}`),
-        }),
-      );
+    if (further) begun.push(await further(home, ports.source));
     if (http && metrics) {
       const paths = {
         '/': messagePath({ ...limits, desk }),

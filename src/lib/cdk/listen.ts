@@ -13,8 +13,8 @@ import type { Metadata, ServerUnaryCall, ServerWritableStream, sendUnaryData } f
 import type { Limits } from '../protocol/limit.ts';
 import { failureOf } from '../engine/failure.ts';
 import { ERRORS, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
-import { isLoopback } from './client.ts';
-import type { Endpoint } from './http.ts';
+import { isLoopback } from '../serve/client.ts';
+import type { Endpoint } from '../serve/http.ts';
 import {
   DESCRIPTOR,
   LOADER,
@@ -24,7 +24,7 @@ import {
   type PaymentReceived,
   type Replies,
   type Requests,
-} from './cdk-proto.ts';
+} from './proto.ts';
 
 export const GRPC_LIMITS = {
   /** Longest request: a melt quote with an invoice of at most 1,024 bytes and the wallet's own fields. */

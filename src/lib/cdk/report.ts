@@ -5,7 +5,7 @@
  * is committed before anyone sees it. A look costs what has changed and is due, not how many quotes
  * wait. A quote that nobody touches is asked about ever more rarely. A mint that does not answer is
  * tried with one quote at a time.
- * Not here: the service that carries the events (`cdk.ts`).
+ * Not here: the service that carries the events (`backend.ts`).
  */
 import { creditKind, type Credit } from '../credit/records.ts';
 import { ledgerClaim, ledgerKind, type Ledger } from '../ecash/ledger.ts';
@@ -27,8 +27,8 @@ import type { Limits } from '../protocol/limit.ts';
 import { slices } from '../engine/slices.ts';
 import { failureOf } from '../engine/failure.ts';
 import { Agenda } from './agenda.ts';
-import type { CdkLog } from './cdk-listen.ts';
-import type { PaymentReceived } from './cdk-proto.ts';
+import type { CdkLog } from './listen.ts';
+import type { PaymentReceived } from './proto.ts';
 
 const TICK_MS = 200;
 /** Questions to the mint at once. */

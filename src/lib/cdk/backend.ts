@@ -4,9 +4,10 @@
  *
  * Whoever can call this service can melt: mutual TLS, or plaintext on regtest and loopback. The mint that calls must be the
  * one at the URL: it is asked for a quote, and its own CreatePayment must come in here before anything is reported or melted.
- * Not here: the rules (`ecash/quote.ts`, `mint/melt.ts`), reporting (`cdk-report.ts`), sockets (`cdk-listen.ts`).
+ * Not here: the rules (`ecash/quote.ts`, `mint/melt.ts`), reporting (`report.ts`), sockets (`listen.ts`).
  */
 import { mintQuote, mintUrl, newMintQuote } from '../cashu/quotes.ts';
+import { note } from '../engine/log.ts';
 import { printRequest } from '../ecash/request.ts';
 import { failureOf } from '../engine/failure.ts';
 import type { Home } from '../home/home.ts';
@@ -15,11 +16,11 @@ import type { Hex } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, publicBytes, parseScalar } from '../signing/curve.ts';
-import { listen, type Handlers, type ListenOptions } from './cdk-listen.ts';
-import { Melts } from './cdk-melts.ts';
-import type { Identifier, Requests } from './cdk-proto.ts';
-import { Reporter, rowOf } from './cdk-report.ts';
-import type { Listener } from './listener.ts';
+import { listen, type Handlers, type ListenOptions } from './listen.ts';
+import { Melts } from './melts.ts';
+import type { Identifier, Requests } from './proto.ts';
+import { Reporter, rowOf } from './report.ts';
+import type { Listener } from '../serve/listener.ts';
 
 export interface CdkOptions extends Pick<ListenOptions, 'address' | 'tlsDir' | 'client' | 'insecure' | 'log'> {
   home: Home;
@@ -126,8 +127,8 @@ export async function startCdk(options: CdkOptions): Promise<Cdk> {
 }
 
 /** The backend as a way by which a server is reached; it ends by itself where the mint is the wrong one. */
-export async function cdkListener(options: CdkOptions): Promise<Listener> {
-  const cdk = await startCdk(options);
+export async function cdkListener(options: Omit<CdkOptions, 'log'>): Promise<Listener> {
+  const cdk = await startCdk({ ...options, log: ({ code, message }) => note(`cdk ${code}: ${message}`) });
   const ended = Promise.withResolvers<void>();
   ended.promise.catch(() => {}); // heard in `run`
   cdk.proved.catch((error: unknown) => ended.reject(error));

@@ -24,8 +24,8 @@ import { idClaim } from '../protocol/claims.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { failureOf } from '../engine/failure.ts';
-import type { CdkLog } from './cdk-listen.ts';
-import type { Amount, Outgoing } from './cdk-proto.ts';
+import type { CdkLog } from './listen.ts';
+import type { Amount, Outgoing } from './proto.ts';
 
 export interface MeltsOptions {
   home: Home;

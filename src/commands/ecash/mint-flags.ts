@@ -1,0 +1,75 @@
+/** Flags of the commands around a running mint, and what they mean: mints that were named, texts that may also be files. */
+import { repeated, textFlag } from '../../lib/cli/flags.ts';
+import { stopAt, type AskRemote } from '../../lib/cli/contract.ts';
+import { readInput } from '../../lib/cli/input.ts';
+import { utf8 } from '../../lib/engine/sniff.ts';
+import type { Endpoint } from '../../lib/serve/http.ts';
+import type { ServeOptions } from '../../lib/serve/serve.ts';
+
+/** Flags of commands that ask the mint of a contract. */
+export const askFlags = {
+  'private-mint': textFlag(
+    'A mint that may be asked although its address is private or local; may be given often',
+    'URL',
+    {
+      env: 'SPILLWAY_PRIVATE_MINT',
+      ...repeated,
+      helpGroup: 'MINT',
+      parse: async (text: string) => (await import('../../lib/cashu/quotes.ts')).mintUrl(text),
+    },
+  ),
+};
+
+/** The values of `askFlags`, and --mint of commands that have it: what it names is named too. */
+interface AskValues {
+  /** Private mints; the variable gives one, not a list. */
+  'private-mint'?: string[] | string | undefined;
+  mint?: string | undefined;
+}
+
+/**
+ * Returns the test whether the user of this command named the mint, by --private-mint or --mint.
+ * @throws Refusal `usage` where --mint is none
+ */
+export async function namedMints(flags: AskValues): Promise<(mint: string) => boolean> {
+  const { mintUrl } = await import('../../lib/cashu/quotes.ts');
+  const named = new Set([flags['private-mint'] ?? [], flags.mint === undefined ? [] : mintUrl(flags.mint)].flat());
+  return (mint) => named.has(mint);
+}
+
+/** Returns what asks the mint of a contract for a quote's figures. */
+export const remoteOf =
+  (flags: AskValues): AskRemote =>
+  async ({ at, id }) => {
+    const [{ mintQuote }, isNamed] = await Promise.all([import('../../lib/cashu/quotes.ts'), namedMints(flags)]);
+    return mintQuote({ url: at, named: isNamed(at) }, id);
+  };
+
+export const mintFlag = (summary: string) => textFlag(summary, 'URL', 'MINT');
+
+/** A line given as itself (a JSON object) or as a file that holds it. @throws Refusal `no-input` */
+export const lineOrFile = async (text: string): Promise<string> =>
+  (text.trimStart().startsWith('{') ? text : utf8(await readInput(text, 20_000))).trim();
+
+/** The quote that a payment request names. @throws Refusal `malformed-request`, `no-input` */
+export async function quoteIn(text: string): Promise<string> {
+  const { parseRequest } = await import('../../lib/ecash/request.ts');
+  return parseRequest(await lineOrFile(text)).quote;
+}
+
+/** Values of the flags of `serve` around a running mint. */
+interface BackendValues {
+  cdk?: Endpoint | undefined;
+  mint?: string | undefined;
+  'cdk-tls-dir'?: string | undefined;
+  'cdk-client'?: string | undefined;
+  'cdk-insecure'?: boolean;
+}
+/** Returns what starts the payment backend of `serve --cdk`; undefined without the flag. */
+export const backendFrom = ({ cdk: address, mint, ...tls }: BackendValues): ServeOptions['further'] =>
+  address &&
+  (async (home, source) => {
+    const { cdkListener } = await import('../../lib/cdk/backend.ts');
+    const { 'cdk-tls-dir': tlsDir, 'cdk-client': client, 'cdk-insecure': insecure = false } = tls;
+    return cdkListener({ home, source, address, mint: mint!, tlsDir, client, insecure, point: stopAt });
+  });
