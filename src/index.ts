@@ -175,13 +175,14 @@ export { findSecret, insertSecret, secretAt, type SecretStore } from './lib/chan
 export { signWay } from './lib/channel/sign.ts';
 // ── Lightning's wire: BigSize, TLV streams and their named fields, blinded paths ─────────────────────────────────────
 export { readBigSize, writeBigSize } from './lib/wire/bigsize.ts';
+export type { Relay } from './lib/wire/fees.ts';
 export { readFields, writeFields } from './lib/wire/fields.ts';
 export { readPath, writePath, type BlindedPath } from './lib/wire/path.ts';
 export { readStream, writeStream } from './lib/wire/tlv.ts';
 
 // ── onions: Sphinx packets, error onions, blinded paths, onion messages, routes ──────────────────────────────────────
 export { answerTo, explain, type NodeAnswer } from './lib/onion/answer.ts';
-export { aggregate, relayed, type Htlc, type PayInfo } from './lib/onion/blinded-payment.ts';
+export { aggregate, relayed, type Htlc } from './lib/onion/blinded-payment.ts';
 export { blindingFor, blindPath, unblind } from './lib/onion/blinding.ts';
 export { buildError, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './lib/onion/error.ts';
 export { FAILURES, readFailure, writeFailure } from './lib/onion/failure.ts';

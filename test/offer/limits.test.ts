@@ -36,11 +36,6 @@ describe('a string', () => {
 describe('a value', () => {
   const info = (name: string) => (n: unknown) => payinfos.parse(document({ x: [{ ...PAYINFO, [name]: n }] }), 'x');
   limits(VALUE_LIMITS, {
-    fee_base_msat: { takes: info('fee_base_msat'), above },
-    fee_proportional_millionths: { takes: info('fee_proportional_millionths'), above },
-    cltv_expiry_delta: { takes: info('cltv_expiry_delta'), above },
-    htlc_minimum_msat: { takes: info('htlc_minimum_msat'), above },
-    htlc_maximum_msat: { takes: info('htlc_maximum_msat'), above },
     bytes: [
       { takes: (n: number) => info('features')('00'.repeat(n)), above },
       { takes: (n: number) => fallbacks.parse(document({ x: [{ version: 1, program: '00'.repeat(n) }] }), 'x'), above },

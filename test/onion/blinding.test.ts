@@ -3,12 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { blindDocument, payinfoDocument, unblindDocument } from '../../src/lib/onion/blind-document.ts';
 import { aggregate, relayed } from '../../src/lib/onion/blinded-payment.ts';
-import { readPath, writePath } from '../../src/lib/wire/path.ts';
+import { parsePath, readPath, writePath } from '../../src/lib/wire/path.ts';
 import { blindingFor, blindPath, unblind } from '../../src/lib/onion/blinding.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { buildMessageDocument, peelMessageDocument } from '../../src/lib/onion/message-document.ts';
 import { buildMessage, peelMessage, readMessage, writeMessage } from '../../src/lib/onion/message.ts';
-import { parsePath } from '../../src/lib/wire/path-document.ts';
 import { parseFields, writeFields } from '../../src/lib/wire/fields.ts';
 import { buildPacket, PACKET_LIMITS } from '../../src/lib/onion/packet.ts';
 import { peel, type Packet } from '../../src/lib/onion/peel.ts';
@@ -156,8 +155,8 @@ describe("BOLT4's blinded payment", () => {
     ['02', false],
   ])('a channel that begins with %s is an introduction: %s', (side, taken) => {
     const first_node_id = side + '09'.repeat(8);
-    const work = () => parsePath(document({ ...message.route, first_node_id })).firstNodeId;
-    if (taken) expect(hex(work())).toBe(first_node_id);
+    const work = () => parsePath(document({ ...message.route, first_node_id })).first_node_id;
+    if (taken) expect(work()).toBe(first_node_id);
     else expect(codeOf(work)).toBe('malformed-message');
     expect(codeOf(() => parsePath(document({ ...message.route, first_node_id: side.repeat(8) })))).toBe(
       'malformed-message',
@@ -291,10 +290,10 @@ describe("BOLT4's onion message", () => {
     if (size > 1300) expect(codeOf(() => build({ size: 1300 }))).toBe('onion-overflow');
   });
   it.each([-1, 0, 1])('of the largest size and %i bytes more', (more) => {
-    const [packet, pathKey] = [new Uint8Array(65_498 + more), hex(path.firstPathKey)];
+    const [packet, pathKey] = [new Uint8Array(65_498 + more), path.first_path_key];
     for (const json of [
       { path_key: pathKey, onion: hex(packet) },
-      { onion_message: hex(writeMessage(path.firstPathKey, packet)) },
+      { onion_message: hex(writeMessage(bytes(path.first_path_key), packet)) },
     ])
       expect(codeOf(() => peelMessageDocument(document(json), keyOf(0), []))).toBe(
         more > 0 ? 'onion-size' : 'onion-point',
@@ -305,7 +304,7 @@ describe("BOLT4's onion message", () => {
     [36, 'malformed'],
     [37, 'taken'],
   ])('of %i bytes is %s', (length, expected) => {
-    const whole = writeMessage(path.firstPathKey, new Uint8Array());
+    const whole = writeMessage(bytes(path.first_path_key), new Uint8Array());
     expect(whole).toHaveLength(37);
     if (expected === 'taken') expect(readMessage(whole).onion).toHaveLength(0);
     else expect(codeOf(() => readMessage(whole.subarray(0, length)))).toBe(expected);
@@ -336,24 +335,24 @@ describe("BOLT4's onion message", () => {
       SESSION,
     ).path;
     const { onion } = buildMessage(made, {}, { sessionKey: fill(4) });
-    const work = () => peelMessage({ pathKey: made.firstPathKey, onion }, keyOf(0));
+    const work = () => peelMessage({ pathKey: bytes(made.first_path_key), onion }, keyOf(0));
     if (code === null) expect(work().next).toBeDefined();
     else expect(codeOf(work)).toBe(code);
   });
   it('is refused where BOLT4 has it ignored', () => {
-    const { blindedNodeId } = path.hops[0]!;
+    const hop = path.hops[0]!;
     const around = (payload: Uint8Array, next = false) => {
       const hops = [
-        { pubkey: blindedNodeId, payload: withLength(payload) },
+        { pubkey: bytes(hop.blinded_node_id), payload: withLength(payload) },
         ...(next ? [{ pubkey: pubkeyOf(1), payload: withLength(fill(1, 2)) }] : []),
       ];
       return {
-        pathKey: path.firstPathKey,
+        pathKey: bytes(path.first_path_key),
         onion: buildPacket(hops, { sessionKey: fill(4), associatedData: new Uint8Array() }).onion,
       };
     };
     const peeled = (payload: Uint8Array, next = false) => codeOf(() => peelMessage(around(payload, next), keyOf(0)));
-    const data = path.hops[0]!.encryptedData;
+    const data = bytes(hop.encrypted_data);
     const encrypted = Uint8Array.of(4, data.length, ...data);
     expect(peeled(bytes('4001aa'))).toBe('onion-field-missing');
     expect(peeled(bytes('0401aa'))).toBe('blinding-failed');

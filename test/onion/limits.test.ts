@@ -12,12 +12,15 @@ import { buildPacket, cutLayer, openPacket, PACKET_LIMITS } from '../../src/lib/
 import { peel } from '../../src/lib/onion/peel.ts';
 import { parsePacket } from '../../src/lib/onion/peel-document.ts';
 import { hasLength, PAYLOAD_LIMITS, withLength } from '../../src/lib/onion/payload.ts';
-import { RECIPIENT_DATA, RELAY_LIMITS } from '../../src/lib/onion/recipient-data.ts';
+import { RECIPIENT_DATA, RECIPIENT_LIMITS } from '../../src/lib/onion/recipient-data.ts';
 import { PATH_LIMITS, route, type RouteHop } from '../../src/lib/onion/route.ts';
 import { routeDocument } from '../../src/lib/onion/route-document.ts';
 import { blindPath } from '../../src/lib/onion/blinding.ts';
+import { payinfos } from '../../src/lib/offer/kinds.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
+import { RELAY_LIMITS } from '../../src/lib/wire/fees.ts';
 import { AD, fill, hex, keyOf, packetAround, packetOf, pubkeyOf, SESSION, typed } from '../support/onion.ts';
+import { PAYINFO } from '../support/offer.ts';
 import { codeOf } from '../support/refusal.ts';
 import { limits } from '../support/limits.ts';
 
@@ -28,11 +31,11 @@ const raw = (length: number): string => 'aa'.repeat(length);
 
 describe('a route', () => {
   // The hop before charges 1 msat and takes 1 block.
-  const FEE = { feeBaseMsat: 1n, feeProportionalMillionths: 0n, cltvExpiryDelta: 1n };
+  const FEES = { fee_base_msat: 1n, fee_proportional_millionths: 0n, cltv_expiry_delta: 1n };
   const hop = (i: number, more: Partial<RouteHop> = {}): RouteHop => ({
     pubkey: pubkeyOf(i),
     shortChannelId: `1x1x${i}`,
-    ...FEE,
+    fees: FEES,
     ...more,
   });
   const paid = (amountMsat: bigint, finalExpiry: bigint, more: Partial<RouteHop> = {}, height?: bigint) =>
@@ -88,7 +91,7 @@ describe('a packet', () => {
       { takes: (n: number) => buildMessage(path, {}, { sessionKey: SESSION, size: n }), above: 'onion-size' },
       {
         takes(n: number) {
-          const packet = json({ path_key: hex(path.firstPathKey), onion: `01${raw(n + 65)}` });
+          const packet = json({ path_key: path.first_path_key, onion: `01${raw(n + 65)}` });
           // Its version is none: what is refused for that has come past its size.
           return codeOf(() => peelMessageDocument(packet, keyOf(0), [])) === 'onion-version';
         },
@@ -169,8 +172,8 @@ describe('the HTLC of a packet', () => {
 /** A hop's data of nothing, unblinded with what a document says besides. */
 function unblinded(more: object): object {
   const { path } = blindPath([{ nodeId: pubkeyOf(0), data: new Uint8Array() }], SESSION);
-  const encrypted_recipient_data = hex(path.hops[0]!.encryptedData);
-  return unblindDocument(json({ path_key: hex(path.firstPathKey), encrypted_recipient_data, ...more }), keyOf(0));
+  const encrypted_recipient_data = path.hops[0]!.encrypted_data;
+  return unblindDocument(json({ path_key: path.first_path_key, encrypted_recipient_data, ...more }), keyOf(0));
 }
 
 describe('what the hops of a path are told', () => {
@@ -181,14 +184,16 @@ describe('what the hops of a path are told', () => {
   const blinded = blindDocument(json({ hops: [{ pubkey: hex(pubkeyOf(1)), tlvs: {} }] }), SESSION);
   const routed = (more: object) => routeDocument(json({ amount_msat: 1, final_cltv_expiry: 100, ...more }));
   const [first, second] = [{ pubkey: hex(pubkeyOf(0)) }, { pubkey: hex(pubkeyOf(1)), short_channel_id: '1x1x1' }];
-  /** Where a relay stands: in a hop's data, in what a path costs, in a route's hops, and in the path behind them. */
+  /** Where fees stand: in a hop's data, in what a path costs, in a route's hops, in the path behind them, in an invoice. */
   const relays = (name: keyof typeof relay) =>
     [
       (one: object) => told({ payment_relay: one }),
       (one: object) => payinfoDocument(json({ hops: [one] })),
       (one: object) => routed({ hops: [{ ...first, ...one }, second] }),
       (one: object) => routed({ hops: [first, second], blinded_path: { ...blinded, payinfo: one } }),
+      (one: object) => payinfos.parse(json({ x: [{ ...PAYINFO, ...one }] }), 'x'),
     ].map((takes) => ({ takes: (n: bigint) => takes({ ...relay, [name]: n }), above }) as const);
+  const costs = (name: string) => (n: bigint) => payinfos.parse(json({ x: [{ ...PAYINFO, [name]: n }] }), 'x');
   const last = (n: bigint) => ({ min_final_cltv_expiry_delta: n });
   limits(RELAY_LIMITS, {
     fee_base_msat: relays('fee_base_msat'),
@@ -198,12 +203,17 @@ describe('what the hops of a path are told', () => {
       { takes: (n: bigint) => payinfoDocument(json({ hops: [relay], ...last(n) })), above },
       { takes: (n: bigint) => blindDocument(json({ hops: [{ ...first, tlvs: {} }], ...last(n) }), SESSION), above },
     ],
+    htlc_msat: [
+      {
+        takes: (n: bigint) => told({ payment_constraints: { ...constraints, htlc_minimum_msat: n } }),
+        above,
+      },
+      ...['htlc_minimum_msat', 'htlc_maximum_msat'].map((name) => ({ takes: costs(name), above }) as const),
+    ],
+  });
+  limits(RECIPIENT_LIMITS, {
     max_cltv_expiry: {
       takes: (n: bigint) => told({ payment_constraints: { ...constraints, max_cltv_expiry: n } }),
-      above,
-    },
-    htlc_minimum_msat: {
-      takes: (n: bigint) => told({ payment_constraints: { ...constraints, htlc_minimum_msat: n } }),
       above,
     },
     feature: { takes: (n: number) => told({ allowed_features: { features: [n] } }), ...malformed },

@@ -185,13 +185,13 @@ describe('a packet is refused', () => {
       const { path } = blindPath([{ nodeId: pubkeyOf(0), data: writeFields(RECIPIENT_DATA, data) }], SESSION);
       const hop = path.hops[0]!;
       const own = {
-        pubkey: hop.blindedNodeId,
-        payload: typed({ encrypted_recipient_data: hex(hop.encryptedData), ...extra }),
+        pubkey: bytes(hop.blinded_node_id),
+        payload: typed({ encrypted_recipient_data: hop.encrypted_data, ...extra }),
       };
       const hops = last ? [own] : [own, { pubkey: pubkeyOf(1), payload: typed(final) }];
       return {
         onion: buildPacket(hops, { sessionKey: fill(9), associatedData: AD }).onion,
-        pathKey: path.firstPathKey,
+        pathKey: bytes(path.first_path_key),
       };
     };
     const all = { amt_to_forward: 5n, outgoing_cltv_value: 6n, total_amount_msat: 5n };
@@ -278,11 +278,11 @@ describe('a packet is refused', () => {
     });
     it('a path key where there is no path', () => {
       const { path } = blindPath([{ nodeId: pubkeyOf(0), data: new Uint8Array() }], SESSION);
-      const { onion } = buildPacket([{ pubkey: path.hops[0]!.blindedNodeId, payload: typed(final) }], {
+      const { onion } = buildPacket([{ pubkey: bytes(path.hops[0]!.blinded_node_id), payload: typed(final) }], {
         sessionKey: fill(9),
         associatedData: AD,
       });
-      expect(codeFor(onion, { pathKey: path.firstPathKey })).toBe('path-key-unexpected');
+      expect(codeFor(onion, { pathKey: bytes(path.first_path_key) })).toBe('path-key-unexpected');
       expect(codeFor(onion, { pathKey: fill(5, 33) })).toBe('wrong-key');
     });
   });

@@ -61,19 +61,21 @@ describe('a route', () => {
         const hops = all.map(([base, ppm, delta], i) => ({
           pubkey: fill(i, 33),
           shortChannelId: '1x1x1',
-          feeBaseMsat: BigInt(base),
-          feeProportionalMillionths: BigInt(ppm),
-          cltvExpiryDelta: BigInt(delta),
+          fees: {
+            fee_base_msat: BigInt(base),
+            fee_proportional_millionths: BigInt(ppm),
+            cltv_expiry_delta: BigInt(delta),
+          },
         }));
         const made = route(hops, { amountMsat, finalExpiry: 1000n });
         made.htlcs.forEach((htlc, i) => {
           const next = made.htlcs[i + 1];
           if (!next) return expect(htlc).toEqual({ amountMsat, cltvExpiry: 1000n });
-          const { feeBaseMsat, feeProportionalMillionths, cltvExpiryDelta } = hops[i + 1]!;
+          const { fees } = hops[i + 1]!;
           expect(htlc.amountMsat - next.amountMsat).toBe(
-            routingFee(next.amountMsat, feeBaseMsat, feeProportionalMillionths),
+            routingFee(next.amountMsat, fees.fee_base_msat, fees.fee_proportional_millionths),
           );
-          expect(htlc.cltvExpiry - next.cltvExpiry).toBe(cltvExpiryDelta);
+          expect(htlc.cltvExpiry - next.cltvExpiry).toBe(fees.cltv_expiry_delta);
         });
       }),
       { numRuns: 200 },

@@ -7,7 +7,6 @@ import type { OfferMessage } from '../../src/lib/offer/message.ts';
 import { makeProof } from '../../src/lib/offer/proof.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
-import { pathView } from '../../src/lib/wire/path-document.ts';
 import { blindPath } from '../../src/lib/onion/blinding.ts';
 import { bytes, fill, hex } from './onion.ts';
 import { command, type Ended, type Made } from './command.ts';
@@ -60,15 +59,13 @@ export const theRequest = (offer = theOffer()): OfferMessage =>
   );
 /** A path of two hops, whose keys are 43… and 44…. */
 export const thePath = () =>
-  pathView.of(
-    blindPath(
-      [
-        { nodeId: bytes(pubkey(0x43)), data: bytes('0100') },
-        { nodeId: bytes(pubkey(0x44)), data: bytes('0100') },
-      ],
-      fill(9),
-    ).path,
-  );
+  blindPath(
+    [
+      { nodeId: bytes(pubkey(0x43)), data: bytes('0100') },
+      { nodeId: bytes(pubkey(0x44)), data: bytes('0100') },
+    ],
+    fill(9),
+  ).path;
 export const PAYINFO = {
   fee_base_msat: 1n,
   fee_proportional_millionths: 2n,

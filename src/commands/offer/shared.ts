@@ -7,9 +7,10 @@ import { openProof, type GivenProof } from '../../lib/names/bip353.ts';
 import type { DelegatedKey } from '../../lib/names/dnssec.ts';
 import { versionOf } from '../../lib/offer/bolt11-fields.ts';
 import { messageIn, offerDocument, signingOf } from '../../lib/offer/document.ts';
-import { PAYINFO, paths, type FallbackJson, type PayinfoJson } from '../../lib/offer/kinds.ts';
+import { PAYINFO, type FallbackJson, type PayinfoJson } from '../../lib/offer/kinds.ts';
 import type { OfferMessage } from '../../lib/offer/message.ts';
-import type { PathJson } from '../../lib/wire/path-document.ts';
+import { NO_FEES } from '../../lib/wire/fees.ts';
+import { blindedPaths, type BlindedPath } from '../../lib/wire/path.ts';
 import { parseStruct } from '../../lib/wire/struct.ts';
 import { OFFER_KINDS } from '../../lib/offer/string.ts';
 import { Fields } from '../../lib/protocol/document.ts';
@@ -69,13 +70,11 @@ export function answerOffer(message: OfferMessage, options: { records?: boolean 
  * Paths in a file, as `onion-blind make` prints them, one or a list. Payinfo that is not said:
  * nothing is charged, any amount fits.
  */
-export async function pathsFile(file: string): Promise<{ paths: PathJson[]; payinfos: PayinfoJson[] }> {
+export async function pathsFile(file: string): Promise<{ paths: BlindedPath[]; payinfos: PayinfoJson[] }> {
   const json = await fileDocument(file);
   const list = new Fields({ paths: Array.isArray(json) ? json : [json] });
   const missing = {
-    fee_base_msat: 0n,
-    fee_proportional_millionths: 0n,
-    cltv_expiry_delta: 0n,
+    ...NO_FEES,
     htlc_minimum_msat: 0n,
     // The largest number that every reader of JSON keeps: 90,000 bitcoin.
     htlc_maximum_msat: BigInt(Number.MAX_SAFE_INTEGER),
@@ -84,7 +83,7 @@ export async function pathsFile(file: string): Promise<{ paths: PathJson[]; payi
   const payinfos = list.objects('paths', (path) =>
     parseStruct(PAYINFO, path.object('payinfo') ?? new Fields({}), missing),
   )!;
-  return { paths: paths.parse(list, 'paths'), payinfos };
+  return { paths: blindedPaths.parse(list, 'paths'), payinfos };
 }
 
 /** Witness programs of addresses. @throws Refusal as `scriptOf`; `usage` for no such address */

@@ -13,9 +13,10 @@ import type { Json } from '../protocol/json.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { hexBytes, point, shortChannelId, type Kind } from '../wire/fields.ts';
+import { FEES } from '../wire/fees.ts';
 import { part, structs } from '../wire/struct.ts';
 import { BOLT11_LIMITS, bytesOf, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
-import { FEES, utf8Text } from './kinds.ts';
+import { utf8Text } from './kinds.ts';
 import { LETTERS } from './string.ts';
 
 /** Words of a field whose length is fixed. */

@@ -7,7 +7,8 @@
  */
 import { Refusal } from '../protocol/refusal.ts';
 import { field, hexBytes, point, truncated, type Namespace, type ValuesOf } from '../wire/fields.ts';
-import { bip353Name, chain, chains, fallbacks, paths, payinfos, utf8Text } from './kinds.ts';
+import { blindedPaths } from '../wire/path.ts';
+import { bip353Name, chain, chains, fallbacks, payinfos, utf8Text } from './kinds.ts';
 import { base, cancel, chainPlace, paywindow, period } from './recurrence-fields.ts';
 import type { OfferKind } from './string.ts';
 
@@ -21,7 +22,7 @@ export const FIELDS = {
   offer_description: field(10n, utf8Text),
   offer_features: field(12n, hexBytes()),
   offer_absolute_expiry: field(14n, truncated(8)),
-  offer_paths: field(16n, paths),
+  offer_paths: field(16n, blindedPaths),
   offer_issuer: field(18n, utf8Text),
   offer_quantity_max: field(20n, truncated(8)),
   offer_issuer_id: field(22n, point),
@@ -36,12 +37,12 @@ export const FIELDS = {
   invreq_quantity: field(86n, truncated(8)),
   invreq_payer_id: field(88n, point),
   invreq_payer_note: field(89n, utf8Text),
-  invreq_paths: field(90n, paths),
+  invreq_paths: field(90n, blindedPaths),
   invreq_bip_353_name: field(91n, bip353Name),
   invreq_recurrence_counter: field(92n, truncated(4)),
   invreq_recurrence_start: field(93n, truncated(4)),
   invreq_recurrence_cancel: field(94n, cancel),
-  invoice_paths: field(160n, paths),
+  invoice_paths: field(160n, blindedPaths),
   invoice_blindedpay: field(162n, payinfos),
   invoice_created_at: field(164n, truncated(8)),
   invoice_relative_expiry: field(166n, truncated(4)),

@@ -10,16 +10,10 @@ import { CHAIN_HASHES, isNetwork } from '../bitcoin/network.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { hexBytes, type Kind } from '../wire/fields.ts';
-import { parsePath, pathView, type PathJson } from '../wire/path-document.ts';
-import { readPaths, writePath } from '../wire/path.ts';
+import { RELAY_LIMITS, FEES } from '../wire/fees.ts';
 import { counted, struct, structs, uint, type Part, type StructOf } from '../wire/struct.ts';
 
 export const VALUE_LIMITS = {
-  fee_base_msat: { unit: 'msat', most: 0xffff_ffffn },
-  fee_proportional_millionths: { unit: 'number', most: 0xffff_ffffn },
-  cltv_expiry_delta: { unit: 'blocks', most: 0xffffn },
-  htlc_minimum_msat: { unit: 'msat', most: (1n << 64n) - 1n },
-  htlc_maximum_msat: { unit: 'msat', most: (1n << 64n) - 1n },
   /** The features of a path, and a fallback's program. */
   bytes: { unit: 'bytes', most: 0xffff },
   /** Size of either half of a name. */
@@ -76,31 +70,11 @@ export const chain: Kind<string> = {
   parse: (from, name) => hashOf(from.json(name)) ?? hexBytes(32).parse(from, name),
 };
 
-/** Blinded paths, at least one. */
-export const paths: Kind<PathJson[]> = {
-  write: (value) => concatBytes(...value.map((path) => writePath(pathView.back(path)))),
-  read: (bytes) => readPaths(bytes).map(pathView.of),
-  parse: (from, name) => {
-    const made = from.objects(name, (path) => {
-      const read = pathView.of(parsePath(path));
-      path.skip('type', 'version', 'path', 'payinfo');
-      return read;
-    });
-    return made?.length ? made : from.refuse(name, 'a list of blinded paths');
-  },
-};
-
-/** Fees of a hop or a whole path. */
-export const FEES = {
-  fee_base_msat: uint(4, VALUE_LIMITS.fee_base_msat),
-  fee_proportional_millionths: uint(4, VALUE_LIMITS.fee_proportional_millionths),
-  cltv_expiry_delta: uint(2, VALUE_LIMITS.cltv_expiry_delta),
-};
 /** Fees and limits of a blinded path, `blinded_payinfo`. */
 export const PAYINFO = {
   ...FEES,
-  htlc_minimum_msat: uint(8, VALUE_LIMITS.htlc_minimum_msat),
-  htlc_maximum_msat: uint(8, VALUE_LIMITS.htlc_maximum_msat),
+  htlc_minimum_msat: uint(8, RELAY_LIMITS.htlc_msat),
+  htlc_maximum_msat: uint(8, RELAY_LIMITS.htlc_msat),
   features: counted(VALUE_LIMITS.bytes),
 };
 export type PayinfoJson = StructOf<typeof PAYINFO>;

@@ -10,8 +10,9 @@ import { aggregate, HTLC_LIMITS, relayed } from './blinded-payment.ts';
 import { writePath } from '../wire/path.ts';
 import { blindingFor, blindPath, unblind } from './blinding.ts';
 import { parseFields, readFields, writeFields } from '../wire/fields.ts';
-import { pathView } from '../wire/path-document.ts';
-import { RECIPIENT_DATA, RELAY_LIMITS, type PaymentRelay, type RecipientData } from './recipient-data.ts';
+import { RELAY_LIMITS, FEES, NO_FEES, type Relay } from '../wire/fees.ts';
+import { parseStruct } from '../wire/struct.ts';
+import { RECIPIENT_DATA, type RecipientData } from './recipient-data.ts';
 
 interface Node {
   nodeId: Uint8Array;
@@ -56,11 +57,11 @@ export function blindDocument(
   return {
     type: 'onion-blind',
     version: 1,
-    ...pathView.of(path),
+    ...path,
     path: bytesToHex(writePath(path)),
     ...(relays.length > 0 &&
       relays.every((relay) => relay !== undefined) && {
-        payinfo: aggregate(relays as PaymentRelay[], finalDelta),
+        payinfo: aggregate(relays as Relay[], finalDelta),
       }),
     ...(options.secrets && {
       path_keys: secrets.map(({ pathKey }) => bytesToHex(pathKey)),
@@ -123,12 +124,7 @@ export function unblindDocument(from: Fields, key: bigint, secrets = false): obj
  * @throws Refusal `malformed-message`
  */
 export function payinfoDocument(from: Fields): object {
-  const relays = from.objects('hops', (hop) => ({
-    fee_base_msat: hop.whole('fee_base_msat', RELAY_LIMITS.fee_base_msat.most) ?? 0n,
-    fee_proportional_millionths:
-      hop.whole('fee_proportional_millionths', RELAY_LIMITS.fee_proportional_millionths.most) ?? 0n,
-    cltv_expiry_delta: hop.whole('cltv_expiry_delta', RELAY_LIMITS.cltv_expiry_delta.most) ?? 0n,
-  }));
+  const relays = from.objects('hops', (hop) => parseStruct(FEES, hop, NO_FEES));
   const finalDelta = from.whole('min_final_cltv_expiry_delta', RELAY_LIMITS.cltv_expiry_delta.most);
   from.skip('type', 'version');
   from.end();

@@ -6,15 +6,13 @@
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { PaymentConstraints, PaymentRelay, RecipientData } from './recipient-data.ts';
+import { type Relay } from '../wire/fees.ts';
+import type { PaymentConstraints, RecipientData } from './recipient-data.ts';
 
 const MILLION = 1_000_000n;
 
-/** Cost of a path as a whole: `blinded_payinfo`. */
-export type PayInfo = PaymentRelay;
-
 /** The relays of all hops but the last, in the order of the path, and the last hop's own delta. */
-export function aggregate(relays: readonly PaymentRelay[], finalDelta = 0n): PayInfo {
+export function aggregate(relays: readonly Relay[], finalDelta = 0n): Relay {
   let [base, proportional, delta] = [0n, 0n, finalDelta];
   // From the recipient towards the introduction node; each step rounds up.
   for (const hop of [...relays].reverse()) {
@@ -39,8 +37,8 @@ export const HTLC_LIMITS = {
    * Amount at a forwarding hop of a blinded path: above the fee, since an amount of the fee alone
    * would forward nothing.
    */
-  relayed: { unit: 'msat', least: ({ fee_base_msat }: PaymentRelay) => fee_base_msat + 1n },
-  ahead: { unit: 'height', least: ({ cltv_expiry_delta }: PaymentRelay) => cltv_expiry_delta },
+  relayed: { unit: 'msat', least: ({ fee_base_msat }: Relay) => fee_base_msat + 1n },
+  ahead: { unit: 'height', least: ({ cltv_expiry_delta }: Relay) => cltv_expiry_delta },
   /** Amount by the constraints of a blinded path. */
   allowed: { unit: 'msat', least: ({ htlc_minimum_msat }: PaymentConstraints) => htlc_minimum_msat },
   until: { unit: 'height', most: ({ max_cltv_expiry }: PaymentConstraints) => max_cltv_expiry },
@@ -54,7 +52,7 @@ export const HTLC_LIMITS = {
  * @throws Refusal `blinding-constraint` where the amount is not above the fee, or the expiry the
  * delta
  */
-export function relayed({ amountMsat, cltvExpiry }: Htlc, relay: PaymentRelay): Htlc {
+export function relayed({ amountMsat, cltvExpiry }: Htlc, relay: Relay): Htlc {
   const rate = relay.fee_proportional_millionths;
   const pays = allows({ least: HTLC_LIMITS.relayed.least(relay) }, amountMsat);
   if (!pays || !allows({ least: HTLC_LIMITS.ahead.least(relay) }, cltvExpiry))

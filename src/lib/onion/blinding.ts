@@ -3,7 +3,7 @@
  *
  * BOLT4, Route Blinding. Not here: what the hops are told (`recipient-data.ts`), fees (`blinded-payment.ts`).
  */
-import { hexToBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { pointBytes, publicTimes, secretTimes, toNumber, type Point } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
@@ -46,10 +46,11 @@ export function blindPath(
     start = end;
   }
   const hops = nodes.map(({ nodeId, data }, i) => ({
-    blindedNodeId: blindedId(nodeId, secrets[i]!.secret),
-    encryptedData: encryptData(data, secrets[i]!.secret),
+    blinded_node_id: bytesToHex(blindedId(nodeId, secrets[i]!.secret)),
+    encrypted_data: bytesToHex(encryptData(data, secrets[i]!.secret)),
   }));
-  return { path: { firstNodeId: nodes[0]!.nodeId, firstPathKey: secrets[0]!.pathKey, hops }, secrets };
+  const [first_node_id, first_path_key] = [bytesToHex(nodes[0]!.nodeId), bytesToHex(secrets[0]!.pathKey)];
+  return { path: { first_node_id, first_path_key, hops }, secrets };
 }
 
 /** HMAC256("blinded_node_id", secret) · node id. */

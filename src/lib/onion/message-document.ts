@@ -7,13 +7,12 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Fields, pointIn } from '../protocol/document.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { BlindedPath } from '../wire/path.ts';
+import { parsePath, type BlindedPath } from '../wire/path.ts';
 import { blindPath } from './blinding.ts';
 import { parseFields, writeFields } from '../wire/fields.ts';
 import { buildMessage, MESSAGE_PAYLOAD, peelMessage, readMessage } from './message.ts';
 import { PACKET_LIMITS } from './packet.ts';
 import { withLength } from './payload.ts';
-import { parsePath } from '../wire/path-document.ts';
 import { RECIPIENT_DATA } from './recipient-data.ts';
 
 /** A path of which the sender knows all nodes: each is told the next. */
@@ -58,9 +57,9 @@ export function buildMessageDocument(
   return {
     type: 'onion-message',
     version: 1,
-    first_node_id: bytesToHex(to!.firstNodeId),
+    first_node_id: to!.first_node_id,
     onion_message: bytesToHex(message),
-    path_key: bytesToHex(to!.firstPathKey),
+    path_key: to!.first_path_key,
     onion: bytesToHex(onion),
     size,
     ...(flags.secrets && { shared_secrets: shared.map(({ secret }) => bytesToHex(secret)) }),

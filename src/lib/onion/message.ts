@@ -4,15 +4,14 @@
  * BOLT4, Onion Messages. No associated data; 1300 or 32768 bytes of payloads are usual. Not here: what an invoice
  * request or invoice says (BOLT12), rate limits.
  */
-import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readUint, writeUint } from '../wire/bigsize.ts';
-import { readPath, writePath, type BlindedPath } from '../wire/path.ts';
+import { blindedPath, type BlindedPath } from '../wire/path.ts';
 import { blindingFor, unblind, type Unblinded } from './blinding.ts';
 import { checkAllowed } from './blinded-payment.ts';
-import { parsePath, pathView } from '../wire/path-document.ts';
-import { field, hexBytes, readFields, writeFields, type Kind, type ValuesOf } from '../wire/fields.ts';
+import { field, hexBytes, readFields, writeFields, type ValuesOf } from '../wire/fields.ts';
 import { withLength } from './payload.ts';
 import {
   buildPacket,
@@ -28,19 +27,8 @@ import { parsePoint } from '../signing/curve.ts';
 const MESSAGE_TYPE = 513;
 const NOTHING = new Uint8Array();
 
-const path: Kind<object> = {
-  write: (value) => writePath(pathView.back(value)),
-  read: (bytes) => pathView.of(readPath(bytes)),
-  parse: (from, name) => {
-    const inner = from.need(name, from.object(name));
-    const made = pathView.of(parsePath(inner));
-    inner.end();
-    return made;
-  },
-};
-
 export const MESSAGE_PAYLOAD = {
-  reply_path: field(2n, path),
+  reply_path: field(2n, blindedPath),
   encrypted_recipient_data: field(4n, hexBytes()),
   invoice_request: field(64n, hexBytes()),
   invoice: field(66n, hexBytes()),
@@ -75,12 +63,12 @@ export function buildMessage(
   options: { sessionKey: Uint8Array; size?: number | undefined },
 ): Built & { message: Uint8Array; size: number } {
   const last = to.hops.length - 1;
-  const hops = to.hops.map(({ blindedNodeId, encryptedData }, i) => ({
-    pubkey: blindedNodeId,
+  const hops = to.hops.map(({ blinded_node_id, encrypted_data }, i) => ({
+    pubkey: hexToBytes(blinded_node_id),
     payload: withLength(
       writeFields(MESSAGE_PAYLOAD, {
         ...(i === last && contents),
-        encrypted_recipient_data: bytesToHex(encryptedData),
+        encrypted_recipient_data: encrypted_data,
       }),
     ),
   }));
@@ -92,7 +80,7 @@ export function buildMessage(
     );
   const size = options.size ?? (used <= PAYMENT_SIZE ? PAYMENT_SIZE : LARGE_MESSAGE_SIZE);
   const built = buildPacket(hops, { sessionKey: options.sessionKey, associatedData: NOTHING, size });
-  return { ...built, size, message: writeMessage(to.firstPathKey, built.onion) };
+  return { ...built, size, message: writeMessage(hexToBytes(to.first_path_key), built.onion) };
 }
 
 export interface PeeledMessage {

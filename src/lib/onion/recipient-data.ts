@@ -17,32 +17,27 @@ import {
   type ReadFields,
   type ValuesOf,
 } from '../wire/fields.ts';
+import { RELAY_LIMITS, FEES } from '../wire/fees.ts';
 import { struct, truncatedEnd, uint, type StructOf } from '../wire/struct.ts';
 import { keyFor } from './keys.ts';
 
-/** Ranges of these fields on the wire. */
-export const RELAY_LIMITS = {
-  fee_base_msat: { unit: 'msat', most: 0xffffffffn },
-  fee_proportional_millionths: { unit: 'number', most: 0xffffffffn },
-  cltv_expiry_delta: { unit: 'blocks', most: 0xffffn },
+export const RECIPIENT_LIMITS = {
   max_cltv_expiry: { unit: 'height', most: 0xffffffffn },
-  htlc_minimum_msat: { unit: 'msat', most: (1n << 64n) - 1n },
   feature: { unit: 'number', least: 0, most: 0xffff },
 } satisfies Limits;
 
 const RELAY = {
-  cltv_expiry_delta: uint(2, RELAY_LIMITS.cltv_expiry_delta),
-  fee_proportional_millionths: uint(4, RELAY_LIMITS.fee_proportional_millionths),
+  cltv_expiry_delta: FEES.cltv_expiry_delta,
+  fee_proportional_millionths: FEES.fee_proportional_millionths,
   fee_base_msat: truncatedEnd(4, RELAY_LIMITS.fee_base_msat, 0n),
 };
 const CONSTRAINTS = {
-  max_cltv_expiry: uint(4, RELAY_LIMITS.max_cltv_expiry),
-  htlc_minimum_msat: truncatedEnd(8, RELAY_LIMITS.htlc_minimum_msat, 0n),
+  max_cltv_expiry: uint(4, RECIPIENT_LIMITS.max_cltv_expiry),
+  htlc_minimum_msat: truncatedEnd(8, RELAY_LIMITS.htlc_msat, 0n),
 };
-export type PaymentRelay = StructOf<typeof RELAY>;
 export type PaymentConstraints = StructOf<typeof CONSTRAINTS>;
 const isFeatureBit = (bit: unknown): bit is number =>
-  typeof bit === 'number' && Number.isInteger(bit) && allows(RELAY_LIMITS.feature, bit);
+  typeof bit === 'number' && Number.isInteger(bit) && allows(RECIPIENT_LIMITS.feature, bit);
 /** Feature bits in hex. BOLT4's vectors write the empty set as `{"features": []}`. */
 const features: Kind<string> = {
   ...hexBytes(),

@@ -6,23 +6,15 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { MOST_MSAT } from '../bitcoin/routing.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
 import { shortChannelId } from '../wire/fields.ts';
-import { parsePath } from '../wire/path-document.ts';
-import { RELAY_LIMITS } from './recipient-data.ts';
+import { parsePath } from '../wire/path.ts';
+import { RELAY_LIMITS, FEES, NO_FEES, type Relay } from '../wire/fees.ts';
+import { parseStruct } from '../wire/struct.ts';
 import { PATH_LIMITS, route, type Payment } from './route.ts';
 
 /** Cost of the whole blinded path, as `onion-blind` prints it and BOLT12 invoices say it. */
-function payinfo(from: Fields): NonNullable<Payment['blinded']>['info'] {
-  const made = {
-    fee_base_msat: from.need('fee_base_msat', from.whole('fee_base_msat', RELAY_LIMITS.fee_base_msat.most)),
-    fee_proportional_millionths: from.need(
-      'fee_proportional_millionths',
-      from.whole('fee_proportional_millionths', RELAY_LIMITS.fee_proportional_millionths.most),
-    ),
-    cltv_expiry_delta: from.need(
-      'cltv_expiry_delta',
-      from.whole('cltv_expiry_delta', RELAY_LIMITS.cltv_expiry_delta.most),
-    ),
-  };
+function payinfo(from: Fields): Relay {
+  for (const name of Object.keys(FEES)) from.need(name, from.json(name));
+  const made = parseStruct(FEES, from);
   from.end();
   return made;
 }
@@ -33,10 +25,7 @@ export function routeDocument(from: Fields): object {
     from.objects('hops', (hop) => ({
       pubkey: pointIn(hop, 'pubkey'),
       shortChannelId: hop.has('short_channel_id') ? shortChannelId.parse(hop, 'short_channel_id') : undefined,
-      feeBaseMsat: hop.whole('fee_base_msat', RELAY_LIMITS.fee_base_msat.most) ?? 0n,
-      feeProportionalMillionths:
-        hop.whole('fee_proportional_millionths', RELAY_LIMITS.fee_proportional_millionths.most) ?? 0n,
-      cltvExpiryDelta: hop.whole('cltv_expiry_delta', RELAY_LIMITS.cltv_expiry_delta.most) ?? 0n,
+      fees: parseStruct(FEES, hop, NO_FEES),
       htlcMinimumMsat: hop.whole('htlc_minimum_msat'),
       htlcMaximumMsat: hop.whole('htlc_maximum_msat'),
     })) ?? from.refuse('hops', 'a list of hops');
@@ -48,7 +37,7 @@ export function routeDocument(from: Fields): object {
   const path = from.object('blinded_path');
   const blinded = path && {
     path: parsePath(path),
-    info: payinfo(path.has('payinfo') ? path.object('payinfo')! : from.need('payinfo', from.object('payinfo'))),
+    fees: payinfo(path.has('payinfo') ? path.object('payinfo')! : from.need('payinfo', from.object('payinfo'))),
   };
   path?.skip('type', 'version', 'path');
   path?.end();

@@ -8,20 +8,18 @@
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { EXPIRY_LIMITS } from '../bitcoin/locktime.ts';
 import { MAX_HTLC_CLTV, MOST_MSAT, routingFee } from '../bitcoin/routing.ts';
 import type { BlindedPath } from '../wire/path.ts';
-import type { PayInfo } from './blinded-payment.ts';
+import type { Relay } from '../wire/fees.ts';
 import type { Payload } from './payload.ts';
 
-/** Hop of a route, with its fees and expiry delta. */
+/** Hop of a route, with what its node takes for forwarding. */
 export interface RouteHop {
   pubkey: Uint8Array;
   shortChannelId?: string | undefined;
-  feeBaseMsat: bigint;
-  feeProportionalMillionths: bigint;
-  cltvExpiryDelta: bigint;
+  fees: Relay;
   htlcMinimumMsat?: bigint | undefined;
   htlcMaximumMsat?: bigint | undefined;
 }
@@ -50,7 +48,7 @@ export interface Payment {
   paymentMetadata?: string | undefined;
   keysend?: string | undefined;
   /** A blinded path behind the last hop of the route, which is its introduction node. */
-  blinded?: { path: BlindedPath; info: PayInfo } | undefined;
+  blinded?: { path: BlindedPath; fees: Relay } | undefined;
 }
 export interface Routed {
   hops: { pubkey: Uint8Array; payload: Payload }[];
@@ -73,8 +71,8 @@ export function route(hops: readonly RouteHop[], payment: Payment): Routed {
   let amount = payment.amountMsat;
   let expiry = payment.finalExpiry;
   if (blinded) {
-    amount += routingFee(amount, blinded.info.fee_base_msat, blinded.info.fee_proportional_millionths);
-    expiry += blinded.info.cltv_expiry_delta;
+    amount += routingFee(amount, blinded.fees.fee_base_msat, blinded.fees.fee_proportional_millionths);
+    expiry += blinded.fees.cltv_expiry_delta;
   }
   const made: Routed['hops'] = blinded
     ? blindedHops(hops[last]!, blinded.path, payment)
@@ -94,8 +92,8 @@ export function route(hops: readonly RouteHop[], payment: Payment): Routed {
       pubkey: hops[i - 1]!.pubkey,
       payload: { amt_to_forward: amount, outgoing_cltv_value: expiry, short_channel_id: hop.shortChannelId },
     });
-    amount += routingFee(amount, hop.feeBaseMsat, hop.feeProportionalMillionths);
-    expiry += hop.cltvExpiryDelta;
+    amount += routingFee(amount, hop.fees.fee_base_msat, hop.fees.fee_proportional_millionths);
+    expiry += hop.fees.cltv_expiry_delta;
   }
   return { hops: made, amountMsat: amount, cltvExpiry: expiry, feesMsat: amount - payment.amountMsat, htlcs };
 }
@@ -117,31 +115,28 @@ function finalHop(hop: RouteHop, payment: Payment): Routed['hops'][number] {
 }
 
 /** The introduction node is addressed by its own key, with the path key inside; the rest by their blinded ones. */
-function blindedHops(
-  last: RouteHop,
-  { firstNodeId, firstPathKey, hops }: BlindedPath,
-  payment: Payment,
-): Routed['hops'] {
-  if (firstNodeId.length !== 33)
+function blindedHops(last: RouteHop, path: BlindedPath, payment: Payment): Routed['hops'] {
+  const { first_node_id: first, hops } = path;
+  if (first.length !== 66)
     throw new Refusal(
       'malformed-message',
       'blinded_path.first_node_id: a short channel id found, a public key expected',
     );
-  if (!equalBytes(firstNodeId, last.pubkey))
+  if (first !== bytesToHex(last.pubkey))
     throw new Refusal(
       'malformed-message',
-      `blinded_path.first_node_id: ${bytesToHex(firstNodeId)} found, the key of the last hop expected: the route ends where the path begins`,
+      `blinded_path.first_node_id: ${first} found, the key of the last hop expected: the route ends where the path begins`,
     );
-  return hops.map(({ blindedNodeId, encryptedData }, i) => ({
-    pubkey: i === 0 ? firstNodeId : blindedNodeId,
+  return hops.map(({ blinded_node_id, encrypted_data }, i) => ({
+    pubkey: hexToBytes(i === 0 ? first : blinded_node_id),
     payload: {
       ...(i === hops.length - 1 && {
         amt_to_forward: payment.amountMsat,
         outgoing_cltv_value: payment.finalExpiry,
         total_amount_msat: payment.totalMsat ?? payment.amountMsat,
       }),
-      encrypted_recipient_data: bytesToHex(encryptedData),
-      ...(i === 0 && { current_path_key: bytesToHex(firstPathKey) }),
+      encrypted_recipient_data: encrypted_data,
+      ...(i === 0 && { current_path_key: path.first_path_key }),
     },
   }));
 }

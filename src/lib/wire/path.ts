@@ -1,80 +1,85 @@
 /**
- * Blinded paths on the wire: `blinded_path` of BOLT4, as offers, invoices and reply paths hold it.
+ * Blinded paths: `blinded_path` of BOLT4 on the wire, and in JSON as BOLT4's route-blinding vectors show it.
  *
  * BOLT4 (https://github.com/lightning/bolts/blob/master/04-onion-routing.md), Route Blinding. Not here: making and
- * unblinding them (`onion/blinding.ts`), their form in JSON (`path-document.ts`).
+ * unblinding them (`onion/blinding.ts`).
  */
-import { concatBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
 import { writeUint } from './bigsize.ts';
+import { point, type Kind } from './fields.ts';
+import { counted, parseStruct, readStruct, struct, structs, writeStruct, type Part, type StructOf } from './struct.ts';
 
-export interface BlindedHop {
-  blindedNodeId: Uint8Array;
-  encryptedData: Uint8Array;
-}
-/** Blinded path (BOLT4). */
-export interface BlindedPath {
+const pointNamed = (bytes: Uint8Array, name: string): string => {
+  if (!parsePoint(bytes)) throw new Refusal('tlv-value', `${name} of a blinded path: bytes found that are no point`);
+  return bytesToHex(bytes);
+};
+const pathPoint = (name: string): Part<string> => ({ ...point, read: (take) => pointNamed(take(33), name) });
+
+const HOP = {
+  blinded_node_id: pathPoint('blinded_node_id'),
+  encrypted_data: {
+    ...counted({ most: 0xffff }),
+    // BOLT4's vectors have both names.
+    parse: (from: Fields) => {
+      const name = from.has('encrypted_data') ? 'encrypted_data' : 'encrypted_recipient_data';
+      return bytesToHex(from.need(name, from.bytes(name)));
+    },
+  },
+};
+const PATH = {
   /** A public key, or 9 bytes of direction and short channel id. */
-  firstNodeId: Uint8Array;
-  firstPathKey: Uint8Array;
-  hops: BlindedHop[];
-}
+  first_node_id: {
+    write: hexToBytes,
+    read: (take) => {
+      const first = take(1);
+      const bytes = concatBytes(first, take(first[0]! <= 1 ? 8 : 32));
+      return bytes.length === 9 ? bytesToHex(bytes) : pointNamed(bytes, 'first_node_id');
+    },
+    parse: (from, name) => {
+      const bytes = from.bytes(name);
+      return bytes?.length === 9 && bytes[0]! <= 1 ? bytesToHex(bytes) : point.parse(from, name);
+    },
+  } satisfies Part<string>,
+  first_path_key: pathPoint('first_path_key'),
+  hops: {
+    write: (hops) => concatBytes(writeUint(BigInt(hops.length), 1), ...hops.map((hop) => writeStruct(HOP, hop))),
+    read: (take) => {
+      const [count] = take(1);
+      if (count === 0) throw new Refusal('tlv-value', 'a blinded path without hops found');
+      return Array.from({ length: count! }, () => readStruct(HOP, take));
+    },
+    parse: (from, name) => {
+      const hops = from.objects(name, (hop) => parseStruct(HOP, hop));
+      return hops?.length ? hops : from.refuse(name, 'a list of hops');
+    },
+  } satisfies Part<StructOf<typeof HOP>[]>,
+};
+/** Blinded path (BOLT4) as JSON shows it: bytes in hex. */
+export type BlindedPath = StructOf<typeof PATH>;
 
-/** A path as `blinded_path` on the wire, for offers and reply paths. @throws Refusal `malformed-message` above 255 hops */
-export function writePath({ firstNodeId, firstPathKey, hops }: BlindedPath): Uint8Array {
-  return concatBytes(
-    firstNodeId,
-    firstPathKey,
-    writeUint(BigInt(hops.length), 1),
-    ...hops.flatMap(({ blindedNodeId, encryptedData }) => [
-      blindedNodeId,
-      writeUint(BigInt(encryptedData.length), 2),
-      encryptedData,
-    ]),
-  );
-}
+export const blindedPath: Kind<BlindedPath> = struct(PATH);
 
-/** Reads one. @throws Refusal `tlv-value`, also for bytes behind it and for no hop */
-export function readPath(bytes: Uint8Array): BlindedPath {
-  const { path, end } = pathAt(bytes, 0);
-  if (end !== bytes.length) throw new Refusal('tlv-value', `${bytes.length - end} bytes found behind a blinded path`);
-  return path;
-}
+/** Blinded paths one after the other, at least one; in JSON as `onion-blind` prints them. */
+export const blindedPaths: Kind<BlindedPath[]> = {
+  ...structs(PATH),
+  read: (bytes) => (bytes.length > 0 ? structs(PATH).read(bytes) : [blindedPath.read(bytes)]),
+  parse: (from, name) => {
+    const made = from.objects(name, (path) => {
+      path.skip('type', 'version', 'path', 'payinfo');
+      return parsePath(path);
+    });
+    return made?.length ? made : from.refuse(name, 'a list of blinded paths');
+  },
+};
 
-/** Reads paths that follow one another to the end, at least one. @throws Refusal `tlv-value` */
-export function readPaths(bytes: Uint8Array): BlindedPath[] {
-  const paths: BlindedPath[] = [];
-  let at = 0;
-  do {
-    const { path, end } = pathAt(bytes, at);
-    paths.push(path);
-    at = end;
-  } while (at < bytes.length);
-  return paths;
-}
+/** Writes a path. @throws Refusal `malformed-message` above 255 hops */
+export const writePath = (path: BlindedPath): Uint8Array => blindedPath.write(path);
 
-function pathAt(bytes: Uint8Array, start: number): { path: BlindedPath; end: number } {
-  let at = start;
-  const take = (length: number): Uint8Array => {
-    if (at + length > bytes.length)
-      throw new Refusal('tlv-value', `a blinded path found that ends at byte ${bytes.length}`);
-    return bytes.slice(at, (at += length));
-  };
-  const takePoint = (name: string): Uint8Array => {
-    const found = take(33);
-    if (!parsePoint(found)) throw new Refusal('tlv-value', `${name} of a blinded path: bytes found that are no point`);
-    return found;
-  };
-  const firstNodeId = bytes[at] === 0 || bytes[at] === 1 ? take(9) : takePoint('first_node_id');
-  const firstPathKey = takePoint('first_path_key');
-  const count = take(1)[0]!;
-  if (count === 0) throw new Refusal('tlv-value', 'a blinded path without hops found');
-  const hops: BlindedHop[] = [];
-  for (let i = 0; i < count; i++) {
-    const blindedNodeId = takePoint('blinded_node_id');
-    const [high, low] = take(2);
-    hops.push({ blindedNodeId, encryptedData: take(high! * 256 + low!) });
-  }
-  return { path: { firstNodeId, firstPathKey, hops }, end: at };
-}
+/** Reads one path. @throws Refusal `tlv-value`, also for bytes behind it and for no hop */
+export const readPath = (bytes: Uint8Array): BlindedPath => blindedPath.read(bytes);
+
+/** Reads a path of a document. @throws Refusal `malformed-message`, `wrong-key` */
+export const parsePath = (from: Fields): BlindedPath => parseStruct(PATH, from);

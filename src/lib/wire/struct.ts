@@ -54,12 +54,11 @@ export const counted = (limit: { most: number }): Part<string> => ({
 export type Parts = Readonly<Record<string, Part<any>>>;
 export type StructOf<P extends Parts> = { -readonly [K in keyof P]: P[K] extends Part<infer T> ? T : never };
 
-const write = <P extends Parts>(parts: P, value: StructOf<P>): Uint8Array =>
+export const writeStruct = <P extends Parts>(parts: P, value: StructOf<P>): Uint8Array =>
   concatBytes(...Object.entries(parts).map(([name, each]) => each.write(value[name])));
 
-function read<P extends Parts>(parts: P, take: Take): StructOf<P> {
-  return Object.fromEntries(Object.entries(parts).map(([name, each]) => [name, each.read(take)])) as StructOf<P>;
-}
+export const readStruct = <P extends Parts>(parts: P, take: Take): StructOf<P> =>
+  Object.fromEntries(Object.entries(parts).map(([name, each]) => [name, each.read(take)])) as StructOf<P>;
 
 /** Reads the parts of an object. @param missing stands for absent ones. @throws as their `parse` */
 export const parseStruct = <P extends Parts>(parts: P, from: Fields, missing: Partial<StructOf<P>> = {}): StructOf<P> =>
@@ -86,9 +85,9 @@ function cut<T>(bytes: Uint8Array, one: (take: Take) => T): T[] {
 
 /** One value, an object in JSON. */
 export const struct = <P extends Parts>(parts: P): Kind<StructOf<P>> => ({
-  write: (value) => write(parts, value),
+  write: (value) => writeStruct(parts, value),
   read: (bytes) => {
-    const [value, ...more] = cut(bytes, (take) => read(parts, take));
+    const [value, ...more] = cut(bytes, (take) => readStruct(parts, take));
     if (more.length > 0) throw new Refusal('tlv-value', `${1 + more.length} values found, one expected`);
     return value!;
   },
@@ -101,8 +100,8 @@ export const struct = <P extends Parts>(parts: P): Kind<StructOf<P>> => ({
 });
 /** Any number of values, a list of objects in JSON. @param missing parts that may be absent */
 export const structs = <P extends Parts>(parts: P, missing?: Partial<StructOf<P>>): Kind<StructOf<P>[]> => ({
-  write: (values) => concatBytes(...values.map((value) => write(parts, value))),
-  read: (bytes) => (bytes.length === 0 ? [] : cut(bytes, (take) => read(parts, take))),
+  write: (values) => concatBytes(...values.map((value) => writeStruct(parts, value))),
+  read: (bytes) => (bytes.length === 0 ? [] : cut(bytes, (take) => readStruct(parts, take))),
   parse: (from, name) =>
     from.need(
       name,

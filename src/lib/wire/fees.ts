@@ -1,0 +1,25 @@
+/**
+ * Fees that a hop or a whole path takes, and the blocks that it adds to an expiry.
+ *
+ * BOLT4 (`payment_relay`), BOLT7 (HTLC Fees), BOLT11 (tag `r`), BOLT12 (`blinded_payinfo`).
+ */
+import { MAX_U64 } from '../bitcoin/bytes.ts';
+import type { Limits } from '../protocol/limit.ts';
+import { uint, type StructOf } from './struct.ts';
+
+export const RELAY_LIMITS = {
+  fee_base_msat: { unit: 'msat', most: 0xffff_ffffn },
+  fee_proportional_millionths: { unit: 'number', most: 0xffff_ffffn },
+  cltv_expiry_delta: { unit: 'blocks', most: 0xffffn },
+  /** Smallest and largest HTLC that a path takes. */
+  htlc_msat: { unit: 'msat', most: MAX_U64 },
+} satisfies Limits;
+
+export const FEES = {
+  fee_base_msat: uint(4, RELAY_LIMITS.fee_base_msat),
+  fee_proportional_millionths: uint(4, RELAY_LIMITS.fee_proportional_millionths),
+  cltv_expiry_delta: uint(2, RELAY_LIMITS.cltv_expiry_delta),
+};
+/** Fees in millisatoshis and millionths, and a delta in blocks. */
+export type Relay = StructOf<typeof FEES>;
+export const NO_FEES: Relay = { fee_base_msat: 0n, fee_proportional_millionths: 0n, cltv_expiry_delta: 0n };
