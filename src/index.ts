@@ -220,14 +220,14 @@ export { verifyMessage as verifyOffer } from './lib/offer/verify.ts';
 
 // ── Lightning invoices of BOLT11 ──────────────────────────────────────────────────────────────────────────────────────
 export { readBolt11, writeBolt11, type Bolt11 } from './lib/offer/bolt11.ts';
-export { checkBolt11, payeeOf } from './lib/offer/bolt11-check.ts';
+export { checkBolt11, payeeOf } from './lib/offer/bolt11-document.ts';
 export { bolt11Document, encodeBolt11, verifyBolt11 } from './lib/offer/bolt11-document.ts';
 
 // ── names: DNSSEC proofs checked offline, BIP353; signatures are verified by a function that is handed in ─────────────
 export { checkBinding, makeBinding } from './lib/names/bind.ts';
 export { openProof, parsePersonName, resolveName } from './lib/names/bip353.ts';
 export { verifyProof, type Proof as DnssecProof, type Trust } from './lib/names/dnssec.ts';
-export type { DnsKey, VerifySignature } from './lib/names/keys.ts';
+export type { DnsKey, VerifySignature } from './lib/names/records.ts';
 
 // ── ecash: Cashu tokens, read strictly, written, verified against a mint's public keys (first: `await loadCashu()`) ────────────────────────────────
 export { loadCashu } from './lib/ecash/library.ts';

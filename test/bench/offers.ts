@@ -5,7 +5,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { verifyDnsSignature } from '../../src/commands/offer/dns-signatures.ts';
 import { openProof, parsePersonName, resolveName } from '../../src/lib/names/bip353.ts';
-import type { VerifySignature } from '../../src/lib/names/keys.ts';
+import type { VerifySignature } from '../../src/lib/names/records.ts';
 import { hashToSign } from '../../src/lib/offer/check.ts';
 import { ofOffer, ofRequest } from '../../src/lib/offer/fields.ts';
 import { writeString } from '../../src/lib/offer/string.ts';

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import type { Channel, Graph, NodeName, Policy } from '../../src/lib/gossip/graph.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
 import { pathDocument, SEARCH_LIMITS, type Search } from '../../src/lib/gossip/path.ts';
-import { routeDocument } from '../../src/lib/onion/route-document.ts';
+import { routeDocument } from '../../src/lib/onion/route.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { describeGraph, drawer, makeNetwork } from '../support/gossip.ts';

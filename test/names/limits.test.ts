@@ -6,8 +6,7 @@ import { verifyDnsSignature as verify } from '../../src/commands/offer/dns-signa
 import { BIND_LIMITS, checkBinding, makeBinding } from '../../src/lib/names/bind.ts';
 import { checkProofTime, PERSON_NAME_LIMITS, parsePersonName, resolveName } from '../../src/lib/names/bip353.ts';
 import { DNSSEC_LIMITS, verifyProof } from '../../src/lib/names/dnssec.ts';
-import { ALGORITHMS, DNS_KEY_LIMITS } from '../../src/lib/names/keys.ts';
-import { DNS_LIMITS, nameOf, readRecords, TYPES } from '../../src/lib/names/records.ts';
+import { ALGORITHMS, DNS_KEY_LIMITS, DNS_LIMITS, nameOf, readRecords, TYPES } from '../../src/lib/names/records.ts';
 import { limits } from '../support/limits.ts';
 import { fill } from '../support/onion.ts';
 import { pubkey } from '../support/offer.ts';

@@ -6,8 +6,15 @@ import { verifyDnsSignature as verify } from '../../src/commands/offer/dns-signa
 import { checkBinding, makeBinding } from '../../src/lib/names/bind.ts';
 import { openProof, parsePersonName, placeOf, resolveName } from '../../src/lib/names/bip353.ts';
 import { verifyProof } from '../../src/lib/names/dnssec.ts';
-import { ALGORITHMS } from '../../src/lib/names/keys.ts';
-import { keyTagOf, nameFrom, readRecords, readSignature, ROOT, TYPES } from '../../src/lib/names/records.ts';
+import {
+  ALGORITHMS,
+  keyTagOf,
+  nameFrom,
+  readRecords,
+  readSignature,
+  ROOT,
+  TYPES,
+} from '../../src/lib/names/records.ts';
 import { base32hexnopad } from '@scure/base';
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';

@@ -4,10 +4,19 @@ import OfferPeriod from '../../src/commands/offer/period.ts';
 import OfferPreimages from '../../src/commands/offer/preimages.ts';
 import { checkFields, BOLT12_LIMITS } from '../../src/lib/offer/check.ts';
 import type { OfferValues } from '../../src/lib/offer/fields.ts';
-import { bip353Name, fallbacks, payinfos, VALUE_LIMITS } from '../../src/lib/offer/kinds.ts';
+import {
+  bip353Name,
+  fallbacks,
+  payinfos,
+  VALUE_LIMITS,
+  base,
+  chainPlace,
+  paywindow,
+  period,
+  RECURRENCE_LIMITS,
+} from '../../src/lib/offer/kinds.ts';
 import { messageOf } from '../../src/lib/offer/message.ts';
 import { PREIMAGE_CHAIN_LIMITS } from '../../src/lib/offer/preimages.ts';
-import { base, chainPlace, paywindow, period, RECURRENCE_LIMITS } from '../../src/lib/offer/recurrence-fields.ts';
 import {
   CALENDAR_LIMITS,
   checkPeriod,

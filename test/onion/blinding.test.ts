@@ -6,13 +6,19 @@ import { aggregate, relayed } from '../../src/lib/onion/blinded-payment.ts';
 import { parsePath, readPath, writePath } from '../../src/lib/wire/path.ts';
 import { blindingFor, blindPath, unblind } from '../../src/lib/onion/blinding.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
-import { buildMessageDocument, peelMessageDocument } from '../../src/lib/onion/message-document.ts';
-import { buildMessage, peelMessage, readMessage, writeMessage } from '../../src/lib/onion/message.ts';
+import {
+  buildMessageDocument,
+  peelMessageDocument,
+  buildMessage,
+  peelMessage,
+  readMessage,
+  writeMessage,
+} from '../../src/lib/onion/message.ts';
 import { parseFields, writeFields } from '../../src/lib/wire/fields.ts';
 import { buildPacket, PACKET_LIMITS } from '../../src/lib/onion/packet.ts';
 import { peel, type Packet } from '../../src/lib/onion/peel.ts';
 import { RECIPIENT_DATA, type RecipientData } from '../../src/lib/onion/recipient-data.ts';
-import { routeDocument } from '../../src/lib/onion/route-document.ts';
+import { routeDocument } from '../../src/lib/onion/route.ts';
 import { parseBuild, buildDocument } from '../../src/lib/onion/build-document.ts';
 import { withLength } from '../../src/lib/onion/payload.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';

@@ -6,15 +6,12 @@ import { buildDocument, parseBuild } from '../../src/lib/onion/build-document.ts
 import { buildErrorDocument, wrapErrorDocument } from '../../src/lib/onion/error-document.ts';
 import { buildError, ERROR_LIMITS, unwrapError, wrapError } from '../../src/lib/onion/error.ts';
 import { parseFields } from '../../src/lib/wire/fields.ts';
-import { buildMessage } from '../../src/lib/onion/message.ts';
-import { peelMessageDocument } from '../../src/lib/onion/message-document.ts';
+import { buildMessage, peelMessageDocument } from '../../src/lib/onion/message.ts';
 import { buildPacket, cutLayer, openPacket, PACKET_LIMITS } from '../../src/lib/onion/packet.ts';
-import { peel } from '../../src/lib/onion/peel.ts';
-import { parsePacket } from '../../src/lib/onion/peel-document.ts';
+import { peel, parsePacket } from '../../src/lib/onion/peel.ts';
 import { hasLength, PAYLOAD_LIMITS, withLength } from '../../src/lib/onion/payload.ts';
 import { RECIPIENT_DATA, RECIPIENT_LIMITS } from '../../src/lib/onion/recipient-data.ts';
-import { PATH_LIMITS, route, type RouteHop } from '../../src/lib/onion/route.ts';
-import { routeDocument } from '../../src/lib/onion/route-document.ts';
+import { PATH_LIMITS, route, routeDocument, type RouteHop } from '../../src/lib/onion/route.ts';
 import { blindPath } from '../../src/lib/onion/blinding.ts';
 import { payinfos } from '../../src/lib/offer/kinds.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';

@@ -4,10 +4,9 @@
  */
 import { describe, expect, it } from 'vitest';
 import { answerTo } from '../../src/lib/onion/answer.ts';
-import { writeLegacy } from '../../src/lib/onion/legacy.ts';
+import { writeLegacy, withLength } from '../../src/lib/onion/payload.ts';
 import { buildPacket } from '../../src/lib/onion/packet.ts';
 import { peel, type Packet } from '../../src/lib/onion/peel.ts';
-import { withLength } from '../../src/lib/onion/payload.ts';
 import { scidBytes } from '../../src/lib/wire/fields.ts';
 import {
   AD,

@@ -1,6 +1,6 @@
 /** Signatures of DNSSEC, checked by Node.js: RSA, ECDSA over P-256 and P-384, Ed25519. */
 import { createPublicKey, verify } from 'node:crypto';
-import type { DnsKey, VerifySignature } from '../../lib/names/keys.ts';
+import type { DnsKey, VerifySignature } from '../../lib/names/records.ts';
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
 function jwk(key: DnsKey): Record<string, string> {

@@ -1,7 +1,7 @@
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
-import { routeDocument } from '../../lib/onion/route-document.ts';
+import { routeDocument } from '../../lib/onion/route.ts';
 
 export default class OnionRoute extends BaseCommand {
   static override summary = 'The amounts and expiries of a route, hop by hop, as the hops of onion-build';

@@ -4,7 +4,7 @@
  */
 import { explain } from '../../lib/onion/answer.ts';
 import { secretScalar } from '../../lib/onion/keys.ts';
-import type { RefusedPacket } from '../../lib/onion/peel-document.ts';
+import type { RefusedPacket } from '../../lib/onion/peel.ts';
 import type { Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { note } from '../../lib/engine/log.ts';

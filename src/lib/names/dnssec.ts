@@ -12,8 +12,8 @@ import { base32hexnopad } from '@scure/base';
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { ALGORITHMS, type VerifySignature } from './keys.ts';
 import {
+  ALGORITHMS,
   bytesOfName,
   compareNames,
   isWithin,
@@ -26,6 +26,7 @@ import {
   ROOT,
   signedData,
   TYPES,
+  type VerifySignature,
   type DnsName,
   type DnsRecord,
   type Signature,

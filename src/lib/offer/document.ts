@@ -8,7 +8,7 @@ import { answersOffer, checkFields, checkSignature, expectedMsat, hashToSign, si
 import { ofOffer, ofRequest } from './fields.ts';
 import { merkleRoot, type Plain } from './merkle.ts';
 import { readMessage, type OfferMessage, type Problem } from './message.ts';
-import { checkProof } from './proof-check.ts';
+import { checkProof } from './proof.ts';
 import { bare, OFFER_KINDS, readString, writeString, type OfferKind } from './string.ts';
 
 /**

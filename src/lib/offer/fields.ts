@@ -8,8 +8,19 @@
 import { Refusal } from '../protocol/refusal.ts';
 import { field, hexBytes, point, truncated, type Namespace, type ValuesOf } from '../wire/fields.ts';
 import { blindedPaths } from '../wire/path.ts';
-import { bip353Name, chain, chains, fallbacks, payinfos, utf8Text } from './kinds.ts';
-import { base, cancel, chainPlace, paywindow, period } from './recurrence-fields.ts';
+import {
+  bip353Name,
+  chain,
+  chains,
+  fallbacks,
+  payinfos,
+  utf8Text,
+  base,
+  cancel,
+  chainPlace,
+  paywindow,
+  period,
+} from './kinds.ts';
 import type { OfferKind } from './string.ts';
 
 /** Fields of offers, invoice requests and invoices (BOLT12): type number and form. */

@@ -9,7 +9,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { FieldName, OfferValues } from './fields.ts';
 import type { Problem } from './message.ts';
-import type { BaseJson, PaywindowJson, PeriodJson } from './recurrence-fields.ts';
+import type { BaseJson, PaywindowJson, PeriodJson } from './kinds.ts';
 import type { OfferKind } from './string.ts';
 
 export type Numbering = 'draft' | 'cln';

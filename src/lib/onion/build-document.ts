@@ -9,9 +9,8 @@ import { pointIn, type Fields } from '../protocol/document.ts';
 import { allows } from '../protocol/limit.ts';
 import { toBytes } from '../signing/curve.ts';
 import { parseFields, writeFields } from '../wire/fields.ts';
-import { writeLegacy } from './legacy.ts';
+import { writeLegacy, hasLength, PAYLOAD, PAYLOAD_LIMITS, withLength, type Payload } from './payload.ts';
 import { buildPacket, checkBudget, sizeIn, type Hop } from './packet.ts';
-import { hasLength, PAYLOAD, PAYLOAD_LIMITS, withLength, type Payload } from './payload.ts';
 
 export interface BuildFlags {
   size?: number | undefined;

@@ -13,8 +13,7 @@ import { mod, parsePoint, pointBytes, secretTimes, toNumber, type Point } from '
 import { ecdh } from '../signing/ecdh.ts';
 import { readBigSize } from '../wire/bigsize.ts';
 import { blindingFactor, keyFor, mac, sharedAlong, stream, xorInto, type Shared } from './keys.ts';
-import { LEGACY_LENGTH } from './legacy.ts';
-import { PAYLOAD_LIMITS } from './payload.ts';
+import { LEGACY_LENGTH, PAYLOAD_LIMITS } from './payload.ts';
 
 export const PAYMENT_SIZE = 1300;
 /** Size of a large onion message; BOLT4 names it beside 1300. */

@@ -7,8 +7,18 @@
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { readBigSize, readTruncated, writeBigSize, writeTruncated } from '../wire/bigsize.ts';
-import { field, hexBytes, point, shortChannelId, truncated, type Kind, type ValuesOf } from '../wire/fields.ts';
+import { readBigSize, readTruncated, writeBigSize, writeTruncated, readUint, writeUint } from '../wire/bigsize.ts';
+import {
+  field,
+  hexBytes,
+  point,
+  shortChannelId,
+  truncated,
+  scidBytes,
+  scidText,
+  type Kind,
+  type ValuesOf,
+} from '../wire/fields.ts';
 
 interface PaymentData {
   payment_secret: string;
@@ -66,4 +76,37 @@ export function hasLength(bytes: Uint8Array): boolean {
   } catch {
     return false;
   }
+}
+
+/** Bytes of a frame without its HMAC. */
+export const LEGACY_LENGTH = 33;
+const FIELDS = ['amt_to_forward', 'outgoing_cltv_value', 'short_channel_id'];
+
+/**
+ * The 33 bytes of a frame; a final hop has no channel.
+ * @throws Refusal `malformed-message` for other fields than amount, expiry and channel, or without the first two
+ */
+export function writeLegacy(payload: Payload, where: string): Uint8Array {
+  const other = Object.keys(payload).filter((name) => !FIELDS.includes(name));
+  if (other.length > 0)
+    throw new Refusal(
+      'malformed-message',
+      `${where}: ${other.join(', ')} found, which the historic frame has no room for`,
+    );
+  const { amt_to_forward: amount, outgoing_cltv_value: expiry, short_channel_id: channel } = payload;
+  if (amount === undefined || expiry === undefined)
+    throw new Refusal('malformed-message', `${where}: amt_to_forward and outgoing_cltv_value expected`);
+  const scid = channel === undefined ? new Uint8Array(8) : scidBytes(channel)!;
+  return concatBytes(new Uint8Array(1), scid, writeUint(amount, 8), writeUint(expiry, 4), new Uint8Array(12));
+}
+
+/** Reads such a frame; `final`: its channel, all zero, is left out. @throws Refusal `tlv-value` for padding other than zero */
+export function readLegacy(frame: Uint8Array, final: boolean): Payload {
+  if (frame.subarray(21, LEGACY_LENGTH).some((byte) => byte !== 0))
+    throw new Refusal('tlv-value', 'padding found in a historic frame that is not zero');
+  return {
+    amt_to_forward: readUint(frame.subarray(9, 17)),
+    outgoing_cltv_value: readUint(frame.subarray(17, 21)),
+    ...(!final && { short_channel_id: scidText(frame.subarray(1, 9)) }),
+  };
 }

@@ -5,14 +5,16 @@
  * node must answer it (`answer.ts`). Not here: whether the packet was seen before (the caller keeps that).
  */
 import { Refusal } from '../protocol/refusal.ts';
-import type { PathPosition } from './answer.ts';
-import type { Htlc } from './blinded-payment.ts';
+import { answerTo, type PathPosition } from './answer.ts';
+import { HTLC_LIMITS, type Htlc } from './blinded-payment.ts';
 import { blindingFor, type Blinding, type Unblinded } from './blinding.ts';
 import { readFields } from '../wire/fields.ts';
-import { readLegacy } from './legacy.ts';
-import { PAYLOAD, type Payload } from './payload.ts';
-import { cutLayer, openPacket, type PeeledPacket } from './packet.ts';
+import { readLegacy, PAYLOAD, withLength, type Payload } from './payload.ts';
+import { cutLayer, openPacket, PAYMENT_SIZE, sizeIn, type PeeledPacket } from './packet.ts';
 import { placePayload } from './position.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { pointIn, type Fields } from '../protocol/document.ts';
+import { allows } from '../protocol/limit.ts';
 
 /** Onion packet as a node receives it. */
 export interface Packet {
@@ -84,4 +86,117 @@ export function peel(packet: Packet, key: bigint, options: PeelOptions = {}): Pe
     if (!(error instanceof Refusal)) throw error;
     return { refusal: error, secret: opened?.secret, hmac: opened?.hmac, final, standing };
   }
+}
+
+/** Flags that add to the document, or stand against it. */
+export interface PacketFlags {
+  associatedData?: Uint8Array | undefined;
+  size?: number | undefined;
+  pathKey?: Uint8Array | undefined;
+  amountMsat?: bigint | undefined;
+  cltvExpiry?: bigint | undefined;
+}
+
+/** @throws Refusal `malformed-message`, `wrong-key`, `nothing-follows` for the document of a final hop */
+export function parsePacket(document: Fields, flags: PacketFlags = {}): Packet {
+  if (document.names().includes('next') && !document.has('next'))
+    throw new Refusal('nothing-follows', 'the document of the final hop found: no packet comes out of it');
+  const from = document.object('next') ?? document;
+  const onion = from.need('onion', from.bytes('onion'), 'a packet in hex');
+  const associatedData = flags.associatedData ?? from.bytes('associated_data') ?? new Uint8Array();
+  const size = sizeIn(from, flags.size);
+  const pathKey = from.has('path_key') ? pointIn(from, 'path_key') : undefined;
+  const amountMsat = flags.amountMsat ?? from.whole('amount_msat');
+  const cltvExpiry = flags.cltvExpiry ?? from.whole('cltv_expiry');
+  if (cltvExpiry !== undefined && !allows(HTLC_LIMITS.expiry, cltvExpiry))
+    throw new Refusal('malformed-message', `cltv_expiry: ${cltvExpiry} found, a height expected`);
+  if ((amountMsat === undefined) !== (cltvExpiry === undefined))
+    throw new Refusal('malformed-message', 'amount_msat and cltv_expiry: one found without the other');
+  from.skip('type', 'version', 'used', 'payload_lengths', 'shared_secrets', 'ephemeral_keys', 'session_key');
+  from.end();
+  return {
+    onion,
+    associatedData,
+    size,
+    pathKey: flags.pathKey ?? pathKey,
+    htlc: amountMsat !== undefined && cltvExpiry !== undefined ? { amountMsat, cltvExpiry } : undefined,
+  };
+}
+
+const packetDocument = ({ onion, associatedData, size, pathKey, htlc }: Packet): object => ({
+  onion: bytesToHex(onion),
+  associated_data: bytesToHex(associatedData),
+  ...(size !== undefined && size !== PAYMENT_SIZE && { size }),
+  ...(pathKey && { path_key: bytesToHex(pathKey) }),
+  ...(htlc && { amount_msat: htlc.amountMsat, cltv_expiry: htlc.cltvExpiry }),
+});
+
+/** One layer; shared secrets only where they are asked for. */
+export function layerDocument(peeled: Peeled, secrets: boolean): object {
+  const { payload, payloadBytes, legacy, secret, unblinded, next } = peeled;
+  return {
+    payload,
+    payload_hex: bytesToHex(legacy ? payloadBytes : withLength(payloadBytes)),
+    ...(legacy && { legacy }),
+    ...(unblinded && { recipient_data: unblinded.data, recipient_data_hex: bytesToHex(unblinded.plain) }),
+    final: next === undefined,
+    ...(secrets && { shared_secret: bytesToHex(secret) }),
+    next: next ? packetDocument(next) : null,
+  };
+}
+
+/** A refusal, and the packet that it is about. */
+export interface RefusedPacket extends Refused {
+  packet: Packet;
+  hop: number;
+}
+export type PathResult = { layers: Peeled[] } | RefusedPacket;
+
+/**
+ * Peels as many layers as there are keys. `seen` says of an HMAC that was right whether it came before, and takes note of
+ * it: it is asked only once the keys are known to be those of the path.
+ * @throws Refusal `nothing-follows` for a key too many
+ */
+export function peelPath(
+  packet: Packet,
+  keys: readonly bigint[],
+  options: PeelOptions,
+  seen: (hmac: Uint8Array) => boolean = () => false,
+): PathResult {
+  const layers: Peeled[] = [];
+  const hmacs: { hmac: Uint8Array; secret: Uint8Array | undefined; packet: Packet }[] = [];
+  let refused: RefusedPacket | undefined;
+  let current: Packet | undefined = packet;
+  for (const [hop, key] of keys.entries()) {
+    if (!current)
+      throw new Refusal('nothing-follows', `${keys.length} keys found for a packet whose final hop is ${hop - 1}`);
+    const done = peel(current, key, options);
+    if (done.hmac) hmacs.push({ hmac: done.hmac, secret: done.secret, packet: current });
+    if ('refusal' in done) {
+      refused = { ...done, packet: current, hop };
+      break;
+    }
+    layers.push(done);
+    current = done.next;
+  }
+  // A key that is not the hop's: nobody has peeled anything.
+  if (refused && !refused.hmac) return refused;
+  const hop = hmacs.findIndex(({ hmac }) => seen(hmac));
+  return hop < 0 ? (refused ?? { layers }) : { ...replayed(hmacs[hop]!), hop };
+}
+
+function replayed({ hmac, secret, packet }: { hmac: Uint8Array; secret: Uint8Array | undefined; packet: Packet }) {
+  const refusal = new Refusal('onion-replay', `a packet with the HMAC ${bytesToHex(hmac)} was peeled before`);
+  return { refusal, secret, hmac, final: false, standing: packet.pathKey ? 'inside' : 'outside', packet } as const;
+}
+
+/** Returns the node's answer as a document. */
+export function refusalDocument({ refusal, secret, standing, final, packet, hop }: RefusedPacket): object {
+  return {
+    type: 'onion-failure',
+    version: 1,
+    refused: refusal.code,
+    hop,
+    ...answerTo(refusal, packet.onion, secret, { standing, final, htlc: packet.htlc }),
+  };
 }
