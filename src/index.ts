@@ -182,15 +182,15 @@ export { readStream, writeStream } from './lib/wire/tlv.ts';
 
 // ── onions: Sphinx packets, error onions, blinded paths, onion messages, routes ──────────────────────────────────────
 export { answerTo, explain, type NodeAnswer } from './lib/onion/answer.ts';
-export { aggregate, relayed, type Htlc } from './lib/onion/blinded-payment.ts';
+export { aggregate, relayed, type PacketHtlc } from './lib/onion/blinded-payment.ts';
 export { blindingFor, blindPath, unblind } from './lib/onion/blinding.ts';
 export { buildError, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './lib/onion/error.ts';
 export { FAILURES, readFailure, writeFailure } from './lib/onion/failure.ts';
-export { buildMessage, peelMessage, readMessage, writeMessage } from './lib/onion/message.ts';
+export { buildOnionMessage, peelOnionMessage, readOnionMessage, writeOnionMessage } from './lib/onion/message.ts';
 export { buildPacket, cutLayer, openPacket, type Hop } from './lib/onion/packet.ts';
-export { PAYLOAD, withLength, type Payload } from './lib/onion/payload.ts';
+export { PAYLOAD, withLength, type HopPayload } from './lib/onion/payload.ts';
 export { peel, type Packet, type Peeled, type Refused } from './lib/onion/peel.ts';
-export { route, type Payment as RoutePayment, type RouteHop } from './lib/onion/route.ts';
+export { route, type RoutePayment, type RouteHop } from './lib/onion/route.ts';
 
 // ── offers: BOLT12 offers, requests, invoices, payer proofs, periods ──────────────────────────────────────────────────
 export {
@@ -202,19 +202,14 @@ export {
   type InvoiceInput,
   type RequestInput,
 } from './lib/offer/build.ts';
-export { checkTime as checkOfferTime, expectedMsat, hashToSign as offerHashToSign } from './lib/offer/check.ts';
-export {
-  idsOf as offerIds,
-  messageIn as offerIn,
-  offerDocument,
-  problemsOf as offerProblems,
-} from './lib/offer/document.ts';
+export { checkOfferTime, expectedMsat, offerHashToSign } from './lib/offer/check.ts';
+export { idsOf as offerIds, messageIn as offerIn, offerDocument, offerProblems } from './lib/offer/document.ts';
 export { FIELDS as OFFER_FIELDS, type OfferValues } from './lib/offer/fields.ts';
-export { merkleRoot as offerRoot } from './lib/offer/merkle.ts';
-export { readMessage as readOffer, type OfferMessage, type Problem } from './lib/offer/message.ts';
+export { offerRoot } from './lib/offer/merkle.ts';
+export { readOfferMessage as readOffer, type OfferMessage, type OfferProblem } from './lib/offer/message.ts';
 export { preimageChain } from './lib/offer/preimages.ts';
-export { makeProof as makePayerProof } from './lib/offer/proof.ts';
-export { recurrenceOf, startOf as periodStart, windowOf as periodWindow } from './lib/offer/recurrence.ts';
+export { makePayerProof } from './lib/offer/proof.ts';
+export { recurrenceOf, periodStart, periodWindow } from './lib/offer/recurrence.ts';
 export { readString as readOfferString, writeString as writeOfferString } from './lib/offer/string.ts';
 export { verifyMessage as verifyOffer } from './lib/offer/verify.ts';
 
@@ -226,7 +221,7 @@ export { bolt11Document, encodeBolt11, verifyBolt11 } from './lib/offer/bolt11-d
 // ── names: DNSSEC proofs checked offline, BIP353; signatures are verified by a function that is handed in ─────────────
 export { checkBinding, makeBinding } from './lib/names/bind.ts';
 export { openProof, parsePersonName, resolveName } from './lib/names/bip353.ts';
-export { verifyProof, type Proof as DnssecProof, type Trust } from './lib/names/dnssec.ts';
+export { verifyDnssec, type DnssecProof, type DnssecTrust } from './lib/names/dnssec.ts';
 export type { DnsKey, VerifySignature } from './lib/names/records.ts';
 
 // ── ecash: Cashu tokens, read strictly, written, verified against a mint's public keys (first: `await loadCashu()`) ────────────────────────────────
@@ -327,4 +322,4 @@ export { adsCost, channelCost, jitCost, phoenixdCost, phoenixdRate } from './lib
 
 // ── onion messages under load ────────────────────────────────────────────────────────────────────────────────────────
 export { drawTopology, topologyOf } from './lib/gossip/topology.ts';
-export { simulate, type Attack, type Outcome, type Rules as LoadRules } from './lib/sim/back-pressure.ts';
+export { simulate, type Attack, type SimOutcome, type SimRules } from './lib/sim/back-pressure.ts';

@@ -6,7 +6,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { verifyDnsSignature } from '../../src/commands/offer/dns-signatures.ts';
 import { openProof, parsePersonName, resolveName } from '../../src/lib/names/bip353.ts';
 import type { VerifySignature } from '../../src/lib/names/records.ts';
-import { hashToSign } from '../../src/lib/offer/check.ts';
+import { offerHashToSign } from '../../src/lib/offer/check.ts';
 import { ofOffer, ofRequest } from '../../src/lib/offer/fields.ts';
 import { writeString } from '../../src/lib/offer/string.ts';
 import { verifies } from '../../src/lib/signing/bip340.ts';
@@ -28,7 +28,7 @@ export async function benchOffers(run: string, rounds: number): Promise<boolean[
   );
   const hashes = leaves.reduce((sum, count) => sum + 4 * count - 1, 0);
   const block = new Uint8Array(128);
-  const [hash, key] = [hashToSign(invoice)!, invoice.fields.invoice_node_id!.slice(2)];
+  const [hash, key] = [offerHashToSign(invoice)!, invoice.fields.invoice_node_id!.slice(2)];
   const bare = () => {
     for (let i = 0; i < hashes; i++) sha256(block);
     if (!verifies(invoice.fields.signature!, hash, key)) throw new Error('the signature is wrong');

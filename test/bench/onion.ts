@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
-import { publicPoint } from '../../src/lib/onion/keys.ts';
+import { needPoint } from '../../src/lib/onion/keys.ts';
 import { buildPacket } from '../../src/lib/onion/packet.ts';
 import { N, secretTimes } from '../../src/lib/signing/curve.ts';
 import { fill, hex, pubkeyOf, typed } from '../support/onion.ts';
@@ -115,7 +115,7 @@ export async function benchOnions(run: string, rounds: number): Promise<boolean>
     ]);
     if (!said.ok) throw new Error(`LDK refuses the packet: ${JSON.stringify(said)}`);
     // No limit: LDK multiplies points in compiled C. The figures say where our time goes.
-    const own = milliseconds(() => secretTimes(publicPoint(pubkeyBytes[1]!, ''), 3n ** 160n % N));
+    const own = milliseconds(() => secretTimes(needPoint(pubkeyBytes[1]!, ''), 3n ** 160n % N));
     console.log(
       `      LDK's WASM peels ${(1000 / said.milliseconds).toFixed(0)} a second, ${(ours / said.milliseconds).toFixed(1)} times as many; ` +
         `of our ${ours.toFixed(2)} ms two multiplications in bigint take ${(2 * own).toFixed(2)} (in @noble ${curve.toFixed(2)})`,

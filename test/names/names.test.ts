@@ -5,15 +5,15 @@ import OfferResolve from '../../src/commands/offer/resolve.ts';
 import { verifyDnsSignature as verify } from '../../src/commands/offer/dns-signatures.ts';
 import { checkBinding, makeBinding } from '../../src/lib/names/bind.ts';
 import { openProof, parsePersonName, placeOf, resolveName } from '../../src/lib/names/bip353.ts';
-import { verifyProof } from '../../src/lib/names/dnssec.ts';
+import { verifyDnssec } from '../../src/lib/names/dnssec.ts';
 import {
   ALGORITHMS,
   keyTagOf,
-  nameFrom,
+  nameOfLabels,
   readRecords,
-  readSignature,
+  readRrsig,
   ROOT,
-  TYPES,
+  DNS_TYPES,
 } from '../../src/lib/names/records.ts';
 import { base32hexnopad } from '@scure/base';
 import { sha1 } from '@noble/hashes/legacy.js';
@@ -151,55 +151,56 @@ describe('the chain of RFC 9102', () => {
       digestType: 2,
       digest: '2eb6e9f2480126691594d649a5a613de3052e37861634641bb568746f2ffc4d4',
     };
-    const { sets } = verifyProof(bytes(published.rfc9102), { verify, anchors: [anchor] });
+    const { sets } = verifyDnssec(bytes(published.rfc9102), { verify, anchors: [anchor] });
     expect(sets.map(({ type }) => type)).toEqual([43, 43, 52]);
     expect(hex(sets.at(-1)!.values[0]!)).toBe('0301018bd1da95272f7fa4ffb24137fc0ed03aae67e5c4d8b3c50734e1050a7920b922');
-    expect(codeOf(() => verifyProof(bytes(published.rfc9102), { verify }))).toBe('dnssec-invalid');
+    expect(codeOf(() => verifyDnssec(bytes(published.rfc9102), { verify }))).toBe('dnssec-invalid');
   });
 });
 
 describe('a zone', () => {
   const user = 'user.user._bitcoin-payment.example.org';
   const uri = txt('bitcoin:?lno=', 'lno1abc');
-  const prove = (...more: Buffer[]) => verifyProof(Buffer.concat([...chainTo(), ...more]), { verify, anchors: ANCHOR });
+  const prove = (...more: Buffer[]) =>
+    verifyDnssec(Buffer.concat([...chainTo(), ...more]), { verify, anchors: ANCHOR });
   const found = (...more: Buffer[]) => prove(...more).sets.map(({ owner }) => owner);
   it('proves what it has signed', () => {
-    expect(found(org.signed(user, TYPES.TXT, [uri]))).toContain(name(user));
+    expect(found(org.signed(user, DNS_TYPES.TXT, [uri]))).toContain(name(user));
     expect(prove()).toMatchObject({ validFrom: BigInt(FROM), validUntil: BigInt(UNTIL), cacheSeconds: 300n });
     // Letters of either case, records doubled and in any order.
     const [a, b] = [txt('a'), txt('b')];
-    const signed = org.rrsig(user, TYPES.TXT, [a, b]);
-    const shout = record(user, TYPES.TXT, a);
+    const signed = org.rrsig(user, DNS_TYPES.TXT, [a, b]);
+    const shout = record(user, DNS_TYPES.TXT, a);
     shout[1] = 'U'.charCodeAt(0);
-    expect(found(signed, record(user, TYPES.TXT, b), shout, record(user, TYPES.TXT, a))).toContain(name(user));
+    expect(found(signed, record(user, DNS_TYPES.TXT, b), shout, record(user, DNS_TYPES.TXT, a))).toContain(name(user));
   });
   it('proves nothing that is not signed, or by another zone', () => {
-    expect(found(record(user, TYPES.TXT, uri))).not.toContain(name(user));
-    expect(found(org.signed('user.example.com', TYPES.TXT, [uri]))).not.toContain(name('user.example.com'));
-    expect(found(root.signed(user, TYPES.TXT, [uri]))).toContain(name(user));
+    expect(found(record(user, DNS_TYPES.TXT, uri))).not.toContain(name(user));
+    expect(found(org.signed('user.example.com', DNS_TYPES.TXT, [uri]))).not.toContain(name('user.example.com'));
+    expect(found(root.signed(user, DNS_TYPES.TXT, [uri]))).toContain(name(user));
     const other = zone('example.org', 9);
-    expect(found(other.signed(user, TYPES.TXT, [uri]))).not.toContain(name(user));
+    expect(found(other.signed(user, DNS_TYPES.TXT, [uri]))).not.toContain(name(user));
     expect(
       codeOf(() =>
-        verifyProof(
+        verifyDnssec(
           Buffer.concat([
-            root.signed('.', TYPES.DNSKEY, [root.key]),
-            root.signed('example.org', TYPES.DS, [org.ds]),
-            other.signed('example.org', TYPES.DNSKEY, [other.key]),
+            root.signed('.', DNS_TYPES.DNSKEY, [root.key]),
+            root.signed('example.org', DNS_TYPES.DS, [org.ds]),
+            other.signed('example.org', DNS_TYPES.DNSKEY, [other.key]),
           ]),
           { verify, anchors: ANCHOR },
         ),
       ),
     ).toBe('dnssec-invalid');
-    expect(codeOf(() => verifyProof(new Uint8Array(), { verify, anchors: ANCHOR }))).toBe('dnssec-invalid');
+    expect(codeOf(() => verifyDnssec(new Uint8Array(), { verify, anchors: ANCHOR }))).toBe('dnssec-invalid');
   });
   it('is led to by what names a key, which a record without a digest, or a key without bytes, does not', () => {
     const delegated = (ds: Uint8Array[], key = org.key) =>
-      verifyProof(
+      verifyDnssec(
         Buffer.concat([
-          root.signed('.', TYPES.DNSKEY, [root.key]),
-          root.signed('example.org', TYPES.DS, ds),
-          org.signed('example.org', TYPES.DNSKEY, [key]),
+          root.signed('.', DNS_TYPES.DNSKEY, [root.key]),
+          root.signed('example.org', DNS_TYPES.DS, ds),
+          org.signed('example.org', DNS_TYPES.DNSKEY, [key]),
         ]),
         { verify, anchors: ANCHOR },
       );
@@ -220,24 +221,24 @@ describe('a zone', () => {
     expect(() => delegated([hashed(short, 2, sha256)], short)).toThrow(/no key found that its parent names/);
   });
   it('has signatures with a head and a signer, and keys of RSA with an exponent', () => {
-    expect(codeOf(() => readSignature(fill(0, 18)))).toBe('malformed-dns');
-    expect(readSignature(fill(0, 19))).toMatchObject({ signer: ROOT, bytes: new Uint8Array() });
+    expect(codeOf(() => readRrsig(fill(0, 18)))).toBe('malformed-dns');
+    expect(readRrsig(fill(0, 19))).toMatchObject({ signer: ROOT, bytes: new Uint8Array() });
     const rsa = (...head: number[]) => ALGORITHMS.get(8)!(Uint8Array.of(...head, ...fill(255, 256)));
     expect(rsa(0, 0, 0)).toBeUndefined();
     expect(rsa(0, 0, 1, 3)).toMatchObject({ kind: 'rsa', exponent: Uint8Array.of(3) });
   });
   it('ends with the first wrong signature', () => {
-    const wrong = org.signed(user, TYPES.TXT, [uri]);
+    const wrong = org.signed(user, DNS_TYPES.TXT, [uri]);
     wrong[wrong.length - 1]! ^= 1;
     expect(codeOf(() => prove(wrong))).toBe('dnssec-invalid');
-    expect(codeOf(() => prove(org.signed(user, TYPES.TXT, [uri], { labels: 6 })))).toBe('dnssec-invalid');
+    expect(codeOf(() => prove(org.signed(user, DNS_TYPES.TXT, [uri], { labels: 6 })))).toBe('dnssec-invalid');
   });
   describe('with a wildcard', () => {
-    const wild = org.signed(user, TYPES.TXT, [uri], { labels: 3, owner: '*._bitcoin-payment.example.org' });
+    const wild = org.signed(user, DNS_TYPES.TXT, [uri], { labels: 3, owner: '*._bitcoin-payment.example.org' });
     const nsec = (owner: string, next: string, more?: object) =>
       org.signed(
         owner,
-        TYPES.NSEC,
+        DNS_TYPES.NSEC,
         [Buffer.concat([Buffer.from(name(next), 'latin1'), Buffer.from('00010000', 'hex')])],
         more,
       );
@@ -276,7 +277,7 @@ describe('a zone', () => {
     ) => {
       const owner = `${base32hexnopad.encode(from).toLowerCase()}.${above}`;
       const data = Buffer.concat([Buffer.from([kind, flags, rounds >> 8, rounds & 255, 1, 7, 20]), to]);
-      return org.signed(owner, TYPES.NSEC3, [data]);
+      return org.signed(owner, DNS_TYPES.NSEC3, [data]);
     };
     const [low, high] = [fill(0, 20), fill(255, 20)];
     const exact = hashed(2);
@@ -309,22 +310,24 @@ describe('a zone', () => {
       BigInt(FROM),
     );
   it('is followed along aliases, of a name and of all below one', () => {
-    const pay = org.signed('pay.example.org', TYPES.TXT, [uri]);
-    expect(answer(org.signed(user, TYPES.CNAME, [target('pay.example.org')]), pay)).toMatchObject({ offer: 'lno1abc' });
+    const pay = org.signed('pay.example.org', DNS_TYPES.TXT, [uri]);
+    expect(answer(org.signed(user, DNS_TYPES.CNAME, [target('pay.example.org')]), pay)).toMatchObject({
+      offer: 'lno1abc',
+    });
     expect(
       answer(
-        org.signed('_bitcoin-payment.example.org', TYPES.DNAME, [target('people.example.org')]),
-        org.signed('user.user.people.example.org', TYPES.TXT, [uri]),
+        org.signed('_bitcoin-payment.example.org', DNS_TYPES.DNAME, [target('people.example.org')]),
+        org.signed('user.user.people.example.org', DNS_TYPES.TXT, [uri]),
       ),
     ).toMatchObject({ uri: 'bitcoin:?lno=lno1abc' });
-    expect(codeOf(() => answer(org.signed(user, TYPES.CNAME, [target(user)])))).toBe('dnssec-invalid');
-    expect(codeOf(() => answer(org.signed(user, TYPES.CNAME, [target('pay.example.org')])))).toBe('name-unproven');
+    expect(codeOf(() => answer(org.signed(user, DNS_TYPES.CNAME, [target(user)])))).toBe('dnssec-invalid');
+    expect(codeOf(() => answer(org.signed(user, DNS_TYPES.CNAME, [target('pay.example.org')])))).toBe('name-unproven');
   });
   it('gives one instruction, in ASCII, with one offer', () => {
     const texts =
       (...values: Buffer[]) =>
       () =>
-        answer(org.signed(user, TYPES.TXT, values));
+        answer(org.signed(user, DNS_TYPES.TXT, values));
     expect(texts(uri, txt('v=spf1'))()).toMatchObject({ offer: 'lno1abc' });
     expect(codeOf(texts(uri, txt('BITCOIN:?lno=lno1b')))).toBe('name-ambiguous');
     expect(codeOf(texts(txt('bitcoin:?lno=a&LNO=b')))).toBe('name-ambiguous');
@@ -338,14 +341,17 @@ describe('a zone', () => {
     expect(makeBinding('example.org.', 2_000_000_000n, fill(0x41)).domain).toBe('example.org');
     expect(word.domain).toBe('example.org');
     const records = (key: string) =>
-      Buffer.concat([...chainTo(), org.signed('_bitcoin-node.example.org', TYPES.TXT, [txt(`lightning-node=${key}`)])]);
+      Buffer.concat([
+        ...chainTo(),
+        org.signed('_bitcoin-node.example.org', DNS_TYPES.TXT, [txt(`lightning-node=${key}`)]),
+      ]);
     const check = (key: string, at = BigInt(FROM)) => checkBinding(word, { records: records(key) }, TRUST, at);
     expect(check(pubkey(0x41))).toMatchObject({ bound: true, node_id: pubkey(0x41), valid_until: BigInt(UNTIL) });
     expect(codeOf(() => check(pubkey(0x42)))).toBe('name-unproven');
     expect(codeOf(() => check(pubkey(0x41), BigInt(UNTIL) + 1n))).toBe('dnssec-time');
     expect(codeOf(() => placeOf(parsePersonName('a..b@example.org')))).toBe('malformed-dns');
     expect(codeOf(() => parsePersonName('usér@example.org'))).toBe('usage');
-    expect(nameFrom(['a'])).toBe(name('a'));
+    expect(nameOfLabels(['a'])).toBe(name('a'));
   });
 });
 
@@ -368,7 +374,7 @@ describe('the name of the guide', () => {
   it('is proved by zones that are made here', async () => {
     const { offer } = made;
     const uri = txt(`bitcoin:?lno=${offer}`);
-    const records = [...chainTo(), org.signed('user.user._bitcoin-payment.example.org', TYPES.TXT, [uri])];
+    const records = [...chainTo(), org.signed('user.user._bitcoin-payment.example.org', DNS_TYPES.TXT, [uri])];
     expect(made.proof).toBe(Buffer.concat(records).toString('hex'));
     const argv = ['--at', String(FROM), '--anchor', made.anchor, '--proof', file(made.proof), made.name];
     expect((await run(OfferResolve, argv)).json).toMatchObject({ offer, valid_until: UNTIL });

@@ -5,14 +5,14 @@
 import { describe, expect, it } from 'vitest';
 import { verifyDnsSignature as verify } from '../../src/commands/offer/dns-signatures.ts';
 import { bech32 } from '@scure/base';
-import { verifyProof } from '../../src/lib/names/dnssec.ts';
+import { verifyDnssec } from '../../src/lib/names/dnssec.ts';
 import { fieldOf } from '../../src/lib/offer/bolt11-fields.ts';
 import { openProof, parsePersonName, resolveName } from '../../src/lib/names/bip353.ts';
 import { readBolt11 } from '../../src/lib/offer/bolt11.ts';
 import { bolt11Document, encodeBolt11, invoiceIn } from '../../src/lib/offer/bolt11-document.ts';
 import { checkFields } from '../../src/lib/offer/check.ts';
-import { problemsOf } from '../../src/lib/offer/document.ts';
-import { readMessage, type OfferMessage } from '../../src/lib/offer/message.ts';
+import { offerProblems } from '../../src/lib/offer/document.ts';
+import { readOfferMessage, type OfferMessage } from '../../src/lib/offer/message.ts';
 import { readString, writeString, type OfferKind } from '../../src/lib/offer/string.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { writeFields } from '../../src/lib/wire/fields.ts';
@@ -61,7 +61,7 @@ const cut = (message: OfferMessage): Uint8Array[] =>
   );
 /** Of a signed message no altered form is sound; an offer is not signed, and another one. */
 const holds = (kind: OfferKind, stream: Uint8Array): boolean | string =>
-  codeOr(() => problemsOf(readMessage(kind, stream)).length === 0);
+  codeOr(() => offerProblems(readOfferMessage(kind, stream)).length === 0);
 
 describe.each(messages)('%s with a record', (_, message) => {
   const parts = cut(message);
@@ -70,7 +70,7 @@ describe.each(messages)('%s with a record', (_, message) => {
     parts.forEach((part, i) => {
       const stream = Buffer.concat(parts.toSpliced(i, 1));
       if (signed) expect([i, holds(message.kind, stream) === true]).toEqual([i, false]);
-      else expect(readMessage('offer', stream).records).toHaveLength(parts.length - 1);
+      else expect(readOfferMessage('offer', stream).records).toHaveLength(parts.length - 1);
       expect(part.length).toBeGreaterThan(0);
     });
   });
@@ -103,7 +103,7 @@ describe(`${MUTATIONS} mutations`, () => {
     let read = 0;
     for (let i = 0; i < MUTATIONS; i++) {
       const stream = mutated(message.bytes, below);
-      const made = codeOr(() => readMessage(message.kind, stream));
+      const made = codeOr(() => readOfferMessage(message.kind, stream));
       if (typeof made === 'string') continue;
       read += 1;
       checkFields(made);
@@ -171,7 +171,7 @@ describe(`${MUTATIONS} mutations`, () => {
       const altered = mutated(whole, below);
       codeOr(() => openProof(altered));
       // All signatures count as right; those of one in fifty are checked.
-      codeOr(() => verifyProof(altered, { verify: () => true, anchors }));
+      codeOr(() => verifyDnssec(altered, { verify: () => true, anchors }));
       const made = i % 50 === 0 ? codeOr(() => resolved(altered)) : 'not-resolved';
       if (typeof made !== 'string') expect(made.offer).toBe(offer);
     }

@@ -11,7 +11,7 @@ import OfferSign from '../../src/commands/offer/sign.ts';
 import OfferVerify from '../../src/commands/offer/verify.ts';
 import { signHash } from '../../src/lib/signing/bip340.ts';
 import { offerDocument } from '../../src/lib/offer/document.ts';
-import { messageOf } from '../../src/lib/offer/message.ts';
+import { makeOfferMessage } from '../../src/lib/offer/message.ts';
 import { bytes, fill, hex } from '../support/onion.ts';
 import { file, OFFER, pubkey, run, secretFile, thePath, theRequest } from '../support/offer.ts';
 
@@ -165,7 +165,7 @@ describe('an offer on the shell', async () => {
     expect(await run(OfferInvoice, bare, request.json)).toMatchObject({ code: 'usage' });
     // Somebody who builds a request of his own asks for it to be signed.
     const { signature: _, ...fields } = theRequest().fields;
-    const wrong = offerDocument(messageOf('invoice_request', { ...fields, invreq_amount: 5n }));
+    const wrong = offerDocument(makeOfferMessage('invoice_request', { ...fields, invreq_amount: 5n }));
     expect(await run(OfferSign, ['--key-file', payer], wrong)).toMatchObject({ code: 'offer-field', stdout: '' });
   });
   it('may be a refund, which anyone answers', async () => {

@@ -15,15 +15,15 @@ import {
   period,
   RECURRENCE_LIMITS,
 } from '../../src/lib/offer/kinds.ts';
-import { messageOf } from '../../src/lib/offer/message.ts';
+import { makeOfferMessage } from '../../src/lib/offer/message.ts';
 import { PREIMAGE_CHAIN_LIMITS } from '../../src/lib/offer/preimages.ts';
 import {
   CALENDAR_LIMITS,
   checkPeriod,
   PERIOD_LIMITS,
   recurrenceOf,
-  startOf,
-  windowOf,
+  periodStart,
+  periodWindow,
 } from '../../src/lib/offer/recurrence.ts';
 import { readString, STRING_LIMITS } from '../../src/lib/offer/string.ts';
 import { verifyMessage } from '../../src/lib/offer/verify.ts';
@@ -60,7 +60,7 @@ describe('a value', () => {
 describe('a message', () => {
   const [offer, request] = [theOffer(), theRequest()];
   const sound = (kind: 'offer' | 'invoice_request', fields: OfferValues) =>
-    checkFields(messageOf(kind, fields)).length === 0;
+    checkFields(makeOfferMessage(kind, fields)).length === 0;
   const free = theRequest(theOffer({ offer_quantity_max: 0, offer_amount: undefined }));
   const until = theOffer({ offer_absolute_expiry: 1000 });
   const invoice = theInvoice();
@@ -129,20 +129,20 @@ describe('recurrence', () => {
     },
     first: {
       takes: (n: bigint) =>
-        windowOf({ ...r, paywindow: { seconds_before: 0n, seconds_after: n } }, AT, 0n).until - AT === n,
+        periodWindow({ ...r, paywindow: { seconds_before: 0n, seconds_after: n } }, AT, 0n).until - AT === n,
       below: 'not taken',
     },
-    base: { takes: (n: bigint) => startOf({ unit: 'months', period: 1n }, n, 1n), above: 'offer-field' },
+    base: { takes: (n: bigint) => periodStart({ unit: 'months', period: 1n }, n, 1n), above: 'offer-field' },
     year: {
-      takes: (n: number) => startOf({ unit: 'months', period: 12n }, 0n, BigInt(n - 1970)),
+      takes: (n: number) => periodStart({ unit: 'months', period: 12n }, 0n, BigInt(n - 1970)),
       above: 'offer-field',
     },
   });
   function sound(fields: OfferValues): boolean {
-    return checkFields(messageOf('invoice_request', fields)).length === 0;
+    return checkFields(makeOfferMessage('invoice_request', fields)).length === 0;
   }
   const text = {
-    hex: Buffer.from(messageOf('offer', { ...theOffer().fields, ...recurs({}) }).bytes).toString('hex'),
+    hex: Buffer.from(makeOfferMessage('offer', { ...theOffer().fields, ...recurs({}) }).bytes).toString('hex'),
     kind: 'offer',
   };
   limits(CALENDAR_LIMITS, {

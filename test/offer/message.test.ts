@@ -1,9 +1,9 @@
 /** BOLT12 messages: strings, trees, fields and rules, by the published vectors and by figures of another writer. */
 import { describe, expect, it } from 'vitest';
 import { checkFields } from '../../src/lib/offer/check.ts';
-import { messageIn, offerDocument, problemsOf } from '../../src/lib/offer/document.ts';
-import { branch, leafHash, merkleRoot, noncesOf } from '../../src/lib/offer/merkle.ts';
-import { readMessage } from '../../src/lib/offer/message.ts';
+import { messageIn, offerDocument, offerProblems } from '../../src/lib/offer/document.ts';
+import { branch, leafHash, offerRoot, leafNonces } from '../../src/lib/offer/merkle.ts';
+import { readOfferMessage } from '../../src/lib/offer/message.ts';
 import { OFFER_KINDS, readString, writeString } from '../../src/lib/offer/string.ts';
 import { readStream } from '../../src/lib/wire/tlv.ts';
 import { bytes, hex } from '../support/onion.ts';
@@ -34,7 +34,7 @@ describe('a string', () => {
 describe('a tree', () => {
   it.each<any>(published.trees)('$comment', ({ leaves, branches, merkle, ...rest }) => {
     const records = readStream(bytes(rest.records));
-    const nonce = noncesOf(records[0]!);
+    const nonce = leafNonces(records[0]!);
     records.forEach((record, i) => {
       const [leaf, made, both] = Object.values(leaves[i]) as string[];
       expect(hex(leafHash(record))).toBe(leaf);
@@ -42,7 +42,7 @@ describe('a tree', () => {
       expect(hex(branch(leafHash(record), nonce(record.type)))).toBe(both);
     });
     expect(branches.length).toBe(records.length - 1);
-    expect(hex(merkleRoot(records)!)).toBe(merkle);
+    expect(hex(offerRoot(records)!)).toBe(merkle);
   });
 });
 
@@ -51,7 +51,7 @@ describe('an offer', () => {
     let problems: string[];
     try {
       const message = read(bolt12);
-      problems = problemsOf(message).map(({ code }) => code);
+      problems = offerProblems(message).map(({ code }) => code);
       for (const { type, length, hex: value } of fields ?? [])
         expect(message.records.map((r) => [Number(r.type), r.value.length, hex(r.value)])).toContainEqual([
           type,
@@ -97,7 +97,7 @@ describe('the messages of another writer', () => {
   });
   it('show what is wrong, and refuse only what cannot be cut', () => {
     // A description that is no UTF-8, an unknown even type, a type of requests.
-    const wrong = readMessage('offer', bytes('0a01ff4e00520101'));
+    const wrong = readOfferMessage('offer', bytes('0a01ff4e00520101'));
     expect(checkFields(wrong).map(({ code, field }) => [code, field])).toEqual([
       ['tlv-value', 'offer_description'],
       ['tlv-unknown-even', '78'],
@@ -105,7 +105,7 @@ describe('the messages of another writer', () => {
       ['offer-field', 'offer_issuer_id'],
     ]);
     expect(wrong.fields.custom).toEqual({ 10: 'ff', 78: '' });
-    expect(codeOf(() => readMessage('offer', bytes('0a05ff')))).toBe('tlv-truncated');
+    expect(codeOf(() => readOfferMessage('offer', bytes('0a05ff')))).toBe('tlv-truncated');
     expect(codeOf(() => messageIn(document({})))).toBe('malformed-message');
     expect(codeOf(() => messageIn(document({ hex: '00' })))).toBe('malformed-message');
   });

@@ -4,8 +4,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { offerDocument, problemsOf } from '../../src/lib/offer/document.ts';
-import { readMessage, type OfferMessage } from '../../src/lib/offer/message.ts';
+import { offerDocument, offerProblems } from '../../src/lib/offer/document.ts';
+import { readOfferMessage, type OfferMessage } from '../../src/lib/offer/message.ts';
 import { bytes, hex, peer } from '../support/onion.ts';
 import { AT, PREIMAGE, pubkey, theInvoice, theOffer, thePath, theProof, theRequest } from '../support/offer.ts';
 import { fixture } from '../support/vectors.ts';
@@ -78,7 +78,7 @@ describe('LDK', () => {
       });
     });
     for (const { kind, altered } of turned)
-      expect(problemsOf(readMessage(kind, altered)).map(({ code }) => code)).toEqual(['signature-invalid']);
+      expect(offerProblems(readOfferMessage(kind, altered)).map(({ code }) => code)).toEqual(['signature-invalid']);
     const said = peer(
       'ldk-offers',
       turned.map(({ kind, altered }) => ({ [kind]: hex(altered) })),
@@ -87,7 +87,9 @@ describe('LDK', () => {
   });
   it('has made the invoices of the published proofs, which hold here', () => {
     for (const { invoice_hex: made } of fixture('offer/payer-proofs.json').vectors)
-      expect(problemsOf(readMessage('invoice', bytes(made))).map(({ code, field }) => [code, field])).toEqual([]);
+      expect(offerProblems(readOfferMessage('invoice', bytes(made))).map(({ code, field }) => [code, field])).toEqual(
+        [],
+      );
   });
 });
 

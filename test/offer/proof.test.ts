@@ -1,9 +1,9 @@
 /** Payer proofs: the published ones, byte for byte where the writer is free, and each part altered. */
 import { describe, expect, it } from 'vitest';
 import { makeRequest, signWith } from '../../src/lib/offer/build.ts';
-import { messageIn, offerDocument, problemsOf } from '../../src/lib/offer/document.ts';
-import { readMessage } from '../../src/lib/offer/message.ts';
-import { makeProof } from '../../src/lib/offer/proof.ts';
+import { messageIn, offerDocument, offerProblems } from '../../src/lib/offer/document.ts';
+import { readOfferMessage } from '../../src/lib/offer/message.ts';
+import { makePayerProof } from '../../src/lib/offer/proof.ts';
 import { writeStream } from '../../src/lib/wire/tlv.ts';
 import { bytes, fill } from '../support/onion.ts';
 import { verifyMessage } from '../../src/lib/offer/verify.ts';
@@ -12,14 +12,19 @@ import { codeOf } from '../support/refusal.ts';
 import { fixture } from '../support/vectors.ts';
 
 const published = fixture('offer/payer-proofs.json');
-const codes = (message: Parameters<typeof problemsOf>[0]) => problemsOf(message).map(({ code }) => code);
+const codes = (message: Parameters<typeof offerProblems>[0]) => offerProblems(message).map(({ code }) => code);
 
 describe('a published proof', () => {
   it.each<any>(published.vectors)('$name verifies, and is written so', (vector) => {
     const proof = messageIn(document({ string: vector.bech32 }));
     expect(codes(proof)).toEqual([]);
-    const invoice = readMessage('invoice', bytes(vector.invoice_hex));
-    const made = makeProof(invoice, vector.included.map(BigInt), bytes(published.preimage), vector.note ?? undefined);
+    const invoice = readOfferMessage('invoice', bytes(vector.invoice_hex));
+    const made = makePayerProof(
+      invoice,
+      vector.included.map(BigInt),
+      bytes(published.preimage),
+      vector.note ?? undefined,
+    );
     const { string } = offerDocument(signWith(made, bytes(published.payer_secret))) as { string: string };
     // The last one has an empty list of omitted records, which readers take and this writer leaves out.
     expect(string === vector.bech32).toBe(vector.byte_exact);
@@ -46,13 +51,13 @@ describe('a proof', () => {
   it('is refused with any record dropped, flipped or in another place', () => {
     const { records } = proof;
     for (const { type, value } of records) {
-      const dropped = readMessage('payer_proof', writeStream(records.filter((record) => record.type !== type)));
+      const dropped = readOfferMessage('payer_proof', writeStream(records.filter((record) => record.type !== type)));
       expect([type, codes(dropped).length > 0]).toEqual([type, true]);
       for (const at of [0, value.length - 1]) {
         const altered = Uint8Array.from(value);
         altered[at]! ^= 1;
         const changed = records.map((record) => (record.type === type ? { type, value: altered } : record));
-        expect([type, codes(readMessage('payer_proof', writeStream(changed))).length > 0]).toEqual([type, true]);
+        expect([type, codes(readOfferMessage('payer_proof', writeStream(changed))).length > 0]).toEqual([type, true]);
       }
     }
   });
@@ -69,12 +74,12 @@ describe('a proof', () => {
       recurrence: { counter: 0n, start: 0n },
     });
     const invoice = theInvoice(signWith(request, fill(0x42)));
-    const shown = makeProof(invoice, [14n, 24n, 26n, 92n, 93n, 177n], PREIMAGE);
+    const shown = makePayerProof(invoice, [14n, 24n, 26n, 92n, 93n, 177n], PREIMAGE);
     expect(verifyMessage(signWith(shown, fill(0x42)), AT + 1_000_000n).problems).toEqual([]);
   });
   const altered = (type: bigint, value: Uint8Array) =>
     codes(
-      readMessage(
+      readOfferMessage(
         'payer_proof',
         writeStream([...proof.records.filter((record) => record.type !== type), { type, value }]),
       ),
@@ -104,6 +109,6 @@ describe('a proof', () => {
     expect(codeOf(() => theProof(fill(2)))).toBe('wrong-preimage');
     expect(codeOf(() => theProof(PREIMAGE, [172n]))).toBe('malformed-message');
     expect(codeOf(() => theProof(PREIMAGE, [0n]))).toBe('malformed-message');
-    expect(codeOf(() => signWith(makeProof(theInvoice(), [], PREIMAGE), fill(0x43)))).toBe('wrong-key');
+    expect(codeOf(() => signWith(makePayerProof(theInvoice(), [], PREIMAGE), fill(0x43)))).toBe('wrong-key');
   });
 });

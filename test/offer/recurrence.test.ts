@@ -1,10 +1,10 @@
 /** Offers that recur, in both numberings, and chains of preimages. */
 import { describe, expect, it } from 'vitest';
 import { makeInvoice, makeRequest, signWith } from '../../src/lib/offer/build.ts';
-import { problemsOf } from '../../src/lib/offer/document.ts';
+import { offerProblems } from '../../src/lib/offer/document.ts';
 import type { OfferMessage } from '../../src/lib/offer/message.ts';
-import { checkPreimage, preimageChain, PREIMAGE_CHAIN_LIMITS } from '../../src/lib/offer/preimages.ts';
-import { calendarDocument, dueFor, recurrenceOf, startOf, windowOf } from '../../src/lib/offer/recurrence.ts';
+import { checkInvoicePreimage, preimageChain, PREIMAGE_CHAIN_LIMITS } from '../../src/lib/offer/preimages.ts';
+import { calendarDocument, dueFor, recurrenceOf, periodStart, periodWindow } from '../../src/lib/offer/recurrence.ts';
 import { verifyMessage } from '../../src/lib/offer/verify.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { fill, hex } from '../support/onion.ts';
@@ -39,29 +39,31 @@ const answer = (request: OfferMessage, createdAt: bigint, more: Partial<Paramete
 
 describe('a period', () => {
   it('of months begins on the day of the base, or on the last of a shorter month', () => {
-    const start = (n: bigint) => startOf({ unit: 'months', period: 1n }, BigInt(BASE), n);
+    const start = (n: bigint) => periodStart({ unit: 'months', period: 1n }, BigInt(BASE), n);
     expect([0n, 1n, 2n, 13n].map(start)).toEqual([1706659200n, 1709164800n, 1711843200n, 1740700800n]);
     // The time of day stays.
-    expect(startOf({ unit: 'months', period: 2n }, BigInt(BASE) + 86_399n, 1n)).toBe(1711843200n + 86_399n);
-    expect(codeOf(() => startOf({ unit: 'months', period: 1n << 31n }, BigInt(BASE), 1n << 31n))).toBe('offer-field');
+    expect(periodStart({ unit: 'months', period: 2n }, BigInt(BASE) + 86_399n, 1n)).toBe(1711843200n + 86_399n);
+    expect(codeOf(() => periodStart({ unit: 'months', period: 1n << 31n }, BigInt(BASE), 1n << 31n))).toBe(
+      'offer-field',
+    );
   });
   it('of days and seconds is a sum', () => {
-    expect(startOf({ unit: 'days', period: 7n }, 100n, 3n)).toBe(100n + 21n * 86_400n);
-    expect(startOf({ unit: 'seconds', period: 7n }, 100n, 3n)).toBe(121n);
+    expect(periodStart({ unit: 'days', period: 7n }, 100n, 3n)).toBe(100n + 21n * 86_400n);
+    expect(periodStart({ unit: 'seconds', period: 7n }, 100n, 3n)).toBe(121n);
   });
   it('can be paid within its window, else from the period before to its end', () => {
     const r = recurrenceOf(recurring({ offer_recurrence_optional: { unit: 'seconds', period: 1000 } }).fields)!;
-    expect(windowOf(r, 5000n, 0n)).toEqual({ from: 0n, until: 5999n });
-    expect(windowOf(r, 5000n, 2n)).toEqual({ from: 6000n, until: 7999n });
+    expect(periodWindow(r, 5000n, 0n)).toEqual({ from: 0n, until: 5999n });
+    expect(periodWindow(r, 5000n, 2n)).toEqual({ from: 6000n, until: 7999n });
     const short = { ...r, paywindow: { seconds_before: 10n, seconds_after: 5n } };
     // The first of an offer without a base is open for a minute at least.
-    expect([0n, 1n].map((n) => windowOf(short, 5000n, n))).toEqual([
+    expect([0n, 1n].map((n) => periodWindow(short, 5000n, n))).toEqual([
       { from: 4990n, until: 5060n },
       { from: 5990n, until: 6005n },
     ]);
     const based = { ...short, base: { proportional: false, basetime: 5000n } };
-    expect(windowOf(based, 5000n, 0n)).toEqual({ from: 4990n, until: 5005n });
-    expect([5n, 10n, 11n].map((base) => windowOf(based, base, 0n).from)).toEqual([0n, 0n, 1n]);
+    expect(periodWindow(based, 5000n, 0n)).toEqual({ from: 4990n, until: 5005n });
+    expect([5n, 10n, 11n].map((base) => periodWindow(based, base, 0n).from)).toEqual([0n, 0n, 1n]);
   });
   it('that has begun costs its rest, rounded up', () => {
     const base = { proportional: true, basetime: 1000n };
@@ -104,7 +106,7 @@ describe.each(['', 'cln_'] as const)('an offer that recurs, numbered by %j', (pr
       invoice_relative_expiry: 4000n,
     });
     expect(codeOf(() => answer(request, open + 5000n, { expiry: 4001n }))).toBe('offer-field');
-    expect(problemsOf(invoice)).toEqual([]);
+    expect(offerProblems(invoice)).toEqual([]);
   });
   it('begins with the first invoice where it has no base', () => {
     const free = offered({ offer_recurrence_optional: seconds });
@@ -114,7 +116,7 @@ describe.each(['', 'cln_'] as const)('an offer that recurs, numbered by %j', (pr
     expect(codeOf(() => answer(ask(free, 5n), AT, { basetime: AT }))).toBe('period-closed');
     expect(codeOf(() => answer(ask(free, 1n), AT + 30_000n, { basetime: AT }))).toBe('period-closed');
     // Who does not recur pays once.
-    expect(problemsOf(answer(ask(free), AT))).toEqual([]);
+    expect(offerProblems(answer(ask(free), AT))).toEqual([]);
   });
   it.each<[string, () => unknown]>([
     ['a compulsory one without a counter', () => ask(based)],
@@ -171,25 +173,29 @@ describe('a chain of preimages', () => {
     });
     for (let paid = 0; paid < 4; paid++)
       for (let shown = 0; shown < 4; shown++) {
-        const check = () => checkPreimage(fields(paid), chain[shown]!, BigInt(shown));
+        const check = () => checkInvoicePreimage(fields(paid), chain[shown]!, BigInt(shown));
         if (shown >= paid) check();
         else expect(codeOf(check)).toBe('chain-differs');
       }
-    expect(codeOf(() => checkPreimage(fields(1), fill(3), 2n))).toBe('chain-differs');
+    expect(codeOf(() => checkInvoicePreimage(fields(1), fill(3), 2n))).toBe('chain-differs');
     expect(
       codeOf(() =>
-        checkPreimage({ ...fields(1), proposal_preimage_chain: { salt: hex(fill(3)), index: 1n } }, chain[2]!, 2n),
+        checkInvoicePreimage(
+          { ...fields(1), proposal_preimage_chain: { salt: hex(fill(3)), index: 1n } },
+          chain[2]!,
+          2n,
+        ),
       ),
     ).toBe('chain-differs');
-    expect(codeOf(() => checkPreimage(fields(1), chain[2]!))).toBe('wrong-preimage');
-    expect(codeOf(() => checkPreimage(theOffer().fields, chain[2]!))).toBe('usage');
-    expect(codeOf(() => checkPreimage(fields(1), chain[3]!, 1n << 60n))).toBe('chain-differs');
+    expect(codeOf(() => checkInvoicePreimage(fields(1), chain[2]!))).toBe('wrong-preimage');
+    expect(codeOf(() => checkInvoicePreimage(theOffer().fields, chain[2]!))).toBe('usage');
+    expect(codeOf(() => checkInvoicePreimage(fields(1), chain[3]!, 1n << 60n))).toBe('chain-differs');
   });
   it('is followed through as many periods as one chain has', () => {
     const { most } = PREIMAGE_CHAIN_LIMITS.count;
     const [before, first] = preimageChain(salt, fill(1), most + 1) as [Uint8Array, Uint8Array];
     const check = (paid: Uint8Array, index: number) =>
-      checkPreimage(
+      checkInvoicePreimage(
         { invoice_payment_hash: hex(sha256(paid)), proposal_preimage_chain: { salt: hex(salt), index: 0n } },
         fill(1),
         BigInt(index),

@@ -1,10 +1,10 @@
 /** What readers and writers of offers, requests and invoices refuse, each rule by one message that breaks it. */
 import { describe, expect, it } from 'vitest';
 import { createOffer, makeInvoice, makeRequest, signWith, withSignature } from '../../src/lib/offer/build.ts';
-import { hashToSign } from '../../src/lib/offer/check.ts';
-import { offerDocument, problemsOf } from '../../src/lib/offer/document.ts';
+import { offerHashToSign } from '../../src/lib/offer/check.ts';
+import { offerDocument, offerProblems } from '../../src/lib/offer/document.ts';
 import type { OfferValues } from '../../src/lib/offer/fields.ts';
-import { messageOf, type OfferMessage } from '../../src/lib/offer/message.ts';
+import { makeOfferMessage, type OfferMessage } from '../../src/lib/offer/message.ts';
 import { checkMirror } from '../../src/lib/offer/verify.ts';
 import { verifyMessage } from '../../src/lib/offer/verify.ts';
 import { signHash } from '../../src/lib/signing/bip340.ts';
@@ -21,15 +21,15 @@ function changed(message: OfferMessage, change: Change): OfferMessage {
   const fields = Object.fromEntries(
     Object.entries({ ...message.fields, ...change, signature: undefined }).filter(([, value]) => value !== undefined),
   ) as OfferValues;
-  const bare = messageOf(message.kind, fields);
-  const hash = hashToSign(bare);
+  const bare = makeOfferMessage(message.kind, fields);
+  const hash = offerHashToSign(bare);
   if (!hash) return bare;
-  return messageOf(message.kind, {
+  return makeOfferMessage(message.kind, {
     ...fields,
     signature: signHash(hash, fill(message.kind === 'invoice' ? 0x41 : 0x42)),
   });
 }
-const problems = (message: OfferMessage) => problemsOf(message).map(({ code, field }) => `${code} ${field}`);
+const problems = (message: OfferMessage) => offerProblems(message).map(({ code, field }) => `${code} ${field}`);
 
 describe('the messages that are changed', () => {
   it('are sound, and so are they signed again', () => {
@@ -120,11 +120,11 @@ describe('a request', () => {
   });
   it('is signed by its payer, unless it offers a refund', () => {
     const bare = changed(request, {});
-    expect(problems(messageOf('invoice_request', { ...bare.fields, signature: '11'.repeat(64) }))).toEqual([
+    expect(problems(makeOfferMessage('invoice_request', { ...bare.fields, signature: '11'.repeat(64) }))).toEqual([
       'signature-invalid signature',
     ]);
     const { signature: _, ...unsigned } = request.fields;
-    expect(problems(messageOf('invoice_request', unsigned))).toEqual(['signature-invalid signature']);
+    expect(problems(makeOfferMessage('invoice_request', unsigned))).toEqual(['signature-invalid signature']);
     const input = { metadata: fill(7, 16), payerId: pubkey(0x42) };
     const refund = makeRequest(undefined, { ...input, fields: { invreq_amount: 5n, offer_description: 'sorry' } });
     expect(problems(refund)).toEqual([]);
@@ -184,7 +184,7 @@ describe('an invoice', () => {
     expect(codeOf(() => theInvoice(request, { nodeId: pubkey(0x45) }))).toBe('invoice-differs');
   });
   it('needs a path whose features are known, and a rule says which bit is not', () => {
-    const [problem] = problemsOf(changed(invoice, { invoice_features: '01' }));
+    const [problem] = offerProblems(changed(invoice, { invoice_features: '01' }));
     expect(problem).toEqual({ code: 'feature-unknown', field: 'invoice_features', text: 'bit 0 is not known' });
   });
   it('may have one path of several whose features are not known', () => {
@@ -222,10 +222,14 @@ describe('an invoice', () => {
 
 describe('a signature', () => {
   const { signature, ...bare } = request.fields;
-  const unsigned = messageOf('invoice_request', bare);
+  const unsigned = makeOfferMessage('invoice_request', bare);
   it('made elsewhere is taken if it is right', () => {
     expect(offerDocument(unsigned)).toMatchObject({
-      signing: { message: Buffer.from(hashToSign(unsigned)!).toString('hex'), key: pubkey(0x42), field: 'signature' },
+      signing: {
+        message: Buffer.from(offerHashToSign(unsigned)!).toString('hex'),
+        key: pubkey(0x42),
+        field: 'signature',
+      },
     });
     expect(withSignature(unsigned, signature!).bytes).toEqual(request.bytes);
     expect(codeOf(() => withSignature(unsigned, '00'.repeat(64)))).toBe('signature-invalid');

@@ -9,17 +9,17 @@ import { Fields } from '../../src/lib/protocol/document.ts';
 import {
   buildMessageDocument,
   peelMessageDocument,
-  buildMessage,
-  peelMessage,
-  readMessage,
-  writeMessage,
+  buildOnionMessage,
+  peelOnionMessage,
+  readOnionMessage,
+  writeOnionMessage,
 } from '../../src/lib/onion/message.ts';
 import { parseFields, writeFields } from '../../src/lib/wire/fields.ts';
 import { buildPacket, PACKET_LIMITS } from '../../src/lib/onion/packet.ts';
 import { peel, type Packet } from '../../src/lib/onion/peel.ts';
 import { RECIPIENT_DATA, type RecipientData } from '../../src/lib/onion/recipient-data.ts';
 import { routeDocument } from '../../src/lib/onion/route.ts';
-import { parseBuild, buildDocument } from '../../src/lib/onion/build-document.ts';
+import { parseBuild, buildPacketDocument } from '../../src/lib/onion/build-document.ts';
 import { withLength } from '../../src/lib/onion/payload.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { bytes, fill, hex, keyOf, pubkeyOf, SESSION } from '../support/onion.ts';
@@ -82,7 +82,9 @@ describe("BOLT4's blinded payment", () => {
   it('is built byte for byte, from its payloads and from the route', () => {
     const { session_key, associated_data, full_route: hops } = payment;
     const json = { session_key, associated_data, hops: hops.map(({ pubkey, payload }: any) => ({ pubkey, payload })) };
-    expect((buildDocument(parseBuild(document(json), {}), bytes(session_key), {}) as any).onion).toBe(payment.onion);
+    expect((buildPacketDocument(parseBuild(document(json), {}), bytes(session_key), {}) as any).onion).toBe(
+      payment.onion,
+    );
     const blinded = {
       ...payment.blinded_route,
       hops: payment.blinded_route.hops.map(({ blinded_node_id, encrypted_data }: any) => ({
@@ -107,7 +109,7 @@ describe("BOLT4's blinded payment", () => {
     expect(routed.amount_msat).toBe(110125n);
     expect(routed.cltv_expiry).toBe(749150n);
     if (last.total_amount_msat === payment.final_amount_msat)
-      expect((buildDocument(parseBuild(document(routed), {}), bytes(session_key), {}) as any).onion).toBe(
+      expect((buildPacketDocument(parseBuild(document(routed), {}), bytes(session_key), {}) as any).onion).toBe(
         payment.onion,
       );
   });
@@ -226,18 +228,18 @@ describe("BOLT4's blinded payment", () => {
 describe("BOLT4's onion message", () => {
   const path = parsePath(document(message.route));
   it('is built byte for byte', () => {
-    const made = buildMessage(path, { custom: message.custom }, { sessionKey: bytes(message.session_key) });
+    const made = buildOnionMessage(path, { custom: message.custom }, { sessionKey: bytes(message.session_key) });
     expect(hex(made.onion)).toBe(message.onion);
     expect(hex(made.message)).toBe(message.decrypt[0].onion_message);
   });
   it('is as large as a message of Lightning can be, and no larger', () => {
     const size = PACKET_LIMITS.message.most;
     const options = { sessionKey: bytes(message.session_key), size };
-    const made = buildMessage(path, { custom: message.custom }, options);
+    const made = buildOnionMessage(path, { custom: message.custom }, options);
     expect([made.onion.length, made.message.length]).toEqual([65_498, 65_535]);
-    expect(readMessage(made.message).onion).toEqual(made.onion);
+    expect(readOnionMessage(made.message).onion).toEqual(made.onion);
     const larger = { ...options, size: size + 1 };
-    expect(codeOf(() => buildMessage(path, { custom: message.custom }, larger))).toBe('onion-size');
+    expect(codeOf(() => buildOnionMessage(path, { custom: message.custom }, larger))).toBe('onion-size');
   });
   it('is peeled at every node', () => {
     let next: any = { onion_message: message.decrypt[0].onion_message };
@@ -277,9 +279,9 @@ describe("BOLT4's onion message", () => {
     expect(hex(writePath(parsePath(document(document_.payload.reply_path))))).toBe(reply.path);
   });
   it('grows to 32768 where it must', () => {
-    const made = buildMessage(path, { invoice: 'aa'.repeat(5000) }, { sessionKey: fill(4) });
+    const made = buildOnionMessage(path, { invoice: 'aa'.repeat(5000) }, { sessionKey: fill(4) });
     expect([made.size, made.onion.length]).toEqual([32768, 32834]);
-    expect(codeOf(() => buildMessage(path, { invoice: 'aa'.repeat(40000) }, { sessionKey: fill(4) }))).toBe(
+    expect(codeOf(() => buildOnionMessage(path, { invoice: 'aa'.repeat(40000) }, { sessionKey: fill(4) }))).toBe(
       'onion-overflow',
     );
   });
@@ -291,7 +293,7 @@ describe("BOLT4's onion message", () => {
   ])('with an invoice of %i bytes takes %i', (length, size) => {
     const { path: one } = blindPath([{ nodeId: pubkeyOf(0), data: new Uint8Array() }], SESSION);
     const build = (options: object) =>
-      buildMessage(one, { invoice: 'aa'.repeat(length) }, { sessionKey: fill(4), ...options });
+      buildOnionMessage(one, { invoice: 'aa'.repeat(length) }, { sessionKey: fill(4), ...options });
     expect(build({}).size).toBe(size);
     if (size > 1300) expect(codeOf(() => build({ size: 1300 }))).toBe('onion-overflow');
   });
@@ -299,7 +301,7 @@ describe("BOLT4's onion message", () => {
     const [packet, pathKey] = [new Uint8Array(65_498 + more), path.first_path_key];
     for (const json of [
       { path_key: pathKey, onion: hex(packet) },
-      { onion_message: hex(writeMessage(bytes(path.first_path_key), packet)) },
+      { onion_message: hex(writeOnionMessage(bytes(path.first_path_key), packet)) },
     ])
       expect(codeOf(() => peelMessageDocument(document(json), keyOf(0), []))).toBe(
         more > 0 ? 'onion-size' : 'onion-point',
@@ -310,10 +312,10 @@ describe("BOLT4's onion message", () => {
     [36, 'malformed'],
     [37, 'taken'],
   ])('of %i bytes is %s', (length, expected) => {
-    const whole = writeMessage(bytes(path.first_path_key), new Uint8Array());
+    const whole = writeOnionMessage(bytes(path.first_path_key), new Uint8Array());
     expect(whole).toHaveLength(37);
-    if (expected === 'taken') expect(readMessage(whole).onion).toHaveLength(0);
-    else expect(codeOf(() => readMessage(whole.subarray(0, length)))).toBe(expected);
+    if (expected === 'taken') expect(readOnionMessage(whole).onion).toHaveLength(0);
+    else expect(codeOf(() => readOnionMessage(whole.subarray(0, length)))).toBe(expected);
   });
   it.each<[object, string]>([
     [{}, 'path: nothing found, a blinded path, or nodes: a list of public keys, expected'],
@@ -340,8 +342,8 @@ describe("BOLT4's onion message", () => {
       nodes.map((nodeId, i) => ({ nodeId, data: writeFields(RECIPIENT_DATA, i === 0 ? data : {}) })),
       SESSION,
     ).path;
-    const { onion } = buildMessage(made, {}, { sessionKey: fill(4) });
-    const work = () => peelMessage({ pathKey: bytes(made.first_path_key), onion }, keyOf(0));
+    const { onion } = buildOnionMessage(made, {}, { sessionKey: fill(4) });
+    const work = () => peelOnionMessage({ pathKey: bytes(made.first_path_key), onion }, keyOf(0));
     if (code === null) expect(work().next).toBeDefined();
     else expect(codeOf(work)).toBe(code);
   });
@@ -357,7 +359,8 @@ describe("BOLT4's onion message", () => {
         onion: buildPacket(hops, { sessionKey: fill(4), associatedData: new Uint8Array() }).onion,
       };
     };
-    const peeled = (payload: Uint8Array, next = false) => codeOf(() => peelMessage(around(payload, next), keyOf(0)));
+    const peeled = (payload: Uint8Array, next = false) =>
+      codeOf(() => peelOnionMessage(around(payload, next), keyOf(0)));
     const data = bytes(hop.encrypted_data);
     const encrypted = Uint8Array.of(4, data.length, ...data);
     expect(peeled(bytes('4001aa'))).toBe('onion-field-missing');
@@ -366,9 +369,9 @@ describe("BOLT4's onion message", () => {
     expect(peeled(Uint8Array.of(...encrypted, ...bytes('4101aa')), true)).toBe('onion-field-forbidden');
     expect(peeled(Uint8Array.of(...encrypted, ...bytes('5001aa')))).toBe('tlv-unknown-even');
     expect(peeled(Uint8Array.of(...bytes('020101'), ...encrypted))).toBe('tlv-value');
-    expect(codeOf(() => readMessage(bytes('0202' + 'aa'.repeat(40))))).toBe('malformed');
-    expect(codeOf(() => readMessage(bytes(message.decrypt[0].onion_message + '00')))).toBe('onion-size');
-    expect(codeOf(() => readMessage(bytes(`0201${'05'.repeat(33)}0000`)))).toBe('wrong-key');
+    expect(codeOf(() => readOnionMessage(bytes('0202' + 'aa'.repeat(40))))).toBe('malformed');
+    expect(codeOf(() => readOnionMessage(bytes(message.decrypt[0].onion_message + '00')))).toBe('onion-size');
+    expect(codeOf(() => readOnionMessage(bytes(`0201${'05'.repeat(33)}0000`)))).toBe('wrong-key');
   });
 });
 

@@ -8,7 +8,7 @@ import { attribute } from '../../src/lib/onion/attribution.ts';
 import { buildErrorDocument, unwrapErrorDocument, wrapErrorDocument } from '../../src/lib/onion/error-document.ts';
 import { FAILURES, readFailure, writeFailure } from '../../src/lib/onion/failure.ts';
 import { keyFor } from '../../src/lib/onion/keys.ts';
-import { sha256Of } from '../../src/lib/onion/answer.ts';
+import { onionDigest } from '../../src/lib/onion/answer.ts';
 import { bytes, fill, hex, keyOf } from '../support/onion.ts';
 import { codeOf, refusal } from '../support/refusal.ts';
 import { fixture, vectors } from '../support/vectors.ts';
@@ -244,11 +244,11 @@ describe('onion-error documents', () => {
   });
   it('say sha256_of_onion for packets that cannot be read', () => {
     const made = buildErrorDocument(document({ onion: packet.onion, failure: 'invalid_onion_hmac' }));
-    expect(made).toMatchObject({ failure_code: 'c005', sha256_of_onion: sha256Of(bytes(packet.onion)) });
+    expect(made).toMatchObject({ failure_code: 'c005', sha256_of_onion: onionDigest(bytes(packet.onion)) });
     expect(made).not.toHaveProperty('error');
     const unparsable = `00${'05'.repeat(33)}${packet.onion.slice(68)}`;
     expect(buildErrorDocument(document({ onion: unparsable, failure: 'invalid_onion_key' }), keyOf(0))).toMatchObject({
-      sha256_of_onion: sha256Of(bytes(unparsable)),
+      sha256_of_onion: onionDigest(bytes(unparsable)),
     });
     // The hop before makes an error onion of it.
     expect(

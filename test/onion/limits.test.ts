@@ -2,11 +2,11 @@
 import { describe } from 'vitest';
 import { checkAllowed, HTLC_LIMITS, relayed } from '../../src/lib/onion/blinded-payment.ts';
 import { blindDocument, payinfoDocument, unblindDocument } from '../../src/lib/onion/blind-document.ts';
-import { buildDocument, parseBuild } from '../../src/lib/onion/build-document.ts';
+import { buildPacketDocument, parseBuild } from '../../src/lib/onion/build-document.ts';
 import { buildErrorDocument, wrapErrorDocument } from '../../src/lib/onion/error-document.ts';
 import { buildError, ERROR_LIMITS, unwrapError, wrapError } from '../../src/lib/onion/error.ts';
 import { parseFields } from '../../src/lib/wire/fields.ts';
-import { buildMessage, peelMessageDocument } from '../../src/lib/onion/message.ts';
+import { buildOnionMessage, peelMessageDocument } from '../../src/lib/onion/message.ts';
 import { buildPacket, cutLayer, openPacket, PACKET_LIMITS } from '../../src/lib/onion/packet.ts';
 import { peel, parsePacket } from '../../src/lib/onion/peel.ts';
 import { hasLength, PAYLOAD_LIMITS, withLength } from '../../src/lib/onion/payload.ts';
@@ -77,7 +77,7 @@ describe('a packet', () => {
   const { path } = blindPath([{ nodeId: pubkeyOf(0), data: new Uint8Array() }], SESSION);
   const built = (payload: string, size?: number) => {
     const hops = [{ pubkey: hex(pubkeyOf(0)), payload, prefixed: false }];
-    return buildDocument(parseBuild(json({ hops, ...(size && { size }) }), {}), SESSION, {});
+    return buildPacketDocument(parseBuild(json({ hops, ...(size && { size }) }), {}), SESSION, {});
   };
   limits(PACKET_LIMITS, {
     size: [
@@ -85,7 +85,7 @@ describe('a packet', () => {
       { takes: (n: number) => parsePacket(json({ onion: '00', size: n })), ...malformed },
     ],
     message: [
-      { takes: (n: number) => buildMessage(path, {}, { sessionKey: SESSION, size: n }), above: 'onion-size' },
+      { takes: (n: number) => buildOnionMessage(path, {}, { sessionKey: SESSION, size: n }), above: 'onion-size' },
       {
         takes(n: number) {
           const packet = json({ path_key: path.first_path_key, onion: `01${raw(n + 65)}` });

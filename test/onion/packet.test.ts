@@ -1,7 +1,7 @@
 /** The packet: BOLT4's vector, what is refused and how, mutations, and properties of routes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { buildDocument, parseBuild } from '../../src/lib/onion/build-document.ts';
+import { buildPacketDocument, parseBuild } from '../../src/lib/onion/build-document.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { answerTo, explain } from '../../src/lib/onion/answer.ts';
 import { drawLayers } from '../../src/commands/onion/build.ts';
@@ -20,7 +20,7 @@ const vector = fixture('onion/packet.json');
 const document = (json: object) => new Fields(json as never, '', []);
 const built = (json: object, flags = {}) => {
   const input = parseBuild(document(json), flags);
-  return buildDocument(input, input.sessionKey ?? SESSION, flags) as any;
+  return buildPacketDocument(input, input.sessionKey ?? SESSION, flags) as any;
 };
 const refused = (onion: Uint8Array, more: Partial<Packet> = {}, options = {}): Refused => {
   const found = peel({ onion, associatedData: AD, ...more }, keyOf(0), options);

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { answerTo } from '../../src/lib/onion/answer.ts';
-import { writeLegacy, withLength } from '../../src/lib/onion/payload.ts';
+import { writeLegacyFrame, withLength } from '../../src/lib/onion/payload.ts';
 import { buildPacket } from '../../src/lib/onion/packet.ts';
 import { peel, type Packet } from '../../src/lib/onion/peel.ts';
 import { scidBytes } from '../../src/lib/wire/fields.ts';
@@ -168,7 +168,7 @@ describe.skipIf(!electrum)('Electrum', () => {
     return layers;
   };
   it('peels our historic packets at every hop', () => {
-    const list = hops.map(({ pubkey, fields }) => ({ pubkey, payload: writeLegacy(fields, '') }));
+    const list = hops.map(({ pubkey, fields }) => ({ pubkey, payload: writeLegacyFrame(fields, '') }));
     const layers = walk(hex(buildPacket(list, { sessionKey: SESSION, associatedData: AD }).onion), true);
     const said = peer(
       'electrum',
@@ -191,7 +191,7 @@ describe.skipIf(!electrum)('Electrum', () => {
       short_channel_id: hex(scidBytes(fields.short_channel_id)!),
     }));
     const [said] = peer('electrum', [{ build, session_key: hex(SESSION), associated_data: hex(AD) }]);
-    const list = hops.map(({ pubkey, fields }) => ({ pubkey, payload: writeLegacy(fields, '') }));
+    const list = hops.map(({ pubkey, fields }) => ({ pubkey, payload: writeLegacyFrame(fields, '') }));
     expect(said.onion).toBe(hex(buildPacket(list, { sessionKey: SESSION, associatedData: AD }).onion));
     expect(walk(said.onion, true)).toHaveLength(4);
   });

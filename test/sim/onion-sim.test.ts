@@ -8,12 +8,19 @@ import OnionSim from '../../src/commands/onion/sim.ts';
 import { Draws } from '../../src/lib/protocol/draws.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
 import { drawTopology, topologyOf } from '../../src/lib/gossip/topology.ts';
-import { Bucket, READINGS, simulate, type Attack, type Reading, type Rules } from '../../src/lib/sim/back-pressure.ts';
+import {
+  Bucket,
+  READINGS,
+  simulate,
+  type Attack,
+  type Reading,
+  type SimRules,
+} from '../../src/lib/sim/back-pressure.ts';
 import { command, refusedCommand } from '../support/command.ts';
 import { gossmap, makeNetwork } from '../support/gossip.ts';
 import { codeOf } from '../support/refusal.ts';
 
-const RULES: Rules = {
+const RULES: SimRules = {
   seconds: 60,
   rate: 0.5,
   limit: 10,
@@ -24,7 +31,7 @@ const RULES: Rules = {
   retry: false,
   also: [],
 };
-const play = (attack: Attack, more: Partial<Rules> = {}, seed = '1') => {
+const play = (attack: Attack, more: Partial<SimRules> = {}, seed = '1') => {
   const draws = new Draws('sim', seed);
   return simulate(drawTopology(200, 600, draws), { ...RULES, ...more }, attack, draws);
 };
@@ -86,7 +93,7 @@ describe('who is blamed', () => {
 
 describe('a network under one message a second that is bounced 382 times', () => {
   const bounce = { kind: 'bounce', rate: 1, hops: 382 } as const;
-  const heard = (also: readonly Reading[], more: Partial<Rules> = {}): number[] =>
+  const heard = (also: readonly Reading[], more: Partial<SimRules> = {}): number[] =>
     ['1', '2', '3'].map((seed) =>
       share(play(bounce, { seconds: 120, walk: [4, 7], relayDepth: 20, also, ...more }, seed).honest),
     );

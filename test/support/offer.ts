@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createOffer, makeInvoice, makeRequest, publicKeyOf, signWith } from '../../src/lib/offer/build.ts';
 import type { OfferMessage } from '../../src/lib/offer/message.ts';
-import { makeProof } from '../../src/lib/offer/proof.ts';
+import { makePayerProof } from '../../src/lib/offer/proof.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { blindPath } from '../../src/lib/onion/blinding.ts';
@@ -93,5 +93,5 @@ export const theInvoice = (
   );
 /** A proof of the payment of an invoice, that shows its amount. */
 export const theProof = (preimage: Uint8Array, include: readonly bigint[] = [170n], note?: string): OfferMessage =>
-  signWith(makeProof((paid ??= theInvoice()), include, preimage, note), fill(0x42));
+  signWith(makePayerProof((paid ??= theInvoice()), include, preimage, note), fill(0x42));
 let paid: OfferMessage | undefined;

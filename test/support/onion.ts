@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { sharedAlong, keyFor, mac, stream, xorInto } from '../../src/lib/onion/keys.ts';
 import { buildPacket } from '../../src/lib/onion/packet.ts';
-import type { Payload } from '../../src/lib/onion/payload.ts';
+import type { HopPayload } from '../../src/lib/onion/payload.ts';
 import { PAYLOAD, withLength } from '../../src/lib/onion/payload.ts';
 import { writeFields } from '../../src/lib/wire/fields.ts';
 import { publicBytes } from '../../src/lib/signing/curve.ts';
@@ -18,7 +18,7 @@ export const pubkeyOf = (i: number): Uint8Array => publicBytes(keyOf(i));
 export const AD = fill(0x42);
 export const SESSION = fill(0x61);
 
-export const typed = (payload: Payload): Uint8Array => withLength(writeFields(PAYLOAD, payload));
+export const typed = (payload: HopPayload): Uint8Array => withLength(writeFields(PAYLOAD, payload));
 /** A packet whose only hop is node 0, with this payload (length in front). */
 export const packetOf = (payload: Uint8Array, size = 1300): Uint8Array =>
   buildPacket([{ pubkey: pubkeyOf(0), payload }], { sessionKey: SESSION, associatedData: AD, size }).onion;

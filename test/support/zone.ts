@@ -1,7 +1,7 @@
 /** DNS zones for tests: keys of Ed25519, records signed by them, and chains from a root of their own. */
 import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { keyTagOf, nameOf, ROOT, signedData, TYPES, type DnsName } from '../../src/lib/names/records.ts';
+import { keyTagOf, dnsName, ROOT, signedData, DNS_TYPES, type DnsName } from '../../src/lib/names/records.ts';
 import { bytes, fill, hex } from './onion.ts';
 
 const u = (n: number, size: number): Buffer => {
@@ -10,7 +10,7 @@ const u = (n: number, size: number): Buffer => {
   return made;
 };
 const raw = (name: DnsName): Buffer => Buffer.from(name, 'latin1');
-export const name = (text: string): DnsName => (text === '.' ? ROOT : nameOf(text));
+export const name = (text: string): DnsName => (text === '.' ? ROOT : dnsName(text));
 export const record = (owner: string, type: number, data: Uint8Array, ttl = 300): Buffer =>
   Buffer.concat([raw(name(owner)), u(type, 2), u(1, 2), u(ttl, 4), u(data.length, 2), data]);
 export const txt = (...texts: string[]): Buffer =>
@@ -61,7 +61,7 @@ export function zone(apex: string, byte: number): Zone {
       raw(name(apex)),
     ]);
     const data = signedData({ head, covers: type, originalTtl: 300n } as never, name(signedAs), values);
-    return record(owner, TYPES.RRSIG, Buffer.concat([head, sign(null, data, secret)]));
+    return record(owner, DNS_TYPES.RRSIG, Buffer.concat([head, sign(null, data, secret)]));
   };
   return {
     key,
@@ -78,7 +78,7 @@ export const org = zone('example.org', 2);
 export const ANCHOR = [{ tag: keyTagOf(root.key), algorithm: 15, digestType: 2, digest: hex(root.ds.subarray(4)) }];
 /** From the root down to example.org, without any other record. */
 export const chainTo = (): Buffer[] => [
-  root.signed('.', TYPES.DNSKEY, [root.key]),
-  root.signed('example.org', TYPES.DS, [org.ds]),
-  org.signed('example.org', TYPES.DNSKEY, [org.key]),
+  root.signed('.', DNS_TYPES.DNSKEY, [root.key]),
+  root.signed('example.org', DNS_TYPES.DS, [org.ds]),
+  org.signed('example.org', DNS_TYPES.DNSKEY, [org.key]),
 ];

@@ -11,7 +11,7 @@ import {
   shortChannelId,
   truncated,
   writeFields,
-  type Kind,
+  type Codec,
 } from '../../src/lib/wire/fields.ts';
 import { MAX_U64 } from '../../src/lib/bitcoin/bytes.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
@@ -62,7 +62,7 @@ describe('BigSize', () => {
 });
 
 /** The two namespaces of Appendix B. */
-const nodeAndAmounts: Kind<string> = {
+const nodeAndAmounts: Codec<string> = {
   ...hexBytes(49),
   read: (value) => {
     const made = hexBytes(49).read(value);
@@ -216,7 +216,7 @@ describe('documents', () => {
 describe('values of parts', () => {
   const PARTS = { count: uint(2, { most: 0xffffn }), name: counted({ most: 2 }) };
   const [one, many] = [struct(PARTS), structs(PARTS, { name: '' })];
-  const parse = (kind: Kind<any>, value: object) =>
+  const parse = (kind: Codec<any>, value: object) =>
     kind.parse(new Fields(parseJson(JSON.stringify({ value }))), 'value');
   it('come back, one or many', () => {
     const values = [

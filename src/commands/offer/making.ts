@@ -3,11 +3,11 @@ import { hexFlag, switchFlag, textFlag, wholeFlag } from '../../lib/cli/flags.ts
 import type { InferredFlags } from '@oclif/core/interfaces';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
-import { makeInvoice, makeRequest, publicKeyOf, signWith, type Chosen } from '../../lib/offer/build.ts';
+import { makeInvoice, makeRequest, publicKeyOf, signWith, type ChosenFields } from '../../lib/offer/build.ts';
 import { parsePersonName } from '../../lib/names/bip353.ts';
 import { answersOffer } from '../../lib/offer/check.ts';
 import type { OfferValues } from '../../lib/offer/fields.ts';
-import { refuseFirst, type OfferMessage, type Problem } from '../../lib/offer/message.ts';
+import { refuseFirst, type OfferMessage, type OfferProblem } from '../../lib/offer/message.ts';
 import { checkMirror } from '../../lib/offer/verify.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { parsePoint } from '../../lib/signing/curve.ts';
@@ -58,7 +58,7 @@ export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
     throw new Refusal('usage', 'no payer found', { hint: 'give --payer-key-file FILE, or --payer-id POINT' });
   if ((flags.proposal !== undefined) !== (flags.replaces !== undefined))
     throw new Refusal('usage', '--proposal replace and --replaces are given together');
-  const fields: Chosen = {
+  const fields: ChosenFields = {
     invreq_chain: chainOf(flags.network),
     invreq_amount: flags['amount-msat'],
     invreq_quantity: flags.quantity,
@@ -67,7 +67,7 @@ export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
     invreq_bip_353_name: flags.name === undefined ? undefined : statedName(flags.name),
     proposal_replaces: flags.replaces ? bytesToHex(flags.replaces) : undefined,
   };
-  const made = (offer: OfferMessage | undefined, more: Chosen = {}): OfferMessage => {
+  const made = (offer: OfferMessage | undefined, more: ChosenFields = {}): OfferMessage => {
     const metadata = flags.metadata ?? crypto.getRandomValues(new Uint8Array(16));
     const { counter, start, 'recurrence-cancel': cancel } = flags;
     return makeRequest(offer, {
@@ -112,7 +112,7 @@ export const invoiceFlags = {
  * Fields that differ from the nearest offer: whoever asks may have made up another amount.
  * @throws Refusal `usage` without an offer
  */
-function mirrorOfAny(request: OfferMessage, offers: readonly OfferMessage[]): Problem[] {
+function mirrorOfAny(request: OfferMessage, offers: readonly OfferMessage[]): OfferProblem[] {
   const found = offers.map((offer) => checkMirror(request, offer)).sort((a, b) => a.length - b.length);
   if (found[0]) return found[0];
   throw new Refusal('usage', 'a request for an offer found, and not the offer', { hint: 'give --offer FILE' });

@@ -2,7 +2,7 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, countFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { rawOffer } from './shared.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
-import { messageIn, problemsOf } from '../../lib/offer/document.ts';
+import { messageIn, offerProblems } from '../../lib/offer/document.ts';
 import { refuseFirst } from '../../lib/offer/message.ts';
 import { CALENDAR_LIMITS, calendarDocument } from '../../lib/offer/recurrence.ts';
 
@@ -25,7 +25,7 @@ export default class OfferPeriod extends BaseCommand {
     const { flags, args } = await this.parse(OfferPeriod);
     await runStateless({ file: args.file, raw: rawOffer() }, (document) => {
       const message = messageIn(document);
-      refuseFirst(problemsOf(message).filter(({ code }) => code !== 'signature-invalid'));
+      refuseFirst(offerProblems(message).filter(({ code }) => code !== 'signature-invalid'));
       return calendarDocument(message.fields, flags.from ?? 0n, flags.count, flags.basetime);
     });
   }

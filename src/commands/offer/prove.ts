@@ -2,10 +2,10 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
-import { messageIn, problemsOf } from '../../lib/offer/document.ts';
+import { messageIn, offerProblems } from '../../lib/offer/document.ts';
 import { typesNamed } from '../../lib/offer/fields.ts';
 import { refuseFirst } from '../../lib/offer/message.ts';
-import { makeProof } from '../../lib/offer/proof.ts';
+import { makePayerProof } from '../../lib/offer/proof.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { rawOffer } from './shared.ts';
 import { signedOr } from './making.ts';
@@ -33,10 +33,10 @@ export default class OfferProve extends BaseCommand {
     if (!preimage) throw new Refusal('usage', 'no preimage found', { hint: 'give --preimage-file FILE' });
     await runStateless({ file: args.file, raw: rawOffer() }, (document) => {
       const invoice = messageIn(document, ['invoice']);
-      refuseFirst(problemsOf(invoice));
+      refuseFirst(offerProblems(invoice));
       const names = flags.include.split(',').filter((name) => name !== '');
       const types = names.flatMap((name) => typesNamed(name, invoice.records));
-      return signedOr(makeProof(invoice, types, preimage, flags.note), key);
+      return signedOr(makePayerProof(invoice, types, preimage, flags.note), key);
     });
   }
 }

@@ -4,7 +4,7 @@ import { readKey } from '../../lib/cli/secrets.ts';
 import { nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { signWith, withSignature } from '../../lib/offer/build.ts';
 import { signerOf } from '../../lib/offer/check.ts';
-import { messageIn, offerDocument, problemsOf } from '../../lib/offer/document.ts';
+import { messageIn, offerDocument, offerProblems } from '../../lib/offer/document.ts';
 import { refuseFirst } from '../../lib/offer/message.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { rawOffer } from './shared.ts';
@@ -32,7 +32,7 @@ export default class OfferSign extends BaseCommand {
     await runStateless({ file: args.file, raw: rawOffer() }, (document) => {
       const message = messageIn(document);
       // Nothing is signed that a reader would refuse for anything but the missing signature.
-      refuseFirst(problemsOf(message).filter(({ field }) => field !== signerOf(message).field));
+      refuseFirst(offerProblems(message).filter(({ field }) => field !== signerOf(message).field));
       return offerDocument(key ? signWith(message, key) : withSignature(message, signature!));
     });
   }

@@ -3,7 +3,7 @@ import { arg, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { messageIn, offerDocument } from '../../lib/offer/document.ts';
-import { checkPreimage } from '../../lib/offer/preimages.ts';
+import { checkInvoicePreimage } from '../../lib/offer/preimages.ts';
 import { verifyMessage } from '../../lib/offer/verify.ts';
 import { atFlag, checkNetwork, kindFlag, messageFile, networkFlag, now, rawOffer } from './shared.ts';
 
@@ -34,7 +34,7 @@ export default class OfferVerify extends BaseCommand {
       const message = messageIn(document);
       const verdict = verifyMessage(message, flags.at ?? now(), answered);
       if (flags.network) checkNetwork(message, flags.network);
-      if (preimage) checkPreimage(message.fields, preimage, flags['preimage-index']);
+      if (preimage) checkInvoicePreimage(message.fields, preimage, flags['preimage-index']);
       return offerDocument(message, {}, verdict);
     });
   }

@@ -2,7 +2,7 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, choiceFlag, countFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
-import { buildDocument, parseBuild, type BuildInput, type GivenHop } from '../../lib/onion/build-document.ts';
+import { buildPacketDocument, parseBuild, type BuildInput, type GivenHop } from '../../lib/onion/build-document.ts';
 import { PACKET_LIMITS, checkBudget } from '../../lib/onion/packet.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
@@ -74,7 +74,7 @@ export default class OnionBuild extends BaseCommand {
       if (key && input.sessionKey)
         throw new Refusal('usage', 'a session key found in the document, and another by flag');
       if (flags.graph) return drawLayers(input);
-      return buildDocument(input, input.sessionKey ?? key ?? crypto.getRandomValues(new Uint8Array(32)), options);
+      return buildPacketDocument(input, input.sessionKey ?? key ?? crypto.getRandomValues(new Uint8Array(32)), options);
     });
   }
 }

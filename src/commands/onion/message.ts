@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, countFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, nodeKeyFlags, runStateless, secretsFlag } from '../../lib/cli/stateless.ts';
-import { buildMessageDocument, peelMessageDocument } from '../../lib/onion/message-document.ts';
+import { buildMessageDocument, peelMessageDocument } from '../../lib/onion/message.ts';
 import { PACKET_LIMITS } from '../../lib/onion/packet.ts';
 import { neededKey } from './shared.ts';
 

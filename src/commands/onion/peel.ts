@@ -2,7 +2,7 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, countFlag, hexFlag, switchFlag, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, nodeKeyFlags, runStateless, secretsFlag } from '../../lib/cli/stateless.ts';
 import { PACKET_LIMITS } from '../../lib/onion/packet.ts';
-import { layerDocument, parsePacket, peelPath, refusalDocument } from '../../lib/onion/peel-document.ts';
+import { layerDocument, parsePacket, peelPath, refusalDocument } from '../../lib/onion/peel.ts';
 import { peelKeys, rawPacket, throwRefused } from './shared.ts';
 import { ReplayLog } from './replay-log.ts';
 

@@ -3,7 +3,7 @@
  * about a refused packet.
  */
 import { explain } from '../../lib/onion/answer.ts';
-import { secretScalar } from '../../lib/onion/keys.ts';
+import { needScalar } from '../../lib/onion/keys.ts';
 import type { RefusedPacket } from '../../lib/onion/peel.ts';
 import type { Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -19,7 +19,7 @@ interface KeyValues {
 /** The scalar of `--key-file` or `--key-fd`; undefined where neither is given. @throws Refusal `wrong-key`, `secret-exposed` */
 export async function keyOf(flags: KeyValues): Promise<bigint | undefined> {
   const bytes = await readKey({ fd: flags['key-fd'], file: flags['key-file'] });
-  return bytes && secretScalar(bytes, 'the key');
+  return bytes && needScalar(bytes, 'the key');
 }
 
 /** @throws Refusal `usage` where no key is given */
@@ -33,7 +33,7 @@ export async function neededKey(flags: KeyValues): Promise<bigint> {
 /** One key, or those of a path. @throws Refusal as above */
 export async function peelKeys(flags: KeyValues): Promise<bigint[]> {
   if (flags.all === undefined) return [await neededKey(flags)];
-  return (await readKeyList(flags.all)).map((bytes, i) => secretScalar(bytes, `key ${i}`));
+  return (await readKeyList(flags.all)).map((bytes, i) => needScalar(bytes, `key ${i}`));
 }
 
 /** A packet that comes without JSON around it, told by its first bytes: version 0, then a compressed key. */

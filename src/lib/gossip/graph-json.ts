@@ -7,7 +7,7 @@
 import { isNetwork } from '../bitcoin/network.ts';
 import { JsonRows } from '../protocol/json-rows.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { plain } from '../wire/bigsize.ts';
+import { safeNumber } from '../wire/bigsize.ts';
 import { scidBytes } from '../wire/fields.ts';
 import { GraphBuilder, nameOf, type Graph, type GraphNode, type NodeName, type Policy } from './graph.ts';
 
@@ -42,7 +42,7 @@ function number(row: Row, name: string): number | bigint | undefined {
   }
   if (short >= 0 && value.length > 0 && value.length < 16) return short;
   const digits = /^(\d{1,20})(?:m?sat)?$/.exec(value)?.[1];
-  return digits === undefined ? refuse(name, 'a whole number') : plain(BigInt(digits));
+  return digits === undefined ? refuse(name, 'a whole number') : safeNumber(BigInt(digits));
 }
 function small(row: Row, name: string): number | undefined {
   const found = number(row, name);

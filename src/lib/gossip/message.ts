@@ -23,15 +23,15 @@ import {
   present,
   readFields,
   shortChannelId,
-  whole,
+  uintOf,
   writeFields,
-  type Kind,
+  type Codec,
   type Namespace,
 } from '../wire/fields.ts';
-import { counted, part, type Parts } from '../wire/struct.ts';
+import { counted, member, type Members } from '../wire/struct.ts';
 
 /** Transaction id in internal byte order, and the output index as u16. */
-const outpoint: Kind<string> = {
+const outpoint: Codec<string> = {
   write: (text) => {
     const { txid, vout } = parseOutpoint(text)!;
     return concatBytes(hexToBytes(txid).reverse(), writeUint(BigInt(vout), 2));
@@ -56,7 +56,7 @@ function aliasText(bytes: Uint8Array): string {
   }
 }
 /** Text of 1 to 32 bytes. */
-const alias: Kind<string> = {
+const alias: Codec<string> = {
   write: (text) => new TextEncoder().encode(text),
   read: (bytes) => {
     const text = aliasText(bytes);
@@ -71,7 +71,7 @@ const alias: Kind<string> = {
   },
 };
 /** Text of 32 bytes, padded with zeros; bytes that are not UTF-8 in hex. */
-const paddedAlias: Kind<string> = {
+const paddedAlias: Codec<string> = {
   write: (text) => {
     const bytes = IN_HEX.test(text) ? hexToBytes(text) : alias.write(text);
     return concatBytes(bytes, new Uint8Array(32 - bytes.length));
@@ -88,12 +88,12 @@ interface Layout {
   /** Names of the signature fields, in their order. */
   signatures: readonly string[];
   /** Fixed fields: version 1, and a gossip_store's own. */
-  parts?: Parts;
+  parts?: Members;
   /** Records of the TLV stream: version 2. */
   records?: Namespace;
 }
 /** Leading signatures cover all bytes after them; later ones belong to another message. */
-const fields = (kind: string, parts: Parts): Layout => ({
+const fields = (kind: string, parts: Members): Layout => ({
   kind,
   parts,
   signatures: Object.keys(parts).filter((_, i, names) => names.slice(0, i + 1).every((at) => parts[at] === SIGNATURE)),
@@ -104,11 +104,11 @@ const records = (kind: string, records: Namespace): Layout => ({
   signatures: 'signature' in records ? ['signature'] : [],
 });
 
-const hex = (size: number) => part(hexBytes(size), size);
-const number = (size: 1 | 2 | 4 | 8) => part(whole(size), size);
+const hex = (size: number) => member(hexBytes(size), size);
+const number = (size: 1 | 2 | 4 | 8) => member(uintOf(size), size);
 const [HASH, KEY, SIGNATURE] = [hex(32), hex(33), hex(64)];
 const BLOB = counted({ most: 0xffff });
-const SCID = part(shortChannelId, 8);
+const SCID = member(shortChannelId, 8);
 const CHAIN_2 = field(0n, hexBytes(32));
 const SIGNATURE_2 = field(160n, hexBytes(64));
 
@@ -133,7 +133,7 @@ export const LAYOUTS: Readonly<Record<number, Layout>> = {
     timestamp: number(4),
     node_id: KEY,
     rgb_color: hex(3),
-    alias: part(paddedAlias, 32),
+    alias: member(paddedAlias, 32),
     addresses: BLOB,
   }),
   258: fields('channel_update', {
@@ -182,7 +182,7 @@ export const LAYOUTS: Readonly<Record<number, Layout>> = {
     chain_hash: CHAIN_2,
     features: field(2n, hexBytes()),
     short_channel_id: field(4n, shortChannelId),
-    capacity_sat: field(6n, whole(8)),
+    capacity_sat: field(6n, uintOf(8)),
     node_id_1: field(8n, point),
     node_id_2: field(10n, point),
     bitcoin_key_1: field(12n, point),
@@ -194,7 +194,7 @@ export const LAYOUTS: Readonly<Record<number, Layout>> = {
   269: records('node_announcement_2', {
     features: field(0n, hexBytes()),
     rgb_color: field(1n, hexBytes(3)),
-    block_height: field(2n, whole(4)),
+    block_height: field(2n, uintOf(4)),
     alias: field(3n, alias),
     node_id: field(4n, point),
     ipv4_addresses: field(5n, hexBytes()),
@@ -206,14 +206,14 @@ export const LAYOUTS: Readonly<Record<number, Layout>> = {
   271: records('channel_update_2', {
     chain_hash: CHAIN_2,
     short_channel_id: field(2n, shortChannelId),
-    block_height: field(4n, whole(4)),
-    disable_flags: field(6n, whole(1)),
+    block_height: field(4n, uintOf(4)),
+    disable_flags: field(6n, uintOf(1)),
     second_peer: field(8n, present),
-    cltv_expiry_delta: field(10n, whole(2)),
+    cltv_expiry_delta: field(10n, uintOf(2)),
     htlc_minimum_msat: field(12n, bigSize),
     htlc_maximum_msat: field(14n, bigSize),
-    fee_base_msat: field(16n, whole(4)),
-    fee_proportional_millionths: field(18n, whole(4)),
+    fee_base_msat: field(16n, uintOf(4)),
+    fee_proportional_millionths: field(18n, uintOf(4)),
     signature: SIGNATURE_2,
   }),
 };

@@ -7,7 +7,7 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Cursor } from '../bitcoin/cursor.ts';
 import { networkOfChain } from '../bitcoin/network.ts';
-import { plain, readBigSize, takeBigSize, writeUint } from '../wire/bigsize.ts';
+import { safeNumber, readBigSize, takeBigSize, writeUint } from '../wire/bigsize.ts';
 import { scidText } from '../wire/fields.ts';
 import { addressesOf } from './details.ts';
 import { policyOf, type GraphBuilder, type GraphNode } from './graph.ts';
@@ -16,10 +16,10 @@ import type { Values } from './message.ts';
 /** Terms of a policy in order: the bit that says that an update has its own, and the reader. */
 const TERMS = [
   ['cltv_expiry_delta', 64, (from: Cursor) => from.u16()],
-  ['htlc_minimum_msat', 32, (from: Cursor) => plain(from.u64())],
+  ['htlc_minimum_msat', 32, (from: Cursor) => safeNumber(from.u64())],
   ['fee_base_msat', 16, (from: Cursor) => from.u32()],
   ['fee_proportional_millionths', 8, (from: Cursor) => from.u32()],
-  ['htlc_maximum_msat', 4, (from: Cursor) => plain(from.u64())],
+  ['htlc_maximum_msat', 4, (from: Cursor) => safeNumber(from.u64())],
 ] as const;
 const WEEK = 604_800;
 const ADDITIONAL = 1n << 63n;

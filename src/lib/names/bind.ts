@@ -12,8 +12,8 @@ import { signHash, verifies } from '../signing/bip340.ts';
 import { publicBytes, secretScalar, taggedHash } from '../signing/curve.ts';
 import { writeUint } from '../wire/bigsize.ts';
 import { checkProofTime, provenTexts, type GivenProof } from './bip353.ts';
-import type { Trust } from './dnssec.ts';
-import { nameOf } from './records.ts';
+import type { DnssecTrust } from './dnssec.ts';
+import { dnsName } from './records.ts';
 
 export const BIND_LIMITS = { until: { unit: 'Unix seconds', most: (expiresAt: bigint) => expiresAt } } satisfies Limits;
 
@@ -32,7 +32,7 @@ const hashOf = ({ domain, nodeId, expiresAt }: Omit<Binding, 'signature'>): Uint
 
 /** Signs a binding. @throws Refusal `malformed-dns` for no domain; Error for a key out of range */
 export function makeBinding(domain: string, expiresAt: bigint, secret: Uint8Array): Binding {
-  nameOf(domain);
+  dnsName(domain);
   const part = {
     domain: domain.toLowerCase().replace(/\.$/, ''),
     nodeId: publicBytes(secretScalar(secret)),
@@ -70,14 +70,14 @@ export function parseBinding(from: Fields): Binding {
  * @param at Unix seconds
  * @throws Refusal `signature-invalid`, `offer-expired`, `name-unproven`, and as `provenTexts`
  */
-export function checkBinding(binding: Binding, given: GivenProof, trust: Trust, at: bigint): object {
+export function checkBinding(binding: Binding, given: GivenProof, trust: DnssecTrust, at: bigint): object {
   const { domain, nodeId, expiresAt, signature } = binding;
   const id = bytesToHex(nodeId);
   if (!verifies(signature, hashOf(binding), id.slice(2)))
     throw new Refusal('signature-invalid', `the word that ${id} belongs to ${domain} is not by that node`);
   if (!allows({ most: BIND_LIMITS.until.most(expiresAt) }, at))
     throw new Refusal('offer-expired', `the node's word is over since ${expiresAt}`);
-  const { texts, proof } = provenTexts(given, nameOf(`_bitcoin-node.${domain}`), trust);
+  const { texts, proof } = provenTexts(given, dnsName(`_bitcoin-node.${domain}`), trust);
   const nodes = texts.flatMap((text) => /^lightning-node=([0-9a-fA-F]{66})$/.exec(text)?.[1]?.toLowerCase() ?? []);
   if (!nodes.includes(id)) throw new Refusal('name-unproven', `nothing proves that ${domain} names ${id}`);
   checkProofTime(proof, at);

@@ -6,16 +6,16 @@
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { verifyProof, type Proof, type Trust } from './dnssec.ts';
-import { labelsOf, nameFrom, nameOf, readName, textOf, TYPES, type DnsName } from './records.ts';
+import { verifyDnssec, type DnssecProof, type DnssecTrust } from './dnssec.ts';
+import { labelsOf, nameOfLabels, dnsName, readName, latin1, DNS_TYPES, type DnsName } from './records.ts';
 
 export const PERSON_NAME_LIMITS = {
   /** Aliases (CNAME, DNAME) that are followed. */
   aliases: { unit: 'items', most: 8 },
   time: {
     unit: 'Unix seconds',
-    least: ({ validFrom }: Proof) => validFrom,
-    most: ({ validUntil }: Proof) => validUntil,
+    least: ({ validFrom }: DnssecProof) => validFrom,
+    most: ({ validUntil }: DnssecProof) => validUntil,
   },
 } satisfies Limits;
 
@@ -33,7 +33,7 @@ export function parsePersonName(text: string): PersonName {
 }
 
 /** The DNS name of a person's instructions. @throws Refusal `malformed-dns` for one too long */
-export const placeOf = ({ user, domain }: PersonName): DnsName => nameOf(`${user}.user._bitcoin-payment.${domain}`);
+export const placeOf = ({ user, domain }: PersonName): DnsName => dnsName(`${user}.user._bitcoin-payment.${domain}`);
 
 /** A proof as it came: its records, and the name that came with it, dotted or with an @. */
 export interface GivenProof {
@@ -44,7 +44,7 @@ export interface GivenProof {
 /** Tells apart bare records, the value of PSBT_OUT_DNSSEC_PROOF, and bLIP-32's message 65538. */
 export function openProof(bytes: Uint8Array): GivenProof {
   const end = 1 + (bytes[0] ?? 0);
-  const name = textOf(bytes.subarray(1, end));
+  const name = latin1(bytes.subarray(1, end));
   if (!/^[\x21-\x7e]+$/.test(name)) return { records: bytes };
   if (/^[^@]+@[^@]+$/.test(name)) return { records: bytes.subarray(end), name };
   const length = bytes.length - end - 2;
@@ -54,20 +54,20 @@ export function openProof(bytes: Uint8Array): GivenProof {
 }
 
 /** The texts at a name, aliases followed. */
-function textsAt({ sets }: Proof, name: DnsName): string[] {
+function textsAt({ sets }: DnssecProof, name: DnsName): string[] {
   let at = name;
   for (let aliases = 0; ; aliases++) {
     const find = (owner: DnsName, type: number) => sets.find((set) => set.owner === owner && set.type === type);
-    const texts = find(at, TYPES.TXT);
+    const texts = find(at, DNS_TYPES.TXT);
     if (texts) return texts.values.map(textIn);
-    const alias = find(at, TYPES.CNAME);
+    const alias = find(at, DNS_TYPES.CNAME);
     const labels = labelsOf(at);
-    const up = labels.map((_, i) => i + 1).find((i) => find(nameFrom(labels.slice(i)), TYPES.DNAME));
+    const up = labels.map((_, i) => i + 1).find((i) => find(nameOfLabels(labels.slice(i)), DNS_TYPES.DNAME));
     if (!alias && up === undefined) return [];
     if (!allows({ most: PERSON_NAME_LIMITS.aliases.most }, aliases + 1))
       throw new Refusal('dnssec-invalid', `more than ${PERSON_NAME_LIMITS.aliases.most} aliases found`);
-    const target = readName((alias ?? find(nameFrom(labels.slice(up)), TYPES.DNAME))!.values[0]!).name;
-    at = alias ? target : nameFrom([...labels.slice(0, up), ...labelsOf(target)]);
+    const target = readName((alias ?? find(nameOfLabels(labels.slice(up)), DNS_TYPES.DNAME))!.values[0]!).name;
+    at = alias ? target : nameOfLabels([...labels.slice(0, up), ...labelsOf(target)]);
   }
 }
 
@@ -77,21 +77,25 @@ function textIn(data: Uint8Array): string {
   for (let at = 0; at < data.length; at += 1 + data[at]!) {
     const end = at + 1 + data[at]!;
     if (end > data.length) throw new Refusal('malformed-dns', 'a text that ends behind its record');
-    text += textOf(data.subarray(at + 1, end));
+    text += latin1(data.subarray(at + 1, end));
   }
   return text;
 }
 
-/** Checks a proof for this name. @throws Refusal `name-unproven`, as `verifyProof` */
-export function provenTexts(given: GivenProof, place: DnsName, trust: Trust): { texts: string[]; proof: Proof } {
-  const stated = given.name?.includes('@') ? placeOf(parsePersonName(given.name)) : given.name && nameOf(given.name);
+/** Checks a proof for this name. @throws Refusal `name-unproven`, as `verifyDnssec` */
+export function provenTexts(
+  given: GivenProof,
+  place: DnsName,
+  trust: DnssecTrust,
+): { texts: string[]; proof: DnssecProof } {
+  const stated = given.name?.includes('@') ? placeOf(parsePersonName(given.name)) : given.name && dnsName(given.name);
   if (stated !== undefined && stated !== place) throw new Refusal('name-unproven', `a proof for ${given.name} found`);
-  const proof = verifyProof(given.records, trust);
+  const proof = verifyDnssec(given.records, trust);
   return { texts: textsAt(proof, place), proof };
 }
 
 /** @param at Unix seconds. @throws Refusal `dnssec-time` */
-export function checkProofTime(proof: Proof, at: bigint): void {
+export function checkProofTime(proof: DnssecProof, at: bigint): void {
   if (!allows({ least: PERSON_NAME_LIMITS.time.least(proof), most: PERSON_NAME_LIMITS.time.most(proof) }, at))
     throw new Refusal('dnssec-time', `${at} found, from ${proof.validFrom} to ${proof.validUntil} expected`);
 }
@@ -101,7 +105,7 @@ export function checkProofTime(proof: Proof, at: bigint): void {
  * @param at Unix seconds
  * @throws Refusal `name-unproven`, `name-ambiguous`, `dnssec-time`, as `provenTexts`
  */
-export function resolveName(name: PersonName, given: GivenProof, trust: Trust, at: bigint): object {
+export function resolveName(name: PersonName, given: GivenProof, trust: DnssecTrust, at: bigint): object {
   const { texts, proof } = provenTexts(given, placeOf(name), trust);
   const uris = texts.filter((text) => /^bitcoin:/i.test(text));
   if (uris.length === 0)

@@ -19,17 +19,17 @@ import {
   isWithin,
   keyTagOf,
   labelsOf,
-  nameFrom,
+  nameOfLabels,
   readName,
   readRecords,
-  readSignature,
+  readRrsig,
   ROOT,
   signedData,
-  TYPES,
+  DNS_TYPES,
   type VerifySignature,
   type DnsName,
   type DnsRecord,
-  type Signature,
+  type Rrsig,
 } from './records.ts';
 
 export const DNSSEC_LIMITS = {
@@ -51,7 +51,7 @@ const ANCHORS: readonly DelegatedKey[] = [
 ].map(([tag, digest]) => ({ tag, algorithm: 8, digestType: 2, digest }));
 
 /** Means to check a proof: a function for signatures, and the root's keys, by default IANA's. */
-export interface Trust {
+export interface DnssecTrust {
   verify: VerifySignature;
   anchors?: readonly DelegatedKey[];
 }
@@ -63,7 +63,7 @@ export interface ProvenSet {
   values: Uint8Array[];
 }
 /** Verified chain of signed DNS records. */
-export interface Proof {
+export interface DnssecProof {
   sets: ProvenSet[];
   /** Unix seconds within which every signature holds. */
   validFrom: bigint;
@@ -81,19 +81,19 @@ const dotted = (name: DnsName): string => `${labelsOf(name).join('.')}.`;
  * Checks a chain of records.
  * @throws Refusal `malformed-dns`, `too-large`, `dnssec-invalid`
  */
-export function verifyProof(bytes: Uint8Array, { verify, anchors = ANCHORS }: Trust): Proof {
+export function verifyDnssec(bytes: Uint8Array, { verify, anchors = ANCHORS }: DnssecTrust): DnssecProof {
   const records = readRecords(bytes);
-  const sets = groups(records.filter(({ type }) => type !== TYPES.RRSIG));
+  const sets = groups(records.filter(({ type }) => type !== DNS_TYPES.RRSIG));
   const signatures = records
-    .filter(({ type }) => type === TYPES.RRSIG)
-    .map(({ owner, ttl, data }) => ({ owner, ttl, ...readSignature(data) }));
+    .filter(({ type }) => type === DNS_TYPES.RRSIG)
+    .map(({ owner, ttl, data }) => ({ owner, ttl, ...readRrsig(data) }));
   if (!allows(DNSSEC_LIMITS.signatures, signatures.length))
     invalid(`${signatures.length} signatures found, at most ${DNSSEC_LIMITS.signatures.most} expected`);
   let tried = 0;
-  const proof: Proof = { sets: [], validFrom: 0n, validUntil: (1n << 32n) - 1n, cacheSeconds: (1n << 32n) - 1n };
+  const proof: DnssecProof = { sets: [], validFrom: 0n, validUntil: (1n << 32n) - 1n, cacheSeconds: (1n << 32n) - 1n };
 
   /** The signature of a set by one of these keys; undefined where no known algorithm signed it. */
-  const signedBy = (set: DnsRecord[], zone: DnsName, keys: readonly Uint8Array[]): Signature | undefined => {
+  const signedBy = (set: DnsRecord[], zone: DnsName, keys: readonly Uint8Array[]): Rrsig | undefined => {
     const [{ owner, type }] = set as [DnsRecord];
     for (const signature of signatures) {
       if (signature.owner !== owner || signature.covers !== type || signature.signer !== zone) continue;
@@ -123,7 +123,7 @@ export function verifyProof(bytes: Uint8Array, { verify, anchors = ANCHORS }: Tr
 
   const zones = new Map<DnsName, readonly DelegatedKey[]>([[ROOT, anchors]]);
   for (const [zone, delegated] of zones) {
-    const own = sets.find(([{ owner, type }]) => owner === zone && type === TYPES.DNSKEY);
+    const own = sets.find(([{ owner, type }]) => owner === zone && type === DNS_TYPES.DNSKEY);
     if (!own) continue;
     const trusted = own
       .map(({ data }) => data)
@@ -132,16 +132,16 @@ export function verifyProof(bytes: Uint8Array, { verify, anchors = ANCHORS }: Tr
     if (!signedBy(own, zone, trusted))
       invalid(`${dotted(zone)}: its keys are not signed by the one that its parent names`);
     const keys = own.map(({ data }) => data).filter(isZoneKey);
-    const here: { set: ProvenSet; by: Signature }[] = [];
+    const here: { set: ProvenSet; by: Rrsig }[] = [];
     for (const set of sets) {
       const [{ owner, type }] = set;
-      if (set === own || !isWithin(owner, zone) || (type === TYPES.DS && owner === zone)) continue;
+      if (set === own || !isWithin(owner, zone) || (type === DNS_TYPES.DS && owner === zone)) continue;
       const by = signedBy(set, zone, keys);
       if (by) here.push({ set: { owner, type, values: set.map(({ data }) => data) }, by });
     }
     for (const { set, by } of here) {
       const expanded = by.labels < labelCount(set.owner);
-      if (expanded && (set.type === TYPES.NSEC || set.type === TYPES.NSEC3))
+      if (expanded && (set.type === DNS_TYPES.NSEC || set.type === DNS_TYPES.NSEC3))
         invalid(`${dotted(set.owner)}: a denial found that comes from a wildcard`);
       if (
         expanded &&
@@ -153,7 +153,7 @@ export function verifyProof(bytes: Uint8Array, { verify, anchors = ANCHORS }: Tr
       )
         invalid(`${dotted(set.owner)}: found by a wildcard, and nothing proves that it is not there itself`);
       proof.sets.push(set);
-      if (set.type === TYPES.DS && !zones.has(set.owner)) zones.set(set.owner, delegatedKeys(set.values));
+      if (set.type === DNS_TYPES.DS && !zones.has(set.owner)) zones.set(set.owner, delegatedKeys(set.values));
     }
   }
   if (proof.sets.length === 0) invalid('no record found that the root leads to');
@@ -195,53 +195,53 @@ function labelCount(owner: DnsName): number {
   const labels = labelsOf(owner);
   return labels[0] === '*' ? labels.length - 1 : labels.length;
 }
-function signedOwner(owner: DnsName, { labels }: Signature): DnsName {
+function signedOwner(owner: DnsName, { labels }: Rrsig): DnsName {
   const all = labelsOf(owner);
   if (labels > labelCount(owner)) invalid(`${dotted(owner)}: a signature over ${labels} labels found`);
-  return labels < labelCount(owner) ? nameFrom(['*', ...all.slice(all.length - labels)]) : owner;
+  return labels < labelCount(owner) ? nameOfLabels(['*', ...all.slice(all.length - labels)]) : owner;
 }
 const nextCloser = (owner: DnsName, labels: number): DnsName => {
   const all = labelsOf(owner);
-  return nameFrom(all.slice(all.length - labels - 1));
+  return nameOfLabels(all.slice(all.length - labels - 1));
 };
 
 /** Tells whether a record covers the gap in which this name would be. */
 function isDenied(name: DnsName, zone: DnsName, sets: readonly ProvenSet[]): boolean {
   const hashes = new Map<string, string>();
-  const hashed: Hashed = (salt, rounds) => {
+  const hashed: HashedName = (salt, rounds) => {
     const id = `${rounds} ${bytesToHex(salt)}`;
     const known = hashes.get(id) ?? hashOf(name, salt, rounds);
     hashes.set(id, known);
     return known;
   };
   return sets.some(({ owner, type, values }) => {
-    if (type === TYPES.NSEC) {
+    if (type === DNS_TYPES.NSEC) {
       const next = readName(values[0]!).name;
       const after = compareNames(owner, name) < 0;
       // Where the next name lies below it, the name is there, if only as a branch.
       if (!after || isWithin(next, name)) return false;
       return compareNames(owner, next) >= 0 || compareNames(name, next) < 0;
     }
-    return type === TYPES.NSEC3 && deniesHashed(hashed, zone, owner, values[0]!);
+    return type === DNS_TYPES.NSEC3 && deniesHashed(hashed, zone, owner, values[0]!);
   });
 }
 
 /** The hash of a name with this salt and so many extra rounds, hex. */
-type Hashed = (salt: Uint8Array, rounds: number) => string;
+type HashedName = (salt: Uint8Array, rounds: number) => string;
 function hashOf(name: DnsName, salt: Uint8Array, rounds: number): string {
   let hash = sha1(concatBytes(bytesOfName(name), salt));
   for (let round = 0; round < rounds; round++) hash = sha1(concatBytes(hash, salt));
   return bytesToHex(hash);
 }
 
-function deniesHashed(hashed: Hashed, zone: DnsName, owner: DnsName, data: Uint8Array): boolean {
+function deniesHashed(hashed: HashedName, zone: DnsName, owner: DnsName, data: Uint8Array): boolean {
   const rounds = (data[2] ?? 0) * 256 + (data[3] ?? 0);
   const saltLength = data[4] ?? 0;
   const nextLength = data[5 + saltLength] ?? 0;
   // SHA-1 alone is defined; a range that leaves out unsigned zones (flag 1) denies nothing.
   if (data[0] !== 1 || data[1] !== 0 || nextLength !== 20 || !allows(DNSSEC_LIMITS.rounds, rounds)) return false;
   const [label, ...rest] = labelsOf(owner);
-  if (label === undefined || nameFrom(rest) !== zone) return false;
+  if (label === undefined || nameOfLabels(rest) !== zone) return false;
   let start: string;
   try {
     start = bytesToHex(base32hexnopad.decode(label.toUpperCase()));

@@ -1,8 +1,9 @@
 /**
  * DNS records as bytes: names, records without compression, signatures, keys, their order.
  *
- * RFC 1035 3.2.1, RFC 4034 (https://www.rfc-editor.org/rfc/rfc4034) 2, 3, 5 and 6. Not here: what
- * signs what (`dnssec.ts`).
+ * RFC 1035 3.2.1, RFC 4034 (https://www.rfc-editor.org/rfc/rfc4034) 2, 3, 5 and 6; keys by RFC 3110
+ * (RSA), RFC 6605 (ECDSA), RFC 8080 (Ed25519). Not here: what signs what (`dnssec.ts`), and
+ * computing with keys, which is handed in as a function.
  */
 import { compareBytes, concatBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -16,7 +17,7 @@ export const DNS_LIMITS = {
   name: { unit: 'bytes', most: 255 },
 } satisfies Limits;
 
-export const TYPES = { CNAME: 5, TXT: 16, DNAME: 39, DS: 43, RRSIG: 46, NSEC: 47, DNSKEY: 48, NSEC3: 50 } as const;
+export const DNS_TYPES = { CNAME: 5, TXT: 16, DNAME: 39, DS: 43, RRSIG: 46, NSEC: 47, DNSKEY: 48, NSEC3: 50 } as const;
 
 /** A name as on the wire, in small letters, a character a byte; the root is one zero byte. */
 export type DnsName = string;
@@ -28,7 +29,7 @@ export interface DnsRecord {
   ttl: bigint;
   data: Uint8Array;
 }
-export interface Signature {
+export interface Rrsig {
   covers: number;
   algorithm: number;
   labels: number;
@@ -45,16 +46,16 @@ export interface Signature {
 const malformed = (text: string): never => {
   throw new Refusal('malformed-dns', text);
 };
-export const textOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
+export const latin1 = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
 export const bytesOfName = (name: DnsName): Uint8Array => Uint8Array.from(name, (c) => c.charCodeAt(0));
 const small = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
 /** A name of dotted text, with or without the last dot. @throws Refusal `malformed-dns` */
-export function nameOf(text: string): DnsName {
+export function dnsName(text: string): DnsName {
   const labels = text.replace(/\.$/, '').split('.');
   if (!labels.every((label) => /^[\x21-\x7e]*$/.test(label) && allows(DNS_LIMITS.label, label.length)))
     malformed(`${JSON.stringify(text.slice(0, 80))}: labels of 1 to ${DNS_LIMITS.label.most} letters expected`);
-  const made = small(nameFrom(labels));
+  const made = small(nameOfLabels(labels));
   return allows(DNS_LIMITS.name, made.length)
     ? made
     : malformed(`a name of ${made.length} bytes found, at most ${DNS_LIMITS.name.most} expected`);
@@ -67,12 +68,12 @@ export function labelsOf(name: DnsName): string[] {
     labels.push(name.slice(at + 1, at + 1 + name.charCodeAt(at)));
   return labels;
 }
-export const nameFrom = (labels: readonly string[]): DnsName =>
+export const nameOfLabels = (labels: readonly string[]): DnsName =>
   `${labels.map((label) => String.fromCharCode(label.length) + label).join('')}\0`;
 /** Tells whether a name is the zone, or in it. */
 export const isWithin = (name: DnsName, zone: DnsName): boolean => {
   const [all, last] = [labelsOf(name), labelsOf(zone)];
-  return all.length >= last.length && nameFrom(all.slice(all.length - last.length)) === zone;
+  return all.length >= last.length && nameOfLabels(all.slice(all.length - last.length)) === zone;
 };
 
 /** The order of RFC 4034 6.1: labels from the last to the first. */
@@ -97,7 +98,7 @@ export function readName(bytes: Uint8Array, at = 0): { name: DnsName; end: numbe
     if (length === 0) break;
   }
   if (end > bytes.length) malformed(`the end found in a name at byte ${at}`);
-  return { name: small(textOf(bytes.subarray(at, end))), end };
+  return { name: small(latin1(bytes.subarray(at, end))), end };
 }
 
 /** Reads records of the internet's class. @throws Refusal `malformed-dns`, `too-large` */
@@ -119,7 +120,7 @@ export function readRecords(bytes: Uint8Array): DnsRecord[] {
 }
 
 /** Reads the value of an RRSIG record. @throws Refusal `malformed-dns` */
-export function readSignature(data: Uint8Array): Signature {
+export function readRrsig(data: Uint8Array): Rrsig {
   if (data.length < 19) malformed(`a signature of ${data.length} bytes found`);
   const n = (from: number, to: number) => readUint(data.subarray(from, to));
   const { name: signer, end } = readName(data, 18);
@@ -149,11 +150,11 @@ export function keyTagOf(data: Uint8Array): number {
  * @param owner as it is signed: of a wildcard, that
  */
 export function signedData(
-  { head, covers, originalTtl }: Signature,
+  { head, covers, originalTtl }: Rrsig,
   owner: DnsName,
   values: readonly Uint8Array[],
 ): Uint8Array {
-  const aliases = covers === TYPES.CNAME || covers === TYPES.DNAME;
+  const aliases = covers === DNS_TYPES.CNAME || covers === DNS_TYPES.DNAME;
   const canonical = values.map((data) => (aliases ? bytesOfName(readName(data).name) : data)).sort(compareBytes);
   const rows = canonical.filter((data, i) => i === 0 || compareBytes(data, canonical[i - 1]!) !== 0);
   const common = [bytesOfName(owner), writeUint(BigInt(covers), 2), writeUint(1n, 2), writeUint(originalTtl, 4)];

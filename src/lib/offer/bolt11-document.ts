@@ -1,4 +1,9 @@
-/** BOLT11 invoices as JSON, read, shown, verified and written. */
+/**
+ * BOLT11 invoices checked, and as JSON: read, shown, verified and written.
+ *
+ * BOLT11, Requirements. A second field where one must stand is refused, since libraries took
+ * different payment hashes from one invoice (bolts#1357).
+ */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { isNetwork } from '../bitcoin/network.ts';
@@ -7,8 +12,8 @@ import type { Fields } from '../protocol/document.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { BOLT11_LIMITS, prefixOf, readBolt11, readPrefix, writeBolt11, type Bolt11, type Tagged } from './bolt11.ts';
-import { fieldOf, parseField, valueOf, LENGTHS, type FieldJson } from './bolt11-fields.ts';
-import { refuseFirst, type Problem } from './message.ts';
+import { fieldOf, parseField, fieldValue, LENGTHS, type FieldJson } from './bolt11-fields.ts';
+import { refuseFirst, type OfferProblem } from './message.ts';
 import { bare } from './string.ts';
 import { parseScalar } from '../signing/curve.ts';
 import { recoverEcdsa, verifiesCompact } from '../signing/ecdsa.ts';
@@ -29,7 +34,7 @@ export interface Payee {
 /** @param fields those of `invoice`, as they are read */
 export function payeeOf({ signature, recovery, hash }: Bolt11, fields: readonly FieldJson[]): Payee | undefined {
   const named = fields
-    .map((field) => (field.tag === 'n' ? valueOf(field) : undefined))
+    .map((field) => (field.tag === 'n' ? fieldValue(field) : undefined))
     .find((key) => key !== undefined);
   if (named !== undefined)
     return verifiesCompact(signature, hash, hexToBytes(named as string))
@@ -42,8 +47,8 @@ export function payeeOf({ signature, recovery, hash }: Bolt11, fields: readonly 
 }
 
 /** @param lenient passes over fields of a wrong length, as older readers do */
-export function checkBolt11(invoice: Bolt11, all: readonly FieldJson[], lenient = false): Problem[] {
-  const found: Problem[] = [];
+export function checkBolt11(invoice: Bolt11, all: readonly FieldJson[], lenient = false): OfferProblem[] {
+  const found: OfferProblem[] = [];
   const say = (field: string, text: string, code: ErrorCode = 'offer-field') => found.push({ code, field, text });
   const wrong = all.filter((_, i) => {
     const { tag, words } = invoice.tagged[i]!;
@@ -52,7 +57,7 @@ export function checkBolt11(invoice: Bolt11, all: readonly FieldJson[], lenient 
   const fields = all.filter((field) => !wrong.includes(field));
   if (!lenient)
     for (const { tag, letters } of wrong) say(tag, `${letters!.length} letters found, ${LENGTHS[tag]} expected`);
-  for (const { tag } of fields.filter((field) => 'pshndxcmr9'.includes(field.tag) && valueOf(field) === undefined))
+  for (const { tag } of fields.filter((field) => 'pshndxcmr9'.includes(field.tag) && fieldValue(field) === undefined))
     say(tag, 'no value of this field found');
   const count = (tag: string) => fields.filter((field) => field.tag === tag).length;
   for (const tag of SINGLE)
@@ -64,7 +69,7 @@ export function checkBolt11(invoice: Bolt11, all: readonly FieldJson[], lenient 
   all.forEach(({ tag }, i) => {
     if ('xc9'.includes(tag) && invoice.tagged[i]!.words[0] === 0) say(tag, 'a leading zero found');
   });
-  const bits = fields.flatMap((field) => (field.tag === '9' ? ((valueOf(field) ?? []) as number[]) : []));
+  const bits = fields.flatMap((field) => (field.tag === '9' ? ((fieldValue(field) ?? []) as number[]) : []));
   const unknown = bits.find((bit) => bit % 2 === 0 && !KNOWN.includes(bit));
   if (unknown !== undefined) say('9', `bit ${unknown} is not known`, 'feature-unknown');
   if (has(bits, MPP) && !has(bits, SECRET)) say('9', 'payment in parts found without a payment secret');
@@ -82,7 +87,7 @@ export const BOLT11_TIME_LIMITS = {
 
 const fieldsOf = ({ tagged, network }: Bolt11): FieldJson[] => tagged.map((each) => fieldOf(each, network));
 const first = <T>(fields: readonly FieldJson[], tag: string): T | undefined =>
-  fields.map((field) => (field.tag === tag ? valueOf(field) : undefined)).find((value) => value !== undefined) as
+  fields.map((field) => (field.tag === tag ? fieldValue(field) : undefined)).find((value) => value !== undefined) as
     T | undefined;
 const expiresAt = ({ timestamp }: Bolt11, fields: readonly FieldJson[]): bigint =>
   timestamp + (first<bigint>(fields, 'x') ?? DEFAULTS.expiry);
@@ -112,7 +117,7 @@ export function bolt11Document(invoice: Bolt11, string: string, lenient = false)
     fields,
     routes: fields
       .filter(({ tag }) => tag === 'r')
-      .flatMap((field) => [valueOf(field)].filter((route) => route !== undefined)),
+      .flatMap((field) => [fieldValue(field)].filter((route) => route !== undefined)),
     features: first<number[]>(fields, '9') ?? [],
     problems: checkBolt11(invoice, fields, lenient),
   };

@@ -12,9 +12,9 @@ import { Fields } from '../protocol/document.ts';
 import type { Json } from '../protocol/json.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { hexBytes, point, shortChannelId, type Kind } from '../wire/fields.ts';
+import { hexBytes, point, shortChannelId, type Codec } from '../wire/fields.ts';
 import { FEES } from '../wire/fees.ts';
-import { part, structs } from '../wire/struct.ts';
+import { member, structs } from '../wire/struct.ts';
 import { BOLT11_LIMITS, bytesOf, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
 import { utf8Text } from './kinds.ts';
 import { LETTERS } from './string.ts';
@@ -22,22 +22,22 @@ import { LETTERS } from './string.ts';
 /** Words of a field whose length is fixed. */
 export const LENGTHS: Readonly<Record<string, number>> = { p: 52, s: 52, h: 52, n: 53 };
 
-interface Tag {
+interface Bolt11Tag {
   name: string;
   /** @returns undefined, or throws, for words that are no such value */
   read(words: readonly number[], network: Network): unknown;
   parse(from: Fields, network: Network): number[];
 }
 /** The hops of a private route, in the order of BOLT11. */
-const route = structs({ pubkey: part(point, 33), short_channel_id: part(shortChannelId, 8), ...FEES });
+const route = structs({ pubkey: member(point, 33), short_channel_id: member(shortChannelId, 8), ...FEES });
 
 /** A field whose words are the bytes of a value. @param length its words, where they are fixed */
-const bytesTag = (name: string, kind: Kind<any>, length?: number): Tag => ({
+const bytesTag = (name: string, kind: Codec<any>, length?: number): Bolt11Tag => ({
   name,
   read: (words) => (length === undefined || words.length === length ? kind.read(bytesOf(words)) : undefined),
   parse: (from) => wordsOf(kind.write(kind.parse(from, name))),
 });
-const whole = (name: string): Tag => ({
+const numberTag = (name: string): Bolt11Tag => ({
   name,
   // No reader needs more than 64 bits.
   read: (words) => (words.length < 13 ? wordsNumber(words) : undefined),
@@ -61,15 +61,15 @@ export function versionOf(script: string): [number, string] | undefined {
 }
 
 const ROUTE = bytesTag('route', route);
-const TAGS: Readonly<Record<string, Tag>> = {
+const TAGS: Readonly<Record<string, Bolt11Tag>> = {
   p: bytesTag('payment_hash', hexBytes(32), LENGTHS['p']),
   s: bytesTag('payment_secret', hexBytes(32), LENGTHS['s']),
   h: bytesTag('description_hash', hexBytes(32), LENGTHS['h']),
   d: bytesTag('description', utf8Text),
   m: bytesTag('payment_metadata', hexBytes()),
   n: bytesTag('node_id', point, LENGTHS['n']),
-  x: whole('expiry'),
-  c: whole('min_final_cltv_expiry_delta'),
+  x: numberTag('expiry'),
+  c: numberTag('min_final_cltv_expiry_delta'),
   f: {
     name: 'fallback',
     read: ([version, ...rest], network) => {
@@ -138,7 +138,7 @@ export function fieldOf({ tag, words }: Tagged, network: Network): FieldJson {
 }
 
 /** The value of a field; undefined where it has none. */
-export const valueOf = (field: FieldJson): unknown => field[TAGS[field.tag]?.name ?? ''];
+export const fieldValue = (field: FieldJson): unknown => field[TAGS[field.tag]?.name ?? ''];
 
 /** Reads a field of a document. @throws Refusal `malformed-message`, `wrong-key`, as `scriptOf` */
 export function parseField(from: Fields, network: Network): Tagged {

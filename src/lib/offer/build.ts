@@ -10,11 +10,19 @@ import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from '../signing/bip340.ts';
 import { bytesToHex, parseScalar, publicBytes } from '../signing/curve.ts';
 import { parseFields, writeFields } from '../wire/fields.ts';
-import { checkFields, checkTime, DEFAULT_EXPIRY, expectedMsat, hashToSign, nodeIds, signerOf } from './check.ts';
-import { problemsOf } from './document.ts';
+import {
+  checkFields,
+  checkOfferTime,
+  DEFAULT_EXPIRY,
+  expectedMsat,
+  offerHashToSign,
+  nodeIds,
+  signerOf,
+} from './check.ts';
+import { offerProblems } from './document.ts';
 import { FIELDS, ofRequest, type OfferValues } from './fields.ts';
-import { fieldsWhere, messageOf, readMessage, refuseFirst, type OfferMessage } from './message.ts';
-import { checkPeriod, dueFor, indexOf, named, recurrenceOf, windowOf, type Numbering } from './recurrence.ts';
+import { fieldsWhere, makeOfferMessage, readOfferMessage, refuseFirst, type OfferMessage } from './message.ts';
+import { checkPeriod, dueFor, periodIndex, named, recurrenceOf, periodWindow, type Numbering } from './recurrence.ts';
 
 /** A public key (33 bytes, hex) of a secret key of 32 bytes. @throws Refusal `wrong-key` */
 export function publicKeyOf(secret: Uint8Array): string {
@@ -43,22 +51,22 @@ export function createOffer(document: Fields, issuerId?: string): OfferMessage {
     );
   if (from !== document) document.skip(...document.names());
   if (issuerId !== undefined) fields.offer_issuer_id ??= issuerId;
-  return checked(messageOf('offer', fields));
+  return checked(makeOfferMessage('offer', fields));
 }
 
 /** Fields, of which those that are undefined are left out. */
-export type Chosen = { [K in keyof OfferValues]: OfferValues[K] | undefined };
+export type ChosenFields = { [K in keyof OfferValues]: OfferValues[K] | undefined };
 
 /** Fields of an invoice request that its offer does not give. */
 export interface RequestInput {
   metadata: Uint8Array;
   /** The payer's public key, 33 bytes in hex. */
   payerId: string;
-  fields: Chosen;
+  fields: ChosenFields;
   recurrence?: { counter?: bigint | undefined; start?: bigint | undefined; cancel?: boolean } | undefined;
 }
 
-const definedOnly = (fields: Chosen): OfferValues =>
+const definedOnly = (fields: ChosenFields): OfferValues =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as OfferValues;
 
 /**
@@ -69,11 +77,11 @@ export function makeRequest(
   offer: OfferMessage | undefined,
   { metadata, payerId, fields, recurrence = {} }: RequestInput,
 ): OfferMessage {
-  if (offer) refuseFirst(problemsOf(offer));
+  if (offer) refuseFirst(offerProblems(offer));
   const copied = offer ? offer.fields : {};
   const numbering: Numbering = recurrenceOf(copied)?.numbering ?? 'draft';
   return checked(
-    messageOf('invoice_request', {
+    makeOfferMessage('invoice_request', {
       ...copied,
       ...definedOnly({
         ...fields,
@@ -100,7 +108,7 @@ export interface InvoiceInput {
   rate?: bigint | undefined;
   /** Start of period 0, of an offer without a base whose first period is paid already. */
   basetime?: bigint | undefined;
-  fields: Chosen;
+  fields: ChosenFields;
 }
 
 /**
@@ -110,8 +118,8 @@ export interface InvoiceInput {
 export function makeInvoice(request: OfferMessage, input: InvoiceInput): OfferMessage {
   const { createdAt, rate } = input;
   const r = recurrenceOf(request.fields);
-  const index = r && indexOf(r);
-  refuseFirst([...problemsOf(request), ...checkTime(request, createdAt)]);
+  const index = r && periodIndex(r);
+  refuseFirst([...offerProblems(request), ...checkOfferTime(request, createdAt)]);
   if (r?.cancel) throw new Refusal('offer-field', 'a request found that ends the recurrence: no invoice answers it');
   const f = request.fields;
   let amount = f.invreq_amount ?? expectedMsat(f, rate);
@@ -129,12 +137,12 @@ export function makeInvoice(request: OfferMessage, input: InvoiceInput): OfferMe
       });
     recurs[named(r.numbering, 'invoice_recurrence_basetime') as 'invoice_recurrence_basetime'] = basetime;
     refuseFirst(checkPeriod(request.kind, { ...f, ...recurs }, createdAt));
-    until = windowOf(r, basetime, index).until;
+    until = periodWindow(r, basetime, index).until;
     if (f.invreq_amount === undefined) amount = dueFor(r, basetime, index, amount, createdAt);
   }
   const left = until === undefined || until - createdAt >= DEFAULT_EXPIRY ? DEFAULT_EXPIRY : until - createdAt;
   const expiry = input.expiry ?? left;
-  const made = messageOf('invoice', {
+  const made = makeOfferMessage('invoice', {
     ...fieldsWhere(request, ofRequest),
     ...definedOnly(input.fields),
     ...recurs,
@@ -161,7 +169,7 @@ function nodeIdFor(f: OfferValues, own: string | undefined): string {
 /** The key and hash of a signature. @throws Refusal `not-now` for a message that nobody signs */
 function signable(message: OfferMessage): { field: string; key: string; hash: Uint8Array } {
   const { field, key } = signerOf(message);
-  const hash = hashToSign(message);
+  const hash = offerHashToSign(message);
   if (hash && key !== undefined) return { field, key, hash };
   throw new Refusal('not-now', `${message.kind} found, which nobody signs`);
 }
@@ -180,5 +188,5 @@ export function withSignature(message: OfferMessage, signature: string): OfferMe
   const { field, key, hash } = signable(message);
   if (!verifies(signature, hash, key.slice(2)))
     throw new Refusal('signature-invalid', `the signature is not by ${key} over this ${message.kind}`);
-  return readMessage(message.kind, writeFields(FIELDS, { ...message.fields, [field]: signature }));
+  return readOfferMessage(message.kind, writeFields(FIELDS, { ...message.fields, [field]: signature }));
 }

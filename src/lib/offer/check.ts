@@ -11,9 +11,9 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { verifies } from '../signing/bip340.ts';
 import type { FieldName, OfferValues } from './fields.ts';
 import { CHAIN_HASHES } from '../bitcoin/network.ts';
-import { merkleRoot, signedHash } from './merkle.ts';
-import type { OfferMessage, Problem } from './message.ts';
-import { checkRecurrence, dueFor, indexOf, recurrenceOf } from './recurrence.ts';
+import { offerRoot, offerDigest } from './merkle.ts';
+import type { OfferMessage, OfferProblem } from './message.ts';
+import { checkRecurrence, dueFor, periodIndex, recurrenceOf } from './recurrence.ts';
 
 export const BOLT12_LIMITS = {
   amount: { unit: 'msat', least: 1n },
@@ -59,7 +59,7 @@ export function expectedMsat(f: OfferValues, rate?: bigint): bigint | undefined 
 }
 
 /** All that does not hold in the fields of a message; signatures and time apart. */
-export function checkFields({ kind, fields, problems }: OfferMessage): Problem[] {
+export function checkFields({ kind, fields, problems }: OfferMessage): OfferProblem[] {
   const found = [...problems];
   const say: Say = (field, text, code = 'offer-field') => found.push({ code, field, text });
   const need = (...names: FieldName[]) => {
@@ -161,7 +161,7 @@ function checkInvoice(f: OfferValues, say: Say): void {
 /** The amount due at a time: less for a period of a proportional offer that has begun. */
 function dueAt(f: OfferValues, at: bigint | undefined): bigint | undefined {
   const [r, amount] = [recurrenceOf(f), expectedMsat(f)];
-  const index = r && indexOf(r);
+  const index = r && periodIndex(r);
   if (amount === undefined || index === undefined || r?.basetime === undefined || at === undefined) return amount;
   return dueFor(r, r.basetime, index, amount, at);
 }
@@ -182,15 +182,15 @@ export function signerOf({ kind, fields: f }: OfferMessage): {
 }
 
 /** The 32 bytes that are signed of a message; undefined for an offer. */
-export function hashToSign(message: OfferMessage): Uint8Array | undefined {
-  const root = message.kind === 'offer' ? undefined : merkleRoot(message.records);
-  return root && signedHash(message.kind, signerOf(message).field, root);
+export function offerHashToSign(message: OfferMessage): Uint8Array | undefined {
+  const root = message.kind === 'offer' ? undefined : offerRoot(message.records);
+  return root && offerDigest(message.kind, signerOf(message).field, root);
 }
 
 /** The key that signed, or what is wrong. An offer has no signature, a refund needs none. */
-export function checkSignature(message: OfferMessage): { signedBy?: string; problem?: Problem } {
+export function checkOfferSignature(message: OfferMessage): { signedBy?: string; problem?: OfferProblem } {
   const { field, key } = signerOf(message);
-  const [hash, signature] = [hashToSign(message), message.fields[field]];
+  const [hash, signature] = [offerHashToSign(message), message.fields[field]];
   if (!hash) return {};
   const said = (text: string) => ({ problem: { code: 'signature-invalid' as const, field, text } });
   if (signature === undefined)
@@ -202,8 +202,8 @@ export function checkSignature(message: OfferMessage): { signedBy?: string; prob
 }
 
 /** The problems of a message that is over at a time, in Unix seconds. */
-export function checkTime({ kind, fields: f }: OfferMessage, at: bigint): Problem[] {
-  const found: Problem[] = [];
+export function checkOfferTime({ kind, fields: f }: OfferMessage, at: bigint): OfferProblem[] {
+  const found: OfferProblem[] = [];
   const until = BOLT12_LIMITS.offer.most(f);
   if (kind !== 'invoice' && !allows({ most: until }, at))
     found.push({ code: 'offer-expired', field: 'offer_absolute_expiry', text: `over since ${until}` });

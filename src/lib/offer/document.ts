@@ -4,17 +4,17 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { answersOffer, checkFields, checkSignature, expectedMsat, hashToSign, signerOf } from './check.ts';
+import { answersOffer, checkFields, checkOfferSignature, expectedMsat, offerHashToSign, signerOf } from './check.ts';
 import { ofOffer, ofRequest } from './fields.ts';
-import { merkleRoot, type Plain } from './merkle.ts';
-import { readMessage, type OfferMessage, type Problem } from './message.ts';
+import { offerRoot, type TlvPair } from './merkle.ts';
+import { readOfferMessage, type OfferMessage, type OfferProblem } from './message.ts';
 import { checkProof } from './proof.ts';
 import { bare, OFFER_KINDS, readString, writeString, type OfferKind } from './string.ts';
 
 /**
  * Reads a message from a document: `string`, or `hex` and `kind`; passes over other fields.
  * @param wanted the kinds that a command takes
- * @throws Refusal `malformed-offer`, `malformed-message`, and as `readMessage`
+ * @throws Refusal `malformed-offer`, `malformed-message`, and as `readOfferMessage`
  */
 export function messageIn(from: Fields, wanted: readonly OfferKind[] = OFFER_KINDS): OfferMessage {
   const message = readOne(from);
@@ -28,29 +28,29 @@ function readOne(from: Fields): OfferMessage {
   from.skip(...from.names());
   if (text !== undefined) {
     const { kind, bytes } = readString(bare(text));
-    return readMessage(kind, bytes);
+    return readOfferMessage(kind, bytes);
   }
   const kind = OFFER_KINDS.find((each) => each === from.json('kind'));
   const bytes = from.bytes('hex');
   if (!bytes) return from.refuse('string', 'a string of BOLT12, or hex and kind,');
-  return readMessage(kind ?? from.refuse('kind', OFFER_KINDS.join(', ')), bytes);
+  return readOfferMessage(kind ?? from.refuse('kind', OFFER_KINDS.join(', ')), bytes);
 }
 
 /** All that does not hold in a message, signatures included, time apart; and who signed it. */
 export interface MessageFindings {
-  problems: Problem[];
+  problems: OfferProblem[];
   signedBy: string | undefined;
 }
 export function judge(message: OfferMessage): MessageFindings {
-  const { problem, signedBy } = checkSignature(message);
+  const { problem, signedBy } = checkOfferSignature(message);
   const proof = message.kind === 'payer_proof' && message.problems.length === 0 ? checkProof(message) : [];
   return { problems: [...checkFields(message), ...proof, ...(problem ? [problem] : [])], signedBy };
 }
 /** Returns what is wrong with a message, by BOLT12. */
-export const problemsOf = (message: OfferMessage): Problem[] => judge(message).problems;
+export const offerProblems = (message: OfferMessage): OfferProblem[] => judge(message).problems;
 
-const rootHex = (records: readonly Plain[], chosen: (type: bigint) => boolean): string | undefined => {
-  const root = merkleRoot(records.filter(({ type }) => chosen(type)));
+const rootHex = (records: readonly TlvPair[], chosen: (type: bigint) => boolean): string | undefined => {
+  const root = offerRoot(records.filter(({ type }) => chosen(type)));
   return root && bytesToHex(root);
 };
 
@@ -67,7 +67,7 @@ export function signingOf(message: OfferMessage): { message: string; key: string
   const { field, key } = signerOf(message);
   const refund = message.kind === 'invoice_request' && !answersOffer(message.fields);
   if (key === undefined || refund || message.fields[field] !== undefined) return undefined;
-  const hash = hashToSign(message);
+  const hash = offerHashToSign(message);
   return hash && { message: bytesToHex(hash), key, field };
 }
 
@@ -78,7 +78,7 @@ export function offerDocument(
   { problems, signedBy }: MessageFindings = judge(message),
 ): object {
   const { kind, bytes, fields } = message;
-  const root = merkleRoot(message.records);
+  const root = offerRoot(message.records);
   const expected = kind === 'payer_proof' ? undefined : expectedMsat(fields);
   const signing = signingOf(message);
   const proposals = [

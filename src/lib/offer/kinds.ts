@@ -1,17 +1,17 @@
 /**
- * Values of BOLT12 fields: how each is written in bytes and in JSON.
+ * Codecs of BOLT12 fields: how each value is written in bytes and in JSON.
  *
- * BOLT12, TLV Fields. Paths are in the shape of `onion-blind`; `invoice_blindedpay` is a list of
- * payinfo objects. Not here: which field has which value (`fields.ts`), recurrence
- * (`recurrence-fields.ts`).
+ * BOLT12, TLV Fields; recurrence by bolts#1240 (https://github.com/lightning/bolts/pull/1240), a
+ * draft. Paths are in the shape of `onion-blind`; `invoice_blindedpay` is a list of payinfo
+ * objects. Not here: which field has which value (`fields.ts`), periods (`recurrence.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { CHAIN_HASHES, isNetwork } from '../bitcoin/network.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { hexBytes, type Kind } from '../wire/fields.ts';
+import { hexBytes, type Codec } from '../wire/fields.ts';
 import { RELAY_LIMITS, FEES } from '../wire/fees.ts';
-import { counted, struct, structs, uint, part, truncatedEnd, type Part, type StructOf } from '../wire/struct.ts';
+import { counted, struct, structs, uint, member, truncatedEnd, type Member, type StructOf } from '../wire/struct.ts';
 
 export const VALUE_LIMITS = {
   /** The features of a path, and a fallback's program. */
@@ -27,7 +27,7 @@ const refuse = (text: string): never => {
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Text in UTF-8. */
-export const utf8Text: Kind<string> = {
+export const utf8Text: Codec<string> = {
   write: (value) => new TextEncoder().encode(value),
   read: (bytes) => {
     try {
@@ -47,7 +47,7 @@ const hashOf = (name: unknown): string | undefined =>
   typeof name === 'string' && isNetwork(name) ? CHAIN_HASHES[name] : undefined;
 
 /** Chain hashes in hex. JSON may name networks. */
-export const chains: Kind<string[]> = {
+export const chains: Codec<string[]> = {
   write: (value) => concatBytes(...value.map(hexToBytes)),
   read: (bytes) =>
     bytes.length % 32 === 0
@@ -65,7 +65,7 @@ export const chains: Kind<string[]> = {
     ),
 };
 /** One chain hash. */
-export const chain: Kind<string> = {
+export const chain: Codec<string> = {
   ...hexBytes(32),
   parse: (from, name) => hashOf(from.json(name)) ?? hexBytes(32).parse(from, name),
 };
@@ -86,7 +86,7 @@ export type FallbackJson = StructOf<typeof FALLBACK>;
 export const fallbacks = structs(FALLBACK);
 
 /** Half of a BIP353 name behind its length. Its bytes are shown as text, whatever they are. */
-const half: Part<string> = {
+const half: Member<string> = {
   write: (text) => Uint8Array.from([text.length, ...Array.from(text, (c) => c.charCodeAt(0))]),
   read: (take) => String.fromCharCode(...take(take(1)[0]!)),
   parse: (from, name) => {
@@ -108,7 +108,7 @@ export const RECURRENCE_LIMITS = {
 
 /** Units of a period, at the place of their number. */
 const UNITS = ['seconds', 'days', 'months'] as const;
-const unit: Part<(typeof UNITS)[number]> = {
+const unit: Member<(typeof UNITS)[number]> = {
   write: (name) => Uint8Array.of(UNITS.indexOf(name)),
   read: (take) => {
     const [number] = take(1);
@@ -119,7 +119,7 @@ const unit: Part<(typeof UNITS)[number]> = {
   parse: (from, name) => UNITS.find((each) => each === from.json(name)) ?? from.refuse(name, UNITS.join(', ')),
 };
 /** True where a period that has begun costs its rest. */
-const proportional: Part<boolean> = {
+const proportional: Member<boolean> = {
   write: (value) => Uint8Array.of(value ? 1 : 0),
   read: (take) => {
     const [first] = take(1);
@@ -141,10 +141,10 @@ export type PaywindowJson = StructOf<typeof PAYWINDOW>;
 export const period = struct(PERIOD);
 export const base = struct(BASE);
 export const paywindow = struct(PAYWINDOW);
-export const chainPlace = struct({ salt: part(hexBytes(32), 32), index: truncatedEnd(4, RECURRENCE_LIMITS.index) });
+export const chainPlace = struct({ salt: member(hexBytes(32), 32), index: truncatedEnd(4, RECURRENCE_LIMITS.index) });
 
 /** A field without a value, `true` in JSON. */
-export const cancel: Kind<true> = {
+export const cancel: Codec<true> = {
   write: () => new Uint8Array(),
   read: (bytes) => {
     if (bytes.length > 0) throw new Refusal('tlv-value', `${bytes.length} bytes found, none expected`);

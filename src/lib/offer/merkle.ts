@@ -13,7 +13,7 @@ import { writeStream, type TlvRecord } from '../wire/tlv.ts';
 import { isSignature } from './fields.ts';
 import type { OfferKind } from './string.ts';
 
-export type Plain = Pick<TlvRecord, 'type' | 'value'>;
+export type TlvPair = Pick<TlvRecord, 'type' | 'value'>;
 
 /** H("LnBranch", lesser ‖ greater). */
 export function branch(a: Uint8Array, b: Uint8Array): Uint8Array {
@@ -22,10 +22,10 @@ export function branch(a: Uint8Array, b: Uint8Array): Uint8Array {
 }
 
 /** H("LnLeaf", record). */
-export const leafHash = (record: Plain): Uint8Array => taggedHash('LnLeaf', writeStream([record]));
+export const leafHash = (record: TlvPair): Uint8Array => taggedHash('LnLeaf', writeStream([record]));
 
 /** Makes the nonces of a stream: H("LnNonce" ‖ first record, type). */
-export function noncesOf(first: Plain): (type: bigint) => Uint8Array {
+export function leafNonces(first: TlvPair): (type: bigint) => Uint8Array {
   const tag = sha256(concatBytes(new TextEncoder().encode('LnNonce'), writeStream([first])));
   return (type) => sha256(concatBytes(tag, tag, writeBigSize(type)));
 }
@@ -40,20 +40,20 @@ function rootOf(hashes: readonly Uint8Array[]): Uint8Array {
   return branch(rootOf(hashes.slice(0, at)), rootOf(hashes.slice(at)));
 }
 
-const roots = new WeakMap<readonly Plain[], Uint8Array>();
+const roots = new WeakMap<readonly TlvPair[], Uint8Array>();
 
 /** The root of records, types growing, kept with their list; undefined for signatures alone. */
-export function merkleRoot(records: readonly Plain[]): Uint8Array | undefined {
+export function offerRoot(records: readonly TlvPair[]): Uint8Array | undefined {
   const known = roots.get(records);
   if (known) return known;
   const signed = records.filter(({ type }) => !isSignature(type));
   if (signed.length === 0) return undefined;
-  const nonce = noncesOf(signed[0]!);
+  const nonce = leafNonces(signed[0]!);
   const root = rootOf(signed.map((record) => branch(leafHash(record), nonce(record.type))));
   roots.set(records, root);
   return root;
 }
 
 /** The 32 bytes that are signed: H("lightning" ‖ message ‖ field, root). */
-export const signedHash = (kind: OfferKind, field: string, root: Uint8Array): Uint8Array =>
+export const offerDigest = (kind: OfferKind, field: string, root: Uint8Array): Uint8Array =>
   taggedHash(`lightning${kind}${field}`, root);

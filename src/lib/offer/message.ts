@@ -12,7 +12,7 @@ import { FIELDS, isAllowed, NAMES, type OfferValues } from './fields.ts';
 import type { OfferKind } from './string.ts';
 
 /** A rule that does not hold: an error code, the field, and words. */
-export interface Problem {
+export interface OfferProblem {
   code: ErrorCode;
   field: string;
   text: string;
@@ -24,11 +24,11 @@ export interface OfferMessage {
   records: TlvRecord[];
   fields: OfferValues;
   /** Records that are not read or not allowed. */
-  problems: Problem[];
+  problems: OfferProblem[];
 }
 
 /** Throws the first problem, where there is one. @throws Refusal with its code */
-export function refuseFirst(problems: readonly Problem[]): void {
+export function refuseFirst(problems: readonly OfferProblem[]): void {
   const [first] = problems;
   if (first) throw new Refusal(first.code, `${first.field}: ${first.text}`);
 }
@@ -37,10 +37,10 @@ export function refuseFirst(problems: readonly Problem[]): void {
  * Reads a message. A value that its field cannot have stays in `custom`, in hex.
  * @throws RecordRefusal `tlv-truncated`, `bigsize-not-canonical`, `tlv-order`, `tlv-duplicate`
  */
-export function readMessage(kind: OfferKind, bytes: Uint8Array): OfferMessage {
+export function readOfferMessage(kind: OfferKind, bytes: Uint8Array): OfferMessage {
   const values: Record<string, unknown> = {};
   const custom: Record<string, string> = {};
-  const problems: Problem[] = [];
+  const problems: OfferProblem[] = [];
   const records = readStream(bytes);
   for (const { type, value } of records) {
     const name = NAMES.get(type);
@@ -61,8 +61,8 @@ export function readMessage(kind: OfferKind, bytes: Uint8Array): OfferMessage {
 }
 
 /** Makes a message of fields. @throws Refusal `tlv-duplicate` for a named type also in `custom` */
-export const messageOf = (kind: OfferKind, fields: OfferValues): OfferMessage =>
-  readMessage(kind, writeFields(FIELDS, fields));
+export const makeOfferMessage = (kind: OfferKind, fields: OfferValues): OfferMessage =>
+  readOfferMessage(kind, writeFields(FIELDS, fields));
 
 /** The fields of records that `chosen` takes, as another message repeats them. */
 export const fieldsWhere = (message: OfferMessage, chosen: (type: bigint) => boolean): OfferValues =>

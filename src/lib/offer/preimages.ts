@@ -29,7 +29,7 @@ export function preimageChain(salt: Uint8Array, last: Uint8Array, count: number)
  * @param index the period whose preimage it is, of a chain
  * @throws Refusal `wrong-preimage`, `chain-differs`; `usage` for a message without a payment hash
  */
-export function checkPreimage(f: OfferValues, preimage: Uint8Array, index?: bigint): void {
+export function checkInvoicePreimage(f: OfferValues, preimage: Uint8Array, index?: bigint): void {
   if (f.invoice_payment_hash === undefined)
     throw new Refusal('usage', 'no payment hash found, an invoice or a proof expected');
   const hash = hexToBytes(f.invoice_payment_hash);

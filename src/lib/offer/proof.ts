@@ -1,8 +1,9 @@
 /**
  * Payer proofs: some records of an invoice, hashes of the others, and the issuer's signature.
  *
- * BOLT12, Payer Proofs (bolts#1346). The first record of an invoice (type 0) never leaves it: the
- * nonces of all records are made of it. Not here: checking one (`proof-check.ts`).
+ * BOLT12, Payer Proofs (bolts#1346). The first record of an invoice (type 0) never leaves it, since
+ * the nonces of all records are made of it. A reader builds the invoice's tree of the shown records
+ * and the hashes.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concatBytes, equalBytes, bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
@@ -10,27 +11,27 @@ import { Refusal } from '../protocol/refusal.ts';
 import { writeBigSize, readBigSize } from '../wire/bigsize.ts';
 import { writeStream } from '../wire/tlv.ts';
 import { isSignature, type FieldName } from './fields.ts';
-import { branch, leafHash, noncesOf, splitAt, signedHash } from './merkle.ts';
-import { readMessage, type OfferMessage, type Problem } from './message.ts';
+import { branch, leafHash, leafNonces, splitAt, offerDigest } from './merkle.ts';
+import { readOfferMessage, type OfferMessage, type OfferProblem } from './message.ts';
 import { verifies } from '../signing/bip340.ts';
 
 /** Types that each proof shows: payer, payment hash, features, node and the issuer's signature. */
 const ALWAYS: readonly bigint[] = [88n, 168n, 174n, 176n, 240n];
 
 /** The marker of a record that is left out: the next number that invoices can have. */
-export const nextMarker = (last: bigint): bigint => (last + 1n === 240n ? 1_000_000_000n : last + 1n);
+const nextMarker = (last: bigint): bigint => (last + 1n === 240n ? 1_000_000_000n : last + 1n);
 
 /** A leaf of the tree of an invoice; left out, or with its hash. */
-type Leaf = { left: boolean; hash?: Uint8Array };
+type ProofLeaf = { left: boolean; hash?: Uint8Array };
 
 /**
  * The root of a tree of which some leaves are left out. At each node with exactly one side that is
  * wholly left out, `missing` is asked for the hash of that side, in post-order.
  * @returns undefined where all leaves are left out
  */
-export function rootAround(
-  leaves: readonly Leaf[],
-  missing: (side: readonly Leaf[]) => Uint8Array,
+function rootAround(
+  leaves: readonly ProofLeaf[],
+  missing: (side: readonly ProofLeaf[]) => Uint8Array,
 ): Uint8Array | undefined {
   if (leaves.length === 1) return leaves[0]!.left ? undefined : leaves[0]!.hash;
   const at = splitAt(leaves.length);
@@ -46,7 +47,7 @@ export function rootAround(
  * @param preimage of the payment hash
  * @throws Refusal `wrong-preimage`; `malformed-message` for a type that the invoice does not have
  */
-export function makeProof(
+export function makePayerProof(
   invoice: OfferMessage,
   include: readonly bigint[],
   preimage: Uint8Array,
@@ -60,7 +61,7 @@ export function makeProof(
     if (type === 0n || !records.some((record) => record.type === type))
       throw new Refusal('malformed-message', `type ${type}: nothing found to include`);
   const shown = (type: bigint) => type !== 0n && (include.includes(type) || ALWAYS.includes(type));
-  const nonce = noncesOf(records[0]!);
+  const nonce = leafNonces(records[0]!);
   const [markers, nonces]: [Uint8Array[], Uint8Array[]] = [[], []];
   let last = 0n;
   const leaves = records
@@ -90,7 +91,7 @@ export function makeProof(
     { type: 1004n, value: concatBytes(...nonces) },
     { type: 1005n, value: new TextEncoder().encode(note ?? '') },
   ].filter(({ value }) => value.length > 0);
-  return readMessage('payer_proof', writeStream([...records.filter(({ type }) => shown(type)), ...added]));
+  return readOfferMessage('payer_proof', writeStream([...records.filter(({ type }) => shown(type)), ...added]));
 }
 
 const NEEDED: readonly FieldName[] = [
@@ -104,17 +105,17 @@ const NEEDED: readonly FieldName[] = [
 const isShown = (type: bigint): boolean => type < 240n || type >= 1_000_000_000n;
 
 /** The problems of a proof whose records are all read, the payer's signature apart. */
-export function checkProof(message: OfferMessage): Problem[] {
+export function checkProof(message: OfferMessage): OfferProblem[] {
   const { fields: f, records } = message;
   const missing = NEEDED.find((name) => f[name] === undefined);
-  const refuse = (field: string, text: string): Problem[] => [{ code: 'payer-proof', field, text }];
+  const refuse = (field: string, text: string): OfferProblem[] => [{ code: 'payer-proof', field, text }];
   if (missing) return refuse(missing, 'nothing found, which each proof has');
   if (bytesToHex(sha256(hexToBytes(f.proof_preimage!))) !== f.invoice_payment_hash)
     return [{ code: 'wrong-preimage', field: 'proof_preimage', text: 'it does not hash to the payment hash' }];
   if (records[0]!.type === 0n) return refuse('invreq_metadata', 'found, which no proof shows');
   try {
     const root = rootOfProof(message);
-    if (!verifies(f.signature!, signedHash('invoice', 'signature', root), f.invoice_node_id!.slice(2)))
+    if (!verifies(f.signature!, offerDigest('invoice', 'signature', root), f.invoice_node_id!.slice(2)))
       return [{ code: 'signature-invalid', field: 'signature', text: `not by ${f.invoice_node_id} over this invoice` }];
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

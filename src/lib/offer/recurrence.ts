@@ -8,7 +8,7 @@
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { FieldName, OfferValues } from './fields.ts';
-import type { Problem } from './message.ts';
+import type { OfferProblem } from './message.ts';
 import type { BaseJson, PaywindowJson, PeriodJson } from './kinds.ts';
 import type { OfferKind } from './string.ts';
 
@@ -19,7 +19,7 @@ export const PERIOD_LIMITS = {
   index: { unit: 'number', most: (last: bigint) => last },
   length: { unit: 'number', least: 1n },
   /** The time at which a period may be paid. */
-  window: { unit: 'Unix seconds', least: ({ from }: Window) => from, most: ({ until }: Window) => until },
+  window: { unit: 'Unix seconds', least: ({ from }: PayWindow) => from, most: ({ until }: PayWindow) => until },
   /** The shortest window of the first period of an offer without a base. */
   first: { unit: 'seconds', least: 60n },
   /** The start of period 0 of an offer by months. */
@@ -28,11 +28,11 @@ export const PERIOD_LIMITS = {
   year: { unit: 'number', most: 200_000 },
 } satisfies Limits;
 
-export interface Window {
+export interface PayWindow {
   from: bigint;
   until: bigint;
 }
-export interface Recurrence {
+export interface OfferRecurrence {
   numbering: Numbering;
   compulsory: boolean;
   period: PeriodJson;
@@ -66,7 +66,7 @@ const hasAny = (f: OfferValues, numbering: Numbering): boolean =>
   FIELD_NAMES.some((name) => f[named(numbering, name)] !== undefined);
 
 /** The recurrence of an offer; undefined where it has none. */
-export function recurrenceOf(f: OfferValues): Recurrence | undefined {
+export function recurrenceOf(f: OfferValues): OfferRecurrence | undefined {
   const numbering = hasAny(f, 'cln') ? 'cln' : 'draft';
   const get = <N extends RecurrenceField>(name: N): OfferValues[N] => f[named(numbering, name)] as OfferValues[N];
   const compulsory = get('offer_recurrence_compulsory');
@@ -88,12 +88,12 @@ export function recurrenceOf(f: OfferValues): Recurrence | undefined {
 }
 
 /** The number of the period that is paid; undefined for a request that does not recur. */
-export const indexOf = ({ counter, start = 0n }: Recurrence): bigint | undefined =>
+export const periodIndex = ({ counter, start = 0n }: OfferRecurrence): bigint | undefined =>
   counter === undefined ? undefined : counter + start;
 
 /** The problems of the fields of recurrence. */
-export function checkRecurrence(kind: OfferKind, f: OfferValues): Problem[] {
-  const found: Problem[] = [];
+export function checkRecurrence(kind: OfferKind, f: OfferValues): OfferProblem[] {
+  const found: OfferProblem[] = [];
   const [draft, cln] = [hasAny(f, 'draft'), hasAny(f, 'cln')];
   if (!draft && !cln) return found;
   const numbering = cln ? 'cln' : 'draft';
@@ -117,7 +117,7 @@ export function checkRecurrence(kind: OfferKind, f: OfferValues): Problem[] {
   }
   if ((r.start !== undefined) !== (r.base !== undefined))
     say('invreq_recurrence_start', r.base ? 'nothing found, the offer has a base' : 'found, the offer has no base');
-  const index = indexOf(r)!;
+  const index = periodIndex(r)!;
   if (r.limit !== undefined && !allows({ most: PERIOD_LIMITS.index.most(r.limit) }, index))
     say('invreq_recurrence_counter', `period ${index} found, ${r.limit} is the last one`);
   if (kind === 'invoice' && f[named(numbering, 'invoice_recurrence_basetime')] === undefined)
@@ -128,7 +128,7 @@ export function checkRecurrence(kind: OfferKind, f: OfferValues): Problem[] {
 const DAY = 86_400n;
 
 /** The start of period `n`. @throws Refusal `offer-field` for a time beyond the calendar */
-export function startOf({ unit, period }: PeriodJson, basetime: bigint, n: bigint): bigint {
+export function periodStart({ unit, period }: PeriodJson, basetime: bigint, n: bigint): bigint {
   const steps = n * period;
   if (unit !== 'months') return basetime + steps * (unit === 'days' ? DAY : 1n);
   if (!allows(PERIOD_LIMITS.base, basetime)) throw new Refusal('offer-field', `a base time of ${basetime} found`);
@@ -142,12 +142,12 @@ export function startOf({ unit, period }: PeriodJson, basetime: bigint, n: bigin
   return BigInt(day) + (basetime % DAY);
 }
 
-/** The window of period `n`, both ends included. @throws Refusal as `startOf` */
-export function windowOf(r: Recurrence, basetime: bigint, n: bigint): Window {
-  const start = startOf(r.period, basetime, n);
+/** The window of period `n`, both ends included. @throws Refusal as `periodStart` */
+export function periodWindow(r: OfferRecurrence, basetime: bigint, n: bigint): PayWindow {
+  const start = periodStart(r.period, basetime, n);
   if (!r.paywindow) {
-    const from = n === 0n ? 0n : startOf(r.period, basetime, n - 1n);
-    return { from, until: startOf(r.period, basetime, n + 1n) - 1n };
+    const from = n === 0n ? 0n : periodStart(r.period, basetime, n - 1n);
+    return { from, until: periodStart(r.period, basetime, n + 1n) - 1n };
   }
   const { seconds_before: before, seconds_after: after } = r.paywindow;
   const short = n === 0n && !r.base && after < PERIOD_LIMITS.first.least;
@@ -155,18 +155,18 @@ export function windowOf(r: Recurrence, basetime: bigint, n: bigint): Window {
 }
 
 /** The amount due for period `n` at a time; of a proportional one, for its rest, rounded up. */
-export function dueFor(r: Recurrence, basetime: bigint, n: bigint, amount: bigint, at: bigint): bigint {
-  const [start, end] = [startOf(r.period, basetime, n), startOf(r.period, basetime, n + 1n)];
+export function dueFor(r: OfferRecurrence, basetime: bigint, n: bigint, amount: bigint, at: bigint): bigint {
+  const [start, end] = [periodStart(r.period, basetime, n), periodStart(r.period, basetime, n + 1n)];
   if (!r.base?.proportional || at <= start || at >= end) return amount;
   return (amount * (end - at) + (end - start) - 1n) / (end - start);
 }
 
 /** The problems of a request or invoice that is paid at a time. @throws Refusal `offer-field` */
-export function checkPeriod(kind: OfferKind, f: OfferValues, at: bigint): Problem[] {
+export function checkPeriod(kind: OfferKind, f: OfferValues, at: bigint): OfferProblem[] {
   const r = kind === 'offer' ? undefined : recurrenceOf(f);
-  const index = r && indexOf(r);
+  const index = r && periodIndex(r);
   if (!r || index === undefined || r.basetime === undefined || r.cancel) return [];
-  const window = windowOf(r, r.basetime, index);
+  const window = periodWindow(r, r.basetime, index);
   const bounds = { least: PERIOD_LIMITS.window.least(window), most: PERIOD_LIMITS.window.most(window) };
   const field = named(r.numbering, 'invreq_recurrence_counter');
   const text = `period ${index} can be paid from ${window.from} to ${window.until}`;
@@ -201,9 +201,9 @@ export function calendarDocument(f: OfferValues, from: bigint, count: number, gi
       .filter((n) => r.limit === undefined || allows({ most: PERIOD_LIMITS.index.most(r.limit) }, n))
       .map((index) => ({
         index,
-        start: startOf(r.period, basetime, index),
-        end: startOf(r.period, basetime, index + 1n),
-        pay: windowOf(r, basetime, index),
+        start: periodStart(r.period, basetime, index),
+        end: periodStart(r.period, basetime, index + 1n),
+        pay: periodWindow(r, basetime, index),
       })),
   };
 }

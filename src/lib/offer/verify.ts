@@ -5,15 +5,15 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Plain } from './merkle.ts';
+import type { TlvPair } from './merkle.ts';
 import { NAMES, ofOffer, ofRequest } from './fields.ts';
-import { refuseFirst, type OfferMessage, type Problem } from './message.ts';
-import { checkTime, nodeIds } from './check.ts';
+import { refuseFirst, type OfferMessage, type OfferProblem } from './message.ts';
+import { checkOfferTime, nodeIds } from './check.ts';
 import { judge, type MessageFindings } from './document.ts';
 import { checkPeriod } from './recurrence.ts';
 
 /** Fields that differ from the message answered. @throws Refusal `usage` for another kind */
-export function checkMirror(message: OfferMessage, answered: OfferMessage): Problem[] {
+export function checkMirror(message: OfferMessage, answered: OfferMessage): OfferProblem[] {
   const taken =
     answered.kind === 'offer' && message.kind !== 'offer'
       ? ofOffer
@@ -25,12 +25,12 @@ export function checkMirror(message: OfferMessage, answered: OfferMessage): Prob
       'usage',
       `${answered.kind} found, the offer or request that this ${message.kind} answers expected`,
     );
-  const of = (records: readonly Plain[]) =>
+  const of = (records: readonly TlvPair[]) =>
     new Map(records.filter(({ type }) => taken(type)).map(({ type, value }) => [type, bytesToHex(value)]));
   const [here, there] = [of(message.records), of(answered.records)];
   // A proof shows what its payer has chosen, and its invoice is by the offer's node.
   const partial = message.kind === 'payer_proof';
-  const other: Problem[] =
+  const other: OfferProblem[] =
     partial && !nodeIds(answered.fields)?.includes(message.fields.invoice_node_id ?? '')
       ? [{ code: 'invoice-differs', field: 'invoice_node_id', text: 'another key than that of the offer' }]
       : [];
@@ -39,7 +39,7 @@ export function checkMirror(message: OfferMessage, answered: OfferMessage): Prob
   );
   return [
     ...other,
-    ...types.map((type): Problem => ({
+    ...types.map((type): OfferProblem => ({
       code: 'invoice-differs',
       field: NAMES.get(type) ?? String(type),
       text: !here.has(type) ? 'missing here' : !there.has(type) ? 'added here' : 'another value here',
@@ -59,6 +59,6 @@ export function verifyMessage(message: OfferMessage, at: bigint, answered?: Offe
   if (answered) refuseFirst(checkMirror(message, answered));
   // A payment that is proven stays proven.
   if (message.kind !== 'payer_proof')
-    refuseFirst([...checkTime(message, at), ...checkPeriod(message.kind, message.fields, at)]);
+    refuseFirst([...checkOfferTime(message, at), ...checkPeriod(message.kind, message.fields, at)]);
   return verdict;
 }

@@ -1,17 +1,17 @@
 /**
- * Answers of a node that refuses a packet: the failure code, the message that carries it, and the
- * reason in plain words. BOLT4, Failure Messages, Requirements, and the reader's rules; BOLT2,
- * Removing an HTLC. A packet that cannot be decrypted is answered in the clear by
- * `update_fail_malformed_htlc`. Every other one is answered by an error onion, except inside a
- * blinded path, where every failure looks the same.
+ * Answers of a node to a packet that it refuses: failure code, failure message, reason in words.
+ *
+ * BOLT4, Failure Messages, Requirements; BOLT2, Removing an HTLC. A packet that cannot be decrypted
+ * is answered in the clear by `update_fail_malformed_htlc`. Every other one is answered by an error
+ * onion, except inside a blinded path, where all failures look the same.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { writeBigSize, writeUint } from '../wire/bigsize.ts';
-import type { Htlc } from './blinded-payment.ts';
+import type { PacketHtlc } from './blinded-payment.ts';
 import { buildError } from './error.ts';
-import { FAILURES, readFailure, type Failure } from './failure.ts';
+import { FAILURES, readFailure, type OnionFailure } from './failure.ts';
 import { RecordRefusal } from '../wire/tlv.ts';
 
 const MALFORMED: Partial<Record<ErrorCode, string>> = {
@@ -21,29 +21,31 @@ const MALFORMED: Partial<Record<ErrorCode, string>> = {
   'onion-hmac': 'invalid_onion_hmac',
 };
 
-/** Place of the node: a path key came with the HTLC, or in the payload of a forwarding hop, or none did. */
+/** Place of a node on a blinded path: the introduction node finds a path key in its payload. */
 export type PathPosition = 'outside' | 'introduction' | 'inside';
 
 /** Answer of a node to a packet that it refuses. */
-export interface NodeAnswer extends Failure {
+export interface NodeAnswer extends OnionFailure {
   message: 'update_fail_malformed_htlc' | 'update_fail_htlc';
   /** The failure message in the clear. */
   failure_message: string;
   sha256_of_onion?: string;
-  /** The error onion for `update_fail_htlc`. */
+  /** Error onion of `update_fail_htlc`. */
   reason?: string;
 }
 
-export const sha256Of = (onion: Uint8Array): string => bytesToHex(sha256(onion));
+export const onionDigest = (onion: Uint8Array): string => bytesToHex(sha256(onion));
 
-/** `secret`: the hop's shared secret, where the packet was decrypted. */
+/**
+ * Makes the answer to a refused packet. @param secret shared secret, if the packet was decrypted
+ */
 export function answerTo(
   refusal: Refusal,
   onion: Uint8Array,
   secret: Uint8Array | undefined,
-  { standing, htlc, final }: { standing: PathPosition; htlc?: Htlc | undefined; final: boolean },
+  { standing, htlc, final }: { standing: PathPosition; htlc?: PacketHtlc | undefined; final: boolean },
 ): NodeAnswer {
-  const digest = sha256Of(onion);
+  const digest = onionDigest(onion);
   const malformed = MALFORMED[refusal.code];
   const inside = standing === 'inside';
   const name =
@@ -69,7 +71,7 @@ function codeFor(refusal: Refusal, final: boolean): string {
   }
 }
 
-function dataFor(name: string, refusal: Refusal, digest: string, htlc: Htlc | undefined): Uint8Array {
+function dataFor(name: string, refusal: Refusal, digest: string, htlc: PacketHtlc | undefined): Uint8Array {
   const parts = FAILURES[name]![1];
   return concatBytes(
     ...Object.entries(parts).map(([key, part]) => {
@@ -84,7 +86,7 @@ function dataFor(name: string, refusal: Refusal, digest: string, htlc: Htlc | un
   );
 }
 
-/** Reasons why packets are refused, in words for whoever looks for the cause. */
+/** Reasons of refusals, for `--explain`. */
 const WHY: Partial<Record<ErrorCode, string>> = {
   'onion-size':
     'A payment packet has 1366 bytes: version, 33-byte key, 1300 bytes of payloads, 32-byte HMAC. This one was cut, or made with another --size.',
@@ -126,5 +128,5 @@ const WHY: Partial<Record<ErrorCode, string>> = {
   'onion-replay': 'A packet with this HMAC was peeled before. Peeling it again would help whoever probes the route.',
 };
 
-/** Returns why a packet with this error is refused, in words; undefined for other errors. */
+/** Returns why a packet is refused with this code, in words; undefined for other codes. */
 export const explain = (code: ErrorCode): string | undefined => WHY[code];

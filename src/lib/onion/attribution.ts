@@ -1,9 +1,10 @@
 /**
- * Attribution data: how long each hop held the HTLC, and MACs that show where an error was altered.
+ * Attribution data: how long each hop held the HTLC, and MACs that show who altered an error.
  *
- * BOLT4, Returning Errors (attribution), Hold times for successful payments; BOLT2, TLV 1 of `update_fail_htlc` and
- * `update_fulfill_htlc`. 20 hold times of 4 bytes in units of 100 ms, then 20 + 19 + … + 1 = 210 MACs of 4 bytes: for
- * each hop one MAC per position at which it could stand. Routes longer than 20 hops have none behind the 20th.
+ * BOLT4, Returning Errors (attribution), Hold times for successful payments; BOLT2, TLV 1 of
+ * `update_fail_htlc` and `update_fulfill_htlc`. It has 20 hold times of 4 bytes, in units of 100
+ * ms. Behind them stand 20 + 19 + … + 1 = 210 MACs of 4 bytes: each hop has one for each position
+ * at which it could stand. Hops behind the 20th have none.
  */
 import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -16,7 +17,7 @@ const TIMES = MAX_HOPS * 4;
 const MACS = ((MAX_HOPS * (MAX_HOPS + 1)) / 2) * MAC;
 export const ATTRIBUTION_SIZE = TIMES + MACS;
 
-/** @throws Refusal `error-size` */
+/** Returns attribution data. @throws Refusal `error-size` */
 export function checkAttribution(data: Uint8Array): Uint8Array {
   if (data.length !== ATTRIBUTION_SIZE)
     throw new Refusal('error-size', `attribution data of ${data.length} bytes found, ${ATTRIBUTION_SIZE} expected`);
@@ -24,25 +25,24 @@ export function checkAttribution(data: Uint8Array): Uint8Array {
 }
 
 /**
- * Returns the offset of the MACs of the hop `x` places downstream: it keeps 20 − x of them, the
- * farthest position first.
+ * Returns the offset of the 20 − x MACs of the hop `x` places downstream, farthest position first.
  */
 const blockAt = (x: number): number => TIMES + MAC * (x * MAX_HOPS - (x * (x - 1)) / 2);
-/** hmac_x_y: by the hop `x` places downstream, should it stand `y` hops before the erring one. */
+/** Returns the offset of that hop's MAC for a place `y` hops before the erring one. */
 const macAt = (x: number, y: number): number => blockAt(x) + MAC * (MAX_HOPS - 1 - x - y);
 
-/** The MAC of the hop at the front, should it stand `y` hops before the erring one. */
+/** Computes the first hop's MAC for a place `y` hops before the erring one. */
 function macOf(um: Uint8Array, error: Uint8Array, data: Uint8Array, y: number): Uint8Array {
   const downstream: Uint8Array[] = [];
   for (let x = 1; x <= y; x++) downstream.push(data.subarray(macAt(x, y - x), macAt(x, y - x) + MAC));
   return mac(um, error, data.subarray(0, 4 * (y + 1)), ...downstream).subarray(0, MAC);
 }
 
-/** Takes off, or puts on, a hop's own encryption. */
+/** Adds or removes a hop's own encryption, which is an XOR. */
 const cover = (data: Uint8Array, secret: Uint8Array): Uint8Array =>
   xorInto(Uint8Array.from(data), stream(keyFor('ammagext', secret), ATTRIBUTION_SIZE));
 
-/** Moves every hop one place downstream; the MAC for the position that no longer exists falls away. */
+/** Moves all hops one place downstream, and drops MACs of positions beyond the 20th. */
 function shifted(data: Uint8Array): Uint8Array {
   const out = new Uint8Array(ATTRIBUTION_SIZE);
   out.set(data.subarray(0, TIMES - 4), 4);
@@ -55,9 +55,10 @@ function shifted(data: Uint8Array): Uint8Array {
 }
 
 /**
- * A hop's turn: its hold time and MACs in front of what came from downstream, encrypted. `error` is the return packet
- * before this hop's own encryption, empty for a payment that succeeded; `data` is absent at the hop that fails.
- * @throws Refusal `error-size`, `malformed-message` for a hold time of more than 4 bytes
+ * Adds a hop's hold time and MACs in front of the data from downstream, and encrypts all.
+ * @param error return packet before this hop's encryption; empty for a payment that succeeded
+ * @param data attribution data from downstream; undefined at the erring hop
+ * @throws Refusal `error-size`; `malformed-message` for a hold time of more than 4 bytes
  */
 export function attribute(secret: Uint8Array, error: Uint8Array, holdTime: bigint, data?: Uint8Array): Uint8Array {
   const out = data ? shifted(checkAttribution(data)) : new Uint8Array(ATTRIBUTION_SIZE);
@@ -68,15 +69,15 @@ export function attribute(secret: Uint8Array, error: Uint8Array, holdTime: bigin
 }
 
 export interface Attributed {
-  /** Time that the HTLC was held, in units of 100 ms. */
+  /** Time for which the HTLC was held, in units of 100 ms. */
   holdTime: bigint;
-  /** The data as the next hop downstream sent it. */
+  /** Attribution data as the next hop downstream sent it. */
   data: Uint8Array;
 }
 
 /**
- * The origin's turn: one hop's layer. `position`: how many hops lie between it and the last one of the route that the
- * MACs are for. Undefined where its MAC is wrong.
+ * Removes one hop's layer at the origin; undefined if its MAC is wrong.
+ * @param position number of hops between this one and the last that the MACs are for
  */
 export function unattribute(
   secret: Uint8Array,
@@ -90,10 +91,7 @@ export function unattribute(
   return { holdTime: readUint(plain.subarray(0, 4)), data: unshifted(plain) };
 }
 
-/**
- * Returns the data that the hop downstream sent, but for the MACs that were pruned, which nobody
- * looks at.
- */
+/** Returns the data that the hop downstream sent, with zeros in place of the dropped MACs. */
 function unshifted(data: Uint8Array): Uint8Array {
   const out = new Uint8Array(ATTRIBUTION_SIZE);
   out.set(concatBytes(data.subarray(4, TIMES), new Uint8Array(4)));

@@ -1,5 +1,6 @@
 /**
- * Documents of `onion-blind`: make a path, unblind one hop of it, add up what it costs.
+ * Documents of `onion-blind`: make a path, unblind a hop of it, add up its fees.
+ *
  * Not here: the path (`blinding.ts`), the arithmetic (`blinded-payment.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -14,15 +15,15 @@ import { RELAY_LIMITS, FEES, NO_FEES, type Relay } from '../wire/fees.ts';
 import { parseStruct } from '../wire/struct.ts';
 import { RECIPIENT_DATA, type RecipientData } from './recipient-data.ts';
 
-interface Node {
+interface GivenNode {
   nodeId: Uint8Array;
   data: Uint8Array;
   sessionKey: Uint8Array | undefined;
   fields: RecipientData;
 }
 
-/** A hop: the node's key, and what it is told, as fields (`tlvs`) or bytes (`encoded_tlvs`). */
-function parseNode(hop: Fields): Node {
+/** Reads a hop: its key, and its recipient data as fields (`tlvs`) or bytes (`encoded_tlvs`). */
+function parseNode(hop: Fields): GivenNode {
   const nodeId = pointIn(hop, hop.has('node_id') ? 'node_id' : 'pubkey');
   const sessionKey = hop.bytes('session_key', 32);
   const encoded = hop.bytes('encoded_tlvs');
@@ -36,9 +37,10 @@ function parseNode(hop: Fields): Node {
 }
 
 /**
- * Makes a path. `sessionKey`: 32 random bytes for the first hop, where the document gives none. `payinfo` is printed where
- * every hop but the last has a `payment_relay`. `pad`: fills all to the length of the longest.
- * @throws Refusal `malformed-message`, `wrong-key`; RecordRefusal for `encoded_tlvs` that cannot be read
+ * Makes a path, and prints `payinfo` if all hops but the last have a `payment_relay`.
+ * @param sessionKey 32 random bytes, for a document without `session_key`
+ * @param options `pad` fills all recipient data to one length
+ * @throws Refusal `malformed-message`, `wrong-key`; RecordRefusal for unreadable `encoded_tlvs`
  */
 export function blindDocument(
   document: Fields,
@@ -71,8 +73,8 @@ export function blindDocument(
   };
 }
 
-/** Equal lengths, so that the data does not tell which hop it is for. */
-function padded(nodes: readonly Node[]): Node[] {
+/** Pads recipient data to one length, so that it does not tell which hop it is for. */
+function padded(nodes: readonly GivenNode[]): GivenNode[] {
   const bare = nodes.map(({ fields: { padding: _, ...fields } }) => writeFields(RECIPIENT_DATA, fields));
   const room = Math.max(...bare.map((data) => data.length)) + 2;
   return nodes.map((node, i) => {
@@ -85,8 +87,8 @@ function padded(nodes: readonly Node[]): Node[] {
 }
 
 /**
- * Unblinds one hop's data. With `amount_msat` and `cltv_expiry` of the HTLC: what it forwards.
- * @throws Refusal `malformed-message`, `wrong-key`, `blinding-failed`, `blinding-constraint`; RecordRefusal
+ * Unblinds a hop's recipient data, and computes the HTLC that it forwards if one is given.
+ * @throws Refusal `malformed-message`, `wrong-key`, `blinding-failed`, `blinding-constraint`
  */
 export function unblindDocument(from: Fields, key: bigint, secrets = false): object {
   const pathKey = pointIn(from, 'path_key');
@@ -119,10 +121,7 @@ export function unblindDocument(from: Fields, key: bigint, secrets = false): obj
   };
 }
 
-/**
- * Returns the cost of all hops of a path together.
- * @throws Refusal `malformed-message`
- */
+/** Adds up the fees and deltas of a path's hops. @throws Refusal `malformed-message` */
 export function payinfoDocument(from: Fields): object {
   const relays = from.objects('hops', (hop) => parseStruct(FEES, hop, NO_FEES));
   const finalDelta = from.whole('min_final_cltv_expiry_delta', RELAY_LIMITS.cltv_expiry_delta.most);

@@ -1,8 +1,8 @@
 /**
- * Payments over blinded paths: what the whole path costs, what one hop forwards, and whether it may.
+ * Payments over blinded paths: what a path costs, what a hop forwards, and whether it may.
  *
- * BOLT4, `payload` format, Requirements (recipient's aggregation, reader's formulas). Amounts in millisatoshis, fees in
- * millisatoshis and millionths, expiries and deltas in blocks.
+ * BOLT4, `payload` format, Requirements. Amounts are in millisatoshis, fees in millisatoshis and
+ * millionths, expiries and deltas in blocks.
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -11,7 +11,7 @@ import type { PaymentConstraints, RecipientData } from './recipient-data.ts';
 
 const MILLION = 1_000_000n;
 
-/** The relays of all hops but the last, in the order of the path, and the last hop's own delta. */
+/** Adds up the fees and deltas of all hops but the last. @param finalDelta delta of the last hop */
 export function aggregate(relays: readonly Relay[], finalDelta = 0n): Relay {
   let [base, proportional, delta] = [0n, 0n, finalDelta];
   // From the recipient towards the introduction node; each step rounds up.
@@ -24,35 +24,31 @@ export function aggregate(relays: readonly Relay[], finalDelta = 0n): Relay {
   return { cltv_expiry_delta: delta, fee_proportional_millionths: proportional, fee_base_msat: base };
 }
 
-/** Amount and expiry of an HTLC. */
-export interface Htlc {
+/** HTLC that carries a packet. */
+export interface PacketHtlc {
   amountMsat: bigint;
   cltvExpiry: bigint;
 }
-/** Limits of an HTLC that comes with a packet. */
+/** Limits of an HTLC that carries a packet. */
 export const HTLC_LIMITS = {
-  /** Expiry on the wire. */
+  /** Expiry as a number of 4 bytes. */
   expiry: { unit: 'height', most: 0xffffffffn },
-  /**
-   * Amount at a forwarding hop of a blinded path: above the fee, since an amount of the fee alone
-   * would forward nothing.
-   */
+  /** Amount at a forwarding hop of a blinded path: more than its fee. */
   relayed: { unit: 'msat', least: ({ fee_base_msat }: Relay) => fee_base_msat + 1n },
   ahead: { unit: 'height', least: ({ cltv_expiry_delta }: Relay) => cltv_expiry_delta },
-  /** Amount by the constraints of a blinded path. */
+  /** Amount and expiry by the constraints of a blinded path. */
   allowed: { unit: 'msat', least: ({ htlc_minimum_msat }: PaymentConstraints) => htlc_minimum_msat },
   until: { unit: 'height', most: ({ max_cltv_expiry }: PaymentConstraints) => max_cltv_expiry },
-  /** Amount by the payload: the one forwarded, or the one at the final hop. */
-  amount: { unit: 'msat', least: (promised: Htlc) => promised.amountMsat },
-  held: { unit: 'height', least: (promised: Htlc) => promised.cltvExpiry },
+  /** Amount and expiry by the payload. */
+  amount: { unit: 'msat', least: (promised: PacketHtlc) => promised.amountMsat },
+  held: { unit: 'height', least: (promised: PacketHtlc) => promised.cltvExpiry },
 } satisfies Limits;
 
 /**
- * Returns the HTLC that a blinded hop forwards.
- * @throws Refusal `blinding-constraint` where the amount is not above the fee, or the expiry the
- * delta
+ * Returns the HTLC that a hop of a blinded path forwards.
+ * @throws Refusal `blinding-constraint` for an amount up to the fee, or an expiry below the delta
  */
-export function relayed({ amountMsat, cltvExpiry }: Htlc, relay: Relay): Htlc {
+export function relayed({ amountMsat, cltvExpiry }: PacketHtlc, relay: Relay): PacketHtlc {
   const rate = relay.fee_proportional_millionths;
   const pays = allows({ least: HTLC_LIMITS.relayed.least(relay) }, amountMsat);
   if (!pays || !allows({ least: HTLC_LIMITS.ahead.least(relay) }, cltvExpiry))
@@ -65,10 +61,10 @@ export function relayed({ amountMsat, cltvExpiry }: Htlc, relay: Relay): Htlc {
 }
 
 /**
- * Refuses a payment that the recipient's data does not allow. Of the features, none is known.
+ * Refuses a payment that the recipient's data does not allow. No feature is known.
  * @throws Refusal `blinding-feature`, `blinding-constraint`
  */
-export function checkAllowed(data: RecipientData, htlc: Htlc | undefined): void {
+export function checkAllowed(data: RecipientData, htlc: PacketHtlc | undefined): void {
   if (data.allowed_features !== undefined && /[1-9a-f]/.test(data.allowed_features))
     throw new Refusal('blinding-feature', `allowed_features ${data.allowed_features} found, no known feature`);
   const limits = data.payment_constraints;

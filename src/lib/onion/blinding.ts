@@ -1,25 +1,26 @@
 /**
- * Route blinding: a path whose hops know only their neighbours, made by the recipient, unblinded hop by hop.
+ * Route blinding: the recipient makes a path whose hops know only their neighbours.
  *
- * BOLT4, Route Blinding. Not here: what the hops are told (`recipient-data.ts`), fees (`blinded-payment.ts`).
+ * BOLT4, Route Blinding. Not here: recipient data (`recipient-data.ts`), fees
+ * (`blinded-payment.ts`).
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { pointBytes, publicTimes, secretTimes, toNumber, type Point } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
 import type { BlindedPath } from '../wire/path.ts';
-import { blindingFactor, keyFor, publicPoint, sharedAlong } from './keys.ts';
+import { blindingFactor, keyFor, needPoint, sharedAlong } from './keys.ts';
 import { blindedSecret } from './packet.ts';
 import { decryptData, encryptData, type RecipientData } from './recipient-data.ts';
 
 export interface PathNode {
   nodeId: Uint8Array;
-  /** The `encrypted_data_tlv` in plain. */
+  /** `encrypted_data_tlv` before its encryption. */
   data: Uint8Array;
-  /** Begins a path of its own here, whose first path key the hop before is told by `next_path_key_override`. */
+  /** Starts another path here; the hop before names its path key in `next_path_key_override`. */
   sessionKey?: Uint8Array | undefined;
 }
-/** Secrets of a hop that only the maker of a path knows. */
+/** Secrets of a hop, which only the maker of the path knows. */
 export interface PathSecret {
   pathKey: Uint8Array;
   pathSecret: bigint;
@@ -27,10 +28,7 @@ export interface PathSecret {
   rho: Uint8Array;
 }
 
-/**
- * Blinds a path.
- * @throws Refusal `wrong-key`, `malformed-message`
- */
+/** Blinds a path. @throws Refusal `wrong-key`, `malformed-message` */
 export function blindPath(
   nodes: readonly PathNode[],
   sessionKey: Uint8Array,
@@ -53,21 +51,21 @@ export function blindPath(
   return { path: { first_node_id, first_path_key, hops }, secrets };
 }
 
-/** HMAC256("blinded_node_id", secret) · node id. */
+/** Computes HMAC256("blinded_node_id", secret) · node id. */
 const blindedId = (nodeId: Uint8Array, secret: Uint8Array): Uint8Array =>
-  pointBytes(secretTimes(publicPoint(nodeId, 'a node id'), toNumber(keyFor('blinded_node_id', secret))));
+  pointBytes(secretTimes(needPoint(nodeId, 'a node id'), toNumber(keyFor('blinded_node_id', secret))));
 
 /** Keys that a hop derives from the path key that comes with an onion. */
 export interface Blinding {
   pathKey: Point;
   secret: Uint8Array;
-  /** The key that its onion is made for. */
+  /** Secret key for which the hop's onion is made. */
   blindedKey: bigint;
 }
 
-/** @throws Refusal `wrong-key` */
+/** Derives a hop's keys from its secret key and a path key. @throws Refusal `wrong-key` */
 export function blindingFor(key: bigint, pathKey: Uint8Array): Blinding {
-  const found = publicPoint(pathKey, 'the path key');
+  const found = needPoint(pathKey, 'the path key');
   const secret = ecdh(key, found);
   return { pathKey: found, secret, blindedKey: blindedSecret(key, secret) };
 }
@@ -75,13 +73,13 @@ export function blindingFor(key: bigint, pathKey: Uint8Array): Blinding {
 export interface Unblinded {
   data: RecipientData;
   plain: Uint8Array;
-  /** The path key for the next hop: the derived one, or the one that the data names. */
+  /** Path key for the next hop: the derived one, or the one that the data names. */
   nextPathKey: Uint8Array;
   derivedPathKey: Uint8Array;
 }
 
 /**
- * Decrypts what a hop is told.
+ * Decrypts a hop's recipient data.
  * @throws Refusal `blinding-failed`; RecordRefusal as `readFields`
  */
 export function unblind(blinding: Blinding, encrypted: Uint8Array): Unblinded {

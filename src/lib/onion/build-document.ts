@@ -1,43 +1,43 @@
 /**
- * Documents of `onion-build`: hops in the shape of BOLT4's test files and Core Lightning's
- * `createonion`. A payload is hex with or without its length in front, or an object of named
- * fields.
- * Not here: the packet (`packet.ts`).
+ * Documents of `onion-build`: hops in the shape of BOLT4's test files and of `createonion`.
+ *
+ * A payload is hex, with or without its length in front, or an object of named fields. Not here:
+ * the packet (`packet.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
 import { allows } from '../protocol/limit.ts';
 import { toBytes } from '../signing/curve.ts';
 import { parseFields, writeFields } from '../wire/fields.ts';
-import { writeLegacy, hasLength, PAYLOAD, PAYLOAD_LIMITS, withLength, type Payload } from './payload.ts';
+import { writeLegacyFrame, hasLength, PAYLOAD, PAYLOAD_LIMITS, withLength, type HopPayload } from './payload.ts';
 import { buildPacket, checkBudget, sizeIn, type Hop } from './packet.ts';
 
 export interface BuildFlags {
   size?: number | undefined;
   legacy?: boolean;
   filler?: 'pad' | 'zero';
-  /** Adds shared secrets and ephemeral keys to what is printed. */
+  /** Prints shared secrets and ephemeral keys too. */
   secrets?: boolean;
   revealSessionKey?: boolean;
 }
 
-/** Form of a payload as given: `typed`, `legacy`, or hex whose length was `given` or `added`. */
+/** Form of a payload: `typed`, `legacy`, or hex whose length was `given` or `added`. */
 export type PayloadForm = 'typed' | 'legacy' | 'given' | 'added';
 export interface GivenHop extends Hop {
   given: PayloadForm;
-  fields: Payload | undefined;
+  fields: HopPayload | undefined;
 }
 export interface BuildInput {
   sessionKey: Uint8Array | undefined;
   associatedData: Uint8Array;
   size: number;
   hops: GivenHop[];
-  /** The HTLC that will carry the packet, where a route said it. */
+  /** HTLC that will carry the packet, from `onion-route`. */
   htlc: Record<string, bigint>;
 }
 
 /**
- * Reads the document; also a whole BOLT4 test file, whose input is under `generate`.
+ * Reads the document, or a whole BOLT4 test file, whose input is under `generate`.
  * @throws Refusal `malformed-message`, `wrong-key`, `tlv-duplicate`
  */
 export function parseBuild(document: Fields, flags: BuildFlags): BuildInput {
@@ -77,15 +77,15 @@ function parseHop(hop: Fields, legacy: boolean): GivenHop {
   const fields = parseFields(PAYLOAD, hop.object(name!)!);
   if (Object.keys(fields).length === 0) hop.refuse(name!, 'at least one field');
   return legacy
-    ? { pubkey, payload: writeLegacy(fields, hop.path(name!)), given: 'legacy', fields }
+    ? { pubkey, payload: writeLegacyFrame(fields, hop.path(name!)), given: 'legacy', fields }
     : { pubkey, payload: withLength(writeFields(PAYLOAD, fields)), given: 'typed', fields };
 }
 
 /**
- * Builds what was read. `sessionKey`: 32 random bytes, used where the document has none.
+ * Builds the packet. @param sessionKey 32 random bytes, for a document without `session_key`
  * @throws Refusal `onion-overflow`, `wrong-key`, `malformed-message`
  */
-export function buildDocument(input: BuildInput, sessionKey: Uint8Array, flags: BuildFlags): object {
+export function buildPacketDocument(input: BuildInput, sessionKey: Uint8Array, flags: BuildFlags): object {
   const { associatedData, size, hops, htlc } = input;
   const used = checkBudget(
     hops.map(({ payload }) => payload),

@@ -1,5 +1,6 @@
 /**
  * Documents of `onion-error`: build at a hop, wrap on the way back, unwrap at the origin.
+ *
  * Not here: the packets (`error.ts`), the messages in them (`failure.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
@@ -9,11 +10,13 @@ import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
 import { writeUint } from '../wire/bigsize.ts';
-import { sha256Of } from './answer.ts';
+import { onionDigest } from './answer.ts';
 import { buildError, ERROR_LIMITS, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './error.ts';
 import { failureNamed, FAILURES, isBadOnion, readFailure, writeFailure } from './failure.ts';
 
-/** The secret that the hop shares with the origin: given, or from the packet that it got and its key. */
+/**
+ * Returns the secret shared with the origin: the one given, or that of the hop's packet and key.
+ */
 function secretOf(from: Fields, key: bigint | undefined, onion: Uint8Array | undefined): Uint8Array | undefined {
   const given = from.bytes('shared_secret', 32);
   if (given) return given;
@@ -29,7 +32,7 @@ const noSecret = (): never => {
   });
 };
 
-/** The failure: a whole message in hex, or a name or code with its data. */
+/** Reads the failure: a whole message in hex, or a name or code with its data. */
 function messageIn(from: Fields, onion: Uint8Array | undefined): Uint8Array {
   const whole = from.bytes('failure_message');
   if (whole) {
@@ -48,7 +51,7 @@ function messageIn(from: Fields, onion: Uint8Array | undefined): Uint8Array {
   const named = typeof json === 'object' ? from.object('data')! : new Fields({}, from.path('data'), from.unread);
   const needsDigest = 'sha256_of_onion' in parts;
   if (needsDigest && onion && !named.has('sha256_of_onion'))
-    return writeFailure(name!, new Fields({ sha256_of_onion: sha256Of(onion) }));
+    return writeFailure(name!, new Fields({ sha256_of_onion: onionDigest(onion) }));
   return writeFailure(name!, named);
 }
 
@@ -58,8 +61,8 @@ const onionDocument = ({ error, attribution }: ErrorOnion): object => ({
 });
 
 /**
- * The erring hop. A failure with BADONION also has the form of `update_fail_malformed_htlc`, which is all there is
- * where no secret is shared.
+ * Builds the error onion of the erring hop. Without a shared secret, a failure with BADONION has
+ * only the fields of `update_fail_malformed_htlc`.
  * @throws Refusal `malformed-message`, `onion-point`, `error-size`
  */
 export function buildErrorDocument(from: Fields, key?: bigint): object {
@@ -88,7 +91,6 @@ export function buildErrorDocument(from: Fields, key?: bigint): object {
   };
 }
 
-/** @throws Refusal `malformed-message` */
 function onionIn(from: Fields): ErrorOnion {
   const name = from.has('error') ? 'error' : 'reason';
   return {
@@ -97,7 +99,10 @@ function onionIn(from: Fields): ErrorOnion {
   };
 }
 
-/** A hop on the way back. @throws Refusal `malformed-message`, `error-size` */
+/**
+ * Wraps an error onion at a hop on the way back.
+ * @throws Refusal `malformed-message`, `error-size`
+ */
 export function wrapErrorDocument(from: Fields, key?: bigint): object {
   const onion = onionIn(from);
   const secret = secretOf(from, key, from.bytes('onion')) ?? noSecret();
@@ -117,8 +122,9 @@ export function wrapErrorDocument(from: Fields, key?: bigint): object {
 }
 
 /**
- * The origin. Without `error`: the attribution data of a payment that succeeded.
- * @throws Refusal `malformed-message`, `error-size`, `error-unreadable` where nothing says who failed
+ * Unwraps an error onion at the origin. Without `error` it reads the attribution data of a payment
+ * that succeeded.
+ * @throws Refusal `malformed-message`, `error-size`; `error-unreadable` if nothing tells who failed
  */
 export function unwrapErrorDocument(from: Fields): object {
   const secrets = from.list('shared_secrets', (value, where) => {

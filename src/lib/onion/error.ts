@@ -1,8 +1,10 @@
 /**
- * Error onions: made by the hop that fails, wrapped by each hop on the way back, unwrapped by the origin.
+ * Error onions: made by the hop that fails, wrapped by hops on the way back, unwrapped by the
+ * origin.
  *
- * BOLT4, Returning Errors: HMAC with the hop's um key, length, message, padding; each hop adds a stream of its ammag key.
- * Not here: what a message says (`failure.ts`), the attribution data beside it (`attribution.ts`).
+ * BOLT4, Returning Errors: HMAC with the hop's um key, length, message, padding; each hop adds a
+ * stream of its ammag key. Not here: the messages (`failure.ts`), attribution data
+ * (`attribution.ts`).
  */
 import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -11,20 +13,20 @@ import { readUint, writeUint } from '../wire/bigsize.ts';
 import { attribute, checkAttribution, MAX_HOPS, unattribute } from './attribution.ts';
 import { keyFor, mac, stream, xorInto } from './keys.ts';
 
-/** Message and padding together; BOLT4 wants no more and no less, but allows more. */
+/** Size of message and padding together that BOLT4 asks for; more is allowed. */
 const MESSAGE_AND_PADDING = 256;
-/** Number of hops that a packet of 1300 bytes can have: the origin always does this much work. */
+/** Number of hops that fit a packet of 1300 bytes. The origin always unwraps as often. */
 const ROUNDS = 27;
-/** HMAC and the two lengths. */
+/** Size of an HMAC and two lengths. */
 const LEAST = 32 + 2 + 2;
 export const ERROR_LIMITS = {
   /** Size of an error onion, whose length has two bytes on the wire. */
   onion: { unit: 'bytes', least: LEAST, most: 65535 },
-  /** Size of one that is made of a message and its padding, which may both be empty. */
+  /** Size of an error onion that is built here; message and padding may both be empty. */
   made: { unit: 'bytes', most: 65535 },
-  /** Message and padding, as a document may want them. */
+  /** Size of message and padding that a document may ask for. */
   padded: { unit: 'bytes', least: MESSAGE_AND_PADDING, most: 65_000 },
-  /** Time that the HTLC was held, in units of 100 ms. */
+  /** Time for which the HTLC was held, in units of 100 ms. */
   holdTime: { unit: 'number', most: 0xffffffffn },
 } satisfies Limits;
 
@@ -37,7 +39,6 @@ export interface ErrorOnion {
 const cover = (error: Uint8Array, secret: Uint8Array): Uint8Array =>
   xorInto(Uint8Array.from(error), stream(keyFor('ammag', secret), error.length));
 
-/** @throws Refusal `error-size` */
 function checkSize(error: Uint8Array): void {
   const { least, most } = ERROR_LIMITS.onion;
   if (!allows(ERROR_LIMITS.onion, error.length))
@@ -45,7 +46,8 @@ function checkSize(error: Uint8Array): void {
 }
 
 /**
- * The erring hop's packet, encrypted. `holdTime` (units of 100 ms) asks for attribution data.
+ * Builds the error onion of the erring hop.
+ * @param options `holdTime`, in units of 100 ms, asks for attribution data
  * @throws Refusal `error-size` for a message that is too long
  */
 export function buildError(
@@ -71,7 +73,8 @@ export function buildError(
 }
 
 /**
- * A hop on the way back. Attribution data is added where `holdTime` is given, also when none came from downstream.
+ * Wraps an error onion at a hop on the way back. A hold time asks for attribution data, even if
+ * none came from downstream.
  * @throws Refusal `error-size`
  */
 export function wrapError(secret: Uint8Array, onion: ErrorOnion, holdTime?: bigint): ErrorOnion {
@@ -83,18 +86,19 @@ export function wrapError(secret: Uint8Array, onion: ErrorOnion, holdTime?: bigi
 }
 
 export interface Unwrapped {
-  /** The hop that failed, counted from 0; undefined where none of the HMACs fits. */
+  /** Hop that failed, counted from 0; undefined if no HMAC fits. */
   hop: number | undefined;
-  /** Failure message; undefined where no hop is known to have sent it. */
+  /** Failure message; undefined if no hop is known to have sent it. */
   message: Uint8Array | undefined;
   /** Hold times of the hops whose attribution holds, in units of 100 ms. */
   holdTimes: bigint[];
-  /** The first hop whose attribution does not hold. It, or the hop before it, altered the answer. */
+  /** First hop whose attribution does not hold. It, or the hop before it, altered the answer. */
   blamed: number | undefined;
 }
 
 /**
- * The origin: finds out which hop failed and why. The same number of rounds for every route and every hop.
+ * Finds out at the origin which hop failed, and why. The number of rounds does not tell the length
+ * of the route or the hop.
  * @throws Refusal `error-size`
  */
 export function unwrapError(secrets: readonly Uint8Array[], { error, attribution }: ErrorOnion): Unwrapped {
@@ -119,13 +123,13 @@ export function unwrapError(secrets: readonly Uint8Array[], { error, attribution
   return { hop, message: found && messageOf(found.subarray(32)), holdTimes, blamed };
 }
 
-/** The message without its padding; of a packet whose lengths do not add up, all that follows the first length. */
+/** Returns the message without its padding, whose length is not checked. */
 function messageOf(body: Uint8Array): Uint8Array {
   const length = Number(readUint(body.subarray(0, 2)));
   return body.slice(2, 2 + length);
 }
 
-/** Hold times of a payment that succeeded: attribution data without an error. @throws Refusal `error-size` */
+/** Reads the hold times of a payment that succeeded. @throws Refusal `error-size` */
 export function unwrapSuccess(
   secrets: readonly Uint8Array[],
   attribution: Uint8Array,

@@ -1,7 +1,7 @@
-/** Error codes of onions and their errors, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
+/** Error codes of onions. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
-/** Error codes of the family: exit code and meaning. */
+/** Error codes of onions, with exit code and meaning. */
 export const ONION_ERRORS = {
   'onion-size': [65, 'an onion packet of another size than expected'],
   'onion-version': [65, 'an onion packet of another version than 0'],

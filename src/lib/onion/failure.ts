@@ -1,8 +1,9 @@
 /**
  * Failure codes, and the messages that carry them back to the origin.
  *
- * BOLT4, Failure Messages. A message is a code of two bytes, the data of its type, and a TLV stream. Codes of older
- * versions of the text are read by name too. Not here: encrypting them (`error.ts`), which one a node must choose (`answer.ts`).
+ * BOLT4, Failure Messages. A message has a code of two bytes, the data of its type, and a TLV
+ * stream. Codes of older versions of BOLT4 are read by name too. Not here: encrypting messages
+ * (`error.ts`), choosing a code (`answer.ts`).
  */
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
 import { Fields } from '../protocol/document.ts';
@@ -12,13 +13,13 @@ import { readStream } from '../wire/tlv.ts';
 
 const [BADONION, PERM, NODE, UPDATE] = [0x8000, 0x4000, 0x2000, 0x1000];
 
-type Part = 'u16' | 'u32' | 'u64' | 'bigsize' | 'sha256' | 'update';
-type Parts = Readonly<Record<string, Part>>;
+type FailureField = 'u16' | 'u32' | 'u64' | 'bigsize' | 'sha256' | 'update';
+type FailureFields = Readonly<Record<string, FailureField>>;
 const update = { channel_update: 'update' } as const;
 const badOnion = { sha256_of_onion: 'sha256' } as const;
 
 /** Failure messages of BOLT4 by name: code, fields and meaning. */
-export const FAILURES: Readonly<Record<string, readonly [code: number, parts: Parts, meaning: string]>> = {
+export const FAILURES: Readonly<Record<string, readonly [code: number, parts: FailureFields, meaning: string]>> = {
   temporary_node_failure: [NODE | 2, {}, 'the node cannot do it now'],
   permanent_node_failure: [PERM | NODE | 2, {}, 'the node cannot do it'],
   required_node_feature_missing: [PERM | NODE | 3, {}, 'the node needs a feature that the onion lacks'],
@@ -55,12 +56,8 @@ export const FAILURES: Readonly<Record<string, readonly [code: number, parts: Pa
 
 const names = new Map(Object.entries(FAILURES).map(([name, [code]]) => [code, name]));
 
-/** Four hex digits, as the documents have it. */
-const codeText = (code: number): string => code.toString(16).padStart(4, '0');
-const nameOf = (code: number): string | undefined => names.get(code);
 export const isBadOnion = (code: number): boolean => (code & BADONION) !== 0;
 
-/** The flags of a code, in words. */
 const flagsOf = (code: number): string[] =>
   (
     [
@@ -71,27 +68,30 @@ const flagsOf = (code: number): string[] =>
     ] as const
   ).flatMap(([name, bit]) => (code & bit ? [name] : []));
 
-export interface Failure {
-  /** Four hex digits. */
+export interface OnionFailure {
+  /** Code in four hex digits. */
   failure_code: string;
   failure: string;
   flags: string[];
   meaning: string;
   data: Record<string, unknown>;
-  /** Records behind the data, by type, in hex. */
+  /** Records behind the data: maps types to hex. */
   tlvs?: Record<string, string>;
 }
 
 const SIZES = { u16: 2, u32: 4, u64: 8, sha256: 32 };
 
-/** Code and data of a failure by its name. @throws Refusal `malformed-message` */
+/** Returns code and fields of a failure. @throws Refusal `malformed-message` for another name */
 export function failureNamed(name: string): NonNullable<(typeof FAILURES)[string]> {
   const found = Object.hasOwn(FAILURES, name) ? FAILURES[name] : undefined;
   if (!found) throw new Refusal('malformed-message', `a failure found that is not known: ${name.slice(0, 60)}`);
   return found;
 }
 
-/** The message of a failure from its named data; what is left out is 0, or no channel update. @throws Refusal `malformed-message` */
+/**
+ * Writes a failure message. Absent numbers are 0, an absent channel update is empty.
+ * @throws Refusal `malformed-message`
+ */
 export function writeFailure(name: string, data: Fields): Uint8Array {
   const [code, parts] = failureNamed(name);
   const written = Object.entries(parts).map(([key, part]) => {
@@ -108,13 +108,10 @@ export function writeFailure(name: string, data: Fields): Uint8Array {
   return concatBytes(writeUint(BigInt(code), 2), ...written);
 }
 
-/**
- * Reads a failure message. The origin ignores what it does not understand: an unknown code has no name, and what cannot
- * be read of the data is `raw`.
- */
-export function readFailure(message: Uint8Array): Failure {
+/** Reads a failure message. An unknown code has no name; unreadable data stands in `raw`. */
+export function readFailure(message: Uint8Array): OnionFailure {
   const code = message.length < 2 ? 0 : message[0]! * 256 + message[1]!;
-  const name = message.length < 2 ? undefined : nameOf(code);
+  const name = message.length < 2 ? undefined : names.get(code);
   const data: Record<string, unknown> = {};
   let rest = message.subarray(2);
   let tlvs: Record<string, string> = {};
@@ -143,7 +140,7 @@ export function readFailure(message: Uint8Array): Failure {
     if (rest.length > 0) data['raw'] = bytesToHex(rest);
   }
   return {
-    failure_code: codeText(code),
+    failure_code: code.toString(16).padStart(4, '0'),
     failure: name ?? 'unknown',
     flags: flagsOf(code),
     meaning: name === undefined ? 'a code that is not in BOLT4' : FAILURES[name]![2],

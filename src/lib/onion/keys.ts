@@ -1,7 +1,7 @@
 /**
- * Keys that Sphinx derives from shared secrets: keys by purpose, key streams, MACs, and the chain
- * of ephemeral keys. BOLT4, Key Generation, Pseudo Random Byte Stream, Shared Secret, Blinding
- * Ephemeral Onion Keys.
+ * Keys of Sphinx: keys by purpose, key streams, MACs, and the chain of ephemeral keys.
+ *
+ * BOLT4, Key Generation, Pseudo Random Byte Stream, Shared Secret, Blinding Ephemeral Onion Keys.
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { hmac } from '@noble/hashes/hmac.js';
@@ -20,52 +20,54 @@ export const mac = (key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Arra
   for (const part of parts) state.update(part);
   return state.digest();
 };
-/** HMAC256(purpose, secret). */
+/** Derives HMAC256(purpose, secret). */
 export const keyFor = (purpose: Purpose, secret: Uint8Array): Uint8Array => mac(utf8ToBytes(purpose), secret);
-/** `length` bytes of ChaCha20 with a nonce of zeros. Each key makes one stream only. */
+/** Returns `length` bytes of ChaCha20 with a nonce of zeros. Each key makes one stream only. */
 export const stream = (key: Uint8Array, length: number): Uint8Array => chacha20(key, NONCE, new Uint8Array(length));
 
-/** XORs `from` into `to`, as far as `from` goes. */
+/** XORs the first bytes of `to` with `from`, in place. */
 export function xorInto(to: Uint8Array, from: Uint8Array): Uint8Array {
   for (let i = 0; i < from.length; i++) to[i]! ^= from[i]!;
   return to;
 }
 
-/** SHA256(public key ‖ shared secret): by it the next ephemeral key, or path key, differs from this one. */
+/**
+ * Computes SHA256(public key ‖ shared secret), the factor to the next ephemeral key or path key.
+ */
 export const blindingFactor = (publicKey: Uint8Array, secret: Uint8Array): bigint =>
   mod(toNumber(sha256.create().update(publicKey).update(secret).digest()));
 
-/** @throws Refusal `wrong-key` */
-export function secretScalar(bytes: Uint8Array, name: string): bigint {
+/** Reads a secret key of 32 bytes. @throws Refusal `wrong-key`, which begins with `name` */
+export function needScalar(bytes: Uint8Array, name: string): bigint {
   const scalar = parseScalar(bytes);
   if (scalar === undefined)
     throw new Refusal('wrong-key', `${name}: 32 bytes from 1 to the order of the curve expected`);
   return scalar;
 }
-/** @throws Refusal `wrong-key` */
-export function publicPoint(bytes: Uint8Array, name: string): Point {
+/** Reads a public key. @throws Refusal `wrong-key`, which begins with `name` */
+export function needPoint(bytes: Uint8Array, name: string): Point {
   const found = parsePoint(bytes);
   if (!found) throw new Refusal('wrong-key', `${name}: bytes found that are no point of the curve`);
   return found;
 }
 
 export interface Shared {
-  /** The ephemeral secret key of this hop: the origin's only. */
+  /** Ephemeral secret key for this hop, known to the origin only. */
   ephemeralSecret: bigint;
   ephemeralKey: Uint8Array;
   secret: Uint8Array;
 }
 
 /**
- * The chain of ephemeral keys and shared secrets along public keys, from a session key of 32 bytes. Also the chain of
- * path keys of a blinded route.
+ * Derives ephemeral keys and shared secrets along public keys, from a session key of 32 bytes. A
+ * blinded route's path keys come about in the same way.
  * @throws Refusal `wrong-key`
  */
 export function sharedAlong(sessionKey: Uint8Array, pubkeys: readonly Uint8Array[]): Shared[] {
-  let ephemeralSecret = secretScalar(sessionKey, 'the session key');
+  let ephemeralSecret = needScalar(sessionKey, 'the session key');
   return pubkeys.map((pubkey, hop) => {
     const ephemeralKey = publicBytes(ephemeralSecret);
-    const secret = ecdh(ephemeralSecret, publicPoint(pubkey, `the public key of hop ${hop}`));
+    const secret = ecdh(ephemeralSecret, needPoint(pubkey, `the public key of hop ${hop}`));
     const shared = { ephemeralSecret, ephemeralKey, secret };
     ephemeralSecret = mod(ephemeralSecret * blindingFactor(ephemeralKey, secret));
     return shared;

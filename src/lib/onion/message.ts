@@ -1,8 +1,9 @@
 /**
- * Onion messages: type 513, a path key and a packet whose hops are all blinded, built and peeled; with reply paths.
+ * Onion messages (type 513), as bytes and as documents of `onion-message`.
  *
- * BOLT4, Onion Messages. No associated data; 1300 or 32768 bytes of payloads are usual. Not here: what an invoice
- * request or invoice says (BOLT12), rate limits.
+ * BOLT4, Onion Messages: a path key, and a packet whose hops are all blinded. There is no
+ * associated data; 1300 or 32768 bytes of payloads are usual. Not here: contents of BOLT12
+ * (`offer/`), rate limits.
  */
 import { concatBytes, hexToBytes, bytesToHex } from '../bitcoin/bytes.ts';
 import { allows } from '../protocol/limit.ts';
@@ -20,7 +21,7 @@ import {
   openPacket,
   PACKET_LIMITS,
   PAYMENT_SIZE,
-  type Built,
+  type BuiltPacket,
 } from './packet.ts';
 import { parsePoint } from '../signing/curve.ts';
 import { Fields, pointIn } from '../protocol/document.ts';
@@ -29,7 +30,7 @@ import { RECIPIENT_DATA } from './recipient-data.ts';
 const MESSAGE_TYPE = 513;
 const NOTHING = new Uint8Array();
 
-export const MESSAGE_PAYLOAD = {
+const MESSAGE_PAYLOAD = {
   reply_path: field(2n, blindedPath),
   encrypted_recipient_data: field(4n, hexBytes()),
   invoice_request: field(64n, hexBytes()),
@@ -39,12 +40,12 @@ export const MESSAGE_PAYLOAD = {
 export type MessagePayload = ValuesOf<typeof MESSAGE_PAYLOAD>;
 const CONTENTS = ['invoice_request', 'invoice', 'invoice_error'] as const;
 
-/** The whole message: type, path key, length, packet. */
-export const writeMessage = (pathKey: Uint8Array, onion: Uint8Array): Uint8Array =>
+/** Writes a message: type, path key, length, packet. */
+export const writeOnionMessage = (pathKey: Uint8Array, onion: Uint8Array): Uint8Array =>
   concatBytes(writeUint(BigInt(MESSAGE_TYPE), 2), pathKey, writeUint(BigInt(onion.length), 2), onion);
 
-/** Reads one. @throws Refusal `onion-size`, `malformed`, `wrong-key` */
-export function readMessage(bytes: Uint8Array): { pathKey: Uint8Array; onion: Uint8Array } {
+/** Reads a message. @throws Refusal `onion-size`, `malformed`, `wrong-key` */
+export function readOnionMessage(bytes: Uint8Array): { pathKey: Uint8Array; onion: Uint8Array } {
   if (bytes.length < 37 || Number(readUint(bytes.subarray(0, 2))) !== MESSAGE_TYPE)
     throw new Refusal('malformed', `no message of type ${MESSAGE_TYPE} with a path key and a length found`);
   const pathKey = bytes.slice(2, 35);
@@ -56,14 +57,14 @@ export function readMessage(bytes: Uint8Array): { pathKey: Uint8Array; onion: Ui
 }
 
 /**
- * Builds a message along a blinded path. The size is 1300 where that is enough, else 32768.
+ * Builds a message along a blinded path. Its size is 1300 where that is enough, else 32768.
  * @throws Refusal `onion-overflow`, `onion-size`, `wrong-key`, `tlv-duplicate`
  */
-export function buildMessage(
+export function buildOnionMessage(
   to: BlindedPath,
   contents: MessagePayload,
   options: { sessionKey: Uint8Array; size?: number | undefined },
-): Built & { message: Uint8Array; size: number } {
+): BuiltPacket & { message: Uint8Array; size: number } {
   const last = to.hops.length - 1;
   const hops = to.hops.map(({ blinded_node_id, encrypted_data }, i) => ({
     pubkey: hexToBytes(blinded_node_id),
@@ -82,7 +83,7 @@ export function buildMessage(
     );
   const size = options.size ?? (used <= PAYMENT_SIZE ? PAYMENT_SIZE : LARGE_MESSAGE_SIZE);
   const built = buildPacket(hops, { sessionKey: options.sessionKey, associatedData: NOTHING, size });
-  return { ...built, size, message: writeMessage(hexToBytes(to.first_path_key), built.onion) };
+  return { ...built, size, message: writeOnionMessage(hexToBytes(to.first_path_key), built.onion) };
 }
 
 export interface PeeledMessage {
@@ -94,10 +95,11 @@ export interface PeeledMessage {
 }
 
 /**
- * Peels one layer with a node's secret scalar. What BOLT4 says to ignore is refused here with the reason.
- * @throws Refusal as `openPacket`, `cutLayer`, `unblind`, and `onion-field-missing`, `onion-field-forbidden`
+ * Peels one layer with a node's secret scalar. Messages that BOLT4 ignores are refused here.
+ * @throws Refusal as `openPacket`, `cutLayer`, `unblind`; `onion-field-missing`,
+ *   `onion-field-forbidden`
  */
-export function peelMessage(
+export function peelOnionMessage(
   { pathKey, onion }: { pathKey: Uint8Array; onion: Uint8Array },
   key: bigint,
   known: readonly bigint[] = [],
@@ -129,10 +131,10 @@ export function peelMessage(
       'recipient data of a forwarding hop without next_node_id or short_channel_id',
     );
   const next = { pathKey: unblinded.nextPathKey, onion: layer.next };
-  return { ...base, next: { ...next, message: writeMessage(next.pathKey, next.onion) } };
+  return { ...base, next: { ...next, message: writeOnionMessage(next.pathKey, next.onion) } };
 }
 
-/** A path of which the sender knows all nodes: each is told the next. */
+/** Makes a blinded path over nodes that the sender knows. */
 function pathAlong(nodes: readonly Uint8Array[], sessionKey: Uint8Array): BlindedPath {
   const hops = nodes.map((nodeId, i) => ({
     nodeId,
@@ -142,7 +144,8 @@ function pathAlong(nodes: readonly Uint8Array[], sessionKey: Uint8Array): Blinde
 }
 
 /**
- * Builds a message. `random`: two times 32 bytes, for the packet and for a path made here.
+ * Builds a message from a document: `path` of `onion-blind make`, or `nodes` for a path made here.
+ * @param random 32 bytes for the packet, and 32 for a path
  * @throws Refusal `malformed-message`, `wrong-key`, `onion-overflow`
  */
 export function buildMessageDocument(
@@ -170,7 +173,7 @@ export function buildMessageDocument(
   }
   from.skip('type', 'version');
   from.end();
-  const { onion, message, size, shared } = buildMessage(to!, values, { sessionKey, size: flags.size });
+  const { onion, message, size, shared } = buildOnionMessage(to!, values, { sessionKey, size: flags.size });
   return {
     type: 'onion-message',
     version: 1,
@@ -185,7 +188,8 @@ export function buildMessageDocument(
 
 /**
  * Peels a message: a document of `onion-message`, its `next`, or `onion_message` alone.
- * @throws Refusal as `readMessage` and `peelMessage`; `nothing-follows` for the document of the final node
+ * @throws Refusal as `readOnionMessage`, `peelOnionMessage`; `nothing-follows` behind the final
+ *   node
  */
 export function peelMessageDocument(document: Fields, key: bigint, known: readonly bigint[], secrets = false): object {
   if (document.names().includes('next') && !document.has('next'))
@@ -204,7 +208,7 @@ export function peelMessageDocument(document: Fields, key: bigint, known: readon
     'shared_secrets',
   );
   const packet = whole
-    ? readMessage(whole)
+    ? readOnionMessage(whole)
     : {
         pathKey: pointIn(from, 'path_key'),
         onion: from.need('onion', from.bytes('onion', undefined), 'a packet in hex'),
@@ -213,7 +217,7 @@ export function peelMessageDocument(document: Fields, key: bigint, known: readon
   const most = PACKET_LIMITS.message.most + 66;
   if (!allows({ most }, packet.onion.length))
     throw new Refusal('onion-size', `a packet of ${packet.onion.length} bytes found, at most ${most} expected`);
-  const { payload, payloadBytes, secret, unblinded, next } = peelMessage(packet, key, known);
+  const { payload, payloadBytes, secret, unblinded, next } = peelOnionMessage(packet, key, known);
   const { data } = unblinded;
   return {
     type: 'onion-message',

@@ -1,9 +1,10 @@
 /**
- * The Sphinx packet: built by the origin, opened by one hop.
+ * Sphinx packets: built by the origin, opened by one hop.
  *
- * BOLT4, Packet Structure, Packet Construction, Onion Decryption, Filler Generation; Danezis and Goldberg, "Sphinx: A
- * Compact and Provably Secure Mix Format". Version byte, ephemeral key (33), hop payloads (1300 or another size), HMAC.
- * Not here: what a payload holds, and whether it fits its position (`payload.ts`, `position.ts`).
+ * BOLT4, Packet Structure, Packet Construction, Onion Decryption, Filler Generation; Danezis and
+ * Goldberg, "Sphinx: A Compact and Provably Secure Mix Format". Version byte, ephemeral key (33),
+ * hop payloads (1300 or another size), HMAC. Not here: payloads (`payload.ts`), and whether they
+ * fit their position (`position.ts`).
  */
 import { concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import type { Fields } from '../protocol/document.ts';
@@ -16,14 +17,14 @@ import { blindingFactor, keyFor, mac, sharedAlong, stream, xorInto, type Shared 
 import { LEGACY_LENGTH, PAYLOAD_LIMITS } from './payload.ts';
 
 export const PAYMENT_SIZE = 1300;
-/** Size of a large onion message; BOLT4 names it beside 1300. */
+/** Size of the payloads in a large onion message (BOLT4). */
 export const LARGE_MESSAGE_SIZE = 32768;
 const HMAC = 32;
 /** Total size of all hop payloads in a packet. */
 export const PACKET_LIMITS = {
-  /** One hop of two bytes and their length; and what fits into a message of Lightning's transport, whose lengths have two bytes. */
+  /** Room for a payload of two bytes, up to what a message of Lightning's transport holds. */
   size: { unit: 'bytes', least: 3 + HMAC, most: 65535 - 66 },
-  /** The same for a packet that lies in an onion message, behind type, path key and length. */
+  /** The same within an onion message, behind type, path key and length. */
   message: { unit: 'bytes', most: 65535 - 66 - 37 },
 } satisfies Limits;
 
@@ -39,21 +40,23 @@ export function sizeIn(document: Fields, flag: number | undefined): number {
   return size;
 }
 
-/** Hop of a packet: its key and its payload. */
+/** Hop of a packet: public key and payload. */
 export interface Hop {
   pubkey: Uint8Array;
-  /** Payload as it stands in the packet, length in front. */
+  /** Payload behind its length, as it stands in the packet. */
   payload: Uint8Array;
 }
 export interface BuildOptions {
   sessionKey: Uint8Array;
   associatedData: Uint8Array;
-  /** Bytes of hop payloads (1300). */
+  /** Total size of all hop payloads, in bytes; 1300 by default. */
   size?: number;
-  /** Bytes behind the last hop's payload: a stream from the session key (BOLT4), or zeros (older packets). */
+  /**
+   * Bytes behind the last payload: a stream from the session key (BOLT4), or zeros (older packets).
+   */
   filler?: 'pad' | 'zero';
 }
-export interface Built {
+export interface BuiltPacket {
   onion: Uint8Array;
   shared: Shared[];
 }
@@ -78,10 +81,10 @@ export function checkBudget(payloads: readonly Uint8Array[], size: number): numb
 }
 
 /**
- * Builds a packet. At least one hop.
+ * Builds a packet for one hop or more.
  * @throws Refusal `onion-overflow`, `wrong-key`, `malformed-message`
  */
-export function buildPacket(hops: readonly Hop[], options: BuildOptions): Built {
+export function buildPacket(hops: readonly Hop[], options: BuildOptions): BuiltPacket {
   const { sessionKey, associatedData, size = PAYMENT_SIZE, filler: kind = 'pad' } = options;
   if (hops.length === 0) throw new Refusal('malformed-message', 'hops: no hop found, at least one expected');
   const payloads = hops.map(({ payload }) => payload);
@@ -110,8 +113,7 @@ export function buildPacket(hops: readonly Hop[], options: BuildOptions): Built 
 }
 
 /**
- * Returns the bytes that the hops before the last will have shifted in, each obfuscating what those
- * before it did.
+ * Computes the filler: the bytes that hops before the last shift in, each encrypted by those after.
  */
 function fillerOf(payloads: readonly Uint8Array[], streams: readonly Uint8Array[], size: number): Uint8Array {
   const lengths = payloads.slice(0, -1).map((payload) => payload.length + HMAC);
@@ -124,18 +126,19 @@ function fillerOf(payloads: readonly Uint8Array[], streams: readonly Uint8Array[
   return filler;
 }
 
-/** A packet whose HMAC was right, decrypted, with what the hop needs to answer. */
+/** Packet whose HMAC was right, decrypted. */
 export interface PeeledPacket {
   secret: Uint8Array;
   ephemeralKey: Point;
   hmac: Uint8Array;
-  /** Twice the size: what the hop reads, and what it shifts in. */
+  /** Decrypted payloads, then the bytes that the hop shifts in; together twice the size. */
   plain: Uint8Array;
   size: number;
 }
 
 /**
- * Checks a packet and decrypts it. `key`: the hop's secret scalar, for blinded hops already tweaked.
+ * Checks a packet and decrypts it.
+ * @param key the hop's secret scalar; for a blinded hop, `blindedSecret` of it
  * @throws Refusal `onion-size`, `onion-version`, `onion-point`, `onion-hmac`
  */
 export function openPacket(
@@ -163,18 +166,20 @@ export function openPacket(
   return { secret, ephemeralKey, hmac, plain, size };
 }
 
-/** The part of an opened packet that is for this hop, and the packet for the next. */
+/** Payload of one hop, and the packet for the next. */
 export interface Layer {
   payload: Uint8Array;
-  /** The historic frame of realm 0, whose 33 bytes `payload` holds. */
+  /** True if `payload` holds the 33 bytes of a historic frame (realm 0). */
   legacy: boolean;
-  /** Absent for the final hop. */
+  /** Packet for the next hop; undefined at the final one. */
   next: Uint8Array | undefined;
 }
 
 /**
- * Cuts an opened packet. `legacy`: a first byte of 0 means the historic frame.
- * @throws Refusal `onion-legacy`, `onion-length`, `bigsize-not-canonical`, `onion-beyond`, `onion-no-hmac`
+ * Cuts the hop's payload from an opened packet.
+ * @param legacy reads a first byte of 0 as a historic frame
+ * @throws Refusal `onion-legacy`, `onion-length`, `bigsize-not-canonical`, `onion-beyond`,
+ *   `onion-no-hmac`
  */
 export function cutLayer(opened: PeeledPacket, legacy = false): Layer {
   const { plain, size, secret, ephemeralKey } = opened;
@@ -218,6 +223,8 @@ function extent(frame: Uint8Array): { start: number; end: number } {
   return { start: length.end, end: length.end + Number(length.value) };
 }
 
-/** A node's secret key as a blinded hop has it: HMAC256("blinded_node_id", shared secret) · key. */
+/**
+ * Tweaks a node's secret key for a blinded hop: HMAC256("blinded_node_id", shared secret) · key.
+ */
 export const blindedSecret = (key: bigint, secret: Uint8Array): bigint =>
   mod(key * toNumber(keyFor('blinded_node_id', secret)));

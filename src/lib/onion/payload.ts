@@ -1,8 +1,10 @@
 /**
- * The payload of a hop in a payment onion, typed or raw, with its length in front.
+ * Payloads of hops in payment onions, and the historic frames that they replaced.
  *
- * BOLT4 (https://github.com/lightning/bolts/blob/master/04-onion-routing.md), `payload` format; keysend is bLIP-3.
- * Not here: which fields a position needs (`position.ts`), the historic frame (`legacy.ts`).
+ * BOLT4 (https://github.com/lightning/bolts/blob/master/04-onion-routing.md), `payload` format;
+ * keysend is bLIP-3. A historic frame (realm 0, in BOLT4 until 2022) has 65 bytes: 0, short channel
+ * id (8), amount (8, msat), expiry (4), 12 zero bytes, and the HMAC (32) of the packet. Not here:
+ * which fields a position needs (`position.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -16,16 +18,15 @@ import {
   truncated,
   scidBytes,
   scidText,
-  type Kind,
+  type Codec,
   type ValuesOf,
 } from '../wire/fields.ts';
 
 interface PaymentData {
   payment_secret: string;
-  /** Millisatoshis. */
   total_msat: bigint;
 }
-const paymentData: Kind<PaymentData> = {
+const paymentData: Codec<PaymentData> = {
   write: ({ payment_secret, total_msat }) => concatBytes(hexToBytes(payment_secret), writeTruncated(total_msat, 8)),
   read: (bytes) => {
     if (bytes.length < 32)
@@ -46,7 +47,7 @@ const paymentData: Kind<PaymentData> = {
   },
 };
 
-/** Amounts in millisatoshis, expiries in blocks, bytes in hex. */
+/** Fields of a payload: amounts in millisatoshis, expiries in blocks, bytes in hex. */
 export const PAYLOAD = {
   amt_to_forward: field(2n, truncated(8)),
   outgoing_cltv_value: field(4n, truncated(4)),
@@ -58,17 +59,17 @@ export const PAYLOAD = {
   total_amount_msat: field(18n, truncated(8)),
   keysend: field(5482373484n, hexBytes(32)),
 };
-/** Fields of a hop's payload. */
-export type Payload = ValuesOf<typeof PAYLOAD>;
+/** Payload of a hop in a payment onion. */
+export type HopPayload = ValuesOf<typeof PAYLOAD>;
 
-/** Length of a payload, itself not counted: 0 and 1 are no lengths. */
+/** Size of a payload without its length: 0 and 1 are no sizes. */
 export const PAYLOAD_LIMITS = { length: { unit: 'bytes', least: 2 } } satisfies Limits;
 
-/** A payload with its length in front, as it stands in the packet. */
+/** Puts the length in front of a payload, as in a packet. */
 export const withLength = (payload: Uint8Array): Uint8Array =>
   concatBytes(writeBigSize(BigInt(payload.length)), payload);
 
-/** Returns whether these bytes begin with their own length. */
+/** Tells whether these bytes begin with their own length. */
 export function hasLength(bytes: Uint8Array): boolean {
   try {
     const { value, end } = readBigSize(bytes);
@@ -78,15 +79,16 @@ export function hasLength(bytes: Uint8Array): boolean {
   }
 }
 
-/** Bytes of a frame without its HMAC. */
+/** Size of a historic frame without its HMAC. */
 export const LEGACY_LENGTH = 33;
 const FIELDS = ['amt_to_forward', 'outgoing_cltv_value', 'short_channel_id'];
 
 /**
- * The 33 bytes of a frame; a final hop has no channel.
- * @throws Refusal `malformed-message` for other fields than amount, expiry and channel, or without the first two
+ * Writes a historic frame without its HMAC. A final hop has no channel.
+ * @throws Refusal `malformed-message` without amount or expiry, or with other fields than these and
+ *   channel
  */
-export function writeLegacy(payload: Payload, where: string): Uint8Array {
+export function writeLegacyFrame(payload: HopPayload, where: string): Uint8Array {
   const other = Object.keys(payload).filter((name) => !FIELDS.includes(name));
   if (other.length > 0)
     throw new Refusal(
@@ -100,8 +102,12 @@ export function writeLegacy(payload: Payload, where: string): Uint8Array {
   return concatBytes(new Uint8Array(1), scid, writeUint(amount, 8), writeUint(expiry, 4), new Uint8Array(12));
 }
 
-/** Reads such a frame; `final`: its channel, all zero, is left out. @throws Refusal `tlv-value` for padding other than zero */
-export function readLegacy(frame: Uint8Array, final: boolean): Payload {
+/**
+ * Reads a historic frame.
+ * @param final leaves out the channel
+ * @throws Refusal `tlv-value` for padding that is not zero
+ */
+export function readLegacyFrame(frame: Uint8Array, final: boolean): HopPayload {
   if (frame.subarray(21, LEGACY_LENGTH).some((byte) => byte !== 0))
     throw new Refusal('tlv-value', 'padding found in a historic frame that is not zero');
   return {

@@ -1,15 +1,16 @@
 /**
- * One hop's work on a payment packet: open, cut, read, check, and hand on.
+ * A hop's work on a payment packet: open, cut, read, check, and hand on; documents of `onion-peel`.
  *
- * BOLT4, Onion Decryption and `payload` format. A refusal comes as a value, with what is known at that point, because a
- * node must answer it (`answer.ts`). Not here: whether the packet was seen before (the caller keeps that).
+ * BOLT4, Onion Decryption and `payload` format. A refusal is returned with what is known by then,
+ * since a node must answer it (`answer.ts`). Not here: the log against replays
+ * (`commands/onion/replay-log.ts`).
  */
 import { Refusal } from '../protocol/refusal.ts';
 import { answerTo, type PathPosition } from './answer.ts';
-import { HTLC_LIMITS, type Htlc } from './blinded-payment.ts';
+import { HTLC_LIMITS, type PacketHtlc } from './blinded-payment.ts';
 import { blindingFor, type Blinding, type Unblinded } from './blinding.ts';
 import { readFields } from '../wire/fields.ts';
-import { readLegacy, PAYLOAD, withLength, type Payload } from './payload.ts';
+import { readLegacyFrame, PAYLOAD, withLength, type HopPayload } from './payload.ts';
 import { cutLayer, openPacket, PAYMENT_SIZE, sizeIn, type PeeledPacket } from './packet.ts';
 import { placePayload } from './position.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -21,19 +22,19 @@ export interface Packet {
   onion: Uint8Array;
   associatedData: Uint8Array;
   size?: number | undefined;
-  /** Path key that came with the packet, for a hop inside a blinded path. */
+  /** Path key beside the packet, for a hop inside a blinded path. */
   pathKey?: Uint8Array | undefined;
-  htlc?: Htlc | undefined;
+  htlc?: PacketHtlc | undefined;
 }
 export interface PeelOptions {
-  /** Reads the historic frame of realm 0. */
+  /** Reads historic frames of realm 0. */
   legacy?: boolean;
-  /** Even types to be accepted beyond BOLT4's. */
+  /** Even types that are accepted beyond BOLT4's. */
   known?: readonly bigint[];
 }
 /** Peeled layer: the hop's payload, and the packet for the next hop. */
 export interface Peeled {
-  payload: Payload;
+  payload: HopPayload;
   payloadBytes: Uint8Array;
   legacy: boolean;
   secret: Uint8Array;
@@ -41,10 +42,10 @@ export interface Peeled {
   unblinded: Unblinded | undefined;
   next: Packet | undefined;
 }
-/** Packet that a node refuses, with what its answer needs. */
+/** Refusal of a packet, with what its answer needs. */
 export interface Refused {
   refusal: Refusal;
-  /** The shared secret, once the HMAC was right. */
+  /** Shared secret, once the HMAC was right. */
   secret: Uint8Array | undefined;
   hmac: Uint8Array | undefined;
   final: boolean;
@@ -63,7 +64,7 @@ export function peel(packet: Packet, key: bigint, options: PeelOptions = {}): Pe
     const layer = cutLayer(opened, options.legacy);
     final = layer.next === undefined;
     const read = layer.legacy
-      ? { values: readLegacy(layer.payload, final), places: new Map<string, { type: bigint; offset: number }>() }
+      ? { values: readLegacyFrame(layer.payload, final), places: new Map<string, { type: bigint; offset: number }>() }
       : readFields(PAYLOAD, layer.payload, options.known);
     if (!pathKey && !final && read.values.current_path_key !== undefined) standing = 'introduction';
     const placed = placePayload(read, { final, key, blinding, htlc });
@@ -88,7 +89,7 @@ export function peel(packet: Packet, key: bigint, options: PeelOptions = {}): Pe
   }
 }
 
-/** Flags that add to the document, or stand against it. */
+/** Flags that stand in for fields of the document. */
 export interface PacketFlags {
   associatedData?: Uint8Array | undefined;
   size?: number | undefined;
@@ -97,7 +98,10 @@ export interface PacketFlags {
   cltvExpiry?: bigint | undefined;
 }
 
-/** @throws Refusal `malformed-message`, `wrong-key`, `nothing-follows` for the document of a final hop */
+/**
+ * Reads a packet: a document of `onion-build`, or what `onion-peel` printed.
+ * @throws Refusal `malformed-message`, `wrong-key`; `nothing-follows` behind the final hop
+ */
 export function parsePacket(document: Fields, flags: PacketFlags = {}): Packet {
   if (document.names().includes('next') && !document.has('next'))
     throw new Refusal('nothing-follows', 'the document of the final hop found: no packet comes out of it');
@@ -131,7 +135,7 @@ const packetDocument = ({ onion, associatedData, size, pathKey, htlc }: Packet):
   ...(htlc && { amount_msat: htlc.amountMsat, cltv_expiry: htlc.cltvExpiry }),
 });
 
-/** One layer; shared secrets only where they are asked for. */
+/** Returns a peeled layer as a document; with its shared secret if `secrets` is set. */
 export function layerDocument(peeled: Peeled, secrets: boolean): object {
   const { payload, payloadBytes, legacy, secret, unblinded, next } = peeled;
   return {
@@ -145,7 +149,7 @@ export function layerDocument(peeled: Peeled, secrets: boolean): object {
   };
 }
 
-/** A refusal, and the packet that it is about. */
+/** Refusal of a packet of `peelPath`, by the place of its hop. */
 export interface RefusedPacket extends Refused {
   packet: Packet;
   hop: number;
@@ -153,8 +157,8 @@ export interface RefusedPacket extends Refused {
 export type PathResult = { layers: Peeled[] } | RefusedPacket;
 
 /**
- * Peels as many layers as there are keys. `seen` says of an HMAC that was right whether it came before, and takes note of
- * it: it is asked only once the keys are known to be those of the path.
+ * Peels as many layers as there are keys.
+ * @param seen notes an HMAC and tells whether it came before; it is asked once the first key fits
  * @throws Refusal `nothing-follows` for a key too many
  */
 export function peelPath(
@@ -190,7 +194,6 @@ function replayed({ hmac, secret, packet }: { hmac: Uint8Array; secret: Uint8Arr
   return { refusal, secret, hmac, final: false, standing: packet.pathKey ? 'inside' : 'outside', packet } as const;
 }
 
-/** Returns the node's answer as a document. */
 export function refusalDocument({ refusal, secret, standing, final, packet, hop }: RefusedPacket): object {
   return {
     type: 'onion-failure',

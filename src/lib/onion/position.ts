@@ -1,47 +1,49 @@
 /**
- * Checks of a payment payload against its place: final or forwarding, inside a blinded path or
- * outside, and the HTLC it is in. BOLT4, `payload` format, Requirements, "The reader".
- * Not here: whether a channel, payment hash or secret is known.
+ * Checks of a payment payload against its position: final or forwarding, blinded or not, its HTLC.
+ *
+ * BOLT4, `payload` format, Requirements, "The reader". Not here: whether a channel, payment hash or
+ * secret is known.
  */
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
-import { checkAllowed, HTLC_LIMITS, relayed, type Htlc } from './blinded-payment.ts';
+import { checkAllowed, HTLC_LIMITS, relayed, type PacketHtlc } from './blinded-payment.ts';
 import { blindingFor, unblind, type Blinding, type Unblinded } from './blinding.ts';
 import type { ReadFields } from '../wire/fields.ts';
-import { PAYLOAD, type Payload } from './payload.ts';
+import { PAYLOAD, type HopPayload } from './payload.ts';
 import { RecordRefusal } from '../wire/tlv.ts';
 
 export interface HopSecrets {
   final: boolean;
   /** Secret scalar of this node, not tweaked. */
   key: bigint;
-  /** Keys from the path key that came beside the packet. */
+  /** Keys of the path key beside the packet. */
   blinding?: Blinding | undefined;
-  /** The HTLC that carries the packet, where it is known. */
-  htlc?: Htlc | undefined;
+  /** HTLC that carries the packet, if it is known. */
+  htlc?: PacketHtlc | undefined;
 }
 export interface HopPosition {
-  payload: Payload;
+  payload: HopPayload;
   unblinded?: Unblinded;
-  /** The next HTLC: stated by the payload, or computed from the recipient's relay. */
-  forward?: Htlc;
+  /** Next HTLC: by the payload, or by the recipient's relay. */
+  forward?: PacketHtlc;
 }
 
 const FORWARD_BLINDED = ['encrypted_recipient_data', 'current_path_key'];
 const FINAL_BLINDED = [...FORWARD_BLINDED, 'amt_to_forward', 'outgoing_cltv_value', 'total_amount_msat'];
 
 /**
- * Checks a payload against its place.
- * @throws Refusal `onion-field-missing`, `onion-field-forbidden`, `path-key-twice`, `path-key-missing`,
- *   `path-key-unexpected`, `blinding-failed`, `blinding-feature`, `blinding-constraint`, `onion-amount`, `onion-expiry`
+ * Checks a payload against its position.
+ * @throws Refusal `onion-field-missing`, `onion-field-forbidden`, `path-key-twice`,
+ *   `path-key-missing`, `path-key-unexpected`, `blinding-failed`, `blinding-feature`,
+ *   `blinding-constraint`, `onion-amount`, `onion-expiry`
  */
 export function placePayload(read: ReadFields<typeof PAYLOAD>, place: HopSecrets): HopPosition {
   const { values: payload } = read;
   return payload.encrypted_recipient_data === undefined ? placePlain(read, place) : placeBlinded(read, place);
 }
 
-/** Refuses a field that is there, or one that is not, by its type and place. */
+/** Refuses a field, or the lack of one, by its type and offset. */
 function refuse(code: ErrorCode, { places }: ReadFields<typeof PAYLOAD>, name: string, text: string): never {
   const type = PAYLOAD[name as keyof typeof PAYLOAD]?.type ?? places.get(name)?.type ?? 0n;
   throw new RecordRefusal(code, `${name} (type ${type}): ${text}`, type, places.get(name)?.offset ?? 0);
@@ -55,10 +57,9 @@ function only(read: ReadFields<typeof PAYLOAD>, names: readonly string[], who: s
     if (!names.includes(name)) refuse('onion-field-forbidden', read, name, `${who} must not have it`);
 }
 
-/** Returns whether the HTLC carries so much, and lasts so long, as the payload says. */
-const pays = (htlc: Htlc, promised: Htlc): boolean =>
+const pays = (htlc: PacketHtlc, promised: PacketHtlc): boolean =>
   allows({ least: HTLC_LIMITS.amount.least(promised) }, htlc.amountMsat);
-const holds = (htlc: Htlc, promised: Htlc): boolean =>
+const holds = (htlc: PacketHtlc, promised: PacketHtlc): boolean =>
   allows({ least: HTLC_LIMITS.held.least(promised) }, htlc.cltvExpiry);
 
 function placePlain(read: ReadFields<typeof PAYLOAD>, { final, blinding, htlc }: HopSecrets): HopPosition {
@@ -122,7 +123,7 @@ function placeBlinded(
   return { payload, unblinded, ...(htlc && { forward: relayed(htlc, data.payment_relay) }) };
 }
 
-function checkFinal(stated: Htlc, htlc: Htlc | undefined): void {
+function checkFinal(stated: PacketHtlc, htlc: PacketHtlc | undefined): void {
   if (!htlc) return;
   if (!pays(htlc, stated))
     throw new Refusal('onion-amount', `${htlc.amountMsat} msat came, the onion says ${stated.amountMsat}`);

@@ -1,8 +1,8 @@
 /**
- * Data from the recipient to each hop of a blinded path: `encrypted_data_tlv`, and its encryption.
+ * Recipient data: what the recipient tells each hop of a blinded path, and its encryption.
+ *
  * BOLT4, Inside `encrypted_recipient_data`, and Route Blinding: ChaCha20-Poly1305 with the hop's
- * rho key and a nonce of zeros.
- * Not here: the path (`blinding.ts`), amounts and expiries (`blinded-payment.ts`).
+ * rho key and a nonce of zeros. Not here: the path (`blinding.ts`), fees (`blinded-payment.ts`).
  */
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -13,7 +13,7 @@ import {
   point,
   readFields,
   shortChannelId,
-  type Kind,
+  type Codec,
   type ReadFields,
   type ValuesOf,
 } from '../wire/fields.ts';
@@ -38,8 +38,8 @@ const CONSTRAINTS = {
 export type PaymentConstraints = StructOf<typeof CONSTRAINTS>;
 const isFeatureBit = (bit: unknown): bit is number =>
   typeof bit === 'number' && Number.isInteger(bit) && allows(RECIPIENT_LIMITS.feature, bit);
-/** Feature bits in hex. BOLT4's vectors write the empty set as `{"features": []}`. */
-const features: Kind<string> = {
+/** Codec of feature bits in hex. BOLT4's vectors write the empty set as `{"features": []}`. */
+const features: Codec<string> = {
   ...hexBytes(),
   parse: (from, name) => {
     const json = from.json(name);
@@ -55,7 +55,7 @@ const features: Kind<string> = {
   },
 };
 
-/** Fees in millisatoshis and millionths, expiries in blocks. */
+/** Fields of `encrypted_data_tlv`: fees in millisatoshis and millionths, expiries in blocks. */
 export const RECIPIENT_DATA = {
   padding: field(1n, hexBytes()),
   short_channel_id: field(2n, shortChannelId),
@@ -71,11 +71,11 @@ export type RecipientData = ValuesOf<typeof RECIPIENT_DATA>;
 const NONCE = new Uint8Array(12);
 const cipher = (secret: Uint8Array) => chacha20poly1305(keyFor('rho', secret), NONCE);
 
-/** Encrypts the records of a hop under the secret that it shares with the path's maker; 16 bytes longer. */
+/** Encrypts a hop's data under the secret shared with the path's maker; adds 16 bytes. */
 export const encryptData = (plain: Uint8Array, secret: Uint8Array): Uint8Array => cipher(secret).encrypt(plain);
 
 /**
- * Decrypts and reads them.
+ * Decrypts and reads a hop's data.
  * @throws Refusal `blinding-failed`; RecordRefusal as `readFields`
  */
 export function decryptData(

@@ -1,10 +1,10 @@
 /**
- * A route's amounts and expiries, from the payee back to the first hop, and what each hop must be told.
+ * Amounts and expiries of a route, from the payee back, and each hop's payload; `onion-route`.
  *
- * BOLT7 (https://github.com/lightning/bolts/blob/master/07-routing-gossip.md), HTLC Fees: base + amount · millionths /
- * 1000000, rounded down. Amounts in millisatoshis, expiries in blocks. A channel stands with the hop it leads *to*; its
- * fees are those of the hop before, so that the first hop's, over our own channel, are not charged.
- * Not here: finding routes, balances and reserves.
+ * BOLT7 (https://github.com/lightning/bolts/blob/master/07-routing-gossip.md), HTLC Fees: base +
+ * amount · millionths / 1000000, rounded down. Amounts are in millisatoshis, expiries in blocks. A
+ * channel stands with the hop that it leads *to*, and its fees go to the hop before; the first
+ * hop's are not charged. Not here: finding routes, balances and reserves.
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -13,12 +13,12 @@ import { EXPIRY_LIMITS } from '../bitcoin/locktime.ts';
 import { MAX_HTLC_CLTV, MOST_MSAT, routingFee } from '../bitcoin/routing.ts';
 import { parsePath, type BlindedPath } from '../wire/path.ts';
 import { RELAY_LIMITS, FEES, NO_FEES, type Relay } from '../wire/fees.ts';
-import type { Payload } from './payload.ts';
+import type { HopPayload } from './payload.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
 import { shortChannelId } from '../wire/fields.ts';
 import { parseStruct } from '../wire/struct.ts';
 
-/** Hop of a route, with what its node takes for forwarding. */
+/** Hop of a route, and the channel that leads to it. */
 export interface RouteHop {
   pubkey: Uint8Array;
   shortChannelId?: string | undefined;
@@ -27,47 +27,44 @@ export interface RouteHop {
   htlcMaximumMsat?: bigint | undefined;
 }
 export const PATH_LIMITS = {
-  /** Amounts that the channel to a hop takes. */
+  /** Amount that the channel to a hop takes. */
   htlc: {
     unit: 'msat',
     least: ({ htlcMinimumMsat = 0n }: Pick<RouteHop, 'htlcMinimumMsat'>) => htlcMinimumMsat,
     most: ({ htlcMaximumMsat = MOST_MSAT }: Pick<RouteHop, 'htlcMaximumMsat'>) => htlcMaximumMsat,
   },
-  /** Expiry of an HTLC, a height: above it would mean seconds. */
+  /** Expiry of an HTLC; a higher number would be a time. */
   height: { unit: 'height', most: BigInt(EXPIRY_LIMITS.height.most) },
-  /** The same, where today's height is known. */
+  /** The same, if the chain's height is known. */
   ahead: { unit: 'height', most: (height: bigint) => height + MAX_HTLC_CLTV },
 } satisfies Limits;
-/** Payment to be routed, as the payee asks for it. */
-export interface Payment {
+/** Payment that a route is computed for. */
+export interface RoutePayment {
   amountMsat: bigint;
-  /** Expiry of the HTLC that the payee gets. */
+  /** Expiry of the payee's HTLC. */
   finalExpiry: bigint;
-  /** Today's height, for the bound of 2016 blocks. */
+  /** Height of the chain, for the bound of 2016 blocks. */
   height?: bigint | undefined;
   paymentSecret?: string | undefined;
-  /** Amount of all parts together; `amountMsat` by default. */
+  /** Amount of all parts of the payment; `amountMsat` by default. */
   totalMsat?: bigint | undefined;
   paymentMetadata?: string | undefined;
   keysend?: string | undefined;
-  /** A blinded path behind the last hop of the route, which is its introduction node. */
+  /** Blinded path behind the last hop of the route, which is its introduction node. */
   blinded?: { path: BlindedPath; fees: Relay } | undefined;
 }
 export interface Routed {
-  hops: { pubkey: Uint8Array; payload: Payload }[];
-  /** Amount of the HTLC to the first hop. */
+  hops: { pubkey: Uint8Array; payload: HopPayload }[];
+  /** Amount of the first hop's HTLC. */
   amountMsat: bigint;
   cltvExpiry: bigint;
   feesMsat: bigint;
-  /** HTLC to each hop. */
+  /** HTLC of each hop. */
   htlcs: { amountMsat: bigint; cltvExpiry: bigint }[];
 }
 
-/**
- * Computes a route.
- * @throws Refusal `route-limit`, `malformed-message`
- */
-export function route(hops: readonly RouteHop[], payment: Payment): Routed {
+/** Computes a route. @throws Refusal `route-limit`, `malformed-message` */
+export function route(hops: readonly RouteHop[], payment: RoutePayment): Routed {
   const last = hops.length - 1;
   if (last < 0) throw new Refusal('malformed-message', 'hops: no hop found, at least one expected');
   const { blinded } = payment;
@@ -101,7 +98,7 @@ export function route(hops: readonly RouteHop[], payment: Payment): Routed {
   return { hops: made, amountMsat: amount, cltvExpiry: expiry, feesMsat: amount - payment.amountMsat, htlcs };
 }
 
-function finalHop(hop: RouteHop, payment: Payment): Routed['hops'][number] {
+function finalHop(hop: RouteHop, payment: RoutePayment): Routed['hops'][number] {
   const { amountMsat, finalExpiry, paymentSecret, totalMsat, paymentMetadata, keysend } = payment;
   return {
     pubkey: hop.pubkey,
@@ -117,8 +114,8 @@ function finalHop(hop: RouteHop, payment: Payment): Routed['hops'][number] {
   };
 }
 
-/** The introduction node is addressed by its own key, with the path key inside; the rest by their blinded ones. */
-function blindedHops(last: RouteHop, path: BlindedPath, payment: Payment): Routed['hops'] {
+/** Makes the blinded path's hops. The introduction node is addressed by its own key. */
+function blindedHops(last: RouteHop, path: BlindedPath, payment: RoutePayment): Routed['hops'] {
   const { first_node_id: first, hops } = path;
   if (first.length !== 66)
     throw new Refusal(
@@ -158,7 +155,7 @@ function checkLimits(hop: RouteHop, i: number, amount: bigint, expiry: bigint, h
     refuse(`expiry ${expiry} found, at most ${MAX_HTLC_CLTV} blocks above ${height} expected`);
 }
 
-/** Cost of the whole blinded path, as `onion-blind` prints it and BOLT12 invoices say it. */
+/** Reads the fees of a blinded path, as `onion-blind` prints them. */
 function payinfo(from: Fields): Relay {
   for (const name of Object.keys(FEES)) from.need(name, from.json(name));
   const made = parseStruct(FEES, from);
@@ -166,7 +163,10 @@ function payinfo(from: Fields): Relay {
   return made;
 }
 
-/** @throws Refusal `malformed-message`, `wrong-key`, `route-limit` */
+/**
+ * Plans the route of a document, and prints the hops of `onion-build`.
+ * @throws Refusal `malformed-message`, `wrong-key`, `route-limit`
+ */
 export function routeDocument(from: Fields): object {
   const hops =
     from.objects('hops', (hop) => ({
@@ -192,7 +192,7 @@ export function routeDocument(from: Fields): object {
     const bytes = from.bytes(name, length);
     return bytes && bytesToHex(bytes);
   };
-  const payment: Payment = {
+  const payment: RoutePayment = {
     amountMsat: from.need('amount_msat', from.whole('amount_msat', MOST_MSAT), 'millisatoshis'),
     finalExpiry: from.need('final_cltv_expiry', finalExpiry, 'a height, or height and final_cltv_delta,'),
     height,

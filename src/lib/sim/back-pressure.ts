@@ -21,7 +21,7 @@ export const READINGS = ['dropper', 'burst', 'origin'] as const;
 export type Reading = (typeof READINGS)[number];
 
 /** Rules of a simulation. */
-export interface Rules {
+export interface SimRules {
   seconds: number;
   /** Messages a second that an honest node sends. */
   rate: number;
@@ -53,7 +53,7 @@ export interface Counts {
   delivered: number;
 }
 /** Outcome of a simulation: messages of honest nodes and of the attacker. */
-export interface Outcome {
+export interface SimOutcome {
   honest: Counts;
   attacker: Counts;
   drops: number;
@@ -117,7 +117,7 @@ export class Bucket {
   }
 }
 
-interface Message {
+interface SimMessage {
   path: readonly number[];
   attacker: boolean;
   retried: boolean;
@@ -145,7 +145,7 @@ class Events {
  * Plays one run. The attacker, where there is one, is a node of its own behind the others.
  * @throws Refusal `malformed-message` for a network without channels
  */
-export function simulate(topology: Topology, rules: Rules, attack: Attack, draws: Draws): Outcome {
+export function simulate(topology: Topology, rules: SimRules, attack: Attack, draws: Draws): SimOutcome {
   needPeers(topology);
   const attacker = topology.length;
   const links = attack.kind === 'spam' ? Math.min(attack.links, attacker) : attack.kind === 'bounce' ? 1 : 0;
@@ -158,7 +158,7 @@ export function simulate(topology: Topology, rules: Rules, attack: Attack, draws
   const { seconds, limit, attackerLimit = limit, burst, floor, also } = rules;
   // Sends of honest nodes, those of the attacker, and what is on its way: each comes in order.
   const [honest, attacks, flying] = [new Events(), new Events(), new Events()];
-  const out: Outcome = {
+  const out: SimOutcome = {
     honest: { sent: 0, delivered: 0 },
     attacker: { sent: 0, delivered: 0 },
     drops: 0,
@@ -166,7 +166,7 @@ export function simulate(topology: Topology, rules: Rules, attack: Attack, draws
     misattributed: 0,
     retried: 0,
   };
-  const countsOf = (message: Message): Counts => (message.attacker ? out.attacker : out.honest);
+  const countsOf = (message: SimMessage): Counts => (message.attacker ? out.attacker : out.honest);
 
   const linkOf = (node: number, peer: number): number => node * peers.length + peer;
   /** Limits by link: what the node takes of the peer. */
@@ -194,15 +194,15 @@ export function simulate(topology: Topology, rules: Rules, attack: Attack, draws
     }
     return path;
   }
-  function send(time: number, message: Message): void {
+  function send(time: number, message: SimMessage): void {
     if (message.path.length < 2) return;
     if (!message.retried) countsOf(message).sent += 1;
     pass(time, message, 1);
   }
   /** Sends a message on to place `at` of its path. */
-  const pass = (now: number, message: Message, at: number): void =>
+  const pass = (now: number, message: SimMessage, at: number): void =>
     flying.put(now + HOP, () => arrive(now + HOP, message, at));
-  function arrive(time: number, message: Message, at: number): void {
+  function arrive(time: number, message: SimMessage, at: number): void {
     const { path } = message;
     const [peer, node, next] = [path[at - 1]!, path[at]!, path[at + 1]];
     if (!bucketOf(node, peer).takes(time)) {
@@ -219,10 +219,10 @@ export function simulate(topology: Topology, rules: Rules, attack: Attack, draws
   }
 
   /** Tells `node` that `from` dropped what it sent. @param at its place on the message's path; −1 where it was blamed wrongly */
-  function tell(now: number, message: Message, node: number, from: number, at: number, depth: number): void {
+  function tell(now: number, message: SimMessage, node: number, from: number, at: number, depth: number): void {
     if (depth > 0) flying.put(now + HOP, () => told(now + HOP, message, node, from, at, depth));
   }
-  function told(time: number, message: Message, node: number, from: number, at: number, depth: number): void {
+  function told(time: number, message: SimMessage, node: number, from: number, at: number, depth: number): void {
     if (node === attacker) return;
     const { path, retried } = message;
     if (node === path[0]) {

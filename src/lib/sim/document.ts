@@ -1,18 +1,21 @@
 /** Runs of one simulation over several seeds, as a document. Not here: the simulation (`back-pressure.ts`). */
 import { drawTopology, type Topology } from '../gossip/topology.ts';
 import { Draws, percent } from '../protocol/draws.ts';
-import { simulate, type Attack, type Outcome, type Rules } from './back-pressure.ts';
+import { simulate, type Attack, type SimOutcome, type SimRules } from './back-pressure.ts';
 
 export interface Setup {
   /** A network, or how many nodes and channels are drawn. */
   topology: Topology | { nodes: number; channels: number };
-  rules: Rules;
+  rules: SimRules;
   attack: Attack;
   seeds: readonly string[];
 }
 
 /** Least, mean and greatest part of a whole over the seeds, in percent; null where there is no whole. */
-function spread(outcomes: readonly Outcome[], of: (outcome: Outcome) => readonly [number, number]): object | null {
+function spread(
+  outcomes: readonly SimOutcome[],
+  of: (outcome: SimOutcome) => readonly [number, number],
+): object | null {
   const parts = outcomes.map(of).flatMap(([part, whole]) => (whole === 0 ? [] : [part / whole]));
   if (parts.length === 0) return null;
   const mean = parts.reduce((sum, part) => sum + part, 0) / parts.length;

@@ -1,14 +1,16 @@
 /**
  * Numbers on Lightning's wire: BigSize, truncated integers, big-endian integers.
  *
- * BOLT1 (https://github.com/lightning/bolts/blob/master/01-messaging.md): Fundamental Types, Appendix A. A number has
- * one encoding only; longer ones are refused. Not here: signed integers, which none of
- * these messages holds.
+ * BOLT1 (https://github.com/lightning/bolts/blob/master/01-messaging.md): Fundamental Types,
+ * Appendix A. Each number has one encoding; longer ones are refused.
  */
 import type { Cursor } from '../bitcoin/cursor.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** `size` big-endian bytes. @throws Refusal `malformed-message` where the number does not fit */
+/**
+ * Writes a number in `size` big-endian bytes.
+ * @throws Refusal `malformed-message` if it does not fit
+ */
 export function writeUint(value: bigint, size: number): Uint8Array {
   if (value < 0n || value >> BigInt(8 * size) !== 0n)
     throw new Refusal('malformed-message', `${value} found, a number of ${size} bytes expected`);
@@ -17,15 +19,15 @@ export function writeUint(value: bigint, size: number): Uint8Array {
   return bytes;
 }
 
-/** All bytes as one big-endian number; none is 0. */
+/** Reads all bytes as one big-endian number; no byte is 0. */
 export function readUint(bytes: Uint8Array): bigint {
   let value = 0n;
   for (const byte of bytes) value = (value << 8n) | BigInt(byte);
   return value;
 }
 
-/** Returns a number where it is exact as one, a bigint above. */
-export const plain = (value: bigint): number | bigint => (value <= 9_007_199_254_740_991n ? Number(value) : value);
+/** Returns a number where it is exact as one, else a bigint. */
+export const safeNumber = (value: bigint): number | bigint => (value <= 9_007_199_254_740_991n ? Number(value) : value);
 
 /**
  * Returns a number as BigSize (BOLT1).
@@ -77,14 +79,17 @@ export function takeBigSize(from: Cursor): bigint {
   return value;
 }
 
-/** A truncated integer: no leading zero byte, 0 is no byte. */
+/** Writes a truncated integer: without leading zero bytes, so that 0 has no byte. */
 export function writeTruncated(value: bigint, most: 2 | 4 | 8): Uint8Array {
   const bytes = writeUint(value, most);
   const start = bytes.findIndex((byte) => byte !== 0);
   return start < 0 ? new Uint8Array() : bytes.subarray(start);
 }
 
-/** @throws Refusal `tlv-value` for leading zero bytes, or more bytes than `most` */
+/**
+ * Reads a truncated integer.
+ * @throws Refusal `tlv-value` for a leading zero byte, or more than `most` bytes
+ */
 export function readTruncated(bytes: Uint8Array, most: 2 | 4 | 8): bigint {
   if (bytes.length > most) throw new Refusal('tlv-value', `${bytes.length} bytes found, at most ${most} expected`);
   if (bytes[0] === 0) throw new Refusal('tlv-value', 'a leading zero byte found in a truncated integer');

@@ -1,5 +1,5 @@
 /**
- * Fees that a hop or a whole path takes, and the blocks that it adds to an expiry.
+ * Fees of a hop or of a whole path, and the blocks that it adds to an expiry.
  *
  * BOLT4 (`payment_relay`), BOLT7 (HTLC Fees), BOLT11 (tag `r`), BOLT12 (`blinded_payinfo`).
  */

@@ -1,75 +1,83 @@
 /**
- * TLV records with names: how the value of each is written in bytes and in JSON. A namespace (such as
- * `onion/payload.ts`) is a table of these; types that it does not name go into `custom`.
+ * TLV records with names: a codec for each writes its value in bytes and in JSON.
  *
- * BOLT1, Fundamental Types. Not here: which fields a message needs.
+ * A namespace, such as `onion/payload.ts`, is a table of codecs. Types that it does not name go
+ * into `custom`. BOLT1, Fundamental Types. Not here: which fields a message needs.
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Fields, pointIn } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
-import { plain, readBigSize, readTruncated, readUint, writeBigSize, writeTruncated, writeUint } from './bigsize.ts';
+import {
+  safeNumber,
+  readBigSize,
+  readTruncated,
+  readUint,
+  writeBigSize,
+  writeTruncated,
+  writeUint,
+} from './bigsize.ts';
 import { atRecord, readStream, RecordRefusal, writeStream } from './tlv.ts';
 
-/** `T` is the value as JSON shows it: numbers as bigint, bytes as hex. */
-export interface Kind<T> {
+/** Codec of one value. `T` is the value in JSON: numbers as bigint, bytes as hex. */
+export interface Codec<T> {
   write(value: T): Uint8Array;
   /** @throws Refusal `tlv-value` */
   read(bytes: Uint8Array): T;
   /** @throws Refusal `malformed-message` */
   parse(from: Fields, name: string): T;
 }
-export interface Field<T> extends Kind<T> {
+export interface TlvField<T> extends Codec<T> {
   type: bigint;
 }
-export const field = <T>(type: bigint, kind: Kind<T>): Field<T> => ({ type, ...kind });
+export const field = <T>(type: bigint, kind: Codec<T>): TlvField<T> => ({ type, ...kind });
 
-export type Namespace = Readonly<Record<string, Field<any>>>;
+export type Namespace = Readonly<Record<string, TlvField<any>>>;
 export type ValuesOf<N extends Namespace> = {
-  -readonly [K in keyof N]?: N[K] extends Field<infer T> ? T : never;
+  -readonly [K in keyof N]?: N[K] extends TlvField<infer T> ? T : never;
 } & { custom?: Record<string, string> };
 
-/** Returns the bytes. @throws Refusal `tlv-value` for another number of them */
+/** Returns the bytes. @throws Refusal `tlv-value` unless there are `length` of them */
 export const exactly = (bytes: Uint8Array, length: number): Uint8Array => {
   if (bytes.length !== length) throw new Refusal('tlv-value', `${bytes.length} bytes found, ${length} expected`);
   return bytes;
 };
 
-export const truncated = (most: 2 | 4 | 8): Kind<bigint> => ({
+export const truncated = (most: 2 | 4 | 8): Codec<bigint> => ({
   write: (value) => writeTruncated(value, most),
   read: (bytes) => readTruncated(bytes, most),
   parse: (from, name) => from.need(name, from.whole(name, (1n << BigInt(8 * most)) - 1n), 'a whole number'),
 });
-export const hexBytes = (length?: number): Kind<string> => ({
+export const hexBytes = (length?: number): Codec<string> => ({
   write: (value) => hexToBytes(value),
   read: (bytes) => bytesToHex(length === undefined ? bytes : exactly(bytes, length)),
   parse: (from, name) =>
     bytesToHex(from.need(name, from.bytes(name, length), length === undefined ? 'hex' : `${length} bytes in hex`)),
 });
-/** A number of a fixed size. */
-export const whole = (size: 1 | 2 | 4 | 8): Kind<number | bigint> => ({
+/** Codec of a number of a fixed size. */
+export const uintOf = (size: 1 | 2 | 4 | 8): Codec<number | bigint> => ({
   write: (value) => writeUint(BigInt(value), size),
-  read: (bytes) => plain(readUint(exactly(bytes, size))),
-  parse: (from, name) => plain(from.need(name, from.whole(name, (1n << BigInt(8 * size)) - 1n), 'a whole number')),
+  read: (bytes) => safeNumber(readUint(exactly(bytes, size))),
+  parse: (from, name) => safeNumber(from.need(name, from.whole(name, (1n << BigInt(8 * size)) - 1n), 'a whole number')),
 });
-/** A BigSize number that is all of a value. */
-export const bigSize: Kind<number | bigint> = {
+/** Codec of a BigSize number that fills a whole value. */
+export const bigSize: Codec<number | bigint> = {
   write: (value) => writeBigSize(BigInt(value)),
   read: (bytes) => {
     const { value, end } = readBigSize(bytes);
     exactly(bytes, end);
-    return plain(value);
+    return safeNumber(value);
   },
-  parse: (from, name) => plain(from.need(name, from.whole(name), 'a whole number')),
+  parse: (from, name) => safeNumber(from.need(name, from.whole(name), 'a whole number')),
 };
-/** A record that says yes by being there. */
-export const present: Kind<boolean> = {
+/** Codec of a record without a value: it is true where it stands. */
+export const present: Codec<boolean> = {
   write: () => new Uint8Array(),
   read: (bytes) => exactly(bytes, 0).length === 0,
   parse: (from, name) => from.flag(name) || from.refuse(name, 'true, or no such field'),
 };
-/** A compressed point, checked. */
-export const point: Kind<string> = {
+/** Codec of a compressed point of the curve. */
+export const point: Codec<string> = {
   ...hexBytes(33),
   read: (bytes) => {
     if (!parsePoint(bytes)) throw new Refusal('tlv-value', 'bytes found that are no point of the curve');
@@ -80,7 +88,7 @@ export const point: Kind<string> = {
 
 const SCID = /^(0|[1-9]\d{0,7})x(0|[1-9]\d{0,7})x(0|[1-9]\d{0,4})$/;
 
-/** `BLOCKxTRANSACTIONxOUTPUT` of 8 bytes (BOLT7). */
+/** Returns the text `BLOCKxTRANSACTIONxOUTPUT` of the 8 bytes of a short channel id (BOLT7). */
 export const scidText = (bytes: Uint8Array): string =>
   `${readUint(bytes.subarray(0, 3))}x${readUint(bytes.subarray(3, 6))}x${readUint(bytes.subarray(6, 8))}`;
 
@@ -88,7 +96,9 @@ export const scidText = (bytes: Uint8Array): string =>
 export const scidParts = (scid: string): [block: number, transaction: number, output: number] =>
   scid.split('x').map(Number) as [number, number, number];
 
-/** Returns the 8 bytes of a short channel id; also from hex. Undefined for other text. */
+/**
+ * Returns the 8 bytes of a short channel id, from its text or from hex; undefined for other text.
+ */
 export function scidBytes(text: string): Uint8Array | undefined {
   if (/^[0-9a-fA-F]{16}$/.test(text)) return hexToBytes(text);
   const [block, transaction, output] = (SCID.exec(text) ?? []).slice(1).map(BigInt);
@@ -96,7 +106,7 @@ export function scidBytes(text: string): Uint8Array | undefined {
   return concatBytes(writeUint(block, 3), writeUint(transaction!, 3), writeUint(output!, 2));
 }
 
-export const shortChannelId: Kind<string> = {
+export const shortChannelId: Codec<string> = {
   write: (value) => scidBytes(value)!,
   read: (bytes) => scidText(exactly(bytes, 8)),
   parse: (from, name) => {
@@ -105,7 +115,7 @@ export const shortChannelId: Kind<string> = {
   },
 };
 
-/** The records of a namespace as bytes, types growing. `custom` is by type, in hex. */
+/** Writes the fields of a namespace as a TLV stream. `custom` maps types to hex. */
 export function writeFields<N extends Namespace>(namespace: N, values: ValuesOf<N>): Uint8Array {
   const named = Object.entries(namespace).flatMap(([name, kind]) => {
     const value = (values as Record<string, unknown>)[name];
@@ -120,12 +130,12 @@ export function writeFields<N extends Namespace>(namespace: N, values: ValuesOf<
 
 export interface ReadFields<N extends Namespace> {
   values: ValuesOf<N>;
-  /** Type and place of every record, by the name of its field, or by its type. */
+  /** Type and offset of each record, by the name of its field, or by its type. */
   places: Map<string, { type: bigint; offset: number }>;
 }
 
 /**
- * Reads a stream. An odd type that the namespace does not name goes into `custom`; an even one only where `known` has it.
+ * Reads a stream. A type without a name goes into `custom` if it is odd, or in `known`.
  * @throws RecordRefusal as `readStream`, and `tlv-unknown-even`, `tlv-value`
  */
 export function readFields<N extends Namespace>(
@@ -150,7 +160,7 @@ export function readFields<N extends Namespace>(
   };
 }
 
-/** Reads the named form of a document. @throws Refusal `malformed-message`, `wrong-key` */
+/** Reads fields from JSON. @throws Refusal `malformed-message`, `wrong-key` */
 export function parseFields<N extends Namespace>(namespace: N, from: Fields): ValuesOf<N> {
   const values: Record<string, unknown> = {};
   for (const [name, kind] of Object.entries(namespace)) if (from.has(name)) values[name] = kind.parse(from, name);

@@ -1,22 +1,31 @@
 /**
- * Blinded paths: `blinded_path` of BOLT4 on the wire, and in JSON as BOLT4's route-blinding vectors show it.
+ * Blinded paths: `blinded_path` on the wire, and in JSON in the shape of BOLT4's vectors.
  *
- * BOLT4 (https://github.com/lightning/bolts/blob/master/04-onion-routing.md), Route Blinding. Not here: making and
- * unblinding them (`onion/blinding.ts`).
+ * BOLT4 (https://github.com/lightning/bolts/blob/master/04-onion-routing.md), Route Blinding. Not
+ * here: making and unblinding them (`onion/blinding.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint } from '../signing/curve.ts';
 import { writeUint } from './bigsize.ts';
-import { point, type Kind } from './fields.ts';
-import { counted, parseStruct, readStruct, struct, structs, writeStruct, type Part, type StructOf } from './struct.ts';
+import { point, type Codec } from './fields.ts';
+import {
+  counted,
+  parseStruct,
+  readStruct,
+  struct,
+  structs,
+  writeStruct,
+  type Member,
+  type StructOf,
+} from './struct.ts';
 
 const pointNamed = (bytes: Uint8Array, name: string): string => {
   if (!parsePoint(bytes)) throw new Refusal('tlv-value', `${name} of a blinded path: bytes found that are no point`);
   return bytesToHex(bytes);
 };
-const pathPoint = (name: string): Part<string> => ({ ...point, read: (take) => pointNamed(take(33), name) });
+const pathPoint = (name: string): Member<string> => ({ ...point, read: (take) => pointNamed(take(33), name) });
 
 const HOP = {
   blinded_node_id: pathPoint('blinded_node_id'),
@@ -30,7 +39,7 @@ const HOP = {
   },
 };
 const PATH = {
-  /** A public key, or 9 bytes of direction and short channel id. */
+  /** A public key, or 9 bytes: direction and short channel id. */
   first_node_id: {
     write: hexToBytes,
     read: (take) => {
@@ -42,7 +51,7 @@ const PATH = {
       const bytes = from.bytes(name);
       return bytes?.length === 9 && bytes[0]! <= 1 ? bytesToHex(bytes) : point.parse(from, name);
     },
-  } satisfies Part<string>,
+  } satisfies Member<string>,
   first_path_key: pathPoint('first_path_key'),
   hops: {
     write: (hops) => concatBytes(writeUint(BigInt(hops.length), 1), ...hops.map((hop) => writeStruct(HOP, hop))),
@@ -55,15 +64,15 @@ const PATH = {
       const hops = from.objects(name, (hop) => parseStruct(HOP, hop));
       return hops?.length ? hops : from.refuse(name, 'a list of hops');
     },
-  } satisfies Part<StructOf<typeof HOP>[]>,
+  } satisfies Member<StructOf<typeof HOP>[]>,
 };
-/** Blinded path (BOLT4) as JSON shows it: bytes in hex. */
+/** Blinded path (BOLT4) with its bytes in hex, as in JSON. */
 export type BlindedPath = StructOf<typeof PATH>;
 
-export const blindedPath: Kind<BlindedPath> = struct(PATH);
+export const blindedPath: Codec<BlindedPath> = struct(PATH);
 
-/** Blinded paths one after the other, at least one; in JSON as `onion-blind` prints them. */
-export const blindedPaths: Kind<BlindedPath[]> = {
+/** Codec of one or more blinded paths; in JSON a list of what `onion-blind` prints. */
+export const blindedPaths: Codec<BlindedPath[]> = {
   ...structs(PATH),
   read: (bytes) => (bytes.length > 0 ? structs(PATH).read(bytes) : [blindedPath.read(bytes)]),
   parse: (from, name) => {

@@ -1,24 +1,25 @@
 /**
- * Values made of parts, one after the other: a table of parts writes, reads and shows them.
+ * Structs: values of several members, one after the other.
  *
- * BOLT1, Fundamental Types; subtypes of BOLT4 and BOLT12. Not here: typed records (`fields.ts`).
+ * A table of members writes, reads and parses a value. BOLT1, Fundamental Types; subtypes of BOLT4
+ * and BOLT12. Not here: TLV records (`fields.ts`).
  */
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { Fields } from '../protocol/document.ts';
 import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { readTruncated, readUint, writeTruncated, writeUint } from './bigsize.ts';
-import type { Kind } from './fields.ts';
+import type { Codec } from './fields.ts';
 
 /** Takes the next bytes, or all that are left. @throws Refusal `tlv-value` for fewer */
 type Take = (length?: number) => Uint8Array;
-/** A kind of value that takes its bytes from a longer one. */
-export interface Part<T> extends Omit<Kind<T>, 'read'> {
+/** Codec of a member, which reads its bytes from those of the whole struct. */
+export interface Member<T> extends Omit<Codec<T>, 'read'> {
   read(take: Take): T;
 }
 
-/** A part of `length` bytes; without a length, all that are left. */
-export const part = <T>(kind: Kind<T>, length?: number): Part<T> => ({
+/** Makes a member of a codec, with `length` bytes; without a length it has all that are left. */
+export const member = <T>(kind: Codec<T>, length?: number): Member<T> => ({
   ...kind,
   read: (take) => kind.read(take(length)),
 });
@@ -28,20 +29,20 @@ const upTo =
   (from: Fields, name: string): bigint =>
     from.need(name, from.whole(name, most) ?? absent, `a whole number up to ${most}`);
 
-/** A number of `size` bytes. */
-export const uint = (size: number, { most }: { most: bigint }): Part<bigint> => ({
+/** Member with a number of `size` bytes. */
+export const uint = (size: number, { most }: { most: bigint }): Member<bigint> => ({
   write: (value) => writeUint(value, size),
   read: (take) => readUint(take(size)),
   parse: upTo(most),
 });
-/** A truncated integer at the end of a value. @param absent stands for a missing number in JSON */
-export const truncatedEnd = (size: 2 | 4 | 8, { most }: { most: bigint }, absent?: bigint): Part<bigint> => ({
+/** Last member of a struct: a truncated integer. @param absent the number where JSON has none */
+export const truncatedEnd = (size: 2 | 4 | 8, { most }: { most: bigint }, absent?: bigint): Member<bigint> => ({
   write: (value) => writeTruncated(value, size),
   read: (take) => readTruncated(take(), size),
   parse: upTo(most, absent),
 });
-/** Bytes in hex behind their number, which has 2 bytes. */
-export const counted = (limit: { most: number }): Part<string> => ({
+/** Member with bytes behind their number, which has 2 bytes. */
+export const counted = (limit: { most: number }): Member<string> => ({
   write: (hex) => concatBytes(writeUint(BigInt(hex.length / 2), 2), hexToBytes(hex)),
   read: (take) => bytesToHex(take(Number(readUint(take(2))))),
   parse: (from, name) => {
@@ -51,17 +52,25 @@ export const counted = (limit: { most: number }): Part<string> => ({
   },
 });
 
-export type Parts = Readonly<Record<string, Part<any>>>;
-export type StructOf<P extends Parts> = { -readonly [K in keyof P]: P[K] extends Part<infer T> ? T : never };
+export type Members = Readonly<Record<string, Member<any>>>;
+export type StructOf<P extends Members> = { -readonly [K in keyof P]: P[K] extends Member<infer T> ? T : never };
 
-export const writeStruct = <P extends Parts>(parts: P, value: StructOf<P>): Uint8Array =>
+export const writeStruct = <P extends Members>(parts: P, value: StructOf<P>): Uint8Array =>
   concatBytes(...Object.entries(parts).map(([name, each]) => each.write(value[name])));
 
-export const readStruct = <P extends Parts>(parts: P, take: Take): StructOf<P> =>
+export const readStruct = <P extends Members>(parts: P, take: Take): StructOf<P> =>
   Object.fromEntries(Object.entries(parts).map(([name, each]) => [name, each.read(take)])) as StructOf<P>;
 
-/** Reads the parts of an object. @param missing stands for absent ones. @throws as their `parse` */
-export const parseStruct = <P extends Parts>(parts: P, from: Fields, missing: Partial<StructOf<P>> = {}): StructOf<P> =>
+/**
+ * Parses the members of an object.
+ * @param missing values of absent members
+ * @throws as their `parse`
+ */
+export const parseStruct = <P extends Members>(
+  parts: P,
+  from: Fields,
+  missing: Partial<StructOf<P>> = {},
+): StructOf<P> =>
   Object.fromEntries(
     Object.entries(parts).map(([name, each]) => [
       name,
@@ -69,7 +78,7 @@ export const parseStruct = <P extends Parts>(parts: P, from: Fields, missing: Pa
     ]),
   ) as StructOf<P>;
 
-/** Reads the values that `one` takes until all bytes are taken. */
+/** Reads values until no bytes are left, at least one. */
 function cut<T>(bytes: Uint8Array, one: (take: Take) => T): T[] {
   const made: T[] = [];
   let at = 0;
@@ -83,8 +92,8 @@ function cut<T>(bytes: Uint8Array, one: (take: Take) => T): T[] {
   return made;
 }
 
-/** One value, an object in JSON. */
-export const struct = <P extends Parts>(parts: P): Kind<StructOf<P>> => ({
+/** Codec of one struct, an object in JSON. */
+export const struct = <P extends Members>(parts: P): Codec<StructOf<P>> => ({
   write: (value) => writeStruct(parts, value),
   read: (bytes) => {
     const [value, ...more] = cut(bytes, (take) => readStruct(parts, take));
@@ -98,8 +107,8 @@ export const struct = <P extends Parts>(parts: P): Kind<StructOf<P>> => ({
     return value;
   },
 });
-/** Any number of values, a list of objects in JSON. @param missing parts that may be absent */
-export const structs = <P extends Parts>(parts: P, missing?: Partial<StructOf<P>>): Kind<StructOf<P>[]> => ({
+/** Codec of any number of structs, a list in JSON. @param missing values of absent members */
+export const structs = <P extends Members>(parts: P, missing?: Partial<StructOf<P>>): Codec<StructOf<P>[]> => ({
   write: (values) => concatBytes(...values.map((value) => writeStruct(parts, value))),
   read: (bytes) => (bytes.length === 0 ? [] : cut(bytes, (take) => readStruct(parts, take))),
   parse: (from, name) =>

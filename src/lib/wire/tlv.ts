@@ -1,8 +1,8 @@
 /**
- * TLV streams: records of type, length and value, types growing.
+ * TLV streams: records of type, length and value, with growing types.
  *
- * BOLT1, Type-Length-Value Format and Appendix B. A refusal says which type stands at which byte, because BOLT4's
- * `invalid_onion_payload` reports that. Not here: what a record means (`fields.ts`).
+ * BOLT1, Type-Length-Value Format and Appendix B. A refusal has the type and offset of its record,
+ * as BOLT4's `invalid_onion_payload` reports them. Not here: what a record means (`fields.ts`).
  */
 import { concatBytes } from '../bitcoin/bytes.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
@@ -11,11 +11,11 @@ import { readBigSize, writeBigSize } from './bigsize.ts';
 export interface TlvRecord {
   type: bigint;
   value: Uint8Array;
-  /** Offset of the record in its stream; 0 when it was not read from one. */
+  /** Offset of the record in its stream; 0 for one that was not read from a stream. */
   offset: number;
 }
 
-/** A refusal of one record of a stream. */
+/** Refusal of one record of a stream. */
 export class RecordRefusal extends Refusal {
   readonly type: bigint;
   readonly offset: number;
@@ -26,7 +26,7 @@ export class RecordRefusal extends Refusal {
   }
 }
 
-/** Runs `work`; what it refuses is put down to this record. */
+/** Runs `work`, and turns its refusals into those of this record. */
 export function atRecord<T>(type: bigint, offset: number, work: () => T): T {
   try {
     return work();
@@ -37,7 +37,7 @@ export function atRecord<T>(type: bigint, offset: number, work: () => T): T {
 }
 
 /**
- * The records of a whole stream.
+ * Reads all records of a stream.
  * @throws RecordRefusal `tlv-truncated`, `bigsize-not-canonical`, `tlv-order`, `tlv-duplicate`
  */
 export function readStream(bytes: Uint8Array): TlvRecord[] {
@@ -61,7 +61,7 @@ export function readStream(bytes: Uint8Array): TlvRecord[] {
   return records;
 }
 
-/** Writes records in the order of their types. @throws Refusal `tlv-duplicate` */
+/** Writes records, sorted by type. @throws Refusal `tlv-duplicate` */
 export function writeStream(records: readonly Pick<TlvRecord, 'type' | 'value'>[]): Uint8Array {
   const sorted = [...records].sort((a, b) => (a.type < b.type ? -1 : 1));
   sorted.forEach(({ type }, i) => {
