@@ -18,6 +18,7 @@ import type { Network } from '../../lib/bitcoin/network.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import type { Asides, Decoder } from './decoding.ts';
+import { aligned, tableText } from '../../lib/cli/table.ts';
 import { readInput } from '../../lib/cli/input.ts';
 
 interface Wanted {
@@ -100,14 +101,9 @@ export async function addressDocument(
 }
 
 const table = (pieces: readonly Piece[]): string => {
-  if (pieces.length === 0) return 'offset  bytes  meaning\n';
   const cut = (hex: string): string => (hex.length > 40 ? `${hex.slice(0, 37)}...` : hex);
-  const width = Math.max(5, ...pieces.map(({ hex }) => cut(hex).length));
-  const row = (offset: string, hex: string, means: string): string =>
-    `${offset.padStart(6)}  ${hex.padEnd(width)}  ${means}`;
-  return [row('offset', 'bytes', 'meaning'), ...pieces.map((p) => row(String(p.offset), cut(p.hex), p.means))].join(
-    '\n',
-  );
+  const rows = pieces.map(({ offset, hex, means }) => [offset, cut(hex), means]);
+  return tableText(aligned([['offset', 'bytes', 'meaning'], ...rows], new Set([0])));
 };
 
 /** The byte table of a decoded transaction's marker. */

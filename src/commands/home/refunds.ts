@@ -33,20 +33,7 @@ const RefundCopy = v.object({
 export type RefundCopy = v.InferOutput<typeof RefundCopy>;
 
 /** Printed line of `restore` for one refund. `ours`: it pays an address of this home. */
-export interface RestoredRefund {
-  type: 'restore';
-  version: 1;
-  network: string;
-  contract: string;
-  capacity_sat: number;
-  valid_from_height: number;
-  txid: string;
-  hex: string;
-  address: string;
-  ours: boolean;
-  /** A statecoin that has another owner by now: what is left of it is evidence, no money. */
-  moved?: true;
-}
+export type RestoredRefund = Omit<RefundCopy, 'type' | 'path'> & { type: 'restore'; ours: boolean };
 
 /**
  * Reads the refunds kept for this network. The names of files that hold no such refund come back as
@@ -74,21 +61,9 @@ export async function restoreRefunds(home: Home): Promise<{ refunds: RestoredRef
   const refunds: RestoredRefund[] = [];
   for (const copy of read) {
     const ours = await isOurs(home, copy);
-    const { path, version, network, contract, capacity_sat, valid_from_height, txid, hex, address } = copy;
+    const { type: _, path, moved, ...refund } = copy;
     if (ours) await home.store.addAddresses([path!]);
-    const amounts = { capacity_sat, valid_from_height };
-    refunds.push({
-      type: 'restore',
-      version,
-      network,
-      contract,
-      ...amounts,
-      txid,
-      hex,
-      address,
-      ours,
-      ...(copy.moved && { moved: true as const }),
-    });
+    refunds.push({ type: 'restore', ...refund, ours, ...(moved && { moved }) });
   }
   return { refunds, unreadable };
 }

@@ -1,5 +1,6 @@
 /** The table of `status` for a terminal. */
 import { momentWords } from '../../lib/contract/moment.ts';
+import { aligned, tableText } from '../../lib/cli/table.ts';
 import type { StatusLine } from '../../lib/contract/status.ts';
 
 const HEAD = ['contract', 'role', 'state', 'capacity', 'paid', 'left', 'expiry', 'deadline', 'verdict', 'next', ''];
@@ -28,35 +29,26 @@ export async function statusTable(lines: readonly TableLine[]): Promise<string> 
   if (lines.length === 0) return 'no contracts';
   const { Chalk } = await import('chalk');
   const chalk = new Chalk(process.env['NO_COLOR'] ? { level: 0 } : {});
-  const cells = lines.map((l) =>
-    [
-      l.contract.slice(0, 8),
-      l.role,
-      l.state,
-      l.capacity_sat,
-      l.paid_sat,
-      l.left_sat,
-      l.expiry,
-      l.deadline_height,
-      l.verdict,
-      l.next_duty && `${l.next_duty.does} ${momentWords(l.next_duty)}`,
-      notesOf(l).join('; '),
-    ].map((c) => String(c ?? '')),
-  );
-  const widths = HEAD.map((head, i) => Math.max(head.length, ...cells.map((row) => row[i]!.length)));
-  const pad = (row: readonly string[]) =>
-    row.map((cell, i) => (RIGHT.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)));
-  const colour = (row: string[], verdict: string) => {
-    const paint =
-      verdict === 'late' || verdict === 'dead' || verdict === 'lost'
-        ? chalk.red
-        : verdict === 'due'
-          ? chalk.yellow
-          : undefined;
-    return paint ? row.with(8, paint(row[8]!)) : row;
+  const paints: Readonly<Record<string, (text: string) => string>> = {
+    late: chalk.red,
+    dead: chalk.red,
+    lost: chalk.red,
+    due: chalk.yellow,
   };
-  return [
-    chalk.bold(pad(HEAD).join('  ').trimEnd()),
-    ...cells.map((row) => colour(pad(row), row[8]!).join('  ').trimEnd()),
-  ].join('\n');
+  const cells = lines.map((l) => [
+    l.contract.slice(0, 8),
+    l.role,
+    l.state,
+    l.capacity_sat,
+    l.paid_sat,
+    l.left_sat,
+    l.expiry,
+    l.deadline_height,
+    l.verdict,
+    l.next_duty && `${l.next_duty.does} ${momentWords(l.next_duty)}`,
+    notesOf(l).join('; '),
+  ]);
+  const [head, ...rows] = aligned([HEAD, ...cells], RIGHT);
+  const painted = rows.map((row, i) => row.with(8, (paints[lines[i]!.verdict ?? ''] ?? String)(row[8]!)));
+  return `${chalk.bold(tableText([head!]))}\n${tableText(painted)}`;
 }

@@ -1,5 +1,6 @@
 /** Table of `watch --dry-run` on a terminal: a line for each transaction that will be sent. */
 import { momentWords, type Moment } from '../../lib/contract/moment.ts';
+import { aligned, tableText } from '../../lib/cli/table.ts';
 import type { WatchEvent } from '../../lib/engine/watch.ts';
 
 const HEAD = ['contract', 'role', 'does', 'from', 'by', 'fee', 'worth', ''];
@@ -8,23 +9,15 @@ const RIGHT = new Set([3, 4, 5, 6]);
 
 export function calendarTable(events: readonly WatchEvent[]): string {
   if (events.length === 0) return 'nothing is planned';
-  const cells = events.map((e) =>
-    [
-      e.contract?.slice(0, 8) ?? e.file,
-      e.role,
-      e['does'] ?? e.event,
-      momentWords(e as Moment),
-      e['deadline_height'],
-      e['fee_sat'] ?? e['short'],
-      e['worth_sat'],
-      e['why'] ?? e['message'],
-    ].map((cell) => String(cell ?? '')),
-  );
-  const widths = HEAD.map((head, i) => Math.max(head.length, ...cells.map((row) => row[i]!.length)));
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, i) => (RIGHT.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
-      .join('  ')
-      .trimEnd();
-  return [HEAD, ...cells].map(line).join('\n');
+  const cells = events.map((e) => [
+    e.contract?.slice(0, 8) ?? e.file,
+    e.role,
+    e['does'] ?? e.event,
+    momentWords(e as Moment),
+    e['deadline_height'],
+    e['fee_sat'] ?? e['short'],
+    e['worth_sat'],
+    e['why'] ?? e['message'],
+  ]);
+  return tableText(aligned([HEAD, ...cells], RIGHT));
 }

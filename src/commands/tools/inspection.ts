@@ -6,13 +6,12 @@ import { readPsbt, templateOf } from '../../lib/bitcoin/psbt.ts';
 import { scriptType } from '../../lib/bitcoin/script.ts';
 import {
   feeOf,
-  parseTransaction,
+  parseBareTransaction,
   txidOf,
   txidOfHex,
   vsizeOfHex,
   type Template,
 } from '../../lib/bitcoin/transaction.ts';
-import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { following, rowWords, type Action } from '../../lib/protocol/action.ts';
 import { parseJson, withSats, type Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -91,9 +90,8 @@ async function inspectDocument(document: Document): Promise<Inspection> {
   if (document['verdict'] !== undefined) {
     if (document['amount_sat'] !== undefined) facts.push(['pays', `${document['amount_sat']} sat`]);
     facts.push(['verdict', visible(String(document['verdict']), 40)]);
-    if (document['hex']) facts.push(...templateFacts(...templateOfHex(String(document['hex'])), network));
-  } else if (typeof document['hex'] === 'string')
-    facts.push(...templateFacts(...templateOfHex(document['hex']), network));
+    if (document['hex']) facts.push(...hexFacts(String(document['hex']), network));
+  } else if (typeof document['hex'] === 'string') facts.push(...hexFacts(document['hex'], network));
   if (!isPrinted) facts.push(...(await quotesIn(document, { feerate: DEFAULT_FEERATE, tip: 'not-checked' })));
   const next = following(table.rows, step).map((row) => `${rowWords(row)}: ${row.does}`);
   return { of: `${type} at '${step}' on ${network}`, facts, checks, next, mermaid: sequence(table, step) };
@@ -107,7 +105,7 @@ function inspectPrinted(document: Document, describe?: Describer): Inspection {
   const hexes = [...(type === 'offer' ? [] : [hex]), ...(Array.isArray(txs) ? txs : [])].filter(
     (each) => typeof each === 'string',
   );
-  for (const each of hexes) facts.push(...templateFacts(...templateOfHex(each), network));
+  for (const each of hexes) facts.push(...hexFacts(each, network));
   // Beside a finished transaction its PSBT says the same again.
   const psbts = hexes.length > 0 ? [] : typeof psbt === 'object' && psbt !== null ? Object.values(psbt) : [psbt];
   for (const each of psbts) if (typeof each === 'string') facts.push(...inspectPsbt(each, network).facts);
@@ -156,21 +154,11 @@ function inspectPsbt(psbt: string, network: string | undefined): Inspection {
 }
 
 function inspectHex(hex: string, network: Network | undefined): Inspection {
-  return { ...UNCHECKED, of: 'a transaction', facts: templateFacts(...templateOfHex(hex), network) };
+  return { ...UNCHECKED, of: 'a transaction', facts: hexFacts(hex, network) };
 }
 
-function templateOfHex(hex: string): [Template, string] {
-  const raw = parseTransaction(hex);
-  const inputs = raw.inputs.map((i) => ({
-    txid: bytesToHex(i.txid),
-    vout: i.index,
-    sequence: i.sequence,
-    sat: 0n,
-    script: '',
-  }));
-  const outputs = raw.outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
-  return [{ version: raw.version as Template['version'], locktime: raw.lockTime, inputs, outputs }, hex];
-}
+const hexFacts = (hex: string, network: string | undefined): Fact[] =>
+  templateFacts(parseBareTransaction(hex), hex, network);
 
 function templateFacts(template: Template, hex: string | undefined, network: string | undefined): Fact[] {
   const known = template.inputs.every((i) => i.script !== '');
