@@ -1,10 +1,11 @@
 /** The funding transaction: inputs whose signing cannot change its id, one output to the contract, a fee that is meant. */
 import { describe, expect, it } from 'vitest';
+import { payContract, readPayment } from '../../src/lib/bitcoin/funding.ts';
 import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { toTransaction, type Spent, type Template } from '../../src/lib/bitcoin/transaction.ts';
-import { contractOutpoint, fundFrom, readFunding } from '../../src/lib/credit/funding.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
+import { contractOutpoint, fundingOutput } from '../../src/lib/credit/transactions.ts';
 import { ownCoin } from '../support/credit.ts';
 import type { Message } from '../support/party.ts';
 import { parties, policy, refused, tip } from './helpers.ts';
@@ -23,12 +24,20 @@ const base: Template = {
   outputs: [change, { sat: 1_200_000n, script }],
 };
 const psbt = (t: Template = base): string => writePsbt(toTransaction(t));
+const paying = (coins: readonly Spent[]) =>
+  payContract(fundingOutput(terms), {
+    coins,
+    change: ADDRESSES.p2tr,
+    feerate: 2_000,
+    network: terms.network,
+    allowFee: false,
+  });
 const unsafe = expect.objectContaining({ code: 'unsafe-funding', exit: 76 });
 
 describe('a funding PSBT of another wallet', () => {
   it('is read whatever the order of its outputs', () => {
     for (const outputs of [base.outputs, [...base.outputs].reverse()]) {
-      const read = readFunding(terms, psbt({ ...base, outputs }), false);
+      const read = readPayment(fundingOutput(terms), psbt({ ...base, outputs }), false);
       expect(contractOutpoint(terms, read).vout).toBe(outputs.findIndex((o) => o.script === script));
     }
   });
@@ -39,15 +48,15 @@ describe('a funding PSBT of another wallet', () => {
     ['an anchor', '51024e73'],
     ['a later witness version', '5220' + '11'.repeat(32)],
   ])('not with an input of %s', (_, s) => {
-    expect(() => readFunding(terms, psbt({ ...base, inputs: [{ ...base.inputs[0]!, script: s }] }), false)).toThrow(
-      unsafe,
-    );
+    expect(() =>
+      readPayment(fundingOutput(terms), psbt({ ...base, inputs: [{ ...base.inputs[0]!, script: s }] }), false),
+    ).toThrow(unsafe);
   });
   it('not one that does not say what an input spends', () => {
     const bare = toTransaction({ ...base, inputs: [] });
     bare.addInput({ txid: coin.txid, index: 0, sequence: 0xfffffffd });
-    expect(() => readFunding(terms, writePsbt(bare), false)).toThrow('does not say what input 0 spends');
-    expect(() => readFunding(terms, writePsbt(bare), false)).toThrow(unsafe);
+    expect(() => readPayment(fundingOutput(terms), writePsbt(bare), false)).toThrow('does not say what input 0 spends');
+    expect(() => readPayment(fundingOutput(terms), writePsbt(bare), false)).toThrow(unsafe);
   });
   it.each<[string, Partial<Template>]>([
     ['that pays too little', { outputs: [change, { sat: 1_199_999n, script }] }],
@@ -73,35 +82,37 @@ describe('a funding PSBT of another wallet', () => {
       },
     ],
   ])('not one %s', (_, other) => {
-    expect(() => readFunding(terms, psbt({ ...base, ...other }), false)).toThrow(unsafe);
+    expect(() => readPayment(fundingOutput(terms), psbt({ ...base, ...other }), false)).toThrow(unsafe);
   });
   it.each([-1n, 0n, 1n])('whose fee is %i sat', (fee) => {
     const outputs = [{ ...change, sat: 100_000n - fee }, base.outputs[1]!];
-    const work = () => readFunding(terms, psbt({ ...base, outputs }), false);
+    const work = () => readPayment(fundingOutput(terms), psbt({ ...base, outputs }), false);
     if (fee < 0n) expect(work).toThrow(unsafe);
     else expect(work().outputs).toEqual(outputs);
   });
   it('not one whose fee is above a tenth, unless that is meant', () => {
     const dear = psbt({ ...base, inputs: [{ ...base.inputs[0]!, sat: 1_500_000n }] });
-    expect(() => readFunding(terms, dear, false)).toThrow(expect.objectContaining({ code: 'fee-too-high' }));
-    expect(readFunding(terms, dear, true).outputs.length).toBe(2);
+    expect(() => readPayment(fundingOutput(terms), dear, false)).toThrow(
+      expect.objectContaining({ code: 'fee-too-high' }),
+    );
+    expect(readPayment(fundingOutput(terms), dear, true).outputs.length).toBe(2);
   });
   it('not one whose input is not described', () => {
     const tx = toTransaction(base);
     tx.updateInput(0, { witnessUtxo: undefined } as never, true);
-    expect(() => readFunding(terms, writePsbt(tx), false)).toThrow(expect.objectContaining({ exit: 76 }));
+    expect(() => readPayment(fundingOutput(terms), writePsbt(tx), false)).toThrow(
+      expect.objectContaining({ exit: 76 }),
+    );
   });
 });
 
 describe('own coins', () => {
   it('that are not native segwit are refused', () => {
     for (const s of ['76a914' + '11'.repeat(20) + '88ac', 'a914' + '11'.repeat(20) + '87'])
-      expect(() => fundFrom(terms, [{ ...coin, script: s }], ADDRESSES.p2tr, 2_000, false)).toThrow(unsafe);
+      expect(() => paying([{ ...coin, script: s }])).toThrow(unsafe);
   });
   it('that do not reach are too few', () => {
-    expect(() => fundFrom(terms, [{ ...coin, sat: 1_200_050n }], ADDRESSES.p2tr, 2_000, false)).toThrow(
-      expect.objectContaining({ code: 'not-enough-coins' }),
-    );
+    expect(() => paying([{ ...coin, sat: 1_200_050n }])).toThrow(expect.objectContaining({ code: 'not-enough-coins' }));
   });
   it('reserved by one proposal cannot fund another', async () => {
     const { payee, payer } = await parties();

@@ -178,8 +178,7 @@ describe('what a payer may add', () => {
 
 /** A proposal whose change goes to the next contract's address, all else in order, built from the payer's own. */
 async function changeToNext(both: Pair, offered: Message): Promise<Message> {
-  const { rollover: template, refund } = await import('../../src/lib/credit/transactions.ts');
-  const { contractOutpoint } = await import('../../src/lib/credit/funding.ts');
+  const { contractOutpoint, rollover: template, refund } = await import('../../src/lib/credit/transactions.ts');
   const { contractAddress, keysOf, viewOf } = await import('../../src/lib/credit/terms.ts');
   const { musigPsbt, writePsbt } = await import('../../src/lib/bitcoin/psbt.ts');
   const { toTransaction } = await import('../../src/lib/bitcoin/transaction.ts');

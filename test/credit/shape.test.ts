@@ -1,9 +1,8 @@
 /** What a payee takes as the transaction of a rollover, from a payer that builds it to its own liking. */
 import { describe, expect, it } from 'vitest';
 import { checkMakes, checkShape, planOf, sighashOf } from '../../src/lib/credit/rolling.ts';
-import { contractOutpoint } from '../../src/lib/credit/funding.ts';
 import type { Contract, Terms } from '../../src/lib/credit/terms.ts';
-import { rollover, type RolloverParts } from '../../src/lib/credit/transactions.ts';
+import { contractOutpoint, rollover, type RolloverParts } from '../../src/lib/credit/transactions.ts';
 import type { Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { ADDRESSES, contractWith, termsWith } from './things.ts';
 

@@ -3,7 +3,7 @@ import type { Network } from '../../lib/bitcoin/network.ts';
 import { feeFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
 import { countFlag, satFlag, textFlag } from '../../lib/cli/flags.ts';
 import { feerate, oneOf, step, text, yes } from '../../lib/cli/step-flags.ts';
-import { ISSUERS } from '../../lib/credit/issuer.ts';
+import { ISSUERS } from '../../lib/credit/terms.ts';
 import type { Policy } from '../../lib/credit/terms.ts';
 
 export const uncheckedFlag = {

@@ -1,5 +1,6 @@
 /** The Bitcoin networks that a home can be made for, and what differs between them. */
 import type { BTC_NETWORK } from '@scure/btc-signer/utils.js';
+import { Refusal } from '../protocol/refusal.ts';
 
 /** Names of the Bitcoin networks. */
 export const NETWORKS = ['mainnet', 'testnet', 'testnet4', 'signet', 'regtest'] as const;
@@ -18,6 +19,12 @@ const REGTEST: BTC_NETWORK = { ...TESTNET, bech32: 'bcrt' };
  * ```
  */
 export const isNetwork = (name: string): name is Network => (NETWORKS as readonly string[]).includes(name);
+
+/** Returns the network of a document. @throws Refusal `wrong-network` */
+export function knownNetwork(name: string): Network {
+  if (!isNetwork(name)) throw new Refusal('wrong-network', `network ${name.slice(0, 40)} is not known`);
+  return name;
+}
 
 /** Address prefixes. The test networks other than regtest share theirs. */
 export const prefixes = (network: Network): BTC_NETWORK =>

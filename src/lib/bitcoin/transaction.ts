@@ -149,10 +149,17 @@ export const txidOfHex = (hex: string): string => idOf(bareBytes(hex));
 export const vsizeOfHex = (hex: string): number => Math.ceil((3 * bareBytes(hex).length + hex.length / 2) / 4);
 
 /** Virtual size of a template whose every input is a taproot key-path spend with a 64-byte signature. */
-export function keySpendVsize(template: Pick<Template, 'inputs' | 'outputs'>): number {
+export function keySpendVsize(template: {
+  inputs: readonly unknown[];
+  outputs: readonly Pick<Output, 'script'>[];
+}): number {
   const base = 10 + 41 * template.inputs.length + template.outputs.reduce((sum, o) => sum + outputSize(o.script), 0);
   return Math.ceil((4 * base + 2 + 66 * template.inputs.length) / 4);
 }
+
+/** Virtual size of a transaction that spends one taproot coin by its key, to outputs of these scripts. */
+export const sweepVsize = (...scripts: readonly string[]): number =>
+  keySpendVsize({ inputs: [null], outputs: scripts.map((script) => ({ script })) });
 
 export const sumSat = (parts: readonly { sat: bigint }[]): bigint => parts.reduce((sum, p) => sum + p.sat, 0n);
 /** Returns the fee in satoshis; negative where the outputs exceed the inputs. */

@@ -9,7 +9,7 @@
 import { feeFor, feerateOf, feerateText } from '../bitcoin/fee.ts';
 import { childFee, childVsize } from '../bitcoin/package.ts';
 import { dustLimit } from '../bitcoin/script.ts';
-import { keySpendVsize } from '../bitcoin/transaction.ts';
+import { sweepVsize } from '../bitcoin/transaction.ts';
 import type { Hex, Party } from '../protocol/action.ts';
 
 /** First moment at which a transaction can be in a block, by its nLockTime; null: at once. */
@@ -33,8 +33,7 @@ export const ANY_SCRIPT: Hex = `5120${'00'.repeat(32)}`;
 
 /** Returns the step that spends one coin by its key to these scripts. @param feerate satoshis for 1000 vB */
 export function legTo(outputs: readonly Hex[], feerate: number, rest: Partial<Leg> = {}): Leg {
-  const coin = { txid: '00'.repeat(32), vout: 0, sat: 0n, script: ANY_SCRIPT, sequence: 0 };
-  const vsize = keySpendVsize({ inputs: [coin], outputs: outputs.map((script) => ({ sat: 0n, script })) });
+  const vsize = sweepVsize(...outputs);
   const feeSat = feeFor(feerate, vsize);
   return { vsize, feeSat, childVsize: null, bears: true, validFrom: null, wait: null, ...rest };
 }

@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import { scriptOf } from '../bitcoin/address.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateOf } from '../bitcoin/fee.ts';
-import { isNetwork, type Network } from '../bitcoin/network.ts';
+import { knownNetwork, type Network } from '../bitcoin/network.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
 import {
@@ -91,7 +91,7 @@ export function creditDocument(document: Document): WatchedDocument | undefined 
 /** Reads an exit or refund. A refund is exported with its bytes only once it is final. */
 function readExport(document: unknown): Bundled {
   const { kind, network: name, hex, ...read } = parseAs(exported, document);
-  const network = known(name);
+  const network = knownNetwork(name);
   const contract = readContract(read.contract, network, 'payee');
   if (hex === undefined)
     throw new Refusal('not-final', 'a refund without its bytes found: export it from its expiry on');
@@ -112,7 +112,7 @@ function readExport(document: unknown): Bundled {
 /** Reads a copy, which knows the refund alone: any other spend of the coin is the payer's. */
 function readCopy(document: unknown): Bundled {
   const { network: name, contract: id, capacity_sat, expiry, script, address, hex } = parseAs(copied, document);
-  const network = known(name);
+  const network = knownNetwork(name);
   const pays = scriptOf(address, network);
   const [input] = parseTransaction(hex).inputs;
   if (!input) throw new Refusal('transaction-differs', 'a refund without inputs found');
@@ -128,11 +128,6 @@ function readCopy(document: unknown): Bundled {
   const terms = { expiry, freeze_blocks: 0, margin_blocks: 0 };
   const which = { id, role: 'payer', terms, outpoint, contract: null, script: pays, paidSat: 0n } as const;
   return { network, watched: watching(which, own, []) };
-}
-
-function known(network: string): Network {
-  if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network.slice(0, 40)} is not known`);
-  return network;
 }
 
 /** Returns a bundle as it is watched: never frozen, closed or rolled over, for its owner renews it. */

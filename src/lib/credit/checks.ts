@@ -7,7 +7,9 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import type { PayeeCredit } from './states.ts';
 import { isReverse, keysOf, type Contract, type Terms } from './terms.ts';
+import { contractInput } from './transactions.ts';
 
 type Tip = Facts['tip'];
 /** Terms from which the heights of a contract follow. */
@@ -88,12 +90,11 @@ export function checkBefore(tip: Tip, limit: number, what: string): void {
  * Checks a stated outpoint before it is funded. The output must not exist yet, or must be the contract's coin.
  * @throws Refusal `unsafe-funding`
  */
-export function checkStatedCoin(coins: Facts['coins'], { terms, outpoint }: Contract): string {
+export function checkStatedCoin(coins: Facts['coins'], contract: Contract): string {
   if (coins === 'not-checked') return 'not-checked';
-  const found = coins.get(outpointText(outpoint)) ?? 'missing';
+  const found = coins.get(outpointText(contract.outpoint)) ?? 'missing';
   if (found === 'missing') return 'none';
-  const expected = { ...outpoint, sat: terms.capacity_sat, script: keysOf(terms).script };
-  return checkCoin(coins, expected, { minConf: 0, blame: 'payer' });
+  return checkCoin(coins, contractInput(contract), { minConf: 0, blame: 'payer' });
 }
 
 /** Returns true if a block has the contract's coin, unspent. */
@@ -107,9 +108,9 @@ export function isThere(coins: Facts['coins'], { terms, outpoint }: Contract): b
  * Checks that the contract's coin is there, as agreed and deep enough.
  * @throws Refusal `funding-missing`, `funding-unconfirmed`, `unsafe-funding`
  */
-export const checkFunding = (coins: Facts['coins'], { terms, outpoint }: Contract): string =>
-  checkCoin(
-    coins,
-    { ...outpoint, sat: terms.capacity_sat, script: keysOf(terms).script },
-    { minConf: terms.min_conf, blame: 'payer' },
-  );
+export const checkFunding = (coins: Facts['coins'], contract: Contract): string =>
+  checkCoin(coins, contractInput(contract), { minConf: contract.terms.min_conf, blame: 'payer' });
+
+/** Returns the record, marked as funded once a step has seen the coin: no stranger's any more. */
+export const seenFunded = <C extends PayeeCredit>(c: C, coins: Facts['coins']): C =>
+  c.funded || coins === 'not-checked' || !coins.has(outpointText(c.outpoint)) ? c : { ...c, funded: true };

@@ -4,8 +4,7 @@
  */
 import { readSame } from '../bitcoin/psbt.ts';
 import { feeOf, txidOf, type Template } from '../bitcoin/transaction.ts';
-import { isNetwork } from '../bitcoin/network.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { knownNetwork } from '../bitcoin/network.ts';
 import { attempt, sealedBy, type Check, type Description, type Fact } from '../signing/description.ts';
 import { deadlineHeight, freezeHeight } from './checks.ts';
 import { readContract, type Contract, type ContractView } from './terms.ts';
@@ -118,8 +117,7 @@ function contractFacts(
   let contract: Contract | undefined;
   checks.push(
     attempt(`${label} id`, () => {
-      if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network} is not known`);
-      contract = readContract(view, network, 'sender');
+      contract = readContract(view, knownNetwork(network), 'sender');
       facts.push(['refund fee', sats(refundFee(contract.terms))]);
       return 'id, address and descriptor follow from the terms';
     }),

@@ -12,8 +12,7 @@ import { sameJson } from '../protocol/json.ts';
 import { checkBefore, checkFunding, deadlineHeight } from './checks.ts';
 import { inState, type Credit } from './records.ts';
 import { checkHome, outpointOf } from './steps.ts';
-import type { Issuer } from './issuer.ts';
-import { defaultPolicy, mintUrl, viewOf, type Offer, type Policy, type Terms } from './terms.ts';
+import { defaultPolicy, mintUrl, viewOf, type Issuer, type Offer, type Policy, type Terms } from './terms.ts';
 
 /** Options of an offer. Absent ones take the default, or in a rollover the old contract's value. */
 export interface OfferInput {

@@ -18,8 +18,16 @@ import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/places.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
-import { fundingPsbt, inputScripts, isSigned, paymentQueries, signFunding } from '../bitcoin/funding.ts';
-import { contractOutpoint, fundFrom, ownFunding, readFunding } from './funding.ts';
+import {
+  fundingPsbt,
+  inputScripts,
+  isSigned,
+  ownCoins,
+  payContract,
+  paymentQueries,
+  readPayment,
+  signFunding,
+} from '../bitcoin/funding.ts';
 import { freshSide } from '../signing/side.ts';
 import { checkLooked, checkStatedCoin } from './checks.ts';
 import { payerSide, refundJob } from './jobs.ts';
@@ -42,7 +50,7 @@ import {
   type Offer,
   type Role,
 } from './terms.ts';
-import { checkOffered, refund, type Bounds } from './transactions.ts';
+import { checkOffered, contractOutpoint, fundingOutput, refund, type Bounds } from './transactions.ts';
 
 /** Records of an opening; `old` is the contract that rolls over into it. */
 type Rs = { contract: Credit; old: Credit };
@@ -191,7 +199,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       needs: ({ input }) => ({ tip: true, ...paymentQueries(input.funding!) }),
       take: ({ records, input, facts, ...hand }) => {
         const c = inState(records.contract, 'payer', 'addressed', 'proposed');
-        const template = readFunding(c.terms, input.funding, input.allowFee ?? false);
+        const template = readPayment(fundingOutput(c.terms), input.funding, input.allowFee ?? false);
         const at = contractOutpoint(c.terms, template);
         if (c.state === 'proposed') {
           if (outpointText(at) !== outpointText(c.outpoint))
@@ -200,7 +208,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         }
         checkTermsWithin(c.terms, c.offer.policy, facts.tip);
         const contract = { id: c.id, terms: c.terms, outpoint: at, own: c.own };
-        const { coins, checked } = ownFunding(c.terms, template, facts);
+        const { coins, checked } = ownCoins(fundingOutput(c.terms), template, facts);
         const funding = { template, witnesses: {}, psbt: input.funding };
         return { ...propose(hand, contract, funding, coins), checks: { coins: checked } };
       },
@@ -231,7 +239,13 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         const [payout, change] = addressesFor([input.payout, input.change], facts.payout);
         const { own, side } = freshSide(hand, input.ownKey, payout);
         const terms = agree(message.network, message.offer, payerSide(hand, own, side), input, facts);
-        const template = fundFrom(terms, input.utxo, change, facts.feerate, input.allowFee ?? false);
+        const template = payContract(fundingOutput(terms), {
+          coins: input.utxo,
+          change,
+          feerate: facts.feerate,
+          network: terms.network,
+          allowFee: input.allowFee ?? false,
+        });
         const coins = checkSpendable(facts, template.inputs);
         const contract = { id: contractId(terms), terms, outpoint: contractOutpoint(terms, template), own };
         return {

@@ -9,7 +9,15 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { putMusig, putMusigOutput, writePsbt, type MusigShares } from '../bitcoin/psbt.ts';
 import { checkDust, scriptType } from '../bitcoin/script.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
-import { feeOf, keySpendVsize, sumSat, toTransaction, type Spent, type Template } from '../bitcoin/transaction.ts';
+import {
+  feeOf,
+  keySpendVsize,
+  sumSat,
+  sweepVsize,
+  toTransaction,
+  type Spent,
+  type Template,
+} from '../bitcoin/transaction.ts';
 import type { Witnesses } from '../bitcoin/wallet-inputs.ts';
 import { finishedSpend, ONCE } from '../contract/joint-spend.ts';
 import type { Claim, Facts, Hand, Hex, Effects } from '../protocol/action.ts';
@@ -18,7 +26,6 @@ import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkBefore, deadlineHeight, topUpHeight } from './checks.ts';
 import { putStacks } from '../bitcoin/funding.ts';
-import { contractOutpoint } from './funding.ts';
 import { open, outsideOf, psbtOf, type Job } from '../signing/exchange.ts';
 import { refundJob, rolloverJob } from './jobs.ts';
 import {
@@ -34,7 +41,7 @@ import {
 import { checkReceipt, signReceipt } from './receipt.ts';
 import { nextKey, ROLL_LIMITS, type Pair, type RollMessage } from './rollover-messages.ts';
 import { isReverse, keysOf, viewOf, type Contract, type Terms } from './terms.ts';
-import { contractInput, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
+import { contractInput, contractOutpoint, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
 
 /** @throws Refusal `expired`: a rollover must confirm before the deadline of the old contract */
 export function checkRolls(tip: Facts['tip'], terms: Terms, topUps: number): void {
@@ -168,7 +175,7 @@ export function planOf(
   const own = contractInput(c, 0);
   if (amount === undefined) {
     const outputs = rolloverOutputs(c.terms, paid, c.terms.capacity_sat);
-    const fee = feeFor(feerate, keySpendVsize({ inputs: [own], outputs }));
+    const fee = feeFor(feerate, sweepVsize(...outputs.map(({ script }) => script)));
     guardFee(fee, c.terms.capacity_sat, allowFee);
     const capacity = c.terms.capacity_sat - paid - fee;
     if (capacity <= 0n)

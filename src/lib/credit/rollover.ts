@@ -19,9 +19,8 @@ import { addressesFor, unnamed } from '../protocol/places.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finish, open, outsideOf, signLast, psbtOf, sharesIn } from '../signing/exchange.ts';
 import { checkCoins, checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
-import { checkFunding, checkLooked } from './checks.ts';
+import { checkFunding, checkLooked, seenFunded } from './checks.ts';
 import { isSigned, putStacks, signFunding } from '../bitcoin/funding.ts';
-import { contractOutpoint, seenFunded } from './funding.ts';
 import { freshSide } from '../signing/side.ts';
 import { payerSide, rolloverJob } from './jobs.ts';
 import { checkIssuer, ISSUED, issuerOf, OFFERED, offerRollover, rollingQueries } from './offer.ts';
@@ -54,7 +53,7 @@ import { riding, type RiderRecords } from './rider.ts';
 import { refundCopy } from './refund-copy.ts';
 import { namedBy, nextKey, parseRollover, type RollInput, type RollMessage } from './rollover-messages.ts';
 import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
-import { checkOffered, rollover as rolloverTemplate } from './transactions.ts';
+import { checkOffered, contractOutpoint, rollover as rolloverTemplate } from './transactions.ts';
 
 /** Returns the action `rollover` of what rides along with payments. */
 export const rolloverTable = riding<RollMessage, RollRecords & RiderRecords, RollInput>(

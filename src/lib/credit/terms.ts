@@ -10,7 +10,7 @@
 import * as v from 'valibot';
 import { addressOf, scriptOf } from '../bitcoin/address.ts';
 import { withChecksum } from '../bitcoin/descriptor.ts';
-import { isNetwork, type Network } from '../bitcoin/network.ts';
+import { knownNetwork, type Network } from '../bitcoin/network.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Party } from '../protocol/action.ts';
@@ -19,7 +19,6 @@ import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { checkDerived, descriptor, height, hexOf, inOrder, outpoint, pubkey, sat, text } from '../protocol/message.ts';
 import { checkSound, checkWithin } from '../protocol/policy.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { ISSUERS, type Issuer } from './issuer.ts';
 import { taggedTextHash } from '../signing/curve.ts';
 import { sortedKeySet, type KeySet } from '../signing/keyset.ts';
 import type { Side } from '../signing/side.ts';
@@ -29,6 +28,14 @@ export type { Side };
 /** Party of a credit contract. */
 export type Role = 'payer' | 'payee';
 export const otherRole = (role: Role): Role => (role === 'payer' ? 'payee' : 'payer');
+
+/**
+ * Issuers of ecash for a contract's sats, fixed by its terms. `home`: the payee's home itself.
+ * `signer`: a signer that it asks. `notify`: a mint that a program tells of totals. `cdk`: a
+ * cdk-mintd whose payment backend it is. `none`: nobody.
+ */
+export const ISSUERS = ['none', 'home', 'signer', 'notify', 'cdk'] as const;
+export type Issuer = (typeof ISSUERS)[number];
 
 /** Bounds within which a payee accepts a contract, stated in its offer. */
 export interface Policy {
@@ -199,11 +206,10 @@ export function termsFrom(
   capacity: bigint,
   expiry: number,
 ): Terms {
-  if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network} is not known`);
   const { policy } = offer;
   checkPolicy(policy, 'payee');
   return {
-    network,
+    network: knownNetwork(network),
     payer_pubkey: payer.pubkey,
     payee_pubkey: offer.pubkey,
     payer_auth: payer.auth,

@@ -11,14 +11,17 @@
  */
 import { feeFor, feerateText } from '../bitcoin/fee.ts';
 import { maxSat } from '../bitcoin/amount.ts';
+import { outpointIn } from '../bitcoin/funding.ts';
+import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { dustLimit } from '../bitcoin/script.ts';
+import { ANY_SCRIPT } from '../contract/quote.ts';
 import {
-  keySpendVsize,
   SEQUENCE_LOCKTIME,
   SEQUENCE_RBF,
   sortInputs,
   sortOutputs,
+  sweepVsize,
   type Input,
   type Output,
   type Spent,
@@ -32,7 +35,7 @@ import { checkKeys, checkTermsWithin, keysOf, payoutScript, type Contract, type 
  * Returns the contract's coin as an input. Its script is computed on use, because a watcher needs txids alone,
  * which do not commit to it.
  */
-const contractCoin = ({ terms, outpoint }: Contract, sequence: number): Input => ({
+export const contractInput = ({ terms, outpoint }: Contract, sequence = SEQUENCE_RBF): Input => ({
   ...outpoint,
   sat: terms.capacity_sat,
   get script() {
@@ -40,21 +43,18 @@ const contractCoin = ({ terms, outpoint }: Contract, sequence: number): Input =>
   },
   sequence,
 });
-/** Placeholder input for sizes, before the coin's outpoint is known. */
-const anyInput = (terms: Terms): Input[] => [
-  { txid: '00'.repeat(32), vout: 0, sat: terms.capacity_sat, script: '5120' + '00'.repeat(32), sequence: 0 },
-];
-const both = (terms: Terms): Output[] => [
-  { sat: 0n, script: payoutScript(terms, 'payee') },
-  { sat: 0n, script: payoutScript(terms, 'payer') },
-];
+
+/** Returns the output that funds a contract. */
+export const fundingOutput = (terms: Terms): Output => ({ sat: terms.capacity_sat, script: keysOf(terms).script });
+/** Returns the place of that output in its transaction. */
+export const contractOutpoint = (terms: Terms, template: Template): Outpoint =>
+  outpointIn(template, keysOf(terms).script);
 
 /** Virtual size of an update or close with both outputs. It sets the fee even if one output is left out. */
 export const settlementVsize = (terms: Terms): number =>
-  keySpendVsize({ inputs: anyInput(terms), outputs: both(terms) });
+  sweepVsize(payoutScript(terms, 'payee'), payoutScript(terms, 'payer'));
 export const exitFee = (terms: Terms): bigint => feeFor(terms.exit_feerate * 1000, settlementVsize(terms));
-export const refundVsize = (terms: Terms): number =>
-  keySpendVsize({ inputs: anyInput(terms), outputs: [{ sat: 0n, script: payoutScript(terms, 'payer') }] });
+export const refundVsize = (terms: Terms): number => sweepVsize(payoutScript(terms, 'payer'));
 export const refundFee = (terms: Terms): bigint => feeFor(terms.exit_feerate * 1000, refundVsize(terms));
 
 /** The most that can be paid over the contract. */
@@ -135,7 +135,7 @@ export function checkOffered(terms: Terms, policy: Policy, tip: number | 'not-ch
 export const refund = (contract: Contract): Template => ({
   version: 3,
   locktime: contract.terms.expiry,
-  inputs: [contractCoin(contract, SEQUENCE_LOCKTIME)],
+  inputs: [contractInput(contract, SEQUENCE_LOCKTIME)],
   outputs: [
     { sat: contract.terms.capacity_sat - refundFee(contract.terms), script: payoutScript(contract.terms, 'payer') },
   ],
@@ -160,7 +160,7 @@ function settle(contract: Contract, paid: bigint, fee: bigint): Template {
     { sat: toPayee, script: payoutScript(terms, 'payee') },
     { sat: kept, script: payer },
   ].filter((o) => o.sat > 0n);
-  return { version: 3, locktime: 0, inputs: [contractCoin(contract, SEQUENCE_RBF)], outputs: sortOutputs(outputs) };
+  return { version: 3, locktime: 0, inputs: [contractInput(contract)], outputs: sortOutputs(outputs) };
 }
 
 /** Parts of a rollover beside the two contracts. */
@@ -178,7 +178,7 @@ export function rollover(old: Contract, parts: RolloverParts, next: Terms): Temp
     { sat: next.capacity_sat, script: keysOf(next).script },
     ...(parts.change ? [{ sat: parts.change.sat, script: scriptOf(parts.change.address, network) }] : []),
   ].filter((o) => o.sat > 0n);
-  const inputs = [contractCoin(old, SEQUENCE_RBF), ...parts.topUps.map((c) => ({ ...c, sequence: SEQUENCE_RBF }))];
+  const inputs = [contractInput(old), ...parts.topUps.map((c) => ({ ...c, sequence: SEQUENCE_RBF }))];
   return { version: 3, locktime: 0, inputs: sortInputs(inputs), outputs: sortOutputs(outputs) };
 }
 
@@ -186,7 +186,5 @@ export function rollover(old: Contract, parts: RolloverParts, next: Terms): Temp
 export const rolloverOutputs = (old: Terms, paid: bigint, capacity: bigint): Output[] =>
   [
     { sat: paid, script: payoutScript(old, 'payee') },
-    { sat: capacity, script: '5120' + '00'.repeat(32) },
+    { sat: capacity, script: ANY_SCRIPT },
   ].filter((o) => o.sat > 0n);
-
-export const contractInput = contractCoin;

@@ -8,7 +8,7 @@
  * tokens (`in-hand.ts`).
  */
 import { MAX_SAT } from '../bitcoin/amount.ts';
-import type { Issuer } from '../credit/issuer.ts';
+import type { Issuer } from '../credit/terms.ts';
 import { overlay, withSpan, total, within, type Span } from '../credit/spans.ts';
 import type { Credit, PayeeCredit, PayerCredit } from '../credit/states.ts';
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';

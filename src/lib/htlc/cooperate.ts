@@ -11,7 +11,7 @@ import { feeFor, checkProposed, FEE_LIMITS } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { checkDust } from '../bitcoin/script.ts';
-import { keySpendVsize, SEQUENCE_RBF, type Spent, type Template } from '../bitcoin/transaction.ts';
+import { SEQUENCE_RBF, sweepVsize, type Spent, type Template } from '../bitcoin/transaction.ts';
 import { finishedSpend, jointSteps, openedBy, openSpend, signSpend } from '../contract/joint-spend.ts';
 import { table, type Hand } from '../protocol/action.ts';
 import { hashClaim, keyClaim } from '../protocol/claims.ts';
@@ -273,11 +273,7 @@ function jobOf(record: HtlcKey, who: Cooperator, htlc: Htlc, spend: AgreedSpend)
   });
 }
 
-const vsizeOf = (htlc: Htlc, address: string): number =>
-  keySpendVsize({
-    inputs: [coinOf(htlc, { txid: '', vout: 0, sat: 0n })],
-    outputs: [{ sat: 0n, script: scriptOf(address, htlc.network) }],
-  });
+const vsizeOf = (htlc: Htlc, address: string): number => sweepVsize(scriptOf(address, htlc.network));
 
 /** @throws Refusal `fee-too-high`, `fee-too-low`, `below-dust` */
 function checkFee(

@@ -13,9 +13,9 @@ import { checkDust } from '../bitcoin/script.ts';
 import { Sighashes, SIGHASH_DEFAULT } from '../bitcoin/sighash.ts';
 import {
   feeOf,
-  keySpendVsize,
   SEQUENCE_RBF,
   sortInputs,
+  sweepVsize,
   txidOf,
   withWitness,
   type Spent,
@@ -110,7 +110,7 @@ export function revocation(
 ): Revocation {
   const { txid, vout, sat, script } = coin;
   const inputs = [{ txid, vout, sat, script, sequence: SEQUENCE_RBF }];
-  const feeSat = feeFor(feerate, keySpendVsize({ inputs, outputs: [{ sat, script: own.script }] }));
+  const feeSat = feeFor(feerate, sweepVsize(own.script));
   const output = { sat: sat - feeSat, script: own.script };
   checkDust(output, (least) => `the pledge taken back leaves ${output.sat} sat, at least ${least} sat expected`);
   const template: Template = { version: 3, locktime: 0, inputs, outputs: [output] };

@@ -3,7 +3,7 @@
  * home: what only a home knows (its own record, the operator that it trusts) is not checked here. Sealed fields
  * are not shown.
  */
-import { isNetwork } from '../bitcoin/network.ts';
+import { knownNetwork } from '../bitcoin/network.ts';
 import { readSame } from '../bitcoin/psbt.ts';
 import { txidOf, type Template } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -35,8 +35,7 @@ export function describeStatechain(m: Readonly<Record<string, any>>): Descriptio
       `valid from block ${view.locktime + 1}, ${view.step_blocks} blocks earlier for each owner`,
     ]);
     const id = attempt('coin id', () => {
-      if (!isNetwork(m['network'])) throw new Refusal('wrong-network', `network ${m['network']} is not known`);
-      coin = readCoin(view, m['network'], 'sender');
+      coin = readCoin(view, knownNetwork(m['network']), 'sender');
       return 'id, address and descriptor follow from the terms';
     });
     checks.push(id);

@@ -4,12 +4,11 @@
  * knows whether its owner has passed the coin on since. Not here: the same from a record (`watch.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
-import { isNetwork } from '../bitcoin/network.ts';
+import { knownNetwork } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { decideDuty, SPENT_OTHERWISE, type CoinSeen, type Due, type WatchedDocument } from '../contract/duty.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { Document } from '../protocol/message.ts';
-import { Refusal } from '../protocol/refusal.ts';
 import { parseBundle, readBundle } from './exit.ts';
 import { exitDuty, exitOf } from './watch.ts';
 
@@ -33,8 +32,7 @@ const isBundle = ({ type, step, coin }: Document): boolean =>
 export function watchedBundle(document: Document): WatchedDocument | null | undefined {
   if (!isBundle(document)) return undefined;
   const from = parseBundle(document);
-  const { network } = from;
-  if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network.slice(0, 40)} is not known`);
+  const network = knownNetwork(from.network);
   const { coin, bundle } = readBundle(from, network);
   if (from.moved === true) return null;
   const exit = exitOf(coin, bundle.hex, scriptOf(bundle.address, network), new Set());

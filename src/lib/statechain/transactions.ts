@@ -12,7 +12,7 @@ import { scriptOf } from '../bitcoin/address.ts';
 import { feeFor } from '../bitcoin/fee.ts';
 import { checkDust } from '../bitcoin/script.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
-import { keySpendVsize, SEQUENCE_RBF, sortOutputs, type Output, type Template } from '../bitcoin/transaction.ts';
+import { SEQUENCE_RBF, sortOutputs, sweepVsize, type Output, type Template } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { spentCoin, type Coin } from './terms.ts';
 
@@ -47,7 +47,6 @@ export function withdraw(coin: Coin, address: string, fee: bigint): Template {
   checkDust({ sat: left, script }, (least) => `a fee of ${fee} sat leaves ${left} sat, at least ${least} expected`);
   return spending(coin, 0, [{ sat: left, script }]);
 }
-export const withdrawVsize = (coin: Coin, address: string): number =>
-  keySpendVsize(spending(coin, 0, [{ sat: 0n, script: scriptOf(address, coin.terms.network) }]));
+export const withdrawVsize = (coin: Coin, address: string): number => sweepVsize(scriptOf(address, coin.terms.network));
 export const withdrawFee = (coin: Coin, address: string, feerate: number): bigint =>
   feeFor(feerate, withdrawVsize(coin, address));

@@ -3,11 +3,10 @@
  * backups where they are with it. All findings are said.
  */
 import * as v from 'valibot';
-import { isNetwork, type Network } from '../bitcoin/network.ts';
+import { knownNetwork, type Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { hexText, parseAs } from '../protocol/message.ts';
-import { Refusal } from '../protocol/refusal.ts';
 import { checkChain, checkHistory, type HistoryFault, type History } from './history.ts';
 import { givenUp } from './operator.ts';
 import { recordSchema, STATEMENT_LIMITS } from './statements.ts';
@@ -27,8 +26,8 @@ const schema = v.object({
 
 /** @throws Refusal `malformed-message`, `wrong-network`, `terms-differ`, `key-rejected` */
 export function readHistory(json: unknown): Readable {
-  const { network, record, backups } = parseAs(schema, json);
-  if (!isNetwork(network)) throw new Refusal('wrong-network', `network ${network} is not known`);
+  const { record, backups, ...read } = parseAs(schema, json);
+  const network = knownNetwork(read.network);
   return {
     network,
     coin: readCoin(record.coin, network, 'document'),
