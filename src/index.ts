@@ -117,7 +117,7 @@ export type { UpdateInput, UpdateMessage } from './lib/credit/update-messages.ts
 export type { Settlement } from './lib/contract/copy.ts';
 export { readExitPackage, type ExitPackage, type ReadPackage } from './lib/contract/exit-package.ts';
 export { exitQuoteOf, type ExitQuote, type WayOut } from './lib/contract/quote.ts';
-export { settlementOf } from './lib/credit/settlement.ts';
+export { settlementOf } from './lib/credit/ways.ts';
 export { statusOf, type CreditStatusLine } from './lib/credit/status.ts';
 export { standingOf, type ExitFacts, type Standing } from './lib/credit/standing.ts';
 export { decide, type Due, type Seen, type Watched } from './lib/credit/watch.ts';
@@ -136,9 +136,9 @@ export {
   type Offer,
   type Policy,
   type Role,
-  type Side,
   type Terms,
 } from './lib/credit/terms.ts';
+export type { Side } from './lib/signing/side.ts';
 /** `update`, `refund`, `rollover`, `close`: each transaction as a function of terms and amounts. */
 export * as creditTransactions from './lib/credit/transactions.ts';
 
@@ -249,7 +249,8 @@ export { ecashQuote } from './lib/mint/bind.ts';
 export { htlcCooperate, type CooperateInput, type CooperateMessage } from './lib/htlc/cooperate.ts';
 export { createHtlc, type CreateInput, type PartyKey } from './lib/htlc/create.ts';
 export { identifyScript, identifyTransaction, identifyWitness, type Identified } from './lib/htlc/identify.ts';
-export { parseLock, type Lock, type ValidFrom } from './lib/htlc/lock.ts';
+export { parseLock, type Lock } from './lib/htlc/lock.ts';
+export type { From as ValidFrom } from './lib/contract/moment.ts';
 export { planRoute, type Channel, type RoutePlan } from './lib/htlc/route.ts';
 export { readScript, SCRIPT_TYPES, VARIANTS, wholeForm, writeScript } from './lib/htlc/scripts.ts';
 export { secretIn, shownBy, type Secret } from './lib/htlc/secret.ts';

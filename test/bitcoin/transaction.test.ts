@@ -20,7 +20,8 @@ import {
   withWitness,
   type Template,
 } from '../../src/lib/bitcoin/transaction.ts';
-import { defaultPolicy, termsFrom, type Contract, type Side } from '../../src/lib/credit/terms.ts';
+import { defaultPolicy, termsFrom, type Contract } from '../../src/lib/credit/terms.ts';
+import type { Side } from '../../src/lib/signing/side.ts';
 import { refund, refundFee, refundVsize, settlementVsize, update } from '../../src/lib/credit/transactions.ts';
 import { addressOf } from '../../src/lib/bitcoin/address.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';

@@ -16,7 +16,7 @@ import { planOf } from '../../src/lib/credit/rolling.ts';
 import { parseRollover, ROLL_LIMITS } from '../../src/lib/credit/rollover-messages.ts';
 import { OUTCOME_LIMITS } from '../../src/lib/contract/outcome.ts';
 import { standingOf } from '../../src/lib/credit/standing.ts';
-import { checkTermsWithin, CREDIT_LIMITS, mintUrl, offerEntries, type Terms } from '../../src/lib/credit/terms.ts';
+import { checkTermsWithin, CREDIT_LIMITS, mintUrl, offerSchema, type Terms } from '../../src/lib/credit/terms.ts';
 import {
   checkCapacity,
   checkOffered,
@@ -43,9 +43,9 @@ const outside = { below: 'out-of-policy', above: 'out-of-policy' } as const;
 const many = (what: unknown, n: number) => Array<unknown>(n).fill(what);
 
 describe('terms', () => {
-  const offered = (...names: Exclude<keyof typeof offerEntries.policy.entries, `${string}_sat`>[]) =>
+  const offered = (...names: Exclude<keyof typeof offerSchema.entries.policy.entries, `${string}_sat`>[]) =>
     names.map((name) => ({
-      takes: (n: number) => parseAs(offerEntries.policy.entries[name], n),
+      takes: (n: number) => parseAs(offerSchema.entries.policy.entries[name], n),
       ...malformed,
     }));
   limits(CREDIT_LIMITS, {

@@ -7,7 +7,7 @@ import { exitStatechain, parseBundle } from '../../src/lib/statechain/exit.ts';
 import type { History } from '../../src/lib/statechain/history.ts';
 import type { OwnerRecord } from '../../src/lib/statechain/records.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
-import { statechainSettlement } from '../../src/lib/statechain/settlement.ts';
+import { statechainSettlement } from '../../src/lib/statechain/ways.ts';
 import { statechainStatus } from '../../src/lib/statechain/status.ts';
 import { checkPolicy, readCoin, type CoinView } from '../../src/lib/statechain/terms.ts';
 import { backup } from '../../src/lib/statechain/transactions.ts';

@@ -5,7 +5,7 @@
  * Whoever has the export can burn what the dearest child pays, and no more. Not here: choosing one (`credit/watch.ts`).
  */
 import { feerateText } from '../../lib/bitcoin/fee.ts';
-import { settlementOf } from '../../lib/credit/settlement.ts';
+import { settlementOf } from '../../lib/credit/ways.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { parseJson, printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';

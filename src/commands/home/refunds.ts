@@ -1,7 +1,7 @@
 /**
  * Refunds that were kept outside the home, taken back into it: each is read, and where it pays an address of this
  * home, that address is marked as used, so that its coins are found.
- * Not here: how the copies are written (`home/refunds.ts`) and what is in them (`credit/refund-copy.ts`).
+ * Not here: how the copies are written (`home/refunds.ts`) and what is in them (`credit/refund.ts`).
  */
 import * as v from 'valibot';
 import type { Home } from '../../lib/home/home.ts';

@@ -138,6 +138,21 @@ export const withAnchors = (template: Template): Funding => ({
 export const isSigned = ({ template, witnesses }: Funding, skip: readonly number[] = []): boolean =>
   template.inputs.every((_, i) => skip.includes(i) || witnesses[i] !== undefined);
 
+/** Warning beside an address that is not to be paid before its refund is stored. */
+export const NOTICE = 'do not pay yet';
+/** Returns advice for the wallet that is to fund a contract. */
+export const fundingAdvice = (sat: bigint, address: string): string =>
+  `make a PSBT that pays ${sat} sat to ${address}, do not sign or pay it yet, and give it with --funding FILE on this output`;
+
+/** Returns what a step adds whose funding another wallet has still to sign. */
+export const unsignedFunding = (funding: Funding) =>
+  isSigned(funding)
+    ? {}
+    : ({
+        exit: 3,
+        hint: 'sign psbt.funding in the wallet that owns its inputs; broadcast it there, or give it back with --merge FILE',
+      } as const);
+
 const stacks = (witnesses: Funding['witnesses']): Map<number, Uint8Array[]> =>
   new Map(Object.entries(witnesses).map(([i, stack]) => [Number(i), stack.map((part) => hexToBytes(part))]));
 

@@ -3,6 +3,7 @@
  * spends, so it can be sent and fee-bumped after the home is lost. Not here: other fields of a family's copies.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
+import { finalHex } from '../bitcoin/finalize.ts';
 import { parseTransaction, type Spent } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 
@@ -19,6 +20,12 @@ export interface Settlement extends Finished {
   network: string;
   /** Transactions that are sent after it, each once it is valid. */
   later?: readonly Finished[];
+}
+
+/** Returns the funding that another wallet has signed. @throws Refusal `not-signed` */
+export function fundingIn(network: string, psbt: string): Settlement {
+  const { hex, template } = finalHex(psbt);
+  return { network, hex, spends: template.inputs };
 }
 
 /** @param document parsed; undefined for one of another type @throws Refusal `malformed-transaction` */

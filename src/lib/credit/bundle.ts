@@ -1,7 +1,7 @@
 /**
  * A contract to watch without home and key, from a document alone. The document is an exit or
  * refund that `exit-credit --export` printed, with children signed beforehand where there are any.
- * Or it is the copy of a refund that a payer's home keeps outside (`refund-copy.ts`). A document
+ * Or it is the copy of a refund that a payer's home keeps outside (`refund.ts`). A document
  * that would not do on the day is refused when it is given: each transaction must be one of its
  * contract, and signed.
  */

@@ -1,20 +1,18 @@
 /** The messages of an opening, step by step, and the flags that its steps take. The steps themselves: `open.ts`. */
 import * as v from 'valibot';
+import { NOTICE } from '../bitcoin/funding.ts';
 import type { Expiry } from '../bitcoin/locktime.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import { descriptor, height, hexOf, messageParser, psbt, text, type MessageOf } from '../protocol/message.ts';
 import type { OfferInput } from './offer.ts';
-import { contractSchema, offerEntries, termsEntries, type Role } from './terms.ts';
+import { contractSchema, offerSchema, termsEntries, type Role } from './terms.ts';
 
-const offer = v.strictObject(offerEntries);
-/** Warning beside the address: a payment before the refund is stored would be lost. */
-export const NOTICE = 'do not pay yet';
 const steps = {
   /** Random number that tells two starts apart; no key exists yet to seal it. */
   asked: { asked: hexOf(16) },
-  offered: { offer },
+  offered: { offer: offerSchema },
   addressed: {
-    offer,
+    offer: offerSchema,
     id: hexOf(32),
     terms: v.strictObject(termsEntries),
     address: text,

@@ -19,24 +19,26 @@ import { addressesFor, unnamed } from '../protocol/places.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import {
+  fundingAdvice,
   fundingPsbt,
   inputScripts,
   isSigned,
+  NOTICE,
   ownCoins,
   payContract,
   paymentQueries,
   readPayment,
   signFunding,
+  unsignedFunding,
 } from '../bitcoin/funding.ts';
 import { freshSide } from '../signing/side.ts';
 import { checkLooked, checkStatedCoin } from './checks.ts';
 import { payerSide, refundJob } from './jobs.ts';
 import { OFFERED, offerOpening } from './offer.ts';
-import { NOTICE, parseOpen, payeeKey, type OpenInput, type OpenMessage } from './open-messages.ts';
-import { acceptRefund, completeRefund, type KeyedContract } from './refund.ts';
+import { parseOpen, payeeKey, type OpenInput, type OpenMessage } from './open-messages.ts';
+import { acceptRefund, completeRefund, refundCopy, type KeyedContract } from './refund.ts';
 import { answeredBefore, hintOf, overContract } from './steps.ts';
 import { cancelled, creditKind, heldKey, isFunded, isOpening, inState, payeePubkey, type Credit } from './records.ts';
-import { refundCopy } from './refund-copy.ts';
 import {
   authOf,
   checkTermsWithin,
@@ -174,7 +176,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
             notice: NOTICE,
           },
           exit: 3,
-          hint: `${expiryWords(input.expires, terms.expiry) ?? `the contract expires at height ${terms.expiry}`}; make a PSBT that pays ${terms.capacity_sat} sat to ${contractAddress(terms)}, do not sign or pay it yet, and give it with --funding FILE on this output`,
+          hint: `${expiryWords(input.expires, terms.expiry) ?? `the contract expires at height ${terms.expiry}`}; ${fundingAdvice(terms.capacity_sat, contractAddress(terms))}`,
           writes: {
             contract: {
               role: 'payer',
@@ -290,22 +292,19 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
         const { funding } = done.record;
         if (!funding) throw new Refusal('wrong-state', 'this contract was funded by a rollover');
         const signed = signFunding(hand, funding, facts.ours);
-        const kept = { writes: { contract: { ...done.record, funding: signed } }, spends: done.spends, copies };
-        const said = {
-          step: 'ready',
-          network: message.network,
-          contract: message.contract,
-          txid: had.outpoint.txid,
-          psbt: { funding: fundingPsbt(signed) },
-        } as const;
-        return isSigned(signed)
-          ? { message: said, ...kept }
-          : {
-              message: said,
-              exit: 3,
-              hint: 'sign psbt.funding in the wallet that owns its inputs; broadcast it there, or give it back with --merge FILE',
-              ...kept,
-            };
+        return {
+          message: {
+            step: 'ready',
+            network: message.network,
+            contract: message.contract,
+            txid: had.outpoint.txid,
+            psbt: { funding: fundingPsbt(signed) },
+          },
+          writes: { contract: { ...done.record, funding: signed } },
+          spends: done.spends,
+          copies,
+          ...unsignedFunding(signed),
+        };
       },
     }),
   ],

@@ -6,14 +6,15 @@
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
-import type { Facts, Hand, Hex, NonceId } from '../protocol/action.ts';
+import { txidOf } from '../bitcoin/transaction.ts';
+import type { Copy, Facts, Hand, Hex, NonceId } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { answerOf, checkAnswer, completeIn } from '../signing/exchange.ts';
 import { refundJob } from './jobs.ts';
 import { inState, NOTHING_PAID, nothingSigned, type Credit } from './records.ts';
 import { checkHome } from './steps.ts';
-import { checkTermsWithin, type Contract } from './terms.ts';
+import { checkTermsWithin, keysOf, payoutScript, type Contract } from './terms.ts';
 import { checkCapacity, refund } from './transactions.ts';
 
 export type KeyedContract = Contract & { own: Credit['own'] };
@@ -138,4 +139,28 @@ export function completeRefund(
     signedClose: null,
   };
   return { record, spends: done.spends };
+}
+
+/**
+ * Returns the final refund for outside the home: without it and the payer's key a funded contract would be lost with the
+ * home's store. It holds no secret, and pays an address that the seed restores.
+ */
+export function refundCopy(contract: Contract, hex: Hex, ours: Facts['ours']): Copy {
+  const { terms } = contract;
+  const body = {
+    type: 'refund-copy',
+    version: 1,
+    network: terms.network,
+    contract: contract.id,
+    capacity_sat: terms.capacity_sat,
+    expiry: terms.expiry,
+    script: keysOf(terms).script,
+    valid_from_height: terms.expiry + 1,
+    txid: txidOf(refund(contract)),
+    hex,
+    address: terms.payer_address,
+    // Place in the home's wallet; null for an address of another one.
+    path: ours.get(payoutScript(terms, 'payer')) ?? null,
+  };
+  return { name: contract.id, body };
 }

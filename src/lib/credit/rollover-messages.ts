@@ -6,7 +6,7 @@ import type { Hex } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { hexOf, hexText, messageParser, outpoint, psbt, sat, text, type MessageOf } from '../protocol/message.ts';
 import type { OfferInput } from './offer.ts';
-import { contractSchema, offerEntries } from './terms.ts';
+import { contractSchema, offerSchema } from './terms.ts';
 
 export const ROLL_LIMITS = {
   topUps: { unit: 'items', most: 100 },
@@ -35,7 +35,7 @@ const both = v.strictObject({ refund: psbt, rollover: psbt });
 const steps = {
   /** A number, so that two are not one. */
   asked: { contract: contractSchema, asked: hexOf(16) },
-  offered: { ...base, offer: v.strictObject(offerEntries) },
+  offered: { ...base, offer: offerSchema },
   proposed: { ...pair, psbt: both },
   accepted: { ...pair, psbt: both },
   signed: { ...pair, psbt: both },

@@ -24,7 +24,7 @@ import { isSigned, putStacks, signFunding } from '../bitcoin/funding.ts';
 import { freshSide } from '../signing/side.ts';
 import { payerSide, rolloverJob } from './jobs.ts';
 import { checkIssuer, ISSUED, issuerOf, OFFERED, offerRollover, rollingQueries } from './offer.ts';
-import { acceptRefund, completeRefund } from './refund.ts';
+import { acceptRefund, completeRefund, refundCopy } from './refund.ts';
 import {
   cancelRolling,
   checkMakes,
@@ -50,7 +50,6 @@ import { checkReceipt } from './receipt.ts';
 import { creditKind, inState, rollingOf, type Credit, type Rolling } from './records.ts';
 import { dueSat, signedUpTo } from './owed.ts';
 import { riding, type RiderRecords } from './rider.ts';
-import { refundCopy } from './refund-copy.ts';
 import { namedBy, nextKey, parseRollover, type RollInput, type RollMessage } from './rollover-messages.ts';
 import { contractId, payoutScript, readContract, termsFrom, viewOf } from './terms.ts';
 import { checkOffered, contractOutpoint, rollover as rolloverTemplate } from './transactions.ts';

@@ -23,8 +23,6 @@ import { taggedTextHash } from '../signing/curve.ts';
 import { sortedKeySet, type KeySet } from '../signing/keyset.ts';
 import type { Side } from '../signing/side.ts';
 
-export type { Side };
-
 /** Party of a credit contract. */
 export type Role = 'payer' | 'payee';
 export const otherRole = (role: Role): Role => (role === 'payer' ? 'payee' : 'payer');
@@ -36,20 +34,6 @@ export const otherRole = (role: Role): Role => (role === 'payer' ? 'payee' : 'pa
  */
 export const ISSUERS = ['none', 'home', 'signer', 'notify', 'cdk'] as const;
 export type Issuer = (typeof ISSUERS)[number];
-
-/** Bounds within which a payee accepts a contract, stated in its offer. */
-export interface Policy {
-  min_amount_sat: bigint;
-  max_amount_sat: bigint;
-  /** Distance from the tip at which a contract may expire. */
-  min_blocks: number;
-  max_blocks: number;
-  /** sat/vB, of exit and refund. */
-  exit_feerate: number;
-  min_conf: number;
-  freeze_blocks: number;
-  margin_blocks: number;
-}
 
 /** Returns the policy of a payee that has set no other. */
 export const defaultPolicy = (network: Network): Policy => ({
@@ -96,14 +80,6 @@ export function checkPolicy(p: Policy, from?: Party): Policy {
   return p;
 }
 
-/** Offer of a payee: its keys, its policy, and who issues ecash. */
-export interface Offer extends Side {
-  policy: Policy;
-  ecash: Issuer;
-  /** The mint behind the contract; a contract without ecash that names one is paid by that mint (reverse). */
-  mint_url: string | null;
-}
-
 const feerate = wholeIn(CREDIT_LIMITS.feerate);
 const confirmations = wholeIn(CREDIT_LIMITS.confirmations);
 const blocks = wholeIn(CREDIT_LIMITS.blocks);
@@ -116,23 +92,32 @@ export const mintUrl = v.pipe(
   v.regex(/^https?:\/\/[a-z0-9.:[\]-]+(?:\/[A-Za-z0-9._~-]+)*$/, 'the URL of a mint'),
 );
 
-export const offerEntries = {
+const policySchema = v.strictObject({
+  min_amount_sat: sat,
+  max_amount_sat: sat,
+  /** Distance from the tip at which a contract may expire. */
+  min_blocks: blocks,
+  max_blocks: blocks,
+  /** sat/vB, of exit and refund. */
+  exit_feerate: feerate,
+  min_conf: confirmations,
+  freeze_blocks: blocks,
+  margin_blocks: blocks,
+});
+/** Bounds within which a payee accepts a contract, stated in its offer. */
+export type Policy = v.InferOutput<typeof policySchema>;
+
+export const offerSchema = v.strictObject({
   pubkey,
   auth: hexOf(32),
   address: text,
-  policy: v.strictObject({
-    min_amount_sat: sat,
-    max_amount_sat: sat,
-    min_blocks: blocks,
-    max_blocks: blocks,
-    exit_feerate: feerate,
-    min_conf: confirmations,
-    freeze_blocks: blocks,
-    margin_blocks: blocks,
-  }),
+  policy: policySchema,
   ecash: issuer,
+  /** The mint behind the contract; a contract without ecash that names one is paid by that mint (reverse). */
   mint_url: v.nullable(mintUrl),
-};
+});
+/** Offer of a payee: its keys, its policy, and who issues ecash. */
+export type Offer = v.InferOutput<typeof offerSchema>;
 
 export const termsEntries = {
   payer_pubkey: pubkey,

@@ -1,16 +1,19 @@
 /**
  * Ways out of a credit contract that a party can go alone: the payee's exit, the payer's refund. By size, from terms alone, and
- * finished, from what `exit-credit` prints. The exit's fee is held back from the payer's remainder.
+ * finished, from what `exit-credit` prints. The exit's fee is held back from the payer's remainder. Also the transaction that any
+ * other document carries: what `broadcast` sends, `bump` pays for and `inspect` explains.
  * Not here: when each is due (`exit.ts`), how packages are made of it (`contract/exit-package.ts`).
  */
 import { scriptLike, scriptOf } from '../bitcoin/address.ts';
 import type { Network } from '../bitcoin/network.ts';
+import type { Spent } from '../bitcoin/transaction.ts';
+import { fundingIn, type Settlement } from '../contract/copy.ts';
 import type { Exit } from '../contract/exit-package.ts';
 import { ANY_SCRIPT, childOfSize, legTo, type ValidFrom, type Wait, type WayOut } from '../contract/quote.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
-import { settlementOf } from './settlement.ts';
-import type { Terms } from './terms.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { keysOf, type ContractView, type Terms } from './terms.ts';
 
 interface Sides {
   payer: Hex;
@@ -53,6 +56,31 @@ export function waysOfCredit({ offer, network, contract, next_contract, terms }:
   const payee = scriptOf(address, network as Network);
   const refund = { validFrom: null, wait: { blocks: Number(policy.max_blocks) } };
   return Object.values(ways({ payer: ANY_SCRIPT, payee, feerate: Number(policy.exit_feerate), refund }));
+}
+
+const spentBy = (c: ContractView, network: string): Spent => ({
+  ...c.outpoint,
+  sat: BigInt(c.capacity_sat),
+  script: keysOf({ ...c, network } as unknown as Terms).script,
+});
+
+/**
+ * Returns the transaction that a printed document carries, whichever step printed it.
+ * @param document a parsed `ready`, `complete`, `exit` or `refund`; undefined for any other
+ */
+export function settlementOf(document: Document): Settlement | undefined {
+  const { type, network, step } = document;
+  if (type === 'open-credit' && step === 'ready') return fundingIn(network, document['psbt'].funding);
+  if (!['exit-credit', 'close-credit', 'rollover'].includes(type)) return undefined;
+  if (typeof document['hex'] !== 'string')
+    throw new Refusal(
+      step === 'refund' ? 'not-final' : 'not-signed',
+      `a ${type} at '${step}' found, which holds no finished transaction yet`,
+    );
+  const topUps = ((document['top_ups'] ?? []) as { txid: Hex; vout: number; amount_sat: number; script: Hex }[]).map(
+    ({ amount_sat, ...c }) => ({ ...c, sat: BigInt(amount_sat) }),
+  );
+  return { network, hex: document['hex'], spends: [spentBy(document['contract'], network), ...topUps] };
 }
 
 /**

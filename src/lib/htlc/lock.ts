@@ -6,6 +6,7 @@
  */
 import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
 import { SEQUENCE_RBF } from '../bitcoin/transaction.ts';
+import type { From } from '../contract/moment.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -16,8 +17,6 @@ export interface Lock {
   kind: LockKind;
   value: number;
 }
-/** The first moment at which a transaction is valid; null: at once. */
-export type ValidFrom = { height: number } | { median_time: number } | { confirmations: number } | { seconds: number };
 
 /** BIP68: the unit of relative times, and the bit that says so. */
 const UNIT = 512;
@@ -82,7 +81,7 @@ export const timingOf = (lock: Lock): Timing =>
   isRelative(lock) ? { locktime: 0, sequence: lockNumber(lock) } : { locktime: lock.value, sequence: SEQUENCE_RBF };
 
 /** Source: Bitcoin Core, IsFinalTx and SequenceLocks. */
-export function validFrom({ kind, value }: Lock): ValidFrom {
+export function validFrom({ kind, value }: Lock): NonNullable<From> {
   switch (kind) {
     case 'height':
       return { height: value + 1 };

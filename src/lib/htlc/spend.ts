@@ -10,7 +10,8 @@ import { templateOf, readPsbt } from '../bitcoin/psbt.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finishedHex } from './finalize.ts';
-import { isRelative, type ValidFrom } from './lock.ts';
+import type { From } from '../contract/moment.ts';
+import { isRelative } from './lock.ts';
 import { momentOf, signersOf, timingFor } from './paths.ts';
 import { elementsOf, type Element, type PathName } from './scripts.ts';
 import { build, formOf, type Built, type Htlc } from './terms.ts';
@@ -27,7 +28,7 @@ export interface Spend {
   feeSat: bigint;
   /** Virtual size with the largest signatures. */
   vsize: number;
-  validFrom: ValidFrom | null;
+  validFrom: From;
 }
 export interface SpendInput {
   coin: Omit<Spent, 'script'>;

@@ -1,15 +1,21 @@
 /**
  * The way out of an HTLC that its funder can go alone: the refund, at the feerate of the day it is made, from its lock on. By
- * size, from a message of a swap, and finished, as `htlc refund` makes it.
+ * size, from a message of a swap, and finished, as `htlc refund` makes it. Also the transaction that any document carries: what
+ * `broadcast` sends, and `bump` pays for.
  * Not here: the transaction (`spend.ts`), how packages are made of it (`contract/exit-package.ts`).
  */
+import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feeFor } from '../bitcoin/fee.ts';
-import type { Spent } from '../bitcoin/transaction.ts';
+import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
+import { readPsbt, templateOf } from '../bitcoin/psbt.ts';
+import { parseTransaction, type Spent } from '../bitcoin/transaction.ts';
+import { fundingIn, type Settlement } from '../contract/copy.ts';
 import type { Exit } from '../contract/exit-package.ts';
 import { ANY_SCRIPT, type Leg, type WayOut } from '../contract/quote.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
-import type { Lock } from './lock.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { validFrom, type Lock } from './lock.ts';
 import { spend } from './spend.ts';
 import { htlcsOf, type SwapAnswer, type SwapOffer, type Swapper, type SwapTerms } from './swap-terms.ts';
 import type { Htlc } from './terms.ts';
@@ -18,17 +24,10 @@ import type { Htlc } from './terms.ts';
 const ENOUGH = 10n ** 9n;
 
 /** Returns the first moment of a transaction with this lock, and its wait. */
-function locked({ kind, value }: Lock): Pick<Leg, 'validFrom' | 'wait'> {
-  switch (kind) {
-    case 'height':
-      return { validFrom: { height: value + 1 }, wait: null };
-    case 'time':
-      return { validFrom: { median_time: value + 1 }, wait: null };
-    case 'blocks':
-      return { validFrom: null, wait: { blocks: value } };
-    case 'seconds':
-      return { validFrom: null, wait: { seconds: value } };
-  }
+function locked(lock: Lock): Pick<Leg, 'validFrom' | 'wait'> {
+  const from = validFrom(lock);
+  if ('confirmations' in from) return { validFrom: null, wait: { blocks: from.confirmations } };
+  return 'seconds' in from ? { validFrom: null, wait: from } : { validFrom: from, wait: null };
 }
 
 /** Returns the refund of an HTLC by its size. @param feerate satoshis for 1000 vB */
@@ -70,3 +69,33 @@ export const refundExit = ({ network, hash }: Htlc, hex: Hex, spent: Spent, scri
   script,
   steps: [{ hex, spends: [spent], by: null, why: 'takes the coin back once its lock has ended', bears: true }],
 });
+
+/**
+ * Returns the transaction that a printed document carries; undefined for one of another family.
+ * @throws Refusal `not-signed` while signatures are missing
+ */
+export function htlcSettlement(document: Document): Settlement | undefined {
+  const { type, step, network, hex } = document;
+  if (!/^htlc-(?:fund|claim|refund|cooperate|swap)$/.test(String(type))) return undefined;
+  if (type === 'htlc-swap' && (step === 'funded' || step === 'matched'))
+    return fundingIn(network, String(document['psbt']?.[step === 'funded' ? 'first' : 'second']));
+  if (typeof hex !== 'string')
+    throw new Refusal('not-signed', `the transaction of this ${type} is not fully signed yet`);
+  return { network, hex, spends: spentIn(document, hex) };
+}
+
+/** Returns the coins that it spends, as the document states them. */
+function spentIn(document: Document, hex: Hex): readonly Spent[] {
+  const { type, htlc, htlcs, offer, utxo } = document;
+  if (type === 'htlc-cooperate') return [{ ...utxo, sat: BigInt(document['amount_sat']), script: htlc.output_script }];
+  const [first] = parseTransaction(hex).inputs;
+  const spent: Outpoint = { txid: bytesToHex(first!.txid), vout: first!.index };
+  if (type === 'htlc-swap') {
+    const isFirst = outpointText(spent) === outpointText(document['first'] as Outpoint);
+    const sat = BigInt(isFirst ? offer.give_sat : offer.want_sat);
+    return [{ ...spent, sat, script: htlcs[isFirst ? 'first' : 'second'].output_script }];
+  }
+  const { inputs } = templateOf(readPsbt(document['psbt']));
+  if (type === 'htlc-fund') return inputs;
+  return [{ ...inputs[0]!, sat: BigInt(document['amount_sat']) + BigInt(document['fee_sat']) }];
+}

@@ -6,6 +6,7 @@ import { xOnlyKey } from './bip340.ts';
 import type { Own } from './exchange.ts';
 import { publicKey } from './musig2.ts';
 
+/** Keys and payout address of one party of a contract. */
 export interface Side {
   pubkey: string;
   /** Authentication key, x-only: it seals messages and signs nothing else. */

@@ -7,15 +7,18 @@
  */
 import * as v from 'valibot';
 import {
+  fundingAdvice,
   fundingPsbt,
   inputScripts,
   isSigned,
+  NOTICE,
   outpointIn,
   ownCoins,
   payContract,
   paymentQueries,
   readPayment,
   signFunding,
+  unsignedFunding,
 } from '../bitcoin/funding.ts';
 import { checkSpendable, checkUnpaid, outpointsOf } from '../bitcoin/coin-checks.ts';
 import type { Network } from '../bitcoin/network.ts';
@@ -54,7 +57,6 @@ import {
 } from './terms.ts';
 import { backup } from './transactions.ts';
 
-const NOTICE = 'do not pay yet';
 const steps = {
   offered: { offer: offerSchema },
   addressed: {
@@ -198,7 +200,7 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
             notice: NOTICE,
           },
           exit: 3,
-          hint: `make a PSBT that pays ${terms.amount_sat} sat to ${address}, do not sign or pay it yet, and give it with --funding FILE on this output`,
+          hint: fundingAdvice(terms.amount_sat, address),
           writes: { coin: { role: 'owner', state: 'addressed', own, side, offer: message.offer, terms, id } },
         };
       },
@@ -320,22 +322,18 @@ export const openStatechain = table<OpenMessage, Rs, OpenInput>(
         if (!record.funding) throw new Refusal('bug', 'an opening of a coin that came by a transfer');
         const funding = signFunding(hand, record.funding, facts.ours);
         const bundle = bundleOf(had, record.entries, record.backups[0]!, facts.ours);
-        const said = {
-          step: 'ready',
-          network: message.network,
-          ...bundle,
-          funding_txid: had.outpoint.txid,
-          psbt: { funding: fundingPsbt(funding) },
-        } as const;
         return {
-          message: said,
+          message: {
+            step: 'ready',
+            network: message.network,
+            ...bundle,
+            funding_txid: had.outpoint.txid,
+            psbt: { funding: fundingPsbt(funding) },
+          },
           writes: { coin: { ...record, funding } },
           spends: done.spends,
           copies: [backupCopy(bundle, message.network)],
-          ...(!isSigned(funding) && {
-            exit: 3,
-            hint: 'sign psbt.funding in the wallet that owns its inputs; broadcast it there, or give it back with --merge FILE',
-          }),
+          ...unsignedFunding(funding),
         };
       },
     }),

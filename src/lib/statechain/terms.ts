@@ -24,21 +24,6 @@ import { Refusal } from '../protocol/refusal.ts';
 import { taggedTextHash } from '../signing/curve.ts';
 import { keySet, type KeySet } from '../signing/keyset.ts';
 
-/** Policy of an operator, stated in its offer. */
-export interface Policy {
-  min_amount_sat: bigint;
-  max_amount_sat: bigint;
-  /** Blocks from the tip until the first backup becomes valid. */
-  initial_blocks: number;
-  /** Blocks by which the locktime of each owner's backup is below that of the owner before. */
-  step_blocks: number;
-  /** A transfer under way ends where the new backup would be valid in fewer blocks. */
-  margin_blocks: number;
-  /** A transfer begins only where the new backup is at least so many blocks away. */
-  min_remaining_blocks: number;
-  min_conf: number;
-}
-
 export const defaultPolicy = (network: Network): Policy => ({
   min_amount_sat: 10_000n,
   max_amount_sat: 100_000_000n,
@@ -100,19 +85,27 @@ export function checkPolicy(p: Policy, network: Network, from?: Party): Policy {
 const blocks = wholeIn(STATECOIN_LIMITS.blocks);
 const confirmations = wholeIn(STATECOIN_LIMITS.confirmations);
 
+const policySchema = v.strictObject({
+  min_amount_sat: sat,
+  max_amount_sat: sat,
+  /** Blocks from the tip until the first backup becomes valid. */
+  initial_blocks: blocks,
+  /** Blocks by which the locktime of each owner's backup is below that of the owner before. */
+  step_blocks: blocks,
+  /** A transfer under way ends where the new backup would be valid in fewer blocks. */
+  margin_blocks: blocks,
+  /** A transfer begins only where the new backup is at least so many blocks away. */
+  min_remaining_blocks: blocks,
+  min_conf: confirmations,
+});
+/** Policy of an operator, stated in its offer. */
+export type Policy = v.InferOutput<typeof policySchema>;
+
 export const offerSchema = v.strictObject({
   /** The operator's own key (x-only), one for all its coins: it seals its messages, records and receipts. */
   operator: hexOf(32),
   pubkey,
-  policy: v.strictObject({
-    min_amount_sat: sat,
-    max_amount_sat: sat,
-    initial_blocks: blocks,
-    step_blocks: blocks,
-    margin_blocks: blocks,
-    min_remaining_blocks: blocks,
-    min_conf: confirmations,
-  }),
+  policy: policySchema,
 });
 export type Offer = v.InferOutput<typeof offerSchema>;
 

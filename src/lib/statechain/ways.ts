@@ -1,17 +1,18 @@
 /**
  * The way out of a statecoin that its owner can go alone: the backup, which pays no fee, and its child. By size, from a message
- * that agrees on the coin, and finished, from a bundle.
+ * that agrees on the coin, and finished, from a bundle. Also the transaction that any other document carries: what `broadcast`
+ * sends, and `bump` pays for.
  * Not here: when it is due (`exit.ts`), how packages are made of it (`contract/exit-package.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import type { Network } from '../bitcoin/network.ts';
+import { fundingIn, type Settlement } from '../contract/copy.ts';
 import type { Exit } from '../contract/exit-package.ts';
 import { ANY_SCRIPT, childOfSize, legTo, type ValidFrom, type Wait, type WayOut } from '../contract/quote.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { statechainSettlement } from './settlement.ts';
-import { locktimeAt, type Terms } from './terms.ts';
+import { locktimeAt, scriptOfCoin, type CoinView, type Terms } from './terms.ts';
 import { ANCHOR } from './transactions.ts';
 
 /** Returns an owner's way out. @param script that its backup pays */
@@ -40,6 +41,28 @@ export function waysOfStatecoin(m: Document): readonly WayOut[] {
   if (!coin || owners === undefined) return [];
   const script = scriptOf(address ?? invite?.address ?? coin.owner_address, network as Network);
   return [ownersWay(script, { validFrom: { height: locktimeAt(coin as Terms, owners - 1) + 1 }, wait: null })];
+}
+
+/** Returns the transaction in a document of this family; undefined if it has none. @param document parsed */
+export function statechainSettlement(document: Document): Settlement | undefined {
+  const { type, network, step } = document;
+  if (type === 'statechain-open' && step === 'ready') return fundingIn(network, document['psbt'].funding);
+  const carries =
+    ['statechain-exit', 'statechain-withdraw'].includes(type) || (type === 'statechain-transfer' && step === 'owned');
+  if (!carries) return undefined;
+  if (typeof document['hex'] !== 'string')
+    throw new Refusal(
+      type === 'statechain-exit' ? 'not-final' : 'not-signed',
+      `a ${type} at '${step}' found, which holds no finished transaction yet`,
+    );
+  const view = document['coin'] as CoinView;
+  const coin = {
+    ...view.outpoint,
+    sat: BigInt(view.amount_sat),
+    script: scriptOfCoin({ ...view, network } as unknown as Terms),
+  };
+  const { package: both } = document;
+  return { network, hex: document['hex'], spends: [coin], ...(Array.isArray(both) && { package: both.map(String) }) };
 }
 
 /** Returns the finished way out that a bundle or exit holds. @throws Refusal `nothing-to-print` for a coin that was passed on */
