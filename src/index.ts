@@ -150,7 +150,7 @@ export { openStatechain } from './lib/statechain/open.ts';
 export { statecoinKind, type Statecoin } from './lib/statechain/records.ts';
 export type { PublicRecord, Receipt } from './lib/statechain/statements.ts';
 export { statechainStatus, type StatechainStatus } from './lib/statechain/status.ts';
-export { coinKey, firstMessage, nextOffset, secondMessage, type Pair } from './lib/signing/key-update.ts';
+export { coinKey, firstMessage, nextOffset, secondMessage, type UpdatePair } from './lib/signing/key-update.ts';
 export { transferStatechain } from './lib/statechain/transfer.ts';
 export type { TransferMessage } from './lib/statechain/transfer-messages.ts';
 export { readHistory, verify as verifyHistory, type Verification } from './lib/statechain/verify.ts';
@@ -164,13 +164,13 @@ export {
   secondStages,
   type Channel as LightningChannel,
   type Commitment,
-  type State,
+  type CommitmentState,
 } from './lib/channel/commitment.ts';
-export { channelView, keysView, readChannel, type Keys } from './lib/channel/document.ts';
+export { channelView, keysView, readChannel, type ChannelKeys } from './lib/channel/document.ts';
 export { inspectTransaction } from './lib/channel/inspect.ts';
 export { commitmentKeys, deriveKey, deriveSecret, revocationKey, revocationSecret } from './lib/channel/keys.ts';
 export { matchTransaction } from './lib/channel/match.ts';
-export { lockOf, witnessOf, type Lock as ChannelOutput, type Way } from './lib/channel/scripts.ts';
+export { channelWitness, lockOf, type ChannelLock, type ChannelWay } from './lib/channel/scripts.ts';
 export { findSecret, insertSecret, secretAt, type SecretStore } from './lib/channel/secrets.ts';
 export { signWay } from './lib/channel/sign.ts';
 // ── Lightning's wire: BigSize, TLV streams and their named fields, blinded paths ─────────────────────────────────────
@@ -226,17 +226,17 @@ export type { DnsKey, VerifySignature } from './lib/names/records.ts';
 
 // ── ecash: Cashu tokens, read strictly, written, verified against a mint's public keys (first: `await loadCashu()`) ────────────────────────────────
 export { loadCashu } from './lib/ecash/library.ts';
-export { keysetOf, readMintKeys, type MintKeys } from './lib/ecash/mint-keys.ts';
+export { keysetById, readMintKeys, type MintKeys } from './lib/ecash/mint-keys.ts';
 export {
   readToken,
-  totalOf,
+  tokenTotal,
   writeToken,
   type Dleq,
   type Proof,
   type Token,
   type TokenFormat,
 } from './lib/ecash/token.ts';
-export { pointOf, verifyToken, type Finding as TokenFinding } from './lib/ecash/verify.ts';
+export { secretPoint, verifyToken, type Finding as TokenFinding } from './lib/ecash/verify.ts';
 
 // ── a running mint behind a home: payment requests, quotes and their events, merchants' invoices and melts ────────────
 export { parseRequest, printRequest, type CreditRequest } from './lib/ecash/request.ts';
@@ -275,11 +275,11 @@ export { readTx, txFromHex, type Tx } from './lib/assets/transaction.ts';
 
 // ── assurance contracts: pledges for a campaign ───────────────────────────────────────────────────────────────────────
 export { campaignForm, campaignOf, checkCampaign, type Campaign } from './lib/pledge/campaign.ts';
-export { complete as completeCampaign, revocation as pledgeRevocation } from './lib/pledge/complete.ts';
+export { completeCampaign, pledgeRevocation } from './lib/pledge/complete.ts';
 export { Gate as CampaignGate, Gathering as PledgeGathering } from './lib/pledge/gather.ts';
 export { pledgeForm, PledgeHashes, type Pledge } from './lib/pledge/pledge.ts';
 export { pledgeOfPsbt, pledgePsbt } from './lib/pledge/psbt.ts';
-export { choose as choosePledges, Goal as CampaignGoal, netOf as pledgeWorth } from './lib/pledge/sums.ts';
+export { choosePledges, CampaignGoal, pledgeWorth } from './lib/pledge/sums.ts';
 export { pledge, type PledgeMessage } from './lib/pledge/table.ts';
 
 // ── sketches of sets (PinSketch) ─────────────────────────────────────────────────────────────────────────────────────
@@ -295,25 +295,21 @@ export {
 
 // ── gossip: messages, signatures, dumps, graphs, routes ──────────────────────────────────────────────────────────────
 export { graphOf, sniffDump, type Dump } from './lib/gossip/dump.ts';
-export {
-  type Channel as GossipChannel,
-  type Graph as GossipGraph,
-  type Policy as GossipPolicy,
-} from './lib/gossip/graph.ts';
-export { lineOf as gossipLine } from './lib/gossip/line.ts';
-export { readMessage as readGossip, writeMessage as writeGossip } from './lib/gossip/message.ts';
+export { type GossipChannel, type GossipPolicy, type Graph as GossipGraph } from './lib/gossip/graph.ts';
+export { gossipLine } from './lib/gossip/line.ts';
+export { readGossip, writeGossip } from './lib/gossip/message.ts';
 export { pathDocument } from './lib/gossip/path.ts';
-export { itemsOf, reconcile } from './lib/gossip/reconcile.ts';
-export { makeProof as makeSpvProof, verifyProof as verifySpvProof, type SpvProof } from './lib/gossip/spv.ts';
+export { itemsOf, reconcileGossip } from './lib/gossip/reconcile.ts';
+export { makeSpvProof, verifySpvProof, type SpvProof } from './lib/gossip/spv.ts';
 export { StoreReader } from './lib/gossip/store.ts';
 export { fundingScript, Verifier } from './lib/gossip/verify.ts';
 
 // ── what a network can pay: flows, certificates, counts, samples ─────────────────────────────────────────────────────
 export { Draws } from './lib/protocol/draws.ts';
 export { countPayments, feasibleStates } from './lib/flow/count.ts';
-export { Balances } from './lib/flow/liquidity.ts';
+export { NetworkBalances } from './lib/flow/liquidity.ts';
 export { flowNetwork } from './lib/flow/max-flow.ts';
-export { networkOfGraph, parseNetwork, type Network as ChannelNetwork, type Wealth } from './lib/flow/network.ts';
+export { networkOfGraph, parseNetwork, type ChannelNetwork, type Wealth } from './lib/flow/network.ts';
 export { drawSamples, wilson } from './lib/flow/sample.ts';
 export { decideWealth, type Certificate } from './lib/flow/wealth.ts';
 

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { RawTx } from '@scure/btc-signer/script.js';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { buildDocument } from '../../src/lib/channel/build.ts';
+import { commitmentDocument } from '../../src/lib/channel/build.ts';
 import { buildCommitment } from '../../src/lib/channel/commitment.ts';
 import { pointAt, readChannel, readState } from '../../src/lib/channel/document.ts';
 import { inspectTransaction } from '../../src/lib/channel/inspect.ts';
@@ -15,7 +15,7 @@ import { matchTransaction } from '../../src/lib/channel/match.ts';
 import {
   findSecret,
   FIRST_INDEX,
-  indexOf,
+  secretIndex,
   insertSecret,
   secretAt,
   type SecretStore,
@@ -71,7 +71,7 @@ export function benchChannels(rounds: number): boolean[] {
   const channel = readChannel(new Fields(document));
 
   const state = full(483, 1);
-  const made: any = buildDocument(channel, new Fields(state as never), undefined);
+  const made: any = commitmentDocument(channel, new Fields(state as never), undefined);
   const side = (name: string) => {
     const { to_self_delay: _, ...points } = document[name];
     return points;
@@ -145,10 +145,10 @@ export function benchChannels(rounds: number): boolean[] {
     }),
   );
   const finding = timed(rounds, () => {
-    for (let n = 0n; n < 1_000n; n++) findSecret(store, indexOf(n * 97n));
+    for (let n = 0n; n < 1_000n; n++) findSecret(store, secretIndex(n * 97n));
   });
   const deriving = timed(rounds, () => {
-    for (let n = 0n; n < 1_000n; n++) secretAt(seed, indexOf(n * 97n));
+    for (let n = 0n; n < 1_000n; n++) secretAt(seed, secretIndex(n * 97n));
   });
   results.push(
     report({ what: 'finding a secret', ratio: finding / deriving, limit: 1, unit: '× deriving it from the seed' }),

@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { bytesToHex, concatBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
-import { readMessage } from '../../src/lib/gossip/message.ts';
-import { signedHash } from '../../src/lib/gossip/verify.ts';
+import { readGossip } from '../../src/lib/gossip/message.ts';
+import { gossipHash } from '../../src/lib/gossip/verify.ts';
 import { parsedKey, verifiesParsed } from '../../src/lib/signing/ecdsa.ts';
 import { capacities, describeGraph, drawer, makeNetwork, messages, storeOf, update2 } from '../support/gossip.ts';
 import { bulkFile } from '../support/vectors.ts';
@@ -102,8 +102,8 @@ export function benchGossip(run: string, rounds: number): boolean[] {
     file(`store-${times}`, storeOf(Array.from({ length: times }, () => all).flat(), capacities(network)));
   const signatures = 150 * 6 + 60;
   const [first] = all;
-  const { values, type } = readMessage(first!);
-  const [hash, key] = [signedHash({ type, bytes: first! }), parsedKey(Buffer.from(values['node_id_1'], 'hex'))!];
+  const { values, type } = readGossip(first!);
+  const [hash, key] = [gossipHash({ type, bytes: first! }), parsedKey(Buffer.from(values['node_id_1'], 'hex'))!];
   const signature = Buffer.from(values['node_signature_1'], 'hex');
   const bare = (): void => {
     for (let i = 0; i < 8 * signatures; i++)

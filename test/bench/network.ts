@@ -9,12 +9,12 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { Balances } from '../../src/lib/flow/liquidity.ts';
-import { networkOfGraph, type Network } from '../../src/lib/flow/network.ts';
+import { NetworkBalances } from '../../src/lib/flow/liquidity.ts';
+import { networkOfGraph, type ChannelNetwork } from '../../src/lib/flow/network.ts';
 import { decideWealth } from '../../src/lib/flow/wealth.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
-import type { Channel, Graph } from '../../src/lib/gossip/graph.ts';
-import { elementOf, itemsOf, reconcile } from '../../src/lib/gossip/reconcile.ts';
+import type { GossipChannel, Graph } from '../../src/lib/gossip/graph.ts';
+import { elementOf, itemsOf, reconcileGossip } from '../../src/lib/gossip/reconcile.ts';
 import { drawTopology } from '../../src/lib/gossip/topology.ts';
 import { Draws } from '../../src/lib/protocol/draws.ts';
 import { simulate } from '../../src/lib/sim/back-pressure.ts';
@@ -80,7 +80,7 @@ function sketches(rounds: number): boolean[] {
 function randomGraph(nodes: number, channels: number): Graph {
   const drawn = draws('graph');
   const policy = { fee_base_msat: 1, fee_proportional_millionths: 1, cltv_expiry_delta: 40, htlc_minimum_msat: 1 };
-  const made: Channel[] = drawTopology(nodes, channels, drawn)
+  const made: GossipChannel[] = drawTopology(nodes, channels, drawn)
     .flatMap((others, node) => others.filter((other) => other > node).map((other) => [node, other] as const))
     .map(([node_1, node_2], i) => ({
       short_channel_id: `${700_000 + Math.floor(i / 100)}x${i % 100}x0`,
@@ -101,7 +101,7 @@ function randomGraph(nodes: number, channels: number): Graph {
   } as never;
 }
 
-const liquidityOf = (network: Network, drawn: Draws): number[][] =>
+const liquidityOf = (network: ChannelNetwork, drawn: Draws): number[][] =>
   network.channels.map(({ capacity }) => {
     const first = drawn.below(capacity + 1);
     return [first, capacity - first];
@@ -110,10 +110,10 @@ const liquidityOf = (network: Network, drawn: Draws): number[][] =>
 /** Of ten times the edges, with √10 times as many rounds, and a tenth. */
 const FLOW_GROWTH = 35;
 function flows(rounds: number): boolean[] {
-  const cuts = ({ network }: { network: Network }) => {
+  const cuts = ({ network }: { network: ChannelNetwork }) => {
     const drawn = draws('cuts');
     const liquidity = liquidityOf(network, drawn);
-    const balances = new Balances(network, liquidity);
+    const balances = new NetworkBalances(network, liquidity);
     const pairs = Array.from({ length: 200 }, () => {
       const payer = drawn.below(network.members.length);
       return [payer, (payer + 1 + drawn.below(network.members.length - 1)) % network.members.length] as const;
@@ -181,11 +181,14 @@ function flows(rounds: number): boolean[] {
 function reconciling(rounds: number): boolean {
   const graph = randomGraph(2_000, 10_000);
   const salt = new Uint8Array(16);
-  const without = (gone: number): Graph => ({ ...graph, channels: graph.channels.filter((_, i) => i % 500 !== gone) });
+  const without = (gone: number): Graph => ({
+    ...graph,
+    channels: graph.channels.filter((_, i) => i % 500 !== gone),
+  });
   const [first, second] = [without(1), without(2)];
   const sketching = { bits: 64, capacity: 256, mostBytes: 65_536 };
   const took = cpu(rounds, () => {
-    const { missing } = reconcile(first, second, sketching, salt);
+    const { missing } = reconcileGossip(first, second, sketching, salt);
     if (missing.first.length !== 60 || missing.second.length !== 60) throw new Error('another difference was found');
   });
   const bare = cpu(rounds, () => {

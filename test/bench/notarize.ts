@@ -13,7 +13,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { merkleRoot, transactionIn } from '../../src/lib/bitcoin/block.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { writeOts } from '../../src/lib/notary/ots.ts';
-import { Leaves, makeTree, proofWriter, rootOf } from '../../src/lib/notary/tree.ts';
+import { Leaves, makeTree, proofWriter, treeRoot } from '../../src/lib/notary/tree.ts';
 import { proofWith } from '../support/notary.ts';
 import { resident } from './batch.ts';
 import { cpuFor, cpuOf, firstThreadOf, report } from './measure.ts';
@@ -82,7 +82,7 @@ function treeAndProofs(digests: number): Promise<number> {
   for (let i = 0; i < digests; i++) leaves.add({ digest: createHash('sha256').update(String(i)).digest() }, undefined);
   return cpuFor(() => {
     const tree = makeTree(leaves);
-    const proof = proofWriter(tree, { height: 1, root: HEAD, bytes: rootOf(tree), txid: '', branch: [] });
+    const proof = proofWriter(tree, { height: 1, root: HEAD, bytes: treeRoot(tree), txid: '', branch: [] });
     for (let i = 0; i < digests; i++) proof(i);
   });
 }

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { gatherLines } from '../../src/commands/pledge/gathering.ts';
 import { HomeSeats } from '../../src/commands/pledge/seats.ts';
 import type { Campaign } from '../../src/lib/pledge/campaign.ts';
-import { choose, Goal } from '../../src/lib/pledge/sums.ts';
+import { choosePledges, CampaignGoal } from '../../src/lib/pledge/sums.ts';
 import { pledge as table } from '../../src/lib/pledge/table.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
 import { verifies } from '../../src/lib/signing/bip340.ts';
@@ -83,11 +83,11 @@ async function joinRatio(rounds: number): Promise<number> {
 
 /** Seconds of the worst choice among 1,700 of distinct sizes, none of whose sums is near the goal. */
 function choiceSeconds(campaign: Campaign): number {
-  const goal = new Goal(campaign, NETWORK);
+  const goal = new CampaignGoal(campaign, NETWORK);
   const third = goal.sat / 3n;
   const offered = Array.from({ length: 1_700 }, (_, i) => ({ weight: 231, netSat: third + third / 20n + BigInt(i) }));
   const start = performance.now();
-  if (!('chosen' in choose(goal, offered))) throw new Error('the goal is not reached');
+  if (!('chosen' in choosePledges(goal, offered))) throw new Error('the goal is not reached');
   return (performance.now() - start) / 1000;
 }
 

@@ -10,7 +10,7 @@ import {
   firstMessageFits,
   nextOffset,
   secondMessage,
-  type Pair,
+  type UpdatePair,
 } from '../../src/lib/signing/key-update.ts';
 import {
   applyTweak,
@@ -34,10 +34,10 @@ const pub = (s: Uint8Array): string => bytesToHex(publicKey(s));
 const message = new Uint8Array(32).fill(7);
 const [s, o, s2, o2, x] = [1, 2, 3, 4, 5].map(secret) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
 const ZERO = '00'.repeat(32);
-const pair: Pair = [pub(s), pub(o)];
+const pair: UpdatePair = [pub(s), pub(o)];
 
 /** One 2-of-2 signature under a key with the tweaks [t, taproot]: nonces, both partials verified, the aggregate verified. */
-function bare(shares: readonly [Uint8Array, Uint8Array], next: Pair, offset: string): void {
+function bare(shares: readonly [Uint8Array, Uint8Array], next: UpdatePair, offset: string): void {
   const plain = applyTweak(keyAgg(next.map(hexToBytes)), { tweak: hexToBytes(offset), xOnly: false });
   const agg = applyTweak(plain, { tweak: taggedHash('TapTweak', plain.xQ), xOnly: true });
   const [operator, owner] = shares;
@@ -52,7 +52,7 @@ function bare(shares: readonly [Uint8Array, Uint8Array], next: Pair, offset: str
 
 /** What a transfer adds: fresh keys, X and E, m1 with its check, m2, t' with its check at both ends; then the signature. */
 function transfer(): void {
-  const next: Pair = [pub(s2), pub(o2)];
+  const next: UpdatePair = [pub(s2), pub(o2)];
   const X = pub(x);
   const m1 = firstMessage(pair, o, x);
   if (!firstMessageFits(pair, m1, X)) throw new Error('m1');
@@ -65,7 +65,7 @@ const P = coinKey(pair, ZERO);
 
 /** Runs all; false where a limit was not held. */
 export async function benchStatechain(rounds: number): Promise<boolean[]> {
-  const next: Pair = [pub(s2), pub(o2)];
+  const next: UpdatePair = [pub(s2), pub(o2)];
   const m2 = secondMessage(firstMessage(pair, o, x), next, o2);
   const offset = nextOffset({ pair, offset: ZERO, share: s }, { pair: next, share: s2 }, m2, x);
   const repeat = (work: () => void) => (): void => {

@@ -1,7 +1,7 @@
 /** A customer's ecash at a running mint: tokens of what was reported, once each, through crashes and restores. */
 import { getDecodedToken } from '@cashu/cashu-ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { mintQuote, mintUrl, quoteFor } from '../../src/lib/cashu/quotes.ts';
+import { mintQuote, mintUrlOf, quoteFor } from '../../src/lib/cashu/quotes.ts';
 import { mintEcash, type Minted } from '../../src/lib/cashu/mint.ts';
 import { tokensIn } from '../../src/lib/cashu/in-hand.ts';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
@@ -290,9 +290,9 @@ describe("a mint's URL", () => {
     'mint.example',
     'https://user@mint.example',
     'https://:word@mint.example',
-  ])('%s is refused', (text) => expect(() => mintUrl(text)).toThrow(/URL of a mint/));
+  ])('%s is refused', (text) => expect(() => mintUrlOf(text)).toThrow(/URL of a mint/));
   it('is written without a slash at its end', () =>
-    expect(mintUrl('https://mint.example/cashu//')).toBe('https://mint.example/cashu'));
+    expect(mintUrlOf('https://mint.example/cashu//')).toBe('https://mint.example/cashu'));
 });
 
 describe('ecash-quote', () => {

@@ -13,8 +13,8 @@ import ChannelExit from '../../src/commands/channel/exit.ts';
 import ChannelImport from '../../src/commands/channel/import.ts';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
-import { buildDocument } from '../../src/lib/channel/build.ts';
-import { readChannel, readKeys } from '../../src/lib/channel/document.ts';
+import { commitmentDocument } from '../../src/lib/channel/build.ts';
+import { readChannel, readChannelKeys } from '../../src/lib/channel/document.ts';
 import { clnKeys, eclairKeys, hsmSecret } from '../../src/lib/channel/seeds.ts';
 import { sweepDocument } from '../../src/lib/channel/spend.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
@@ -268,7 +268,7 @@ describe("eclair's channel_seed.dat", () => {
     const { stdout } = await command(ChannelImport, argv('eclair', ['--funding-pubkey', funding]));
     const [row] = JSON.parse(stdout).channels;
     const document = JSON.parse(readFileSync(row.channel_file, 'utf8'));
-    const keys = readKeys(new Fields(JSON.parse(readFileSync(row.keys_file, 'utf8'))));
+    const keys = readChannelKeys(new Fields(JSON.parse(readFileSync(row.keys_file, 'utf8'))));
     expect([document.local.funding_pubkey, keys.secrets.funding]).toEqual([funding, undefined]);
     // The peer's commitment pays to_remote to the payment key; nothing else of the peer is known.
     const { remote } = channelFor('anchors') as any;
@@ -282,7 +282,7 @@ describe("eclair's channel_seed.dat", () => {
       feerate_per_kw: 500,
       dust_limit_sat: 354,
     };
-    const { unsigned }: any = buildDocument(whole, new Fields(state as never), undefined);
+    const { unsigned }: any = commitmentDocument(whole, new Fields(state as never), undefined);
     const made = sweepDocument(
       readChannel(new Fields(document)),
       new Fields({ transaction: unsigned } as never),

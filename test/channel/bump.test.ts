@@ -8,7 +8,7 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { parseTransaction, vsizeOfHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { parseBareTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import type { FormatName } from '../../src/lib/channel/format.ts';
-import type { Side } from '../../src/lib/channel/keys.ts';
+import type { ChannelSide } from '../../src/lib/channel/keys.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';
 import { command } from '../support/command.ts';
 import { judge } from '../support/kernel.ts';
@@ -42,7 +42,7 @@ const bump = async (parent: string, coins: object[], ...more: string[]) => {
   const { code, exit, stdout } = await command(ChannelBump, [...argv, put(parent)]);
   return { code, exit, argv, said: stdout === '' ? undefined : JSON.parse(stdout) };
 };
-const ofChannel = (format: FormatName, owner: Side, holder: Side): string[] => [
+const ofChannel = (format: FormatName, owner: ChannelSide, holder: ChannelSide): string[] => [
   '--channel',
   put(channelFor(format)),
   '--keys',

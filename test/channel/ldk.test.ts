@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { parseBareTransaction, unsignedHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
-import { buildDocument } from '../../src/lib/channel/build.ts';
+import { commitmentDocument } from '../../src/lib/channel/build.ts';
 import { readChannel } from '../../src/lib/channel/document.ts';
 import { secretsDocument } from '../../src/lib/channel/secrets-document.ts';
 import { FIRST_INDEX, secretAt } from '../../src/lib/channel/secrets.ts';
@@ -65,7 +65,7 @@ function jobOf({ format, opener, number, local, remote, feerate, dust, htlcs }: 
     dust_limit_sat: dust,
     htlcs,
   };
-  const made: any = buildDocument(readChannel(new Fields(channel)), new Fields(state as never), undefined);
+  const made: any = commitmentDocument(readChannel(new Fields(channel)), new Fields(state as never), undefined);
   const side = (name: string) => {
     const { to_self_delay: _, ...points } = channel[name];
     return points;

@@ -5,10 +5,10 @@ import { HDKey } from '@scure/bip32';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { hsmSecret } from '../../src/lib/channel/seeds.ts';
-import { readChannel, readKeys, readState, readStore } from '../../src/lib/channel/document.ts';
+import { readChannel, readChannelKeys, readState, readStore } from '../../src/lib/channel/document.ts';
 import { inspectTransaction } from '../../src/lib/channel/inspect.ts';
 import { adaptorDocument, presignDocument } from '../../src/lib/channel/adaptor-document.ts';
-import { verifyDocument } from '../../src/lib/channel/build.ts';
+import { verifyCommitment } from '../../src/lib/channel/build.ts';
 import { closeDocument } from '../../src/lib/channel/close.ts';
 import { parseBackup } from '../../src/lib/channel/lnd.ts';
 import { secretsDocument } from '../../src/lib/channel/secrets-document.ts';
@@ -111,7 +111,7 @@ describe('mutated inputs', () => {
       [channelDocument('static'), readChannel],
       [state, (from) => readState(from, 'anchors')],
       [store, readStore],
-      [keys, readKeys],
+      [keys, readChannelKeys],
     ];
     for (const [i, [document, parse]] of parsers.entries()) {
       const found = outcomes(10 + i, (draw) => parse(new Fields(bentJson(document, draw))));
@@ -148,7 +148,7 @@ describe('mutated inputs', () => {
     const commands: [object, (from: Fields) => unknown][] = [
       [{ ...close, ...scripts, signatures }, (from) => closeDocument(channel, from, undefined)],
       [{ ...close, ...scripts, ...partials }, (from) => closeDocument(taproot, from, undefined)],
-      [{ ...state, commitment: made.hex }, (from) => verifyDocument(channel, from)],
+      [{ ...state, commitment: made.hex }, (from) => verifyCommitment(channel, from)],
       [sweep, (from) => sweepDocument(channel, from, keys, undefined, paying)],
       [sweep, (from) => penaltyDocument(channel, from, keys, { secret: secret(format, 'remote', 7) }, paying)],
       [{ secrets: [revealed], ...revealed }, (from) => secretsDocument('insert', from, undefined)],

@@ -4,9 +4,14 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { readChannel } from '../../src/lib/channel/document.ts';
 import { FORMATS, type FormatName } from '../../src/lib/channel/format.ts';
-import { otherSide, type Side } from '../../src/lib/channel/keys.ts';
-import { penaltyDocument, sweepDocument, type Paying, type Revocation } from '../../src/lib/channel/spend.ts';
-import { insertSecret, indexOf, type SecretStore } from '../../src/lib/channel/secrets.ts';
+import { otherSide, type ChannelSide } from '../../src/lib/channel/keys.ts';
+import {
+  penaltyDocument,
+  sweepDocument,
+  type SpendOptions,
+  type RevocationSecret,
+} from '../../src/lib/channel/spend.ts';
+import { insertSecret, secretIndex, type SecretStore } from '../../src/lib/channel/secrets.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';
 import { judge, type Prevout } from '../support/kernel.ts';
@@ -51,7 +56,13 @@ async function judged(spent: string, transactions: { hex: string }[]): Promise<v
     }
   }
 }
-const sweep = (format: FormatName, owner: Side, document: object, more?: Uint8Array, paying: Paying = TO): any =>
+const sweep = (
+  format: FormatName,
+  owner: ChannelSide,
+  document: object,
+  more?: Uint8Array,
+  paying: SpendOptions = TO,
+): any =>
   sweepDocument(
     readChannel(new Fields(channelFor(format) as never)),
     new Fields(document as never),
@@ -59,7 +70,7 @@ const sweep = (format: FormatName, owner: Side, document: object, more?: Uint8Ar
     more,
     paying,
   );
-const penalty = (format: FormatName, owner: Side, document: object, by: Revocation): any =>
+const penalty = (format: FormatName, owner: ChannelSide, document: object, by: RevocationSecret): any =>
   penaltyDocument(
     readChannel(new Fields(channelFor(format) as never)),
     new Fields(document as never),
@@ -116,7 +127,7 @@ describe.each(FORMATS.flatMap((f) => (['local', 'remote'] as const).map((holder)
         script: keyPathScript(WALLET),
       }));
       const of = { transaction: made.hex, htlcs: known(), htlc_signatures: made.htlc_signatures, feerate_per_kw: 500 };
-      const run = (more: Partial<Paying>, document: object = of): any => {
+      const run = (more: Partial<SpendOptions>, document: object = of): any => {
         const { feerate_per_kw: _, ...rest } = document as typeof of;
         return sweep(format, holder, format === 'zero-fee' ? rest : document, undefined, { ...TO, ...more });
       };
@@ -188,7 +199,7 @@ describe('a store of revealed secrets', () => {
   const storeUpTo = (count: number): SecretStore => {
     let store: SecretStore = [];
     for (let n = 0; n < count; n++)
-      store = insertSecret(store, { index: indexOf(BigInt(n)), secret: secret('anchors', 'remote', n) });
+      store = insertSecret(store, { index: secretIndex(BigInt(n)), secret: secret('anchors', 'remote', n) });
     return store;
   };
   it('punishes a number that it holds, and no newer one', () => {

@@ -16,7 +16,7 @@ import ChannelVerify from '../../src/commands/channel/verify.ts';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { parseBareTransaction, withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import type { FormatName } from '../../src/lib/channel/format.ts';
-import type { Side } from '../../src/lib/channel/keys.ts';
+import type { ChannelSide } from '../../src/lib/channel/keys.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';
 import { nonceGen, parseNonce, publicKey } from '../../src/lib/signing/musig2.ts';
 import { parsePoint, pointBytes, Point } from '../../src/lib/signing/curve.ts';
@@ -61,11 +61,11 @@ const channelWith = (format: FormatName, more: object = {}): string[] => [
   '--channel',
   put({ ...channelFor(format), ...more }),
 ];
-const keysWith = (format: FormatName, side: Side, more: object = {}): string[] => [
+const keysWith = (format: FormatName, side: ChannelSide, more: object = {}): string[] => [
   '--keys',
   put({ ...keysDocument(format, side), ...more }),
 ];
-const of = (format: FormatName, owner: Side): string[] => [...channelWith(format), ...keysWith(format, owner)];
+const of = (format: FormatName, owner: ChannelSide): string[] => [...channelWith(format), ...keysWith(format, owner)];
 const preimages = htlcsFor().map((h) => ({ ...h, preimage: bytesToHex(preimageOf(h.id)) }));
 const state = (format: FormatName, more: object = {}) => ({ ...stateFor(format, 'local', NUMBER, preimages), ...more });
 const anchors = played(channelFor('anchors'), 'anchors', 'local', NUMBER);
@@ -131,7 +131,7 @@ describe('channel-build', () => {
     local_script: `0014${'11'.repeat(20)}`,
     remote_script: `5120${'22'.repeat(32)}`,
   };
-  const nonces = (fill: number): Record<Side, string> => {
+  const nonces = (fill: number): Record<ChannelSide, string> => {
     const nonce = (n: number) =>
       bytesToHex(
         nonceGen({ random: new Uint8Array(32).fill(n), pubkey: publicKey(new Uint8Array(32).fill(n)) }).pubnonce,

@@ -6,7 +6,7 @@ import { deriveKey, deriveSecret, revocationKey, revocationSecret } from '../../
 import {
   FIRST_INDEX,
   findSecret,
-  indexOf,
+  secretIndex,
   insertSecret,
   needSecret,
   secretAt,
@@ -48,10 +48,10 @@ describe('secrets of the peer', () => {
       fc.property(bytes32, fc.integer({ min: 1, max: 300 }), (seed, count) => {
         let store: SecretStore = [];
         for (let n = 0n; n < count; n++)
-          store = insertSecret(store, { index: indexOf(n), secret: secretAt(seed, indexOf(n)) });
+          store = insertSecret(store, { index: secretIndex(n), secret: secretAt(seed, secretIndex(n)) });
         expect(storeView(store).length).toBeLessThanOrEqual(49);
-        for (let n = 0n; n < count; n++) expect(needSecret(store, n)).toEqual(secretAt(seed, indexOf(n)));
-        expect(findSecret(store, indexOf(BigInt(count)))).toBeUndefined();
+        for (let n = 0n; n < count; n++) expect(needSecret(store, n)).toEqual(secretAt(seed, secretIndex(n)));
+        expect(findSecret(store, secretIndex(BigInt(count)))).toBeUndefined();
         expect(codeOf(() => needSecret(store, BigInt(count)))).toBe('no-secret');
         expect(storeOf(storeView(store).map((k) => ({ index: k.index, secret: hexToBytes(k.secret) })))).toEqual(
           Array.from(store),

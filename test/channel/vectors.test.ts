@@ -9,12 +9,12 @@ import {
   withWitness,
   type Template,
 } from '../../src/lib/bitcoin/transaction.ts';
-import { buildDocument } from '../../src/lib/channel/build.ts';
+import { commitmentDocument } from '../../src/lib/channel/build.ts';
 import { buildCommitment } from '../../src/lib/channel/commitment.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { fundingLock, lockOf, witnessOf } from '../../src/lib/channel/scripts.ts';
+import { fundingLock, lockOf, channelWitness } from '../../src/lib/channel/scripts.ts';
 import { signWay } from '../../src/lib/channel/sign.ts';
-import { readKeys, readState } from '../../src/lib/channel/document.ts';
+import { readChannelKeys, readState } from '../../src/lib/channel/document.ts';
 import { FundingSpend } from '../../src/lib/channel/funding.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { sign } from '../../src/lib/signing/musig2.ts';
@@ -35,7 +35,7 @@ function withPartials(one: Case): object {
     bytesToHex(
       sign(
         hexToBytes(one.secret_nonces![side]),
-        readKeys(new Fields(keysOf(one.channel, side) as never)).secrets.funding!,
+        readChannelKeys(new Fields(keysOf(one.channel, side) as never)).secrets.funding!,
         new FundingSpend(channel, template).session(bytes),
       ),
     );
@@ -43,7 +43,7 @@ function withPartials(one: Case): object {
   return { nonces: one.nonces, partial_signatures: { local: partial('local'), remote: partial('remote') } };
 }
 const built = (one: Case, side: 'local' | 'remote', more: object = {}): any =>
-  buildDocument(
+  commitmentDocument(
     channelOf(one.channel),
     new Fields({
       ...one.state,
@@ -51,7 +51,7 @@ const built = (one: Case, side: 'local' | 'remote', more: object = {}): any =>
       htlc_signatures: one.htlc_signatures,
       ...more,
     } as never),
-    readKeys(new Fields(keysOf(one.channel, side) as never)),
+    readChannelKeys(new Fields(keysOf(one.channel, side) as never)),
   );
 
 describe.each(CASES.map((one) => [`${one.source}: ${one.name}`, one] as const))('%s', (_, one) => {
@@ -152,7 +152,7 @@ describe('the funding of two sides, Appendix G', () => {
     expect(lock.script).toBe(coins[accepter.vout]!.script);
     const [way] = lock.ways;
     const sig = signWay(new Sighashes(template), 0, lock, way!, hexToBytes(accepter.secret));
-    const witness = witnessOf(lock, way!, { sig, key: otherPayment });
+    const witness = channelWitness(lock, way!, { sig, key: otherPayment });
     const signed = withWitness(template, [witness, opener.witness.map(hexToBytes)]);
     expect(signed).toBe(published.signed);
     expect(parseBareTransaction(signed).stacks[0]).toEqual(witness);

@@ -1,7 +1,7 @@
 /** Published transactions through `verify` and `inspect`: taken as they are, refused with any byte of theirs altered. */
 import { describe, expect, it } from 'vitest';
 import { inspectTransaction } from '../../src/lib/channel/inspect.ts';
-import { verifyDocument } from '../../src/lib/channel/build.ts';
+import { verifyCommitment } from '../../src/lib/channel/build.ts';
 import { readHtlcs } from '../../src/lib/channel/document.ts';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
@@ -11,7 +11,7 @@ import { CASES, channelOf, type Case } from '../support/channel.ts';
 import { codeOf } from '../support/refusal.ts';
 
 const verified = (one: Case, more: object = {}): any =>
-  verifyDocument(
+  verifyCommitment(
     channelOf(one.channel),
     new Fields({
       ...one.state,

@@ -3,7 +3,7 @@ import { ledgerKind, payerLedger } from '../../src/lib/ecash/ledger.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { overlay, withSpan, upTo, within, type Span } from '../../src/lib/credit/spans.ts';
-import { boundTo, payForQuote } from '../../src/lib/ecash/payments.ts';
+import { boundToQuote, payForQuote } from '../../src/lib/ecash/payments.ts';
 import { contractWith } from './things.ts';
 
 const span = fc
@@ -73,9 +73,9 @@ describe('a payment behind one that was accepted and has not arrived', () => {
     expect(pay(700n).inflight).toEqual([accepted, { paidSat: 1_200n, amountSat: 200n, quote: null }]);
   });
   it('what the payee says of a quote last counts, also of as much', () => {
-    const said = boundTo(payer, 'q', 1_000n, 400n);
-    expect(boundTo(said, 'q', 1_000n, 500n).bound).toEqual({ paidSat: 1_000n, quoteSat: 500n });
-    expect(boundTo(said, 'q', 999n, 300n).bound).toEqual({ paidSat: 1_000n, quoteSat: 400n });
+    const said = boundToQuote(payer, 'q', 1_000n, 400n);
+    expect(boundToQuote(said, 'q', 1_000n, 500n).bound).toEqual({ paidSat: 1_000n, quoteSat: 500n });
+    expect(boundToQuote(said, 'q', 999n, 300n).bound).toEqual({ paidSat: 1_000n, quoteSat: 400n });
   });
 });
 

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { readMintKeys } from '../../src/lib/ecash/mint-keys.ts';
-import { readToken, totalOf, writeToken, type Proof } from '../../src/lib/ecash/token.ts';
+import { readToken, tokenTotal, writeToken, type Proof } from '../../src/lib/ecash/token.ts';
 import { verifyToken } from '../../src/lib/ecash/verify.ts';
 import { nutshell, testMint } from '../support/ecash.ts';
 import { codeOf } from '../support/refusal.ts';
@@ -28,7 +28,7 @@ function expectVerified({ token, keyset, format }: { token: string; keyset: any;
 describe("nutshell's tokens", () => {
   it.each(['V3', 'V4'] as const)('kept in a fixture: %s is read and verified', (format) => {
     expectVerified({ token: made[format.toLowerCase()], keyset: made.keyset, format });
-    expect(totalOf(readToken(made.v4))).toBe(2100n);
+    expect(tokenTotal(readToken(made.v4))).toBe(2100n);
   });
 });
 

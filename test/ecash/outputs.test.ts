@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { checkKeyset, keysetSchema, type Keyset } from '../../src/lib/ecash/keyset.ts';
 import { loadCashu } from '../../src/lib/ecash/library.ts';
 import { blindSignature } from '../../src/lib/ecash/blind.ts';
-import { amountsFor, outputsOf, placesFrom, tokenOf } from '../../src/lib/ecash/outputs.ts';
+import { amountsFor, blindedOutputs, placesFrom, tokenOf } from '../../src/lib/ecash/outputs.ts';
 import { checkOutputs } from '../../src/lib/ecash/promise.ts';
 import { parseAs } from '../../src/lib/protocol/message.ts';
 import { bytesToHex, hexToBytes, parsePoint, toBytes } from '../../src/lib/signing/curve.ts';
@@ -101,7 +101,7 @@ describe.each([0, 1])('by a keyset id of version %i', (versionByte) => {
       OutputData.createSingleDeterministicData(amountSat, seed, counter, keyset.id),
     );
   const signed = () =>
-    outputsOf(seed, keyset.id, places).map(({ amount_sat, id, B_ }) => ({
+    blindedOutputs(seed, keyset.id, places).map(({ amount_sat, id, B_ }) => ({
       amount_sat,
       id,
       ...blindSignature(parsePoint(hexToBytes(B_))!, toBytes(7n)),
@@ -109,7 +109,7 @@ describe.each([0, 1])('by a keyset id of version %i', (versionByte) => {
   const token = (promises = signed()) => tokenOf(seed, places, keyset, promises, 'https://mint.example');
 
   it('outputs are those of cashu-ts, and so are the coins that come of them', () => {
-    expect(outputsOf(seed, keyset.id, places)).toEqual(
+    expect(blindedOutputs(seed, keyset.id, places)).toEqual(
       theirs().map(({ blindedMessage: { id, B_ } }, i) => ({ amount_sat: places[i]!.amountSat, id, B_ })),
     );
     const coins = signed().map(({ amount_sat, id, C_, dleq }, i) =>

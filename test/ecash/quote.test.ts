@@ -4,7 +4,7 @@ import {
   acknowledge,
   creditQuote,
   cutEvent,
-  isPending,
+  isQuotePending,
   newQuote,
   quoteKind,
   reserve,
@@ -40,7 +40,7 @@ it('has nothing to tell where all that was paid was told', () => {
   const of = (paid: bigint, ack: bigint) => ({ ...wish(A, 100), creditedSat: paid, ackSat: ack });
   const told = (paid: bigint, ack: bigint) => cutEvent(of(paid, ack));
   expect([told(499n, 500n), told(500n, 500n)]).toEqual([undefined, undefined]);
-  expect([499n, 500n, 501n].map((paid) => isPending(of(paid, 500n)))).toEqual([false, false, true]);
+  expect([499n, 500n, 501n].map((paid) => isQuotePending(of(paid, 500n)))).toEqual([false, false, true]);
   expect(told(501n, 500n)).toMatchObject({ event: { beforeSat: 500n, afterSat: 501n } });
 });
 

@@ -1,7 +1,7 @@
 /** A token in a document: as text or in parts, and not one that was found to be no valid token. */
 import { beforeAll, expect, it } from 'vitest';
 import { loadCashu } from '../../src/lib/ecash/library.ts';
-import { encodeDocument } from '../../src/lib/ecash/token-document.ts';
+import { encodeToken } from '../../src/lib/ecash/token-document.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson } from '../../src/lib/protocol/json.ts';
 import { codeOf } from '../support/refusal.ts';
@@ -20,7 +20,7 @@ const parts = {
     },
   ],
 };
-const encoded = (document: object): string => encodeDocument(new Fields(parseJson(JSON.stringify(document))), [], 'V4');
+const encoded = (document: object): string => encodeToken(new Fields(parseJson(JSON.stringify(document))), [], 'V4');
 
 it('is written from its parts, and the same from its text', () => {
   const token = encoded(parts);

@@ -4,7 +4,7 @@ import { encode, type EncodeOptions } from 'cborg';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { isShortId, readToken, totalOf, writeToken, type Proof, type Token } from '../../src/lib/ecash/token.ts';
+import { isShortId, readToken, tokenTotal, writeToken, type Proof, type Token } from '../../src/lib/ecash/token.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { publicBytes } from '../../src/lib/signing/curve.ts';
 import { testMint } from '../support/ecash.ts';
@@ -43,7 +43,7 @@ describe("NUT-00's tokens", () => {
   });
   it('all of the bulk are read or refused as published', () => {
     for (const { token, token_hex, valid } of vectors<any[]>('cashu/nut00_tokens.json') ?? [])
-      if (valid) expect(totalOf(readToken(token ?? token_hex))).toBeGreaterThan(0n);
+      if (valid) expect(tokenTotal(readToken(token ?? token_hex))).toBeGreaterThan(0n);
       else expect(codeOf(() => readToken(token))).toBe('malformed-token');
   });
   it('with the URI scheme in front, and with padding', () => {
@@ -201,11 +201,11 @@ describe('what a token may hold besides', () => {
   });
   it('amounts up to 2^64 - 1', () => {
     const most = 2n ** 64n - 1n;
-    expect(totalOf(readToken(v4(tokenCbor({ a: most }))))).toBe(most);
+    expect(tokenTotal(readToken(v4(tokenCbor({ a: most }))))).toBe(most);
     const json = JSON.stringify(tokenJson()).replace(':8}', `:${most}}`);
-    expect(totalOf(readToken(`cashuA${base64(Buffer.from(json))}`))).toBe(most);
+    expect(tokenTotal(readToken(`cashuA${base64(Buffer.from(json))}`))).toBe(most);
     const token = readToken(v4(tokenCbor({ a: most })));
-    for (const format of ['V3', 'V4'] as const) expect(totalOf(readToken(writeToken(token, format)))).toBe(most);
+    for (const format of ['V3', 'V4'] as const) expect(tokenTotal(readToken(writeToken(token, format)))).toBe(most);
   });
   it('ids of 2023 in V3, which V4 has no room for', () => {
     const token = readToken(v3(tokenJson({ id: 'I2yN+iRYfkzT' })));

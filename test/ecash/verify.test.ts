@@ -1,8 +1,8 @@
 /** Keysets and verification: NUT-01's and NUT-02's vectors, and every way in which a token is not what it says. */
 import { describe, expect, it } from 'vitest';
-import { keysetOf, readMintKeys } from '../../src/lib/ecash/mint-keys.ts';
+import { keysetById, readMintKeys } from '../../src/lib/ecash/mint-keys.ts';
 import { readToken, writeToken, type Proof, type Token } from '../../src/lib/ecash/token.ts';
-import { pointOf, verifyToken } from '../../src/lib/ecash/verify.ts';
+import { secretPoint, verifyToken } from '../../src/lib/ecash/verify.ts';
 import type { Json } from '../../src/lib/protocol/json.ts';
 import { testMint } from '../support/ecash.ts';
 import { codeOf, refusal } from '../support/refusal.ts';
@@ -71,14 +71,14 @@ describe('keysets', () => {
 describe('a short id', () => {
   const sets = readMintKeys({ keysets });
   it('means the keyset that it begins', () => {
-    expect(keysetOf(v2.id.slice(0, 16), sets)?.id).toBe(v2.id);
-    expect(keysetOf(v2.id, [...sets, ...sets])?.id).toBe(v2.id);
-    expect(keysetOf('01ffffffffffffff', sets)).toBe(undefined);
-    expect(keysetOf(v2All.id, [sets[0]!])).toBe(undefined);
+    expect(keysetById(v2.id.slice(0, 16), sets)?.id).toBe(v2.id);
+    expect(keysetById(v2.id, [...sets, ...sets])?.id).toBe(v2.id);
+    expect(keysetById('01ffffffffffffff', sets)).toBe(undefined);
+    expect(keysetById(v2All.id, [sets[0]!])).toBe(undefined);
   });
   it('of two keysets is refused', () => {
     const twin = { ...sets[1]!, id: `${v2.id.slice(0, 16)}${'0'.repeat(50)}` };
-    expect(codeOf(() => keysetOf(v2.id.slice(0, 16), [...sets, twin]))).toBe('keyset-ambiguous');
+    expect(codeOf(() => keysetById(v2.id.slice(0, 16), [...sets, twin]))).toBe('keyset-ambiguous');
   });
 });
 
@@ -147,5 +147,5 @@ describe.each([0, 1] as const)('a token of a keyset of version 0%i', (version) =
 
 it('the point of a secret is the one that mints know', () => {
   const { hash_to_curve } = fixture('ecash/curve.json');
-  expect(pointOf('\0'.repeat(32))).toBe(hash_to_curve[0].point);
+  expect(secretPoint('\0'.repeat(32))).toBe(hash_to_curve[0].point);
 });

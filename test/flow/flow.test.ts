@@ -11,14 +11,14 @@ import {
   throughputDocument,
   wealthDocument,
 } from '../../src/lib/flow/document.ts';
-import { Balances } from '../../src/lib/flow/liquidity.ts';
+import { NetworkBalances } from '../../src/lib/flow/liquidity.ts';
 import { flowNetwork } from '../../src/lib/flow/max-flow.ts';
 import {
   networkOfGraph,
   parseNetwork,
   parseWealth,
-  pairOf,
-  type Network,
+  memberPair,
+  type ChannelNetwork,
   type Wealth,
 } from '../../src/lib/flow/network.ts';
 import { drawSamples, wilson } from '../../src/lib/flow/sample.ts';
@@ -34,7 +34,7 @@ import { bulkFile, fixture } from '../support/vectors.ts';
 
 const golden = fixture('flow/networks.json');
 const fields = (value: object): Fields => new Fields(parseJson(printJson(value)));
-const networkOf = (channels: readonly (readonly [readonly string[], number])[]): Network =>
+const networkOf = (channels: readonly (readonly [readonly string[], number])[]): ChannelNetwork =>
   parseNetwork(fields({ channels: channels.map(([members, capacity]) => ({ members, capacity_sat: capacity })) }));
 const total = (numbers: readonly number[]): number => numbers.reduce((sum, n) => sum + n, 0);
 
@@ -91,7 +91,7 @@ describe('published networks', () => {
 });
 
 /** The rule itself: every set owns at least what the channels inside it hold, all without reserves. */
-function feasibleByRule(network: Network, wealth: Wealth): boolean {
+function feasibleByRule(network: ChannelNetwork, wealth: Wealth): boolean {
   const { channels, members, capacity } = network;
   if (total(wealth) !== capacity || channels.some((channel) => total(channel.least) > channel.capacity)) return false;
   const rest = wealth.map((sat, member) =>
@@ -108,7 +108,7 @@ function feasibleByRule(network: Network, wealth: Wealth): boolean {
 }
 
 /** A network of up to ten members and channels of two to four, with reserves and credits. */
-function drawn(draw: (most: number) => number): { network: Network; wealth: number[] } {
+function drawn(draw: (most: number) => number): { network: ChannelNetwork; wealth: number[] } {
   const count = 2 + draw(9);
   const names = Array.from({ length: count }, (_, i) => `m${i}`);
   const channels = Array.from({ length: 1 + draw(12) }, () => {
@@ -189,7 +189,7 @@ describe('the most that can be paid', () => {
       rounds += 1;
       const payer = draw(network.members.length);
       const payee = (payer + 1 + draw(network.members.length - 1)) % network.members.length;
-      const most = new Balances(network, verdict.liquidity).most(payer, payee);
+      const most = new NetworkBalances(network, verdict.liquidity).most(payer, payee);
       expect(decideWealth(network, paid(wealth, payer, payee, most)).feasible, `round ${rounds}`).toBe(true);
       expect(decideWealth(network, paid(wealth, payer, payee, most + 1)).feasible, `round ${rounds}`).toBe(false);
     }
@@ -332,7 +332,7 @@ describe('a network in JSON', () => {
       ['a', 'c'],
       ['a', 'a'],
     ] as const)
-      expect(codeOf(() => pairOf(network, payer, payee))).toBe('malformed-message');
+      expect(codeOf(() => memberPair(network, payer, payee))).toBe('malformed-message');
     expect(parseWealth(fields({ b: 10 }), network)).toEqual([0, 10]);
   });
   it('changed in any way is a network of whole numbers, or refused', () => {

@@ -5,12 +5,12 @@ import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { announceDocument } from '../../src/lib/gossip/announce.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
 import type { Graph } from '../../src/lib/gossip/graph.ts';
-import { readMerkleBlock, rootOf, writeMerkleBlock } from '../../src/lib/gossip/merkle-block.ts';
-import { readMessage } from '../../src/lib/gossip/message.ts';
+import { readMerkleBlock, merklePathRoot, writeMerkleBlock } from '../../src/lib/gossip/merkle-block.ts';
+import { readGossip } from '../../src/lib/gossip/message.ts';
 import { pathDocument } from '../../src/lib/gossip/path.ts';
-import { makeProof, parseProof, verifyProof } from '../../src/lib/gossip/spv.ts';
+import { makeSpvProof, parseSpvProof, verifySpvProof } from '../../src/lib/gossip/spv.ts';
 import { StoreReader } from '../../src/lib/gossip/store.ts';
-import { signedHash } from '../../src/lib/gossip/verify.ts';
+import { gossipHash } from '../../src/lib/gossip/verify.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { blockOf, transaction } from '../support/blocks.ts';
@@ -43,14 +43,14 @@ describe('lengths', () => {
     const bytes = hexToBytes(announceDocument(alias(32), {}).message);
     const at = bytes.indexOf(0x61) - 1;
     const longer = Uint8Array.of(...bytes.subarray(0, at), 33, 0x61, ...bytes.subarray(at + 1));
-    expect(codeOf(() => readMessage(longer))).toBe('tlv-value');
-    expect(codeOf(() => readMessage(Uint8Array.of(...bytes.subarray(0, at), 0, ...bytes.subarray(at + 33))))).toBe(
+    expect(codeOf(() => readGossip(longer))).toBe('tlv-value');
+    expect(codeOf(() => readGossip(Uint8Array.of(...bytes.subarray(0, at), 0, ...bytes.subarray(at + 33))))).toBe(
       'tlv-value',
     );
   });
   it('of an alias of version 1 are 0 to 32 bytes', () => {
     for (const alias of ['', 'a'.repeat(32)])
-      expect(readMessage(nodeAnnouncement(network, 0, { alias })).values['alias']).toBe(alias);
+      expect(readGossip(nodeAnnouncement(network, 0, { alias })).values['alias']).toBe(alias);
     expect(codeOf(() => nodeAnnouncement(network, 0, { alias: 'a'.repeat(33) }))).toBe('malformed-message');
   });
   it('of a line of hex are those of a message', () => {
@@ -169,7 +169,7 @@ describe('what is signed in version 2', () => {
   const hash = (type: string): string => {
     const custom = { [type]: 'ab' };
     const bytes = written(271, { short_channel_id: '1x1x1', block_height: 1, custom });
-    return bytesToHex(signedHash({ type: 271, bytes }));
+    return bytesToHex(gossipHash({ type: 271, bytes }));
   };
   it('is records below 160, and from 10^9 below 3·10^9', () => {
     const bare = hash('160');
@@ -185,12 +185,12 @@ describe('a proof', () => {
       transaction(i === 0 ? undefined : i, [scriptOf(announcement(network, channel!))]),
     ),
   );
-  const proof = makeProof(block, '700000x2x0');
+  const proof = makeSpvProof(block, '700000x2x0');
   it('is of an output that is there, and of a place in the tree', () => {
-    expect(codeOf(() => makeProof(block, '700000x2x1'))).toBe('malformed-spv');
+    expect(codeOf(() => makeSpvProof(block, '700000x2x1'))).toBe('malformed-spv');
     const leaf = hexToBytes('ab'.repeat(32));
-    expect(rootOf(leaf, { leaves: 1, index: 0, siblings: [] })).toEqual(leaf);
-    expect(rootOf(leaf, { leaves: 1, index: 1, siblings: [] })).toBeUndefined();
+    expect(merklePathRoot(leaf, { leaves: 1, index: 0, siblings: [] })).toEqual(leaf);
+    expect(merklePathRoot(leaf, { leaves: 1, index: 1, siblings: [] })).toBeUndefined();
   });
   it('is of a block of a million transactions at most', () => {
     const merkle = (leaves: number): unknown => {
@@ -203,7 +203,7 @@ describe('a proof', () => {
     expect(codeOf(() => merkle(1_000_001))).toBe('malformed-spv');
   });
   it('is not compared with another message than an announcement', () => {
-    const read = parseProof(fields(proof));
-    expect(codeOf(() => verifyProof(read, [], nodeAnnouncement(network, 0)))).toBe('malformed-gossip');
+    const read = parseSpvProof(fields(proof));
+    expect(codeOf(() => verifySpvProof(read, [], nodeAnnouncement(network, 0)))).toBe('malformed-gossip');
   });
 });

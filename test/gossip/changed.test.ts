@@ -9,10 +9,10 @@ import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes
 import { parseHeader } from '../../src/lib/bitcoin/header.ts';
 import { announceDocument } from '../../src/lib/gossip/announce.ts';
 import { graphOf, type Dump } from '../../src/lib/gossip/dump.ts';
-import { lineOf } from '../../src/lib/gossip/line.ts';
+import { gossipLine } from '../../src/lib/gossip/line.ts';
 import { readMerkleBlock } from '../../src/lib/gossip/merkle-block.ts';
-import { LAYOUTS, readMessage, typeOf } from '../../src/lib/gossip/message.ts';
-import { makeProof, parseProof, verifyProof } from '../../src/lib/gossip/spv.ts';
+import { LAYOUTS, readGossip, typeOf } from '../../src/lib/gossip/message.ts';
+import { makeSpvProof, parseSpvProof, verifySpvProof } from '../../src/lib/gossip/spv.ts';
 import { Verifier } from '../../src/lib/gossip/verify.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
@@ -99,7 +99,7 @@ const SAMPLES: Uint8Array[] = [
 /** Lengths of the fields or records of a message, behind its type. */
 function pieces(message: Uint8Array): Uint8Array[] {
   const { parts } = LAYOUTS[typeOf(message)]!;
-  const { values, extra } = readMessage(message);
+  const { values, extra } = readGossip(message);
   const ends = parts
     ? Object.entries(parts).map(([name, part]) => part.write(values[name]).length)
     : readStream(message.subarray(2)).map(
@@ -129,7 +129,7 @@ function judged(message: Uint8Array): Record<string, unknown> {
   const verifier = new Verifier();
   verifier.channel(SCID, keyOf(ONE), keyOf(TWO));
   try {
-    return { ...lineOf(message, { verifier, inflate }), message: undefined };
+    return { ...gossipLine(message, { verifier, inflate }), message: undefined };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return { code: error.code };
@@ -141,7 +141,7 @@ describe('every kind of message', () => {
     const types = new Set(SAMPLES.map(typeOf));
     expect(Object.keys(LAYOUTS).filter((type) => !types.has(Number(type)))).toEqual([]);
   });
-  it.each(SAMPLES.map((message, i) => [`${readMessage(message).kind}, sample ${i}`, message] as const))(
+  it.each(SAMPLES.map((message, i) => [`${readGossip(message).kind}, sample ${i}`, message] as const))(
     '%s: with a field or record dropped, doubled, swapped or flipped is refused, or read as something else',
     (_, message) => {
       const list = pieces(message);
@@ -192,13 +192,13 @@ const block = blockOf(
     transaction(i === 0 ? undefined : i, [scriptOf(announcement(network, channel!))]),
   ),
 );
-const proof = makeProof(block, '700000x2x0');
+const proof = makeSpvProof(block, '700000x2x0');
 const graphIn =
   (dump: Dump) =>
   (bytes: Uint8Array): unknown =>
     graphOf(bytes, dump);
 const own = graphOf(storeOf(messages(network), capacities(network)), 'gossip_store').graph;
-const line = (bytes: Uint8Array): unknown => lineOf(bytes, { verifier: new Verifier(), inflate });
+const line = (bytes: Uint8Array): unknown => gossipLine(bytes, { verifier: new Verifier(), inflate });
 
 /** Each parser, and what it takes. */
 const PARSERS: [string, (bytes: Uint8Array) => unknown, Uint8Array[]][] = [
@@ -232,7 +232,7 @@ const PARSERS: [string, (bytes: Uint8Array) => unknown, Uint8Array[]][] = [
   ['MerkleBlock', readMerkleBlock, [hexToBytes(proof.merkle_block!)]],
   [
     'spv-proof',
-    (bytes) => verifyProof(parseProof(new Fields(parseJson(Buffer.from(bytes).toString('latin1')))), []),
+    (bytes) => verifySpvProof(parseSpvProof(new Fields(parseJson(Buffer.from(bytes).toString('latin1')))), []),
     [text(proof)],
   ],
 ];

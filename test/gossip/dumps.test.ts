@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { graphOf, sniffDump, type Dump } from '../../src/lib/gossip/dump.ts';
 import type { Graph } from '../../src/lib/gossip/graph.ts';
-import { readMessage } from '../../src/lib/gossip/message.ts';
+import { readGossip } from '../../src/lib/gossip/message.ts';
 import { crc32c, StoreReader } from '../../src/lib/gossip/store.ts';
 import {
   capacities,
@@ -216,7 +216,7 @@ describe('a gossip_store', () => {
     expect(codeOf(() => new StoreReader().end())).toBe('malformed-dump');
   });
   it('has records of its own', () => {
-    const read = (hex: string) => readMessage(hexToBytes(hex));
+    const read = (hex: string) => readGossip(hexToBytes(hex));
     expect(read('100a0bcd1200000100020000000a')).toMatchObject({
       kind: 'store_channel_dying',
       values: { short_channel_id: '773394x1x2', height: 10 },

@@ -5,7 +5,7 @@ import { graphOf } from '../../src/lib/gossip/dump.ts';
 import { pathDocument, SEARCH_LIMITS } from '../../src/lib/gossip/path.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { command } from '../support/command.ts';
-import { Rate, GOSSIP_LIMITS } from '../../src/lib/gossip/rate.ts';
+import { GossipRate, GOSSIP_LIMITS } from '../../src/lib/gossip/rate.ts';
 import { describeGraph, makeNetwork, node2, update2 } from '../support/gossip.ts';
 import { limits } from '../support/limits.ts';
 
@@ -33,7 +33,7 @@ describe('a search for a route', () =>
 
 describe('a message of version 2', () => {
   const TIP = 801_000;
-  const kept = (message: Uint8Array) => new Rate(TIP).judge(message)!.kept;
+  const kept = (message: Uint8Array) => new GossipRate(TIP).judge(message)!.kept;
   limits(GOSSIP_LIMITS, {
     height: [
       {

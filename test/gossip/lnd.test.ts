@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { announceDocument } from '../../src/lib/gossip/announce.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
-import { lineOf } from '../../src/lib/gossip/line.ts';
+import { gossipLine } from '../../src/lib/gossip/line.ts';
 import { Verifier } from '../../src/lib/gossip/verify.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';
@@ -116,8 +116,8 @@ function ours({ message, argument }: Case): boolean {
   const verifier = new Verifier(
     argument === undefined ? undefined : () => ({ script: argument, amountSat: 10n ** 9n }),
   );
-  if (argument !== undefined) verifier.channel(String(lineOf(message)['short_channel_id']), argument, argument);
-  return lineOf(message, { verifier }).signatures?.every(Boolean) ?? true;
+  if (argument !== undefined) verifier.channel(String(gossipLine(message)['short_channel_id']), argument, argument);
+  return gossipLine(message, { verifier }).signatures?.every(Boolean) ?? true;
 }
 
 describe.skipIf(module === undefined)('lnd', () => {

@@ -2,9 +2,9 @@
 import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { addressesOf, detailsOf, problemsOf, type Problem } from '../../src/lib/gossip/details.ts';
-import { lineOf } from '../../src/lib/gossip/line.ts';
-import { LAYOUTS, readMessage, type Values } from '../../src/lib/gossip/message.ts';
+import { addressesOf, detailsOf, gossipProblems, type GossipProblem } from '../../src/lib/gossip/details.ts';
+import { gossipLine } from '../../src/lib/gossip/line.ts';
+import { LAYOUTS, readGossip, type GossipValues } from '../../src/lib/gossip/message.ts';
 import { announcement, makeNetwork, messages, nodeAnnouncement, update, written } from '../support/gossip.ts';
 import { codeOf } from '../support/refusal.ts';
 import { fixture } from '../support/vectors.ts';
@@ -15,7 +15,7 @@ const { queries } = fixture('gossip/queries.json');
 
 describe('queries of BOLT7', () => {
   it.each<{ hex: string; msg: any }>(queries)('reads $msg.type', ({ hex, msg }) => {
-    const line = lineOf(hexToBytes(hex), { inflate });
+    const line = gossipLine(hexToBytes(hex), { inflate });
     expect(line.problems).toEqual([]);
     expect(line.kind.replaceAll('_', '')).toBe(msg.type.toLowerCase());
     expect(line['chain_hash']).toBe(msg.chainHash);
@@ -28,8 +28,8 @@ describe('queries of BOLT7', () => {
       expect(line['checksums']).toEqual(msg.checksums.checksums.map((c: any) => [c.checksum1, c.checksum2]));
   });
   it('of a list that inflates to more than any has are a problem, not a crash', () => {
-    const bomb = readMessage(hexToBytes(queries.find(({ hex }: { hex: string }) => hex.includes('01789c')).hex));
-    const problems: Problem[] = [];
+    const bomb = readGossip(hexToBytes(queries.find(({ hex }: { hex: string }) => hex.includes('01789c')).hex));
+    const problems: GossipProblem[] = [];
     detailsOf(bomb, problems, () => {
       throw new Error('too long');
     });
@@ -41,36 +41,36 @@ describe('a message', () => {
   const all = [...messages(network), ...queries.map(({ hex }: { hex: string }) => hexToBytes(hex))];
   it('is written again byte for byte from what is printed of it', () => {
     for (const message of all) {
-      const { type, values, extra } = readMessage(message);
+      const { type, values, extra } = readGossip(message);
       expect(bytesToHex(written(type, values, extra))).toBe(bytesToHex(message));
     }
   });
   it('keeps bytes behind its fields', () => {
     const longer = concatBytes(all[0]!, hexToBytes('c0ffee'));
-    expect(lineOf(longer)['extra']).toBe('c0ffee');
+    expect(gossipLine(longer)['extra']).toBe('c0ffee');
   });
   it('that lacks a byte of its fields is refused', () => {
     for (const message of all) {
-      const read = readMessage(message);
+      const read = readGossip(message);
       const end = message.length - read.extra.length;
       // An update may end in front of htlc_maximum_msat.
       for (let at = 0; at < end; at++)
         if (!(read.type === 258 && at === end - 8))
-          expect(codeOf(() => readMessage(message.subarray(0, at)))).toBe('malformed-gossip');
+          expect(codeOf(() => readGossip(message.subarray(0, at)))).toBe('malformed-gossip');
     }
   });
   it('of another type is refused', () => {
-    expect(codeOf(() => readMessage(hexToBytes('0010')))).toBe('malformed-gossip');
+    expect(codeOf(() => readGossip(hexToBytes('0010')))).toBe('malformed-gossip');
     expect(codeOf(() => written(262, { chain_hash: '00' }))).toBe('malformed-message');
   });
 });
 
 describe('problems', () => {
   const [channel] = network.channels;
-  const fields = (message: Uint8Array): string[] => problemsOf(readMessage(message)).map(({ field }) => field);
+  const fields = (message: Uint8Array): string[] => gossipProblems(readGossip(message)).map(({ field }) => field);
   it('are nodes in the wrong order', () => {
-    const { values } = readMessage(announcement(network, channel!));
-    const turned: Values = { ...values, node_id_1: values['node_id_2'], node_id_2: values['node_id_1'] };
+    const { values } = readGossip(announcement(network, channel!));
+    const turned: GossipValues = { ...values, node_id_1: values['node_id_2'], node_id_2: values['node_id_1'] };
     expect(fields(written(256, turned))).toEqual(['node_id_2']);
     expect(fields(announcement(network, channel!))).toEqual([]);
   });
@@ -83,16 +83,16 @@ describe('problems', () => {
     ]);
     expect(fields(update(network, channel!, 0, { message_flags: 0 }))).toEqual(['message_flags']);
     const more = update(network, channel!, 0, { htlc_maximum_msat: 5001 });
-    expect(problemsOf(readMessage(more), 5000n)).toHaveLength(1);
-    expect(problemsOf(readMessage(more), 5001n)).toHaveLength(0);
+    expect(gossipProblems(readGossip(more), 5000n)).toHaveLength(1);
+    expect(gossipProblems(readGossip(more), 5001n)).toHaveLength(0);
   });
   it('are aliases that are no text, which are shown in hex', () => {
     const message = nodeAnnouncement(network, 0, { alias: 'ff'.repeat(32) });
     expect(fields(message)).toEqual(['alias']);
-    expect(readMessage(message).values['alias']).toBe('ff'.repeat(32));
+    expect(readGossip(message).values['alias']).toBe('ff'.repeat(32));
   });
   it('are addresses that end inside one', () => {
-    expect(lineOf(nodeAnnouncement(network, 0, { addresses: '017f0000' })).problems).toMatchObject([
+    expect(gossipLine(nodeAnnouncement(network, 0, { addresses: '017f0000' })).problems).toMatchObject([
       { field: 'addresses' },
     ]);
   });

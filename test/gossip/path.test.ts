@@ -5,9 +5,9 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Channel, Graph, NodeName, Policy } from '../../src/lib/gossip/graph.ts';
+import type { GossipChannel, Graph, NodeName, GossipPolicy } from '../../src/lib/gossip/graph.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
-import { pathDocument, SEARCH_LIMITS, type Search } from '../../src/lib/gossip/path.ts';
+import { pathDocument, SEARCH_LIMITS, type PathSearch } from '../../src/lib/gossip/path.ts';
 import { routeDocument } from '../../src/lib/onion/route.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
@@ -17,7 +17,7 @@ import { codeOf } from '../support/refusal.ts';
 const made = (nodes: number, channels: number, seed: number): Graph =>
   graphOf(new TextEncoder().encode(JSON.stringify(describeGraph(makeNetwork(nodes, channels, seed)))), 'json').graph;
 const named = ({ nodes }: Graph, i: number): string => nodes[i]!.node_id!;
-const search = (graph: Graph, more: Partial<Search> = {}): Search => ({
+const search = (graph: Graph, more: Partial<PathSearch> = {}): PathSearch => ({
   payer: named(graph, 0),
   payee: named(graph, graph.nodes.length - 1),
   amountMsat: 5_000_000n,
@@ -27,22 +27,22 @@ const search = (graph: Graph, more: Partial<Search> = {}): Search => ({
   height: 800_000,
   ...more,
 });
-const fee = (amount: bigint, { fee_base_msat: base, fee_proportional_millionths: millionths }: Policy): bigint =>
+const fee = (amount: bigint, { fee_base_msat: base, fee_proportional_millionths: millionths }: GossipPolicy): bigint =>
   BigInt(base) + (amount * BigInt(millionths)) / 1_000_000n;
-const carries = ({ capacity_sat: sat }: Channel, policy: Policy | null, amount: bigint): boolean =>
+const carries = ({ capacity_sat: sat }: GossipChannel, policy: GossipPolicy | null, amount: bigint): boolean =>
   policy !== null &&
   !policy.disabled &&
   amount >= BigInt(policy.htlc_minimum_msat) &&
   amount <= BigInt(policy.htlc_maximum_msat!) &&
   amount <= BigInt(sat!) * 1000n;
-const directions = (graph: Graph): [NodeName, NodeName, Channel, Policy | null][] =>
+const directions = (graph: Graph): [NodeName, NodeName, GossipChannel, GossipPolicy | null][] =>
   graph.channels.flatMap((channel) => [
     [channel.node_1, channel.node_2, channel, channel.one_to_two],
     [channel.node_2, channel.node_1, channel, channel.two_to_one],
   ]);
 
 /** The least weight of all routes without a node twice. */
-function least(graph: Graph, { payer, payee, amountMsat, maxHops }: Search): number | undefined {
+function least(graph: Graph, { payer, payee, amountMsat, maxHops }: PathSearch): number | undefined {
   let best: number | undefined;
   const walk = (node: NodeName, amount: bigint, weight: number, passed: readonly NodeName[]): void => {
     if (node === payer) {

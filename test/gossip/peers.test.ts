@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
-import type { Graph, Policy } from '../../src/lib/gossip/graph.ts';
-import { lineOf } from '../../src/lib/gossip/line.ts';
+import type { Graph, GossipPolicy } from '../../src/lib/gossip/graph.ts';
+import { gossipLine } from '../../src/lib/gossip/line.ts';
 import { StoreReader } from '../../src/lib/gossip/store.ts';
 import { Verifier } from '../../src/lib/gossip/verify.ts';
 import { readUint } from '../../src/lib/wire/bigsize.ts';
@@ -74,13 +74,13 @@ describe('LDK', () => {
     ['of mainnet', 2],
   ])('takes of messages %s those that we find valid', (_, i) => {
     const verifier = new Verifier();
-    const valid = (list: readonly Uint8Array[]) => list.map((message) => lineOf(message, { verifier }).valid);
+    const valid = (list: readonly Uint8Array[]) => list.map((message) => gossipLine(message, { verifier }).valid);
     const { announcements, updates, nodes } = asked[i] as typeof made;
     expect(answers[i]).toEqual({ announcements: valid(announcements), updates: valid(updates), nodes: valid(nodes) });
     expect(announcements.length).toBeGreaterThan(5);
   });
 
-  const direction = (policy: Policy | null): string | null =>
+  const direction = (policy: GossipPolicy | null): string | null =>
     policy &&
     [
       policy.timestamp,

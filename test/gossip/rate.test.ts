@@ -3,9 +3,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import GossipRate from '../../src/commands/gossip/rate.ts';
+import RateCommand from '../../src/commands/gossip/rate.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { Rate } from '../../src/lib/gossip/rate.ts';
+import { GossipRate } from '../../src/lib/gossip/rate.ts';
 import { node2 as node, update2 as update } from '../support/gossip.ts';
 import { command } from '../support/command.ts';
 
@@ -13,7 +13,7 @@ const TIP = 801_000;
 
 describe('a stream of updates', () => {
   it('is kept once a block, each direction and node for itself', () => {
-    const rate = new Rate(TIP);
+    const rate = new GossipRate(TIP);
     const judge = (message: Uint8Array) => rate.judge(message)!;
     expect(judge(update(800_500))).toMatchObject({ kept: true });
     expect(judge(update(800_500))).toMatchObject({ kept: false, code: 'gossip-too-often' });
@@ -26,7 +26,7 @@ describe('a stream of updates', () => {
   it('is judged line by line', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'rate-')), 'messages');
     writeFileSync(file, [update(800_500), update(800_500), node(900_000)].map((m) => `${bytesToHex(m)}\n`).join(''));
-    const { stdout } = await command(GossipRate, ['--tip', String(TIP), file]);
+    const { stdout } = await command(RateCommand, ['--tip', String(TIP), file]);
     expect(
       stdout
         .trim()

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import GossipReconcile from '../../src/commands/gossip/reconcile.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
 import type { Graph } from '../../src/lib/gossip/graph.ts';
-import { differ, elementOf, itemsOf, MOST_BYTES, reconcile } from '../../src/lib/gossip/reconcile.ts';
+import { differ, elementOf, itemsOf, MOST_BYTES, reconcileGossip } from '../../src/lib/gossip/reconcile.ts';
 import { simulateGossip, type Setting } from '../../src/lib/gossip/reconcile-sim.ts';
 import { drawTopology } from '../../src/lib/gossip/topology.ts';
 import { Draws } from '../../src/lib/protocol/draws.ts';
@@ -32,7 +32,7 @@ describe('two graphs', () => {
       [40, 1],
       [5, 4],
     ] as const) {
-      const made = reconcile(one, two, { bits: 64, capacity, mostBytes: MOST_BYTES }, SALT);
+      const made = reconcileGossip(one, two, { bits: 64, capacity, mostBytes: MOST_BYTES }, SALT);
       expect(made).toMatchObject({ extensions, halvings: 0, collisions: 0 });
       expect(names(made.missing.first)).toEqual([...b].filter((name) => !a.has(name)).sort());
       expect(names(made.missing.second)).toEqual([...a].filter((name) => !b.has(name)).sort());
@@ -41,12 +41,14 @@ describe('two graphs', () => {
     }
   });
   it('that are one differ in nothing', () => {
-    expect(reconcile(whole, whole, { bits: 32, capacity: 4, mostBytes: 64 }, SALT)).toMatchObject({
+    expect(reconcileGossip(whole, whole, { bits: 32, capacity: 4, mostBytes: 64 }, SALT)).toMatchObject({
       missing: { first: [], second: [] },
     });
   });
   it('with elements too short to tell apart say so', () => {
-    expect(reconcile(whole, whole, { bits: 6, capacity: 4, mostBytes: 64 }, SALT).collisions).toBeGreaterThan(100);
+    expect(reconcileGossip(whole, whole, { bits: 6, capacity: 4, mostBytes: 64 }, SALT).collisions).toBeGreaterThan(
+      100,
+    );
   });
   it('have other elements under another salt, type, side or time', () => {
     const update = { kind: 'channel_update', short_channel_id: '1x2x3', side: 1, timestamp: 5 } as const;

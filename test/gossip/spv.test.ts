@@ -7,8 +7,8 @@ import GossipSpvProof from '../../src/commands/gossip/spv-proof.ts';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { merklePath } from '../../src/lib/bitcoin/block.ts';
 import { hasWork, parseHeader } from '../../src/lib/bitcoin/header.ts';
-import { readMerkleBlock, rootOf, writeMerkleBlock } from '../../src/lib/gossip/merkle-block.ts';
-import { makeProof, parseProof, verifyProof, type SpvProof } from '../../src/lib/gossip/spv.ts';
+import { readMerkleBlock, merklePathRoot, writeMerkleBlock } from '../../src/lib/gossip/merkle-block.ts';
+import { makeSpvProof, parseSpvProof, verifySpvProof, type SpvProof } from '../../src/lib/gossip/spv.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
@@ -36,7 +36,7 @@ describe('block 100000', () => {
       '49aef42d78e3e9999c9e6ec9e1dddd6cb880bf3b076a03be1318ca789089308e',
     ]);
     const header = parseHeader(HEADER);
-    expect(rootOf(TXIDS[1]!, { index: 1, siblings, leaves: 4 })).toEqual(header.root);
+    expect(merklePathRoot(TXIDS[1]!, { index: 1, siblings, leaves: 4 })).toEqual(header.root);
     expect([hasWork(header), header.hash]).toEqual([
       true,
       '000000000003ba27aa200b1cecaad478d2b00432346c3f1f3986da1afd33e506',
@@ -77,11 +77,11 @@ describe('a proof', () => {
   it('of every place in trees of every size up to 33 is made, written, read and verified', () => {
     for (let count = 2; count <= 33; count++) {
       const at = 1 + ((count * 7) % (count - 1));
-      const proof = makeProof(blockWith(count, at), scidOf(at));
-      const read = parseProof(new Fields(parseJson(printJson(proof))));
+      const proof = makeSpvProof(blockWith(count, at), scidOf(at));
+      const read = parseSpvProof(new Fields(parseJson(printJson(proof))));
       const { merkle_block: block, ...rest } = proof;
       expect(read).toEqual(rest);
-      expect(verifyProof(read, anchorOf(read))).toMatchObject({
+      expect(verifySpvProof(read, anchorOf(read))).toMatchObject({
         anchored: true,
         script: SCRIPT,
         amount_sat: 1_000_000n,
@@ -91,16 +91,16 @@ describe('a proof', () => {
       expect(siblings.map(bytesToHex)).toEqual(proof.siblings);
     }
   });
-  const proof = makeProof(blockWith(11, 5), scidOf(5));
+  const proof = makeSpvProof(blockWith(11, 5), scidOf(5));
   const document = (more: object = {}): Fields => new Fields(parseJson(printJson({ ...proof, ...more })));
   it('says what it could not check', () => {
-    expect(verifyProof(proof, [])).toMatchObject({
+    expect(verifySpvProof(proof, [])).toMatchObject({
       anchored: false,
       checks: { anchor: 'not-checked', announcement: 'not-checked' },
     });
     const { coinbase: _, siblings: __, ...core } = proof;
-    const bare = parseProof(new Fields(parseJson(printJson(core))));
-    expect(verifyProof(bare, anchorOf(bare))).toMatchObject({ anchored: true, checks: { coinbase: 'not-checked' } });
+    const bare = parseSpvProof(new Fields(parseJson(printJson(core))));
+    expect(verifySpvProof(bare, anchorOf(bare))).toMatchObject({ anchored: true, checks: { coinbase: 'not-checked' } });
   });
   it('holds with no bit of its header, siblings or transactions turned', () => {
     const turned = (hex: string, bit: number): string => {
@@ -112,7 +112,7 @@ describe('a proof', () => {
       let taken = false;
       try {
         // The nonce and the like may be turned into another header of the same root: the anchor is another then.
-        taken = verifyProof(changed, anchorOf(proof)).anchored;
+        taken = verifySpvProof(changed, anchorOf(proof)).anchored;
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
       }
@@ -129,7 +129,7 @@ describe('a proof', () => {
       fails({ ...proof, coinbase: { ...coinbase, tx: turned(coinbase.tx, bit) } }, `coinbase ${bit}`);
   });
   it('at another place, height, output or depth is refused', () => {
-    const code = (more: Partial<SpvProof>): string => codeOf(() => verifyProof({ ...proof, ...more }, []));
+    const code = (more: Partial<SpvProof>): string => codeOf(() => verifySpvProof({ ...proof, ...more }, []));
     expect(code({ index: 4 })).toBe('merkle-differs');
     expect(code({ height: height + 1 })).toBe('merkle-differs');
     expect(code({ vout: 9, short_channel_id: `${height}x5x9` })).toBe('output-differs');
@@ -141,32 +141,32 @@ describe('a proof', () => {
   it('that doubles a hash where none is doubled is refused (CVE-2012-2459)', () => {
     const [leaf] = TXIDS;
     const twice = merklePath([leaf!, leaf!], 0);
-    expect(rootOf(leaf!, { index: 0, siblings: twice, leaves: 2 })).toBeUndefined();
+    expect(merklePathRoot(leaf!, { index: 0, siblings: twice, leaves: 2 })).toBeUndefined();
     const last = merklePath([leaf!, TXIDS[1]!, leaf!], 2);
-    expect(rootOf(leaf!, { index: 2, siblings: last, leaves: 3 })).toBeDefined();
+    expect(merklePathRoot(leaf!, { index: 2, siblings: last, leaves: 3 })).toBeDefined();
   });
   it('of a header without work is refused', () => {
     for (const bits of ['ffff0f1c', 'ffff7f22']) {
       const header = `${proof.header.slice(0, 144)}${bits}${proof.header.slice(152)}`;
-      expect(codeOf(() => verifyProof({ ...proof, header }, []))).toBe('work-missing');
+      expect(codeOf(() => verifySpvProof({ ...proof, header }, []))).toBe('work-missing');
     }
-    expect(codeOf(() => verifyProof({ ...proof, header: proof.header.slice(2) }, []))).toBe('malformed-spv');
+    expect(codeOf(() => verifySpvProof({ ...proof, header: proof.header.slice(2) }, []))).toBe('malformed-spv');
   });
   it('is compared with the announcement', () => {
-    const own = makeProof(blockWith(Math.max(12, index + 1), index), channel.scid);
-    expect(verifyProof(own, [], announcement(network, channel)).checks).toEqual({ anchor: 'not-checked' });
-    expect(codeOf(() => verifyProof(makeProof(blockWith(11, 6), scidOf(6)), [], announcement(network, channel)))).toBe(
-      'output-differs',
-    );
+    const own = makeSpvProof(blockWith(Math.max(12, index + 1), index), channel.scid);
+    expect(verifySpvProof(own, [], announcement(network, channel)).checks).toEqual({ anchor: 'not-checked' });
+    expect(
+      codeOf(() => verifySpvProof(makeSpvProof(blockWith(11, 6), scidOf(6)), [], announcement(network, channel))),
+    ).toBe('output-differs');
     const forged = announcement(network, channel);
     forged[70]! ^= 1;
-    expect(codeOf(() => verifyProof(own, [], forged))).toBe('signature-invalid');
+    expect(codeOf(() => verifySpvProof(own, [], forged))).toBe('signature-invalid');
     const other = { ...channel, bitcoin: [1, 2] as [number, number] };
-    expect(codeOf(() => verifyProof(own, [], announcement(network, other)))).toBe('output-differs');
+    expect(codeOf(() => verifySpvProof(own, [], announcement(network, other)))).toBe('output-differs');
   });
   it('that is malformed, or of a block without the output, is refused', () => {
-    expect(codeOf(() => parseProof(document({ siblings: ['xx'] })))).toBe('malformed-message');
-    expect(codeOf(() => makeProof(blockWith(5, 2), scidOf(9)))).toBe('malformed-spv');
+    expect(codeOf(() => parseSpvProof(document({ siblings: ['xx'] })))).toBe('malformed-message');
+    expect(codeOf(() => makeSpvProof(blockWith(5, 2), scidOf(9)))).toBe('malformed-spv');
   });
 });
 

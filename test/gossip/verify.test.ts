@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { announceDocument } from '../../src/lib/gossip/announce.ts';
-import { lineOf } from '../../src/lib/gossip/line.ts';
-import { readMessage, writeMessage } from '../../src/lib/gossip/message.ts';
+import { gossipLine } from '../../src/lib/gossip/line.ts';
+import { readGossip, writeGossip } from '../../src/lib/gossip/message.ts';
 import { StoreReader } from '../../src/lib/gossip/store.ts';
 import { fundingScript, Verifier } from '../../src/lib/gossip/verify.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
@@ -40,7 +40,7 @@ describe('a store of Core Lightning', () => {
       const counts: Record<string, number> = {};
       for (let at = 0; at < bytes.length; at += size)
         for (const { message, ...found } of reader.push(bytes.subarray(at, at + size))) {
-          const { kind, valid, problems } = lineOf(message, { verifier, ...found });
+          const { kind, valid, problems } = gossipLine(message, { verifier, ...found });
           const word = valid === undefined ? kind : `${kind} ${valid}`;
           counts[word] = (counts[word] ?? 0) + 1;
           expect(problems).toEqual([]);
@@ -53,12 +53,12 @@ describe('a store of Core Lightning', () => {
 
 describe('a signed message', () => {
   const cases = [announcement(network, channel!), update(network, channel!, 1), nodeAnnouncement(network, 2)];
-  it.each(cases.map((message) => [readMessage(message).kind, message] as const))(
+  it.each(cases.map((message) => [readGossip(message).kind, message] as const))(
     'of the kind %s is not valid with any of its bits turned',
     (_, message) => {
       const judge = (bytes: Uint8Array): boolean | null | undefined => {
         const verifier = new Verifier();
-        const read = readMessage(bytes);
+        const read = readGossip(bytes);
         if (read.type === 258)
           verifier.channel(channel!.scid, ...(channel!.ends.map((i) => network.nodes[i]!.key) as [string, string]));
         return verifier.verify(read)?.valid;
@@ -78,19 +78,19 @@ describe('a signed message', () => {
     },
   );
   it('is not judged without the announcement before it', () => {
-    const line = lineOf(update(network, channel!, 0), { verifier: new Verifier() });
+    const line = gossipLine(update(network, channel!, 0), { verifier: new Verifier() });
     expect(line).toMatchObject({ valid: null, checks: { signature: 'not-checked' } });
   });
   it('is judged by the announcement before it, and an amount by the output', () => {
     const script = scriptOf(announcement(network, channel!));
     const verifier = new Verifier(() => ({ script, amountSat: 1000n }));
-    expect(lineOf(announcement(network, channel!), { verifier })).toMatchObject({ valid: true, checks: {} });
-    const line = lineOf(update(network, channel!, 0), { verifier });
+    expect(gossipLine(announcement(network, channel!), { verifier })).toMatchObject({ valid: true, checks: {} });
+    const line = gossipLine(update(network, channel!, 0), { verifier });
     expect(line).toMatchObject({ valid: false, problems: [{ field: 'htlc_maximum_msat' }] });
   });
   it('stands on the output that its keys make, and on no other', () => {
     for (const output of [undefined, { script: '5120'.padEnd(68, '0'), amountSat: 10_000_000n }]) {
-      const line = lineOf(announcement(network, channel!), { verifier: new Verifier(() => output) });
+      const line = gossipLine(announcement(network, channel!), { verifier: new Verifier(() => output) });
       expect(line).toMatchObject({ valid: false, problems: [{ code: 'output-differs' }] });
     }
   });
@@ -99,11 +99,11 @@ describe('a signed message', () => {
 describe('a problem', () => {
   it('makes a message invalid also where its key is not known', () => {
     const odd = update(network, channel!, 0, { htlc_minimum_msat: 2, htlc_maximum_msat: 1 });
-    expect(lineOf(odd, { verifier: new Verifier() })).toMatchObject({ valid: false, signatures: [] });
+    expect(gossipLine(odd, { verifier: new Verifier() })).toMatchObject({ valid: false, signatures: [] });
   });
   it('of version 2 is a field that is missing, which ends no stream', () => {
     const bare = hexToBytes(`010b${'0408'}0c350000000500${'01'}`);
-    const line = lineOf(bare, { verifier: new Verifier() });
+    const line = gossipLine(bare, { verifier: new Verifier() });
     expect(line.valid).toBe(false);
     expect(line.problems.map(({ field }) => field)).toEqual(['capacity_sat', 'node_id_1', 'node_id_2', 'outpoint']);
   });
@@ -120,9 +120,9 @@ describe('messages of version 2', () => {
     const verifier = new Verifier(
       hex.startsWith('010b') ? () => ({ script: argument, amountSat: 10_000_000n }) : undefined,
     );
-    const scid = readMessage(hexToBytes(hex)).values['short_channel_id'];
+    const scid = readGossip(hexToBytes(hex)).values['short_channel_id'];
     if (hex.startsWith('010f')) verifier.channel(scid, argument, argument);
-    return lineOf(hexToBytes(hex), { verifier });
+    return gossipLine(hexToBytes(hex), { verifier });
   };
   it.each(messages)(
     '$case: the signature is what lnd says of it',
@@ -134,9 +134,9 @@ describe('messages of version 2', () => {
     },
   );
   it.each(messages)('$case: is written again byte for byte from what is printed of it', ({ message }) => {
-    const { type, values } = readMessage(hexToBytes(message));
+    const { type, values } = readGossip(hexToBytes(message));
     const again = new Fields(parseJson(printJson(values)));
-    expect(bytesToHex(writeMessage(type, again))).toBe(message);
+    expect(bytesToHex(writeGossip(type, again))).toBe(message);
   });
   it('are not valid with any bit of what is signed turned', () => {
     for (const { message, script_or_key: argument } of messages.filter(({ case: name }) =>
@@ -174,7 +174,7 @@ describe('gossip announce', () => {
   };
   const bitcoin = [2, 3];
   const bitcoinKeys = { bitcoin_key_1: key(2), bitcoin_key_2: key(3) };
-  const valid = (message: string, verifier: Verifier) => lineOf(hexToBytes(message), { verifier });
+  const valid = (message: string, verifier: Verifier) => gossipLine(hexToBytes(message), { verifier });
 
   it('signs a channel of four keys, on P2WSH and P2TR', () => {
     const made = announceDocument(document({ ...CHANNEL, ...bitcoinKeys }), {

@@ -2,8 +2,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { parseTransaction, sumSat } from '../../src/lib/bitcoin/transaction.ts';
-import { complete, revocation } from '../../src/lib/pledge/complete.ts';
-import { campaignOf, outputsOf, type Campaign } from '../../src/lib/pledge/campaign.ts';
+import { completeCampaign, pledgeRevocation } from '../../src/lib/pledge/complete.ts';
+import { campaignOf, campaignOutputs, type Campaign } from '../../src/lib/pledge/campaign.ts';
 import type { Pledge } from '../../src/lib/pledge/pledge.ts';
 import { pledgeOfPsbt } from '../../src/lib/pledge/psbt.ts';
 import { Gate } from '../../src/lib/pledge/gather.ts';
@@ -16,8 +16,12 @@ const kernel = await judge();
 afterAll(() => kernel?.close());
 
 const bridge = campaign();
-const completed = (to: Campaign, pledges: readonly Pledge[], more: Partial<Parameters<typeof complete>[2]> = {}) => {
-  const made = complete(new Gate(to, NETWORK), pledges, { allowExcess: true, ...more });
+const completed = (
+  to: Campaign,
+  pledges: readonly Pledge[],
+  more: Partial<Parameters<typeof completeCampaign>[2]> = {},
+) => {
+  const made = completeCampaign(new Gate(to, NETWORK), pledges, { allowExcess: true, ...more });
   if (!('finished' in made)) throw new Error(`${made.missing} sat missing`);
   return made.finished;
 };
@@ -45,7 +49,7 @@ describe.skipIf(!kernel)('a completed campaign', () => {
   const by = kernel!;
   const byBitcoinjs = (n: number, sat: bigint, type: 'p2tr' | 'p2wpkh'): Pledge => {
     const { key, coin: one } = coin(n, sat, type);
-    return pledgeOfPsbt(bridge, NETWORK, bitcoinjsPledge(outputsOf(bridge, NETWORK), one, key));
+    return pledgeOfPsbt(bridge, NETWORK, bitcoinjsPledge(campaignOutputs(bridge, NETWORK), one, key));
   };
   const pledges = [
     ownPledge(bridge, 1, 400_000n),
@@ -119,7 +123,7 @@ describe.skipIf(!kernel)('a completed campaign', () => {
 it.skipIf(!kernel)('a pledge taken back is valid, of version 3, and signs everything', async () => {
   const { coin: own, key } = coin(21, 300_200n);
   const to = coin(22, 1n).key.script;
-  const { hex, feeSat } = revocation(own, { secret: key.secret, script: to, aux: new Uint8Array(32) }, 2_000);
+  const { hex, feeSat } = pledgeRevocation(own, { secret: key.secret, script: to, aux: new Uint8Array(32) }, 2_000);
   expect(parseTransaction(hex).version).toBe(3);
   expect(parseTransaction(hex).outputs[0]!.amount).toBe(300_200n - feeSat);
   await expectJudged(kernel!, hex, known(own));

@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
-import type { Side } from '../../src/lib/channel/keys.ts';
+import type { ChannelSide } from '../../src/lib/channel/keys.ts';
 import { lndRoot, readLndBackup, type Backed } from '../../src/lib/channel/lnd.ts';
 import type { Coin, TestNode } from '../node/node.ts';
 import {
@@ -127,7 +127,7 @@ export class Scene {
   }
 
   /** A commitment, of this side as `channel-inspect` says by the channel in a backup; gives its number. */
-  async commitment(name: string, hex: string, owner: Owner, outpoint: string, holder: Side): Promise<bigint> {
+  async commitment(name: string, hex: string, owner: Owner, outpoint: string, holder: ChannelSide): Promise<bigint> {
     expect((await inspected(hex)).kind).toBe('commitment');
     const channel = { ...owner, outpoint };
     const found = await this.names(name, hex, 'commitment', channel);

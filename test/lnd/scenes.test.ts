@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { pointAt } from '../../src/lib/channel/document.ts';
-import { indexOf, secretAt } from '../../src/lib/channel/secrets.ts';
+import { secretIndex, secretAt } from '../../src/lib/channel/secrets.ts';
 import { findNode, TestNode } from '../node/node.ts';
 import type { Owner } from '../support/lnd-steps.ts';
 import { codeOf } from '../support/refusal.ts';
@@ -189,7 +189,7 @@ describe.skipIf(!runs)('owners of lnd channels', () => {
     const transaction = await scene.hex(txid);
     await node.mine();
     const number = await scene.commitment(`${format}: a revoked commitment`, transaction, owner, outpoint, 'remote');
-    const secret = bytesToHex(secretAt(backedOf(theirs, outpoint).keys.seed!, indexOf(number)));
+    const secret = bytesToHex(secretAt(backedOf(theirs, outpoint).keys.seed!, secretIndex(number)));
     const plan = { ...owner, command: 'penalty', outpoint, secret } as const;
     await scene.play(
       { ...plan, name: `${format}: all of a revoked commitment`, input: { transaction, htlcs } },

@@ -2,7 +2,7 @@
  * What becomes of each record of a mint behind contracts at each action: state × action, filled by running it. A cell is
  * the state that follows, or the code that refuses.
  */
-import { boundTo } from '../../src/lib/ecash/payments.ts';
+import { boundToQuote } from '../../src/lib/ecash/payments.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { PayerCredit } from '../../src/lib/credit/records.ts';
 import {
@@ -107,8 +107,8 @@ describe('a quote', () => {
 });
 
 describe('the quotes of a ledger', () => {
-  const first = boundTo(payerLedger(contractWith(), undefined), 'q', 1n, 1n);
-  const other = boundTo(first, 'r', 2n, 1n);
+  const first = boundToQuote(payerLedger(contractWith(), undefined), 'q', 1n, 1n);
+  const other = boundToQuote(first, 'r', 2n, 1n);
   const states: Record<string, Ledger> = { first, 'another quote': other };
   const say = (l: Ledger): string => (l.role === 'payer' ? [...l.past, l.quote].join('>') : '');
 

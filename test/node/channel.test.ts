@@ -7,11 +7,11 @@ import { addressOf } from '../../src/lib/bitcoin/address.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { txidOfHex, vsizeOfHex, withWitness, type Spent, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { signKeyPath } from '../../src/lib/bitcoin/wallet-inputs.ts';
-import { bumpChild, type Owner } from '../../src/lib/channel/bump.ts';
+import { bumpChild, type AnchorOwner } from '../../src/lib/channel/bump.ts';
 import type { Channel } from '../../src/lib/channel/commitment.ts';
 import { readChannel } from '../../src/lib/channel/document.ts';
 import { FORMATS, type FormatName } from '../../src/lib/channel/format.ts';
-import type { Side } from '../../src/lib/channel/keys.ts';
+import type { ChannelSide } from '../../src/lib/channel/keys.ts';
 import { penaltyDocument, sweepDocument } from '../../src/lib/channel/spend.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';
@@ -63,7 +63,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('channels on a node', () => {
       template,
       template.inputs.map((_, i) => (i === 0 ? anchor : signKeyPath(template, i, WALLET, new Uint8Array(32)))),
     );
-  const childFor = async (hex: string, owner: Owner | undefined, feerate = 10_000, coins?: Spent[]) => {
+  const childFor = async (hex: string, owner: AnchorOwner | undefined, feerate = 10_000, coins?: Spent[]) => {
     const wanted = { coins: coins ?? [await coin()], payTo: PAYING.to, feerate, allowFee: true, least: () => 0n };
     const { template, anchor } = bumpChild(hex, undefined, owner, wanted);
     return finished(template, anchor);
@@ -77,7 +77,7 @@ describe.skipIf(found?.kind !== 'bitcoind')('channels on a node', () => {
     expect(await node.isMined(made.txid)).toBe(true);
     expect(read(document).format).toBe(format);
   };
-  const sweep = (document: object, format: FormatName, owner: Side, of: object, more?: Uint8Array): any =>
+  const sweep = (document: object, format: FormatName, owner: ChannelSide, of: object, more?: Uint8Array): any =>
     sweepDocument(read(document), new Fields(of as never), keysFor(format, owner), more, PAYING).document;
 
   it.each(FORMATS)('%s: both sides take what is theirs, on time and not before', async (format) => {

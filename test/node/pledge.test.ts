@@ -5,9 +5,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addressOf, scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { sortInputs, txidOfHex, vsizeOfHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
-import { complete } from '../../src/lib/pledge/complete.ts';
+import { completeCampaign } from '../../src/lib/pledge/complete.ts';
 import { Gate } from '../../src/lib/pledge/gather.ts';
-import { templateOf, witnessOf, type Pledge } from '../../src/lib/pledge/pledge.ts';
+import { pledgeTemplate, pledgeWitness, type Pledge } from '../../src/lib/pledge/pledge.ts';
 import { inputWeight, SUM_LIMITS } from '../../src/lib/pledge/sums.ts';
 import { bitcoinjsPledge } from '../pledge/bitcoinjs.ts';
 import { campaign as campaignWith, NETWORK } from '../pledge/things.ts';
@@ -144,12 +144,12 @@ describe.skipIf(found?.kind !== 'bitcoind')('pledges on a node', () => {
     const first = await own(600_000n);
     const forced = (pledges: readonly Pledge[]): string => {
       const sorted = sortInputs(pledges);
-      return withWitness(templateOf(to, NETWORK, sorted), sorted.map(witnessOf));
+      return withWitness(pledgeTemplate(to, NETWORK, sorted), sorted.map(pledgeWitness));
     };
     expect(await accepted(forced([first, await own(399_999n)]))).toBe('bad-txns-in-belowout');
     expect(await accepted(forced([first, await own(400_000n)]))).toBe('min relay fee not met');
     const reached = await own(400_000n + (gate.goal.target(2) - 1_000_000n) + 2n * 87n);
-    const made = complete(gate, [first, reached], { allowExcess: false });
+    const made = completeCampaign(gate, [first, reached], { allowExcess: false });
     if (!('finished' in made)) throw new Error(`${made.missing} sat are missing`);
     expect(made.finished.excessSat).toBe(0n);
     expect(await accepted(made.finished.hex)).toBe('allowed');
@@ -173,14 +173,14 @@ describe.skipIf(found?.kind !== 'bitcoind')('pledges on a node', () => {
       gate.hashes.sign({ txid, vout, sat: each, script: KEY.script }, KEY.secret, new Uint8Array(32)),
     );
     const start = performance.now();
-    const made = complete(gate, pledges, { allowExcess: false });
+    const made = completeCampaign(gate, pledges, { allowExcess: false });
     expect(performance.now() - start).toBeLessThan(5_000);
     if (!('finished' in made)) throw new Error(`${made.missing} sat are missing`);
     expect(made.finished.inputs).toBe(1_730);
     expect(vsizeOfHex(made.finished.hex) * 4).toBeLessThanOrEqual(SUM_LIMITS.weight.most);
     expect(await accepted(made.finished.hex)).toBe('allowed');
     const sorted = sortInputs(pledges);
-    expect(await accepted(withWitness(templateOf(to, NETWORK, sorted), sorted.map(witnessOf)))).toBe('tx-size');
+    expect(await accepted(withWitness(pledgeTemplate(to, NETWORK, sorted), sorted.map(pledgeWitness)))).toBe('tx-size');
   });
 
   it('taken back against a transaction that completes: the higher fee replaces, both ways, and a block decides', async () => {

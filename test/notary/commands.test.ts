@@ -11,7 +11,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { transactionIn } from '../../src/lib/bitcoin/block.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { bitcoinAttestation, op, readOts, writeOts } from '../../src/lib/notary/ots.ts';
-import { anchorIn, commitment, makeTree, proofWriter, readBlock, rootOf } from '../../src/lib/notary/tree.ts';
+import { anchorIn, commitment, makeTree, proofWriter, readBlock, treeRoot } from '../../src/lib/notary/tree.ts';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
 import { freshDir, ROOT, spillway } from '../cli/run.ts';
 import { command } from '../support/command.ts';
@@ -96,7 +96,7 @@ describe('notarize stamp', () => {
       ['b.txt', '3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d'],
     ]);
     const leaves = rest.map(({ digest, nonce }) => ({ digest: hexToBytes(digest), nonce: hexToBytes(nonce) }));
-    expect(Buffer.from(rootOf(makeTree(leaves))).toString('hex')).toBe(first.root);
+    expect(Buffer.from(treeRoot(makeTree(leaves))).toString('hex')).toBe(first.root);
     const again = await command(NotarizeStamp, [join(dir, 'a.txt'), join(dir, 'b.txt')]);
     expect(json(again.stdout.split('\n')[0]!).root).not.toBe(first.root);
   });
@@ -306,7 +306,7 @@ describe('a block', () => {
     const tree = makeTree(
       lines.map(({ digest, nonce }) => ({ digest: hexToBytes(digest!), nonce: hexToBytes(nonce!) })),
     );
-    const { script } = commitment(rootOf(tree));
+    const { script } = commitment(treeRoot(tree));
     const output = `0000000000000000226a20${head!.root}`;
     const input = (script: number) =>
       `${'00'.repeat(36)}${script.toString(16).padStart(2, '0')}${'51'.repeat(script)}ffffffff`;

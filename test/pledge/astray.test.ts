@@ -17,7 +17,7 @@ import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { playAgain } from '../../src/lib/engine/play.ts';
 import type { Campaign } from '../../src/lib/pledge/campaign.ts';
 import { Gate } from '../../src/lib/pledge/gather.ts';
-import { templateOf } from '../../src/lib/pledge/pledge.ts';
+import { pledgeTemplate } from '../../src/lib/pledge/pledge.ts';
 import { ownClaim, pledgeKind } from '../../src/lib/pledge/records.ts';
 import { pledge as table } from '../../src/lib/pledge/table.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
@@ -102,12 +102,12 @@ it('the signed PSBT of another coin, amount or script of the same wallet is not 
   const others = [coin(42, 400_000n), coin(41, 400_001n), coin(41, 400_000n, 'p2wpkh')];
   for (const { key, coin: spent } of others) {
     const at = { ...spent, ...(spent.script === asked.script ? {} : { txid: asked.txid, vout: asked.vout }) };
-    const signed = writePsbt(signAll(templateOf(campaign, NETWORK, [at]), [key], ACP));
+    const signed = writePsbt(signAll(pledgeTemplate(campaign, NETWORK, [at]), [key], ACP));
     const input = { utxo: [asked], coin: outpointText(asked) };
     expect(await outcome(alice.run(table, { on, input, merged: [signed] }))).toBe('transaction-differs');
   }
   const elsewhere = { ...asked, vout: 9 };
-  const signed = writePsbt(signAll(templateOf(campaign, NETWORK, [elsewhere]), [coin(41, 400_000n).key], ACP));
+  const signed = writePsbt(signAll(pledgeTemplate(campaign, NETWORK, [elsewhere]), [coin(41, 400_000n).key], ACP));
   const input = { utxo: [asked], coin: outpointText(asked) };
   expect(await outcome(alice.run(table, { on, input, merged: [signed] }))).toBe('transaction-differs');
   alice.close();

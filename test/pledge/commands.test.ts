@@ -23,7 +23,7 @@ import { FakeChain } from '../support/chain.ts';
 import { command, type Ended, type Made } from '../support/command.ts';
 import { signAll } from '../support/wallet.ts';
 import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';
-import { templateOf } from '../../src/lib/pledge/pledge.ts';
+import { pledgeTemplate } from '../../src/lib/pledge/pledge.ts';
 import { ACP, coin, messageOf, NETWORK, ownPledge, pledged } from './things.ts';
 
 let dir: string;
@@ -97,7 +97,7 @@ describe('gathering', () => {
   });
   it('reads the PSBT that a wallet has signed, with its campaign named', async () => {
     const { key, coin: spent } = coin(5, 1_000n);
-    const psbt = file('signed.psbt', writePsbt(signAll(templateOf(campaign, NETWORK, [spent]), [key], ACP)));
+    const psbt = file('signed.psbt', writePsbt(signAll(pledgeTemplate(campaign, NETWORK, [spent]), [key], ACP)));
     expect((await run(PledgeJoin, '--home', at('bridge'), psbt)).code).toBe('usage');
     const joined = await run(PledgeJoin, '--home', at('bridge'), '--contract', id.slice(0, 8), psbt);
     expect(printed(joined)[0]).toMatchObject({ pledges: 3, worth_sat: 942 });

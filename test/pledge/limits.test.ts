@@ -1,7 +1,7 @@
 /** The limits of campaigns and their sums. */
 import { describe } from 'vitest';
 import { CAMPAIGN_LIMITS, campaignForm, defaultMin } from '../../src/lib/pledge/campaign.ts';
-import { checkWorth, choose, Goal, SUM_LIMITS } from '../../src/lib/pledge/sums.ts';
+import { checkWorth, choosePledges, CampaignGoal, SUM_LIMITS } from '../../src/lib/pledge/sums.ts';
 import type { OwnPledge } from '../../src/lib/pledge/records.ts';
 import { PLEDGE_WATCH_LIMITS, searchedTo } from '../../src/lib/pledge/watch.ts';
 import { parseAs } from '../../src/lib/protocol/message.ts';
@@ -9,7 +9,7 @@ import { limits } from '../support/limits.ts';
 import { campaign, coin, NETWORK } from './things.ts';
 
 const bridge = campaign();
-const goal = new Goal(bridge, NETWORK);
+const goal = new CampaignGoal(bridge, NETWORK);
 const json = { ...bridge, outputs: [{ ...bridge.outputs[0], sat: 1_000_000 }], min_sat: 667 };
 
 describe('a campaign', () => {
@@ -38,7 +38,7 @@ describe('its sums', () => {
       takes: (excess: bigint) => {
         // Two that reach the goal, and a third that is all excess: taken up to the limit.
         const nets = [500_000n, goal.target(1) - 500_000n, excess].map((netSat) => ({ weight: 231, netSat }));
-        const found = choose(goal, nets);
+        const found = choosePledges(goal, nets);
         return 'chosen' in found && found.chosen.length === 3;
       },
       above: 'not taken',

@@ -7,8 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { KEEP_ALL, SEQUENCE_RBF, toTransaction, txidOf, type Template } from '../../src/lib/bitcoin/transaction.ts';
-import { campaignForm, checkCampaign, checkOpen, outputsOf } from '../../src/lib/pledge/campaign.ts';
-import { pledgeForm, PledgeHashes, templateOf, type Pledge } from '../../src/lib/pledge/pledge.ts';
+import { campaignForm, checkCampaign, checkOpen, campaignOutputs } from '../../src/lib/pledge/campaign.ts';
+import { pledgeForm, PledgeHashes, pledgeTemplate, type Pledge } from '../../src/lib/pledge/pledge.ts';
 import { pledgeOfPsbt, pledgePsbt } from '../../src/lib/pledge/psbt.ts';
 import { parseAs } from '../../src/lib/protocol/message.ts';
 import { signEcdsa } from '../../src/lib/signing/ecdsa.ts';
@@ -33,7 +33,7 @@ describe('a signature', () => {
     'of a %s coin by bitcoinjs, finalised or not, is taken, and for another campaign refused',
     (type) => {
       const { key, coin: spent } = coin(3, 400_000n, type);
-      const outputs = outputsOf(bridge, NETWORK);
+      const outputs = campaignOutputs(bridge, NETWORK);
       for (const final of [false, true]) {
         const made = pledgeOfPsbt(bridge, NETWORK, bitcoinjsPledge(outputs, spent, key, final));
         hashes.check(made);
@@ -98,7 +98,7 @@ describe('a signature', () => {
   it.each([0, 1, 2, 3, 0x82, 0x83])('of sighash type %i is refused', (type) => {
     const { key, coin: spent } = coin(7, 400_000n);
     const single = { ...bridge };
-    const tx = signAll(templateOf(single, NETWORK, [spent]), [key], type);
+    const tx = signAll(pledgeTemplate(single, NETWORK, [spent]), [key], type);
     const [signature] = [tx.getInput(0).tapKeySig!];
     const made: Pledge = { ...spent, signature: bytesToHex(signature), pubkey: null };
     expect(codeOf(() => hashes.check(made))).toBe('sighash-refused');
@@ -106,7 +106,7 @@ describe('a signature', () => {
   it('that says ALL|ANYONECANPAY and signs something else is refused', () => {
     const { key, coin: spent } = coin(7, 400_000n);
     const signed = (change: Partial<Template>): Pledge => {
-      const tx = signAll({ ...templateOf(bridge, NETWORK, [spent]), ...change }, [key], ACP);
+      const tx = signAll({ ...pledgeTemplate(bridge, NETWORK, [spent]), ...change }, [key], ACP);
       return { ...spent, signature: bytesToHex(tx.getInput(0).tapKeySig!), pubkey: null };
     };
     hashes.check(signed({}));
@@ -123,7 +123,7 @@ it('any other script than a taproot key or P2WPKH is refused', () => {
     );
   // A witness of a taproot script path is longer than a key's.
   const { coin: spent } = coin(8, 400_000n);
-  const tx = toTransaction(templateOf(bridge, NETWORK, [spent]));
+  const tx = toTransaction(pledgeTemplate(bridge, NETWORK, [spent]));
   tx.updateInput(0, { finalScriptWitness: [Uint8Array.of(1), Uint8Array.of(0x51), new Uint8Array(33)] }, true);
   expect(codeOf(() => hashes.check(pledgeOfPsbt(bridge, NETWORK, writePsbt(tx))))).toMatch(/sighash-refused|signature/);
 });
@@ -163,7 +163,7 @@ describe('a PSBT', () => {
       ],
     };
     const spent = { txid: txidOf(before), vout: 0, sat: 400_000n, script: key.script };
-    const tx = signAll(templateOf(bridge, NETWORK, [spent]), [key], ACP);
+    const tx = signAll(pledgeTemplate(bridge, NETWORK, [spent]), [key], ACP);
     const nonWitnessUtxo = toTransaction(before).unsignedTx;
     const psbt = (change: object = {}) => {
       tx.updateInput(0, { nonWitnessUtxo, ...change }, true);
@@ -191,13 +191,13 @@ describe('a PSBT', () => {
     const other = campaign({ outputs: [{ address: ADDRESSES.p2wpkh, sat: 1_000_000n }] });
     const read = (psbt: string) => refusal(() => pledgeOfPsbt(bridge, NETWORK, psbt));
     expect(read(pledgePsbt(other, NETWORK, spent))).toMatchObject({ code: 'transaction-differs', blame: 'pledger' });
-    const two = toTransaction(templateOf(bridge, NETWORK, [spent, coin(14, 1n).coin]));
+    const two = toTransaction(pledgeTemplate(bridge, NETWORK, [spent, coin(14, 1n).coin]));
     expect(read(writePsbt(two)).code).toBe('transaction-differs');
     const typed = readPsbt(pledgePsbt(bridge, NETWORK, spent));
     typed.updateInput(0, { sighashType: 1 }, true);
     expect(read(writePsbt(typed)).code).toBe('sighash-refused');
     expect(read(pledgePsbt(bridge, NETWORK, spent)).code).toBe('not-signed');
-    const late = signAll({ ...templateOf(bridge, NETWORK, [spent]), locktime: 9 }, [key], ACP);
+    const late = signAll({ ...pledgeTemplate(bridge, NETWORK, [spent]), locktime: 9 }, [key], ACP);
     expect(read(writePsbt(late)).code).toBe('transaction-differs');
     expect(codeOf(() => pledgePsbt(bridge, NETWORK, coinOf({ ...key, script: '51' }, 1, 1n)))).toBe('pledge-script');
   });

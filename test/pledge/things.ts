@@ -1,15 +1,15 @@
 /** Campaigns, coins and pledges without homes. Coins are signed by this project (taproot) or by @scure (both types). */
 import { signAll, coinOf, walletKey, type WalletKey } from '../support/wallet.ts';
 import { ADDRESSES, secret } from '../credit/things.ts';
-import { campaignOf, type Campaign, type Terms } from '../../src/lib/pledge/campaign.ts';
-import { PledgeHashes, templateOf, type Pledge } from '../../src/lib/pledge/pledge.ts';
+import { campaignOf, type Campaign, type CampaignTerms } from '../../src/lib/pledge/campaign.ts';
+import { PledgeHashes, pledgeTemplate, type Pledge } from '../../src/lib/pledge/pledge.ts';
 import { pledgeOfPsbt } from '../../src/lib/pledge/psbt.ts';
 import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import type { Spent } from '../../src/lib/bitcoin/transaction.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 
 export const NETWORK = 'regtest' as const;
-export const campaign = (change: Partial<Terms> = {}): Campaign =>
+export const campaign = (change: Partial<CampaignTerms> = {}): Campaign =>
   campaignOf(
     {
       outputs: [{ address: ADDRESSES.p2tr, sat: 1_000_000n }],
@@ -32,7 +32,7 @@ export function coin(n: number, sat: bigint, type: WalletKey['type'] = 'p2tr'): 
 /** A pledge signed by a wallet outside the project. */
 export function pledged(to: Campaign, n: number, sat: bigint, type: WalletKey['type'] = 'p2tr', sighash = ACP): Pledge {
   const { key, coin: spent } = coin(n, sat, type);
-  const tx = signAll(templateOf(to, NETWORK, [spent]), [key], sighash);
+  const tx = signAll(pledgeTemplate(to, NETWORK, [spent]), [key], sighash);
   return pledgeOfPsbt(to, NETWORK, writePsbt(tx));
 }
 /** A pledge signed by this project. */

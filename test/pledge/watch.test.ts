@@ -21,7 +21,7 @@ import { bundlePost, readBundle } from '../../src/lib/engine/watch-bundle.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type WatchedNode, type WatchEvent } from '../../src/lib/engine/watch.ts';
-import { templateOf } from '../../src/lib/pledge/pledge.ts';
+import { pledgeTemplate } from '../../src/lib/pledge/pledge.ts';
 import { ownClaim, pledgeKind, type OwnPledge } from '../../src/lib/pledge/records.ts';
 import { pledgeVerdict } from '../../src/lib/pledge/status.ts';
 import { pledge as table } from '../../src/lib/pledge/table.ts';
@@ -71,7 +71,7 @@ async function scene(until: number | null = UNTIL) {
   const takeBack = async () => revoke(alice.home, (await record()).campaign.id, undefined, source);
   const paid = async (coins: readonly Spent[], outputs?: readonly Output[]): Promise<string> => {
     for (const one of coins) chain.give(one);
-    const template = templateOf((await record()).campaign, 'regtest', coins);
+    const template = pledgeTemplate((await record()).campaign, 'regtest', coins);
     const hex = unsignedHex({ ...template, outputs: outputs ?? template.outputs });
     expect(chain.accept([hex])).toBeUndefined();
     return txidOfHex(hex);

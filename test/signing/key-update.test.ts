@@ -19,7 +19,7 @@ import {
   nextOffset,
   offsetPoint,
   secondMessage,
-  type Pair,
+  type UpdatePair,
 } from '../../src/lib/signing/key-update.ts';
 import { keySet } from '../../src/lib/signing/keyset.ts';
 import {
@@ -40,12 +40,12 @@ const pub = (s: Uint8Array): string => bytesToHex(publicKey(s));
 interface Owner {
   s: Uint8Array;
   o: Uint8Array;
-  pair: Pair;
+  pair: UpdatePair;
   offset: string;
 }
 const first = (s: Uint8Array, o: Uint8Array): Owner => ({ s, o, pair: [pub(s), pub(o)], offset: ZERO });
 function update(from: Owner, s: Uint8Array, o: Uint8Array, x: Uint8Array) {
-  const pair: Pair = [pub(s), pub(o)];
+  const pair: UpdatePair = [pub(s), pub(o)];
   const m1 = firstMessage(from.pair, from.o, x);
   const m2 = secondMessage(m1, pair, o);
   const offset = nextOffset({ pair: from.pair, offset: from.offset, share: from.s }, { pair, share: s }, m2, x);
@@ -133,7 +133,7 @@ describe('a key update', () => {
     expect(parseResidue(toBytes(N - 1n))).toBe(N - 1n);
     for (const bytes of [toBytes(N), new Uint8Array(32).fill(255), new Uint8Array(31)])
       expect(parseResidue(bytes)).toBeUndefined();
-    const pair: Pair = [pub(toBytes(3n)), pub(toBytes(4n))];
+    const pair: UpdatePair = [pub(toBytes(3n)), pub(toBytes(4n))];
     expect(coinKey(pair, bytesToHex(toBytes(N)))).toBeUndefined();
     expect(coinKey([pair[0], '02' + 'ff'.repeat(32)], ZERO)).toBeUndefined();
     const { coefficients } = keyAgg(pair.map(hexToBytes));

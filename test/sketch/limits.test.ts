@@ -1,6 +1,6 @@
 /** The limits of sketches. */
 import { describe } from 'vitest';
-import { decodeDocument, makeDocument, parseSketch } from '../../src/lib/sketch/document.ts';
+import { decodeSketchDocument, makeDocument, parseSketch } from '../../src/lib/sketch/document.ts';
 import { FIELD_LIMITS } from '../../src/lib/sketch/field.ts';
 import { makeSketch, SKETCH_LIMITS } from '../../src/lib/sketch/sketch.ts';
 import SketchDecode from '../../src/commands/sketch/decode.ts';
@@ -24,7 +24,7 @@ describe('a sketch', () =>
     ],
     falsePositive: {
       takes: async (n: number) => {
-        decodeDocument(new Fields(makeDocument([1n], 8, 3) as never), 0);
+        decodeSketchDocument(new Fields(makeDocument([1n], 8, 3) as never), 0);
         const ended = await command(SketchDecode, ['--false-positive-bits', String(n), '/nowhere']);
         if (ended.code !== 'no-input') throw new Refusal('usage', ended.message);
       },

@@ -3,14 +3,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import {
-  decodeDocument,
+  decodeSketchDocument,
   makeDocument,
   mergeDocuments,
   parseElements,
   parseSketch,
   rawElements,
 } from '../../src/lib/sketch/document.ts';
-import { Field } from '../../src/lib/sketch/field.ts';
+import { BinaryField } from '../../src/lib/sketch/field.ts';
 import {
   capacityOf,
   decodeSketch,
@@ -168,10 +168,10 @@ describe('bytes from strangers', () => {
 describe('the field', () => {
   it('has an inverse of every element tried', () => {
     for (let bits = 2; bits <= 64; bits++) {
-      const field = new Field(bits);
+      const field = new BinaryField(bits);
       for (const e of [1n, 2n, 3n, (1n << BigInt(bits)) - 1n, 1n << BigInt(bits - 1)]) {
-        const row = Field.row([e]);
-        expect(Field.number(field.times(row, field.inverse(row)), 0)).toBe(1n);
+        const row = BinaryField.row([e]);
+        expect(BinaryField.number(field.times(row, field.inverse(row)), 0)).toBe(1n);
       }
     }
   });
@@ -183,16 +183,16 @@ describe('documents', () => {
     expect(rawElements('1\n0xff 3')).toEqual({ elements: ['1', '0xff', '3'] });
     expect(rawElements('one')).toBeUndefined();
     expect(rawElements('ff')).toBeUndefined();
-    const { elements } = decodeDocument(document(makeDocument([2n ** 63n], 64, 2)), 16);
+    const { elements } = decodeSketchDocument(document(makeDocument([2n ** 63n], 64, 2)), 16);
     expect(elements).toEqual([String(2n ** 63n)]);
-    expect(decodeDocument(document(makeDocument([2n ** 52n], 53, 2)), 16).elements).toEqual([2n ** 52n]);
-    expect(decodeDocument(document(makeDocument([2n ** 52n], 54, 2)), 16).elements).toEqual([String(2n ** 52n)]);
+    expect(decodeSketchDocument(document(makeDocument([2n ** 52n], 53, 2)), 16).elements).toEqual([2n ** 52n]);
+    expect(decodeSketchDocument(document(makeDocument([2n ** 52n], 54, 2)), 16).elements).toEqual([String(2n ** 52n)]);
   });
   it('say what does not fit together', () => {
     const [a, b, c] = [makeDocument([1n], 8, 3), makeDocument([1n], 9, 3), makeDocument([1n], 8, 9, 4)];
     expect(codeOf(() => mergeDocuments(document(a), document(b)))).toBe('malformed-message');
     expect(codeOf(() => mergeDocuments(document(a), document(c)))).toBe('malformed-message');
-    expect(codeOf(() => decodeDocument(document(c), 16))).toBe('malformed-message');
+    expect(codeOf(() => decodeSketchDocument(document(c), 16))).toBe('malformed-message');
     expect(codeOf(() => makeDocument([1n], 8, 3, 3))).toBe('usage');
   });
 });

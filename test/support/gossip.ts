@@ -3,10 +3,10 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { CHAIN_HASHES } from '../../src/lib/bitcoin/network.ts';
 import { announceDocument } from '../../src/lib/gossip/announce.ts';
-import type { Policy } from '../../src/lib/gossip/graph.ts';
-import { LAYOUTS, readMessage, writeMessage } from '../../src/lib/gossip/message.ts';
+import type { GossipPolicy } from '../../src/lib/gossip/graph.ts';
+import { LAYOUTS, readGossip, writeGossip } from '../../src/lib/gossip/message.ts';
 import { crc32c } from '../../src/lib/gossip/store.ts';
-import { fundingScript, signedHash } from '../../src/lib/gossip/verify.ts';
+import { fundingScript, gossipHash } from '../../src/lib/gossip/verify.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { readUint, writeBigSize, writeUint } from '../../src/lib/wire/bigsize.ts';
@@ -29,7 +29,7 @@ export interface TestChannel {
   ends: [number, number];
   bitcoin: [number, number];
   capacity: number;
-  policies: [Policy, Policy];
+  policies: [GossipPolicy, GossipPolicy];
 }
 export interface TestNetwork {
   /** Secrets by rising public key. */
@@ -43,7 +43,7 @@ export function makeNetwork(count: number, channels: number, seed: number): Test
   const nodes = Array.from({ length: count }, (_, i) => ({ secret: i, key: keyOf(i), alias: `node ${i} ⚡` })).sort(
     (a, b) => (a.key < b.key ? -1 : 1),
   );
-  const policy = (capacity: number): Policy => ({
+  const policy = (capacity: number): GossipPolicy => ({
     fee_base_msat: draw(3) * 500,
     fee_proportional_millionths: draw(2000),
     cltv_expiry_delta: 18 + draw(120),
@@ -72,7 +72,7 @@ export function makeNetwork(count: number, channels: number, seed: number): Test
 /** Signs a message whose signatures are zeros, in the order of its layout. */
 export function signed(message: Uint8Array, secrets: readonly number[]): Uint8Array {
   const type = Number(readUint(message.subarray(0, 2)));
-  const hash = signedHash({ type, bytes: message });
+  const hash = gossipHash({ type, bytes: message });
   const made = message.slice();
   secrets.forEach((secret, i) => made.set(secp256k1.sign(hash, secretOf(secret), { prehash: false }), 2 + 64 * i));
   return made;
@@ -82,7 +82,7 @@ const unsigned = (type: number): Record<string, string> =>
   Object.fromEntries(LAYOUTS[type]!.signatures.map((name) => [name, ZEROS]));
 /** Writes a message from its values. */
 export const written = (type: number, values: object, extra?: Uint8Array): Uint8Array =>
-  writeMessage(type, new Fields(parseJson(printJson(values))), extra);
+  writeGossip(type, new Fields(parseJson(printJson(values))), extra);
 const CHAIN = { chain_hash: CHAIN_HASHES.mainnet };
 
 export function announcement({ nodes }: TestNetwork, { scid, ends, bitcoin }: TestChannel, features = ''): Uint8Array {
@@ -141,7 +141,7 @@ export function nodeAnnouncement({ nodes }: TestNetwork, i: number, more = {}): 
 
 /** The script (hex) that the output of an announcement has. */
 export function scriptOf(message: Uint8Array): string {
-  const { bitcoin_key_1: one, bitcoin_key_2: two } = readMessage(message).values;
+  const { bitcoin_key_1: one, bitcoin_key_2: two } = readGossip(message).values;
   return bytesToHex(fundingScript(hexToBytes(one), hexToBytes(two)));
 }
 
@@ -188,7 +188,7 @@ export const describeGraph = ({ nodes, channels }: TestNetwork): object => ({
     features: { 15: { name: 'payment-addr', is_required: false, is_known: true } },
   })),
   edges: channels.map(({ scid, ends, capacity, policies }) => {
-    const policy = (of: Policy): object => ({
+    const policy = (of: GossipPolicy): object => ({
       time_lock_delta: of.cltv_expiry_delta,
       min_htlc: String(of.htlc_minimum_msat),
       fee_base_msat: String(of.fee_base_msat),
@@ -284,7 +284,7 @@ export function gossmap({ channels }: TestNetwork): Uint8Array {
     const places = new Map([...new Set(values)].map((value, i) => [value, i]));
     return numbers([places.size, ...places.keys(), ...values.map((value) => places.get(value)!)]);
   };
-  const each = (of: (policy: Policy) => number | bigint): Uint8Array =>
+  const each = (of: (policy: GossipPolicy) => number | bigint): Uint8Array =>
     table(channels.flatMap(({ policies }) => policies.map(of)));
   return concatBytes(
     new TextEncoder().encode('GOSSMAP_COMPRESSv1\0'),

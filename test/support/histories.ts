@@ -3,7 +3,7 @@ import { addressOf, scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { toBytes } from '../../src/lib/signing/curve.ts';
-import { nextOffset, firstMessage, secondMessage, type Pair } from '../../src/lib/signing/key-update.ts';
+import { nextOffset, firstMessage, secondMessage, type UpdatePair } from '../../src/lib/signing/key-update.ts';
 import { keySet } from '../../src/lib/signing/keyset.ts';
 import { nonceAgg, nonceGen, partialAgg, publicKey, session, sign } from '../../src/lib/signing/musig2.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
@@ -41,13 +41,13 @@ export function honest(owners: number, change: Partial<Terms> = {}): History {
   const entries: Entry[] = [];
   const backups: string[] = [];
   shares.forEach(([s, o], n) => {
-    const pair: Pair = [pub(s), pub(o)];
+    const pair: UpdatePair = [pub(s), pub(o)];
     const from = shares[n - 1];
     const last = entries.at(-1);
     let offset = NO_OFFSET;
     if (from && last) {
       const x = secret(7_000 + n);
-      const before: Pair = [last.operator_pubkey, last.owner_pubkey];
+      const before: UpdatePair = [last.operator_pubkey, last.owner_pubkey];
       const m2 = secondMessage(firstMessage(before, from[1], x), pair, o);
       offset = nextOffset({ pair: before, offset: last.offset, share: from[0] }, { pair, share: s }, m2, x);
     }

@@ -5,12 +5,12 @@ import {
   bitcoinAttestation,
   emptyTimestamp,
   type Attestation,
-  type Op,
+  type OtsOp,
   type OtsFile,
 } from '../../src/lib/notary/ots.ts';
 
 /** A proof of 32 zero bytes by these operations and an attestation. */
-export function proofWith(steps: readonly Op[], attestation: Attestation = bitcoinAttestation(7n)): OtsFile {
+export function proofWith(steps: readonly OtsOp[], attestation: Attestation = bitcoinAttestation(7n)): OtsFile {
   const end = emptyTimestamp();
   addAttestation(end, attestation);
   const timestamp = steps.reduceRight((next, step) => {

@@ -4,7 +4,7 @@
  */
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import type { Path } from '../../src/lib/protocol/action.ts';
-import { firstMessage, secondMessage, type Pair } from '../../src/lib/signing/key-update.ts';
+import { firstMessage, secondMessage, type UpdatePair } from '../../src/lib/signing/key-update.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { isOwners, statecoinKind, type OperatorRecord, type Statecoin } from '../../src/lib/statechain/records.ts';
 import type { Message, Ran, TestParty } from './party.ts';
@@ -15,8 +15,8 @@ const recordsOf = async ({ home }: TestParty): Promise<Statecoin[]> =>
 
 /** A transfer that was under way: its pairs, and the x that blinds the halves. */
 interface Seen {
-  pair: Pair;
-  next: Pair;
+  pair: UpdatePair;
+  next: UpdatePair;
   x: Uint8Array;
 }
 

@@ -1,12 +1,12 @@
 /** A channel of known keys in each format, its commitments with HTLCs both ways, and what both sides have signed of them. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { buildDocument } from '../../src/lib/channel/build.ts';
+import { commitmentDocument } from '../../src/lib/channel/build.ts';
 import type { Channel } from '../../src/lib/channel/commitment.ts';
-import { channelView, keysView, pointAt, readChannel, type Keys } from '../../src/lib/channel/document.ts';
+import { channelView, keysView, pointAt, readChannel, type ChannelKeys } from '../../src/lib/channel/document.ts';
 import type { FormatName } from '../../src/lib/channel/format.ts';
-import { BASES, otherSide, type Base, type Side } from '../../src/lib/channel/keys.ts';
-import { indexOf, secretAt } from '../../src/lib/channel/secrets.ts';
+import { BASES, otherSide, type Base, type ChannelSide } from '../../src/lib/channel/keys.ts';
+import { secretIndex, secretAt } from '../../src/lib/channel/secrets.ts';
 import { FundingSpend } from '../../src/lib/channel/funding.ts';
 import { parseBareTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { readPsbt, templateOf, writePsbt } from '../../src/lib/bitcoin/psbt.ts';
@@ -16,14 +16,14 @@ import { keyPathScript } from '../../src/lib/signing/keyset.ts';
 import { nonceGen, publicKey, sign } from '../../src/lib/signing/musig2.ts';
 
 const bytes = (...parts: (string | number)[]): Uint8Array => sha256(new TextEncoder().encode(parts.join(' ')));
-export const keysFor = (format: FormatName, side: Side): Keys => ({
+export const keysFor = (format: FormatName, side: ChannelSide): ChannelKeys => ({
   secrets: Object.fromEntries(BASES.map((base) => [base, bytes('channel', format, side, base)])) as Record<
     Base,
     Uint8Array
   >,
   seed: bytes('channel', format, side, 'seed'),
 });
-const pointsFor = (format: FormatName, side: Side, delay: number): object => {
+const pointsFor = (format: FormatName, side: ChannelSide, delay: number): object => {
   const { local } = channelView({
     local: {
       points: Object.fromEntries(BASES.map((b) => [b, publicKey(keysFor(format, side).secrets[b]!)])),
@@ -57,10 +57,10 @@ const htlc = (direction: 'offered' | 'received', amount_msat: number, n: number,
   payment_hash: bytesToHex(sha256(preimageOf(n))),
   expiry,
 });
-export const point = (format: FormatName, side: Side, number: number): string =>
+export const point = (format: FormatName, side: ChannelSide, number: number): string =>
   bytesToHex(pointAt(keysFor(format, side).seed!, BigInt(number)));
-export const secret = (format: FormatName, side: Side, number: number): Uint8Array =>
-  secretAt(keysFor(format, side).seed!, indexOf(BigInt(number)));
+export const secret = (format: FormatName, side: ChannelSide, number: number): Uint8Array =>
+  secretAt(keysFor(format, side).seed!, secretIndex(BigInt(number)));
 
 export interface Played {
   hex: string;
@@ -70,11 +70,11 @@ export interface Played {
   htlc_signatures: string[];
   outputs: { vout: number; amount_sat: bigint; role: string; script: string }[];
   number: number;
-  holder: Side;
+  holder: ChannelSide;
 }
 export const stateFor = (
   format: FormatName,
-  holder: Side,
+  holder: ChannelSide,
   number: number,
   htlcs: readonly { amount_msat: number }[],
 ) => ({
@@ -88,12 +88,18 @@ export const stateFor = (
   htlcs,
 });
 /** A finished commitment of one side with its finished HTLC transactions, whose preimages are all known. */
-export function played(document: object, format: FormatName, holder: Side, number: number, list = htlcsFor()): Played {
+export function played(
+  document: object,
+  format: FormatName,
+  holder: ChannelSide,
+  number: number,
+  list = htlcsFor(),
+): Played {
   const channel = readChannel(new Fields(document as never));
   const htlcs = list.map((h) => ({ ...h, preimage: bytesToHex(preimageOf(h.id)) }));
   const state = stateFor(format, holder, number, htlcs);
-  const build = (more: object, side: Side): any =>
-    buildDocument(channel, new Fields({ ...state, ...more } as never), keysFor(format, side));
+  const build = (more: object, side: ChannelSide): any =>
+    commitmentDocument(channel, new Fields({ ...state, ...more } as never), keysFor(format, side));
   const other = otherSide(holder);
   const nonce = format === 'taproot' ? nonceFor(channel, holder, number) : undefined;
   const theirs = build(nonce ? { nonces: { [holder]: bytesToHex(nonce.pubnonce) } } : {}, other);
@@ -119,16 +125,16 @@ interface Nonce {
   pubnonce: Uint8Array;
 }
 /** The holder's nonce, as its node would draw one. */
-const nonceFor = ({ format }: Channel, holder: Side, number: number): Nonce => {
+const nonceFor = ({ format }: Channel, holder: ChannelSide, number: number): Nonce => {
   const key = keysFor(format, holder).secrets.funding!;
   return nonceGen({ random: bytes('nonce', holder, number), secret: key, pubkey: publicKey(key) });
 };
 function partialOf(
   channel: Channel,
   unsigned: string,
-  holder: Side,
+  holder: ChannelSide,
   nonce: Nonce,
-  nonces: Record<Side, string>,
+  nonces: Record<ChannelSide, string>,
 ): string {
   const bare = parseBareTransaction(unsigned);
   const template = { ...bare, inputs: [{ ...channel.funding, sequence: bare.inputs[0]!.sequence }] };
@@ -138,7 +144,7 @@ function partialOf(
   });
   return bytesToHex(sign(nonce.secnonce, keysFor(channel.format, holder).secrets.funding!, session));
 }
-export const keysDocument = (format: FormatName, side: Side): object => keysView(keysFor(format, side));
+export const keysDocument = (format: FormatName, side: ChannelSide): object => keysView(keysFor(format, side));
 
 /** A PSBT whose coins a wallet has signed: those that its key owns alone. */
 export function signedByWallet(psbt: string, wallet: Uint8Array): string {

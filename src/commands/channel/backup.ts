@@ -7,7 +7,7 @@ import { parseSat } from '../../lib/bitcoin/amount.ts';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
 import type { Channel } from '../../lib/channel/commitment.ts';
-import { channelView, keysView, pointsOf, type Keys } from '../../lib/channel/document.ts';
+import { channelView, keysView, pointsOf, type ChannelKeys } from '../../lib/channel/document.ts';
 import { FORMATS } from '../../lib/channel/format.ts';
 import { backedNumber, lndRoot, readLndBackup, type Backed } from '../../lib/channel/lnd.ts';
 import { clnKeys, eclairKeys, hsmSecret } from '../../lib/channel/seeds.ts';
@@ -69,7 +69,7 @@ export async function backedBy(
 }
 
 /** Writes both files of a channel, which must not be there yet. @throws Refusal `cannot-write` */
-async function writeChannel(dir: string, channel: Channel, keys: Keys): Promise<object> {
+async function writeChannel(dir: string, channel: Channel, keys: ChannelKeys): Promise<object> {
   await mkdir(dir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw new Refusal('cannot-write', `${dir}: ${(error as NodeJS.ErrnoException).code}`);
   });

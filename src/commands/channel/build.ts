@@ -22,14 +22,14 @@ export default class ChannelBuild extends BaseCommand {
 
   async run(): Promise<void> {
     const { flags, args } = await this.parse(ChannelBuild);
-    const [{ buildDocument }, { closeDocument }] = await Promise.all([
+    const [{ commitmentDocument }, { closeDocument }] = await Promise.all([
       import('../../lib/channel/build.ts'),
       import('../../lib/channel/close.ts'),
     ]);
     const keys = await keysFrom(flags.keys);
     await runStateless({ file: args.file, batch: flags.batch }, async (document) => {
       const channel = await channelFrom(flags.channel, document);
-      return (flags.close ? closeDocument : buildDocument)(channel, document, keys);
+      return (flags.close ? closeDocument : commitmentDocument)(channel, document, keys);
     });
   }
 }

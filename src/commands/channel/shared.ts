@@ -1,7 +1,7 @@
 /** Parts that the `channel-*` commands share: the channel and its keys by file, transactions in hex. */
 import { hexFlag, textFlag } from '../../lib/cli/flags.ts';
 import type { Channel } from '../../lib/channel/commitment.ts';
-import { readChannel, readKeys, readStore, type Keys } from '../../lib/channel/document.ts';
+import { readChannel, readChannelKeys, readStore, type ChannelKeys } from '../../lib/channel/document.ts';
 import type { SecretStore } from '../../lib/channel/secrets.ts';
 import { Fields } from '../../lib/protocol/document.ts';
 import { parseJson, type Json } from '../../lib/protocol/json.ts';
@@ -42,9 +42,9 @@ export async function channelFrom(file: string | undefined, document?: Fields): 
     throw new Refusal('usage', 'no channel found: --channel FILE, or a field "channel", expected');
   return documentFrom(await jsonFrom(file), file, readChannel);
 }
-/** Returns the keys in a file. @throws Refusal `secret-exposed`, and as `readKeys` */
-export const keysFrom = async (file: string | undefined): Promise<Keys | undefined> =>
-  file === undefined ? undefined : documentFrom(await readSecretJson(file), file, readKeys);
+/** Returns the keys in a file. @throws Refusal `secret-exposed`, and as `readChannelKeys` */
+export const keysFrom = async (file: string | undefined): Promise<ChannelKeys | undefined> =>
+  file === undefined ? undefined : documentFrom(await readSecretJson(file), file, readChannelKeys);
 /** Returns the store of secrets in a file. @throws Refusal as `readStore` */
 export const storeFrom = async (file: string | undefined): Promise<SecretStore | undefined> =>
   file === undefined ? undefined : documentFrom(await jsonFrom(file), file, readStore);

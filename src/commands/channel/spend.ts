@@ -2,8 +2,8 @@
 import type { InferredFlags } from '@oclif/core/interfaces';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import type { Channel } from '../../lib/channel/commitment.ts';
-import type { Keys } from '../../lib/channel/document.ts';
-import type { Paying, Recovered } from '../../lib/channel/spend.ts';
+import type { ChannelKeys } from '../../lib/channel/document.ts';
+import type { SpendOptions, Recovered } from '../../lib/channel/spend.ts';
 import type { Fields } from '../../lib/protocol/document.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom, rawTransaction } from './shared.ts';
@@ -26,7 +26,7 @@ export async function runChannelSpend(
   flags: InferredFlags<typeof channelSpendFlags>,
   file: string | undefined,
   argv: readonly string[],
-  spend: (channel: Channel, document: Fields, keys: Keys, paying: Paying) => Recovered,
+  spend: (channel: Channel, document: Fields, keys: ChannelKeys, paying: SpendOptions) => Recovered,
 ): Promise<void> {
   const keys = await keysFrom(flags.keys);
   if (!keys) throw new Refusal('usage', 'no keys found: --keys FILE expected');

@@ -2,7 +2,7 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { channelFlag, channelFrom } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
-import { verifyDocument } from '../../lib/channel/build.ts';
+import { verifyCommitment } from '../../lib/channel/build.ts';
 
 export default class ChannelVerify extends BaseCommand {
   static override summary =
@@ -19,7 +19,7 @@ export default class ChannelVerify extends BaseCommand {
   async run(): Promise<void> {
     const { flags, args } = await this.parse(ChannelVerify);
     await runStateless({ file: args.file, batch: flags.batch }, async (document) =>
-      verifyDocument(await channelFrom(flags.channel, document), document),
+      verifyCommitment(await channelFrom(flags.channel, document), document),
     );
   }
 }

@@ -39,12 +39,12 @@ An invoice that expired, was paid by another or is refused for good is given up:
     if (!givesUp && invoice === undefined) throw new Refusal('usage', '--invoice or --give-up expected');
     const noteFile = `${tokenFile}.melting`;
     if (changeOut !== undefined) await refuseSameFile(changeOut, tokenFile, noteFile);
-    const [{ giveUpMelt, meltEcash }, { mintUrl }] = await Promise.all([
+    const [{ giveUpMelt, meltEcash }, { mintUrlOf }] = await Promise.all([
       import('../../lib/cashu/melt.ts'),
       import('../../lib/cashu/quotes.ts'),
     ]);
     const at = {
-      mint: mintUrl(flags.mint),
+      mint: mintUrlOf(flags.mint),
       token: utf8(await readInput(tokenFile)).trim(),
       journal: fileJournal(noteFile),
       print: (done: Melted | GivenUp) => print(meltDocument(done)),

@@ -15,7 +15,7 @@ export const askFlags = {
       env: 'SPILLWAY_PRIVATE_MINT',
       ...repeated,
       helpGroup: 'MINT',
-      parse: async (text: string) => (await import('../../lib/cashu/quotes.ts')).mintUrl(text),
+      parse: async (text: string) => (await import('../../lib/cashu/quotes.ts')).mintUrlOf(text),
     },
   ),
 };
@@ -32,8 +32,8 @@ interface AskValues {
  * @throws Refusal `usage` where --mint is none
  */
 export async function namedMints(flags: AskValues): Promise<(mint: string) => boolean> {
-  const { mintUrl } = await import('../../lib/cashu/quotes.ts');
-  const named = new Set([flags['private-mint'] ?? [], flags.mint === undefined ? [] : mintUrl(flags.mint)].flat());
+  const { mintUrlOf } = await import('../../lib/cashu/quotes.ts');
+  const named = new Set([flags['private-mint'] ?? [], flags.mint === undefined ? [] : mintUrlOf(flags.mint)].flat());
   return (mint) => named.has(mint);
 }
 

@@ -4,7 +4,7 @@ import { arg } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { count, text } from '../../lib/cli/step-flags.ts';
 import { ecashRestore } from '../../lib/ecash/restore.ts';
-import { placesOf } from '../../lib/ecash/rider.ts';
+import { paymentPlaces } from '../../lib/ecash/rider.ts';
 import { tokenKind } from '../../lib/ecash/in-hand.ts';
 import { keysetClaim, keysetKind } from '../../lib/ecash/keyset.ts';
 import { ledgerKind } from '../../lib/ecash/ledger.ts';
@@ -26,7 +26,7 @@ export async function awaitedElsewhere(home: Home, contract: Hex, keyset: Hex): 
   const held = new Set(tokens.flatMap((t) => (t.keyset === keyset ? t.places.map(({ counter }) => counter) : [])));
   return (await listRecords(home.store, ledgerKind))
     .flatMap((l) => (l.role === 'payer' && l.contract !== contract ? l.awaited : []))
-    .flatMap((a) => (a.keyset === keyset ? placesOf(a, known) : []))
+    .flatMap((a) => (a.keyset === keyset ? paymentPlaces(a, known) : []))
     .filter(({ counter }) => !held.has(counter));
 }
 

@@ -3,7 +3,7 @@ import { BaseCommand } from '../../lib/cli/base.ts';
 import { arg, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { loadCashu } from '../../lib/ecash/library.ts';
-import { decodeDocument, encodeDocument, verifyDocument } from '../../lib/ecash/token-document.ts';
+import { decodeToken, encodeToken, tokenFindings } from '../../lib/ecash/token-document.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { readMintKeys, type MintKeys } from '../../lib/ecash/mint-keys.ts';
 import { parseJson, type Json } from '../../lib/protocol/json.ts';
@@ -69,9 +69,9 @@ decode reads cashuA (V3) and cashuB (V4), strictly; a token that is not valid is
     const keysets = await readKeysets(flags.keyset);
     let complete = true;
     await runStateless({ file, batch: flags.batch, raw: rawToken }, (document) => {
-      if (action === 'decode') return decodeDocument(document, keysets, flags);
-      if (action === 'encode') return encodeDocument(document, keysets, flags.v3 ? 'V3' : 'V4');
-      const found = verifyDocument(document, keysets);
+      if (action === 'decode') return decodeToken(document, keysets, flags);
+      if (action === 'encode') return encodeToken(document, keysets, flags.v3 ? 'V3' : 'V4');
+      const found = tokenFindings(document, keysets);
       complete &&= found.complete;
       return found.document;
     });

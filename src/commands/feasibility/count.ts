@@ -3,7 +3,7 @@ import { amountFlag, readNetwork } from './shared.ts';
 import { arg, repeated, textFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { countDocument } from '../../lib/flow/document.ts';
-import { pairOf } from '../../lib/flow/network.ts';
+import { memberPair } from '../../lib/flow/network.ts';
 
 export default filter({
   summary: 'A small network counted out: the distributions that it can hold, the payments that it cannot make',
@@ -22,7 +22,7 @@ export default filter({
   exits: [0, 2, 65, 66, 70, 77],
   run: async ({ maxInput, payer, payee, amount }, { file }) => {
     const { network } = await readNetwork(file, maxInput);
-    const pair = payer !== undefined && payee !== undefined ? pairOf(network, payer, payee) : undefined;
+    const pair = payer !== undefined && payee !== undefined ? memberPair(network, payer, payee) : undefined;
     return countDocument(network, amount, pair);
   },
 });

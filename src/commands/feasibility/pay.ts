@@ -3,7 +3,7 @@ import { amountFlag, readNetwork, wealthFlag, wealthOf } from './shared.ts';
 import { arg, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { liquidityDocument, payDocument } from '../../lib/flow/document.ts';
-import { pairOf } from '../../lib/flow/network.ts';
+import { memberPair } from '../../lib/flow/network.ts';
 
 export default filter({
   summary: 'Can this payment be made at all: by any balance of the channels, or as they are balanced now?',
@@ -23,7 +23,7 @@ export default filter({
   },
   run: async ({ maxInput, payer, payee, amount, wealth, liquidity }, { file }) => {
     const read = await readNetwork(file, maxInput);
-    const payment = { ...pairOf(read.network, payer, payee), amount };
+    const payment = { ...memberPair(read.network, payer, payee), amount };
     return liquidity
       ? liquidityDocument(read.network, payment)
       : payDocument(read.network, await wealthOf(read, wealth), payment);

@@ -2,7 +2,7 @@
 import { flagOf, textFlag } from '../../lib/cli/flags.ts';
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { networkOfGraph, parseNetwork, parseWealth, type Network, type Wealth } from '../../lib/flow/network.ts';
+import { networkOfGraph, parseNetwork, parseWealth, type ChannelNetwork, type Wealth } from '../../lib/flow/network.ts';
 import { Fields } from '../../lib/protocol/document.ts';
 import { parseJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -23,7 +23,7 @@ export const wealthFlag = textFlag('What each member owns, {member: sat} (defaul
 export const freshSeed = (): string => randomBytes(8).toString('hex');
 
 export interface ReadNetwork {
-  network: Network;
+  network: ChannelNetwork;
   /** The document itself, where it is one of ours. */
   document: Fields | undefined;
 }

@@ -1,6 +1,6 @@
 import { filter } from '../../lib/cli/filter.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { lineOf } from '../../lib/gossip/line.ts';
+import { gossipLine } from '../../lib/gossip/line.ts';
 import { dumpFlag, inflate, printLines } from './dumps.ts';
 
 export default filter({
@@ -13,5 +13,5 @@ export default filter({
   args: { file: arg('The dump (default: stdin)') },
   flags: { dump: dumpFlag },
   run: ({ dump }, { file }) =>
-    printLines(file, dump, ({ message, ...found }) => lineOf(message, { inflate, ...found })),
+    printLines(file, dump, ({ message, ...found }) => gossipLine(message, { inflate, ...found })),
 });

@@ -2,7 +2,7 @@
  * Outputs that channels stand on: from a file, or from a node by short channel id.
  * Not here: which script a channel must have (`gossip/verify.ts`).
  */
-import { readMessage, typeOf } from '../../lib/gossip/message.ts';
+import { readGossip, typeOf } from '../../lib/gossip/message.ts';
 import type { ChannelOutput } from '../../lib/gossip/verify.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
 import { scidParts } from '../../lib/wire/fields.ts';
@@ -44,7 +44,7 @@ export function chainOutputs(rpc: Rpc) {
     /** Looks for the output of an announcement; of any other message nothing. */
     look: async (message: Uint8Array): Promise<void> => {
       if (![256, 267].includes(typeOf(message))) return;
-      const scid: string | undefined = readMessage(message).values['short_channel_id'];
+      const scid: string | undefined = readGossip(message).values['short_channel_id'];
       if (scid === undefined || found.has(scid)) return;
       const [height, index, vout] = scidParts(scid);
       const txid = (await txidsAt(height))[index];

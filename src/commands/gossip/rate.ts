@@ -1,6 +1,6 @@
 import { filter } from '../../lib/cli/filter.ts';
 import { arg, heightFlag } from '../../lib/cli/flags.ts';
-import { Rate } from '../../lib/gossip/rate.ts';
+import { GossipRate } from '../../lib/gossip/rate.ts';
 import { dumpFlag, printLines } from './dumps.ts';
 
 export default filter({
@@ -16,7 +16,7 @@ export default filter({
     tip: heightFlag('Height of the newest block', { env: 'SPILLWAY_TIP', required: true }),
   },
   run: ({ dump, tip }, { file }) => {
-    const rate = new Rate(tip);
+    const rate = new GossipRate(tip);
     return printLines(file, dump, ({ message }) => {
       const rated = rate.judge(message);
       return rated && { type: 'gossip-rated', version: 1, ...rated };

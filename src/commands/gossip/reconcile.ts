@@ -3,7 +3,7 @@ import { filter } from '../../lib/cli/filter.ts';
 import { arg, countFlag, hexFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { simulateGossip } from '../../lib/gossip/reconcile-sim.ts';
-import { MOST_BYTES, reconcile } from '../../lib/gossip/reconcile.ts';
+import { MOST_BYTES, reconcileGossip } from '../../lib/gossip/reconcile.ts';
 import { drawTopology, topologyOf } from '../../lib/gossip/topology.ts';
 import { Draws } from '../../lib/protocol/draws.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -55,6 +55,6 @@ With --simulate a whole network is played instead, random or with the channels o
     }
     if (first === undefined) throw new Refusal('usage', 'no dump found: give two, or --simulate');
     if (salt.length !== 16) throw new Refusal('usage', `--salt: ${salt.length} bytes found, 16 expected`);
-    return reconcile(await readGraph(first, { limit }), await readGraph(second, { limit }), flags, salt);
+    return reconcileGossip(await readGraph(first, { limit }), await readGraph(second, { limit }), flags, salt);
   },
 });

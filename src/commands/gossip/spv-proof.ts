@@ -5,9 +5,9 @@ import { readInput } from '../../lib/cli/input.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { hexLine } from '../../lib/gossip/dump.ts';
-import { parseProof, verifyProof } from '../../lib/gossip/spv.ts';
+import { parseSpvProof, verifySpvProof } from '../../lib/gossip/spv.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { makeSpvProof, spvAnchors } from './spv.ts';
+import { proofOfChannel, spvAnchors } from './spv.ts';
 
 export default filter({
   summary: 'Prove that the output of a channel is in a block, and check such a proof without a node',
@@ -32,12 +32,12 @@ export default filter({
   },
   exits: [0, 2, 65, 66, 69, 70, 76, 77],
   run: async (flags, { action, file }) => {
-    if (action === 'make') return makeSpvProof(flags);
+    if (action === 'make') return proofOfChannel(flags);
     const { announcement: name } = flags;
     const announcement = name === undefined ? undefined : hexLine(utf8(await readInput(name)));
     return runStateless({ file, limit: 8_000_000 }, async (from) => {
-      const proof = parseProof(from);
-      const made = verifyProof(proof, await spvAnchors(flags, proof.height), announcement);
+      const proof = parseSpvProof(from);
+      const made = verifySpvProof(proof, await spvAnchors(flags, proof.height), announcement);
       if (!made.anchored && flags.requireAnchor)
         throw new Refusal('spv-unanchored', `block ${made.block_hash} found, a known one expected`, {
           hint: 'give --header-hash, --headers or --chain',

@@ -2,7 +2,7 @@
 import { hexToBytes } from '../../lib/bitcoin/bytes.ts';
 import { parseHeader } from '../../lib/bitcoin/header.ts';
 import { hexLine } from '../../lib/gossip/dump.ts';
-import { makeProof, type SpvProof } from '../../lib/gossip/spv.ts';
+import { makeSpvProof, type SpvProof } from '../../lib/gossip/spv.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { scidBytes, scidParts, scidText } from '../../lib/wire/fields.ts';
 import { rpcOf } from '../../lib/cli/chain.ts';
@@ -20,7 +20,7 @@ interface ChainValues {
 }
 type MakeValues = ChainValues & { channel?: string | undefined; block?: string | undefined };
 /** Makes the proof of a channel that flags name. @throws Refusal `usage`, `malformed-spv`, `chain-unavailable`, `no-input` */
-export async function makeSpvProof({ channel = '', block, ...chain }: MakeValues): Promise<SpvProof> {
+export async function proofOfChannel({ channel = '', block, ...chain }: MakeValues): Promise<SpvProof> {
   const bytes = scidBytes(channel);
   if (!bytes) throw new Refusal('usage', '--channel: a short channel id like 700000x5x1 expected');
   const scid = scidText(bytes);
@@ -31,7 +31,7 @@ export async function makeSpvProof({ channel = '', block, ...chain }: MakeValues
       : await textOf(block, BLOCK_LIMIT);
   if (hex === undefined) throw new Refusal('usage', 'no block found: give --block FILE or --chain URL');
   if (!/^(?:[0-9a-fA-F]{2})+$/.test(hex)) throw new Refusal('malformed-spv', 'a block found that is not hex');
-  return makeProof(hexToBytes(hex), scid);
+  return makeSpvProof(hexToBytes(hex), scid);
 }
 const textOf = async (file: string, limit: number): Promise<string> => utf8(await readInput(file, limit)).trim();
 

@@ -2,7 +2,7 @@ import { rpcOf } from '../../lib/cli/chain.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { arg, chainFlags, textFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
-import { lineOf } from '../../lib/gossip/line.ts';
+import { gossipLine } from '../../lib/gossip/line.ts';
 import { Verifier } from '../../lib/gossip/verify.ts';
 import { ERRORS } from '../../lib/protocol/refusal.ts';
 import { dumpFlag, inflate, printLines, readGraph } from './dumps.ts';
@@ -40,7 +40,7 @@ export default filter({
     let unsure = false;
     await printLines(file, flags.dump, async ({ message, ...found }) => {
       await chain?.look(message);
-      const line = lineOf(message, { verifier, inflate, ...found });
+      const line = gossipLine(message, { verifier, inflate, ...found });
       if (line.valid === false) wrong ??= ERRORS[line.problems[0]!.code][0];
       unsure ||= line.valid === null;
       return line;

@@ -4,9 +4,17 @@
  */
 import { isNetwork, type Network } from '../../lib/bitcoin/network.ts';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
-import type { Bound } from '../../lib/notary/records.ts';
+import type { TaprootCommitment } from '../../lib/notary/records.ts';
 import { committedScript, internalKeyIn } from '../../lib/notary/taproot.ts';
-import { commitment, Leaves, makeTree, NONCE_SIZE, rootOf, type Leaf, type Tree } from '../../lib/notary/tree.ts';
+import {
+  commitment,
+  Leaves,
+  makeTree,
+  NONCE_SIZE,
+  treeRoot,
+  type DocumentLeaf,
+  type StampTree,
+} from '../../lib/notary/tree.ts';
 import type { Hex } from '../../lib/protocol/action.ts';
 import { Fields } from '../../lib/protocol/document.ts';
 import { parseJson, printJson } from '../../lib/protocol/json.ts';
@@ -18,7 +26,7 @@ import { fastJson, print } from '../../lib/cli/output.ts';
 const LINES_AT_ONCE = 200;
 
 /** A document of a plan. */
-export interface Named extends Leaf {
+export interface Named extends DocumentLeaf {
   name: string | undefined;
 }
 export interface Plan {
@@ -26,7 +34,7 @@ export interface Plan {
   /** Unix seconds. No block before has the commitment. */
   time: number;
   /** Null: an OP_RETURN output commits to the root. */
-  taproot: Bound | null;
+  taproot: TaprootCommitment | null;
   root: Uint8Array;
   leaves: Leaves;
 }
@@ -73,7 +81,7 @@ export async function* objects(file: string | undefined): AsyncGenerator<Fields>
 }
 
 /** Reads a plan. @throws Refusal `unknown-type`, `malformed-message`, `root-differs` where its lines lead to another root */
-export async function readPlan(file: string | undefined): Promise<Plan & { tree: Tree }> {
+export async function readPlan(file: string | undefined): Promise<Plan & { tree: StampTree }> {
   const leaves = new Leaves();
   let head: Omit<Plan, 'leaves'> | undefined;
   for await (const from of objects(file)) {
@@ -85,7 +93,7 @@ export async function readPlan(file: string | undefined): Promise<Plan & { tree:
   }
   if (!head || leaves.length === 0) throw new Refusal('malformed', 'a plan without a document found');
   const tree = makeTree(leaves);
-  const found = bytesToHex(rootOf(tree));
+  const found = bytesToHex(treeRoot(tree));
   if (found !== bytesToHex(head.root))
     throw new Refusal('root-differs', `the plan: its lines lead to ${found}, ${bytesToHex(head.root)} expected`);
   return { ...head, leaves, tree };

@@ -19,7 +19,7 @@ import {
 import { readOts, type HashName, type OtsFile } from '../../lib/notary/ots.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
 import { factSource } from '../../lib/chain/source.ts';
-import { heightsOf, sentence, stateProof, type Block, type Proof } from '../../lib/notary/proof.ts';
+import { heightsOf, sentence, stateProof, type VouchedBlock, type StampProof } from '../../lib/notary/proof.ts';
 import { readTaprootProof } from '../../lib/notary/taproot.ts';
 import { Fields } from '../../lib/protocol/document.ts';
 import { parseJson } from '../../lib/protocol/json.ts';
@@ -35,7 +35,7 @@ const BRACE = 0x7b;
 const HEADERS_LIMIT = 160_000_000;
 
 /** Reads a proof: a taproot proof, or an .ots file. @throws Refusal as `readTaprootProof` and `readOtsFile` do */
-export async function readProof(file: string | undefined): Promise<Proof> {
+export async function readProof(file: string | undefined): Promise<StampProof> {
   const bytes = await readInput(file, PROOF_LIMIT);
   return bytes[0] === BRACE ? readTaprootProof(new Fields(parseJson(utf8(bytes)))) : otsIn(bytes);
 }
@@ -109,7 +109,7 @@ export async function verified(
 
 /** @throws Refusal `digest-differs` */
 async function compareDigest(
-  { hash, digest }: Proof,
+  { hash, digest }: StampProof,
   file: string | undefined,
   flags: VerifyValues,
 ): Promise<'compared' | 'not-checked'> {
@@ -129,10 +129,10 @@ async function compareDigest(
 /** `little-work`: headers that somebody else than the network may have made. */
 type How = 'node' | 'chain-of-headers' | 'little-work' | 'not-checked';
 async function blocksFor(
-  proof: Proof,
+  proof: StampProof,
   flags: VerifyValues,
   argv: readonly string[],
-): Promise<{ blocks: Block[]; how: How }> {
+): Promise<{ blocks: VouchedBlock[]; how: How }> {
   const unknown = { medianTime: null, confirmations: null, transactions: null };
   if (flags.headers !== undefined) {
     const wanted = new Set(heightsOf(proof));
@@ -155,7 +155,7 @@ async function blocksFor(
   const { rpc } = await chainOf(flags, argv);
   if (!rpc) return { blocks: [], how: 'not-checked' };
   await factSource({ network: flags.network, rpc }).facts({ tip: true });
-  const blocks: Block[] = [];
+  const blocks: VouchedBlock[] = [];
   for (const height of heightsOf(proof)) {
     const known = await rpc.blockAt(height);
     if (known) blocks.push({ ...known, height, header: parseHeader(hexToBytes(known.header)) });

@@ -13,7 +13,7 @@ import type { Spent } from '../../lib/bitcoin/transaction.ts';
 import { change } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { stampKind, type Stamp } from '../../lib/notary/records.ts';
-import { internalSecret, pathOf } from '../../lib/notary/taproot.ts';
+import { internalSecret, keyPath } from '../../lib/notary/taproot.ts';
 import { checkFits, commitment, Leaves, rootOver } from '../../lib/notary/tree.ts';
 import { idClaim } from '../../lib/protocol/claims.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -67,7 +67,7 @@ async function stampFor(
   const { leaves, request } = await documents(files, flags.commit);
   const keys = (await home?.keys())?.keysWith([]);
   leaves.hide(
-    keys ? keys.secret(pathOf('spillway/notary-nonces', request), NONCES) : crypto.getRandomValues(new Uint8Array(32)),
+    keys ? keys.secret(keyPath('spillway/notary-nonces', request), NONCES) : crypto.getRandomValues(new Uint8Array(32)),
   );
   const root = rootOver(leaves);
   const taproot = isTaproot

@@ -15,11 +15,11 @@ import { linesOf } from '../../lib/cli/lines.ts';
 import { note } from '../../lib/engine/log.ts';
 import { change } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
-import { complete, type Lock } from '../../lib/pledge/complete.ts';
-import { checkTime, lackOf, standing, trustIn, type Gate } from '../../lib/pledge/gather.ts';
+import { completeCampaign, type LockingPledge } from '../../lib/pledge/complete.ts';
+import { checkLastHeight, lackOf, standing, trustIn, type Gate } from '../../lib/pledge/gather.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';
 import { campaignKind, gateOf, type CampaignRecord } from '../../lib/pledge/records.ts';
-import { sumOf, taprootCoin } from '../../lib/pledge/sums.ts';
+import { sumOfPledges, taprootCoin } from '../../lib/pledge/sums.ts';
 import { idClaim } from '../../lib/protocol/claims.ts';
 import { homeRestored, Refusal } from '../../lib/protocol/refusal.ts';
 import { bytesOf, MemorySeats, offerIn, openedIn, place } from './gathering.ts';
@@ -49,14 +49,14 @@ export async function completeFrom(
 ): Promise<Done> {
   const chain = await chainOf(flags, argv);
   const sourceOn = (network: Network) => factSource({ network, ...chain });
-  const finish = async (gate: Gate, all: readonly Pledge[], lock?: Lock): Promise<Done> => {
+  const finish = async (gate: Gate, all: readonly Pledge[], lock?: LockingPledge): Promise<Done> => {
     const left = new Set([...(flags.without ?? []), ...(lock ? [outpointText(lock)] : [])]);
     const offered = all.filter((pledge) => !left.has(outpointText(pledge)));
     const { facts, checks } = await sourceOn(gate.network).facts({
       tip: true,
       coins: outpointsOf(lock ? [...offered, lock] : offered),
     });
-    checkTime(gate.campaign, facts.tip ?? 'not-checked', trustIn(gate.network, flags.unchecked));
+    checkLastHeight(gate.campaign, facts.tip ?? 'not-checked', trustIn(gate.network, flags.unchecked));
     const refused = lock && lackOf(lock, facts.coins);
     if (refused) throw refused;
     const missing: Pledge[] = [];
@@ -66,10 +66,10 @@ export async function completeFrom(
       if (lack) note(`a pledge is left out: ${lack.code}: ${lack.message}`);
       return !lack;
     });
-    const made = complete(gate, pledges, { allowExcess: flags['allow-fee'], ...(lock && { lock }) });
+    const made = completeCampaign(gate, pledges, { allowExcess: flags['allow-fee'], ...(lock && { lock }) });
     const common = { type: 'pledge-complete', version: 1, network: gate.network };
     if ('missing' in made) {
-      const stands = standing(gate, sumOf(pledges.map((pledge) => gate.offered(pledge))));
+      const stands = standing(gate, sumOfPledges(pledges.map((pledge) => gate.offered(pledge))));
       const worth = maxSat(taprootCoin(made.missing, gate.campaign), gate.campaign.min_sat);
       note(`${made.missing} sat are missing; a taproot coin of ${worth} sat is worth that`);
       return { document: { ...common, step: 'underfunded', ...stands, checks: { coins: checks['coins'] } }, missing };
@@ -119,7 +119,7 @@ export async function completeFrom(
 }
 
 /** Returns the coin of a pledge of this home that was gathered, with its key. @throws Refusal `unknown-contract` */
-async function lockOf(home: Home, pledges: readonly Pledge[], at: string): Promise<Lock> {
+async function lockOf(home: Home, pledges: readonly Pledge[], at: string): Promise<LockingPledge> {
   const pledge = pledges.find((one) => outpointText(one) === at);
   const path = pledge && (await home.store.ours([pledge.script])).get(pledge.script);
   if (!pledge || !path)

@@ -11,7 +11,7 @@ import { readAll } from '../../lib/engine/files.ts';
 import { note } from '../../lib/engine/log.ts';
 import { sniff } from '../../lib/engine/sniff.ts';
 import { retryRace } from '../../lib/home/change.ts';
-import { gathered, Gathering, type Gate, type PledgeFacts, type Trust } from '../../lib/pledge/gather.ts';
+import { gathered, Gathering, type Gate, type PledgeFacts, type PledgeTrust } from '../../lib/pledge/gather.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';
 import { pledgeOfPsbt } from '../../lib/pledge/psbt.ts';
 import type { Sealed } from '../../lib/pledge/records.ts';
@@ -93,7 +93,7 @@ export async function gatherLines(
   source: AsyncIterable<Uint8Array>,
   seats: Seats,
   facts: FactSource,
-  trust: Trust,
+  trust: PledgeTrust,
   whole?: number,
 ): Promise<void> {
   if (whole !== undefined) {
@@ -122,7 +122,11 @@ export async function gatherLines(
 }
 
 /** Checks a pledge and gives it a seat, once. @returns how its coin was judged @throws Refusal as `Gate.check`, `Gathering.add` */
-export function place({ held: { gathering }, pledge: one }: OpenedOffer, looked: PledgeFacts, trust: Trust): string {
+export function place(
+  { held: { gathering }, pledge: one }: OpenedOffer,
+  looked: PledgeFacts,
+  trust: PledgeTrust,
+): string {
   const coin = gathering.gate.check(one, looked, trust);
   gathering.add(one);
   return coin;
@@ -138,7 +142,7 @@ const round = (
   offers: readonly (Offer | AnswerLine)[],
   seats: Seats,
   facts: FactSource,
-  trust: Trust,
+  trust: PledgeTrust,
 ): Promise<AnswerLine[]> =>
   retryRace(async () => {
     const seated = await seats.begin(offers.filter((one): one is Offer => !isAnswer(one)));

@@ -19,7 +19,7 @@ import {
   type Sealed,
   type Seat,
 } from '../../lib/pledge/records.ts';
-import { largest, sumOf } from '../../lib/pledge/sums.ts';
+import { largestFitting, sumOfPledges } from '../../lib/pledge/sums.ts';
 import type { Claim, Hex, Keys, Kind } from '../../lib/protocol/action.ts';
 import { idClaim } from '../../lib/protocol/claims.ts';
 import type { FactSource } from '../../lib/protocol/ports.ts';
@@ -185,7 +185,7 @@ export async function freeSeats(home: Home, id: Hex, missing: readonly Pledge[],
     if (freed.length === 0) return true;
     const gate = gateOf(record);
     const rest = taken.filter((one) => !isFreed(one)).map(({ seat }) => gate.offered(seat.pledge));
-    const sum = sumOf(largest(gate.goal, rest));
+    const sum = sumOfPledges(largestFitting(gate.goal, rest));
     const seats = freed.map(({ seat, rev }) => ({ seat: { ...seat, changes: seat.changes + 1 }, rev }));
     const written = { record: { ...record, sum, changes: record.changes + 1 }, rev, seats };
     return (await home.store.commit(changeOf([written]))) || undefined;

@@ -1,7 +1,7 @@
 import { filter } from '../../lib/cli/filter.ts';
 import { arg, countFlag } from '../../lib/cli/flags.ts';
 import { runStateless, Unfinished } from '../../lib/cli/stateless.ts';
-import { decodeDocument } from '../../lib/sketch/document.ts';
+import { decodeSketchDocument } from '../../lib/sketch/document.ts';
 import { SKETCH_LIMITS } from '../../lib/sketch/sketch.ts';
 
 export default filter({
@@ -23,7 +23,7 @@ export default filter({
   exits: [0, 2, 3, 65, 66, 70],
   run: ({ falsePositiveBits, max }, { file }) =>
     runStateless({ file }, (from) => {
-      const made = decodeDocument(from, falsePositiveBits, max);
+      const made = decodeSketchDocument(from, falsePositiveBits, max);
       return made.decoded ? made : new Unfinished(made);
     }),
 });

@@ -15,12 +15,12 @@ import { Refusal } from '../protocol/refusal.ts';
 import { isPublic } from './addresses.ts';
 
 export interface MintAt {
-  /** URL as `mintUrl` writes it. */
+  /** URL as `mintUrlOf` writes it. */
   url: string;
   /** True if the operator named the mint; then its address may be private. */
   named: boolean;
 }
-export interface Call {
+export interface MintCall {
   /** JSON to post; without it the call is a GET. */
   body?: string | undefined;
   headers?: Readonly<Record<string, string>> | undefined;
@@ -46,7 +46,12 @@ const AGENTS = {
 };
 
 /** Calls a mint. @throws Refusal `mint-private`, `mint-unavailable` for no answer within limits */
-export async function askMint(mint: MintAt, path: string, call: Call, lookup: Lookup = ofSystem): Promise<HttpAnswer> {
+export async function askMint(
+  mint: MintAt,
+  path: string,
+  call: MintCall,
+  lookup: Lookup = ofSystem,
+): Promise<HttpAnswer> {
   const ask = (): Promise<HttpAnswer> => once(mint, path, call, lookup);
   // Retries a call whose connection the mint had closed before it read anything.
   const again = (error: unknown): Promise<HttpAnswer> => {
@@ -70,7 +75,7 @@ const isPrivate = ({ url }: MintAt): Refusal =>
 
 class Stale extends Error {}
 
-async function once(mint: MintAt, path: string, call: Call, lookup: Lookup): Promise<HttpAnswer> {
+async function once(mint: MintAt, path: string, call: MintCall, lookup: Lookup): Promise<HttpAnswer> {
   const { body, headers, limit, timeoutMs } = call;
   const { url, named } = mint;
   const at = new URL(url + path);

@@ -8,17 +8,17 @@
 import { join } from 'node:path';
 import type { Wallet } from '@cashu/cashu-ts';
 import {
-  isSigned,
+  isSignedToken,
   newToken,
   spentPart,
-  sumOf,
+  tokenSat,
   tokenKind,
   withoutSpent,
   type SignedToken,
   type TokenRecord,
 } from '../ecash/in-hand.ts';
 import { keysetClaim, keysetKind, newWallet, type Keyset, type KeysetRecord } from '../ecash/keyset.ts';
-import { outputsOf, tokenOf, type BlindPromise } from '../ecash/outputs.ts';
+import { blindedOutputs, tokenOf, type BlindPromise } from '../ecash/outputs.ts';
 import { change, listRecords, loadRecord } from '../home/change.ts';
 import { holdFor } from '../home/hold.ts';
 import type { Home } from '../home/home.ts';
@@ -84,13 +84,13 @@ export interface Purse {
   wallet: Wallet | undefined;
 }
 
-export type AtMint = Purse & { wallet: Wallet };
+export type MintPurse = Purse & { wallet: Wallet };
 
 /**
  * Returns a keyset from the home's record, else from the mint.
  * @throws Refusal `no-keyset`, `mint-unavailable`
  */
-export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset> {
+export async function knownKeyset({ home, wallet }: Purse, id: Hex): Promise<Keyset> {
   const own = await loadRecord(home.store, keysetKind, keysetClaim('wallet', id));
   if (own) return own.record.keyset;
   if (!wallet) throw new Refusal('no-keyset', `this home has no keyset ${id}, and its mint was not asked`);
@@ -105,7 +105,7 @@ export async function keysetOf({ home, wallet }: Purse, id: Hex): Promise<Keyset
  */
 async function textOf(purse: Purse, t: SignedToken): Promise<string> {
   const seed = (await purse.home.keys()).seed();
-  return tokenOf(seed, t.places, await keysetOf(purse, t.keyset), t.promises, t.mint);
+  return tokenOf(seed, t.places, await knownKeyset(purse, t.keyset), t.promises, t.mint);
 }
 
 /**
@@ -125,9 +125,9 @@ export async function handOver(purse: Purse, t: SignedToken, print: PrintToken):
  * @returns the token as it is now: unchanged if nothing is signed. If another copy of this home
  * used the places, it has the coins and amounts that the mint states
  */
-export async function askedBack(purse: AtMint, t: TokenRecord): Promise<TokenRecord> {
+export async function askedBack(purse: MintPurse, t: TokenRecord): Promise<TokenRecord> {
   const { home, wallet } = purse;
-  const outs = outputsOf((await home.keys()).seed(), t.keyset, t.places);
+  const outs = blindedOutputs((await home.keys()).seed(), t.keyset, t.places);
   const found = await withMintErrors(t.mint, () => signaturesOf(wallet.mint, outs));
   if (found.every((one) => one === undefined)) return t;
   if (found.every((one, i) => one?.amount_sat === outs[i]!.amount_sat))
@@ -168,12 +168,12 @@ export async function keepSigned(
 }
 
 /** Removes the coins that the mint shows as spent (NUT-07), and stores the rest. */
-export async function unspentOf(purse: AtMint, t: SignedToken): Promise<TokenRecord> {
+export async function unspentOf(purse: MintPurse, t: SignedToken): Promise<TokenRecord> {
   const left = await withoutShown(purse, t);
   return left === t ? t : keepToken(purse.home, left);
 }
 
-async function withoutShown(purse: AtMint, t: SignedToken): Promise<TokenRecord> {
+async function withoutShown(purse: MintPurse, t: SignedToken): Promise<TokenRecord> {
   const { proofs } = purse.wallet.decodeToken(await textOf(purse, t));
   const { spent } = await withMintErrors(t.mint, () => purse.wallet.groupProofsByState(proofs));
   const secrets = new Set(spent.map(({ secret }) => secret));
@@ -182,7 +182,7 @@ async function withoutShown(purse: AtMint, t: SignedToken): Promise<TokenRecord>
 }
 
 /** Searches each keyset that a lost home may have used for coins at unknown counters. */
-export async function search(purse: AtMint, { contract, mint, quote }: QuotedLedger): Promise<void> {
+export async function search(purse: MintPurse, { contract, mint, quote }: QuotedLedger): Promise<void> {
   const { home, wallet } = purse;
   for (const { id } of wallet.keyChain.getKeysets())
     await change<{ keyset: KeysetRecord; token: TokenRecord }, void>(
@@ -192,7 +192,7 @@ export async function search(purse: AtMint, { contract, mint, quote }: QuotedLed
       async ({ keyset: found }) => {
         const known = found?.role === 'wallet' ? found : undefined;
         if (!(known?.restored ?? home.mayRepeat)) return { writes: {}, result: undefined };
-        const record = known ?? newWallet(await keysetOf(purse, id), true);
+        const record = known ?? newWallet(await knownKeyset(purse, id), true);
         const seed = (await home.keys()).seed();
         const { next, places, promises } = await withMintErrors(mint, () =>
           signedFrom(wallet.mint, seed, id, record.counter),
@@ -249,24 +249,24 @@ async function printAlone({ home, contract, spent = false, isNamed, print }: Pri
     for (const t of await tokensIn(home, states, (t) => t.mint === mint && isWanted(t))) {
       const now = wallet ? await told(mint, t, () => lookedAt({ home, wallet }, t)) : t;
       const left = once(now);
-      if (isSigned(left)) {
+      if (isSignedToken(left)) {
         await handOver(purse, left, print);
-        sat += sumOf(left);
+        sat += tokenSat(left);
       }
       const called = spent && wallet ? spentPart(now) : undefined;
       const back = called && (await told(mint, undefined, () => withoutShown({ home, wallet: wallet! }, called)));
       const more = back && once(back);
-      if (!more || !isSigned(more)) continue;
+      if (!more || !isSignedToken(more)) continue;
       // The record does not change, since the mint may call the coins spent again.
       await print(await textOf(purse, more));
-      sat += sumOf(more);
+      sat += tokenSat(more);
     }
   }
   return { sat, unasked };
 
   /** Removes coins that were printed before, because two searches may find a coin twice. */
   function once(t: TokenRecord): TokenRecord {
-    if (!isSigned(t)) return t;
+    if (!isSignedToken(t)) return t;
     const twice = t.places.flatMap((p) => (seen.has(coin(t, p)) ? [p.counter] : []));
     t.places.forEach((p) => seen.add(coin(t, p)));
     return withoutSpent(t, new Set(twice));
@@ -293,7 +293,7 @@ const TOKEN_ORDER = ['printed', 'signed', 'asked', 'refused'] as const;
 const coin = ({ keyset }: TokenRecord, { counter }: TokenRecord['places'][number]): string => `${keyset}/${counter}`;
 
 /** Resolves to the token as its mint knows it. */
-async function lookedAt(purse: AtMint, t: TokenRecord): Promise<TokenRecord> {
-  const now = isSigned(t) ? t : await askedBack(purse, t);
-  return isSigned(now) ? unspentOf(purse, now) : now;
+async function lookedAt(purse: MintPurse, t: TokenRecord): Promise<TokenRecord> {
+  const now = isSignedToken(t) ? t : await askedBack(purse, t);
+  return isSignedToken(now) ? unspentOf(purse, now) : now;
 }

@@ -71,7 +71,7 @@ const GIVE_UP = 'where it can no longer be paid: --give-up writes what is unspen
 export async function meltEcash({ invoice, change, point, ...at }: MeltEcash): Promise<Melted> {
   const { amountSat } = parseInvoice(invoice);
   const { Amount } = await loadCashu();
-  const payment = await Payment.open(at);
+  const payment = await MeltPayment.open(at);
   const { mint, wallet, underWay, note } = payment;
   if (note.invoice !== undefined && note.invoice !== invoice)
     throw new Refusal('malformed', 'the file of a payment that was cut off is of another invoice', {
@@ -131,7 +131,7 @@ export async function giveUpMelt({
   change,
   ...at
 }: AtMint<Melted | GivenUp> & { change: ChangeFile }): Promise<Melted | GivenUp> {
-  const payment = await Payment.open(at);
+  const payment = await MeltPayment.open(at);
   const before = await payment.quote();
   if (before?.state === 'PAID' || before?.state === 'PENDING')
     return payment.finish(before, (await payment.left()).unspent, change);
@@ -156,7 +156,7 @@ interface MeltNote {
 }
 
 /** Payment at a mint: the token, its change, and the note of the run that began it. */
-class Payment {
+class MeltPayment {
   readonly mint: string;
   readonly wallet: Wallet;
   /** True if an earlier run began it. */
@@ -181,12 +181,12 @@ class Payment {
     this.#print = print;
   }
 
-  static async open(at: AtMint<Melted>): Promise<Payment> {
+  static async open(at: AtMint<Melted>): Promise<MeltPayment> {
     const found = await at.journal.read();
     const note = found === undefined ? { seed: bytesToHex(randomBytes(64)), kept: [] } : readNote(found);
     // The payer named this mint.
     const wallet = await walletOf({ url: at.mint, named: true }, hexToBytes(note.seed));
-    return new Payment(at, wallet, found !== undefined, note);
+    return new MeltPayment(at, wallet, found !== undefined, note);
   }
 
   readonly isOwn = (line: string): boolean => this.note.kept.includes(digestOf(line));

@@ -11,9 +11,9 @@
 import { LOCKS } from '../credit/jobs.ts';
 import { FUNDED, creditKind, inState, type Credit } from '../credit/records.ts';
 import type { MintQuote } from '../ecash/quote.ts';
-import { isSigned, newToken, sumOf, tokenKind, type SignedToken, type TokenRecord } from '../ecash/in-hand.ts';
+import { isSignedToken, newToken, tokenSat, tokenKind, type SignedToken, type TokenRecord } from '../ecash/in-hand.ts';
 import { keysetClaim, keysetKind, newWallet, type KeysetRecord } from '../ecash/keyset.ts';
-import { amountsFor, outputsOf, placesFrom, signOutputs } from '../ecash/outputs.ts';
+import { amountsFor, blindedOutputs, placesFrom, signOutputs } from '../ecash/outputs.ts';
 import { stillInflight } from '../ecash/payments.ts';
 import { change } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
@@ -23,7 +23,7 @@ import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { MintAt } from './ask.ts';
 import { mintQuote } from './quotes.ts';
-import { messageOf, promiseOf, type Signature } from './search.ts';
+import { blindedMessage, promiseOf, type MintSignature } from './search.ts';
 import { withMintErrors, walletOf } from './wallet.ts';
 import {
   alone,
@@ -31,12 +31,12 @@ import {
   handOver,
   keepSigned,
   keepToken,
-  keysetOf,
+  knownKeyset,
   search,
   tokensIn,
   unspentOf,
   type PrintToken,
-  type AtMint,
+  type MintPurse,
 } from './in-hand.ts';
 
 /** Looks for a report, which takes up to a second to reach the mint, and the time between. */
@@ -72,7 +72,7 @@ export const mintEcash = (given: MintEcash): Promise<Minted> => alone(given.home
 async function mintAlone({ home, contract, isNamed, amountSat, print, point }: MintEcash): Promise<Minted> {
   const { own, quotes } = await quotesOf(home, contract);
   const at = { url: quotes.mint, named: isNamed(quotes.mint) };
-  const purse: AtMint = { home, wallet: await walletOf(at) };
+  const purse: MintPurse = { home, wallet: await walletOf(at) };
   const keys = await home.keys();
   for (;;) {
     await askBack();
@@ -80,14 +80,14 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
     const held = await inHand();
     const token = unprinted(held) ?? (await prepare(held));
     point('mint-prepared');
-    const made = isSigned(token) ? token : await signed(token);
+    const made = isSignedToken(token) ? token : await signed(token);
     // A token that may have been printed before loses its spent coins.
     const left = made.older && made.state !== 'printed' ? await unspentOf(purse, made) : made;
-    if (!isSigned(left)) continue;
+    if (!isSignedToken(left)) continue;
     point('mint-kept');
     const text = await handOver(purse, left, print);
     const rest = (await inHand()).filter(({ state }) => state === 'asked' || state === 'signed');
-    return { token: text, again: left.older, waitingSat: rest.reduce((sum, t) => sum + sumOf(t), 0n) };
+    return { token: text, again: left.older, waitingSat: rest.reduce((sum, t) => sum + tokenSat(t), 0n) };
   }
 
   /** Requests the blind signatures that the mint may have made and this home has not stored. */
@@ -103,7 +103,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
   }
 
   function unprinted(held: readonly TokenRecord[]): TokenRecord | undefined {
-    const fits = (t: TokenRecord): boolean => amountSat === undefined || sumOf(t) === amountSat;
+    const fits = (t: TokenRecord): boolean => amountSat === undefined || tokenSat(t) === amountSat;
     const waits = held.filter(({ state }) => state === 'signed' || state === 'asked');
     return waits.find((t) => t.older) ?? waits.find(fits);
   }
@@ -117,7 +117,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
       issuedSat,
     } = (await leftOver(at, quotes)) ?? (await reported(at, quotes, held.length > 0 ? 1 : LOOKS));
     const under = held.filter((t) => t.state === 'asked' && t.quote === quote);
-    const free = paidSat - issuedSat - under.reduce((sum, t) => sum + sumOf(t), 0n);
+    const free = paidSat - issuedSat - under.reduce((sum, t) => sum + tokenSat(t), 0n);
     const wanted = amountSat ?? free;
     if (wanted <= 0n && last) return last;
     if (wanted <= 0n || wanted > free)
@@ -125,10 +125,10 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
         ...(held.length > 0 && { hint: 'ecash-mint --again prints every token that is not known to be spent' }),
       });
     const { id: active } = await withMintErrors(at.url, async () => purse.wallet.getKeyset());
-    const keyset = await keysetOf(purse, active);
+    const keyset = await knownKeyset(purse, active);
     // A refused token is tried again.
     const refused = held.find(
-      (t) => t.state === 'refused' && t.quote === quote && t.keyset === keyset.id && sumOf(t) === wanted,
+      (t) => t.state === 'refused' && t.quote === quote && t.keyset === keyset.id && tokenSat(t) === wanted,
     );
     if (refused) return keepToken(home, { ...refused, state: 'asked' });
     return change<{ keyset: KeysetRecord; token: TokenRecord }, TokenRecord>(
@@ -152,18 +152,18 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
   /** Returns the token with the mint's blind signatures, new or found again (NUT-09). */
   async function signed(t: TokenRecord): Promise<SignedToken> {
     const before = await askedBack(purse, t);
-    if (isSigned(before)) return before;
-    const outs = outputsOf(keys.seed(), t.keyset, t.places);
+    if (isSignedToken(before)) return before;
+    const outs = blindedOutputs(keys.seed(), t.keyset, t.places);
     const signature = signOutputs(keys.secret(own.path, LOCKS), t.quote!, outs);
     try {
       const { signatures } = (await withMintErrors(at.url, () =>
-        purse.wallet.mint.mint('credit', { quote: t.quote!, outputs: outs.map(messageOf), signature } as never),
-      )) as unknown as { signatures: readonly Signature[] };
+        purse.wallet.mint.mint('credit', { quote: t.quote!, outputs: outs.map(blindedMessage), signature } as never),
+      )) as unknown as { signatures: readonly MintSignature[] };
       return await keepSigned(purse, t, signatures.map(promiseOf));
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'mint-refused') throw error;
       const late = await askedBack(purse, t);
-      if (isSigned(late)) return late;
+      if (isSignedToken(late)) return late;
       // The next run may send other outputs, under another keyset; these are asked back as long as they are not signed.
       await keepToken(home, { ...t, state: 'refused' });
       throw error;

@@ -44,7 +44,7 @@ export interface NewMintQuote extends MintQuote {
  * Returns a mint's URL in the form of contracts: http(s), without a trailing slash.
  * @throws Refusal `usage`
  */
-export function mintUrl(text: string): string {
+export function mintUrlOf(text: string): string {
   const url = URL.parse(text);
   // Refuses an empty query or fragment too, because a path behind it would be ignored.
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || /[?#]/.test(url.href))
@@ -114,7 +114,7 @@ export async function quoteFor(
     'exiting',
   );
   const url = mintOf(terms);
-  if (mint !== undefined && mintUrl(mint) !== url)
+  if (mint !== undefined && mintUrlOf(mint) !== url)
     throw new Refusal('usage', `--mint ${mint} found, the contract's mint is ${url}`);
   const known = renew ? undefined : found.get(beside);
   const ledger = known && ledgerKind.parse(known.record);

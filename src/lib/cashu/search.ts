@@ -3,7 +3,13 @@
  * counter on. Not here: what is stored of it (`in-hand.ts`), whether it is spent.
  */
 import type { Mint } from '@cashu/cashu-ts';
-import { outputsOf, placesFrom, type BlindedOutput, type BlindPromise, type OutputPlace } from '../ecash/outputs.ts';
+import {
+  blindedOutputs,
+  placesFrom,
+  type BlindedOutput,
+  type BlindPromise,
+  type OutputPlace,
+} from '../ecash/outputs.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -11,26 +17,26 @@ import { Refusal } from '../protocol/refusal.ts';
 const WINDOW = 100;
 const GAP = 300;
 
-export interface Signature {
+export interface MintSignature {
   id: string;
   amount: unknown;
   C_: string;
   dleq?: { e: string; s: string };
 }
 /** Returns a blind signature in this program's form. @throws Refusal `dleq-invalid` without DLEQ */
-export function promiseOf({ id, amount, C_, dleq }: Signature): BlindPromise {
+export function promiseOf({ id, amount, C_, dleq }: MintSignature): BlindPromise {
   if (!dleq) throw new Refusal('dleq-invalid', 'the mint signs without a proof (NUT-12)');
   return { amount_sat: BigInt(String(amount)), id, C_, dleq: { e: dleq.e, s: dleq.s } };
 }
-export const messageOf = ({ amount_sat, id, B_ }: BlindedOutput) => ({ amount: Number(amount_sat), id, B_ });
+export const blindedMessage = ({ amount_sat, id, B_ }: BlindedOutput) => ({ amount: Number(amount_sat), id, B_ });
 
 /** Resolves to the mint's earlier blind signatures, by output. */
 export async function signaturesOf(
   mint: Mint,
   outs: readonly BlindedOutput[],
 ): Promise<readonly (BlindPromise | undefined)[]> {
-  const answer = await mint.restore({ outputs: outs.map(messageOf) as never });
-  const { outputs, signatures } = answer as unknown as { outputs: { B_: string }[]; signatures: Signature[] };
+  const answer = await mint.restore({ outputs: outs.map(blindedMessage) as never });
+  const { outputs, signatures } = answer as unknown as { outputs: { B_: string }[]; signatures: MintSignature[] };
   return outs.map(({ B_ }) => {
     const found = signatures[outputs.findIndex((o) => o.B_ === B_)];
     return found && promiseOf(found);
@@ -54,7 +60,7 @@ export async function signedFrom(mint: Mint, seed: Uint8Array, keyset: Hex, firs
   for (let from = first; from < next + GAP; from += WINDOW) {
     // The amount is no part of a secret: the signature has it.
     const places = placesFrom(from, Array<bigint>(WINDOW).fill(1n));
-    const signed = await signaturesOf(mint, outputsOf(seed, keyset, places));
+    const signed = await signaturesOf(mint, blindedOutputs(seed, keyset, places));
     signed.forEach((promise, i) => {
       if (!promise) return;
       const { counter } = places[i]!;

@@ -6,7 +6,7 @@
  * one at the URL: it is asked for a quote, and its own CreatePayment must come in here before anything is reported or melted.
  * Not here: the rules (`ecash/quote.ts`, `mint/melt.ts`), reporting (`report.ts`), sockets (`listen.ts`).
  */
-import { mintQuote, mintUrl, newMintQuote } from '../cashu/quotes.ts';
+import { mintQuote, mintUrlOf, newMintQuote } from '../cashu/quotes.ts';
 import { note } from '../engine/log.ts';
 import { printRequest } from '../ecash/request.ts';
 import { failureOf } from '../engine/failure.ts';
@@ -44,7 +44,7 @@ const SAT = 'sat';
 /** @throws Refusal `usage`, `insecure-mint`, `no-input`, `cannot-listen` */
 export async function startCdk(options: CdkOptions): Promise<Cdk> {
   const { home, log, point = () => {} } = options;
-  const mint = mintUrl(options.mint);
+  const mint = mintUrlOf(options.mint);
   const at = { url: mint, named: true };
   const proof = proofOf();
   let proved = false;

@@ -12,7 +12,7 @@ import { ledgerClaim, ledgerKind, type Ledger } from '../ecash/ledger.ts';
 import {
   acknowledge,
   cutEvent,
-  isPending,
+  isQuotePending,
   paymentId,
   quoteClaim,
   quoteKind,
@@ -263,7 +263,7 @@ export function reportStep(
     cut: cut && receivedOf(cut),
     moved: seen.ackSat !== quote.ackSat,
     stopped: seen.stopped === quote.stopped ? null : seen.stopped,
-    waits: isPending(cut ?? seen),
+    waits: isQuotePending(cut ?? seen),
   };
   if (!cut) return { writes: { quote: seen }, result };
   const issuedSat = payee.issuedSat + cut.event!.afterSat - cut.event!.beforeSat;

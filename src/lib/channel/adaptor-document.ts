@@ -16,12 +16,12 @@ import { publicBytes, secretScalar } from '../signing/curve.ts';
 import { derOf } from '../signing/ecdsa.ts';
 import { keySet } from '../signing/keyset.ts';
 import * as musig2 from '../signing/musig2.ts';
-import { oneOf } from './document.ts';
+import { choiceIn } from './document.ts';
 
 export const ADAPTOR_ACTIONS = ['presign', 'verify', 'adapt', 'extract'] as const;
 const CONSTRUCTIONS = ['single', 'ecdsa', 'A'] as const;
 
-interface Terms {
+interface AdaptorTerms {
   message: Uint8Array;
   point: Uint8Array;
   /** Module of the construction, and the length of its pre-signatures. */
@@ -34,7 +34,7 @@ interface Terms {
   view: object;
 }
 /** Reads message, adaptor point and keys. @throws Refusal `malformed-message`, `wrong-key` */
-function readTerms(from: Fields): Terms {
+function readTerms(from: Fields): AdaptorTerms {
   from.skip('type', 'version');
   const message = from.need('message', from.bytes('message', 32), '32 bytes in hex');
   const point = pointIn(from, 'adaptor_point');
@@ -43,7 +43,7 @@ function readTerms(from: Fields): Terms {
       throw new Refusal('malformed-message', `${where}: a compressed public key in hex expected`);
     return value;
   });
-  const said = from.has('construction') ? oneOf(from, 'construction', CONSTRUCTIONS) : undefined;
+  const said = from.has('construction') ? choiceIn(from, 'construction', CONSTRUCTIONS) : undefined;
   const construction = said ?? (pubkeys ? 'A' : 'single');
   if ((construction === 'A') !== (pubkeys !== undefined)) from.refuse('pubkeys', 'two keys, of construction A alone');
   const view = { message: bytesToHex(message), adaptor_point: bytesToHex(point), construction };
@@ -55,7 +55,7 @@ function readTerms(from: Fields): Terms {
   const pubkey = from.bytes('pubkey', 32);
   if (!pubkeys) return { ...base, pubkey, two: undefined, view };
   if (pubkeys.length !== 2 || pubkeys[0] === pubkeys[1]) from.refuse('pubkeys', 'two different keys');
-  const output = from.has('output') ? oneOf(from, 'output', ['bip86', 'plain'] as const) : 'bip86';
+  const output = from.has('output') ? choiceIn(from, 'output', ['bip86', 'plain'] as const) : 'bip86';
   const together = togetherOf(pubkeys, output);
   return { ...base, pubkey: together.agg.xQ, two: { pubkeys, together }, view: { ...view, pubkeys, output } };
 }
@@ -70,7 +70,7 @@ function togetherOf(pubkeys: readonly Hex[], output: 'bip86' | 'plain'): schnorr
     throw new Refusal('wrong-key', 'pubkeys: bytes found that are no point of the curve');
   }
 }
-const envelopeOf = ({ view, pubkey }: Terms): object => ({
+const envelopeOf = ({ view, pubkey }: AdaptorTerms): object => ({
   type: 'adaptor',
   version: 1,
   ...view,

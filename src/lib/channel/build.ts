@@ -21,17 +21,17 @@ import type { Hex } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { buildCommitment, secondStages } from './commitment.ts';
-import type { Channel, Commitment, SecondStage, State } from './commitment.ts';
-import { readBytesList, readState, sideOf, type Keys, type KnownHtlc } from './document.ts';
+import type { Channel, Commitment, SecondStage, CommitmentState } from './commitment.ts';
+import { readBytesList, readState, sideOf, type ChannelKeys, type KnownHtlc } from './document.ts';
 import { FORMAT } from './format.ts';
 import { FundingSpend, givenView, readBySide, type Given } from './funding.ts';
-import { commitmentSecrets, otherSide, type Side } from './keys.ts';
-import { checkSecondStage, checkWitness, finishSecondStage, signSecondStage } from './sign.ts';
+import { commitmentSecrets, otherSide, type ChannelSide } from './keys.ts';
+import { checkSecondStage, checkChannelWitness, finishSecondStage, signSecondStage } from './sign.ts';
 import { htlcView, outputView, spendPsbt } from './view.ts';
 
 /** A commitment with all that belongs to it. */
 interface Assembled {
-  state: State & { htlcs: readonly KnownHtlc[] };
+  state: CommitmentState & { htlcs: readonly KnownHtlc[] };
   commitment: Commitment;
   spend: FundingSpend;
   stages: readonly SecondStage[];
@@ -56,14 +56,14 @@ function assemble(channel: Channel, from: Fields): Assembled {
       throw new Refusal('wrong-preimage', `the preimage of ${bytesToHex(paymentHash)} does not hash to it`);
   const commitment = buildCommitment(channel, state);
   const stages = secondStages(channel, state.holder, commitment, state.feeratePerKw);
-  checkCount(htlcSignatures, stages, state.holder);
+  checkHtlcSignatures(htlcSignatures, stages, state.holder);
   return { state, commitment, spend: new FundingSpend(channel, commitment.template), stages, given, htlcSignatures };
 }
 /** Refuses any number of signatures but one an HTLC output. @throws Refusal `htlc-signatures` */
-export function checkCount(
+export function checkHtlcSignatures(
   found: readonly Uint8Array[] | undefined,
   stages: readonly SecondStage[],
-  holder: Side,
+  holder: ChannelSide,
 ): void {
   if (found && found.length !== stages.length)
     throw new Refusal(
@@ -85,7 +85,7 @@ function checkGiven(all: Assembled): Record<string, string> {
 }
 
 /** Returns what `channel-build` prints. @throws Refusal as `assemble`, `checkGiven`; `wrong-key` */
-export function buildDocument(channel: Channel, from: Fields, keys: Keys | undefined): object {
+export function commitmentDocument(channel: Channel, from: Fields, keys: ChannelKeys | undefined): object {
   const all = assemble(channel, from);
   from.end();
   const checks = checkGiven(all);
@@ -157,7 +157,7 @@ function witnessIn(what: string, expected: Template, hex: Hex): readonly Uint8Ar
  * @throws Refusal `transaction-differs`, `signature-invalid`, `sighash-refused`, `wrong-preimage`,
  * and as `assemble`
  */
-export function verifyDocument(channel: Channel, from: Fields): object {
+export function verifyCommitment(channel: Channel, from: Fields): object {
   const all = assemble(channel, from);
   const given = from.bytes('commitment');
   const htlcs = readBytesList(from, 'htlc_transactions');
@@ -173,7 +173,7 @@ export function verifyDocument(channel: Channel, from: Fields): object {
   if (htlcs && htlcs.length !== stages.length)
     throw new Refusal('transaction-differs', `${htlcs.length} HTLC transactions found, ${stages.length} expected`);
   const checks: Record<string, string> = {};
-  const verify = (name: string, what: string, expected: Template, bytes: Uint8Array, check: Check): void => {
+  const verify = (name: string, what: string, expected: Template, bytes: Uint8Array, check: WitnessCheck): void => {
     const stack = witnessIn(what, expected, bytesToHex(bytes));
     if (stack.length > 0) check(stack);
     checks[name] = stack.length > 0 ? 'same, signed by both' : 'same';
@@ -183,7 +183,7 @@ export function verifyDocument(channel: Channel, from: Fields): object {
     const { template: expected, htlc, spent, peerType } = stages[i]!;
     const subject = { hashes: new Sighashes(expected), keys, holder: state.holder, peerType, ...htlc };
     verify(`htlc_transaction_${i}`, `HTLC transaction ${i}`, expected, bytes, (stack) =>
-      checkWitness(subject, 0, spent, stack),
+      checkChannelWitness(subject, 0, spent, stack),
     );
   });
   return {
@@ -197,4 +197,4 @@ export function verifyDocument(channel: Channel, from: Fields): object {
     checks: { ...checks, ...checkGiven(all) },
   };
 }
-type Check = (stack: readonly Uint8Array[]) => void;
+type WitnessCheck = (stack: readonly Uint8Array[]) => void;

@@ -23,21 +23,21 @@ import type { Hex } from '../protocol/action.ts';
 import { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Channel } from './commitment.ts';
-import type { Keys } from './document.ts';
+import type { ChannelKeys } from './document.ts';
 import { MOST_SHARED_ANCHOR } from './format.ts';
 import { commitmentSecrets } from './keys.ts';
 import { matchTransaction, readKnowledge } from './match.ts';
-import { witnessOf } from './scripts.ts';
+import { channelWitness } from './scripts.ts';
 import { signWay } from './sign.ts';
 import { finishWith } from './view.ts';
 
 /** Channel and the owner's keys, for an anchor that needs a signature. */
-export interface Owner {
+export interface AnchorOwner {
   channel: Channel;
-  keys: Keys;
+  keys: ChannelKeys;
   point: Uint8Array | undefined;
 }
-export interface Wanted {
+export interface ChildTerms {
   coins: readonly Spent[];
   /** Output script, hex. */
   payTo: Hex;
@@ -47,7 +47,7 @@ export interface Wanted {
   /** Returns the lowest fee that a child of that size may pay. */
   least: (vsize: number) => bigint;
 }
-export interface Child {
+export interface AnchorChild {
   template: Template;
   feeSat: bigint;
   parentFeeSat: bigint;
@@ -63,7 +63,12 @@ const ANCHOR_EXTRA = 4;
  * @throws Refusal `nothing-to-bump`, `usage` where the fee is not known, `dust-parent`,
  * `truc-limit`, `not-enough-coins`
  */
-export function bumpChild(hex: Hex, parentFee: bigint | undefined, owner: Owner | undefined, wanted: Wanted): Child {
+export function bumpChild(
+  hex: Hex,
+  parentFee: bigint | undefined,
+  owner: AnchorOwner | undefined,
+  wanted: ChildTerms,
+): AnchorChild {
   const { stacks: _, ...template } = parseBareTransaction(hex);
   const { version, outputs } = template;
   const spendsFunding = owner && template.inputs[0]!.txid === owner.channel.funding.txid;
@@ -99,7 +104,7 @@ export function bumpChild(hex: Hex, parentFee: bigint | undefined, owner: Owner 
 }
 
 /** Returns the anchor of the owner's key. @throws Refusal `wrong-key` without its secret */
-function ownAnchor(template: Omit<BareTransaction, 'stacks'>, { channel, keys, point }: Owner) {
+function ownAnchor(template: Omit<BareTransaction, 'stacks'>, { channel, keys, point }: AnchorOwner) {
   const known = readKnowledge(channel, new Fields({}), keys, point);
   const matched = matchTransaction(channel, template, known);
   const { holder } = matched;
@@ -112,14 +117,14 @@ function ownAnchor(template: Omit<BareTransaction, 'stacks'>, { channel, keys, p
   const secret = commitmentSecrets(channel.format, keys.secrets, from)[way.key!];
   if (!secret) throw new Refusal('wrong-key', `the secret behind the anchor of output ${vout} is not among the keys`);
   const witness = (child: Template) =>
-    witnessOf(lock, way, { sig: signWay(new Sighashes(child), 0, lock, way, secret) });
+    channelWitness(lock, way, { sig: signWay(new Sighashes(child), 0, lock, way, secret) });
   return { vout, witness };
 }
 
 /** Returns what `channel-bump` prints: `package` null while a signature is missing. */
 export function bumpDocument(
   parent: Hex,
-  { template, feeSat, parentFeeSat, anchor }: Child,
+  { template, feeSat, parentFeeSat, anchor }: AnchorChild,
   merged: readonly string[],
 ) {
   const { hex, psbt } = finishWith(template, [anchor], merged);

@@ -13,12 +13,12 @@ import { SEQUENCE_RBF, sortOutputs, unsignedOf, type Output, type Template } fro
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Channel } from './commitment.ts';
-import { oneOf, sideOf, type Keys } from './document.ts';
+import { choiceIn, sideOf, type ChannelKeys } from './document.ts';
 import { FundingSpend, givenView, readBySide } from './funding.ts';
-import { otherSide, SIDES, type Side } from './keys.ts';
+import { otherSide, SIDES, type ChannelSide } from './keys.ts';
 import { spendPsbt } from './view.ts';
 
-type Variant = 'both' | 'closer-only' | 'closee-only';
+type CloseVariant = 'both' | 'closer-only' | 'closee-only';
 
 /**
  * Reads a close, and builds the transaction of each variant that has an output and no dust.
@@ -27,7 +27,7 @@ type Variant = 'both' | 'closer-only' | 'closee-only';
  */
 function readClose(channel: Channel, from: Fields) {
   const sat = (name: string): bigint => from.need(name, from.whole(name, MAX_SAT), 'satoshis');
-  const closer = oneOf(from, 'closer', SIDES);
+  const closer = choiceIn(from, 'closer', SIDES);
   const closee = otherSide(closer);
   // Older closes have a final sequence and locktime 0, and no choice of outputs.
   const legacy = from.flag('legacy');
@@ -43,7 +43,7 @@ function readClose(channel: Channel, from: Fields) {
       'fee-too-high',
       `a fee of ${feeSat} sat found, at most the ${balances[closer]} sat of its payer expected`,
     );
-  const output = (side: Side, amount: bigint): Output => {
+  const output = (side: ChannelSide, amount: bigint): Output => {
     const [text, bytes] = [from.text(`${side}_address`), from.bytes(`${side}_script`)];
     const script = bytes
       ? bytesToHex(bytes)
@@ -62,7 +62,7 @@ function readClose(channel: Channel, from: Fields) {
     inputs: [{ ...channel.funding, sequence }],
     outputs: sortOutputs(outputs),
   });
-  const variants: [Variant, Template][] = [];
+  const variants: [CloseVariant, Template][] = [];
   if (hasOwn && hasOther) variants.push(['both', template([own, other])]);
   if (hasOwn && !hasOther) variants.push(['closer-only', template([own])]);
   if (hasOther && (lesser || !hasOwn)) variants.push(['closee-only', template([other])]);
@@ -79,7 +79,7 @@ function readClose(channel: Channel, from: Fields) {
  * allow.
  * @throws Refusal as `readClose` and `FundingSpend.check`; `wrong-key`
  */
-export function closeDocument(channel: Channel, from: Fields, keys: Keys | undefined): object {
+export function closeDocument(channel: Channel, from: Fields, keys: ChannelKeys | undefined): object {
   const { closer, feeSat, variants } = readClose(channel, from);
   const given = ['signatures', 'nonces', 'partial_signatures'].map((name) => from.object(name));
   const [signatures, nonces, partials] = given;

@@ -15,11 +15,11 @@ import { allows } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { ANCHOR_SAT, COMMITMENT_LIMITS, FORMAT, HTLC_WEIGHT, MOST_SHARED_ANCHOR, type FormatName } from './format.ts';
 import { commitmentKeys, obscure, obscuringMask, otherSide } from './keys.ts';
-import type { Basepoints, CommitmentKeys, Side } from './keys.ts';
-import { lockOf, locksOf, p2aLock, type Htlc, type Lock, type Way } from './scripts.ts';
+import type { Basepoints, CommitmentKeys, ChannelSide } from './keys.ts';
+import { lockOf, lockMaker, p2aLock, type CommitmentHtlc, type ChannelLock, type ChannelWay } from './scripts.ts';
 
 /** One side of a channel. */
-export interface Party {
+export interface ChannelParty {
   points: Basepoints;
   /** Blocks that its own to_local waits; undefined if not known. */
   delay: number | undefined;
@@ -29,13 +29,13 @@ export interface Channel {
   network: Network;
   format: FormatName;
   funding: Spent;
-  opener: Side;
-  local: Party;
-  remote: Party;
+  opener: ChannelSide;
+  local: ChannelParty;
+  remote: ChannelParty;
 }
 /** Content of one commitment; `toLocalMsat` belongs to its holder. */
-export interface State {
-  holder: Side;
+export interface CommitmentState {
+  holder: ChannelSide;
   number: bigint;
   /** The holder's per-commitment point. */
   point: Uint8Array;
@@ -43,15 +43,16 @@ export interface State {
   toRemoteMsat: bigint;
   feeratePerKw: number;
   dustLimitSat: bigint;
-  htlcs: readonly Htlc[];
+  htlcs: readonly CommitmentHtlc[];
 }
 
-export type Role = 'to_local' | 'to_remote' | 'local_anchor' | 'remote_anchor' | 'anchor' | 'htlc' | 'second stage';
+export type OutputRole =
+  'to_local' | 'to_remote' | 'local_anchor' | 'remote_anchor' | 'anchor' | 'htlc' | 'second stage';
 /** Output of a commitment or HTLC transaction. The holder owns to_local and local_anchor. */
 export interface RoleOutput extends Output {
-  role: Role;
-  lock: Lock;
-  htlc?: Htlc | undefined;
+  role: OutputRole;
+  lock: ChannelLock;
+  htlc?: CommitmentHtlc | undefined;
 }
 /** Commitment transaction with its keys and outputs. */
 export interface Commitment {
@@ -62,19 +63,19 @@ export interface Commitment {
   txid: Hex;
   outputs: readonly RoleOutput[];
   /** HTLCs without an output. */
-  trimmed: readonly Htlc[];
+  trimmed: readonly CommitmentHtlc[];
   feeSat: bigint;
 }
 /** Transaction of an HTLC's second stage. */
 export interface SecondStage {
-  htlc: Htlc;
+  htlc: CommitmentHtlc;
   /** Output of the commitment. */
   vout: number;
-  way: Way;
+  way: ChannelWay;
   /** Type of the other side's signature. */
   peerType: SighashType;
-  spent: Lock;
-  lock: Lock;
+  spent: ChannelLock;
+  lock: ChannelLock;
   template: Template;
 }
 
@@ -82,7 +83,7 @@ const sat = (msat: bigint): bigint => msat / 1000n;
 const feeOfWeight = (feeratePerKw: number, weight: number): bigint =>
   BigInt(Math.floor((feeratePerKw * weight) / 1000));
 /** Returns the fee of an HTLC transaction, in satoshis. */
-const secondFee = (format: FormatName, feeratePerKw: number, direction: Htlc['direction']): bigint =>
+const secondFee = (format: FormatName, feeratePerKw: number, direction: CommitmentHtlc['direction']): bigint =>
   feeOfWeight(feeratePerKw, FORMAT[format].second[direction === 'offered' ? 'timeout' : 'success']);
 
 /** Returns the mask of commitment numbers; undefined if a payment basepoint is not known. */
@@ -95,12 +96,16 @@ export function maskOf(channel: Channel): bigint | undefined {
  * Returns the lock of an output other than an HTLC.
  * @throws Refusal `malformed-message` for a key or delay that is not known
  */
-export const plainLock = (channel: Channel, holder: Side, role: Exclude<Role, 'htlc'>, keys: CommitmentKeys): Lock =>
-  role === 'anchor' ? p2aLock : lockOf(channel.format, role, keys, channel[holder]);
+export const plainLock = (
+  channel: Channel,
+  holder: ChannelSide,
+  role: Exclude<OutputRole, 'htlc'>,
+  keys: CommitmentKeys,
+): ChannelLock => (role === 'anchor' ? p2aLock : lockOf(channel.format, role, keys, channel[holder]));
 /** Returns what makes the locks of HTLCs. @throws Refusal `malformed-message` for unknown keys */
-export function htlcLocks({ format }: Channel, keys: CommitmentKeys): (htlc: Htlc) => Lock {
-  const made: { [D in Htlc['direction']]?: ReturnType<typeof locksOf> } = {};
-  return (htlc) => (made[htlc.direction] ??= locksOf(format, `htlc-${htlc.direction}`, keys))(htlc);
+export function htlcLocks({ format }: Channel, keys: CommitmentKeys): (htlc: CommitmentHtlc) => ChannelLock {
+  const made: { [D in CommitmentHtlc['direction']]?: ReturnType<typeof lockMaker> } = {};
+  return (htlc) => (made[htlc.direction] ??= lockMaker(format, `htlc-${htlc.direction}`, keys))(htlc);
 }
 
 /**
@@ -108,7 +113,7 @@ export function htlcLocks({ format }: Channel, keys: CommitmentKeys): (htlc: Htl
  * @throws Refusal `malformed-message` for keys that are not known, `over-capacity` where the
  * balances are not what the funding holds, `htlc-limit`, `key-rejected`, `wrong-key`
  */
-export function buildCommitment(channel: Channel, state: State): Commitment {
+export function buildCommitment(channel: Channel, state: CommitmentState): Commitment {
   const { format, funding } = channel;
   const { version, anchors, weight } = FORMAT[format];
   const sum = state.htlcs.reduce((all, h) => all + h.amountMsat, state.toLocalMsat + state.toRemoteMsat);
@@ -118,9 +123,10 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
       `balances and HTLCs of ${sum} msat found, at most the ${funding.sat} sat of the funding expected`,
     );
   const feerate = weight === 0 ? 0 : state.feeratePerKw;
-  const least = (direction: Htlc['direction']): bigint => state.dustLimitSat + secondFee(format, feerate, direction);
+  const least = (direction: CommitmentHtlc['direction']): bigint =>
+    state.dustLimitSat + secondFee(format, feerate, direction);
   const [offered, received] = [1000n * least('offered'), 1000n * least('received')];
-  const isTrimmed = (h: Htlc): boolean => h.amountMsat < (h.direction === 'offered' ? offered : received);
+  const isTrimmed = (h: CommitmentHtlc): boolean => h.amountMsat < (h.direction === 'offered' ? offered : received);
   const kept = state.htlcs.filter((h) => !isTrimmed(h));
   const most = COMMITMENT_LIMITS.htlcs.most(format);
   if (!allows({ most }, kept.length))
@@ -139,9 +145,9 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
 
   const parts: RoleOutput[] = [];
   const lockOfHtlc = htlcLocks(channel, keys);
-  const add = (role: Role, amount: bigint, lock: Lock, htlc?: Htlc): void =>
+  const add = (role: OutputRole, amount: bigint, lock: ChannelLock, htlc?: CommitmentHtlc): void =>
     void parts.push({ role, sat: amount, script: lock.script, lock, htlc });
-  const plain = (role: Exclude<Role, 'htlc'>, amount: bigint): void =>
+  const plain = (role: Exclude<OutputRole, 'htlc'>, amount: bigint): void =>
     add(role, amount, plainLock(channel, state.holder, role, keys));
   // By expiry first: the order of outputs that are otherwise the same.
   for (const htlc of [...kept].sort((a, b) => a.expiry - b.expiry))
@@ -171,7 +177,7 @@ export function buildCommitment(channel: Channel, state: State): Commitment {
  */
 export function secondStages(
   channel: Channel,
-  holder: Side,
+  holder: ChannelSide,
   { keys, txid, outputs }: { keys: CommitmentKeys; txid: string; outputs: readonly (RoleOutput | undefined)[] },
   feeratePerKw: number,
 ): SecondStage[] {

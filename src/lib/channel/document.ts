@@ -13,12 +13,21 @@ import { pointIn, type Fields } from '../protocol/document.ts';
 import type { Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parseScalar, publicBytes, secretScalar } from '../signing/curve.ts';
-import type { Channel, Party, State } from './commitment.ts';
+import type { Channel, ChannelParty, CommitmentState } from './commitment.ts';
 import { fundingOf } from './funding.ts';
 import { FORMATS, type FormatName } from './format.ts';
-import { BASES, hexOf, known, SIDES, type Basepoints, type Base, type BaseSecrets, type Side } from './keys.ts';
-import type { Htlc } from './scripts.ts';
-import { FIRST_INDEX, indexOf, secretAt, storeOf, type SecretStore } from './secrets.ts';
+import {
+  BASES,
+  hexByName,
+  known,
+  SIDES,
+  type Basepoints,
+  type Base,
+  type BaseSecrets,
+  type ChannelSide,
+} from './keys.ts';
+import type { CommitmentHtlc } from './scripts.ts';
+import { FIRST_INDEX, secretIndex, secretAt, storeOf, type SecretStore } from './secrets.ts';
 
 const FIELD: Readonly<Record<Base, string>> = {
   funding: 'funding_pubkey',
@@ -34,7 +43,7 @@ const MOST_U32 = 0xffffffffn;
 const MOST_MSAT = MAX_SAT * 1000n;
 
 /** Returns a field that must be one of `values`. @throws Refusal `malformed-message` */
-export function oneOf<T extends string>(from: Fields, name: string, values: readonly T[]): T {
+export function choiceIn<T extends string>(from: Fields, name: string, values: readonly T[]): T {
   const found = values.find((value) => value === from.text(name));
   return from.need(name, found, values.join(' or '));
 }
@@ -42,7 +51,7 @@ export function oneOf<T extends string>(from: Fields, name: string, values: read
 /** Returns the given points of one side. @throws Refusal `wrong-key` */
 export const readPoints = (from: Fields): Basepoints =>
   known(BASES, (base) => (from.has(FIELD[base]) ? pointIn(from, FIELD[base]) : undefined));
-function readParty(from: Fields): Party {
+function readParty(from: Fields): ChannelParty {
   const [points, delay] = [readPoints(from), from.whole('to_self_delay', MOST_DELAY)];
   from.end();
   return { points, delay: delay === undefined ? undefined : Number(delay) };
@@ -60,16 +69,16 @@ function checkDistinct({ local, remote }: Pick<Channel, 'local' | 'remote'>): vo
 /** Reads a channel's document. @throws Refusal `malformed-message`, `wrong-key`, `key-rejected` */
 export function readChannel(from: Fields): Channel {
   from.skip('type', 'version', 'peer', 'short_channel_id', 'commitment', 'import');
-  const network: Network = oneOf(from, 'network', NETWORKS);
-  const format: FormatName = oneOf(from, 'format', FORMATS);
+  const network: Network = choiceIn(from, 'network', NETWORKS);
+  const format: FormatName = choiceIn(from, 'format', FORMATS);
   const funding = from.need('funding', from.object('funding'), 'an object');
   const outpoint = `${funding.text('txid')}:${funding.whole('vout', MOST_U32)}`;
   const found = funding.need('txid', parseOutpoint(outpoint), 'a transaction id, and vout');
   const sat = funding.need('amount_sat', funding.whole('amount_sat', MAX_SAT), 'satoshis');
   funding.skip('script');
   funding.end();
-  const opener: Side = oneOf(from, 'opener', SIDES);
-  const party = (side: Side): Party => readParty(from.need(side, from.object(side), 'an object'));
+  const opener: ChannelSide = choiceIn(from, 'opener', SIDES);
+  const party = (side: ChannelSide): ChannelParty => readParty(from.need(side, from.object(side), 'an object'));
   const sides = { local: party('local'), remote: party('remote') };
   from.end();
   checkDistinct(sides);
@@ -78,8 +87,8 @@ export function readChannel(from: Fields): Channel {
   return { network, format, funding: { ...found, sat, script }, opener, ...sides };
 }
 
-const partyView = ({ points, delay }: Party): object => ({
-  ...hexOf(points, (base) => FIELD[base]),
+const partyView = ({ points, delay }: ChannelParty): object => ({
+  ...hexByName(points, (base) => FIELD[base]),
   ...(delay !== undefined && { to_self_delay: delay }),
 });
 /** Returns the document of a channel. */
@@ -95,13 +104,13 @@ export const channelView = ({ network, format, funding, opener, local, remote }:
 });
 
 /** Secrets of the owner of one side. */
-export interface Keys {
+export interface ChannelKeys {
   secrets: BaseSecrets;
   /** Seed of the per-commitment secrets, 32 bytes. */
   seed: Uint8Array | undefined;
 }
 /** Reads the keys of one side. @throws Refusal `malformed-message`, `wrong-key` */
-export function readKeys(from: Fields): Keys {
+export function readChannelKeys(from: Fields): ChannelKeys {
   from.skip('type', 'version');
   const secrets = known(BASES, (base) => {
     const secret = from.bytes(`${base}_secret`, 32);
@@ -114,10 +123,10 @@ export function readKeys(from: Fields): Keys {
   return { secrets, seed };
 }
 /** Returns the document of a channel's secrets. */
-export const keysView = ({ secrets, seed }: Keys) => ({
+export const keysView = ({ secrets, seed }: ChannelKeys) => ({
   type: 'channel-keys',
   version: 1,
-  ...hexOf(secrets, (base) => `${base}_secret`),
+  ...hexByName(secrets, (base) => `${base}_secret`),
   ...(seed && { shachain_seed: bytesToHex(seed) }),
 });
 /** Returns the basepoints of secrets. */
@@ -125,7 +134,7 @@ export const pointsOf = (secrets: BaseSecrets): Basepoints =>
   known(BASES, (base) => secrets[base] && publicBytes(secretScalar(secrets[base])));
 
 /** Returns the side that every known one of these keys fits. @throws Refusal `wrong-key` */
-export function sideOf(channel: Channel, { secrets }: Keys): Side {
+export function sideOf(channel: Channel, { secrets }: ChannelKeys): ChannelSide {
   const known = Object.entries(pointsOf(secrets)) as [Base, Uint8Array][];
   const side = SIDES.find((name) => {
     const both = known.filter(([base]) => channel[name].points[base]);
@@ -137,17 +146,17 @@ export function sideOf(channel: Channel, { secrets }: Keys): Side {
 
 /** Returns the per-commitment point (33 bytes) of a commitment number, derived from the seed. */
 export const pointAt = (seed: Uint8Array, number: bigint): Uint8Array =>
-  publicBytes(secretScalar(secretAt(seed, indexOf(number))));
+  publicBytes(secretScalar(secretAt(seed, secretIndex(number))));
 
 /** HTLC, with its preimage if that is known. */
-export interface KnownHtlc extends Htlc {
+export interface KnownHtlc extends CommitmentHtlc {
   preimage?: Uint8Array | undefined;
 }
 /** Reads HTLCs as the commitment's holder sees them. @throws Refusal `malformed-message` */
 export function readHtlcs(from: Fields, name = 'htlcs'): KnownHtlc[] {
   return (
     from.objects(name, (h): KnownHtlc => {
-      const direction = oneOf(h, 'direction', ['offered', 'received'] as const);
+      const direction = choiceIn(h, 'direction', ['offered', 'received'] as const);
       const expiry = h.need('expiry', h.whole('expiry', MOST_HEIGHT) || undefined, 'a height');
       return {
         direction,
@@ -169,10 +178,10 @@ export const readFeerate = (from: Fields, format: FormatName): number =>
       : from.need('feerate_per_kw', from.whole('feerate_per_kw', MOST_U32), 'satoshis for 1000 weight units'),
   );
 /** Reads what a commitment holds. @throws Refusal `malformed-message`, `wrong-key` */
-export function readState(from: Fields, format: FormatName): State & { htlcs: readonly KnownHtlc[] } {
+export function readState(from: Fields, format: FormatName): CommitmentState & { htlcs: readonly KnownHtlc[] } {
   const msat = (name: string): bigint => from.need(name, from.whole(name, MOST_MSAT), 'millisatoshis');
   return {
-    holder: oneOf(from, 'holder', SIDES),
+    holder: choiceIn(from, 'holder', SIDES),
     number: from.need('number', from.whole('number', FIRST_INDEX), 'a commitment number'),
     point: pointIn(from, 'per_commitment_point'),
     toLocalMsat: msat('to_local_msat'),

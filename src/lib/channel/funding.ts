@@ -17,12 +17,12 @@ import { keySet, type KeySet } from '../signing/keyset.ts';
 import * as musig2 from '../signing/musig2.ts';
 import type { Channel } from './commitment.ts';
 import { FORMAT } from './format.ts';
-import { commitmentKeys, hexOf, known, otherSide, SIDES, type Side } from './keys.ts';
-import { fundingLock, witnessOf, type Lock } from './scripts.ts';
-import { checkWitness, wayHash } from './sign.ts';
+import { commitmentKeys, hexByName, known, otherSide, SIDES, type ChannelSide } from './keys.ts';
+import { fundingLock, channelWitness, type ChannelLock } from './scripts.ts';
+import { checkChannelWitness, wayHash } from './sign.ts';
 
 /** Values of both sides, as far as they are known. */
-export type BySide = Partial<Record<Side, Uint8Array>>;
+export type BySide = Partial<Record<ChannelSide, Uint8Array>>;
 /** Signatures in a document: the other side's (DER), or for taproot nonces and partials. */
 export interface Given {
   signature?: Uint8Array | undefined;
@@ -39,19 +39,19 @@ export function readBySide(from: Fields | undefined, name: string, length: numbe
 /** Shows signatures as documents have them. */
 export const givenView = ({ signature, nonces, partials }: Given): object => ({
   ...(signature && { signature: bytesToHex(signature) }),
-  ...(Object.keys(partials).length > 0 && { nonces: hexOf(nonces), partial_signatures: hexOf(partials) }),
+  ...(Object.keys(partials).length > 0 && { nonces: hexByName(nonces), partial_signatures: hexByName(partials) }),
 });
 
-type Sides = Pick<Channel, 'format' | 'local' | 'remote'>;
-const keysOf = (channel: Sides) => commitmentKeys(channel, 'local', undefined);
+type ChannelSides = Pick<Channel, 'format' | 'local' | 'remote'>;
+const keysOf = (channel: ChannelSides) => commitmentKeys(channel, 'local', undefined);
 /** Returns the funding output. @throws Refusal `malformed-message` where a key is not known */
-export const fundingOf = (channel: Sides): Lock => fundingLock(channel.format, keysOf(channel));
+export const fundingOf = (channel: ChannelSides): ChannelLock => fundingLock(channel.format, keysOf(channel));
 
 /** One spend of the funding output. */
 export class FundingSpend {
   readonly template: Template;
   readonly #channel: Channel;
-  readonly #lock: Lock;
+  readonly #lock: ChannelLock;
   readonly #hashes: Sighashes;
   readonly #merkleRoot: Uint8Array | undefined;
 
@@ -72,7 +72,7 @@ export class FundingSpend {
   #hash(): Uint8Array {
     return wayHash(this.#hashes, 0, this.#lock, this.#lock.ways[0]!);
   }
-  #key(side: Side): Uint8Array {
+  #key(side: ChannelSide): Uint8Array {
     return this.#channel[side].points.funding!;
   }
   #keySet(): KeySet {
@@ -92,14 +92,14 @@ export class FundingSpend {
       holder: 'local',
       peerType: SIGHASH_ALL,
     } as const;
-    checkWitness(subject, 0, this.#lock, stack);
+    checkChannelWitness(subject, 0, this.#lock, stack);
   }
   /**
    * Verifies the signature of `signer`, or every partial signature; false if none is given.
    * @throws Refusal `signature-invalid`, `peer-partial-invalid`, `nonce-missing`,
    * `peer-nonce-invalid`
    */
-  check({ signature, nonces, partials }: Given, signer: Side): boolean {
+  check({ signature, nonces, partials }: Given, signer: ChannelSide): boolean {
     if (!this.#isTaproot) {
       if (signature && !verifiesEcdsa(signature, this.#hash(), this.#key(signer)))
         throw new Refusal('signature-invalid', `the signature of the ${signer} funding key does not verify`, {
@@ -107,7 +107,7 @@ export class FundingSpend {
         });
       return signature !== undefined;
     }
-    const found = Object.entries(partials) as [Side, Uint8Array][];
+    const found = Object.entries(partials) as [ChannelSide, Uint8Array][];
     for (const [side, partial] of found) {
       const session = this.session(nonces);
       const index = session.key.pubkeys.findIndex((one) => equalBytes(one, this.#key(side)));
@@ -133,7 +133,7 @@ export class FundingSpend {
    * there.
    * @throws Refusal `peer-nonce-invalid`
    */
-  sign(signer: Side, secret: Uint8Array, nonces: BySide): Given {
+  sign(signer: ChannelSide, secret: Uint8Array, nonces: BySide): Given {
     if (!this.#isTaproot) return { signature: signEcdsa(this.#hash(), secret, false), nonces: {}, partials: {} };
     const first = nonces[otherSide(signer)];
     if (!first) return { nonces: {}, partials: {} };
@@ -152,7 +152,7 @@ export class FundingSpend {
    * @param theirs the other side's signatures, verified; partial signatures of both
    * @throws Refusal `peer-partial-invalid`, `nonce-missing`, `peer-nonce-invalid`
    */
-  finish(signer: Side | undefined, own: Given | undefined, theirs: Given): Hex | undefined {
+  finish(signer: ChannelSide | undefined, own: Given | undefined, theirs: Given): Hex | undefined {
     if (this.#isTaproot) {
       const partials = { ...own?.partials, ...theirs.partials };
       if (!partials.local || !partials.remote) return undefined;
@@ -165,7 +165,7 @@ export class FundingSpend {
     const way = this.#lock.ways[0]!;
     const both = [own.signature, theirs.signature].map((der) => concatBytes(der, Uint8Array.of(SIGHASH_ALL)));
     const [sig, peerSig] = (way.key === 'holderFunding') === (signer === 'local') ? both : both.reverse();
-    return withWitness(this.template, [witnessOf(this.#lock, way, { sig, 'peer-sig': peerSig })]);
+    return withWitness(this.template, [channelWitness(this.#lock, way, { sig, 'peer-sig': peerSig })]);
   }
 }
 /** Refuses bytes that are no public nonce. @throws Refusal `peer-nonce-invalid` */

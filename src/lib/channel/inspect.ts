@@ -19,10 +19,11 @@ import { kindOf, match, matchTransaction, type Knowledge } from './match.ts';
 import { P2A, recognise, type Recognised } from './scripts.ts';
 import { outputView } from './view.ts';
 
-export type Kind = 'commitment' | 'htlc-timeout' | 'htlc-success' | 'htlc' | 'close' | 'penalty' | 'sweep' | 'unknown';
+export type TransactionKind =
+  'commitment' | 'htlc-timeout' | 'htlc-success' | 'htlc' | 'close' | 'penalty' | 'sweep' | 'unknown';
 /** Facts that the bytes of a transaction show. */
 interface Shown {
-  kind: Kind;
+  kind: TransactionKind;
   hidden: bigint | null;
   formats: readonly FormatName[];
   inputs: readonly (Recognised | undefined)[];
@@ -38,7 +39,7 @@ function shown(transaction: BareTransaction): Shown {
     return { kind: 'commitment', hidden, formats: formatsOf(transaction, isKeySpend), inputs: found };
   return { kind: kindOfWays(found), hidden: null, formats: [], inputs: found };
 }
-function kindOfWays(inputs: readonly (Recognised | undefined)[]): Kind {
+function kindOfWays(inputs: readonly (Recognised | undefined)[]): TransactionKind {
   if (inputs[0]?.spends === 'funding') return 'close';
   const ways = new Set(inputs.flatMap((input) => input?.way ?? []));
   const [timeout, success] = [ways.has('second-timeout'), ways.has('second-success')];

@@ -32,8 +32,8 @@ export type Basepoints = { readonly [K in Base]?: Uint8Array };
 export type BaseSecrets = { readonly [K in Base]?: Uint8Array };
 
 export const SIDES = ['local', 'remote'] as const;
-export type Side = (typeof SIDES)[number];
-export const otherSide = (side: Side): Side => (side === 'local' ? 'remote' : 'local');
+export type ChannelSide = (typeof SIDES)[number];
+export const otherSide = (side: ChannelSide): ChannelSide => (side === 'local' ? 'remote' : 'local');
 
 /** Origin of each key in a commitment's scripts: side, basepoint, whether the point binds it. */
 const ORIGIN = {
@@ -51,7 +51,7 @@ export type CommitmentKeys = { readonly [K in KeyName]?: Uint8Array };
 export type CommitmentSecrets = CommitmentKeys;
 const KEY_NAMES = Object.keys(ORIGIN) as KeyName[];
 /** Returns the side of a channel that has the secret of a key, in a commitment of `holder`. */
-export const ownerOf = (name: KeyName, holder: Side): Side =>
+export const keyOwner = (name: KeyName, holder: ChannelSide): ChannelSide =>
   ORIGIN[name][0] === 'holder' ? holder : otherSide(holder);
 
 const numberOf = (...parts: readonly Uint8Array[]): bigint => mod(toNumber(sha256(concatBytes(...parts))));
@@ -95,7 +95,7 @@ export function known<N extends string, T>(names: readonly N[], make: (name: N) 
   return made;
 }
 /** Returns an object of byte strings in hex. */
-export const hexOf = <N extends string>(
+export const hexByName = <N extends string>(
   bytes: { readonly [K in N]?: Uint8Array },
   nameOf: (name: N) => string = (name) => name,
 ): object =>
@@ -112,31 +112,35 @@ const gather = (
     return make(name, base, bound && !(name === 'otherPayment' && FORMAT[format].staticRemote));
   });
 /** Basepoints of both sides. */
-export type Sides = { format: FormatName } & Readonly<Record<Side, { points: Basepoints }>>;
+export type ChannelPoints = { format: FormatName } & Readonly<Record<ChannelSide, { points: Basepoints }>>;
 
 /**
  * Returns the known keys of a commitment.
  * @param point the holder's per-commitment point
  * @throws Refusal `wrong-key`
  */
-export const commitmentKeys = (channel: Sides, holder: Side, point: Uint8Array | undefined): CommitmentKeys =>
+export const commitmentKeys = (
+  channel: ChannelPoints,
+  holder: ChannelSide,
+  point: Uint8Array | undefined,
+): CommitmentKeys =>
   gather(channel.format, (name, base, bound) => {
-    const basepoint = channel[ownerOf(name, holder)].points[base];
+    const basepoint = channel[keyOwner(name, holder)].points[base];
     if (!bound) return basepoint;
     return basepoint && point && (name === 'revocation' ? revocationKey : deriveKey)(basepoint, point);
   });
 
 /** Owner of secrets, and the commitment: its holder, point and, if it was revoked, its secret. */
 export interface Standpoint {
-  owner: Side;
-  holder: Side;
+  owner: ChannelSide;
+  holder: ChannelSide;
   point: Uint8Array | undefined;
   revoked?: Uint8Array | undefined;
 }
 /** Returns the known secrets behind the keys of a commitment, 32 bytes each. */
 export const commitmentSecrets = (format: FormatName, secrets: BaseSecrets, from: Standpoint): CommitmentSecrets =>
   gather(format, (name, base, bound) => {
-    const secret = ownerOf(name, from.holder) === from.owner ? secrets[base] : undefined;
+    const secret = keyOwner(name, from.holder) === from.owner ? secrets[base] : undefined;
     if (!bound || !secret) return secret;
     if (name === 'revocation') return from.revoked && revocationSecret(secret, from.revoked);
     return from.point && deriveSecret(secret, from.point);

@@ -30,12 +30,12 @@ import { parsePoint, publicBytes, secretScalar } from '../signing/curve.ts';
 import { ecdh } from '../signing/ecdh.ts';
 import * as musig2 from '../signing/musig2.ts';
 import type { Channel } from './commitment.ts';
-import { pointsOf, type Keys } from './document.ts';
+import { pointsOf, type ChannelKeys } from './document.ts';
 import { FundingSpend } from './funding.ts';
 import { FORMAT, type FormatName } from './format.ts';
 import { BASES, known } from './keys.ts';
 import { kindOf } from './match.ts';
-import { indexOf, secretAt } from './secrets.ts';
+import { secretIndex, secretAt } from './secrets.ts';
 
 const ENCRYPTION = 7;
 
@@ -113,12 +113,12 @@ export interface Backed {
   /** Name of a kind whose commitment can be signed, but not swept. */
   notServed?: string;
   outpoint: string;
-  keys: Keys;
+  keys: ChannelKeys;
   close: CloseInputs | undefined;
 }
 
 /** Returns the secret of a family and index, 32 bytes. */
-type KeyOf = (family: number, index: number) => Uint8Array;
+type KeyLookup = (family: number, index: number) => Uint8Array;
 /**
  * Opens a backup of all channels, or of one.
  * @throws Refusal `malformed-backup`, `wrong-seed`, `wrong-network`
@@ -127,7 +127,7 @@ export const readLndBackup = (file: Uint8Array, root: Root): Backed[] =>
   parseBackup(opened(file, root), root.network, (family, index) => lndKey(root, family, index));
 
 /** Reads the decrypted content of a backup. @throws Refusal `malformed-backup`, `wrong-network` */
-export function parseBackup(inside: Uint8Array, network: Network, keyOf: KeyOf): Backed[] {
+export function parseBackup(inside: Uint8Array, network: Network, keyOf: KeyLookup): Backed[] {
   // A multi backup begins with version 0 and a count; a single one with its own version, never 0 before a large count.
   const whole = new Cursor(inside, 'malformed-backup', isMulti(inside) ? 1 : 0);
   if (whole.at === 0) return [readSingle(whole, network, keyOf)];
@@ -150,7 +150,7 @@ function level(from: Cursor): number {
 /** Reads family and index of a key. */
 const place = (from: Cursor) => [level(from), level(from)] as const;
 
-function readSingle(whole: Cursor, expected: Network, keyOf: KeyOf): Backed {
+function readSingle(whole: Cursor, expected: Network, keyOf: KeyLookup): Backed {
   const encoded = whole.u8();
   const [version, closes] = [encoded & 0x7f, encoded >> 7 === 1];
   const kind = KINDS[version];
@@ -214,7 +214,7 @@ const OLD_ROOTS = 200;
  * backups a key that is found by its point.
  */
 function seedOf(
-  keyOf: KeyOf,
+  keyOf: KeyLookup,
   point: Uint8Array,
   place: readonly [family: number, index: number],
   funding: Uint8Array,
@@ -283,7 +283,7 @@ export function signBacked(backed: Backed, newest: bigint | undefined): { hex: H
     spend.check(theirs, 'remote');
     return { hex: spend.finish('local', spend.sign('local', secret, {}), theirs)!, txid, number };
   }
-  const random = secretAt(hmac(sha256, NONCE_ROOT, sha256(keys.seed!)), indexOf(close.height!));
+  const random = secretAt(hmac(sha256, NONCE_ROOT, sha256(keys.seed!)), secretIndex(close.height!));
   const { secnonce, pubnonce } = musig2.nonceGen({ random, pubkey: channel.local.points.funding! });
   const nonces = { local: pubnonce, remote: signature.subarray(32) };
   const local = musig2.sign(secnonce, secret, spend.session(nonces));

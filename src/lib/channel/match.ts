@@ -13,30 +13,30 @@ import type { Hex } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { htlcLocks, maskOf, plainLock, type Channel, type RoleOutput } from './commitment.ts';
-import { pointAt, readHtlcs, sideOf, type Keys, type KnownHtlc } from './document.ts';
+import { pointAt, readHtlcs, sideOf, type ChannelKeys, type KnownHtlc } from './document.ts';
 import { FORMAT } from './format.ts';
-import { commitmentKeys, hiddenNumber, reveal, type CommitmentKeys, type Side } from './keys.ts';
-import type { Htlc } from './scripts.ts';
+import { commitmentKeys, hiddenNumber, reveal, type CommitmentKeys, type ChannelSide } from './keys.ts';
+import type { CommitmentHtlc } from './scripts.ts';
 import { FIRST_INDEX } from './secrets.ts';
 
 /** Reads a transaction. @throws Refusal `malformed-message`, `malformed-transaction` */
-export const transactionIn = (from: Fields): BareTransaction =>
+export const readTransaction = (from: Fields): BareTransaction =>
   parseBareTransaction(bytesToHex(from.need('transaction', from.bytes('transaction'), 'a transaction in hex')));
 
 /** Facts known besides the channel. */
 export interface Knowledge {
   /** Returns the per-commitment point of a side at a number, if it is known. */
-  pointOf(holder: Side, number: bigint | undefined): Uint8Array | undefined;
+  pointOf(holder: ChannelSide, number: bigint | undefined): Uint8Array | undefined;
   /** HTLCs as the commitment's holder sees them. */
   htlcs: readonly KnownHtlc[];
   /** Side whose commitment it is, if known. */
-  holder?: Side | undefined;
+  holder?: ChannelSide | undefined;
   /** Number of the commitment that an HTLC transaction spends. */
   number?: bigint | undefined;
   /** Outputs that are spent already. */
   spent?: readonly number[] | undefined;
   /** Side whose keys are at hand. */
-  owner?: Side | undefined;
+  owner?: ChannelSide | undefined;
 }
 /**
  * Reads `{number?, per_commitment_point?, htlcs?, spent?}`.
@@ -45,7 +45,7 @@ export interface Knowledge {
 export function readKnowledge(
   channel: Channel,
   from: Fields,
-  keys: Keys | undefined,
+  keys: ChannelKeys | undefined,
   point: Uint8Array | undefined,
 ): Knowledge {
   const owner = keys && sideOf(channel, keys);
@@ -68,7 +68,7 @@ export function readKnowledge(
 export interface Matched {
   /** `commitment`, or `second stage` for an HTLC transaction. */
   kind: 'commitment' | 'second stage';
-  holder: Side;
+  holder: ChannelSide;
   /** Number of the commitment; undefined if a payment basepoint is not known. */
   number: bigint | undefined;
   txid: Hex;
@@ -83,12 +83,12 @@ export interface Matched {
 function candidates(
   kind: Matched['kind'],
   channel: Channel,
-  holder: Side,
+  holder: ChannelSide,
   keys: CommitmentKeys,
-  htlcs: readonly Htlc[],
+  htlcs: readonly CommitmentHtlc[],
 ): Map<Hex, Omit<RoleOutput, 'sat'>> {
   const found = new Map<Hex, Omit<RoleOutput, 'sat'>>();
-  const add = (role: RoleOutput['role'], make: () => RoleOutput['lock'], htlc?: Htlc): void => {
+  const add = (role: RoleOutput['role'], make: () => RoleOutput['lock'], htlc?: CommitmentHtlc): void => {
     try {
       const lock = make();
       found.set(lock.script, { role, lock, script: lock.script, htlc });
@@ -124,9 +124,9 @@ export function kindOf(
   return { kind: 'commitment', number: mask === undefined ? undefined : reveal(hidden, mask) };
 }
 
-type Unsigned = Omit<BareTransaction, 'stacks'>;
+type UnsignedTransaction = Omit<BareTransaction, 'stacks'>;
 /** Matches a transaction with a channel; undefined if no output is known. */
-export function match(channel: Channel, template: Unsigned, known: Knowledge): Matched | undefined {
+export function match(channel: Channel, template: UnsignedTransaction, known: Knowledge): Matched | undefined {
   const { kind, number } = kindOf(channel, template, known.number);
   const { txid } = template;
   const tried = (known.holder ? [known.holder] : (['local', 'remote'] as const)).map((holder): Matched => {
@@ -146,7 +146,7 @@ export function match(channel: Channel, template: Unsigned, known: Knowledge): M
 const score = ({ outputs }: Matched): number => outputs.filter((o) => o && o.role !== 'anchor').length;
 
 /** Matches a transaction with a channel. @throws Refusal `unknown-commitment` if it is of none */
-export function matchTransaction(channel: Channel, template: Unsigned, known: Knowledge): Matched {
+export function matchTransaction(channel: Channel, template: UnsignedTransaction, known: Knowledge): Matched {
   const found = match(channel, template, known);
   if (found) return found;
   const refuse = (found: string, hint: string): never => {

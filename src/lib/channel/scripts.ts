@@ -24,7 +24,7 @@ const CHANNEL_NUMS = 'dca094751109d0bd055d03565874e8276dd53e926b44e3bd1bb6bf4bc1
 export const P2A = '51024e73';
 
 /** HTLC as the commitment's holder sees it. */
-export interface Htlc {
+export interface CommitmentHtlc {
   direction: 'offered' | 'received';
   amountMsat: bigint;
   /** SHA256 of the preimage, 32 bytes. */
@@ -53,20 +53,20 @@ export type WayName = keyof typeof WAYS;
 /** Elements of a witness before script and control block. */
 export type Word = '0' | '1' | 'sig' | 'peer-sig' | 'preimage' | 'key';
 /** One way in which an output is spent. */
-export interface Way {
+export interface ChannelWay {
   name: WayName;
   /** Key whose signature it needs; null for none. */
   key: KeyName | null;
   /** Key of the second signature. */
   peer?: KeyName | undefined;
   words: readonly Word[];
-  /** Leaf and control block of a taproot script path; `Lock.code` has the witness script. */
+  /** Leaf and control block of a taproot script path; `ChannelLock.code` has the witness script. */
   leaf?: { code: Uint8Array; control: Uint8Array };
   sequence: number;
   locktime: number;
 }
 /** Output and its ways. */
-export interface Lock {
+export interface ChannelLock {
   /** Output script. */
   script: Hex;
   kind: 'p2wsh' | 'p2wpkh' | 'p2tr' | 'p2a';
@@ -75,7 +75,7 @@ export interface Lock {
   /** Internal key of P2TR, x-only. */
   internalKey?: Hex;
   merkleRoot?: Uint8Array;
-  ways: readonly Way[];
+  ways: readonly ChannelWay[];
 }
 
 /** Form of an output in both kinds of channels: as a witness script, and as a tree. */
@@ -138,7 +138,7 @@ const FORMS = {
 export type OutputName = keyof typeof FORMS;
 
 /** Way of a form, parsed. */
-interface Shape {
+interface WayShape {
   name: WayName;
   moment: After;
   key: KeyName | null;
@@ -148,7 +148,7 @@ interface Shape {
   leaf: string | undefined;
 }
 const wordsOf = (witness: string): Word[] => (witness === '' ? [] : (witness.split(' ') as Word[]));
-const shapesOf = ({ keys, internal, ways }: Form, taproot: boolean): readonly Shape[] =>
+const shapesOf = ({ keys, internal, ways }: Form, taproot: boolean): readonly WayShape[] =>
   (Object.entries(ways) as [WayName, [string, string, string?]][]).map(([name, [witness, inTree, leaf]]) => {
     const [moment, first, peer]: readonly [After, KeyName?, KeyName?] = WAYS[name];
     const key = first ?? (name === 'anchor' ? (taproot ? internal! : keys[0]!) : null);
@@ -174,7 +174,7 @@ export function need(keys: CommitmentKeys, name: KeyName): Uint8Array {
   return key;
 }
 const x = (key: Uint8Array): Uint8Array => key.subarray(1);
-const p2wsh = ({ code, hash }: Hashed, ways: readonly Way[]): Lock => ({
+const p2wsh = ({ code, hash }: Hashed, ways: readonly ChannelWay[]): ChannelLock => ({
   script: `0020${bytesToHex(hash)}`,
   kind: 'p2wsh',
   code,
@@ -182,7 +182,7 @@ const p2wsh = ({ code, hash }: Hashed, ways: readonly Way[]): Lock => ({
 });
 
 /** Returns the funding output of both funding keys. @throws Refusal `malformed-message` */
-export function fundingLock(format: FormatName, keys: CommitmentKeys): Lock {
+export function fundingLock(format: FormatName, keys: CommitmentKeys): ChannelLock {
   const names: KeyName[] = ['holderFunding', 'otherFunding'];
   const way = { name: 'both', sequence: SEQUENCE_RBF, locktime: 0 } as const;
   if (FORMAT[format].taproot) {
@@ -197,9 +197,9 @@ export function fundingLock(format: FormatName, keys: CommitmentKeys): Lock {
 /** Details of an output: the blocks that its holder waits, if known, and the HTLC. */
 export interface Details {
   delay?: number | undefined;
-  htlc?: Htlc;
+  htlc?: CommitmentHtlc;
 }
-export const p2aLock: Lock = {
+export const p2aLock: ChannelLock = {
   script: P2A,
   kind: 'p2a',
   ways: [{ name: 'anyone', key: null, words: [], sequence: SEQUENCE_RBF, locktime: 0 }],
@@ -211,12 +211,12 @@ export const p2aLock: Lock = {
  * @param delay blocks that its holder waits, if known
  * @throws Refusal `malformed-message` for a key or delay that is not known
  */
-export function locksOf(
+export function lockMaker(
   format: FormatName,
   output: OutputName,
   keys: CommitmentKeys,
   delay?: number,
-): (htlc?: Htlc) => Lock {
+): (htlc?: CommitmentHtlc) => ChannelLock {
   const { taproot, oneBlock, second } = FORMAT[format];
   const form: Form = FORMS[output];
   if (form.ways.delayed && delay === undefined)
@@ -224,7 +224,7 @@ export function locksOf(
   const once = SEQUENCE_RBF;
   const after = { once, delay: delay!, block: oneBlock ? 1 : once, sixteen: 16, stage: second.sequence };
   const shapes = SHAPES.get(output)![taproot ? 'tree' : 'script'];
-  const alike = shapes.map(({ name, moment, key, peer, words }): Way => ({
+  const alike = shapes.map(({ name, moment, key, peer, words }): ChannelWay => ({
     name,
     key,
     peer,
@@ -232,7 +232,7 @@ export function locksOf(
     sequence: after[moment],
     locktime: 0,
   }));
-  const waysOf = (htlc?: Htlc): Way[] =>
+  const waysOf = (htlc?: CommitmentHtlc): ChannelWay[] =>
     alike.map((way) => (htlc && way.name.endsWith('timeout') ? { ...way, locktime: htlc.expiry } : way));
   const shared: Holes = form.ways.delayed ? { lock: { kind: 'blocks', value: delay! } } : {};
   const names = taproot && form.ways.anchor ? [] : form.keys;
@@ -241,7 +241,7 @@ export function locksOf(
     if (taproot) shared[`${hole}-x`] = x(need(keys, name));
     else shared[hole] = need(keys, name);
   });
-  const holesOf = (htlc?: Htlc): Holes =>
+  const holesOf = (htlc?: CommitmentHtlc): Holes =>
     htlc ? { hash: ripemd160Of(htlc.paymentHash), lock: { kind: 'height', value: htlc.expiry } } : shared;
   if (taproot) {
     const internalKey = form.internal ? bytesToHex(x(need(keys, form.internal))) : CHANNEL_NUMS;
@@ -271,8 +271,12 @@ export function locksOf(
  * Returns an output of a commitment or HTLC transaction.
  * @throws Refusal `malformed-message` for a key or delay that is not known
  */
-export const lockOf = (format: FormatName, output: OutputName, keys: CommitmentKeys, { delay, htlc }: Details): Lock =>
-  locksOf(format, output, keys, delay)(htlc);
+export const lockOf = (
+  format: FormatName,
+  output: OutputName,
+  keys: CommitmentKeys,
+  { delay, htlc }: Details,
+): ChannelLock => lockMaker(format, output, keys, delay)(htlc);
 
 /** Returns whether a witness element may stand for that word. */
 function fits(word: Word, part: Uint8Array, taproot: boolean): boolean {
@@ -287,9 +291,9 @@ const takes = (words: readonly Word[], elements: readonly Uint8Array[], taproot:
 
 /** Returns the way of a witness and its elements by word; undefined if no way of the output. */
 export function wayTaken(
-  lock: Lock,
+  lock: ChannelLock,
   stack: readonly Uint8Array[],
-): { way: Way; parts: { readonly [K in Word]?: Uint8Array } } | undefined {
+): { way: ChannelWay; parts: { readonly [K in Word]?: Uint8Array } } | undefined {
   for (const way of lock.ways) {
     const shown = shownScripts(lock, way);
     const elements = stack.slice(0, stack.length - shown.length);
@@ -299,14 +303,14 @@ export function wayTaken(
   }
   return undefined;
 }
-const shownScripts = (lock: Lock, way: Way): Uint8Array[] => {
+const shownScripts = (lock: ChannelLock, way: ChannelWay): Uint8Array[] => {
   if (way.leaf) return [way.leaf.code, way.leaf.control];
   return lock.kind === 'p2wsh' ? [lock.code!] : [];
 };
 /** Returns the witness of a way, script and control block included. */
-export const witnessOf = (
-  lock: Lock,
-  way: Way,
+export const channelWitness = (
+  lock: ChannelLock,
+  way: ChannelWay,
   given: { readonly [K in Word]?: Uint8Array | undefined },
 ): Uint8Array[] => [...stackOf(way.words, given), ...shownScripts(lock, way)];
 

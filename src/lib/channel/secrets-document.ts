@@ -3,19 +3,19 @@ import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parseScalar, publicBytes } from '../signing/curve.ts';
-import { oneOf, readPoints, readStore } from './document.ts';
+import { choiceIn, readPoints, readStore } from './document.ts';
 import { FORMATS } from './format.ts';
-import { commitmentKeys, hexOf } from './keys.ts';
-import { FIRST_INDEX, findSecret, indexOf, insertSecret, secretAt, storeView } from './secrets.ts';
+import { commitmentKeys, hexByName } from './keys.ts';
+import { FIRST_INDEX, findSecret, secretIndex, insertSecret, secretAt, storeView } from './secrets.ts';
 
 export const ACTIONS = ['derive', 'insert', 'find', 'check', 'keys'] as const;
 
 /** Reads an index, given as such or as the number of a commitment. */
 function indexIn(from: Fields): bigint {
   const [index, number] = [from.whole('index', FIRST_INDEX), from.whole('number', FIRST_INDEX)];
-  if (index !== undefined && number !== undefined && index !== indexOf(number))
+  if (index !== undefined && number !== undefined && index !== secretIndex(number))
     from.refuse('number', 'the number of that index');
-  return from.need('index', index ?? (number === undefined ? undefined : indexOf(number)), 'an index, or a number');
+  return from.need('index', index ?? (number === undefined ? undefined : secretIndex(number)), 'an index, or a number');
 }
 /** Returns the point of a secret, 33 bytes. @throws Refusal `wrong-key` */
 function pointOfSecret(secret: Uint8Array): Uint8Array {
@@ -25,7 +25,7 @@ function pointOfSecret(secret: Uint8Array): Uint8Array {
 }
 const secretView = (index: bigint, secret: Uint8Array) => ({
   index,
-  number: indexOf(index),
+  number: secretIndex(index),
   secret: bytesToHex(secret),
   point: bytesToHex(pointOfSecret(secret)),
 });
@@ -67,11 +67,11 @@ export function secretsDocument(action: (typeof ACTIONS)[number], from: Fields, 
       return done({ ...envelope, valid: true, secrets: store.filter((kept) => kept).length });
     }
     case 'keys': {
-      const format = oneOf(from, 'format', FORMATS);
+      const format = choiceIn(from, 'format', FORMATS);
       const side = (name: string) => readPoints(from.need(name, from.object(name), 'an object'));
       const sides = { format, local: { points: side('holder') }, remote: { points: side('other') } };
       const keys = commitmentKeys(sides, 'local', pointIn(from, 'per_commitment_point'));
-      const view = hexOf(keys, (name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`));
+      const view = hexByName(keys, (name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`));
       return done({ ...envelope, keys: view });
     }
   }

@@ -12,7 +12,7 @@ const BITS = 48;
 export const FIRST_INDEX = 2n ** BigInt(BITS) - 1n;
 
 /** Converts a commitment number to its index, and back. */
-export const indexOf = (number: bigint): bigint => FIRST_INDEX - number;
+export const secretIndex = (number: bigint): bigint => FIRST_INDEX - number;
 
 /** Flips and hashes for every set bit of `index` below `bits`. */
 function derived(from: Uint8Array, bits: number, index: bigint): Uint8Array {
@@ -74,7 +74,7 @@ export function findSecret(store: SecretStore, index: bigint): Uint8Array | unde
 
 /** Returns the secret of a commitment number. @throws Refusal `no-secret` if it was not revealed */
 export function needSecret(store: SecretStore, number: bigint): Uint8Array {
-  const found = findSecret(store, indexOf(number));
+  const found = findSecret(store, secretIndex(number));
   if (!found)
     throw new Refusal('no-secret', `the store of secrets does not hold that of commitment ${number}`, {
       hint: 'a commitment that was not revoked cannot be punished: sweep it',

@@ -19,7 +19,7 @@ import { concatBytes } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parseScalar } from '../signing/curve.ts';
-import type { Keys } from './document.ts';
+import type { ChannelKeys } from './document.ts';
 import type { Base } from './keys.ts';
 
 const info = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -48,7 +48,7 @@ export function hsmSecret(file: Uint8Array): Uint8Array {
  * @param peer node id, 33 bytes
  * @param dbid number of the channel in the database
  */
-export function clnKeys(secret: Uint8Array, peer: Uint8Array, dbid: bigint): Keys {
+export function clnKeys(secret: Uint8Array, peer: Uint8Array, dbid: bigint): ChannelKeys {
   const number = new Uint8Array(8);
   new DataView(number.buffer).setBigUint64(0, dbid, true);
   const base = hkdf(sha256, secret, undefined, info('peer seed'), 32);
@@ -70,7 +70,7 @@ const ECLAIR_LEVELS: readonly Base[] = ['revocation', 'payment', 'delayed', 'htl
  * @param funding own funding key when the channel was opened, 33 bytes
  * @throws Refusal `malformed-backup`
  */
-export function eclairKeys(file: Uint8Array, network: Network, funding: Uint8Array): Keys {
+export function eclairKeys(file: Uint8Array, network: Network, funding: Uint8Array): ChannelKeys {
   if (file.length < 16 || file.length > 64)
     throw new Refusal('malformed-backup', `a seed of ${file.length} bytes found, 16 to 64 expected`);
   const hash = sha256(funding);

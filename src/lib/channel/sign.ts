@@ -15,20 +15,25 @@ import { signHash, verifies } from '../signing/bip340.ts';
 import { evenPair, mod, secretScalar, taggedHash, toBytes, toNumber, xBytes } from '../signing/curve.ts';
 import { signEcdsa, verifiesEcdsa } from '../signing/ecdsa.ts';
 import type { SecondStage } from './commitment.ts';
-import { ownerOf, type CommitmentKeys, type KeyName, type Side } from './keys.ts';
-import { wayTaken, witnessOf, type Lock, type Way } from './scripts.ts';
+import { keyOwner, type CommitmentKeys, type KeyName, type ChannelSide } from './keys.ts';
+import { wayTaken, channelWitness, type ChannelLock, type ChannelWay } from './scripts.ts';
 
 /** Returns the secret that signs for a way; for the key path it is tweaked with the tree. */
-function tweaked(lock: Lock, way: Way, secret: Uint8Array): Uint8Array {
+function tweaked(lock: ChannelLock, way: ChannelWay, secret: Uint8Array): Uint8Array {
   if (lock.kind !== 'p2tr' || way.leaf) return secret;
   const [even, point] = evenPair(secretScalar(secret));
   return toBytes(mod(even + toNumber(taggedHash('TapTweak', xBytes(point), lock.merkleRoot!))));
 }
-const ownType = (lock: Lock): SighashType => (lock.kind === 'p2tr' ? SIGHASH_DEFAULT : SIGHASH_ALL);
+const ownType = (lock: ChannelLock): SighashType => (lock.kind === 'p2tr' ? SIGHASH_DEFAULT : SIGHASH_ALL);
 
 /** Returns the hash that input `index` signs for a way, 32 bytes. */
-export const wayHash = (hashes: Sighashes, index: number, lock: Lock, way: Way, type = ownType(lock)): Uint8Array =>
-  lock.kind === 'p2tr' ? hashes.v1(index, type, way.leaf?.code) : hashes.v0(index, lock.code!, type);
+export const wayHash = (
+  hashes: Sighashes,
+  index: number,
+  lock: ChannelLock,
+  way: ChannelWay,
+  type = ownType(lock),
+): Uint8Array => (lock.kind === 'p2tr' ? hashes.v1(index, type, way.leaf?.code) : hashes.v0(index, lock.code!, type));
 
 const withType = (signature: Uint8Array, type: SighashType): Uint8Array =>
   type === SIGHASH_DEFAULT ? signature : concatBytes(signature, Uint8Array.of(type));
@@ -37,8 +42,8 @@ const withType = (signature: Uint8Array, type: SighashType): Uint8Array =>
 export function signWay(
   hashes: Sighashes,
   index: number,
-  lock: Lock,
-  way: Way,
+  lock: ChannelLock,
+  way: ChannelWay,
   secret: Uint8Array,
   type: SighashType = ownType(lock),
 ): Uint8Array {
@@ -52,17 +57,17 @@ export function signWay(
  * @param signature without sighash type
  * @param key 33 bytes; the key path needs none
  */
-function isBy(lock: Lock, way: Way, signature: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
+function isBy(lock: ChannelLock, way: ChannelWay, signature: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
   if (lock.kind !== 'p2tr') return verifiesEcdsa(signature, hash, key);
   const xOnly = way.leaf ? bytesToHex(key.subarray(1)) : lock.script.slice(4);
   return signature.length === 64 && verifies(bytesToHex(signature), hash, xOnly);
 }
 
 /** Transaction that is verified: its hashes, the keys of its commitment and the holder. */
-export interface Subject {
+export interface Checked {
   hashes: Sighashes;
   keys: CommitmentKeys;
-  holder: Side;
+  holder: ChannelSide;
   /** Sighash type of the second signature. */
   peerType: SighashType;
   /** Expected SHA256 of the preimage. */
@@ -72,8 +77,8 @@ export interface Subject {
  * Verifies every signature and preimage in the witness of an input whose output is known.
  * @throws Refusal `signature-invalid`, `sighash-refused`, `wrong-preimage`
  */
-export function checkWitness(of: Subject, index: number, lock: Lock, stack: readonly Uint8Array[]): void {
-  const invalid = (why: string, blame?: Side): Refusal =>
+export function checkChannelWitness(of: Checked, index: number, lock: ChannelLock, stack: readonly Uint8Array[]): void {
+  const invalid = (why: string, blame?: ChannelSide): Refusal =>
     new Refusal('signature-invalid', `the witness of input ${index}: ${why}`, { ...(blame && { blame }) });
   const taken = wayTaken(lock, stack);
   if (!taken) throw invalid('none that its output has');
@@ -86,7 +91,7 @@ export function checkWitness(of: Subject, index: number, lock: Lock, stack: read
     if (type !== expected)
       throw new Refusal('sighash-refused', `sighash type ${type} found at input ${index}, ${expected} expected`);
     if (!isBy(lock, way, signature, wayHash(of.hashes, index, lock, way, expected), key!))
-      throw invalid('a signature does not verify', name ? ownerOf(name, of.holder) : undefined);
+      throw invalid('a signature does not verify', name ? keyOwner(name, of.holder) : undefined);
   };
   check(parts.sig, way.key, ownType(lock));
   check(parts['peer-sig'], way.peer, of.peerType);
@@ -101,12 +106,12 @@ export const signSecondStage = ({ template, spent, way, peerType }: SecondStage,
 export function checkSecondStage(
   { template, spent, way, peerType, vout }: SecondStage,
   signature: Uint8Array,
-  { keys, holder }: Pick<Subject, 'keys' | 'holder'>,
+  { keys, holder }: Pick<Checked, 'keys' | 'holder'>,
 ): void {
   const hash = wayHash(new Sighashes(template), 0, spent, way, peerType);
   if (!isBy(spent, way, signature, hash, keys.otherHtlc!))
     throw new Refusal('signature-invalid', `the signature of the HTLC transaction of output ${vout} does not verify`, {
-      blame: ownerOf('otherHtlc', holder),
+      blame: keyOwner('otherHtlc', holder),
     });
 }
 /** Secrets for a second stage, and `peer`, the other side's verified signature without its type. */
@@ -122,7 +127,7 @@ export const stageWitness = (
   { spent, way, peerType }: Pick<SecondStage, 'spent' | 'way' | 'peerType'>,
   { peer, secret, preimage }: StageGiven,
 ): Uint8Array[] =>
-  witnessOf(spent, way, {
+  channelWitness(spent, way, {
     sig: signWay(hashes, index, spent, way, secret),
     'peer-sig': withType(peer, peerType),
     preimage,

@@ -15,24 +15,24 @@ import type { Hex } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { publicBytes, secretScalar } from '../signing/curve.ts';
-import { checkCount } from './build.ts';
-import { secondStages, type Channel, type Role, type SecondStage } from './commitment.ts';
-import { readBytesList, readFeerate, type Keys, type KnownHtlc } from './document.ts';
+import { checkHtlcSignatures } from './build.ts';
+import { secondStages, type Channel, type OutputRole, type SecondStage } from './commitment.ts';
+import { readBytesList, readFeerate, type ChannelKeys, type KnownHtlc } from './document.ts';
 import { commitmentSecrets, otherSide, type CommitmentSecrets } from './keys.ts';
-import { kindOf, matchTransaction, readKnowledge, transactionIn, type Matched } from './match.ts';
-import { witnessOf, type Lock, type Way, type WayName } from './scripts.ts';
+import { kindOf, matchTransaction, readKnowledge, readTransaction, type Matched } from './match.ts';
+import { channelWitness, type ChannelLock, type ChannelWay, type WayName } from './scripts.ts';
 import { needSecret, type SecretStore } from './secrets.ts';
 import { checkSecondStage, signWay, stageWitness } from './sign.ts';
-import { finishWith, validFrom } from './view.ts';
+import { finishWith, firstMoment } from './view.ts';
 
 /** HTLC transaction, with the other side's signature. */
 type Signed = SecondStage & { peer: Uint8Array };
 /** Output and the way in which it is spent. */
-interface Claim {
+interface OutputClaim {
   spent: Spent;
-  role: Role;
-  lock: Lock;
-  way: Way;
+  role: OutputRole;
+  lock: ChannelLock;
+  way: ChannelWay;
   secret: Uint8Array | undefined;
   /** Public key of the way, 33 bytes. */
   key: Uint8Array | undefined;
@@ -64,13 +64,13 @@ export function claimsOf(
   secrets: CommitmentSecrets,
   as: keyof typeof WANTED,
   stages: readonly Signed[] = [],
-): { claims: Claim[]; left: Left[] } {
+): { claims: OutputClaim[]; left: Left[] } {
   const unnamed = point
     ? 'no known key makes its script: an HTLC that was not named?'
     : "the other side's or an HTLC: the per-commitment point tells which";
   const unknown = kind === 'commitment' ? unnamed : 'not an output of this channel';
   const left: Left[] = [];
-  const claims = template.outputs.flatMap(({ sat, script }, vout): Claim | [] => {
+  const claims = template.outputs.flatMap(({ sat, script }, vout): OutputClaim | [] => {
     const leave = (reason: string): [] => {
       left.push({ vout, amount_sat: sat, reason });
       return [];
@@ -97,11 +97,11 @@ export function claimsOf(
  * Returns the most inputs of a transaction: 400,000 weight units are standard, 40,000 for an HTLC
  * transaction of version 3.
  */
-const most = ({ stage }: Claim): number => (!stage ? 900 : stage.template.version === 3 ? 50 : 400);
+const most = ({ stage }: OutputClaim): number => (!stage ? 900 : stage.template.version === 3 ? 50 : 400);
 /** Longest signatures: DER with a high r and a type, or a Schnorr signature. */
 const LONGEST = { ecdsa: new Uint8Array(73), schnorr: new Uint8Array(64) };
 
-export interface Paying {
+export interface SpendOptions {
   /** Output script, hex. */
   to: Hex;
   /** Feerate in satoshis per 1,000 vbytes. */
@@ -114,7 +114,7 @@ export interface Paying {
 }
 interface Spending {
   template: Template;
-  claims: readonly Claim[];
+  claims: readonly OutputClaim[];
   feeSat: bigint;
   /** Undefined while a signature is missing. */
   hex: Hex | undefined;
@@ -127,7 +127,10 @@ interface Spending {
  * @throws Refusal `fee-too-high`, `below-dust` if nothing is worth its fee, `transaction-differs`
  * for a PSBT of another transaction
  */
-export function spendClaims(claims: readonly Claim[], paying: Paying): { spends: Spending[]; left: Left[] } {
+export function spendClaims(
+  claims: readonly OutputClaim[],
+  paying: SpendOptions,
+): { spends: Spending[]; left: Left[] } {
   const groups = Map.groupBy(claims, ({ way, stage, spent }) =>
     [way.locktime, way.sequence, stage && (paysItself(stage) ? spent.vout : 'stage')].join(' '),
   );
@@ -156,13 +159,13 @@ export function spendClaims(claims: readonly Claim[], paying: Paying): { spends:
 }
 const paysItself = ({ template }: SecondStage): boolean => sumSat(template.inputs) > sumSat(template.outputs);
 
-const longest = ({ lock, way, preimage, stage }: Claim): Uint8Array[] => {
+const longest = ({ lock, way, preimage, stage }: OutputClaim): Uint8Array[] => {
   const sig = lock.kind === 'p2tr' ? LONGEST.schnorr : LONGEST.ecdsa;
-  return witnessOf(lock, way, { sig, preimage, key: new Uint8Array(33), 'peer-sig': stage && new Uint8Array(73) });
+  return channelWitness(lock, way, { sig, preimage, key: new Uint8Array(33), 'peer-sig': stage && new Uint8Array(73) });
 };
 
 /** Makes one transaction, taking from `coins` what it needs; returns the reason if it cannot be. */
-function spendTogether(claims: readonly Claim[], paying: Paying, coins: Spent[]): Spending | string {
+function spendTogether(claims: readonly OutputClaim[], paying: SpendOptions, coins: Spent[]): Spending | string {
   const { way, stage } = claims[0]!;
   const fixed = claims.flatMap(({ stage }) => stage?.template.outputs ?? []);
   const added: Spent[] = [];
@@ -199,12 +202,12 @@ function spendTogether(claims: readonly Claim[], paying: Paying, coins: Spent[])
     added.push(coin);
   }
 }
-function finish(claims: readonly Claim[], template: Template, feeSat: bigint, paying: Paying): Spending {
+function finish(claims: readonly OutputClaim[], template: Template, feeSat: bigint, paying: SpendOptions): Spending {
   const hashes = new Sighashes(template);
   const stacks = claims.map(({ lock, way, secret, key, preimage, stage }, index) => {
     if (!secret) return undefined;
     if (stage) return stageWitness(hashes, index, stage, { peer: stage.peer, secret, preimage });
-    return witnessOf(lock, way, { sig: signWay(hashes, index, lock, way, secret), preimage, key });
+    return channelWitness(lock, way, { sig: signWay(hashes, index, lock, way, secret), preimage, key });
   });
   const merged = (paying.merged ?? []).filter((psbt) => holds(readPsbt(psbt), template));
   const ways = claims.map(({ lock, way }) => [lock, way] as const);
@@ -221,7 +224,7 @@ function recovered(
   channel: Channel,
   matched: Matched,
   { claims, left }: ReturnType<typeof claimsOf>,
-  paying: Paying,
+  paying: SpendOptions,
 ): Recovered {
   if (claims.length === 0)
     throw new Refusal('unknown-commitment', 'no output found that these keys can spend', {
@@ -234,7 +237,7 @@ function recovered(
     psbt: hex === undefined ? psbt() : null,
     amount_sat: sumSat(template.outputs),
     fee_sat: feeSat,
-    valid_from: validFrom(claims[0]!.way) ?? {},
+    valid_from: firstMoment(claims[0]!.way) ?? {},
     outputs: claims.map(({ spent, role, way }) => ({ vout: spent.vout, amount_sat: spent.sat, role, way: way.name })),
   }));
   const { holder, number = null, txid: spends } = matched;
@@ -253,11 +256,11 @@ function recovered(
 export function sweepDocument(
   channel: Channel,
   from: Fields,
-  keys: Keys,
+  keys: ChannelKeys,
   point: Uint8Array | undefined,
-  paying: Paying,
+  paying: SpendOptions,
 ): Recovered {
-  const transaction = transactionIn(from);
+  const transaction = readTransaction(from);
   const known = readKnowledge(channel, from, keys, point);
   const signatures = readBytesList(from, 'htlc_signatures');
   const feerate = signatures ? readFeerate(from, channel.format) : 0;
@@ -272,7 +275,7 @@ export function sweepDocument(
     });
   const secrets = commitmentSecrets(channel.format, keys.secrets, { owner: known.owner!, holder, point: bound });
   const stages = signatures && isHolder ? secondStages(channel, holder, matched, feerate) : [];
-  if (isHolder) checkCount(signatures, stages, holder);
+  if (isHolder) checkHtlcSignatures(signatures, stages, holder);
   const signed = stages.map((stage, i): Signed => ({ ...stage, peer: signatures![i]! }));
   for (const stage of signed) checkSecondStage(stage, stage.peer, matched);
   const found = claimsOf(transaction, matched, secrets, isHolder ? 'holder' : 'other', signed);
@@ -280,15 +283,21 @@ export function sweepDocument(
 }
 
 /** Secret of a revoked commitment: as such, or in the store of what the peer revealed. */
-export type Revocation = { secret: Uint8Array } | { store: SecretStore };
+export type RevocationSecret = { secret: Uint8Array } | { store: SecretStore };
 
 /**
  * Takes everything in a revoked commitment of the other side, or in an HTLC transaction of one.
  * @throws Refusal `no-secret`, `secret-mismatch`, `unknown-commitment`, `wrong-key`,
  * `fee-too-high`, `below-dust`
  */
-export function penaltyDocument(channel: Channel, from: Fields, keys: Keys, by: Revocation, paying: Paying): Recovered {
-  const transaction = transactionIn(from);
+export function penaltyDocument(
+  channel: Channel,
+  from: Fields,
+  keys: ChannelKeys,
+  by: RevocationSecret,
+  paying: SpendOptions,
+): Recovered {
+  const transaction = readTransaction(from);
   const known = readKnowledge(channel, from, keys, undefined);
   from.end();
   const owner = known.owner!;

@@ -8,25 +8,25 @@ import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
 import type { Hex } from '../protocol/action.ts';
 import { TaprootControlBlock } from '@scure/btc-signer/psbt.js';
 import type { RoleOutput } from './commitment.ts';
-import { ownerOf, type Side } from './keys.ts';
-import type { Htlc, Lock, Way } from './scripts.ts';
+import { keyOwner, type ChannelSide } from './keys.ts';
+import type { CommitmentHtlc, ChannelLock, ChannelWay } from './scripts.ts';
 
 /** Returns whose key a way needs: a side of the channel, both, or anyone. */
-const whoOf = ({ key, peer }: Way, holder: Side): Side | 'both' | 'anyone' => {
+const whoOf = ({ key, peer }: ChannelWay, holder: ChannelSide): ChannelSide | 'both' | 'anyone' => {
   if (key === null) return 'anyone';
-  return peer ? 'both' : ownerOf(key, holder);
+  return peer ? 'both' : keyOwner(key, holder);
 };
 
 /** Returns the first moment of a way: confirmations of the output, or a height; null if at once. */
-export function validFrom({ sequence, locktime }: Pick<Way, 'sequence' | 'locktime'>): object | null {
+export function firstMoment({ sequence, locktime }: Pick<ChannelWay, 'sequence' | 'locktime'>): object | null {
   const isRelative = sequence < 0x80000000 && sequence > 0;
   if (!isRelative && locktime === 0) return null;
   return { ...(locktime > 0 && { height: locktime + 1 }), ...(isRelative && { confirmations: sequence }) };
 }
-const waysView = (lock: Lock, holder: Side): object[] =>
-  lock.ways.map((way) => ({ way: way.name, by: whoOf(way, holder), from: validFrom(way) }));
+const waysView = (lock: ChannelLock, holder: ChannelSide): object[] =>
+  lock.ways.map((way) => ({ way: way.name, by: whoOf(way, holder), from: firstMoment(way) }));
 
-export const htlcView = ({ direction, amountMsat, paymentHash, expiry, id }: Htlc) => ({
+export const htlcView = ({ direction, amountMsat, paymentHash, expiry, id }: CommitmentHtlc) => ({
   ...(id !== undefined && { id }),
   direction,
   amount_msat: amountMsat,
@@ -35,7 +35,7 @@ export const htlcView = ({ direction, amountMsat, paymentHash, expiry, id }: Htl
 });
 
 /** Returns the document of an output whose role is known. */
-export const outputView = (output: RoleOutput, vout: number, network: Network, holder: Side) => ({
+export const outputView = (output: RoleOutput, vout: number, network: Network, holder: ChannelSide) => ({
   vout,
   amount_sat: output.sat,
   role: output.role,
@@ -49,7 +49,7 @@ type Stacks = readonly (readonly Uint8Array[] | undefined)[];
 /** Returns the PSBT of a transaction, for other signers. `ways`: of inputs with known outputs. */
 export function spendPsbt(
   template: Template,
-  ways: readonly (readonly [Lock, Way] | undefined)[],
+  ways: readonly (readonly [ChannelLock, ChannelWay] | undefined)[],
   stacks: Stacks = [],
 ): string {
   const tx = toTransaction(template);
@@ -81,7 +81,7 @@ export function finishWith(
   template: Template,
   own: Stacks,
   merged: readonly string[],
-  ways: readonly (readonly [Lock, Way])[] = [],
+  ways: readonly (readonly [ChannelLock, ChannelWay])[] = [],
 ): { hex: Hex | undefined; psbt: () => string } {
   const stacks = template.inputs.map((_, i) => own[i]);
   const others = [...template.inputs.keys()].slice(own.length);

@@ -9,7 +9,7 @@
 import { Refusal } from '../protocol/refusal.ts';
 
 /** Returns the fields that every answer begins with. */
-export const head = (kind: string, source: string) => ({ type: 'cost', version: 1, kind, source });
+export const costHead = (kind: string, source: string) => ({ type: 'cost', version: 1, kind, source });
 
 /** Capacity in satoshis, reserved part in thousandths, and smallest reserve in satoshis. */
 export interface Reserve {
@@ -22,7 +22,7 @@ export function reserveCost({ capacity, permille = 10n, dust = 354n }: Reserve):
   const part = (capacity * permille) / 1000n;
   const reserve = part > dust ? part : dust;
   return {
-    ...head('reserve', 'BOLT2'),
+    ...costHead('reserve', 'BOLT2'),
     capacity_sat: capacity,
     reserve_sat: reserve,
     spendable_sat: capacity > reserve ? capacity - reserve : 0n,
@@ -31,7 +31,7 @@ export function reserveCost({ capacity, permille = 10n, dust = 354n }: Reserve):
 
 /** Returns the smallest output of each form that nodes relay. */
 export const dustCost = (): object => ({
-  ...head('dust', 'BOLT3, Bitcoin Core'),
+  ...costHead('dust', 'BOLT3, Bitcoin Core'),
   bolt3_sat: { p2pkh: 546, p2sh: 540, p2wpkh: 294, p2wsh: 330, segwit: 354 },
   core_sat: { p2pkh: 546, p2sh: 540, p2wpkh: 294, p2wsh: 330, p2tr: 330, p2a: 240 },
 });
@@ -51,7 +51,7 @@ const BRANCHES = {
 export const EXIT_CLIENTS = ['8', '16', '64', '128', '1000'] as const;
 
 /** Branch, by the clients of its tree, or by its transactions and their size in vbytes. */
-export interface Exit {
+export interface FactoryExit {
   clients?: (typeof EXIT_CLIENTS)[number] | undefined;
   transactions?: bigint | undefined;
   exitVb?: bigint | undefined;
@@ -74,7 +74,7 @@ export interface Exit {
  * takes.
  * @throws Refusal `usage` if no branch is named, or blocks have no size
  */
-export function exitCost(exit: Exit): object {
+export function exitCost(exit: FactoryExit): object {
   const { clients, feerate, childVb = 152n, commitmentVb = 154n, times = 3n, balance, users } = exit;
   const { leafVb = 43n, blockVb = 1_000_000n } = exit;
   const [transactions, exitVb] = clients === undefined ? [exit.transactions, exit.exitVb] : BRANCHES[clients];
@@ -86,7 +86,7 @@ export function exitCost(exit: Exit): object {
   const least = times * price(vb);
   const mass = users === undefined ? undefined : users * leafVb;
   return {
-    ...head('exit', 'delvingbitcoin 1143'),
+    ...costHead('exit', 'delvingbitcoin 1143'),
     transactions,
     vb,
     fee_sat: price(vb),

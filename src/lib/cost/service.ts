@@ -8,7 +8,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { minSat } from '../bitcoin/amount.ts';
 import { bytesToHex, concatBytes, MAX_U64 } from '../bitcoin/bytes.ts';
 import { writeUint } from '../wire/bigsize.ts';
-import { head } from './chain.ts';
+import { costHead } from './chain.ts';
 
 export interface Jit {
   paymentMsat: bigint;
@@ -26,7 +26,7 @@ export interface Jit {
  */
 export function jitCost(jit: Jit): object {
   const { paymentMsat: payment, minFeeMsat: minFee, ppm, minPaymentMsat: least, maxPaymentMsat: most } = jit;
-  const made = { ...head('jit', 'bLIP-52'), payment_msat: payment, min_fee_msat: minFee, proportional_ppm: ppm };
+  const made = { ...costHead('jit', 'bLIP-52'), payment_msat: payment, min_fee_msat: minFee, proportional_ppm: ppm };
   const refused = (error: number, reason: string, fee?: bigint): object => ({
     ...made,
     ...(fee !== undefined && { fee_msat: fee }),
@@ -77,7 +77,7 @@ export function adsCost(ads: Ads): object {
     writeUint(creation, 4),
   );
   return {
-    ...head('ads', 'bolts#1153'),
+    ...costHead('ads', 'bolts#1153'),
     mining_fee_sat: mining,
     service_fee_sat: service,
     total_fee_sat: mining + service,
@@ -98,7 +98,7 @@ export interface Order {
 export function channelCost({ fee, balance, total }: Order): object {
   const text = `${total} found, ${fee + balance} expected: fee_total_sat + client_balance_sat`;
   return {
-    ...head('channel', 'bLIP-51'),
+    ...costHead('channel', 'bLIP-51'),
     fee_total_sat: fee,
     client_balance_sat: balance,
     order_total_sat: total,
@@ -162,7 +162,7 @@ export function phoenixdCost(phoenixd: Phoenixd): object {
     };
   });
   return {
-    ...head('phoenixd', 'phoenixd'),
+    ...costHead('phoenixd', 'phoenixd'),
     auto_liquidity_sat: autoLiquidity,
     payments,
     received_sat: received,

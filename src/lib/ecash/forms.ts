@@ -30,11 +30,11 @@ export const amountText = v.pipe(
 );
 
 /** Schema of text. Lone surrogates would all be hashed as one character: two secrets, one coin. */
-export const text = v.pipe(
+export const cashuText = v.pipe(
   v.string('text'),
   v.check((value) => value.isWellFormed(), 'text in Unicode'),
 );
-export const someText = v.pipe(text, v.nonEmpty('text that is not empty'));
+export const someText = v.pipe(cashuText, v.nonEmpty('text that is not empty'));
 export const list = <T>(item: v.GenericSchema<unknown, T>) => v.array(item, 'a list');
 export const object = <const E extends v.ObjectEntries>(entries: E) => v.object(entries, 'an object');
 

@@ -28,12 +28,12 @@ export interface TokenRecord {
   /** The mint's blind signatures, one a place; null before they came. */
   promises: readonly BlindPromise[] | null;
   /** Coins that the mint called spent; it may have been wrong. */
-  spent: readonly Coin[];
+  spent: readonly TokenCoin[];
   state: 'asked' | 'refused' | 'signed' | 'printed' | 'spent';
   /** True for a restored or recovered token, which may have been printed and spent before. */
   older: boolean;
 }
-export interface Coin {
+export interface TokenCoin {
   place: OutputPlace;
   promise: BlindPromise;
 }
@@ -66,10 +66,10 @@ export const newToken = (
   state: of.promises === null ? 'asked' : 'signed',
 });
 
-export const sumOf = ({ places }: Pick<TokenRecord, 'places'>): bigint =>
+export const tokenSat = ({ places }: Pick<TokenRecord, 'places'>): bigint =>
   places.reduce((sum, { amountSat }) => sum + amountSat, 0n);
 
-export const isSigned = (t: TokenRecord): t is SignedToken => t.promises !== null && t.state !== 'spent';
+export const isSignedToken = (t: TokenRecord): t is SignedToken => t.promises !== null && t.state !== 'spent';
 
 /** Returns the token without the coins whose counters are known to be spent. */
 export function withoutSpent(t: SignedToken, spent: ReadonlySet<number>): TokenRecord {
@@ -88,7 +88,7 @@ export function withoutSpent(t: SignedToken, spent: ReadonlySet<number>): TokenR
 export const spentPart = (t: TokenRecord): SignedToken | undefined =>
   t.spent.length === 0 ? undefined : { ...t, ...made(t.spent), spent: [], state: 'printed' };
 
-const made = (coins: readonly Coin[]) => ({
+const made = (coins: readonly TokenCoin[]) => ({
   places: coins.map(({ place }) => place),
   promises: coins.map(({ promise }) => promise),
 });

@@ -35,7 +35,7 @@ export interface Awaited {
   counter: number;
 }
 /** Last search for lost ecash of a keyset; answers to earlier ones are ignored. */
-export interface Search {
+export interface EcashSearch {
   keyset: Hex;
   id: Hex;
 }
@@ -46,7 +46,7 @@ export interface Inflight {
   quote: string | null;
 }
 /** Statement of the payee: `quoteSat` of the first `paidSat` belong to the reusable quote. */
-export interface Bound {
+export interface QuoteStatement {
   paidSat: bigint;
   quoteSat: bigint;
 }
@@ -71,14 +71,14 @@ export interface PayeeLedger extends Half {
 export interface PayerLedger extends Half {
   role: 'payer';
   awaited: readonly Awaited[];
-  searches: readonly Search[];
+  searches: readonly EcashSearch[];
   /** URL of the contract's mint; null without one. */
   mint: string | null;
   /** Reusable quote of the running mint, once it is bound. */
   quote: string | null;
   /** Earlier quotes of the contract. */
   past: readonly string[];
-  bound: Bound;
+  bound: QuoteStatement;
   /** Kind of quote that each signed payment went to, if known. */
   went: readonly Span[];
   /** Payments not yet seen at the running mint, oldest first. */
@@ -197,7 +197,7 @@ const fields: Beliefs<Ledger> = {
   unconfirmed: doubted,
   awaited: united<Awaited>((a) => `${a.keyset}/${a.counter}`),
   // A search before the loss does not know the counters used since.
-  searches: voided<readonly Search[]>([]),
+  searches: voided<readonly EcashSearch[]>([]),
   quote: onceOnly,
   past: united<string>((id) => id),
 };

@@ -6,14 +6,14 @@
  */
 import { Refusal } from '../protocol/refusal.ts';
 
-type Library = typeof import('@cashu/cashu-ts');
-let library: Library | undefined;
+type CashuLibrary = typeof import('@cashu/cashu-ts');
+let library: CashuLibrary | undefined;
 
 /** Loads the Cashu library once. */
-export const loadCashu = async (): Promise<Library> => (library ??= await import('@cashu/cashu-ts'));
+export const loadCashu = async (): Promise<CashuLibrary> => (library ??= await import('@cashu/cashu-ts'));
 
 /** Returns the loaded library. @throws Refusal `bug` if it was not loaded */
-export function cashu(): Library {
+export function cashu(): CashuLibrary {
   if (!library) throw new Refusal('bug', 'the Cashu library is not loaded');
   return library;
 }

@@ -66,7 +66,7 @@ function checked({ id, unit, input_fee_ppk, final_expiry, keys }: v.InferOutput<
  * Returns the keyset of a full or short id; undefined if there is none.
  * @throws Refusal `keyset-ambiguous`
  */
-export function keysetOf(id: string, among: readonly MintKeys[]): MintKeys | undefined {
+export function keysetById(id: string, among: readonly MintKeys[]): MintKeys | undefined {
   const [found, ...more] = new Map(among.filter((set) => set.id.startsWith(id)).map((set) => [set.id, set])).values();
   if (more.length > 0)
     throw new Refusal('keyset-ambiguous', `the short keyset id ${id} could be ${found!.id} or ${more[0]!.id}`);

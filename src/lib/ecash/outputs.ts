@@ -78,7 +78,7 @@ const dataOf = (seed: Uint8Array, keyset: Hex, places: readonly OutputPlace[]): 
   });
 
 /** Returns the outputs of these places, the same each time. @param seed 64 bytes */
-export const outputsOf = (seed: Uint8Array, keyset: Hex, places: readonly OutputPlace[]): BlindedOutput[] =>
+export const blindedOutputs = (seed: Uint8Array, keyset: Hex, places: readonly OutputPlace[]): BlindedOutput[] =>
   dataOf(seed, keyset, places).map(({ amountSat, B_ }) => ({
     amount_sat: amountSat,
     id: keyset,

@@ -15,7 +15,7 @@ import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { spanOf, type Inflight, type Ledger, type PayeeLedger, type PayerLedger } from './ledger.ts';
 import {
-  checkUnpaid,
+  checkUnpaidQuote,
   creditQuote,
   mintAnswerOf,
   quoteClaim,
@@ -25,8 +25,8 @@ import {
   type Quote,
 } from './quote.ts';
 
-type Named = Pick<PaymentAsked, 'id' | 'until' | 'quote'> | null;
-const askedIn = (m: UpdateMessage | null): Named => (m && 'asked' in m ? m.asked : null);
+type NamedQuote = Pick<PaymentAsked, 'id' | 'until' | 'quote'> | null;
+const askedIn = (m: UpdateMessage | null): NamedQuote => (m && 'asked' in m ? m.asked : null);
 
 /** Returns the claim of the payee's quote that a message is about. */
 export function quoteOf(m: UpdateMessage | null, c: Credit | undefined): Claim | undefined {
@@ -51,7 +51,7 @@ export function checkTakesQuotes(terms: Terms): void {
 /** Reserves a quote for the payer that asks, until it lapses. @throws Refusal as `reserve` */
 export function reserveAsked(
   c: PayeeCredit,
-  asked: Named,
+  asked: NamedQuote,
   amountSat: bigint,
   known: Quote | undefined,
   facts: Pick<Facts, 'remote' | 'now'>,
@@ -70,12 +70,12 @@ export function reserveAsked(
 
 /**
  * Credits an accepted payment to its quote, if there is one.
- * @throws Refusal `quote-bound` if another contract has it by now; as `checkUnpaid` and
+ * @throws Refusal `quote-bound` if another contract has it by now; as `checkUnpaidQuote` and
  * `creditQuote`
  */
 export function creditPayment(
   { contract, issuer, quoted, paidSat }: PayeeLedger,
-  asked: Named,
+  asked: NamedQuote,
   amountSat: bigint,
   known: Quote | undefined,
   facts: Pick<Facts, 'remote'>,
@@ -83,7 +83,7 @@ export function creditPayment(
   if (issuer !== 'cdk' || (!known && !asked?.quote)) return { quoted };
   if (known?.contract !== contract)
     throw new Refusal('quote-bound', `quote ${asked?.quote} is not this contract's any more`, { hint: 'ask again' });
-  if (known.reserved !== null) checkUnpaid(mintAnswerOf(facts, known.id), { amountSat, pubkey: null });
+  if (known.reserved !== null) checkUnpaidQuote(mintAnswerOf(facts, known.id), { amountSat, pubkey: null });
   const places = withSpan(quoted, { fromSat: paidSat, toSat: paidSat + amountSat });
   return { quoted: places, quote: creditQuote(known, amountSat) };
 }
@@ -174,7 +174,7 @@ const isForeign = (s: Span): boolean => s.foreign === true;
  * @param paidSat total that the payee counts as paid
  * @param quoteSat part of it that belongs to this quote
  */
-export const boundTo = (l: PayerLedger, quote: string, paidSat: bigint, quoteSat: bigint): PayerLedger =>
+export const boundToQuote = (l: PayerLedger, quote: string, paidSat: bigint, quoteSat: bigint): PayerLedger =>
   l.quote === quote && l.bound.paidSat > paidSat
     ? l
     : {

@@ -117,7 +117,7 @@ export const quoteKind: Kind<Quote> = {
 };
 
 /** Returns whether something is to be told, or was told and not acknowledged. */
-export const isPending = (q: Quote): boolean => stateOf(q) === 'pending';
+export const isQuotePending = (q: Quote): boolean => stateOf(q) === 'pending';
 
 /** Returns the state by which a server finds its work. */
 const stateOf = (q: Quote): 'pending' | 'idle' | 'stopped' | 'retired' =>
@@ -154,7 +154,7 @@ export function requireMintQuote(found: MintAnswer): MintQuote {
  * @throws Refusal `mint-unavailable`, `quote-unknown`, `quote-amount`, `quote-unlocked`,
  * `quote-used`
  */
-export function checkUnpaid(
+export function checkUnpaidQuote(
   facts: MintAnswer,
   { amountSat, pubkey }: { amountSat: bigint | null; pubkey: Hex | null },
 ): MintQuote {
@@ -183,7 +183,7 @@ export interface Wish {
 /**
  * Reserves a quote of any wallet for one `asked` of one contract, until that lapses.
  * @param known this home's record of the quote
- * @throws Refusal `quote-bound` if another contract has it, `quote-amount`; as `checkUnpaid`
+ * @throws Refusal `quote-bound` if another contract has it, `quote-amount`; as `checkUnpaidQuote`
  */
 export function reserve(
   known: Quote | undefined,
@@ -197,7 +197,7 @@ export function reserve(
   if (known && !free && known.contract !== contract)
     throw new Refusal('quote-bound', `quote ${id} belongs to another contract of this home, or is reserved for it`);
   if (known && known.creditedSat > 0n) throw new Refusal('quote-amount', `quote ${id} is paid already`);
-  checkUnpaid(found, { amountSat, pubkey: null });
+  checkUnpaidQuote(found, { amountSat, pubkey: null });
   return { ...newQuote({ id, contract, mint, amountSat }), reserved: until };
 }
 

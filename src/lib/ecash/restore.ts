@@ -21,7 +21,7 @@ import {
 } from './keyset.ts';
 import { newToken, tokenClaim, tokenKind, type TokenRecord } from './in-hand.ts';
 import { loadCashu } from './library.ts';
-import { outputsOf, promise, tokenOf, type BlindPromise, type OutputPlace } from './outputs.ts';
+import { blindedOutputs, promise, tokenOf, type BlindPromise, type OutputPlace } from './outputs.ts';
 import { outputNote } from './promise.ts';
 import { table, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
@@ -37,9 +37,9 @@ import {
   type Awaited,
   type Ledger,
   type PayerLedger,
-  type Search,
+  type EcashSearch,
 } from './ledger.ts';
-import { issuesHere, placesOf, tokenMint } from './rider.ts';
+import { issuesHere, paymentPlaces, tokenMint } from './rider.ts';
 import { checkReceipt } from '../credit/receipt.ts';
 import { FUNDED, creditKind, inState, type Credit, type PayeeCredit, type PayerCredit } from '../credit/records.ts';
 import { signedUpTo } from '../credit/owed.ts';
@@ -101,9 +101,9 @@ export interface EcashRestoreInput {
   /** Coins of this keyset that were paid for over other contracts, and that this home lacks. */
   due?: readonly OutputPlace[];
 }
-type Rs = { contract: Credit; ledger: Ledger; keyset: KeysetRecord; token: TokenRecord };
+type RestoreRecords = { contract: Credit; ledger: Ledger; keyset: KeysetRecord; token: TokenRecord };
 
-export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
+export const ecashRestore = table<EcashRestoreMessage, RestoreRecords, EcashRestoreInput>(
   {
     type: 'ecash-restore',
     server: 'payee',
@@ -138,11 +138,11 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         if (!v.is(keysetId, input.keyset)) throw new Refusal('no-keyset', `${input.keyset} is the id of no keyset`);
         const wallet = records.keyset?.role === 'wallet' ? records.keyset : undefined;
         const ledger = payerLedger(c, records.ledger);
-        const own = wallet ? awaitedOf(ledger, wallet.keyset.id).flatMap((a) => placesOf(a, wallet.keyset)) : [];
+        const own = wallet ? awaitedOf(ledger, wallet.keyset.id).flatMap((a) => paymentPlaces(a, wallet.keyset)) : [];
         const next = nextPlaces(input.from ?? wallet?.counter ?? 0);
         const places = once([...own, ...next, ...(input.due ?? [])]).slice(0, RESTORE_LIMITS.outputs.most);
-        const made = outputsOf(hand.keys.seed(), input.keyset, places);
-        const search: Search = { keyset: input.keyset, id: bytesToHex(hand.random(16)) };
+        const made = blindedOutputs(hand.keys.seed(), input.keyset, places);
+        const search: EcashSearch = { keyset: input.keyset, id: bytesToHex(hand.random(16)) };
         return {
           message: {
             step: 'asked',
@@ -215,7 +215,7 @@ export const ecashRestore = table<EcashRestoreMessage, Rs, EcashRestoreInput>(
         const next = Math.max(wallet.counter, last + 1);
         const covered = counters.has(wallet.counter) && range(wallet.counter, next + GAP).every((n) => counters.has(n));
         const signedAt = new Map(places.map(({ counter, amountSat }) => [counter, amountSat]));
-        const due = awaitedOf(ledger, keyset.id).map((a) => ({ a, places: placesOf(a, keyset) }));
+        const due = awaitedOf(ledger, keyset.id).map((a) => ({ a, places: paymentPlaces(a, keyset) }));
         const arrived = due.filter(({ places: all }) => all.every((p) => signedAt.get(p.counter) === p.amountSat));
         // What was paid by another update comes no more; a part of a payment is none.
         const never = due.filter(
@@ -273,7 +273,7 @@ function checkAskedLast({ contract, searches }: PayerLedger, { id, keyset_id }: 
  * @throws Refusal `promises-differ`
  */
 function shownIn({ outputs, keyset_id }: Answered, seed: Uint8Array): Map<Hex, number> {
-  const made = outputsOf(
+  const made = blindedOutputs(
     seed,
     keyset_id,
     outputs.map((o) => ({ counter: o.counter, amountSat: 1n })),

@@ -49,7 +49,7 @@ import {
   amountsFor,
   checkOutputsSigned,
   outputs,
-  outputsOf,
+  blindedOutputs,
   placesFrom,
   promises,
   signOutputs,
@@ -79,13 +79,13 @@ type Forms = typeof forms;
 /** Returns the ecash field of a message. */
 const inIt = <S extends keyof Forms>(m: { step: S; ecash: object | null }) => m.ecash as v.InferOutput<Forms[S]> | null;
 
-interface Records {
+interface EcashRecords {
   ledger?: Ledger;
   keyset?: KeysetRecord;
   quote?: Quote;
   token?: TokenRecord;
 }
-const mine = (records: Partial<RiderRecords>): Records => records as Records;
+const mine = (records: Partial<RiderRecords>): EcashRecords => records as EcashRecords;
 
 /** Returns whether the payee itself answers payments with blind signatures. */
 export const issuesHere = (terms: Terms): boolean => terms.ecash === 'home' || terms.ecash === 'signer';
@@ -111,16 +111,16 @@ function keysetOf(m: UpdateMessage | null, c: Credit | undefined): Claim | undef
 }
 
 /** Returns the claim of the token that a message brings, if its ecash is still awaited. */
-function tokenOfStep(m: UpdateMessage | null, { ledger: l, keyset }: Records): Claim | undefined {
+function tokenOfStep(m: UpdateMessage | null, { ledger: l, keyset }: EcashRecords): Claim | undefined {
   if (m?.step !== 'accepted' || l?.role !== 'payer') return undefined;
   const due = dueFor(l, m);
-  return due && keyset ? tokenClaim(due.keyset, placesOf(due, keyset.keyset)) : undefined;
+  return due && keyset ? tokenClaim(due.keyset, paymentPlaces(due, keyset.keyset)) : undefined;
 }
 const dueFor = (l: PayerLedger, m: UpdateAt<'accepted'>): Awaited | undefined =>
   l.awaited.find((a) => a.paidSat === m.paid_sat && a.amountSat === m.amount_sat && a.keyset === inIt(m)?.keyset_id);
 
 /** Returns the places of a payment's secrets, as they were drawn. */
-export const placesOf = (
+export const paymentPlaces = (
   { counter, amountSat }: Pick<Awaited, 'counter' | 'amountSat'>,
   keyset: Keyset,
 ): OutputPlace[] => placesFrom(counter, amountsFor(amountSat, keyset));
@@ -274,8 +274,8 @@ function payForEcash(
     (a) => a.paidSat === now.paidSat && a.amountSat === now.amountSat && a.keyset === now.keyset,
   );
   const due: Awaited = had ?? { ...now, counter: record.counter };
-  const places = placesOf(due, keyset);
-  const outs = outputsOf(hand.keys.seed(), keyset.id, places);
+  const places = paymentPlaces(due, keyset);
+  const outs = blindedOutputs(hand.keys.seed(), keyset.id, places);
   const signature = signOutputs(hand.keys.secret(c.own.path, LOCKS), boundOf(c.id, m.paid_sat), outs);
   return {
     says: { keyset_id: keyset.id, outputs: outs, signature },
@@ -331,7 +331,7 @@ function receiveEcash(
   hand: Hand,
   c: PayerCredit,
   m: UpdateAt<'accepted'>,
-  { ledger, keyset: known, token: held }: Records,
+  { ledger, keyset: known, token: held }: EcashRecords,
   notes: ReadonlyMap<string, unknown>,
 ): { token: string } & Pick<Effects<RiderRecords>, 'writes' | 'notes' | 'rests'> {
   if (known?.role !== 'wallet')
@@ -349,7 +349,7 @@ function receiveEcash(
     throw new Refusal('promises-differ', 'blind signatures found for outputs that this home has not sent', {
       blame: 'payee',
     });
-  const [places, mint] = [placesOf(due, known.keyset), tokenMint(c.terms)];
+  const [places, mint] = [paymentPlaces(due, known.keyset), tokenMint(c.terms)];
   const token = tokenOf(hand.keys.seed(), places, known.keyset, signed, mint);
   if (before) return { token, writes: {}, rests: [tokenClaim(keyset_id, places)] };
   const { amountSat, keyset, counter } = due;

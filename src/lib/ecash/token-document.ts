@@ -5,32 +5,32 @@
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Fact } from '../signing/description.ts';
-import { keysetOf, type MintKeys } from './mint-keys.ts';
+import { keysetById, type MintKeys } from './mint-keys.ts';
 import {
   isShortId,
   proofsOf,
   readToken,
-  totalOf,
+  tokenTotal,
   writeToken,
   type Proof,
   type Token,
   type TokenFormat,
 } from './token.ts';
-import { pointOf, verifyToken } from './verify.ts';
+import { secretPoint, verifyToken } from './verify.ts';
 
 const envelope = { type: 'ecash-token', version: 1 };
 const head = (token: Token): object => ({
   mint: token.mint,
   unit: token.unit,
   memo: token.memo ?? null,
-  [token.unit === 'sat' ? 'total_sat' : 'total']: totalOf(token),
+  [token.unit === 'sat' ? 'total_sat' : 'total']: tokenTotal(token),
 });
 
 /** Returns a proof with the points of its secrets in their place. */
 const redacted = ({ id, amount, secret, dleq, witness }: Proof): object => ({
   id,
   amount,
-  Y: pointOf(secret),
+  Y: secretPoint(secret),
   has_dleq: dleq !== undefined,
   has_witness: witness !== undefined,
 });
@@ -38,7 +38,7 @@ const redacted = ({ id, amount, secret, dleq, witness }: Proof): object => ({
 /** Returns a token with full keyset ids, if known. @throws Refusal `keyset-ambiguous` */
 const resolved = (token: Token, keysets: readonly MintKeys[]): Token => ({
   ...token,
-  proofs: token.proofs.map((proof) => ({ ...proof, id: keysetOf(proof.id, keysets)?.id ?? proof.id })),
+  proofs: token.proofs.map((proof) => ({ ...proof, id: keysetById(proof.id, keysets)?.id ?? proof.id })),
 });
 
 /**
@@ -67,7 +67,7 @@ export function describeToken(text: string): { of: string; facts: Fact[] } {
   const token = readToken(text);
   const facts: Fact[] = [
     ['mint', token.mint],
-    ['amount', `${totalOf(token)} ${token.unit}`],
+    ['amount', `${tokenTotal(token)} ${token.unit}`],
     ['coins', `${token.proofs.map(({ amount }) => String(amount)).join(' + ')}, their secrets not shown`],
     ['keysets', [...new Set(token.proofs.map(({ id }) => id))].join(', ')],
   ];
@@ -86,7 +86,7 @@ export interface DecodeOptions {
  * @throws Refusal `malformed-message`; `malformed-token`, `duplicate-secret`, `keyset-ambiguous`
  * without `explain`
  */
-export function decodeDocument(
+export function decodeToken(
   document: Fields,
   keysets: readonly MintKeys[],
   { redact = false, explain = false }: DecodeOptions,
@@ -115,7 +115,7 @@ export function decodeDocument(
  * Writes the token of a document, or another token, in a format.
  * @throws Refusal as `tokenIn` and `writeToken`
  */
-export function encodeDocument(document: Fields, keysets: readonly MintKeys[], format: TokenFormat): string {
+export function encodeToken(document: Fields, keysets: readonly MintKeys[], format: TokenFormat): string {
   return writeToken(resolved(tokenIn(document), keysets), format);
 }
 
@@ -123,10 +123,7 @@ export function encodeDocument(document: Fields, keysets: readonly MintKeys[], f
  * Returns the findings about each proof, without its secret, and what could not be checked.
  * @throws Refusal as `tokenIn` and `verifyToken`
  */
-export function verifyDocument(
-  document: Fields,
-  keysets: readonly MintKeys[],
-): { document: object; complete: boolean } {
+export function tokenFindings(document: Fields, keysets: readonly MintKeys[]): { document: object; complete: boolean } {
   const token = tokenIn(document);
   const found = verifyToken(token, keysets);
   const missing = {
@@ -137,7 +134,7 @@ export function verifyDocument(
   const findings = found.map(({ proof, keyset, dleq }) => ({
     id: keyset?.id ?? proof.id,
     amount: proof.amount,
-    Y: pointOf(proof.secret),
+    Y: secretPoint(proof.secret),
     keyset: keyset ? 'known' : 'missing',
     dleq,
   }));

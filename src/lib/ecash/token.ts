@@ -14,7 +14,7 @@ import * as v from 'valibot';
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import { parseJson, printJson } from '../protocol/json.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
-import { amount, formed, inBytes, inHex, list, object, someText, text } from './forms.ts';
+import { amount, formed, inBytes, inHex, list, object, someText, cashuText } from './forms.ts';
 import { cashu } from './library.ts';
 
 /**
@@ -52,7 +52,7 @@ export interface Token {
 }
 
 /** Returns the sum of a token's proofs. */
-export const totalOf = ({ proofs }: Pick<Token, 'proofs'>): bigint =>
+export const tokenTotal = ({ proofs }: Pick<Token, 'proofs'>): bigint =>
   proofs.reduce((sum, { amount }) => sum + amount, 0n);
 
 /** Returns whether this id of a V2 keyset was cut to 8 bytes and needs a list of keysets. */
@@ -68,26 +68,26 @@ const proofJson = object({
   secret: someText,
   C: inHex.point,
   dleq: dleqIn(inHex),
-  witness: v.nullish(text),
+  witness: v.nullish(cashuText),
   p2pk_e: v.nullish(inHex.point),
 });
 const tokenJson = object({
   token: list(object({ mint: someText, proofs: list(proofJson) })),
   unit: v.nullish(someText),
-  memo: v.nullish(text),
+  memo: v.nullish(cashuText),
 });
 const proofCbor = object({
   a: amount,
   s: someText,
   c: inBytes.point,
   d: dleqIn(inBytes),
-  w: v.nullish(text),
+  w: v.nullish(cashuText),
   pe: v.nullish(inBytes.point),
 });
 const tokenCbor = object({
   m: someText,
   u: someText,
-  d: v.nullish(text),
+  d: v.nullish(cashuText),
   t: list(object({ i: inBytes.id, p: list(proofCbor) })),
 });
 

@@ -12,7 +12,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { bytesToHex, pointBytes } from '../signing/curve.ts';
 import { hashToCurve } from './blind.ts';
 import { cashu } from './library.ts';
-import { keysetOf, type MintKeys } from './mint-keys.ts';
+import { keysetById, type MintKeys } from './mint-keys.ts';
 import type { Proof, Token } from './token.ts';
 
 /** Finding about one proof; a check that could not be made is named. */
@@ -24,7 +24,7 @@ export interface Finding {
 }
 
 /** Returns the point of a secret, hex: what mints store of spent proofs (NUT-07), and no secret. */
-export const pointOf = (secret: string): string => bytesToHex(pointBytes(hashToCurve(utf8ToBytes(secret))));
+export const secretPoint = (secret: string): string => bytesToHex(pointBytes(hashToCurve(utf8ToBytes(secret))));
 
 /**
  * Checks every proof.
@@ -33,7 +33,7 @@ export const pointOf = (secret: string): string => bytesToHex(pointBytes(hashToC
  */
 export function verifyToken(token: Token, keysets: readonly MintKeys[]): Finding[] {
   return token.proofs.map((proof, i) => {
-    const keyset = keysetOf(proof.id, keysets);
+    const keyset = keysetById(proof.id, keysets);
     const against = (code: 'unit-differs' | 'amount-unknown' | 'dleq-invalid', why: string): Refusal =>
       new Refusal(code, `proof ${i}: ${why}`, { blame: 'sender' });
     if (!keyset) return { proof, keyset, dleq: 'not-checked' };

@@ -4,12 +4,12 @@
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { freeOf, reservedOf, sum, type Network } from './network.ts';
+import { freeOf, reservedOf, sum, type ChannelNetwork } from './network.ts';
 
 export const COUNT_LIMITS = { states: { unit: 'number', most: 10_000_000n } } satisfies Limits;
 
 /** Distributions as numbers: digit i is what member i owns above its reserves. */
-export interface States {
+export interface Distributions {
   feasible: ReadonlySet<number>;
   /** Weight of a satoshi of each member in such a number. */
   places: readonly number[];
@@ -30,7 +30,7 @@ export function allDistributions(capacity: number, members: number): bigint {
  * satoshi, to any of its members.
  * @throws Refusal `too-many-states` if there are more than 10^7 distributions
  */
-export function feasibleStates(network: Network): States {
+export function feasibleStates(network: ChannelNetwork): Distributions {
   const { members, channels, capacity } = network;
   const free = freeOf(network);
   const base = sum(free.map((sat) => Math.max(0, sat))) + 1;
@@ -51,7 +51,7 @@ export function feasibleStates(network: Network): States {
   return { feasible: states, places, base, reserved: reservedOf(network) };
 }
 
-export interface Payments {
+export interface PaymentCounts {
   /** Payments that cannot be made, and all: over feasible distributions and ordered pairs. */
   infeasible: number;
   payments: number;
@@ -62,11 +62,11 @@ export interface Payments {
 
 /** Tries a payment of the amount in every distribution, between all members or one pair. */
 export function countPayments(
-  { feasible, places, base, reserved }: States,
+  { feasible, places, base, reserved }: Distributions,
   amount: number,
   pair?: { payer: number; payee: number },
-): Payments {
-  const counts: Payments = { infeasible: 0, payments: 0, infeasibleFunded: 0, paymentsFunded: 0 };
+): PaymentCounts {
+  const counts: PaymentCounts = { infeasible: 0, payments: 0, infeasibleFunded: 0, paymentsFunded: 0 };
   const all = places.flatMap((_, payer) => places.map((_, payee) => ({ payer, payee })));
   const pairs = pair ? [pair] : all.filter(({ payer, payee }) => payer !== payee);
   for (const state of feasible)

@@ -3,14 +3,14 @@ import type { NodeName } from '../gossip/graph.ts';
 import { Draws, percent, quantiles } from '../protocol/draws.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { allDistributions, countPayments, feasibleStates } from './count.ts';
-import { Balances } from './liquidity.ts';
-import { sum, type Network, type Wealth } from './network.ts';
+import { NetworkBalances } from './liquidity.ts';
+import { sum, type ChannelNetwork, type Wealth } from './network.ts';
 import { drawSamples, wilson } from './sample.ts';
-import { decideWealth, paid, type Verdict } from './wealth.ts';
+import { decideWealth, paid, type WealthVerdict } from './wealth.ts';
 
 const head = (question: string) => ({ type: 'feasibility', version: 1, question });
 
-const verdictDocument = ({ channels, members }: Network, verdict: Verdict): object =>
+const verdictDocument = ({ channels, members }: ChannelNetwork, verdict: WealthVerdict): object =>
   verdict.feasible
     ? {
         feasible: true,
@@ -22,18 +22,18 @@ const verdictDocument = ({ channels, members }: Network, verdict: Verdict): obje
     : verdict;
 
 /** Answers whether the members can own this wealth. */
-export const wealthDocument = (network: Network, wealth: Wealth): object => ({
+export const wealthDocument = (network: ChannelNetwork, wealth: Wealth): object => ({
   ...head('wealth'),
   ...verdictDocument(network, decideWealth(network, wealth)),
 });
 
-export interface Payment {
+export interface PairPayment {
   /** Indexes of two different members. */
   payer: number;
   payee: number;
   amount: number;
 }
-const payHead = ({ members }: Network, { payer, payee, amount }: Payment) => ({
+const payHead = ({ members }: ChannelNetwork, { payer, payee, amount }: PairPayment) => ({
   ...head('pay'),
   payer: members[payer]!,
   payee: members[payee]!,
@@ -44,7 +44,7 @@ const payHead = ({ members }: Network, { payer, payee, amount }: Payment) => ({
  * Answers whether a payment can be made if the channels may be balanced in any way with this
  * wealth. The verdict is on the state `before` if nobody can own that, else on the state `after`.
  */
-export function payDocument(network: Network, wealth: Wealth, payment: Payment): object {
+export function payDocument(network: ChannelNetwork, wealth: Wealth, payment: PairPayment): object {
   const before = decideWealth(network, wealth);
   const { payer, payee, amount } = payment;
   const verdict = before.feasible ? decideWealth(network, paid(wealth, payer, payee, amount)) : before;
@@ -56,12 +56,12 @@ export function payDocument(network: Network, wealth: Wealth, payment: Payment):
  * Answers whether a payment can be made with the present balances.
  * @throws Refusal `malformed-message` if a channel's balance is not stated
  */
-export function liquidityDocument(network: Network, payment: Payment): object {
+export function liquidityDocument(network: ChannelNetwork, payment: PairPayment): object {
   const liquidity = network.channels.map(({ id, liquidity: held }) => {
     if (held) return held;
     throw new Refusal('malformed-message', `${id}: no liquidity_sat found, what each member holds expected`);
   });
-  const certificate = new Balances(network, liquidity).cut(payment.payer, payment.payee);
+  const certificate = new NetworkBalances(network, liquidity).cut(payment.payer, payment.payee);
   const most = certificate.outgoing_sat;
   const feasible = payment.amount <= most;
   return { ...payHead(network, payment), feasible, most_sat: most, ...(!feasible && { certificate }) };
@@ -72,7 +72,7 @@ export function liquidityDocument(network: Network, payment: Payment): object {
  * @throws Refusal `too-many-states`
  */
 export function countDocument(
-  network: Network,
+  network: ChannelNetwork,
   amounts: readonly number[],
   pair?: { payer: number; payee: number },
 ): object {
@@ -118,7 +118,7 @@ export interface SampleOptions {
  * Draws pairs, and counts those that can pay each amount.
  * @throws Refusal `sample-too-rare`, `malformed-message`
  */
-export function sampleDocument(network: Network, { pairs, seed, draw, amounts, list }: SampleOptions): object {
+export function sampleDocument(network: ChannelNetwork, { pairs, seed, draw, amounts, list }: SampleOptions): object {
   const { samples, drawn } = drawSamples(network, pairs, new Draws('sample', seed), draw);
   const sorted = samples.map(({ most }) => most).sort((a, b) => a - b);
   const name = (member: number): NodeName => network.members[member]!;

@@ -6,10 +6,10 @@
  */
 import type { NodeName } from '../gossip/graph.ts';
 import { flowNetwork, type FlowNetwork } from './max-flow.ts';
-import { sum, type Network } from './network.ts';
+import { sum, type ChannelNetwork } from './network.ts';
 
 /** Part of each channel that each member holds, in the order of its members. */
-export type Liquidity = readonly (readonly number[])[];
+export type ChannelLiquidity = readonly (readonly number[])[];
 
 /**
  * Returns the edges of a flow network over the members: what a member holds of a channel can go to
@@ -17,7 +17,10 @@ export type Liquidity = readonly (readonly number[])[];
  * @param free part of each channel and member that may move
  * @returns `nodes`: number of nodes; those after the members stand for channels
  */
-export function edgesOf({ channels, members }: Network, free: Liquidity): { edges: number[]; nodes: number } {
+export function edgesOf(
+  { channels, members }: ChannelNetwork,
+  free: ChannelLiquidity,
+): { edges: number[]; nodes: number } {
   const edges: number[] = [];
   let nodes = members.length;
   channels.forEach(({ members: of }, i) => {
@@ -37,14 +40,14 @@ export interface Cut {
 }
 
 /** Balances of a network, for queries about many pairs. */
-export class Balances {
-  readonly #network: Network;
+export class NetworkBalances {
+  readonly #network: ChannelNetwork;
   readonly #flow: FlowNetwork;
 
   /**
    * @param liquidity part of each channel that each member holds; what is above its least can move
    */
-  constructor(network: Network, liquidity: Liquidity) {
+  constructor(network: ChannelNetwork, liquidity: ChannelLiquidity) {
     this.#network = network;
     const free = network.channels.map(({ least }, i) =>
       liquidity[i]!.map((sat, place) => Math.max(0, sat - least[place]!)),

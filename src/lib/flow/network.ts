@@ -5,13 +5,13 @@
  * Source: arXiv 2601.04835, "A Mathematical Theory of Payment Channel Networks". Amounts are
  * satoshis below 2^53.
  */
-import { placesOf, type Graph, type NodeName } from '../gossip/graph.ts';
+import { nodeIndexes, type Graph, type NodeName } from '../gossip/graph.ts';
 import { Fields } from '../protocol/document.ts';
 import type { Json } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-export interface Channel {
+export interface FlowChannel {
   id: string;
   /** Indexes in the list of members. */
   members: readonly number[];
@@ -22,9 +22,9 @@ export interface Channel {
   liquidity?: readonly number[];
 }
 /** Nodes and channels with their capacities. */
-export interface Network {
+export interface ChannelNetwork {
   members: readonly NodeName[];
-  channels: readonly Channel[];
+  channels: readonly FlowChannel[];
   /** Sum of all capacities. */
   capacity: number;
 }
@@ -33,9 +33,10 @@ export type Wealth = readonly number[];
 
 export const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
 /** Returns the unreserved part of each channel; below 0 if more is reserved than it holds. */
-export const freeOf = ({ channels }: Network): number[] => channels.map(({ capacity, least }) => capacity - sum(least));
+export const freeOf = ({ channels }: ChannelNetwork): number[] =>
+  channels.map(({ capacity, least }) => capacity - sum(least));
 /** Returns what the channels of each member reserve for it; below 0 for credit. */
-export function reservedOf({ members, channels }: Network): number[] {
+export function reservedOf({ members, channels }: ChannelNetwork): number[] {
   const reserved = members.map(() => 0);
   for (const { members: of, least } of channels) of.forEach((member, i) => (reserved[member]! += least[i]!));
   return reserved;
@@ -59,7 +60,7 @@ function placeOf(name: NodeName, members: Members): number {
   return members.get(name)!;
 }
 
-function network(members: Members, channels: readonly Channel[]): Network {
+function network(members: Members, channels: readonly FlowChannel[]): ChannelNetwork {
   const capacity = sum(channels.map((channel) => channel.capacity));
   // Free parts are added up: what is reserved is less, what is credited is more.
   const most = capacity + sum(channels.flatMap(({ least }) => least.map(Math.abs)));
@@ -71,8 +72,8 @@ function network(members: Members, channels: readonly Channel[]): Network {
 }
 
 /** Returns a graph's channels of known capacity, nothing reserved; `unknown` counts the others. */
-export function networkOfGraph(graph: Graph): { network: Network; unknown: number } {
-  const members = placesOf(graph.nodes);
+export function networkOfGraph(graph: Graph): { network: ChannelNetwork; unknown: number } {
+  const members = nodeIndexes(graph.nodes);
   const known = graph.channels.filter(({ capacity_sat: sat }) => sat !== undefined);
   const channels = known.map((channel, i) => ({
     id: channel.short_channel_id ?? String(i),
@@ -87,9 +88,9 @@ export function networkOfGraph(graph: Graph): { network: Network; unknown: numbe
  * Reads `{channels: [{id, members, capacity_sat, reserve_sat?, credit_sat?, liquidity_sat?}]}`.
  * @throws Refusal `malformed-message`
  */
-export function parseNetwork(from: Fields): Network {
+export function parseNetwork(from: Fields): ChannelNetwork {
   const members: Members = new Map();
-  const channels = from.objects('channels', (each): Channel => {
+  const channels = from.objects('channels', (each): FlowChannel => {
     const names = each.list('members', nameOf) ?? each.refuse('members', 'a list');
     if (!allows(NETWORK_LIMITS.members, names.length) || new Set(names).size !== names.length)
       each.refuse('members', `${NETWORK_LIMITS.members.least} to ${NETWORK_LIMITS.members.most} different names`);
@@ -132,7 +133,7 @@ function perMember(from: Fields, name: string, members: readonly NodeName[]): nu
  * Reads `{member: sat}`; other members own nothing.
  * @throws Refusal `malformed-message` for an unknown member
  */
-export function parseWealth(from: Fields, { members }: Network): Wealth {
+export function parseWealth(from: Fields, { members }: ChannelNetwork): Wealth {
   const wealth = members.map((member) => satIn(from, String(member)) ?? 0);
   const others = from.names().filter((name) => !members.some((member) => String(member) === name));
   if (others.length > 0) from.refuse(others[0]!, 'a member of the network');
@@ -140,7 +141,11 @@ export function parseWealth(from: Fields, { members }: Network): Wealth {
 }
 
 /** Returns the indexes of two different members. @throws Refusal `malformed-message` */
-export function pairOf({ members }: Network, payer: string, payee: string): { payer: number; payee: number } {
+export function memberPair(
+  { members }: ChannelNetwork,
+  payer: string,
+  payee: string,
+): { payer: number; payee: number } {
   const place = (name: string, what: string): number => {
     const found = members.findIndex((member) => String(member) === name);
     if (found >= 0) return found;

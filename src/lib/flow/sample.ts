@@ -8,8 +8,8 @@
 import type { Draws } from '../protocol/draws.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { Balances, type Liquidity } from './liquidity.ts';
-import type { Network } from './network.ts';
+import { NetworkBalances, type ChannelLiquidity } from './liquidity.ts';
+import type { ChannelNetwork } from './network.ts';
 import { decideWealth } from './wealth.ts';
 
 export const SAMPLE_LIMITS = {
@@ -32,7 +32,7 @@ function pairOf(draws: Draws, members: number): [number, number] {
 }
 
 /** Balances every channel of two at random: each split has the same chance. */
-function drawLiquidity(network: Network, draws: Draws): Liquidity {
+function drawLiquidity(network: ChannelNetwork, draws: Draws): ChannelLiquidity {
   return network.channels.map(({ capacity, members, id }) => {
     if (members.length !== 2)
       throw new Refusal('malformed-message', `${id}: ${members.length} members found, 2 expected to draw liquidity`);
@@ -60,7 +60,7 @@ function drawWealth(capacity: number, members: number, draws: Draws): number[] {
  * Draws balances with a drawn wealth.
  * @throws Refusal `sample-too-rare` if fewer than one of 10^4 distributions can be held
  */
-function feasibleLiquidity(network: Network, draws: Draws): { liquidity: Liquidity; tries: number } {
+function feasibleLiquidity(network: ChannelNetwork, draws: Draws): { liquidity: ChannelLiquidity; tries: number } {
   for (let tries = 1; allows(SAMPLE_LIMITS.tries, tries); tries++) {
     const found = decideWealth(network, drawWealth(network.capacity, network.members.length, draws));
     if (found.feasible) return { liquidity: found.liquidity, tries };
@@ -73,19 +73,19 @@ function feasibleLiquidity(network: Network, draws: Draws): { liquidity: Liquidi
 
 /** Draws pairs and the most that each can pay. @returns also the number of drawn distributions */
 export function drawSamples(
-  network: Network,
+  network: ChannelNetwork,
   pairs: number,
   draws: Draws,
   kind: 'liquidity' | 'wealth',
 ): { samples: Sample[]; drawn: number } {
   if (network.members.length < 2) throw new Refusal('malformed-message', 'members: two at least expected');
   const samples: Sample[] = [];
-  let balances = kind === 'liquidity' ? new Balances(network, drawLiquidity(network, draws)) : undefined;
+  let balances = kind === 'liquidity' ? new NetworkBalances(network, drawLiquidity(network, draws)) : undefined;
   let drawn = 0;
   for (let i = 0; i < pairs; i++) {
     if (kind === 'wealth') {
       const { liquidity, tries } = feasibleLiquidity(network, draws);
-      balances = new Balances(network, liquidity);
+      balances = new NetworkBalances(network, liquidity);
       drawn += tries;
     }
     const [payer, payee] = pairOf(draws, network.members.length);

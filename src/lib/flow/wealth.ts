@@ -9,9 +9,9 @@
  * (`liquidity.ts`).
  */
 import type { NodeName } from '../gossip/graph.ts';
-import { edgesOf, type Liquidity } from './liquidity.ts';
+import { edgesOf, type ChannelLiquidity } from './liquidity.ts';
 import { flowNetwork } from './max-flow.ts';
-import { freeOf, reservedOf, sum, type Network, type Wealth } from './network.ts';
+import { freeOf, reservedOf, sum, type ChannelNetwork, type Wealth } from './network.ts';
 
 /** Reason of a no; anybody can check it by adding up what it names. */
 export type Certificate =
@@ -24,12 +24,13 @@ export type Certificate =
   /** Channels inside a set hold more than the set owns, both without reserves. */
   | { reason: 'set'; set: NodeName[]; wealth_sat: number; inside_sat: number };
 
-export type Verdict = { feasible: true; liquidity: Liquidity } | { feasible: false; certificate: Certificate };
+export type WealthVerdict =
+  { feasible: true; liquidity: ChannelLiquidity } | { feasible: false; certificate: Certificate };
 
 /** Decides a distribution of wealth over all members. */
-export function decideWealth(network: Network, wealth: Wealth): Verdict {
+export function decideWealth(network: ChannelNetwork, wealth: Wealth): WealthVerdict {
   const { channels, capacity } = network;
-  const no = (certificate: Certificate): Verdict => ({ feasible: false, certificate });
+  const no = (certificate: Certificate): WealthVerdict => ({ feasible: false, certificate });
   if (sum(wealth) !== capacity) return no({ reason: 'sum', wealth_sat: sum(wealth), capacity_sat: capacity });
   const free = freeOf(network);
   const tight = free.findIndex((sat) => sat < 0);
@@ -48,7 +49,7 @@ export function decideWealth(network: Network, wealth: Wealth): Verdict {
 }
 
 /** Gives members what they lack of each channel, in order; the rest goes to the last. */
-function balanced({ channels }: Network, free: readonly number[], lacks: number[]): number[][] {
+function balanced({ channels }: ChannelNetwork, free: readonly number[], lacks: number[]): number[][] {
   return channels.map(({ members }, i) => {
     let left = free[i]!;
     return members.map((member, j) => {
@@ -60,7 +61,7 @@ function balanced({ channels }: Network, free: readonly number[], lacks: number[
   });
 }
 
-function byFlow(network: Network, free: readonly number[], rest: Wealth): Verdict {
+function byFlow(network: ChannelNetwork, free: readonly number[], rest: Wealth): WealthVerdict {
   const { channels, members } = network;
   // Below 0 for what a member has too much.
   const lacks = [...rest];

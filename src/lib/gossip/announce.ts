@@ -8,12 +8,12 @@ import { Refusal } from '../protocol/refusal.ts';
 import { signHash, xOnlyKey } from '../signing/bip340.ts';
 import { evenSecret, mod, secretScalar, toBytes } from '../signing/curve.ts';
 import { keyAgg, keyAggCoefficients, publicKey } from '../signing/musig2.ts';
-import { problemsOf } from './details.ts';
-import { lineOf, type Line } from './line.ts';
-import { LAYOUTS, readMessage, writeMessage, type Message } from './message.ts';
-import { announcementKeys, signedHash } from './verify.ts';
+import { gossipProblems } from './details.ts';
+import { gossipLine, type GossipLine } from './line.ts';
+import { LAYOUTS, readGossip, writeGossip, type GossipMessage } from './message.ts';
+import { announcementKeys, gossipHash } from './verify.ts';
 
-export interface Announced extends Line {
+export interface Announced extends GossipLine {
   /** Bytes, hex; unsigned if `signing` says what must be signed. */
   message: string;
   signing?: { message: string; key?: string };
@@ -22,7 +22,7 @@ export interface Announced extends Line {
 /**
  * Makes the message of a document with the names that `gossip decode` prints.
  * @param given secrets of all signers, or a signature of 64 bytes in hex
- * @throws Refusal `malformed-message`, `malformed-gossip`, `wrong-key`; of records as `readMessage`
+ * @throws Refusal `malformed-message`, `malformed-gossip`, `wrong-key`; of records as `readGossip`
  */
 export function announceDocument(
   from: Fields,
@@ -33,25 +33,25 @@ export function announceDocument(
     [267, 269, 271].find((each) => LAYOUTS[each]!.kind === kind) ??
     from.refuse('kind', 'channel_announcement_2, channel_update_2 or node_announcement_2');
   from.skip('type', 'version', 'kind', 'problems', 'signatures', 'valid', 'checks', 'message', 'signing');
-  const bare = readMessage(writeMessage(type, from));
-  const [problem] = problemsOf(bare);
+  const bare = readGossip(writeGossip(type, from));
+  const [problem] = gossipProblems(bare);
   if (problem) throw new Refusal(problem.code, `${problem.field}: ${problem.text}`);
   const signature = given.signature ?? (given.secrets && signMessage(bare, given.secrets));
   const { custom, ...values } = bare.values;
   const made =
-    signature === undefined ? bare : readMessage(writeMessage(type, new Fields({ ...values, custom, signature })));
+    signature === undefined ? bare : readGossip(writeGossip(type, new Fields({ ...values, custom, signature })));
   return {
-    ...lineOf(made.bytes),
+    ...gossipLine(made.bytes),
     message: bytesToHex(made.bytes),
     ...(made.values['signature'] === undefined && { signing: signingOf(bare) }),
   };
 }
 
 /** Returns what somebody else must sign: the hash, and the x-only key if known. */
-function signingOf({ type, values, bytes }: Message): { message: string; key?: string } {
+function signingOf({ type, values, bytes }: GossipMessage): { message: string; key?: string } {
   const keys = type === 267 ? announcementKeys(values) : undefined;
   const key = type === 269 ? values['node_id'].slice(2) : keys && bytesToHex(keyAgg(keys).xQ);
-  return { message: bytesToHex(signedHash({ type, bytes })), ...(key !== undefined && { key }) };
+  return { message: bytesToHex(gossipHash({ type, bytes })), ...(key !== undefined && { key }) };
 }
 
 /**
@@ -59,9 +59,9 @@ function signingOf({ type, values, bytes }: Message): { message: string; key?: s
  * announcement needs those of both nodes and both bitcoin keys, or of the output's own key.
  * @throws Refusal `wrong-key` for secrets of other keys
  */
-function signMessage(message: Message, secrets: readonly Uint8Array[]): string {
+function signMessage(message: GossipMessage, secrets: readonly Uint8Array[]): string {
   const { type, values } = message;
-  const hash = signedHash(message);
+  const hash = gossipHash(message);
   if (type !== 267) {
     const [secret] = secrets;
     const named = type === 269 ? values['node_id'] : undefined;

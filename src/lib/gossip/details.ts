@@ -11,10 +11,10 @@ import { Refusal } from '../protocol/refusal.ts';
 import { readBigSize, readUint } from '../wire/bigsize.ts';
 import { scidText } from '../wire/fields.ts';
 import { readStream } from '../wire/tlv.ts';
-import type { Message } from './message.ts';
+import type { GossipMessage } from './message.ts';
 
 /** Rule that a message breaks, and the field that breaks it. */
-export interface Problem {
+export interface GossipProblem {
   code: 'malformed-gossip' | 'signature-invalid' | 'output-differs';
   field: string;
   text: string;
@@ -88,7 +88,11 @@ const RECORDS: Readonly<Record<string, [name: string, read: (bytes: Uint8Array, 
 };
 
 /** Decodes addresses, channel lists and nested records; what cannot be read becomes a problem. */
-export function detailsOf(message: Message, problems: Problem[], inflate?: Inflate): Record<string, unknown> {
+export function detailsOf(
+  message: GossipMessage,
+  problems: GossipProblem[],
+  inflate?: Inflate,
+): Record<string, unknown> {
   const { type, values, extra } = message;
   const details: Record<string, unknown> = {};
   const attempt = (field: string, work: () => void): void => {
@@ -125,8 +129,8 @@ const NEEDED: Readonly<Record<number, readonly string[]>> = {
 };
 
 /** Lists the rules that a message breaks. @param capacityMsat capacity of its channel, if known */
-export function problemsOf({ type, values }: Message, capacityMsat?: bigint): Problem[] {
-  const problems: Problem[] = [];
+export function gossipProblems({ type, values }: GossipMessage, capacityMsat?: bigint): GossipProblem[] {
+  const problems: GossipProblem[] = [];
   const problem = (field: string, text: string): unknown => problems.push({ code: 'malformed-gossip', field, text });
   for (const name of NEEDED[type] ?? []) if (values[name] === undefined) problem(name, 'is missing');
   const { node_id_1: one, node_id_2: two, bitcoin_key_1: key1, bitcoin_key_2: key2 } = values;

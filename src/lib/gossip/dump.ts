@@ -7,7 +7,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { readGossmap } from './gossmap.ts';
 import { GraphJson } from './graph-json.ts';
 import { GraphBuilder, type Graph } from './graph.ts';
-import { LAYOUTS, readMessage, typeOf } from './message.ts';
+import { LAYOUTS, readGossip, typeOf } from './message.ts';
 import { addRapidSync } from './rgs.ts';
 import { StoreReader, type FoundMessage, type MessageReader } from './store.ts';
 
@@ -104,7 +104,7 @@ export function graphReader(dump: Dump, base?: Graph): GraphReader {
   const [messages, to] = [messageReader(dump), new GraphBuilder()];
   const add = (found: Iterable<FoundMessage>): void => {
     for (const { message, record } of found)
-      if (!record?.deleted && LAYOUTS[typeOf(message)]) to.message(readMessage(message));
+      if (!record?.deleted && LAYOUTS[typeOf(message)]) to.message(readGossip(message));
   };
   return {
     push: (piece) => add(messages.push(piece)),

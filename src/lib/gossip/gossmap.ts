@@ -7,7 +7,7 @@
  */
 import { Cursor } from '../bitcoin/cursor.ts';
 import { takeBigSize } from '../wire/bigsize.ts';
-import { GraphBuilder, type Graph, type Policy } from './graph.ts';
+import { GraphBuilder, type Graph, type GossipPolicy } from './graph.ts';
 
 const HEADER = 'GOSSMAP_COMPRESSv1\0';
 const MOST_CHANNELS = 2 ** 24;
@@ -42,7 +42,7 @@ export function readGossmap(bytes: Uint8Array): Graph {
   const [least, most, base, millionths, delta] = Array.from({ length: 5 }, () => table(2 * channels));
   if (from.left > 0) from.refuse(`${from.left} bytes found behind the map`);
   const builder = new GraphBuilder();
-  const policy = (direction: number): Policy => {
+  const policy = (direction: number): GossipPolicy => {
     const capacity = capacities[direction >> 1]! * 1000;
     const stated = most![direction]!;
     return {

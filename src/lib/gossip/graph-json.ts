@@ -9,17 +9,18 @@ import { JsonRows } from '../protocol/json-rows.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { safeNumber } from '../wire/bigsize.ts';
 import { scidBytes } from '../wire/fields.ts';
-import { GraphBuilder, nameOf, type Graph, type GraphNode, type NodeName, type Policy } from './graph.ts';
+import { GraphBuilder, nodeName, type Graph, type GraphNode, type NodeName, type GossipPolicy } from './graph.ts';
 
-type Row = { readonly [name: string]: unknown };
+type JsonRow = { readonly [name: string]: unknown };
 
 const refuse = (where: string, expected: string): never => {
   throw new Refusal('malformed-dump', `${where}: ${expected} expected`);
 };
-const isRow = (value: unknown): value is Row => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isRow = (value: unknown): value is JsonRow =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Runs `work` on an object; a refusal names its place. */
-function at(place: string, row: unknown, work: (row: Row) => void): void {
+function at(place: string, row: unknown, work: (row: JsonRow) => void): void {
   try {
     work(isRow(row) ? row : refuse('the item', 'an object'));
   } catch (error) {
@@ -29,7 +30,7 @@ function at(place: string, row: unknown, work: (row: Row) => void): void {
 }
 
 /** Reads a whole number, or its digits as text; undefined if the field is missing. */
-function number(row: Row, name: string): number | bigint | undefined {
+function number(row: JsonRow, name: string): number | bigint | undefined {
   const value = row[name];
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
@@ -44,11 +45,11 @@ function number(row: Row, name: string): number | bigint | undefined {
   const digits = /^(\d{1,20})(?:m?sat)?$/.exec(value)?.[1];
   return digits === undefined ? refuse(name, 'a whole number') : safeNumber(BigInt(digits));
 }
-function small(row: Row, name: string): number | undefined {
+function small(row: JsonRow, name: string): number | undefined {
   const found = number(row, name);
   return typeof found === 'bigint' ? refuse(name, 'a number below 2^53') : found;
 }
-const needed = (row: Row, name: string): number => small(row, name) ?? refuse(name, 'a whole number');
+const needed = (row: JsonRow, name: string): number => small(row, name) ?? refuse(name, 'a whole number');
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 function scidIn(value: unknown): string | undefined {
   const scid = text(value);
@@ -56,7 +57,7 @@ function scidIn(value: unknown): string | undefined {
 }
 
 /** Names of policy fields in other software. */
-type PolicyNames = { readonly [name in keyof Policy]?: string };
+type PolicyNames = { readonly [name in keyof GossipPolicy]?: string };
 const LND: PolicyNames = {
   fee_proportional_millionths: 'fee_rate_milli_msat',
   cltv_expiry_delta: 'time_lock_delta',
@@ -70,7 +71,7 @@ const CLN: PolicyNames = {
   cltv_expiry_delta: 'delay',
   timestamp: 'last_update',
 };
-const policyIn = (from: Row, names: PolicyNames): Policy => ({
+const policyIn = (from: JsonRow, names: PolicyNames): GossipPolicy => ({
   fee_base_msat: needed(from, names.fee_base_msat ?? 'fee_base_msat'),
   fee_proportional_millionths: needed(from, names.fee_proportional_millionths ?? 'fee_proportional_millionths'),
   cltv_expiry_delta: needed(from, names.cltv_expiry_delta ?? 'cltv_expiry_delta'),
@@ -80,7 +81,7 @@ const policyIn = (from: Row, names: PolicyNames): Policy => ({
   timestamp: small(from, names.timestamp ?? 'timestamp'),
   block_height: small(from, 'block_height'),
 });
-const policyAt = (row: Row, name: string, names: PolicyNames): Policy | null => {
+const policyAt = (row: JsonRow, name: string, names: PolicyNames): GossipPolicy | null => {
   const value = row[name];
   return value === undefined || value === null
     ? null
@@ -95,7 +96,7 @@ export class GraphJson {
   readonly #rows: JsonRows;
 
   constructor() {
-    const read: Record<string, (row: Row) => void> = {
+    const read: Record<string, (row: JsonRow) => void> = {
       nodes: (row) => (row['pub_key'] === undefined ? this.#ownNode(row) : this.#lndNode(row)),
       edges: (row) => this.#lndEdge(row),
       channels: (row) => (row['source'] === undefined ? this.#ownChannel(row) : this.#clnDirection(row)),
@@ -133,21 +134,21 @@ export class GraphJson {
   }
 
   /** Reads the name of a node; a known one gives the text that is in use already. */
-  #node(row: Row, name: string): NodeName {
+  #node(row: JsonRow, name: string): NodeName {
     const value = row[name];
     const known = typeof value === 'string' ? this.#to.known(value) : undefined;
-    if (known) return nameOf(known);
+    if (known) return nodeName(known);
     return (typeof value === 'string' && /^0[23][0-9a-f]{64}$/.test(value)) ||
       (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0)
       ? value
       : refuse(name, 'a public key in hex');
   }
 
-  #ownNode(row: Row): void {
+  #ownNode(row: JsonRow): void {
     this.#node(row, row['node_id'] === undefined ? 'node' : 'node_id');
     this.#to.node(row as GraphNode);
   }
-  #ownChannel(row: Row): void {
+  #ownChannel(row: JsonRow): void {
     this.#to.channel({
       short_channel_id: scidIn(row['short_channel_id']),
       node_1: this.#node(row, 'node_1'),
@@ -158,7 +159,7 @@ export class GraphJson {
       two_to_one: policyAt(row, 'two_to_one', {}),
     });
   }
-  #lndNode(row: Row): void {
+  #lndNode(row: JsonRow): void {
     const list = row['addresses'] ?? [];
     if (!Array.isArray(list)) refuse('addresses', 'a list');
     const addresses: string[] = [];
@@ -171,7 +172,7 @@ export class GraphJson {
       features: featureBits(row['features']),
     });
   }
-  #lndEdge(row: Row): void {
+  #lndEdge(row: JsonRow): void {
     this.#to.channel({
       short_channel_id: scidOf(number(row, 'channel_id') ?? refuse('channel_id', 'a number as text')),
       node_1: this.#node(row, 'node1_pub'),
@@ -183,7 +184,7 @@ export class GraphJson {
     });
   }
   /** Reads one direction of a channel. */
-  #clnDirection(row: Row): void {
+  #clnDirection(row: JsonRow): void {
     const [source, destination] = [this.#node(row, 'source'), this.#node(row, 'destination')];
     const forth = source < destination;
     const scid = scidIn(row['short_channel_id']) ?? refuse('short_channel_id', 'a short channel id');

@@ -7,10 +7,10 @@ import { hexToBytes } from '../bitcoin/bytes.ts';
 import { networkOfChain, type Network } from '../bitcoin/network.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { addressesOf } from './details.ts';
-import type { Message, Values } from './message.ts';
+import type { GossipMessage, GossipValues } from './message.ts';
 
 /** Terms of a node in one direction, with the names of `onion-route`. */
-export interface Policy {
+export interface GossipPolicy {
   fee_base_msat: number;
   fee_proportional_millionths: number;
   cltv_expiry_delta: number;
@@ -32,15 +32,15 @@ export interface GraphNode {
   block_height?: number | undefined;
 }
 /** Channel of a graph. */
-export interface Channel {
+export interface GossipChannel {
   /** Missing in dumps that have no ids. */
   short_channel_id?: string | undefined;
   node_1: NodeName;
   node_2: NodeName;
   capacity_sat?: number | undefined;
   features?: string | undefined;
-  one_to_two: Policy | null;
-  two_to_one: Policy | null;
+  one_to_two: GossipPolicy | null;
+  two_to_one: GossipPolicy | null;
 }
 /** Nodes and channels as the network announces them. */
 export interface Graph {
@@ -51,22 +51,22 @@ export interface Graph {
   /** Time of the dump, in Unix seconds. */
   at?: number;
   nodes: GraphNode[];
-  channels: Channel[];
+  channels: GossipChannel[];
 }
 
 /** Returns the name of a node. */
-export const nameOf = ({ node_id: id, node }: GraphNode): NodeName => id ?? node!;
+export const nodeName = ({ node_id: id, node }: GraphNode): NodeName => id ?? node!;
 
 /** Maps the names of nodes to their indexes. */
-export const placesOf = (nodes: readonly GraphNode[]): Map<NodeName, number> =>
-  new Map(nodes.map((node, i) => [nameOf(node), i]));
+export const nodeIndexes = (nodes: readonly GraphNode[]): Map<NodeName, number> =>
+  new Map(nodes.map((node, i) => [nodeName(node), i]));
 
 /** Collects channels and policies from gossip in any order. */
 export class GraphBuilder {
   readonly #nodes = new Map<NodeName, GraphNode>();
-  readonly #channels: Channel[] = [];
+  readonly #channels: GossipChannel[] = [];
   /** Channels by id, from the first lookup on; until then a channel may be in the list twice. */
-  #index: Map<string, Channel> | undefined;
+  #index: Map<string, GossipChannel> | undefined;
   /** Short channel id of the last announcement; a store's amount belongs to it. */
   #last = '';
   network: Network | undefined;
@@ -83,21 +83,21 @@ export class GraphBuilder {
 
   /** Adds a node, or updates a known one if this is newer. */
   node(node: GraphNode): void {
-    const known = this.#nodes.get(nameOf(node));
-    if (!known) this.#nodes.set(nameOf(node), node);
+    const known = this.#nodes.get(nodeName(node));
+    if (!known) this.#nodes.set(nodeName(node), node);
     else if ((node.timestamp ?? 0) >= (known.timestamp ?? 0)) Object.assign(known, node);
   }
   known(name: NodeName): GraphNode | undefined {
     return this.#nodes.get(name);
   }
   /** Adds a channel with its nodes, or fills in what is missing of a known one. */
-  channel(channel: Channel): void {
+  channel(channel: GossipChannel): void {
     if (this.#index) add(this.#index, channel);
     else this.#channels.push(channel);
     this.#end(channel.node_1);
     this.#end(channel.node_2);
   }
-  #indexed(): Map<string, Channel> {
+  #indexed(): Map<string, GossipChannel> {
     if (!this.#index) {
       this.#index = new Map();
       for (const channel of this.#channels.splice(0)) add(this.#index, channel);
@@ -107,21 +107,21 @@ export class GraphBuilder {
   #end(name: NodeName): void {
     if (!this.#nodes.has(name)) this.#nodes.set(name, typeof name === 'number' ? { node: name } : { node_id: name });
   }
-  get(scid: string): Channel | undefined {
+  get(scid: string): GossipChannel | undefined {
     return this.#indexed().get(scid);
   }
   /** Sets the policy of a direction (0: from node 1 to node 2), unless the known one is newer. */
-  policy(scid: string, direction: number, policy: Policy): void {
+  policy(scid: string, direction: number, policy: GossipPolicy): void {
     const channel = this.#indexed().get(scid);
     if (!channel) return;
     const side = direction === 0 ? 'one_to_two' : 'two_to_one';
     const known = channel[side];
-    const age = ({ timestamp = 0, block_height: height = 0 }: Policy) => timestamp + height;
+    const age = ({ timestamp = 0, block_height: height = 0 }: GossipPolicy) => timestamp + height;
     if (!known || age(policy) > age(known)) channel[side] = policy;
   }
 
   /** Adds what a message announces, signed or not; other messages have no effect. */
-  message({ kind, values }: Pick<Message, 'kind' | 'values'>): void {
+  message({ kind, values }: Pick<GossipMessage, 'kind' | 'values'>): void {
     const scid: string = values['short_channel_id'];
     switch (kind) {
       case 'channel_announcement':
@@ -168,7 +168,7 @@ export class GraphBuilder {
   build(source: string): Graph {
     const first = inOrder(this.#index?.values() ?? this.#channels);
     const { channels } = first.rises || this.#index ? first : inOrder(this.#indexed().values());
-    const nodes = [...this.#nodes.values()].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+    const nodes = [...this.#nodes.values()].sort((a, b) => (nodeName(a) < nodeName(b) ? -1 : 1));
     return {
       type: 'gossip-graph',
       version: 1,
@@ -182,7 +182,7 @@ export class GraphBuilder {
 }
 
 /** Returns the policy of an update's values. */
-export const policyOf = (values: Readonly<Values>, disabled: boolean): Policy => ({
+export const policyOf = (values: Readonly<GossipValues>, disabled: boolean): GossipPolicy => ({
   fee_base_msat: values['fee_base_msat'],
   fee_proportional_millionths: values['fee_proportional_millionths'],
   cltv_expiry_delta: values['cltv_expiry_delta'],
@@ -204,7 +204,7 @@ function addressesIn(bytes: Uint8Array): string[] | undefined {
 }
 
 /** Adds a channel, or fills in what is missing of a known one. One without an id is always new. */
-function add(to: Map<string, Channel>, channel: Channel): void {
+function add(to: Map<string, GossipChannel>, channel: GossipChannel): void {
   const id = channel.short_channel_id ?? `#${to.size}`;
   const known = to.get(id);
   if (!known) to.set(id, channel);
@@ -215,7 +215,7 @@ function add(to: Map<string, Channel>, channel: Channel): void {
 }
 
 /** Puts the lesser node of each channel first; `rises` tells whether they are in order already. */
-function inOrder(list: Iterable<Channel>): { channels: Channel[]; rises: boolean } {
+function inOrder(list: Iterable<GossipChannel>): { channels: GossipChannel[]; rises: boolean } {
   const channels = Array.from(list, lesserFirst);
   const places = Float64Array.from(channels, placeOf);
   const compare = (a: number, b: number): number =>
@@ -225,14 +225,15 @@ function inOrder(list: Iterable<Channel>): { channels: Channel[]; rises: boolean
 }
 
 /** Returns block and transaction of a channel as one number; without an id, its index. */
-function placeOf({ short_channel_id: scid }: Channel, i: number): number {
+function placeOf({ short_channel_id: scid }: GossipChannel, i: number): number {
   if (scid === undefined) return i;
   const end = scid.indexOf('x');
   return Number(scid.slice(0, end)) * 2 ** 24 + Number(scid.slice(end + 1, scid.lastIndexOf('x')));
 }
-const outputOf = ({ short_channel_id: scid = '' }: Channel): number => Number(scid.slice(scid.lastIndexOf('x') + 1));
+const outputOf = ({ short_channel_id: scid = '' }: GossipChannel): number =>
+  Number(scid.slice(scid.lastIndexOf('x') + 1));
 
-function lesserFirst(channel: Channel): Channel {
+function lesserFirst(channel: GossipChannel): GossipChannel {
   const { node_1: one, node_2: two, one_to_two: forth, two_to_one: back } = channel;
   return typeof one === 'string' && one > two
     ? { ...channel, node_1: two, node_2: one, one_to_two: back, two_to_one: forth }

@@ -1,25 +1,25 @@
 /** A message of a stream as one line of JSON, with the verdict on its signatures. */
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { detailsOf, problemsOf, type Inflate, type Problem } from './details.ts';
-import { readMessage } from './message.ts';
+import { detailsOf, gossipProblems, type Inflate, type GossipProblem } from './details.ts';
+import { readGossip } from './message.ts';
 import type { StoreRecord } from './store.ts';
-import type { Verdict, Verifier } from './verify.ts';
+import type { SignatureVerdict, Verifier } from './verify.ts';
 
-export interface Line extends Partial<Verdict> {
+export interface GossipLine extends Partial<SignatureVerdict> {
   type: 'gossip-message';
   version: 1;
   kind: string;
-  problems: Problem[];
+  problems: GossipProblem[];
   [field: string]: unknown;
 }
 
-/** Returns the line of a message. @throws Refusal as `readMessage` */
-export function lineOf(
+/** Returns the line of a message. @throws Refusal as `readGossip` */
+export function gossipLine(
   message: Uint8Array,
   { verifier, inflate, record }: { verifier?: Verifier | undefined; inflate?: Inflate; record?: StoreRecord } = {},
-): Line {
-  const read = readMessage(message);
-  const problems: Problem[] = [];
+): GossipLine {
+  const read = readGossip(message);
+  const problems: GossipProblem[] = [];
   const details = detailsOf(read, problems, inflate);
   const verdict = verifier?.verify(read);
   return {
@@ -32,6 +32,6 @@ export function lineOf(
     ...(record?.deleted && { deleted: true }),
     ...(record?.dying && { dying: true }),
     ...verdict,
-    problems: [...problems, ...(verdict?.problems ?? problemsOf(read))],
+    problems: [...problems, ...(verdict?.problems ?? gossipProblems(read))],
   };
 }

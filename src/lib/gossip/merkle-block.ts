@@ -30,7 +30,7 @@ const hasSibling = ({ leaves, index }: Omit<MerklePath, 'siblings'>, row: number
  * Returns the root of a leaf and its siblings. Undefined for a wrong number of siblings, an index
  * outside the tree, or equal siblings where no hash is doubled.
  */
-export function rootOf(leaf: Uint8Array, path: MerklePath): Uint8Array | undefined {
+export function merklePathRoot(leaf: Uint8Array, path: MerklePath): Uint8Array | undefined {
   const { leaves, index, siblings } = path;
   if (index >= leaves || siblings.length !== depthOf(leaves)) return undefined;
   let hash = leaf;

@@ -227,13 +227,13 @@ const USUAL_2: Readonly<Record<string, number>> = {
 };
 
 /** Fields by name as in JSON: bytes in hex, numbers, short channel ids, texts. */
-export type Values = Record<string, any>;
+export type GossipValues = Record<string, any>;
 
-export interface Message {
+export interface GossipMessage {
   type: number;
   kind: string;
   bytes: Uint8Array;
-  values: Readonly<Values>;
+  values: Readonly<GossipValues>;
   /** Bytes after the last field, in version 1. */
   extra: Uint8Array;
 }
@@ -245,7 +245,7 @@ export const typeOf = (bytes: Uint8Array): number => (bytes.length < 2 ? 0 : (by
  * Reads the fields of a message that begins with its type.
  * @throws Refusal `malformed-gossip`; RecordRefusal for a stream of version 2, or a record's value
  */
-export function readMessage(bytes: Uint8Array): Message {
+export function readGossip(bytes: Uint8Array): GossipMessage {
   const from = new Cursor(bytes, 'malformed-gossip');
   const type = typeOf(bytes);
   const layout = LAYOUTS[type];
@@ -256,7 +256,7 @@ export function readMessage(bytes: Uint8Array): Message {
     const { values } = readFields(layout.records, from.take(), 'any');
     return { type, kind, bytes, values: { ...(type === 271 && USUAL_2), ...values }, extra: from.take() };
   }
-  const values: Values = {};
+  const values: GossipValues = {};
   const take = (size?: number): Uint8Array => from.take(size);
   for (const [name, each] of Object.entries(layout.parts!)) {
     // Updates from before 2019 may end here.
@@ -267,12 +267,12 @@ export function readMessage(bytes: Uint8Array): Message {
 }
 
 /**
- * Writes a message from values as `readMessage` returns them; a version 2 update leaves out
+ * Writes a message from values as `readGossip` returns them; a version 2 update leaves out
  * defaults.
  * @param extra bytes after the last field, in version 1
  * @throws Refusal `malformed-message` for a field that is missing or malformed
  */
-export function writeMessage(type: number, from: Fields, extra: Uint8Array = new Uint8Array()): Uint8Array {
+export function writeGossip(type: number, from: Fields, extra: Uint8Array = new Uint8Array()): Uint8Array {
   const { parts, records: named } = LAYOUTS[type]!;
   const head = writeUint(BigInt(type), 2);
   if (named) {

@@ -8,14 +8,14 @@
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { placesOf, type Channel, type Graph, type NodeName, type Policy } from './graph.ts';
+import { nodeIndexes, type GossipChannel, type Graph, type NodeName, type GossipPolicy } from './graph.ts';
 
 export const SEARCH_LIMITS = {
   amount: { unit: 'msat', least: 1n, most: BigInt(Number.MAX_SAFE_INTEGER) },
   hops: { unit: 'items', least: 1, most: 27 },
 } satisfies Limits;
 
-export interface Search {
+export interface PathSearch {
   payer: NodeName;
   payee: NodeName;
   amountMsat: bigint;
@@ -26,12 +26,14 @@ export interface Search {
 }
 
 /** Returns fee_base + amount · millionths / 10^6, rounded down, exact below 2^53. */
-const feeOf = (amount: number, { fee_base_msat: base, fee_proportional_millionths: millionths }: Policy): number =>
-  base + Math.floor(amount / 1e6) * millionths + Math.floor(((amount % 1e6) * millionths) / 1e6);
+const feeOf = (
+  amount: number,
+  { fee_base_msat: base, fee_proportional_millionths: millionths }: GossipPolicy,
+): number => base + Math.floor(amount / 1e6) * millionths + Math.floor(((amount % 1e6) * millionths) / 1e6);
 const RISK = 15e-9;
 
 /** Returns whether a direction carries the amount. */
-function carries(channel: Channel, policy: Policy | null, amount: number): policy is Policy {
+function carries(channel: GossipChannel, policy: GossipPolicy | null, amount: number): policy is GossipPolicy {
   if (!policy || policy.disabled) return false;
   const { htlc_minimum_msat: least, htlc_maximum_msat: most = Infinity } = policy;
   return amount >= least && amount <= most && amount <= (channel.capacity_sat ?? Infinity) * 1000;
@@ -40,8 +42,8 @@ function carries(channel: Channel, policy: Policy | null, amount: number): polic
 interface Edge {
   from: number;
   to: number;
-  channel: Channel;
-  policy: Policy | null;
+  channel: GossipChannel;
+  policy: GossipPolicy | null;
 }
 
 /** Best known way from a node to the payee: the amount that must arrive, weight, next edge. */
@@ -58,8 +60,8 @@ interface Label {
  * @throws Refusal `malformed-message` for nodes that are not in the graph, or an amount out of
  * range
  */
-export function pathDocument(graph: Graph, search: Search): object {
-  const index = placesOf(graph.nodes);
+export function pathDocument(graph: Graph, search: PathSearch): object {
+  const index = nodeIndexes(graph.nodes);
   const names = [...index.keys()];
   const place = (name: NodeName, what: string): number => {
     const found = index.get(name);
@@ -99,7 +101,7 @@ function edgesOf(graph: Graph, index: ReadonlyMap<NodeName, number>, avoid: read
 }
 
 type Labels = (Label | undefined)[];
-function relax(edges: readonly Edge[], nodes: number, payer: number, payee: number, search: Search): Labels {
+function relax(edges: readonly Edge[], nodes: number, payer: number, payee: number, search: PathSearch): Labels {
   let labels: Labels = Array.from({ length: nodes });
   labels[payee] = { amount: Number(search.amountMsat), weight: 0, next: undefined, behind: undefined };
   for (let hop = 0, changed = true; changed && hop < search.maxHops; hop++) {

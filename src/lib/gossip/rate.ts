@@ -9,7 +9,7 @@
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';
 import { scidParts } from '../wire/fields.ts';
-import { readMessage } from './message.ts';
+import { readGossip } from './message.ts';
 
 export const GOSSIP_LIMITS = {
   height: {
@@ -29,7 +29,7 @@ export interface Rated {
 }
 
 /** Rate limiter for a stream of messages, in its order. */
-export class Rate {
+export class GossipRate {
   readonly #tip: number;
   readonly #last = new Map<string, number>();
 
@@ -37,9 +37,9 @@ export class Rate {
     this.#tip = tip;
   }
 
-  /** Judges a message; undefined if it has no height. @throws Refusal as `readMessage` */
+  /** Judges a message; undefined if it has no height. @throws Refusal as `readGossip` */
   judge(message: Uint8Array): (Rated & { of: string; block_height: number }) | undefined {
-    const { values } = readMessage(message);
+    const { values } = readGossip(message);
     const { short_channel_id: scid, node_id: node, block_height: height, second_peer: second } = values;
     if (height === undefined) return undefined;
     const of: string = scid === undefined ? node : `${scid}/${second ? 2 : 1}`;

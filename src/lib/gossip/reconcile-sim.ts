@@ -27,7 +27,7 @@ const PARTS = [0.5, 0.9, 0.99, 1];
 const MINUTES_A_DAY = 1440;
 
 /** Pair of peers: its first meeting, and how much of each one's log was shared at its last. */
-interface Pair {
+interface PeerPair {
   ends: readonly [number, number];
   phase: number;
   shared: [number, number];
@@ -55,7 +55,7 @@ export function simulateGossip(peers: Topology, setting: Setting, draws: Draws):
   const learned = peers.map((): number[] => []);
   const pairs = peers
     .flatMap((others, node) => others.filter((other) => other > node).map((other) => [node, other] as const))
-    .map((ends): Pair => ({ ends, phase: draws.below(1000 * period) / 1000, shared: [0, 0] }))
+    .map((ends): PeerPair => ({ ends, phase: draws.below(1000 * period) / 1000, shared: [0, 0] }))
     .sort((a, b) => a.phase - b.phase);
 
   const differenceOf = differ(setting, real);
@@ -63,7 +63,7 @@ export function simulateGossip(peers: Topology, setting: Setting, draws: Draws):
   const [delays, differences]: [number[], number[]] = [[], []];
   let [meetings, extensions, halvings, overflows, next] = [0, 0, 0, 0, 0];
 
-  const meet = ({ ends, shared }: Pair, time: number): boolean => {
+  const meet = ({ ends, shared }: PeerPair, time: number): boolean => {
     const fresh = ends.map((end, i) => learned[end]!.slice(shared[i])) as [number[], number[]];
     const sides = fresh.map((list) => list.map((number) => byNumber[number]!)) as [bigint[], bigint[]];
     const { found, ...sent } = differenceOf(sides);

@@ -87,18 +87,18 @@ export interface Difference {
   /** Size of all sketches, in bytes. */
   bytes: number;
 }
-type Sides = readonly [readonly bigint[], readonly bigint[]];
+type TwoSets = readonly [readonly bigint[], readonly bigint[]];
 
 /**
  * Returns a function that finds the difference of two sets as two peers would.
  * @param real makes and decodes sketches; otherwise a set that fits a sketch counts as decoded
  */
-export function differ({ bits, capacity, mostBytes }: Sketching, real: boolean): (sides: Sides) => Difference {
+export function differ({ bits, capacity, mostBytes }: Sketching, real: boolean): (sides: TwoSets) => Difference {
   const bytesOf = (count: number): number => Math.ceil((bits * count) / 8);
   const room = new Map<number, number>();
-  const sketchOf = (sides: Sides, size: number, from = 0): Sketch | undefined =>
+  const sketchOf = (sides: TwoSets, size: number, from = 0): Sketch | undefined =>
     real ? mergeSketches(makeSketch(sides[0], bits, size, from), makeSketch(sides[1], bits, size, from)) : undefined;
-  const decode = (sides: Sides, sketch: Sketch | undefined, size: number): readonly bigint[] | undefined => {
+  const decode = (sides: TwoSets, sketch: Sketch | undefined, size: number): readonly bigint[] | undefined => {
     if (sketch) return decodeSketch(sketch, FALSE_POSITIVE_BITS);
     if (!room.has(size)) room.set(size, maxElements(bits, size, FALSE_POSITIVE_BITS));
     const apart = new Set(sides[0]);
@@ -116,16 +116,16 @@ export function differ({ bits, capacity, mostBytes }: Sketching, real: boolean):
       extensions += 1;
       found = decode(sides, sketch, size);
     }
-    const halve = (part: Sides, whole: Sketch | undefined, bit: bigint): readonly bigint[] => {
+    const halve = (part: TwoSets, whole: Sketch | undefined, bit: bigint): readonly bigint[] => {
       halvings += 1;
-      const half = (value: bigint): Sides => {
+      const half = (value: bigint): TwoSets => {
         const has = (element: bigint): boolean => ((element >> bit) & 1n) === value;
         return [part[0].filter(has), part[1].filter(has)];
       };
       const [even, odd] = [half(0n), half(1n)];
       const first = sketchOf(even, size);
       const second = whole && mergeSketches(whole, first!);
-      const found = (sides: Sides, sketch?: Sketch): readonly bigint[] =>
+      const found = (sides: TwoSets, sketch?: Sketch): readonly bigint[] =>
         decode(sides, sketch, size) ?? halve(sides, sketch, bit + 1n);
       return [...found(even, first), ...found(odd, second)];
     };
@@ -134,7 +134,7 @@ export function differ({ bits, capacity, mostBytes }: Sketching, real: boolean):
   };
 }
 
-export interface Reconciled {
+export interface GossipReconciled {
   type: 'gossip-reconcile';
   version: 1;
   salt: string;
@@ -153,7 +153,7 @@ export interface Reconciled {
 }
 
 /** Reconciles two graphs as two peers would. */
-export function reconcile(first: Graph, second: Graph, sketching: Sketching, salt: Uint8Array): Reconciled {
+export function reconcileGossip(first: Graph, second: Graph, sketching: Sketching, salt: Uint8Array): GossipReconciled {
   const { bits } = sketching;
   const [ours, theirs] = [first, second].map((graph) => keyed(itemsOf(graph), salt, bits)) as [Keyed, Keyed];
   const { found, bytes, ...sizes } = differ(sketching, true)([[...ours.items.keys()], [...theirs.items.keys()]]);

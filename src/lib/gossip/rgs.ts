@@ -11,7 +11,7 @@ import { safeNumber, readBigSize, takeBigSize, writeUint } from '../wire/bigsize
 import { scidText } from '../wire/fields.ts';
 import { addressesOf } from './details.ts';
 import { policyOf, type GraphBuilder, type GraphNode } from './graph.ts';
-import type { Values } from './message.ts';
+import type { GossipValues } from './message.ts';
 
 /** Terms of a policy in order: the bit that says that an update has its own, and the reader. */
 const TERMS = [
@@ -122,7 +122,7 @@ function readUpdates(from: Cursor, version: number, to: GraphBuilder, timestamp:
     const name = scidText(writeUint(scid, 8));
     const channel = to.get(name);
     const known = channel && (direction === 0 ? channel.one_to_two : channel.two_to_one);
-    const base: Values = (flags & 128) === 0 ? usual : (known ?? usual);
+    const base: GossipValues = (flags & 128) === 0 ? usual : (known ?? usual);
     const own = Object.fromEntries(TERMS.map(([name, bit, read]) => [name, flags & bit ? read(from) : base[name]]));
     if (flags & 128 && !known) skipped += 1;
     else to.policy(name, direction, policyOf({ ...own, timestamp }, (flags & 2) !== 0));

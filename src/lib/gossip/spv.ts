@@ -12,9 +12,9 @@ import { hasWork, parseHeader } from '../bitcoin/header.ts';
 import { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { hexBytes, scidParts, shortChannelId } from '../wire/fields.ts';
-import { lineOf } from './line.ts';
-import { readMerkleBlock, rootOf, writeMerkleBlock } from './merkle-block.ts';
-import { Verifier, type ChannelOutput, type Verdict } from './verify.ts';
+import { gossipLine } from './line.ts';
+import { readMerkleBlock, merklePathRoot, writeMerkleBlock } from './merkle-block.ts';
+import { Verifier, type ChannelOutput, type SignatureVerdict } from './verify.ts';
 
 /** Proof as JSON: bytes in hex and internal order, siblings from the leaf upwards. */
 export interface SpvProof {
@@ -36,7 +36,7 @@ export interface SpvProof {
 }
 
 /** Proves a channel's output from its block. @throws Refusal `malformed-spv` if it is not there */
-export function makeProof(block: Uint8Array, scid: string): SpvProof {
+export function makeSpvProof(block: Uint8Array, scid: string): SpvProof {
   const { header, transactions } = blockIn(block, 'malformed-spv');
   const [height, index, vout] = scidParts(scid);
   const found = transactions[index];
@@ -74,7 +74,7 @@ const hashesIn = (from: Fields): string[] =>
  * siblings.
  * @throws Refusal `malformed-message`, `malformed-spv`
  */
-export function parseProof(from: Fields): SpvProof {
+export function parseSpvProof(from: Fields): SpvProof {
   const count = (name: string, most: bigint): number =>
     Number(from.need(name, from.whole(name, most), 'a whole number'));
   const scid = shortChannelId.parse(from, 'short_channel_id');
@@ -106,7 +106,7 @@ export function parseProof(from: Fields): SpvProof {
  * @throws Refusal `merkle-differs`, `work-missing`, `output-differs`, `signature-invalid`,
  * `malformed-spv`, `malformed-gossip`
  */
-export function verifyProof(proof: SpvProof, anchors: readonly string[], announcement?: Uint8Array) {
+export function verifySpvProof(proof: SpvProof, anchors: readonly string[], announcement?: Uint8Array) {
   const header = parseHeader(hexToBytes(proof.header), 'malformed-spv');
   const { txid, outputs } = transactionIn(hexToBytes(proof.tx), 'malformed-spv');
   const { short_channel_id: scid, coinbase } = proof;
@@ -117,12 +117,12 @@ export function verifyProof(proof: SpvProof, anchors: readonly string[], announc
   if (height !== proof.height || index !== proof.index || vout !== proof.vout)
     differs(`height ${proof.height}, index ${proof.index}, output ${proof.vout} found, those of ${scid} expected`);
   const leads = (leaf: Uint8Array, at: number, siblings: readonly string[]): boolean => {
-    const root = rootOf(leaf, { leaves: proof.tx_count, index: at, siblings: siblings.map(hexToBytes) });
+    const root = merklePathRoot(leaf, { leaves: proof.tx_count, index: at, siblings: siblings.map(hexToBytes) });
     return root !== undefined && equalBytes(root, header.root);
   };
   if (!leads(txid, index, proof.siblings))
     differs('the path of the transaction does not lead to the root of the block');
-  const checks: Verdict['checks'] = {};
+  const checks: SignatureVerdict['checks'] = {};
   if (coinbase) {
     const first = transactionIn(hexToBytes(coinbase.tx), 'malformed-spv');
     if (!first.coinbase || !leads(first.txid, 0, coinbase.siblings))
@@ -154,7 +154,12 @@ export function verifyProof(proof: SpvProof, anchors: readonly string[], announc
 
 /** Refuses an announcement of another channel or output, or without valid signatures. */
 function checkAnnouncement(message: Uint8Array, scid: string, output: ChannelOutput): void {
-  const { kind, valid, problems, short_channel_id: named } = lineOf(message, { verifier: new Verifier(() => output) });
+  const {
+    kind,
+    valid,
+    problems,
+    short_channel_id: named,
+  } = gossipLine(message, { verifier: new Verifier(() => output) });
   if (!kind.startsWith('channel_announcement'))
     throw new Refusal('malformed-gossip', `${kind} found, the announcement of a channel expected`);
   if (named !== scid)

@@ -4,7 +4,7 @@
  */
 import type { Draws } from '../protocol/draws.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { placesOf, type Graph } from './graph.ts';
+import { nodeIndexes, type Graph } from './graph.ts';
 
 /** Peers of each node, by index. */
 export type Topology = readonly (readonly number[])[];
@@ -34,7 +34,7 @@ export const drawTopology = (nodes: number, channels: number, draws: Draws): Top
 
 /** Returns the peers of each node of a graph, in node order. */
 export function topologyOf({ nodes, channels }: Graph): Topology {
-  const places = placesOf(nodes);
+  const places = nodeIndexes(nodes);
   return joined(nodes.length, (join) => {
     for (const { node_1: one, node_2: two } of channels) join(places.get(one)!, places.get(two)!);
   });

@@ -16,8 +16,8 @@ import { taggedHash } from '../signing/curve.ts';
 import { parsedKey, verifiesParsed } from '../signing/ecdsa.ts';
 import { applyTweak, keyAgg, keySort } from '../signing/musig2.ts';
 import { readStream, writeStream } from '../wire/tlv.ts';
-import { problemsOf, type Problem } from './details.ts';
-import { LAYOUTS, type Message, type Values } from './message.ts';
+import { gossipProblems, type GossipProblem } from './details.ts';
+import { LAYOUTS, type GossipMessage, type GossipValues } from './message.ts';
 
 /** Output on the chain at a short channel id. */
 export interface ChannelOutput {
@@ -26,18 +26,18 @@ export interface ChannelOutput {
   amountSat: bigint;
 }
 
-export interface Verdict {
+export interface SignatureVerdict {
   /** Result for each signature in order; empty if the keys are not known. */
   signatures: boolean[];
   /** Null if it depends on what is not known. */
   valid: boolean | null;
   /** Names of what could not be checked. */
   checks: Record<string, 'not-checked'>;
-  problems: Problem[];
+  problems: GossipProblem[];
 }
 
 /** Returns the hash that the signatures of a message sign. */
-export function signedHash({ type, bytes }: Pick<Message, 'type' | 'bytes'>): Uint8Array {
+export function gossipHash({ type, bytes }: Pick<GossipMessage, 'type' | 'bytes'>): Uint8Array {
   const { kind, signatures, records } = LAYOUTS[type]!;
   if (!records) return sha256(sha256(bytes.subarray(2 + 64 * signatures.length)));
   const signed = readStream(bytes.subarray(2)).filter(
@@ -60,7 +60,7 @@ const P2TR = /^5120([0-9a-f]{64})$/;
  * Merkle root: P2TR of the bitcoin keys' aggregate with that root. Without one: also the plain
  * aggregate, the aggregate with an empty tree (BIP86), and P2WSH.
  */
-function scriptsOf({ type, values }: Message): string[] | undefined {
+function scriptsOf({ type, values }: GossipMessage): string[] | undefined {
   const { bitcoin_key_1: one, bitcoin_key_2: two, merkle_root_hash: root } = values;
   if (one === undefined || two === undefined) return undefined;
   const keys = [hexToBytes(one), hexToBytes(two)] as const;
@@ -78,7 +78,7 @@ function scriptsOf({ type, values }: Message): string[] | undefined {
  * missing, or the output's own key is needed and not known.
  */
 export function announcementKeys(
-  { node_id_1: one, node_id_2: two, bitcoin_key_1: key1, bitcoin_key_2: key2 }: Readonly<Values>,
+  { node_id_1: one, node_id_2: two, bitcoin_key_1: key1, bitcoin_key_2: key2 }: Readonly<GossipValues>,
   script = '',
 ): Uint8Array[] | undefined {
   const own = P2TR.exec(script)?.[1];
@@ -109,18 +109,18 @@ export class Verifier {
   }
 
   /** Returns the verdict on a message with signatures; undefined for any other. */
-  verify(message: Message): Verdict | undefined {
+  verify(message: GossipMessage): SignatureVerdict | undefined {
     const { type, values } = message;
     const { signatures: names, records } = LAYOUTS[type]!;
     if (names.length === 0) return undefined;
     const { short_channel_id: scid } = values;
     const capacity = this.#capacities.get(scid);
-    const problems = problemsOf(message, capacity === undefined ? undefined : capacity * 1000n);
+    const problems = gossipProblems(message, capacity === undefined ? undefined : capacity * 1000n);
     const announces = type === 256 || type === 267;
     const output = announces ? this.#outputs?.(scid) : undefined;
-    const checks: Verdict['checks'] = {};
+    const checks: SignatureVerdict['checks'] = {};
     const keys = this.#signers(message, output);
-    const hash = keys && signedHash(message);
+    const hash = keys && gossipHash(message);
     const signatures = (keys ?? []).map((key, i) => {
       const signature = values[names[i]!] ?? '';
       const good = records ? verifies(signature, hash!, key.slice(2)) : this.#verifies(signature, hash!, key, i < 2);
@@ -136,7 +136,7 @@ export class Verifier {
   }
 
   /** Returns the signers' keys (hex) in the order of the signatures; undefined if not known. */
-  #signers({ type, values }: Message, output: ChannelOutput | undefined): string[] | undefined {
+  #signers({ type, values }: GossipMessage, output: ChannelOutput | undefined): string[] | undefined {
     if (type === 256)
       return [values['node_id_1'], values['node_id_2'], values['bitcoin_key_1'], values['bitcoin_key_2']];
     if (type === 267) {
@@ -160,10 +160,10 @@ export class Verifier {
   }
 }
 
-function outputProblems(message: Message, output: ChannelOutput | undefined): Problem[] {
+function outputProblems(message: GossipMessage, output: ChannelOutput | undefined): GossipProblem[] {
   const scripts = scriptsOf(message);
   const { short_channel_id: scid, capacity_sat: stated } = message.values;
-  const differs = (field: string, text: string): Problem[] => [{ code: 'output-differs', field, text }];
+  const differs = (field: string, text: string): GossipProblem[] => [{ code: 'output-differs', field, text }];
   if (!output || !(scripts ? scripts.includes(output.script) : P2TR.test(output.script)))
     return differs(
       'short_channel_id',

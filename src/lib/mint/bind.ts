@@ -15,11 +15,11 @@ import { checkSame, hexOf, messageParser, sat, text, type MessageOf } from '../p
 import { checkHome, outpointOf, overContract } from '../credit/steps.ts';
 import { contractSchema, viewOf, type Terms } from '../credit/terms.ts';
 import { ledgerKind, ledgerOf, payeeLedger, payerLedger, waitingOf, type Ledger } from '../ecash/ledger.ts';
-import { boundTo } from '../ecash/payments.ts';
+import { boundToQuote } from '../ecash/payments.ts';
 import {
   requireMintQuote,
   checkNotStopped,
-  checkUnpaid,
+  checkUnpaidQuote,
   mintAnswerOf,
   newQuote,
   quoteClaim,
@@ -44,10 +44,10 @@ export interface QuoteInput {
   quote?: string;
 }
 /** Records: `quote` is the contract's, `named` the one in the message. */
-type Rs = { contract: Credit; ledger: Ledger; quote: Quote; named: Quote };
+type BindRecords = { contract: Credit; ledger: Ledger; quote: Quote; named: Quote };
 
 /** Table of `ecash-quote`: binds a quote of a running mint to a contract. */
-export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
+export const ecashQuote = table<QuoteMessage, BindRecords, QuoteInput>(
   {
     type: 'ecash-quote',
     server: 'payee',
@@ -120,7 +120,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
           throw new Refusal('quote-bound', `quote ${m.quote} belongs to another contract, or to one payment`);
         // A quote is kept for good: whoever has funded nothing gets none.
         const checks = c.paidSat > 0n ? {} : { funding: checkFunding(facts.coins, c) };
-        checkUnpaid(mintAnswerOf(facts, m.quote), { amountSat: null, pubkey: c.terms.ecash_pubkey });
+        checkUnpaidQuote(mintAnswerOf(facts, m.quote), { amountSat: null, pubkey: c.terms.ecash_pubkey });
         const made = newQuote({ id: m.quote, contract: c.id, mint: m.mint, amountSat: null });
         // What was paid before there was a quote is its first payment.
         const quote = { ...made, creditedSat: waitingSat };
@@ -157,7 +157,7 @@ export const ecashQuote = table<QuoteMessage, Rs, QuoteInput>(
         return {
           message: { ...m, step: 'stored' },
           // What is under way on the one before goes on.
-          writes: { ledger: boundTo(had, m.quote, m.paid_sat, m.credited_sat) },
+          writes: { ledger: boundToQuote(had, m.quote, m.paid_sat, m.credited_sat) },
         };
       },
     }),

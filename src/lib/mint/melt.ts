@@ -25,7 +25,7 @@ import {
 } from './records.ts';
 
 export type MeltRecords = { contract: Credit; invoice: InvoiceRecord; melt: Melt; tab: Tab };
-type Found = Partial<MeltRecords>;
+type FoundRecords = Partial<MeltRecords>;
 /** State of the home at a melt request. */
 export interface MeltContext {
   network: string;
@@ -36,7 +36,7 @@ export interface MeltContext {
   stopped: Refusal | null;
 }
 export interface Taken<T> {
-  writes: Found;
+  writes: FoundRecords;
   result: T;
 }
 /** Result of a melt: paid with its proof, failed, or unknown. */
@@ -108,7 +108,12 @@ function checkShown(c: Reverse, { facts, stopped }: MeltContext): void {
  * Refuses a melt quote without a look at the chain. Anybody may ask for one, so a request for no
  * invoice of this home, or one too many, costs no more than this.
  */
-export function checkQuotable(found: Found, quote: string, invoice: Invoice, now: Here): [Reverse, InvoiceRecord] {
+export function checkQuotable(
+  found: FoundRecords,
+  quote: string,
+  invoice: Invoice,
+  now: Here,
+): [Reverse, InvoiceRecord] {
   const { digest, id, contract, amountSat } = invoice;
   const c = reverseOf(found.contract, invoice, now);
   const known = found.invoice ?? newInvoice({ digest, id, contract, amountSat });
@@ -129,7 +134,7 @@ export function checkQuotable(found: Found, quote: string, invoice: Invoice, now
 
 /** Answers GetPaymentQuote. @throws Refusal unless this home's invoice is valid, unpaid, payable */
 export function quoteMelt(
-  found: Found,
+  found: FoundRecords,
   quote: string,
   invoice: Invoice,
   now: MeltContext,
@@ -155,7 +160,7 @@ const isNew = (melt: Melt, invoice: InvoiceRecord): boolean => melt.state === 'n
  * @param secret the home's authentication key of the contract
  */
 export function payMelt(
-  found: Found,
+  found: FoundRecords,
   parse: () => Invoice,
   now: MeltContext,
   secret: (c: PayerCredit) => Uint8Array,
@@ -199,7 +204,7 @@ export function payMelt(
 }
 
 /** Answers CheckOutgoingPayment by digest. Earlier quotes can pay an unpaid invoice no more. */
-export function checkMelt({ invoice, contract }: Found): Taken<MeltResult> {
+export function checkMelt({ invoice, contract }: FoundRecords): Taken<MeltResult> {
   const known = contract?.role === 'payer' && 'restored' in contract && !contract.restored;
   const unsure = !invoice || (!invoice.paid && (invoice.doubted || !known));
   if (unsure) return { writes: {}, result: { status: 'unknown' } };

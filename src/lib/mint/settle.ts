@@ -64,10 +64,10 @@ export interface SettleInput {
   /** Invoice, and the receipt that its customer got for it. */
   shown?: { text: string; receipt: Hex };
 }
-type Rs = { contract: Credit; invoice: InvoiceRecord; tab: Tab };
+type SettleRecords = { contract: Credit; invoice: InvoiceRecord; tab: Tab };
 
 /** Table of `credit-invoice`: a merchant asks a home what it owes. */
-export const creditInvoice = table<SettleMessage, Rs, SettleInput>(
+export const creditInvoice = table<SettleMessage, SettleRecords, SettleInput>(
   {
     type: 'credit-invoice',
     server: 'payer',

@@ -45,16 +45,16 @@ const WORDS = { ...HASHES, 0xf0: 'append', 0xf1: 'prepend', 0xf2: 'reverse', 0xf
 type Code = keyof typeof WORDS;
 
 /** Step from a message to the next; `argument` is empty except for append and prepend. */
-export interface Op {
+export interface OtsOp {
   code: Code;
   argument: Uint8Array;
 }
-export const opWord = ({ code }: Op): (typeof WORDS)[Code] => WORDS[code];
+export const opWord = ({ code }: OtsOp): (typeof WORDS)[Code] => WORDS[code];
 const takesArgument = (code: Code): boolean => code === 0xf0 || code === 0xf1;
 const codeOf = (word: (typeof WORDS)[Code]): Code =>
   Number(Object.entries(WORDS).find(([, w]) => w === word)![0]) as Code;
 /** Makes an operation from its word and argument. */
-export const op = (word: (typeof WORDS)[Code], argument: Uint8Array = new Uint8Array()): Op => ({
+export const op = (word: (typeof WORDS)[Code], argument: Uint8Array = new Uint8Array()): OtsOp => ({
   code: codeOf(word),
   argument,
 });
@@ -75,7 +75,7 @@ export interface Timestamp {
   /** Keyed by tag and payload in hex. */
   attestations: Map<string, Attestation>;
   /** Keyed by operation and argument in hex, in file order. */
-  branches: Map<string, readonly [Op, Timestamp]>;
+  branches: Map<string, readonly [OtsOp, Timestamp]>;
 }
 export const emptyTimestamp = (): Timestamp => ({ attestations: new Map(), branches: new Map() });
 export interface OtsFile {
@@ -131,7 +131,7 @@ function readTimestamp(from: Cursor, message: Uint8Array, depth: number): Timest
     if (tag === ATTESTATION) addAttestation(made, readAttestation(from));
     else {
       if (!Object.hasOwn(WORDS, tag)) throw malformed(`an unknown operation ${tag} found`);
-      const step: Op = {
+      const step: OtsOp = {
         code: tag as Code,
         argument: takesArgument(tag as Code)
           ? takeVarbytes(from, OTS_LIMITS.argument, 'an argument')
@@ -169,7 +169,7 @@ export function bitcoinAttestation(height: bigint): Attestation {
 }
 
 /** Applies an operation to a message. @throws Refusal `malformed-ots` if the result is too long */
-export function apply({ code, argument }: Op, message: Uint8Array): Uint8Array {
+export function apply({ code, argument }: OtsOp, message: Uint8Array): Uint8Array {
   const made =
     code === 0xf0
       ? concatBytes(message, argument)
@@ -198,7 +198,7 @@ const varbytes = (bytes: Uint8Array): Uint8Array => concatBytes(varuint(BigInt(b
 export const headOf = (hash: HashName): Uint8Array =>
   concatBytes(MAGIC, varuint(BigInt(VERSION)), Uint8Array.of(codeOf(hash)));
 /** Returns an operation as a proof file has it. */
-export const opBytes = ({ code, argument }: Op): Uint8Array =>
+export const opBytes = ({ code, argument }: OtsOp): Uint8Array =>
   takesArgument(code) ? concatBytes(Uint8Array.of(code), varbytes(argument)) : Uint8Array.of(code);
 /** Returns an attestation as a proof file has it. */
 export const attestationBytes = ({ tag, payload }: Attestation): Uint8Array =>
@@ -217,7 +217,7 @@ function* timestampParts({ attestations, branches }: Timestamp): Generator<Uint8
     yield* parts;
   }
 }
-function* branchParts([step, next]: readonly [Op, Timestamp]): Generator<Uint8Array> {
+function* branchParts([step, next]: readonly [OtsOp, Timestamp]): Generator<Uint8Array> {
   yield opBytes(step);
   yield* timestampParts(next);
 }
@@ -234,7 +234,7 @@ function byNotary(a: Attestation, b: Attestation): number {
 export const addAttestation = (to: Timestamp, found: Attestation): void =>
   void to.attestations.set(found.tag + bytesToHex(found.payload), found);
 /** Adds a branch; a second one with the same operation is merged into the first. */
-export function addBranch(to: Timestamp, step: Op, next: Timestamp): void {
+export function addBranch(to: Timestamp, step: OtsOp, next: Timestamp): void {
   const key = bytesToHex(Uint8Array.of(step.code)) + bytesToHex(step.argument);
   const there = to.branches.get(key);
   if (there) mergeInto(there[1], next);
@@ -258,17 +258,17 @@ export function mergeOts(first: OtsFile, second: OtsFile): OtsFile {
 }
 
 /** Messages from the digest to an attestation, each with the operation that made it. */
-export type Way = readonly { by: Op | undefined; message: Uint8Array }[];
+export type OtsPath = readonly { by: OtsOp | undefined; message: Uint8Array }[];
 
 /** Yields the attestations of a proof, each with the message that it attests. */
 export function* attested({ digest, timestamp }: Pick<OtsFile, 'digest' | 'timestamp'>): Generator<{
   message: Uint8Array;
   attestation: Attestation;
-  way: Way;
+  way: OtsPath;
 }> {
   yield* walk(timestamp, [{ by: undefined, message: digest }]);
 }
-function* walk(at: Timestamp, way: Way): ReturnType<typeof attested> {
+function* walk(at: Timestamp, way: OtsPath): ReturnType<typeof attested> {
   const { message } = way.at(-1)!;
   for (const attestation of at.attestations.values()) yield { message, attestation, way };
   for (const [by, next] of at.branches.values()) yield* walk(next, [...way, { by, message: apply(by, message) }]);

@@ -17,30 +17,30 @@ import {
   type Attestation,
   type OtsFile,
   type Timestamp,
-  type Way,
+  type OtsPath,
 } from './ots.ts';
 import { committedScript, type TaprootProof } from './taproot.ts';
 
-export type Proof = OtsFile | TaprootProof;
+export type StampProof = OtsFile | TaprootProof;
 
 /** Attested message, and the transaction that carried it if a block can show that. */
 interface Attested {
   message: Uint8Array;
   attestation: Attestation;
-  carrier(block: Block): string | undefined;
+  carrier(block: VouchedBlock): string | undefined;
 }
-function attestedIn(proof: Proof): Attested[] {
+function attestedIn(proof: StampProof): Attested[] {
   if ('timestamp' in proof)
     return [...attested(proof)].map(({ way, ...found }) => ({ ...found, carrier: (block) => carrier(way, block) }));
   const attestation = bitcoinAttestation(BigInt(proof.height));
   // A longer branch goes through a transaction of 64 bytes that looks like a node: what it leads to is in no block.
-  const named = ({ transactions }: Block): string | undefined =>
+  const named = ({ transactions }: VouchedBlock): string | undefined =>
     transactions !== null && levelsOf(transactions) === proof.depth ? proof.txid : undefined;
   return [{ message: proof.merkleRoot, attestation, carrier: named }];
 }
 
 /** Block as somebody vouches for it. */
-export interface Block {
+export interface VouchedBlock {
   /** Height; null if not given. */
   height: number | null;
   header: Header;
@@ -51,16 +51,16 @@ export interface Block {
 }
 
 /** Lists the heights that the Bitcoin attestations of a proof name, in order. */
-export const heightsOf = (proof: Proof): number[] => {
+export const heightsOf = (proof: StampProof): number[] => {
   const heights = attestedIn(proof).flatMap(({ attestation: a }) =>
     a.by === 'bitcoin' && a.height < LOCKTIME_THRESHOLD ? [Number(a.height)] : [],
   );
   return [...new Set(heights)].sort((a, b) => a - b);
 };
 
-export interface Statement {
+export interface ProofStatement {
   status: 'anchored' | 'pending' | 'not-anchored';
-  block: Block | undefined;
+  block: VouchedBlock | undefined;
   /** Id of the transaction that carried the digest, if known. */
   transaction: string | undefined;
   /** Addresses of calendars that promised an attestation. */
@@ -73,7 +73,7 @@ export interface Statement {
  * States what a proof shows with these blocks: the earliest whose root it leads to.
  * @throws Refusal `root-differs` if no attestation leads to the root of its block
  */
-export function stateProof(proof: Proof, blocks: readonly Block[]): Statement {
+export function stateProof(proof: StampProof, blocks: readonly VouchedBlock[]): ProofStatement {
   const found = attestedIn(proof);
   const bitcoin = found.filter(({ attestation }) => attestation.by === 'bitcoin');
   const pairs = bitcoin.flatMap((one) =>
@@ -104,7 +104,7 @@ const heightIn = (a: Attestation): bigint => ('height' in a ? a.height : -1n);
 const levelsOf = (transactions: number): number => Math.ceil(Math.log2(transactions));
 
 /** Returns the transaction on the way if what follows is a branch as deep as the block's tree. */
-function carrier(way: Way, { transactions }: Block): string | undefined {
+function carrier(way: OtsPath, { transactions }: VouchedBlock): string | undefined {
   if (transactions === null) return undefined;
   const levels = levelsOf(transactions);
   // From the end: each level joins another node and hashes twice; before them the transaction is hashed twice.
@@ -121,7 +121,7 @@ const isBranch = (word: string | undefined, i: number): boolean =>
   i < 2 || (i - 2) % 3 !== 0 ? word === 'sha256' : word === 'append' || word === 'prepend';
 
 /** Returns a statement as a sentence. */
-export function sentence({ status, block, calendars }: Statement): string {
+export function sentence({ status, block, calendars }: ProofStatement): string {
   if (block) {
     const name = block.height === null ? `block ${block.header.hash}` : `block ${block.height}`;
     return `These bytes existed before ${name}, whose header says ${new Date(block.header.time * 1000).toISOString()}.`;
@@ -131,7 +131,7 @@ export function sentence({ status, block, calendars }: Statement): string {
 }
 
 /** Returns the tree of a proof in words, one step a line. */
-export function treeText(proof: Proof): string {
+export function treeText(proof: StampProof): string {
   const { hash, digest } = proof;
   const lines = 'timestamp' in proof ? treeLines(digest, proof.timestamp, '') : taprootLines(proof);
   return [`${hash} ${bytesToHex(digest)}`, ...lines].join('\n');

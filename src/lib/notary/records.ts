@@ -26,7 +26,7 @@ export interface Stamp {
   /** Script of the output that commits to the root. */
   script: Hex;
   /** Internal key and leaf of a taproot output, needed to spend its coin; null for OP_RETURN. */
-  taproot: Bound | null;
+  taproot: TaprootCommitment | null;
   funding: Funding;
   /** Reserved coins (`TXID:VOUT`); none after the payment was given up. */
   coins: readonly string[];
@@ -37,7 +37,7 @@ export interface Stamp {
   /** Number of times that it was given up or paid anew. */
   changes: number;
 }
-export interface Bound {
+export interface TaprootCommitment {
   /** 32 bytes. */
   internalKey: Hex;
   /** Script of the leaf. */

@@ -20,7 +20,7 @@ import type { Hex, Keys, Path } from '../protocol/action.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { parsePoint, taggedHash } from '../signing/curve.ts';
-import { commitment, type Anchor, type Leaf, type Sibling } from './tree.ts';
+import { commitment, type Anchor, type DocumentLeaf, type Sibling } from './tree.ts';
 
 /** Returns L, the Merkle root of a tree with one leaf. */
 const leafOf = (root: Uint8Array): Uint8Array => tapLeafHash(hexToBytes(commitment(root).script));
@@ -31,10 +31,10 @@ export const committedScript = (internalKey: Hex, root: Uint8Array): Hex =>
 
 /** Returns the secret of the internal key for a root, derived from the seed and the root alone. */
 export const internalSecret = (keys: Pick<Keys, 'contract'>, root: Uint8Array): Uint8Array =>
-  keys.contract(pathOf('spillway/notary-key', root));
+  keys.contract(keyPath('spillway/notary-key', root));
 
 /** Returns a key path in the home's tree. */
-export function pathOf(tag: string, what: Uint8Array): Path {
+export function keyPath(tag: string, what: Uint8Array): Path {
   const view = new DataView(taggedHash(tag, what).buffer);
   return [0, 4, 8, 12].map((at) => view.getUint32(at) & 0x7fffffff) as unknown as Path;
 }
@@ -79,7 +79,7 @@ export interface TaprootProof {
 
 /** Returns the fields of a proof. @param leaf script of the leaf */
 export const taprootFields = (
-  { digest, nonce }: Leaf,
+  { digest, nonce }: DocumentLeaf,
   path: readonly Sibling[],
   { internalKey, leaf }: { internalKey: Hex; leaf: Hex },
   anchor: Anchor,

@@ -12,26 +12,26 @@ import { blockIn, display, merklePath, merkleRoot, type BareTransaction, type Bl
 import { bytesToHex, concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { unsignedHex, type Output, type Template } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { attestationBytes, bitcoinAttestation, headOf, op, opBytes, OTS_LIMITS, type Op } from './ots.ts';
+import { attestationBytes, bitcoinAttestation, headOf, op, opBytes, OTS_LIMITS, type OtsOp } from './ots.ts';
 
 const HASH = 32;
 export const NONCE_SIZE = 16;
 
 /** Document under the root: its SHA256 digest and the nonce that hides it. */
-export interface Leaf {
+export interface DocumentLeaf {
   digest: Uint8Array;
   nonce: Uint8Array;
 }
 
 /** Documents by index. */
-interface Places<T extends Leaf> {
+interface Places<T extends DocumentLeaf> {
   readonly length: number;
   at(place: number): T | undefined;
 }
 
 const BLOCK = 65_536;
 /** Documents in typed arrays, because a million objects would cost too much. */
-export class Leaves implements Places<Leaf & { name: string | undefined }> {
+export class Leaves implements Places<DocumentLeaf & { name: string | undefined }> {
   readonly #digests: Uint8Array[] = [];
   readonly #nonces: Uint8Array[] = [];
   readonly #names = new Map<number, string>();
@@ -40,7 +40,7 @@ export class Leaves implements Places<Leaf & { name: string | undefined }> {
   length = 0;
 
   /** Adds a document. @param nonce given with all or none; without, `hide` draws them from a key */
-  add({ digest, nonce }: Pick<Leaf, 'digest'> & Partial<Leaf>, name: string | undefined): void {
+  add({ digest, nonce }: Pick<DocumentLeaf, 'digest'> & Partial<DocumentLeaf>, name: string | undefined): void {
     put(this.#digests, this.length, digest);
     if (nonce) put(this.#nonces, this.length, nonce);
     if (name !== undefined) this.#names.set(this.length, name);
@@ -50,7 +50,7 @@ export class Leaves implements Places<Leaf & { name: string | undefined }> {
   hide(key: Uint8Array): void {
     this.#key.set(key);
   }
-  at(place: number): (Leaf & { name: string | undefined }) | undefined {
+  at(place: number): (DocumentLeaf & { name: string | undefined }) | undefined {
     if (place < 0 || place >= this.length) return undefined;
     const block = Math.floor(place / BLOCK);
     return {
@@ -79,7 +79,7 @@ function put(blocks: Uint8Array[], place: number, bytes: Uint8Array): void {
 }
 
 /** Returns the root over at least one leaf, in memory that does not grow with their number. */
-export function rootOver(leaves: Places<Leaf>): Uint8Array {
+export function rootOver(leaves: Places<DocumentLeaf>): Uint8Array {
   /** Complete subtrees, largest first. */
   const full: { size: number; hash: Uint8Array }[] = [];
   for (let i = 0; i < leaves.length; i++) {
@@ -96,16 +96,16 @@ const parent = (left: Uint8Array, right: Uint8Array): Uint8Array => {
   return hash;
 };
 const [EMPTY, STATE] = [sha256.create(), sha256.create()];
-const leafHash = ({ digest, nonce }: Leaf): Uint8Array => parent(digest, nonce);
+const leafHash = ({ digest, nonce }: DocumentLeaf): Uint8Array => parent(digest, nonce);
 
 /** Tree over leaves: one array for each row above them; the leaves' own hashes are not kept. */
-export interface Tree {
-  leaves: Places<Leaf>;
+export interface StampTree {
+  leaves: Places<DocumentLeaf>;
   rows: readonly Uint8Array[];
 }
 
 /** Makes the tree of at least one leaf; an odd last node moves up. */
-export function makeTree(leaves: Places<Leaf>): Tree {
+export function makeTree(leaves: Places<DocumentLeaf>): StampTree {
   const rows: Uint8Array[] = [];
   let nodeAt = (i: number): Uint8Array => leafHash(leaves.at(i)!);
   for (let count = leaves.length; count > 1 || rows.length === 0; count = Math.ceil(count / 2)) {
@@ -117,7 +117,7 @@ export function makeTree(leaves: Places<Leaf>): Tree {
   }
   return { leaves, rows };
 }
-export const rootOf = ({ rows }: Tree): Uint8Array => rows.at(-1)!;
+export const treeRoot = ({ rows }: StampTree): Uint8Array => rows.at(-1)!;
 
 /** Sibling on the way up, and its side. */
 export interface Sibling {
@@ -126,7 +126,7 @@ export interface Sibling {
 }
 
 /** Returns the siblings from a leaf to the root. */
-export function siblingsOf({ leaves, rows }: Tree, index: number): Sibling[] {
+export function siblingsOf({ leaves, rows }: StampTree, index: number): Sibling[] {
   const found: Sibling[] = [];
   for (let row = 0, count = leaves.length; row < rows.length; row++, count = Math.ceil(count / 2)) {
     const at = (index >> row) ^ 1;
@@ -137,7 +137,7 @@ export function siblingsOf({ leaves, rows }: Tree, index: number): Sibling[] {
 }
 
 const SHA = op('sha256');
-const joined = ({ isLeft, hash }: Sibling): Op => op(isLeft ? 'prepend' : 'append', hash);
+const joined = ({ isLeft, hash }: Sibling): OtsOp => op(isLeft ? 'prepend' : 'append', hash);
 
 /** Returns the output that commits to a root: OP_RETURN with its 32 bytes. */
 export const commitment = (root: Uint8Array): Output => ({ sat: 0n, script: `6a20${bytesToHex(root)}` });
@@ -182,9 +182,9 @@ function checkLength(bytes: number): void {
  * Returns a function that writes the proof file of a leaf, by index.
  * @throws Refusal `stamp-too-large` for a transaction that is longer than a proof can hold
  */
-export function proofWriter(tree: Tree, { bytes, branch, height }: Anchor): (index: number) => Uint8Array {
+export function proofWriter(tree: StampTree, { bytes, branch, height }: Anchor): (index: number) => Uint8Array {
   checkLength(bytes.length);
-  const at = Buffer.from(bytes).indexOf(rootOf(tree));
+  const at = Buffer.from(bytes).indexOf(treeRoot(tree));
   const end = [
     op('prepend', bytes.subarray(0, at)),
     op('append', bytes.subarray(at + HASH)),

@@ -29,7 +29,7 @@ export const CAMPAIGN_LIMITS = {
 } satisfies Limits;
 
 /** Terms that the id hashes. */
-export interface Terms {
+export interface CampaignTerms {
   outputs: readonly { address: string; sat: bigint }[];
   /** Satoshis per 1,000 vbytes. */
   feerate: number;
@@ -42,7 +42,7 @@ export interface Terms {
   auth: Hex;
 }
 /** Campaign as its collector has sealed it. */
-export interface Campaign extends Terms {
+export interface Campaign extends CampaignTerms {
   id: Hex;
 }
 
@@ -66,21 +66,21 @@ export const COLLECTOR: Party = 'collector';
 export const PLEDGER: Party = 'pledger';
 
 /** Returns the sum of the outputs. */
-export const goalOf = ({ outputs }: Pick<Terms, 'outputs'>): bigint => sumSat(outputs);
+export const goalOf = ({ outputs }: Pick<CampaignTerms, 'outputs'>): bigint => sumSat(outputs);
 
 /**
  * Returns the outputs of a campaign as they are signed, in its order.
  * @throws Refusal `malformed-address`, `wrong-network`
  */
-export const outputsOf = ({ outputs }: Pick<Terms, 'outputs'>, network: Network): Output[] =>
+export const campaignOutputs = ({ outputs }: Pick<CampaignTerms, 'outputs'>, network: Network): Output[] =>
   outputs.map(({ address, sat: amount }) => ({ sat: amount, script: scriptOf(address, network) }));
 
 /**
  * Returns the campaign of these terms.
  * @throws Refusal `malformed-address`, `wrong-network`, `below-dust`, `fee-too-low`
  */
-export function campaignOf(terms: Terms, network: Network): Campaign {
-  for (const output of outputsOf(terms, network))
+export function campaignOf(terms: CampaignTerms, network: Network): Campaign {
+  for (const output of campaignOutputs(terms, network))
     checkDust(output, (least) => `an output of ${output.sat} sat found, at least ${least} sat expected`);
   const { feerate, min_sat, until, title, auth } = terms;
   if (feerate < MIN_FEERATE)
@@ -109,7 +109,7 @@ export function checkCampaign(stated: Campaign, network: Network): Campaign {
 }
 
 /** Checks the height of honest programs. @throws Refusal `expired` */
-export function checkOpen({ until }: Pick<Terms, 'until'>, tip: Facts['tip']): void {
+export function checkOpen({ until }: Pick<CampaignTerms, 'until'>, tip: Facts['tip']): void {
   if (until === null || tip === 'not-checked' || allows({ most: until - 1 }, tip)) return;
   throw new Refusal('expired', `the campaign ends at height ${until}, and the tip is ${tip}`, {
     hint: 'a pledge that is left over ends only once its coin is spent: spillway pledge revoke',

@@ -27,17 +27,17 @@ import { Refusal } from '../protocol/refusal.ts';
 import { signHash } from '../signing/bip340.ts';
 import { keyPathSecret } from '../signing/keyset.ts';
 import type { Gate } from './gather.ts';
-import { templateOf, witnessOf, type Pledge } from './pledge.ts';
-import { choose } from './sums.ts';
+import { pledgeTemplate, pledgeWitness, type Pledge } from './pledge.ts';
+import { choosePledges } from './sums.ts';
 
 /** Own pledge of the completing party; SIGHASH_DEFAULT signs the whole transaction. */
-export interface Lock extends Pledge {
+export interface LockingPledge extends Pledge {
   /** Untweaked key (BIP86), 32 bytes. */
   secret: Uint8Array;
   /** 32 random bytes. */
   aux: Uint8Array;
 }
-export interface Finished {
+export interface FinishedCampaign {
   txid: Hex;
   hex: Hex;
   feeSat: bigint;
@@ -53,19 +53,19 @@ export interface Finished {
  * @returns what is missing if the goal is not reached
  * @throws Refusal `overfunded`, also for a lock that the sum does not need
  */
-export function complete(
+export function completeCampaign(
   gate: Gate,
   pledges: readonly Pledge[],
-  { allowExcess, lock }: { allowExcess: boolean; lock?: Lock },
-): { finished: Finished } | { missing: bigint } {
+  { allowExcess, lock }: { allowExcess: boolean; lock?: LockingPledge },
+): { finished: FinishedCampaign } | { missing: bigint } {
   const { goal } = gate;
-  const offered = pledges.map((pledge) => gate.offered<Pledge | Lock>(pledge));
-  if (lock && !('missing' in choose(goal, offered)))
+  const offered = pledges.map((pledge) => gate.offered<Pledge | LockingPledge>(pledge));
+  if (lock && !('missing' in choosePledges(goal, offered)))
     throw new Refusal('overfunded', 'the pledges reach the goal without the coin that is to lock it', {
       hint: 'a lock binds only where the sum needs it: leave pledges out with --without',
     });
   // Without the lock the goal is not reached, so every choice has it.
-  const choice = choose(goal, [...(lock ? [gate.offered(lock)] : []), ...offered]);
+  const choice = choosePledges(goal, [...(lock ? [gate.offered(lock)] : []), ...offered]);
   if ('missing' in choice) return choice;
   const { excess } = choice;
   const most = goal.mostExcess;
@@ -74,12 +74,12 @@ export function complete(
       hint: 'wait for pledges of other amounts, leave one out with --without, or pay it as fee with --allow-fee',
     });
   const taken = sortInputs(choice.chosen.map(({ pledge }) => pledge));
-  const template = templateOf(gate.campaign, gate.network, taken);
+  const template = pledgeTemplate(gate.campaign, gate.network, taken);
   const sighashes = new Sighashes(template);
   const stacks = taken.map((one, i) =>
     'secret' in one
       ? [hexToBytes(signHash(sighashes.v1(i, SIGHASH_DEFAULT), keyPathSecret(one.secret), one.aux))]
-      : witnessOf(one),
+      : pledgeWitness(one),
   );
   const finished = {
     txid: txidOf(template),
@@ -103,7 +103,7 @@ export interface Revocation {
  * @param feerate satoshis per 1,000 vbytes
  * @throws Refusal `below-dust`
  */
-export function revocation(
+export function pledgeRevocation(
   coin: Spent,
   own: { secret: Uint8Array; script: Hex; aux: Uint8Array },
   feerate: number,

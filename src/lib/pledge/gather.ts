@@ -16,27 +16,27 @@ import { PledgeHashes, type Pledge } from './pledge.ts';
 import {
   bySize,
   checkWorth,
-  Goal,
+  CampaignGoal,
   inputWeight,
-  largest,
-  netOf,
+  largestFitting,
+  pledgeWorth,
   NOTHING,
   plus,
   type PledgeSum,
-  type Sum,
+  type RunningSum,
 } from './sums.ts';
 
 /** Facts of the chain about a pledge. */
 export type PledgeFacts = Pick<Facts, 'tip' | 'coins'>;
 
 /** Permission to go on without facts that no node tells. */
-export interface Trust {
+export interface PledgeTrust {
   /** True on a test chain, or if a person says so. */
   unchecked: boolean;
 }
 
 /** Returns whether unchecked facts are accepted: on regtest, or with --unchecked. */
-export const trustIn = (network: string, unchecked: boolean | undefined): Trust => ({
+export const trustIn = (network: string, unchecked: boolean | undefined): PledgeTrust => ({
   unchecked: unchecked === true || network === 'regtest',
 });
 
@@ -44,20 +44,20 @@ export const trustIn = (network: string, unchecked: boolean | undefined): Trust 
 export class Gate {
   readonly campaign: Campaign;
   readonly network: Network;
-  readonly goal: Goal;
+  readonly goal: CampaignGoal;
   readonly hashes: PledgeHashes;
 
-  /** Prepares a campaign's checks. @throws Refusal as `outputsOf` */
+  /** Prepares a campaign's checks. @throws Refusal as `campaignOutputs` */
   constructor(campaign: Campaign, network: Network) {
     this.campaign = campaign;
     this.network = network;
-    this.goal = new Goal(campaign, network);
+    this.goal = new CampaignGoal(campaign, network);
     this.hashes = new PledgeHashes(campaign, network);
   }
 
   /** Returns a pledge as sums see it. */
   offered<P extends Pledge>(pledge: P): PledgeSum & { pledge: P } {
-    return { weight: inputWeight(pledge.script), netSat: netOf(pledge, this.campaign), pledge };
+    return { weight: inputWeight(pledge.script), netSat: pledgeWorth(pledge, this.campaign), pledge };
   }
 
   /** Checks value and signature. @throws Refusal `below-minimum`; as `PledgeHashes.check` */
@@ -71,8 +71,8 @@ export class Gate {
    * @returns result of the coin check
    * @throws Refusal `expired`, `tip-required`, `funding-unchecked`; as `checkSigned` and `lackOf`
    */
-  check(pledge: Pledge, { tip, coins }: PledgeFacts, trust: Trust): string {
-    checkTime(this.campaign, tip, trust);
+  check(pledge: Pledge, { tip, coins }: PledgeFacts, trust: PledgeTrust): string {
+    checkLastHeight(this.campaign, tip, trust);
     this.checkSigned(pledge);
     if (coins === 'not-checked' && !trust.unchecked)
       throw new Refusal('funding-unchecked', `no node says that the coin ${outpointText(pledge)} is there`, {
@@ -85,7 +85,7 @@ export class Gate {
 }
 
 /** Checks a campaign's last height, if it has one. @throws Refusal `expired`, `tip-required` */
-export function checkTime(campaign: Campaign, tip: Facts['tip'], { unchecked }: Trust): void {
+export function checkLastHeight(campaign: Campaign, tip: Facts['tip'], { unchecked }: PledgeTrust): void {
   checkOpen(campaign, tip);
   if (campaign.until !== null && tip === 'not-checked' && !unchecked)
     throw new Refusal('tip-required', `the campaign ends at height ${campaign.until}, and no height is known`, {
@@ -117,15 +117,15 @@ export function lackOf(pledge: Spent, coins: Facts['coins'] = 'not-checked'): Re
  */
 export function withRoom<P extends Pledge>(
   { goal, campaign }: Gate,
-  sum: Sum,
+  sum: RunningSum,
   one: PledgeSum,
   seats: () => readonly (PledgeSum & { pledge: P })[],
-): { sum: Sum; left: readonly P[] } {
+): { sum: RunningSum; left: readonly P[] } {
   let next = plus(sum, one);
   if (goal.fits(next)) return { sum: next, left: [] };
   const left: P[] = [];
   let lost = 0n;
-  for (const small of [...largest(goal, seats())].sort(bySize)) {
+  for (const small of [...largestFitting(goal, seats())].sort(bySize)) {
     lost += small.netSat;
     if (lost >= one.netSat) break;
     left.push(small.pledge);
@@ -150,7 +150,7 @@ export function isSame(known: Pledge, offered: Pledge): boolean {
 }
 
 /** Returns the sums of a campaign as documents state them. */
-export function standing({ goal, campaign }: Gate, sum: Sum) {
+export function standing({ goal, campaign }: Gate, sum: RunningSum) {
   const missing = goal.missing(sum);
   return {
     campaign: campaign.id,
@@ -162,12 +162,12 @@ export function standing({ goal, campaign }: Gate, sum: Sum) {
 }
 
 /** Returns the reply to a pledge that counts. */
-export const gathered = (gate: Gate, sum: Sum, pledge: Pledge) => ({
+export const gathered = (gate: Gate, sum: RunningSum, pledge: Pledge) => ({
   step: 'gathered' as const,
   network: gate.network,
   ...standing(gate, sum),
   coin: outpointText(pledge),
-  worth_sat: netOf(pledge, gate.campaign),
+  worth_sat: pledgeWorth(pledge, gate.campaign),
 });
 
 /** Pledges gathered in memory besides stored ones, at most as many as a transaction holds. */
@@ -177,7 +177,7 @@ export class Gathering {
   readonly #added = new Map<string, PledgeSum & { pledge: Pledge }>();
   /** Stored pledges; read only if not all fit. */
   before: readonly Pledge[] = [];
-  sum: Sum;
+  sum: RunningSum;
 
   /** @param sum sum of the pledges stored elsewhere */
   constructor(gate: Gate, sum = NOTHING) {

@@ -21,7 +21,7 @@ import { bytesToHex, evenSecret, publicBytes, secretScalar, taggedHash } from '.
 import { evenKey, openField, sealField } from '../signing/sealed-field.ts';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { COLLECTOR, goalOf, PLEDGER, type Campaign } from './campaign.ts';
-import { revocation } from './complete.ts';
+import { pledgeRevocation } from './complete.ts';
 import { revocationCopy } from './copy.ts';
 import { lackOf, type Gate } from './gather.ts';
 import { pledgeForm, pledgeInForm, type Pledge } from './pledge.ts';
@@ -51,13 +51,13 @@ type MakeFacts = Pick<Facts, 'tip' | 'coins' | 'reserved' | 'ours' | 'payout' | 
 export const ADDRESSES_NEEDED = 3;
 
 /** Coin to pledge: one of `utxo`, or a value to split off. */
-export type Chosen = { coin: Spent } | { split: bigint };
+export type ChosenCoin = { coin: Spent } | { split: bigint };
 
 /**
  * Returns the coin to pledge whole, or the value of a split.
  * @throws Refusal `usage`, `not-enough-coins`
  */
-export function chosen({ amount, coin, utxo }: MakeInput): Chosen {
+export function chosen({ amount, coin, utxo }: MakeInput): ChosenCoin {
   if (!utxo)
     throw new Refusal('usage', 'no coins to pledge', { hint: 'give --utxo FILE, as spillway coins prints it' });
   if ((amount === undefined) === (coin === undefined))
@@ -132,7 +132,7 @@ function recorded(
 ): OwnPledge {
   const pledge = hashes.sign(coin, secret, hand.random(32));
   const script = scriptOf(address, network);
-  const wayBack = revocation(coin, { secret, script, aux: hand.random(32) }, feerate);
+  const wayBack = pledgeRevocation(coin, { secret, script, aux: hand.random(32) }, feerate);
   guardFee(wayBack.feeSat, coin.sat, input.allowFee);
   return {
     network,
@@ -183,7 +183,7 @@ export function pledgeOutside(
 }
 
 /** Returns the split until its coin exists, then the pledge's message. */
-export function repeated(own: OwnPledge, coins: Facts['coins'], mayTrust: boolean) {
+export function repeatedPledge(own: OwnPledge, coins: Facts['coins'], mayTrust: boolean) {
   const common = { copies: [revocationCopy(own)], passing: true as const };
   if (own.split && !isSigned(own.split)) {
     return {

@@ -22,7 +22,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from '../signing/bip340.ts';
 import { verifiesEcdsa } from '../signing/ecdsa.ts';
 import { keyPathSecret } from '../signing/keyset.ts';
-import { outputsOf, PLEDGER, type Campaign } from './campaign.ts';
+import { campaignOutputs, PLEDGER, type Campaign } from './campaign.ts';
 
 /** Coin with its signature, and `pubkey` if the script holds only the hash of the key. */
 export interface Pledge extends Spent {
@@ -56,11 +56,11 @@ const inputOf = ({ txid, vout, sat: amount, script }: Spent): Input => ({
 });
 
 /** Returns the transaction of a campaign with these coins as its inputs. */
-export const templateOf = (campaign: Campaign, network: Network, coins: readonly Spent[]): Template => ({
+export const pledgeTemplate = (campaign: Campaign, network: Network, coins: readonly Spent[]): Template => ({
   version: 2,
   locktime: 0,
   inputs: coins.map(inputOf),
-  outputs: outputsOf(campaign, network),
+  outputs: campaignOutputs(campaign, network),
 });
 
 /** Checks that a script hides neither a lock nor another key. @throws Refusal `pledge-script` */
@@ -76,9 +76,9 @@ export function checkScript({ script, ...coin }: Spent): void {
 export class PledgeHashes {
   readonly #sighashes: Sighashes;
 
-  /** Prepares the hashes of a campaign. @throws Refusal as `outputsOf` */
+  /** Prepares the hashes of a campaign. @throws Refusal as `campaignOutputs` */
   constructor(campaign: Campaign, network: Network) {
-    this.#sighashes = new Sighashes(templateOf(campaign, network, []));
+    this.#sighashes = new Sighashes(pledgeTemplate(campaign, network, []));
   }
 
   /** Returns the hash that the key of a taproot or P2WPKH coin signs, 32 bytes. */
@@ -133,5 +133,5 @@ export class PledgeHashes {
 }
 
 /** Returns the witness of a pledge's input. */
-export const witnessOf = ({ signature: made, pubkey: key }: Pledge): Uint8Array[] =>
+export const pledgeWitness = ({ signature: made, pubkey: key }: Pledge): Uint8Array[] =>
   [made, ...(key === null ? [] : [key])].map((part) => hexToBytes(part));

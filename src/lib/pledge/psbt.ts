@@ -16,7 +16,7 @@ import { difference, KEEP_ALL, toTransaction, type Spent } from '../bitcoin/tran
 import type { Psbt } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { PLEDGER, type Campaign } from './campaign.ts';
-import { checkScript, templateOf, type Pledge } from './pledge.ts';
+import { checkScript, pledgeTemplate, type Pledge } from './pledge.ts';
 
 /** Bits of TX_MODIFIABLE: inputs may be added, outputs may not. */
 const INPUTS_ONLY = 1;
@@ -28,7 +28,7 @@ const INPUTS_ONLY = 1;
  */
 export function pledgePsbt(campaign: Campaign, network: Network, coin: Spent, version: 0 | 2 = 0): Psbt {
   checkScript(coin);
-  const tx = toTransaction(templateOf(campaign, network, [coin]));
+  const tx = toTransaction(pledgeTemplate(campaign, network, [coin]));
   tx.updateInput(0, { sighashType: SIGHASH_ALL_ACP }, true);
   if (version === 0) return writePsbt(tx);
   const second = Transaction.fromPSBT(tx.toPSBT(2), KEEP_ALL);
@@ -49,7 +49,7 @@ export function pledgeOfPsbt(campaign: Campaign, network: Network, psbt: Psbt): 
     throw new Refusal('transaction-differs', `${tx.inputsLength} inputs found, 1 expected: each could be taken alone`, {
       blame: PLEDGER,
     });
-  const expected = templateOf(campaign, network, [coin]);
+  const expected = pledgeTemplate(campaign, network, [coin]);
   if (!holds(tx, expected)) {
     const words = difference(expected, found) ?? 'an encoding of its own found';
     throw new Refusal('transaction-differs', `the PSBT is not one of this campaign: ${words}`, { blame: PLEDGER });

@@ -22,11 +22,11 @@ import { coinClaim, idClaim } from '../protocol/claims.ts';
 import type { Figures } from '../protocol/figures.ts';
 import { canonicalJson, withSats } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { Campaign, Terms } from './campaign.ts';
+import type { Campaign, CampaignTerms } from './campaign.ts';
 import type { Revocation } from './complete.ts';
 import { Gate } from './gather.ts';
 import type { Pledge } from './pledge.ts';
-import type { Sum } from './sums.ts';
+import type { RunningSum } from './sums.ts';
 
 /** A campaign of this home. */
 export interface CampaignRecord {
@@ -34,7 +34,7 @@ export interface CampaignRecord {
   own: Own;
   campaign: Campaign;
   /** Sum of the largest pledges that one transaction holds. */
-  sum: Sum;
+  sum: RunningSum;
   /** Number of times that the sum has changed. */
   changes: number;
   /** Transaction that was printed last, with the coins that it spends. */
@@ -96,7 +96,7 @@ export interface Sealed {
 /** Returns the claim of a seat or an own pledge. @param what outpoint, or the name of a start */
 export const seatClaim = (campaign: Hex, what: string): Claim => `pledge:${campaign}:${what}`;
 /** Claims the outputs of a campaign, so that no later one of the home has the same. */
-export const outputsClaim = (outputs: Terms['outputs']): Claim => {
+export const outputsClaim = (outputs: CampaignTerms['outputs']): Claim => {
   const paid = outputs.map(({ address, sat }) => ({ address: inOneCase(address), sat }));
   return `pledge:${bytesToHex(taggedTextHash('spillway/campaign-outputs', canonicalJson(paid)))}`;
 };

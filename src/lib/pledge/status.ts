@@ -10,7 +10,7 @@ import { exitQuoteBy, statusHead, type StatusSource, type StatusFacts, type Stat
 import type { Network } from '../bitcoin/network.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
-import { outputsOf } from './campaign.ts';
+import { campaignOutputs } from './campaign.ts';
 import { Gate, standing } from './gather.ts';
 import { finishedWay } from './ways.ts';
 import { campaignKind, pledgeKind, type CampaignRecord, type OwnPledge } from './records.ts';
@@ -51,7 +51,7 @@ export function pledgeVerdict(own: OwnPledge, found: Outcome, tip: Facts['tip'],
   if (found.is === 'unseen' || found.is === 'replaced') return 'unknown';
   if (found.tx === revocation.txid) return 'taken-back';
   if (!found.pays) return 'spent';
-  return sameJson(found.pays, outputsOf(campaign, network as Network)) ? 'completed' : 'spent';
+  return sameJson(found.pays, campaignOutputs(campaign, network as Network)) ? 'completed' : 'spent';
 }
 
 function pledgeLine(

@@ -10,7 +10,7 @@ import type { Network } from '../bitcoin/network.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { CAMPAIGN_LIMITS, goalOf, outputsOf, PLEDGER, type Campaign } from './campaign.ts';
+import { CAMPAIGN_LIMITS, goalOf, campaignOutputs, PLEDGER, type Campaign } from './campaign.ts';
 
 export const SUM_LIMITS = {
   /** Largest relayed transaction. Source: Bitcoin Core, policy.h, MAX_STANDARD_TX_WEIGHT. */
@@ -29,12 +29,14 @@ const TAPROOT_WEIGHT = 231;
 const feeOfWeight = (weight: number, feerate: number): bigint => (BigInt(weight) * BigInt(feerate) + 3_999n) / 4_000n;
 
 /** Returns what a coin is worth to a campaign, in satoshis. */
-export const netOf = ({ sat, script }: Pick<Spent, 'sat' | 'script'>, { feerate }: Pick<Campaign, 'feerate'>): bigint =>
-  sat - feeOfWeight(inputWeight(script), feerate);
+export const pledgeWorth = (
+  { sat, script }: Pick<Spent, 'sat' | 'script'>,
+  { feerate }: Pick<Campaign, 'feerate'>,
+): bigint => sat - feeOfWeight(inputWeight(script), feerate);
 
 /** Checks that a coin is worth taking. @throws Refusal `below-minimum` */
 export function checkWorth(coin: Pick<Spent, 'sat' | 'script'>, campaign: Campaign): bigint {
-  const net = netOf(coin, campaign);
+  const net = pledgeWorth(coin, campaign);
   const refuse = (words: string): never => {
     throw new Refusal('below-minimum', words, { blame: PLEDGER });
   };
@@ -49,28 +51,29 @@ export const taprootCoin = (netSat: bigint, { feerate }: Pick<Campaign, 'feerate
   maxSat(netSat, CAMPAIGN_LIMITS.net.least) + feeOfWeight(TAPROOT_WEIGHT, feerate);
 
 /** Running sum of pledges. */
-export interface Sum {
+export interface RunningSum {
   count: number;
   /** Weight of the inputs. */
   weight: number;
   netSat: bigint;
 }
-export const NOTHING: Sum = { count: 0, weight: 0, netSat: 0n };
+export const NOTHING: RunningSum = { count: 0, weight: 0, netSat: 0n };
 /** Pledge as sums see it. */
 export interface PledgeSum {
   weight: number;
   netSat: bigint;
 }
-export const plus = (sum: Sum, { weight, netSat }: PledgeSum, by: 1 | -1 = 1): Sum => ({
+export const plus = (sum: RunningSum, { weight, netSat }: PledgeSum, by: 1 | -1 = 1): RunningSum => ({
   count: sum.count + by,
   weight: sum.weight + by * weight,
   netSat: sum.netSat + BigInt(by) * netSat,
 });
-export const sumOf = (all: readonly PledgeSum[]): Sum => all.reduce<Sum>((sum, one) => plus(sum, one), NOTHING);
+export const sumOfPledges = (all: readonly PledgeSum[]): RunningSum =>
+  all.reduce<RunningSum>((sum, one) => plus(sum, one), NOTHING);
 export const bySize = (a: PledgeSum, b: PledgeSum): number => (a.netSat > b.netSat ? 1 : a.netSat < b.netSat ? -1 : 0);
 
 /** Goal of a campaign: sums that reach it, and that fit into one transaction. */
-export class Goal {
+export class CampaignGoal {
   readonly sat: bigint;
   readonly #campaign: Campaign;
   readonly #outputWeight: number;
@@ -78,7 +81,10 @@ export class Goal {
   constructor(campaign: Campaign, network: Network) {
     this.#campaign = campaign;
     this.sat = goalOf(campaign);
-    this.#outputWeight = outputsOf(campaign, network).reduce((sum, { script }) => sum + 4 * outputSize(script), 0);
+    this.#outputWeight = campaignOutputs(campaign, network).reduce(
+      (sum, { script }) => sum + 4 * outputSize(script),
+      0,
+    );
   }
 
   /** Weight without inputs: version, locktime, marker, flag, counts and outputs. */
@@ -92,7 +98,7 @@ export class Goal {
   }
 
   /** Returns the missing satoshis; negative for an excess. */
-  missing({ count, netSat }: Sum): bigint {
+  missing({ count, netSat }: RunningSum): bigint {
     return this.target(count) - netSat;
   }
 
@@ -101,11 +107,11 @@ export class Goal {
     return SUM_LIMITS.excess.most(this.sat);
   }
 
-  isReached(sum: Sum): boolean {
+  isReached(sum: RunningSum): boolean {
     return this.missing(sum) <= 0n;
   }
 
-  fits({ count, weight }: Sum): boolean {
+  fits({ count, weight }: RunningSum): boolean {
     return allows(SUM_LIMITS.weight, this.bareWeight(count) + weight);
   }
 }
@@ -113,8 +119,8 @@ export class Goal {
 export type Choice<T> = { chosen: readonly T[]; excess: bigint } | { missing: bigint };
 
 /** Returns the largest pledges that one transaction holds, in the given order. */
-export function largest<T extends PledgeSum>(goal: Goal, all: readonly T[]): readonly T[] {
-  if (goal.fits(sumOf(all))) return all;
+export function largestFitting<T extends PledgeSum>(goal: CampaignGoal, all: readonly T[]): readonly T[] {
+  if (goal.fits(sumOfPledges(all))) return all;
   const kept = new Set<T>();
   let sum = NOTHING;
   for (const one of [...all].sort((a, b) => bySize(b, a))) {
@@ -130,14 +136,14 @@ export function largest<T extends PledgeSum>(goal: Goal, all: readonly T[]): rea
  * Chooses pledges in the order in which they came: all if the excess may become fee. Otherwise the
  * earliest, and in place of the last of them those that leave the least excess.
  */
-export function choose<T extends PledgeSum>(goal: Goal, offered: readonly T[]): Choice<T> {
-  const all = largest(goal, offered);
-  const excess = -goal.missing(sumOf(all));
+export function choosePledges<T extends PledgeSum>(goal: CampaignGoal, offered: readonly T[]): Choice<T> {
+  const all = largestFitting(goal, offered);
+  const excess = -goal.missing(sumOfPledges(all));
   if (excess < 0n) return { missing: -excess };
   const allowed = goal.mostExcess;
   if (excess <= allowed) return { chosen: all, excess };
   const best = leastExcess(goal.target(all.length), all, allowed);
-  return { chosen: best, excess: -goal.missing(sumOf(best)) };
+  return { chosen: best, excess: -goal.missing(sumOfPledges(best)) };
 }
 
 /** Searches ever more of the earlier pledges until the excess is small or no try is left. */
@@ -149,7 +155,7 @@ function leastExcess<T extends PledgeSum>(target: bigint, all: readonly T[], all
   for (let back = 0; best.excess > allowed && tries > 0; back = back === 0 ? 1 : 2 * back) {
     const from = Math.max(crossing - back, 0);
     const early = all.slice(0, from);
-    const rest = target - sumOf(early).netSat;
+    const rest = target - sumOfPledges(early).netSat;
     // Grants half of the remaining tries, so that a fruitless search leaves some for wider ones.
     const granted = from === 0 ? tries : Math.ceil(tries / 2);
     const found = search(rest, all.slice(from), best.excess, granted);

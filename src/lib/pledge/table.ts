@@ -30,7 +30,7 @@ import {
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
 import { campaignForm, campaignOf, checkCampaign, COLLECTOR, defaultMin, goalOf, PLEDGER } from './campaign.ts';
-import { checkTime, Gate, gathered, isSame, trustIn, withRoom } from './gather.ts';
+import { checkLastHeight, Gate, gathered, isSame, trustIn, withRoom } from './gather.ts';
 import {
   ADDRESSES_NEEDED,
   requestName,
@@ -40,7 +40,7 @@ import {
   pledgeOutside,
   pledgeSplit,
   purposeOf,
-  repeated,
+  repeatedPledge,
   pledgeMessage,
   signedSplit,
   type MakeInput,
@@ -59,7 +59,7 @@ import {
   type OwnPledge,
   type Seat,
 } from './records.ts';
-import { Goal, inputWeight, NOTHING, plus, taprootCoin } from './sums.ts';
+import { CampaignGoal, inputWeight, NOTHING, plus, taprootCoin } from './sums.ts';
 
 const sums = { pledges: wholeIn(FORM_LIMITS.vout), have_sat: sat, of_sat: sat, missing_sat: sat };
 const pledgeSteps = {
@@ -87,7 +87,7 @@ export interface PledgeInput extends MakeInput {
   allowUsed?: true;
   unchecked?: true;
 }
-type Rs = { campaign: CampaignRecord; earlier: CampaignRecord; seat: Seat; own: OwnPledge };
+type PledgeRecords = { campaign: CampaignRecord; earlier: CampaignRecord; seat: Seat; own: OwnPledge };
 
 const parse = messageParser('pledge', pledgeSteps, 'split', 'pledged', 'gathered');
 
@@ -96,7 +96,7 @@ const given = (outputs: PledgeInput['outputs'] = []) =>
   outputs.flatMap(({ address, sat: amount }) => (address === null ? [] : [{ address, sat: amount }]));
 
 /** Table of the action `pledge`: campaigns, pledges and the gathering of them. */
-export const pledge = table<PledgeMessage, Rs, PledgeInput>(
+export const pledge = table<PledgeMessage, PledgeRecords, PledgeInput>(
   {
     type: 'pledge',
     kinds: { campaign: campaignKind, earlier: campaignKind, seat: seatKind, own: pledgeKind },
@@ -197,7 +197,7 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
           },
           hand.network as Network,
         );
-        checkTime(made, facts.tip, { unchecked: true });
+        checkLastHeight(made, facts.tip, { unchecked: true });
         return {
           message: { step: 'campaign', network: hand.network, campaign: made },
           checks: { addresses: input.paid ? 'chain' : given(input.outputs).length > 0 ? 'not-checked' : 'fresh' },
@@ -240,24 +240,24 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
         const network = hand.network as Network;
         const gate = new Gate(checkCampaign(message.campaign, network), network);
         const trusted = trustIn(network, input.unchecked);
-        checkTime(gate.campaign, facts.tip, trusted);
+        checkLastHeight(gate.campaign, facts.tip, trusted);
         if (records.own) {
           if (input.seal && !records.own.sealed)
             throw new Refusal('usage', 'this pledge was made without --seal', {
               hint: 'give up the split (--cancel), or take the pledge back; then pledge with --seal',
             });
           const own = signedSplit(records.own, hand, facts.ours);
-          return repeated(own, facts.coins, trusted.unchecked);
+          return repeatedPledge(own, facts.coins, trusted.unchecked);
         }
         const choice = chosen(input);
         if ('split' in choice) {
           const { made, checked } = pledgeSplit(gate, choice.split, input, hand, facts);
           // No block has a transaction that was made just now.
-          return { ...repeated(made, 'not-checked', false), checks: { coin: checked } };
+          return { ...repeatedPledge(made, 'not-checked', false), checks: { coin: checked } };
         }
         if (facts.ours.has(choice.coin.script)) {
           const { made, checked } = pledgeCoin(gate, choice.coin, input, hand, facts);
-          return { ...repeated(made, facts.coins, true), checks: { coin: checked } };
+          return { ...repeatedPledge(made, facts.coins, true), checks: { coin: checked } };
         }
         if (input.seal) throw new Refusal('usage', '--seal is for coins of this home');
         const outside = pledgeOutside(gate, choice.coin, input, hand);
@@ -333,4 +333,4 @@ export const pledge = table<PledgeMessage, Rs, PledgeInput>(
 );
 
 const isFull = ({ campaign, network, sum }: CampaignRecord, script: string): boolean =>
-  !new Goal(campaign, network as Network).fits(plus(sum, { weight: inputWeight(script), netSat: 0n }));
+  !new CampaignGoal(campaign, network as Network).fits(plus(sum, { weight: inputWeight(script), netSat: 0n }));

@@ -28,7 +28,7 @@ import type { Hex } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
-import { outputsOf, PLEDGER } from './campaign.ts';
+import { campaignOutputs, PLEDGER } from './campaign.ts';
 import { pledgeKind, type OwnPledge } from './records.ts';
 
 export const PLEDGE_WATCH_LIMITS = {
@@ -40,7 +40,7 @@ const backScript = ({ back, network }: OwnPledge): Hex => scriptOf(back.address,
 
 /** Returns the outputs that others may pay without the pledged coin. */
 export const goalWithout = ({ campaign, network, pledge: { txid, vout }, unpaidTo }: WatchedPledge): Goal => ({
-  outputs: outputsOf(campaign, network as Network),
+  outputs: campaignOutputs(campaign, network as Network),
   without: { txid, vout },
   after: unpaidTo,
 });

@@ -30,7 +30,7 @@ interface Line {
 }
 
 /** Returns the sum of each pair; undefined is the point at infinity. One inversion serves all. */
-export function sums(pairs: readonly Summands[]): (Affine | undefined)[] {
+export function pairSums(pairs: readonly Summands[]): (Affine | undefined)[] {
   const lines = pairs.map(([a, b]) => (a && b ? lineOf(a, b) : undefined));
   const slopes = inverses(lines.map((line) => line?.run ?? 1n));
   return pairs.map(([a, b], i) => {

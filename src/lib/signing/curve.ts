@@ -12,7 +12,7 @@ import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/
 import { equalBytes } from '../bitcoin/bytes.ts';
 import { sha256After, type Hasher } from '../bitcoin/hash.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
-import { negated, sums } from './affine.ts';
+import { negated, pairSums } from './affine.ts';
 import { N, type Affine, type Backend } from './backend.ts';
 import { libsecp256k1 } from './libsecp256k1.ts';
 import { noble } from './noble.ts';
@@ -118,7 +118,7 @@ export const secretTimes = (point: Point, scalar: bigint): Point =>
 
 /** Returns the sum of each pair, at little more than the cost of one. */
 export const pairwise = (pairs: readonly (readonly [Point, Point])[]): Point[] =>
-  sums(pairs.map(([a, b]) => [a.affine, b.affine])).map((sum) => new Point(sum));
+  pairSums(pairs.map(([a, b]) => [a.affine, b.affine])).map((sum) => new Point(sum));
 /** Returns Σ scalar · point for public scalars. */
 export function publicSum(points: readonly Point[], scalars: readonly bigint[]): Point {
   let terms = points.map((point, i) => publicTimes(point, scalars[i]!));

@@ -31,7 +31,7 @@ import {
 import { keyAgg, keyAggCoefficients } from './musig2.ts';
 
 /** Public keys [operator, owner], unsorted: 33 bytes each, hex. */
-export type Pair = readonly [operator: string, owner: string];
+export type UpdatePair = readonly [operator: string, owner: string];
 
 /** Operator's secrets of one opening, 32 bytes each: share s', x, key e that m2 is sealed to. */
 export interface OpeningSecrets {
@@ -40,13 +40,14 @@ export interface OpeningSecrets {
   oneTime: Uint8Array;
 }
 
-const sumOf = (pair: Pair): Point => keyAgg(pair.map(hexToBytes)).Q;
+const sumOf = (pair: UpdatePair): Point => keyAgg(pair.map(hexToBytes)).Q;
 /** Returns the coefficients of operator and owner; the owner's, who stands second, is 1. */
-const coefficients = (pair: Pair): [bigint, bigint] => keyAggCoefficients(pair.map(hexToBytes)) as [bigint, bigint];
+const coefficients = (pair: UpdatePair): [bigint, bigint] =>
+  keyAggCoefficients(pair.map(hexToBytes)) as [bigint, bigint];
 const pointOf = (hex: string): Point | undefined => parsePoint(hexToBytes(hex));
 
 /** Returns KeyAgg([S, O]) + t·G, 33 bytes, hex; undefined for an invalid key or t, or infinity. */
-export function coinKey(pair: Pair, offset: string): string | undefined {
+export function coinKey(pair: UpdatePair, offset: string): string | undefined {
   const t = parseResidue(hexToBytes(offset));
   if (t === undefined || !pair.every(pointOf)) return undefined;
   try {
@@ -58,7 +59,7 @@ export function coinKey(pair: Pair, offset: string): string | undefined {
 }
 
 /** Returns T' = P − KeyAgg([S', O']), the point of the next pair's offset; undefined as above. */
-export function offsetPoint(key: string, next: Pair): string | undefined {
+export function offsetPoint(key: string, next: UpdatePair): string | undefined {
   try {
     return bytesToHex(pointBytes(pointOf(key)!.subtract(sumOf(next))));
   } catch (error) {
@@ -68,11 +69,11 @@ export function offsetPoint(key: string, next: Pair): string | undefined {
 }
 
 /** Returns m1 (32 bytes): the old owner's secret times its coefficient, plus x. */
-export const firstMessage = (pair: Pair, owner: Uint8Array, x: Uint8Array): Uint8Array =>
+export const firstMessage = (pair: UpdatePair, owner: Uint8Array, x: Uint8Array): Uint8Array =>
   toBytes(mod(coefficients(pair)[1] * secretScalar(owner) + secretScalar(x)));
 
 /** Returns whether m1·G = c_O·O + X. */
-export function firstMessageFits(pair: Pair, m1: Uint8Array, xPubkey: string): boolean {
+export function firstMessageFits(pair: UpdatePair, m1: Uint8Array, xPubkey: string): boolean {
   const value = parseResidue(m1);
   const X = pointOf(xPubkey);
   const O = pointOf(pair[1]);
@@ -81,14 +82,14 @@ export function firstMessageFits(pair: Pair, m1: Uint8Array, xPubkey: string): b
 }
 
 /** Returns m2 (32 bytes): the first message without the new owner's part. */
-export function secondMessage(m1: Uint8Array, next: Pair, owner: Uint8Array): Uint8Array {
+export function secondMessage(m1: Uint8Array, next: UpdatePair, owner: Uint8Array): Uint8Array {
   return toBytes(mod(toNumber(m1) - coefficients(next)[1] * secretScalar(owner)));
 }
 
 /** Returns t' (32 bytes, hex), unchecked: `coinKey` shows whether it leads to the coin's key. */
 export function nextOffset(
-  from: { pair: Pair; offset: string; share: Uint8Array },
-  next: { pair: Pair; share: Uint8Array },
+  from: { pair: UpdatePair; offset: string; share: Uint8Array },
+  next: { pair: UpdatePair; share: Uint8Array },
   m2: Uint8Array,
   x: Uint8Array,
 ): string {

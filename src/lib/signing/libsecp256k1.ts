@@ -11,7 +11,7 @@ import { concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 import { randomBytes } from 'node:crypto';
 import { equalBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { sums } from './affine.ts';
+import { pairSums } from './affine.ts';
 import { N, type Affine, type Backend, type RecoverableSignature } from './backend.ts';
 
 /** Memory layout that the code was linked for: pages, end of constants, a stack that grows up. */
@@ -27,21 +27,21 @@ const USED_STACK = 16_384;
 const CONTEXT = { none: 1, signing: 513, verifying: 257 } as const;
 const UNCOMPRESSED = 2;
 
-type Call = (...args: readonly number[]) => number;
+type WasmCall = (...args: readonly number[]) => number;
 
 /** Types of the WebAssembly calls in use. Undefined if Node.js runs with --jitless. */
 declare const WebAssembly: {
   Memory: new (pages: { initial: number; maximum: number }) => { buffer: ArrayBuffer };
   Table: new (of: { element: 'anyfunc'; initial: number; maximum: number }) => object;
   Module: new (code: Uint8Array) => object;
-  Instance: new (module: object, imports: { env: object }) => { exports: Record<string, Call> };
+  Instance: new (module: object, imports: { env: object }) => { exports: Record<string, WasmCall> };
 };
 
 /** Returns the back end; undefined without WebAssembly or memory. @throws Refusal `curve-faulty` */
 export function libsecp256k1(code: Uint8Array): Backend | undefined {
   if (typeof WebAssembly === 'undefined') return undefined;
   try {
-    return new Library(code);
+    return new WasmLibrary(code);
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw faulty(error);
@@ -57,10 +57,10 @@ const faulty = (error: unknown): Refusal =>
     hint: 'install this program and Node.js anew; if that does not help, the fault is in this machine',
   });
 
-class Library implements Backend {
+class WasmLibrary implements Backend {
   readonly name = 'libsecp256k1';
   readonly #heap: Uint8Array;
-  readonly #calls: Record<string, Call>;
+  readonly #calls: Record<string, WasmCall>;
   readonly #contexts = new Map<keyof typeof CONTEXT, number>();
   readonly #at: Readonly<Record<keyof typeof ROOM, number>>;
 
@@ -107,7 +107,7 @@ class Library implements Backend {
     return this.#secretly(() => {
       const halves = split(scalar);
       const [first, second] = halves.map((half) => this.linear(point, half, 0n));
-      return sums([[first, second]])[0]!;
+      return pairSums([[first, second]])[0]!;
     });
   }
 
@@ -232,7 +232,7 @@ function split(scalar: bigint): readonly [bigint, bigint] {
 }
 
 /** Instantiates the code, which imports only memory and abort, and returns its functions. */
-function callsOf(code: Uint8Array, memory: object, heap: Uint8Array): Record<string, Call> {
+function callsOf(code: Uint8Array, memory: object, heap: Uint8Array): Record<string, WasmCall> {
   const giveUp = (): never => {
     throw new Refusal('bug', 'libsecp256k1 gave up');
   };

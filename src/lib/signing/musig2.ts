@@ -161,17 +161,17 @@ function drawn(hash: (index: Uint8Array) => Uint8Array): readonly [bigint, bigin
 
 const xor = (a: Uint8Array, b: Uint8Array): Uint8Array => a.map((byte, i) => byte ^ b[i]!);
 
-type Pair = readonly [Point, Point];
+type PointPair = readonly [Point, Point];
 
 /** Parses the two points of a public nonce; undefined if they are none. */
-export function parseNonce(pubnonce: Uint8Array): Pair | undefined {
+export function parseNonce(pubnonce: Uint8Array): PointPair | undefined {
   if (pubnonce.length !== 66) return undefined;
   const first = parsePoint(pubnonce.subarray(0, 33));
   const second = first && parsePoint(pubnonce.subarray(33));
   return first && second && [first, second];
 }
 /** Parses an aggregate nonce, in which 33 zero bytes are infinity. */
-function parseAggNonce(aggnonce: Uint8Array): Pair | undefined {
+function parseAggNonce(aggnonce: Uint8Array): PointPair | undefined {
   if (aggnonce.length !== 66) return undefined;
   const half = (bytes: Uint8Array) => (bytes.every((b) => b === 0) ? Point.ZERO : parsePoint(bytes));
   const first = half(aggnonce.subarray(0, 33));
@@ -180,7 +180,7 @@ function parseAggNonce(aggnonce: Uint8Array): Pair | undefined {
 }
 const pointBytesExt = (point: Point): Uint8Array => (point.equals(Point.ZERO) ? new Uint8Array(33) : pointBytes(point));
 
-const sumsOf = (a: Pair, b: Pair): Pair =>
+const sumsOf = (a: PointPair, b: PointPair): PointPair =>
   pairwise([
     [a[0], b[0]],
     [a[1], b[1]],
@@ -188,7 +188,7 @@ const sumsOf = (a: Pair, b: Pair): Pair =>
 
 /** NonceAgg. @throws InvalidContribution naming the signer whose nonce is no pair of points */
 export function nonceAgg(pubnonces: readonly Uint8Array[]): Uint8Array {
-  let sum: Pair = [Point.ZERO, Point.ZERO];
+  let sum: PointPair = [Point.ZERO, Point.ZERO];
   pubnonces.forEach((pubnonce, i) => {
     const pair = parseNonce(pubnonce);
     if (!pair) throw new InvalidContribution(i, 'pubnonce');
@@ -214,7 +214,7 @@ export function session(key: KeyAgg, aggnonce: Uint8Array, message: Uint8Array):
   return sessionWith(key, pair, aggnonce, message);
 }
 
-function sessionWith(key: KeyAgg, pair: Pair, aggnonce: Uint8Array, message: Uint8Array): Session {
+function sessionWith(key: KeyAgg, pair: PointPair, aggnonce: Uint8Array, message: Uint8Array): Session {
   const b = mod(toNumber(taggedHash('MuSig/noncecoef', aggnonce, key.xQ, message)));
   const sum = pair[0].add(publicTimes(pair[1], b));
   const R = sum.equals(Point.ZERO) ? G : sum;
@@ -301,7 +301,7 @@ export function deterministicSign(
   const [k1, k2] = drawn((i) =>
     taggedHash('MuSig/deterministic/nonce', masked, aggothernonce, key.xQ, bigEndian(message.length, 8), message, i),
   );
-  const own: Pair = [timesG(k1), timesG(k2)];
+  const own: PointPair = [timesG(k1), timesG(k2)];
   const other = parseAggNonce(aggothernonce);
   if (!other) throw new InvalidContribution(null, 'aggothernonce');
   const sum = sumsOf(own, other);

@@ -31,14 +31,14 @@ function cipher({ field, hash }: Ends, shared: Uint8Array, sender: Uint8Array, r
   return chacha20poly1305(key, NONCE, hash);
 }
 
-interface Reader {
+interface FieldReader {
   /** Public key, 33 bytes, hex. */
   key: Hex;
   of: Party;
 }
 
 /** Returns ciphertext and tag, hex. @throws Refusal `key-rejected` for an invalid reader's key */
-export function sealField(ends: Ends, plain: Uint8Array, sender: Uint8Array, reader: Reader): string {
+export function sealField(ends: Ends, plain: Uint8Array, sender: Uint8Array, reader: FieldReader): string {
   const d = secretScalar(sender);
   const to = hexToBytes(reader.key);
   const point = parsePoint(to);

@@ -5,7 +5,7 @@
  * roots are the elements. Traces split it (Berlekamp's trace algorithm). Not here: bytes and
  * capacities (`sketch.ts`).
  */
-import { Field } from './field.ts';
+import { BinaryField } from './field.ts';
 
 /** Polynomial: coefficients from the constant one up, and its degree; −1 for zero. */
 interface Polynomial {
@@ -19,7 +19,7 @@ const isZero = (row: Uint32Array, at: number): boolean => (row[2 * at]! | row[2 
  * Finds the set of at most `most` elements whose sums of odd powers are `odd`.
  * @returns its elements in rising order; undefined if there is no such set
  */
-export function decodeSyndromes(field: Field, odd: Uint32Array, most: number): bigint[] | undefined {
+export function decodeSyndromes(field: BinaryField, odd: Uint32Array, most: number): bigint[] | undefined {
   const capacity = odd.length / 2;
   const locator = shortestRecurrence(field, allSyndromes(field, odd), Math.min(most, capacity));
   if (!locator) return undefined;
@@ -28,7 +28,7 @@ export function decodeSyndromes(field: Field, odd: Uint32Array, most: number): b
 }
 
 /** Returns the sums of the powers 1 to 2c; an even one is the square of that of half the power. */
-function allSyndromes(field: Field, odd: Uint32Array): Uint32Array {
+function allSyndromes(field: BinaryField, odd: Uint32Array): Uint32Array {
   const count = odd.length / 2;
   const all = new Uint32Array(4 * count);
   for (let i = 0; i < count; i++) {
@@ -44,7 +44,7 @@ function allSyndromes(field: Field, odd: Uint32Array): Uint32Array {
  * is 0. It keeps the products of the syndromes with both polynomials, so that a step has one
  * multiplier.
  */
-function shortestRecurrence(field: Field, syndromes: Uint32Array, most: number): Polynomial | undefined {
+function shortestRecurrence(field: BinaryField, syndromes: Uint32Array, most: number): Polynomial | undefined {
   const length = syndromes.length / 2;
   let [now, before] = [new Uint32Array(2 * (most + 2)), new Uint32Array(2 * (most + 2))];
   let [product, productBefore] = [Uint32Array.from(syndromes), Uint32Array.from(syndromes)];
@@ -84,9 +84,9 @@ function reversed({ row, degree }: Polynomial): Polynomial {
 }
 
 /** Returns the roots of a monic polynomial; undefined if they are fewer than its degree. */
-function rootsOf(field: Field, whole: Polynomial): bigint[] | undefined {
+function rootsOf(field: BinaryField, whole: Polynomial): bigint[] | undefined {
   if (whole.degree === 0) return [];
-  if (whole.degree === 1) return [Field.number(whole.row, 0)];
+  if (whole.degree === 1) return [BinaryField.number(whole.row, 0)];
   const powers = repeatedSquares(field, whole);
   if (!powers) return undefined;
   const roots: bigint[] = [];
@@ -97,7 +97,7 @@ function rootsOf(field: Field, whole: Polynomial): bigint[] | undefined {
     const left: Polynomial[] = [];
     for (const factor of factors)
       for (const part of splitBy(field, factor, trace))
-        if (part.degree === 1) roots.push(Field.number(part.row, 0));
+        if (part.degree === 1) roots.push(BinaryField.number(part.row, 0));
         else left.push(part);
     factors = left;
     // The numbers 1, 2, 4, … are a basis of the field, so that two elements differ in one of the traces.
@@ -108,7 +108,7 @@ function rootsOf(field: Field, whole: Polynomial): bigint[] | undefined {
 }
 
 /** Returns x, x², x⁴, … modulo the polynomial, b of them; undefined if x^(2^b) is not x again. */
-function repeatedSquares(field: Field, whole: Polynomial): Uint32Array[] | undefined {
+function repeatedSquares(field: BinaryField, whole: Polynomial): Uint32Array[] | undefined {
   const { degree } = whole;
   let power = new Uint32Array(2 * degree);
   power[2] = 1;
@@ -124,7 +124,12 @@ function repeatedSquares(field: Field, whole: Polynomial): Uint32Array[] | undef
 }
 
 /** Returns Tr(β·x) modulo the polynomial; its value at a root is the trace of β times the root. */
-function tracePolynomial(field: Field, powers: readonly Uint32Array[], beta: Uint32Array, degree: number): Uint32Array {
+function tracePolynomial(
+  field: BinaryField,
+  powers: readonly Uint32Array[],
+  beta: Uint32Array,
+  degree: number,
+): Uint32Array {
   const made = new Uint32Array(2 * degree);
   const factor = Uint32Array.from(beta);
   for (const power of powers) {
@@ -136,7 +141,7 @@ function tracePolynomial(field: Field, powers: readonly Uint32Array[], beta: Uin
 }
 
 /** Splits a factor by the trace of its roots, 0 or 1; the factor alone if all have the same. */
-function splitBy(field: Field, factor: Polynomial, trace: Uint32Array): Polynomial[] {
+function splitBy(field: BinaryField, factor: Polynomial, trace: Uint32Array): Polynomial[] {
   const rest = { row: trace.slice(), degree: trace.length / 2 - 1 };
   divide(field, rest, factor);
   const zeros = commonDivisor(field, factor, degreeOf(rest.row, factor.degree - 1));
@@ -153,7 +158,7 @@ function degreeOf(row: Uint32Array, from: number): Polynomial {
 }
 
 /** Returns the greatest common divisor, with leading coefficient 1. */
-function commonDivisor(field: Field, a: Polynomial, b: Polynomial): Polynomial {
+function commonDivisor(field: BinaryField, a: Polynomial, b: Polynomial): Polynomial {
   let [large, small] = [a, b];
   while (small.degree >= 0) {
     const lead = small.row.slice(2 * small.degree, 2 * small.degree + 2);
@@ -170,7 +175,7 @@ function commonDivisor(field: Field, a: Polynomial, b: Polynomial): Polynomial {
 }
 
 /** Divides in place by a monic polynomial: remainder below its degree, quotient above. */
-function divide(field: Field, { row, degree }: Polynomial, by: Polynomial): void {
+function divide(field: BinaryField, { row, degree }: Polynomial, by: Polynomial): void {
   for (let k = degree; k >= by.degree; k--) {
     if (isZero(row, k)) continue;
     field.load(row, k, by.degree);

@@ -102,7 +102,7 @@ export function mergeDocuments(first: Fields, second: Fields) {
  * Decodes a sketch; elements above 53 bits are text, so that no JSON reader rounds them.
  * @throws Refusal `malformed-message`
  */
-export function decodeDocument(from: Fields, falsePositiveBits: number, most = Infinity) {
+export function decodeSketchDocument(from: Fields, falsePositiveBits: number, most = Infinity) {
   const { sketch, from: start } = parseSketch(from);
   if (start > 0) throw new Refusal('malformed-message', `from: ${start} found, a sketch from 0 on expected`);
   const elements = decodeSketch(sketch, falsePositiveBits, most);

@@ -21,7 +21,7 @@ export const FIELD_LIMITS = { bits: { unit: 'number', least: 2, most: 64 } } sat
 /** Length from which the larger tables pay. */
 const LONG_ROW = 96;
 
-export class Field {
+export class BinaryField {
   readonly bits: number;
   readonly #modulus: number;
   readonly #wide: boolean;

@@ -9,7 +9,7 @@
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { decodeSyndromes } from './decode.ts';
-import { Field } from './field.ts';
+import { BinaryField } from './field.ts';
 
 export const SKETCH_LIMITS = {
   capacity: { unit: 'items', least: 1, most: 65_536 },
@@ -32,13 +32,13 @@ export const capacityOf = ({ syndromes }: Sketch): number => syndromes.length / 
  * @throws Refusal `element-range`
  */
 export function makeSketch(elements: Iterable<bigint>, bits: number, capacity: number, from = 0): Sketch {
-  const field = new Field(bits);
+  const field = new BinaryField(bits);
   const syndromes = new Uint32Array(2 * (capacity - from));
   const bounds = { least: SKETCH_LIMITS.element.least, most: SKETCH_LIMITS.element.most(bits) };
   for (const element of elements) {
     if (!allows(bounds, element))
       throw new Refusal('element-range', `${element} found, a number from 1 to 2^${bits} − 1 expected`);
-    const first = Field.row([element]);
+    const first = BinaryField.row([element]);
     const square = new Uint32Array(2);
     field.square(square, 0, first, 0);
     for (let skipped = from, factor = square.slice(); skipped > 0; skipped = Math.floor(skipped / 2)) {
@@ -70,7 +70,7 @@ export const appendSketch = (a: Sketch, b: Sketch): Sketch => ({
  */
 export function decodeSketch(sketch: Sketch, falsePositiveBits = 0, most = Infinity): bigint[] | undefined {
   const counted = maxElements(sketch.bits, capacityOf(sketch), falsePositiveBits);
-  return decodeSyndromes(new Field(sketch.bits), sketch.syndromes, Math.min(most, counted));
+  return decodeSyndromes(new BinaryField(sketch.bits), sketch.syndromes, Math.min(most, counted));
 }
 
 /** Returns the largest d with b·c − log2 of the number of sets up to d elements ≥ f, else 0. */

@@ -3,7 +3,7 @@ import type { Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { keyClaim } from '../protocol/claims.ts';
 import { jobFor, type Job, type Opening as OpeningJob, type Own } from '../signing/exchange.ts';
-import type { Pair } from '../signing/key-update.ts';
+import type { UpdatePair } from '../signing/key-update.ts';
 import { keySet } from '../signing/keyset.ts';
 import { OPERATOR } from './operator.ts';
 import { firstKeys, type Coin } from './terms.ts';
@@ -14,7 +14,7 @@ export interface Keys {
   owner_pubkey: Hex;
   offset: Hex;
 }
-const pairOf = (k: Omit<Keys, 'offset'>): Pair => [k.operator_pubkey, k.owner_pubkey];
+const pairOf = (k: Omit<Keys, 'offset'>): UpdatePair => [k.operator_pubkey, k.owner_pubkey];
 const setOf = (k: Keys) => keySet(pairOf(k), { offset: k.offset });
 
 /** An owner's job: its nonces stand under its key. */
