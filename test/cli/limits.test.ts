@@ -1,4 +1,5 @@
 /** The limits of what comes into commands beside their messages: copies, secrets, answers of programs, numbers in flags. */
+import type { OptionFlag } from '@oclif/core/interfaces';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -41,7 +42,7 @@ describe('files', () => {
       takes(n: number) {
         const file = join(freshDir(), 'secret');
         writeFileSync(file, 'x'.repeat(n), { mode: 0o600 });
-        return readPassphrase({ 'passphrase-file': file });
+        return readPassphrase({ passphraseFile: file });
       },
       above: 'too-large',
     },
@@ -124,7 +125,7 @@ describe('days that are kept', () => {
 
 describe('the search for coins', () => {
   const keys = homeKeys(seedOf(`${'abandon '.repeat(11)}about`), 'regtest');
-  const flag = Coins.flags.gap;
+  const flag = Coins.flags['gap'] as OptionFlag<number>;
   /** With as many addresses in use. */
   const ranges = async (count: number): Promise<string> => {
     const node = scanner([]);

@@ -19,7 +19,7 @@ it.each([
   ['a word\n\n', 'malformed'],
 ])('a passphrase in %j', async (text, end) => {
   given(text);
-  expect(await readPassphrase({ 'passphrase-file': file }).catch(({ code }: { code: string }) => code)).toBe(end);
+  expect(await readPassphrase({ passphraseFile: file }).catch(({ code }: { code: string }) => code)).toBe(end);
 });
 
 it.each([
@@ -29,6 +29,6 @@ it.each([
   ['xy', 'malformed'],
 ])('bytes in %j', async (text, end) => {
   given(text);
-  const read = readHex({ file }).then((bytes) => bytes!.length);
+  const read = readHex({ secretFile: file }, 'secret').then((bytes) => bytes!.length);
   expect(await read.catch(({ code }: { code: string }) => code)).toBe(end);
 });

@@ -29,7 +29,13 @@ const PARENT: Template = {
   outputs: [{ sat: 5n, script: `0014${'ab'.repeat(20)}` }],
 };
 const HEX = bytesToHex(toTransaction(PARENT).unsignedTx);
-const flags = { network: 'regtest', 'max-input': HEX.length } as const;
+const flags = {
+  network: 'regtest',
+  maxInput: HEX.length,
+  prevFd: undefined,
+  chain: undefined,
+  chainCookie: undefined,
+} as const;
 
 describe('parents', () => {
   it.each([
@@ -78,12 +84,12 @@ it.each([
 ])('a run whose randomness can be repeated takes %j for its time of day', async (given, expected) => {
   const party = await TestParty.make();
   const nowOf = async (flags: object) => {
-    const { source } = await portsOf(party.home, flags, []);
+    const { source } = await portsOf(party.home, flags);
     return (await source.facts({ now: true })).facts.now;
   };
   vi.stubEnv('SPILLWAY_NOW', given);
   vi.spyOn(Date, 'now').mockReturnValue(1_900_000_000_999);
-  expect(await nowOf({ 'insecure-seed': '07'.repeat(32) })).toBe(expected ?? 1_900_000_000);
+  expect(await nowOf({ insecureSeed: '07'.repeat(32) })).toBe(expected ?? 1_900_000_000);
   expect(await nowOf({})).toBe(1_900_000_000);
   vi.unstubAllEnvs();
   vi.restoreAllMocks();

@@ -1,7 +1,7 @@
 /** Flags of contract commands as the input of a step: names, types, and what a command must not forget. */
-import * as Flags from '@oclif/core/flags';
 import { describe, expect, it } from 'vitest';
-import { ContractCommand } from '../../src/lib/cli/contract.ts';
+import { contractDoor } from '../../src/lib/cli/contract.ts';
+import { countFlag, textFlag } from '../../src/lib/cli/flags.ts';
 import { count, inputOf, oneOf, sat, step, yes, type InputOf } from '../../src/lib/cli/step-flags.ts';
 import { closeCredit } from '../../src/lib/ecash/credit.ts';
 import type { Home } from '../../src/lib/home/home.ts';
@@ -11,8 +11,8 @@ const flags = {
   'max-lock-time': count('Lock', 9),
   as: oneOf(['payer', 'payee'], 'Role'),
   unchecked: yes('Unchecked'),
-  request: step(Flags.string({ summary: 'Quote' }), async (text) => text.length, 'quote'),
-  feerate: Flags.integer({ summary: 'No input' }),
+  request: step(textFlag('Quote'), async (text) => text.length, 'quote'),
+  feerate: countFlag('No input', [0]),
 };
 const home = {} as Home;
 
@@ -20,7 +20,7 @@ describe('the input of a step', () => {
   it('has each marked flag that was given, under its name, as it is read', async () => {
     const input: InputOf<typeof flags> = await inputOf(
       flags,
-      { amount: 5n, 'max-lock-time': 3, as: 'payer', unchecked: true, request: 'abc', feerate: 7 },
+      { amount: 5n, maxLockTime: 3, as: 'payer', unchecked: true, request: 'abc', feerate: 7 },
       home,
     );
     expect(input).toEqual({ amount: 5n, maxLockTime: 3, as: 'payer', unchecked: true, quote: 3 });
@@ -33,19 +33,15 @@ describe('the input of a step', () => {
     expect(await inputOf(flags, { unchecked: false, amount: undefined }, home)).toEqual({});
   });
   it('is checked against the table when it is compiled', () => {
-    class Close extends ContractCommand {
-      async run(): Promise<void> {
-        const contract = step(Flags.string({ summary: 'Id' }));
-        const given = { flags: {}, table: closeCredit };
-        // @ts-expect-error the input that no flag gives
-        await this.open({ ...given, steps: { contract } });
-        // @ts-expect-error an input that no row takes
-        await this.open({ ...given, steps: { contract, bricks: sat('Bricks') }, also: async () => ({}) });
-        // @ts-expect-error an input of another type
-        await this.open({ ...given, steps: { contract: sat('Id') }, also: async () => ({}) });
-        await this.open({ ...given, steps: { contract }, also: async () => ({ allowFee: true }) });
-      }
-    }
-    expect(Close.name).toBe('Close');
+    const contract = step(textFlag('Id'));
+    const words = { summary: 'Close', description: 'Close.', examples: [], table: closeCredit };
+    const also = async () => ({});
+    // @ts-expect-error the input that no flag gives
+    expect(contractDoor({ ...words, flags: { contract } })).toBeDefined();
+    // @ts-expect-error an input that no row takes
+    contractDoor({ ...words, flags: { contract, bricks: sat('Bricks') }, prepare: () => ({ also }) });
+    // @ts-expect-error an input of another type
+    contractDoor({ ...words, flags: { contract: sat('Id') }, prepare: () => ({ also }) });
+    contractDoor({ ...words, flags: { contract }, prepare: () => ({ also: async () => ({ allowFee: true }) }) });
   });
 });

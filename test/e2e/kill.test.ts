@@ -228,7 +228,7 @@ class Tortured {
   /** One run in this process, where many contracts are needed soon. */
   async take(who: Who, table: Action<any, any, any>, json: unknown, input = {}): Promise<string> {
     const line = { json, input, merged: [], context: {} };
-    return (await play(table, line, await portsOf(this.#homes[who], { tip: this.world.tip }, []))).text;
+    return (await play(table, line, await portsOf(this.#homes[who], { tip: this.world.tip }))).text;
   }
 
   /** Feeds the lines to a batch again and again, kills it each time, and lets it end when enough were killed. */

@@ -17,14 +17,14 @@ import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { coinsFrom } from '../../lib/cli/contract-flags.ts';
-import { fetching, inputFlags, parentFlags, type DecodeValues } from './decoding.ts';
-import { feerateFlag, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
+import { fetching } from './decoding.ts';
+import { feerateFlag, repeated, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
-import { parentSource } from './parents.ts';
+import { parentSource, sourceFlags } from './parents.ts';
 
 const group = 'TRANSACTION';
-export const spendFlags = {
+const spendFlags = {
   utxo: textFlag("Coins to take from, in the shape of Bitcoin Core's listunspent", 'FILE', {
     helpGroup: group,
     required: true,
@@ -34,27 +34,16 @@ export const spendFlags = {
   'allow-fee': switchFlag('Pay a fee above a tenth of the inputs', group),
   psbt: switchFlag('Print only the PSBT, for another wallet', group),
 };
+export const payFlags = { ...sourceFlags, ...spendFlags };
 export const buildFlags = {
-  ...inputFlags,
-  ...parentFlags,
-  ...spendFlags,
+  ...payFlags,
   to: textFlag('Give so many units to an Open Assets address', 'ADDRESS=UNITS', { ...repeated, required: true }),
   metadata: textFlag('Metadata of the marker, such as u=https://…', 'TEXT'),
   'allow-plain-address': switchFlag('Send units to addresses that are not in the Open Assets form'),
   burn: switchFlag('Allow units to be destroyed'),
 };
 
-interface BuildValues extends DecodeValues {
-  utxo: string;
-  change: string;
-  feerate?: number | undefined;
-  to: string[];
-  metadata?: string | undefined;
-  'allow-fee'?: boolean;
-  'allow-plain-address'?: boolean;
-  burn?: boolean;
-  psbt?: boolean;
-}
+type BuildValues = Values<typeof buildFlags>;
 
 /** @throws Refusal `usage`, `plain-address`, or as addresses do */
 function grantsOf(to: readonly string[], network: Network, plain: boolean): Grant[] {
@@ -72,12 +61,10 @@ function grantsOf(to: readonly string[], network: Network, plain: boolean): Gran
 }
 
 /** The rate that is paid, and where it comes from. */
-async function rateOf(
-  flags: DecodeValues & { feerate?: number | undefined },
-): Promise<{ feerate: number; from: string }> {
+async function rateOf(flags: Values<typeof payFlags>): Promise<{ feerate: number; from: string }> {
   if (flags.feerate !== undefined) return { feerate: flags.feerate, from: 'flag' };
   const { factSource } = await import('../../lib/chain/source.ts');
-  const chain = await chainOf({ chain: flags.chain, 'chain-cookie': flags['chain-cookie'] }, []);
+  const chain = await chainOf(flags);
   const { facts, checks } = await factSource({ network: flags.network, ...chain }).facts({ feerate: true });
   return { feerate: facts.feerate!, from: checks['feerate']! };
 }
@@ -95,10 +82,10 @@ async function printMissing(type: string, network: Network, missing: readonly st
  */
 export async function payPlain(
   type: string,
-  flags: Omit<BuildValues, 'to'>,
+  flags: Values<typeof payFlags>,
   outputs: readonly Output[],
 ): Promise<{ made: ReturnType<typeof payFrom>; from: string } | undefined> {
-  const { network, change, 'allow-fee': allowFee = false } = flags;
+  const { network, change, allowFee = false } = flags;
   const coins = (await coinsFrom(flags.utxo))!;
   const [{ shared, fetch }, { feerate, from }] = [await parentSource(flags), await rateOf(flags)];
   const look = () => {
@@ -132,7 +119,7 @@ export async function build(
   }) => Building,
 ): Promise<void> {
   const { network } = flags;
-  const grants = grantsOf(flags.to, network, flags['allow-plain-address'] ?? false);
+  const grants = grantsOf(flags.to, network, flags.allowPlainAddress ?? false);
   const [coins, { shared, fetch }, { feerate, from }] = await Promise.all([
     coinsFrom(flags.utxo),
     parentSource(flags),
@@ -144,7 +131,7 @@ export async function build(
     network,
     change: scriptOf(flags.change, network),
     feerate,
-    allowFee: flags['allow-fee'] ?? false,
+    allowFee: flags.allowFee ?? false,
     burn: flags.burn ?? false,
     grants,
     metadata: Buffer.from(flags.metadata ?? ''),

@@ -1,30 +1,27 @@
 import { fates } from '../../lib/assets/check.ts';
-import { fetching, inputFlags, parentFlags, readSubject } from './decoding.ts';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { fetching, readSubject } from './decoding.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
-import { parentSource } from './parents.ts';
+import { parentSource, sourceFlags } from './parents.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default class CheckAssets extends BaseCommand {
-  static override summary =
-    'Before signing: which coloured units a PSBT would move, and refuse where it would destroy any';
-  static override description = `Looks at Open Assets, Colu and EPOBC units in the inputs and where they go. Exit 0: none are destroyed; 3: parents are missing; 77: units would be destroyed, named in the error.`;
-  static override examples = [
+export default filter({
+  summary: 'Before signing: which coloured units a PSBT would move, and refuse where it would destroy any',
+  description: `Looks at Open Assets, Colu and EPOBC units in the inputs and where they go. Exit 0: none are destroyed; 3: parents are missing; 77: units would be destroyed, named in the error.`,
+  examples: [
     'A guard in front of a signer\nspillway check-assets --chain http://127.0.0.1:8332 < payment.psbt > /dev/null && bitcoin-cli -stdin walletprocesspsbt < payment.psbt',
     'What moves?\nspillway check-assets --prev parents.hex < payment.psbt | jq -c ".moved[] | [.asset, .quantity]"',
-  ];
-  static override args = { file: arg('The PSBT or transaction (default: stdin)') };
-  static override flags = { ...inputFlags, ...parentFlags };
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(CheckAssets);
+  ],
+  args: { file: arg('The PSBT or transaction (default: stdin)') },
+  flags: sourceFlags,
+  exits: [0, 2, 3, 65, 66, 69, 70, 77],
+  run: async (flags, { file }) => {
     const { network } = flags;
     const { shared, fetch } = await parentSource(flags);
-    const subject = await readSubject(flags, args.file, shared);
+    const subject = await readSubject(flags, file, shared);
     const look = () => {
       const found = fates(subject.tx, { network, parents: subject.parents });
       return { missing: [] as string[], fates: [], ...found };
@@ -49,5 +46,5 @@ export default class CheckAssets extends BaseCommand {
       printJson({ type: 'check-assets', version: 1, network, txid: subject.tx.txid, status, moved, missing }),
     );
     process.exitCode = missing.length > 0 ? 3 : 0;
-  }
-}
+  },
+});

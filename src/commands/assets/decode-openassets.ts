@@ -1,18 +1,18 @@
+import { filter } from '../../lib/cli/filter.ts';
 import { choiceFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { addressDocument, asidesOf, markerAlone, openAssetsDecoder } from './openassets.ts';
-import { DecodeCommand, decodeArgs, decodeFlags } from './decoding.ts';
-import { print } from '../../lib/cli/output.ts';
+import { decode, decoderTable, decodeFlags } from './decoding.ts';
 
-export default class DecodeOpenassets extends DecodeCommand {
-  static override summary = 'Read a transaction as Open Assets: which outputs carry how many units of which asset';
-  static override description = `Follows units back through parent transactions to where they were issued. Where a needed parent is not there the status is "undetermined", its id is in "missing", and the exit code is 3: it is never called uncolored by guess. Nothing is fetched but from your own node.`;
-  static override examples = [
+export default filter({
+  summary: 'Read a transaction as Open Assets: which outputs carry how many units of which asset',
+  description: `Follows units back through parent transactions to where they were issued. Where a needed parent is not there the status is "undetermined", its id is in "missing", and the exit code is 3: it is never called uncolored by guess. Nothing is fetched but from your own node.`,
+  examples: [
     'One transaction, parents from your node\nbitcoin-cli getrawtransaction "$TXID" | spillway decode-openassets --chain http://127.0.0.1:8332',
     'Which parents are needed next?\nspillway decode-openassets --emit-missing --prev parents.hex < tx.hex | xargs -n1 bitcoin-cli getrawtransaction >> parents.hex',
     'A marker by itself\nspillway decode-openassets --marker 4f41010001141b753d68747470733a2f2f6370722e736d2f466f796b777248365559 | jq -r .metadata_text',
-  ];
-  static override args = decodeArgs;
-  static override flags = {
+  ],
+  ...decoderTable,
+  flags: {
     ...decodeFlags,
     'all-inputs': switchFlag('Want the parents of every input, so that all destroyed units are known'),
     definition: textFlag('Check this asset definition file against the pointer', 'FILE'),
@@ -26,14 +26,11 @@ export default class DecodeOpenassets extends DecodeCommand {
     }),
     address: textFlag('Convert an Open Assets or Bitcoin address', 'ADDRESS', { exclusive: ['asset-id'] }),
     'asset-id': textFlag('Convert an asset id', 'ID'),
-  };
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(DecodeOpenassets);
-    const { marker, script, address, network, explain } = flags;
-    if (marker !== undefined || script !== undefined) return print(markerAlone({ marker, script, network, explain }));
-    if (address !== undefined || flags['asset-id'] !== undefined)
-      return print(await addressDocument(address, flags['asset-id'], network));
-    await this.decode(flags, args.file, await openAssetsDecoder(flags), asidesOf(network));
-  }
-}
+  },
+  run: async (flags, { file }) => {
+    const { marker, script, address, assetId, network, explain } = flags;
+    if (marker !== undefined || script !== undefined) return markerAlone({ marker, script, network, explain });
+    if (address !== undefined || assetId !== undefined) return addressDocument(address, assetId, network);
+    return decode(flags, file, await openAssetsDecoder(flags), asidesOf(network));
+  },
+});

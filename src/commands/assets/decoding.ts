@@ -7,63 +7,31 @@ import type { Decoded } from '../../lib/assets/document.ts';
 import { ofJson, type Subject } from '../../lib/assets/subject.ts';
 import type { Parents } from '../../lib/assets/trace.ts';
 import type { Tx } from '../../lib/assets/transaction.ts';
-import { NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
 import { parseJson, printJson, type Json } from '../../lib/protocol/json.ts';
 import { allows, type Limits } from '../../lib/protocol/limit.ts';
-import { BaseCommand } from '../../lib/cli/base.ts';
 import { errorObject, failureOf } from '../../lib/engine/failure.ts';
-import type { ExitCode } from '../../lib/cli/errors.ts';
-import { arg, chainFlags, choiceFlag, countFlag, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
+import { arg, switchFlag, type Values } from '../../lib/cli/flags.ts';
 import { openInput, readInput } from '../../lib/cli/input.ts';
 import { groupsOf, type InputLine } from '../../lib/cli/lines.ts';
 import { fastJson, print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { sniff } from '../../lib/engine/sniff.ts';
-import { parentSource, type Fetch } from './parents.ts';
+import { PARENTS, parentSource, sourceFlags, type Fetch, type SourceValues } from './parents.ts';
 
-const DECODER_LIMIT = 256_000_000;
-const group = 'PARENTS';
-
-export const inputFlags = {
-  network: choiceFlag(NETWORKS, 'For the forms of addresses and asset ids', { default: 'mainnet' }),
-  'max-input': countFlag('Read at most so many bytes', [1], { default: DECODER_LIMIT, helpValue: 'BYTES' }),
-};
-/**
- * Arguments, to be named in each command: oclif reads the arguments of a class itself, not those
- * that it inherits.
- */
-export const decodeArgs = {
-  file: arg('The transaction: hex, PSBT, or {"tx":hex,"prev":{txid:hex}} (default: stdin)'),
-};
-export const parentFlags = {
-  prev: textFlag('Parent transactions: a file with one a line (hex or JSON), or a folder of TXID.hex', 'FILE|DIR', {
-    helpGroup: group,
-    ...repeated,
-  }),
-  'prev-fd': countFlag('Parent transactions on this file descriptor, one a line', [0], {
-    helpValue: 'N',
-    helpGroup: group,
-  }),
-  chain: chainFlags.chain,
-  'chain-cookie': chainFlags['chain-cookie'],
-};
 export const decodeFlags = {
-  ...inputFlags,
-  ...parentFlags,
+  ...sourceFlags,
   batch: switchFlag('Read one transaction a line (hex, PSBT or JSON), write one document a line'),
-  'emit-missing': switchFlag('Print only the ids of parents that are needed, one a line', group),
+  'emit-missing': switchFlag('Print only the ids of parents that are needed, one a line', PARENTS),
 };
 
-export interface DecodeValues {
-  network: Network;
-  'max-input': number;
-  prev?: string[] | undefined;
-  'prev-fd'?: number | undefined;
-  chain?: string | undefined;
-  'chain-cookie'?: string | undefined;
-  batch?: boolean;
-  'emit-missing'?: boolean;
-}
+/** Arguments, flags and exit codes of all decoders of protocols with parents. */
+export const decoderTable = {
+  args: { file: arg('The transaction: hex, PSBT, or {"tx":hex,"prev":{txid:hex}} (default: stdin)') },
+  flags: decodeFlags,
+  exits: [0, 2, 3, 65, 66, 69, 70],
+} as const;
+
+export type DecodeValues = Values<typeof decodeFlags>;
 
 /** Part of every answer of a decoder: the parents that it still needs. */
 export type Answer = Pick<Decoded, 'missing'>;
@@ -78,29 +46,24 @@ export interface Decoder<A extends Answer = Answer> {
 /** Answers, by field, to a line of a batch that is no transaction but `{field: hex}`. */
 export type Asides = { readonly [field: string]: (hex: string) => object };
 
-export abstract class DecodeCommand extends BaseCommand {
-  static override flags: typeof decodeFlags = decodeFlags;
-  static override exits: readonly ExitCode[] = [0, 2, 3, 65, 66, 69, 70];
-
-  /** Reads one input, or each line of a batch, and prints what a decoder over its parents makes of it. */
-  protected async decode<A extends Answer>(
-    flags: DecodeValues,
-    file: string | undefined,
-    make: (parents: Parents) => Decoder<A>,
-    asides: Asides = {},
-  ): Promise<void> {
-    const { shared, fetch } = await parentSource(flags);
-    const common = make(shared);
-    const over = (parents: Parents): Decoder<A> => (parents === shared ? common : make(parents));
-    if (flags.batch) return batch(await openInput(file), flags, shared, over, fetch, asides);
-    const { tx, parents } = await readSubject(flags, file, shared);
-    const decoder = over(parents);
-    const document = await fetching(parents, () => decoder.decode(tx), fetch);
-    if (flags['emit-missing']) {
-      if (document.missing.length > 0) await print(document.missing.join('\n'));
-    } else await print(decoder.show?.(document, tx) ?? printJson(document));
-    process.exitCode = document.missing.length > 0 ? 3 : 0;
-  }
+/** Reads one input, or each line of a batch, and prints what a decoder over its parents makes of it. */
+export async function decode<A extends Answer>(
+  flags: DecodeValues,
+  file: string | undefined,
+  make: (parents: Parents) => Decoder<A>,
+  asides: Asides = {},
+): Promise<void> {
+  const { shared, fetch } = await parentSource(flags);
+  const common = make(shared);
+  const over = (parents: Parents): Decoder<A> => (parents === shared ? common : make(parents));
+  if (flags.batch) return batch(await openInput(file), flags, shared, over, fetch, asides);
+  const { tx, parents } = await readSubject(flags, file, shared);
+  const decoder = over(parents);
+  const document = await fetching(parents, () => decoder.decode(tx), fetch);
+  if (flags.emitMissing) {
+    if (document.missing.length > 0) await print(document.missing.join('\n'));
+  } else await print(decoder.show?.(document, tx) ?? printJson(document));
+  process.exitCode = document.missing.length > 0 ? 3 : 0;
 }
 
 /** Looks, and fetches what is missing, until nothing is or the node knows it as little. */
@@ -122,11 +85,11 @@ export async function fetching<A extends Answer>(
 
 /** A transaction from a file or stdin, with the parents that come with it and those that all share. */
 export async function readSubject(
-  flags: Pick<DecodeValues, 'max-input'>,
+  flags: Pick<SourceValues, 'maxInput'>,
   file: string | undefined,
   shared: Parents,
 ): Promise<Subject> {
-  return subjectFrom(await readInput(file, flags['max-input']), flags['max-input'], shared);
+  return subjectFrom(await readInput(file, flags.maxInput), flags.maxInput, shared);
 }
 
 const unknownField = (field: string): void => note(`field ${JSON.stringify(field)} is not known and was ignored`);
@@ -181,7 +144,7 @@ async function batch(
   const text = (document: Answer): string => {
     const { missing } = document;
     if (missing.length > 0) first ??= 3;
-    return flags['emit-missing'] ? missing.map((txid) => `${txid}\n`).join('') : `${fastJson(document)}\n`;
+    return flags.emitMissing ? missing.map((txid) => `${txid}\n`).join('') : `${fastJson(document)}\n`;
   };
   const decoded = ({ tx, parents }: Subject): string | Promise<string> => {
     const decoder = over(parents);
@@ -197,11 +160,11 @@ async function batch(
     if (known) return `${fastJson(known)}\n`;
     const subject =
       json === undefined
-        ? subjectFrom(Buffer.from(line.text), flags['max-input'], shared)
+        ? subjectFrom(Buffer.from(line.text), flags.maxInput, shared)
         : ofJson(json, unknownField, shared);
     return subject instanceof Promise ? subject.then(decoded) : decoded(subject);
   };
-  for await (const lines of groupsOf(from, flags['max-input'])) {
+  for await (const lines of groupsOf(from, flags.maxInput)) {
     for (const line of lines) {
       try {
         const text = answer(line);

@@ -2,42 +2,36 @@ import { divide, readSnapshot, REMAINDERS, type Holder } from '../../lib/assets/
 import { readAddress } from '../../lib/assets/openassets/payee.ts';
 import { writePsbt } from '../../lib/bitcoin/psbt.ts';
 import { toTransaction, txidOf } from '../../lib/bitcoin/transaction.ts';
-import { payPlain, spendFlags } from './building.ts';
-import { BaseCommand } from '../../lib/cli/base.ts';
-import { inputFlags, parentFlags } from './decoding.ts';
+import { payFlags, payPlain } from './building.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg, choiceFlag, repeated, satFlag, textFlag } from '../../lib/cli/flags.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { print } from '../../lib/cli/output.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 
 const row = ({ address, units, sat }: Holder & { sat: bigint }) => ({ address, units: String(units), amount_sat: sat });
 
-export default class Dividends extends BaseCommand {
-  static override summary = 'Build the unsigned PSBT that pays the holders of a snapshot pro rata, with a report';
-  static override description = `Each holder gets floor(total x units / all units). What rounding leaves goes by --remainder; shares below --min or dust are not paid and stay with the payer. Coins that carry Open Assets, Colu or EPOBC units, or whose parents are not known (--prev, --chain), are not spent. In the report paid_sat and kept_sat add up to the total.`;
-  static override examples = [
+export default filter({
+  summary: 'Build the unsigned PSBT that pays the holders of a snapshot pro rata, with a report',
+  description: `Each holder gets floor(total x units / all units). What rounding leaves goes by --remainder; shares below --min or dust are not paid and stay with the payer. Coins that carry Open Assets, Colu or EPOBC units, or whose parents are not known (--prev, --chain), are not spent. In the report paid_sat and kept_sat add up to the total.`,
+  examples: [
     'Pay 0.01 BTC\nspillway dividends holders.csv --total 1000000 --utxo coins.json --prev parents.hex --change "$CHANGE" --psbt | bitcoin-cli -stdin walletprocesspsbt',
     'Who gets what?\nspillway dividends --total 1000000 --utxo coins.json --prev parents.hex --change "$CHANGE" < holders.json | jq -c ".payouts[]"',
-  ];
-  static override args = {
+  ],
+  args: {
     file: arg('The snapshot: JSON or CSV of address and quantity (default: stdin)'),
-  };
-  static override flags = {
-    ...inputFlags,
-    ...parentFlags,
-    ...spendFlags,
+  },
+  flags: {
+    ...payFlags,
     total: satFlag('What is divided', { required: true }),
     min: satFlag('Smallest payment'),
     exclude: textFlag('Not this holder, such as the issuer', 'ADDRESS', { ...repeated }),
     remainder: choiceFlag(REMAINDERS, 'Who gets what rounding leaves', { default: 'keep' }),
-  };
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(Dividends);
+  },
+  exits: [0, 2, 3, 65, 66, 69, 70, 77],
+  run: async (flags, { file }) => {
     const { network, total, min = 0n, remainder } = flags;
-    const holders = readSnapshot(utf8(await readInput(args.file, flags['max-input'])), network);
+    const holders = readSnapshot(utf8(await readInput(file, flags.maxInput)), network);
     const exclude = (flags.exclude ?? []).map((address) => readAddress(address, network).script);
     const plan = divide(holders, { total, min, exclude, remainder });
     const paid = await payPlain('dividends', flags, plan.payouts);
@@ -62,6 +56,6 @@ export default class Dividends extends BaseCommand {
       psbt: { dividends: psbt },
       checks: { feerate: from },
     };
-    await print(flags.psbt ? psbt : printJson(report));
-  }
-}
+    return flags.psbt ? psbt : printJson(report);
+  },
+});

@@ -23,7 +23,7 @@ import { readInput } from '../../lib/cli/input.ts';
 
 interface Wanted {
   network: Network;
-  'all-inputs'?: boolean;
+  allInputs?: boolean;
   explain?: boolean;
   definition?: string | undefined;
   graph?: 'mermaid' | undefined;
@@ -33,7 +33,7 @@ interface Wanted {
 export async function openAssetsDecoder(flags: Wanted): Promise<(parents: Parents) => Decoder<Decoded>> {
   const { network, explain = false, graph } = flags;
   const definition = flags.definition === undefined ? undefined : await readInput(flags.definition);
-  const options = { allInputs: flags['all-inputs'] ?? false, explain, definition };
+  const options = { allInputs: flags.allInputs ?? false, explain, definition };
   return (parents) => {
     const open = new OpenAssets({ network, parents });
     return {

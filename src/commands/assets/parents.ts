@@ -3,13 +3,14 @@
  * second stream, a node. Each is hashed when it is read, so a wrong one is refused, whoever
  * supplied it.
  */
+import { chainFlags, choiceFlag, countFlag, repeated, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { addParentLine } from '../../lib/assets/subject.ts';
 import { Parents } from '../../lib/assets/trace.ts';
 import type { Sha256 } from '../../lib/assets/transaction.ts';
 import { hexToBytes } from '../../lib/bitcoin/bytes.ts';
-import type { Network } from '../../lib/bitcoin/network.ts';
+import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { parseJson } from '../../lib/protocol/json.ts';
 import { Refusal, unreadable } from '../../lib/protocol/refusal.ts';
 import { openDescriptor, openInput } from '../../lib/cli/input.ts';
@@ -18,26 +19,34 @@ import { linesOf } from '../../lib/cli/lines.ts';
 /** Asks a node for a transaction; undefined where it does not know it. */
 export type Fetch = (txid: string) => Promise<Uint8Array | undefined>;
 
-interface SourceFlags {
-  network: Network;
-  'max-input': number;
-  prev?: string[] | undefined;
-  'prev-fd'?: number | undefined;
-  batch?: boolean;
-  chain?: string | undefined;
-  'chain-cookie'?: string | undefined;
-}
+export const PARENTS = 'PARENTS';
+/** Flags of commands that read transactions with their parents. */
+export const sourceFlags = {
+  network: choiceFlag(NETWORKS, 'For the forms of addresses and asset ids', { default: 'mainnet' }),
+  'max-input': countFlag('Read at most so many bytes', [1], { default: 256_000_000, helpValue: 'BYTES' }),
+  prev: textFlag('Parent transactions: a file with one a line (hex or JSON), or a folder of TXID.hex', 'FILE|DIR', {
+    helpGroup: PARENTS,
+    ...repeated,
+  }),
+  'prev-fd': countFlag('Parent transactions on this file descriptor, one a line', [0], {
+    helpValue: 'N',
+    helpGroup: PARENTS,
+  }),
+  chain: chainFlags.chain,
+  'chain-cookie': chainFlags['chain-cookie'],
+};
+export type SourceValues = Values<typeof sourceFlags> & { batch?: boolean };
 
 /** @throws Refusal `no-input`, `malformed-transaction`, `parent-differs` */
-export async function parentSource(flags: SourceFlags): Promise<{ shared: Parents; fetch: Fetch | undefined }> {
+export async function parentSource(flags: SourceValues): Promise<{ shared: Parents; fetch: Fetch | undefined }> {
   const names = flags.prev ?? [];
   const folders = names.filter((name) => statSync(name, { throwIfNoEntry: false })?.isDirectory());
-  const fd = flags['prev-fd'];
+  const fd = flags.prevFd;
   const many = flags.batch || names.length > 0 || fd !== undefined;
   const shared = new Parents((txid) => inFolders(folders, txid), many ? nativeSha256 : undefined);
   for (const name of names)
-    if (!folders.includes(name)) await readLines(await openInput(name), shared, name, flags['max-input']);
-  if (fd !== undefined) await readLines(openDescriptor(fd), shared, `file descriptor ${fd}`, flags['max-input']);
+    if (!folders.includes(name)) await readLines(await openInput(name), shared, name, flags.maxInput);
+  if (fd !== undefined) await readLines(openDescriptor(fd), shared, `file descriptor ${fd}`, flags.maxInput);
   return { shared, fetch: await node(flags) };
 }
 
@@ -80,9 +89,9 @@ function inFolders(folders: readonly string[], txid: string): Uint8Array | undef
   return undefined;
 }
 
-async function node(flags: SourceFlags): Promise<Fetch | undefined> {
-  const { chainOf } = await import('../../lib/cli/chain.ts');
-  const { rpc } = await chainOf({ chain: flags.chain, 'chain-cookie': flags['chain-cookie'] }, []);
+async function node(flags: SourceValues): Promise<Fetch | undefined> {
+  const { rpcOf } = await import('../../lib/cli/chain.ts');
+  const rpc = await rpcOf(flags);
   if (!rpc) return undefined;
   const { networkOfNode } = await import('../../lib/chain/source.ts');
   const found = networkOfNode((await rpc.blockchainInfo()).chain);

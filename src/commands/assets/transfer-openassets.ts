@@ -2,28 +2,26 @@ import { textFlag } from '../../lib/cli/flags.ts';
 import { buildTransfer } from '../../lib/assets/openassets/build.ts';
 import { readAssetId } from '../../lib/assets/openassets/ids.ts';
 import { readAddress } from '../../lib/assets/openassets/payee.ts';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { build, buildFlags } from './building.ts';
 
-export default class TransferOpenassets extends BaseCommand {
-  static override summary = 'Build the unsigned PSBT that sends units of an Open Assets asset';
-  static override description = `Takes coins of the asset until the units suffice, and coins without units for the fee. Units that are left over come back in an output of their own; with --burn they are destroyed. Coins whose colour is not known, or that carry units of Colu or EPOBC, are not spent.`;
-  static override examples = [
+export default filter({
+  summary: 'Build the unsigned PSBT that sends units of an Open Assets asset',
+  description: `Takes coins of the asset until the units suffice, and coins without units for the fee. Units that are left over come back in an output of their own; with --burn they are destroyed. Coins whose colour is not known, or that carry units of Colu or EPOBC, are not spent.`,
+  examples: [
     'Send 20 units\nspillway transfer-openassets --asset "$ASSET" --to "$OA_ADDRESS=20" --utxo coins.json --prev parents.hex --change "$CHANGE" --psbt | bitcoin-cli -stdin walletprocesspsbt',
     'Check before signing\nspillway transfer-openassets --asset "$ASSET" --to "$OA_ADDRESS=20" --utxo coins.json --prev parents.hex --change "$CHANGE" --psbt | spillway check-assets --prev parents.hex',
-  ];
-  static override flags = {
+  ],
+  flags: {
     ...buildFlags,
     asset: textFlag('The asset', 'ID', { required: true }),
     'units-change': textFlag('Address for units that are left over (default: where they were)', 'ADDRESS'),
-  };
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(TransferOpenassets);
+  },
+  exits: [0, 2, 3, 65, 66, 69, 70, 77],
+  run: async (flags) => {
     const asset = readAssetId(flags.asset, flags.network);
-    const back = flags['units-change'];
+    const back = flags.unitsChange;
     const unitsChange = back === undefined ? undefined : readAddress(back, flags.network).script;
     await build('transfer-openassets', flags, (common) => buildTransfer({ ...common, asset, unitsChange }));
-  }
-}
+  },
+});

@@ -1,8 +1,7 @@
 /** Face of `channel-import` and `channel-exit`: backups and secrets of nodes read, files of channels written. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { InferredFlags } from '@oclif/core/interfaces';
-import { choiceFlag, countFlag, hexFlag, textFlag } from '../../lib/cli/flags.ts';
+import { choiceFlag, countFlag, hexFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { parseSat } from '../../lib/bitcoin/amount.ts';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
@@ -50,16 +49,16 @@ export const importFlags = {
   format: choiceFlag(FORMATS, 'Its format', seed),
   opener: choiceFlag(['local', 'remote'], 'Who opened it', seed),
 };
-type Values = InferredFlags<typeof importFlags>;
+type ImportValues = Values<typeof importFlags>;
 /** A backup of 100,000 channels. */
 const BACKUP_LIMIT = 64_000_000;
 
 /** Returns the channels of a backup, or the one that is named. @throws Refusal `usage`, and as `readLndBackup` */
 export async function backedBy(
-  flags: InferredFlags<typeof backupFlags>,
+  flags: Values<typeof backupFlags>,
   file: string | undefined,
 ): Promise<readonly [Backed, ...Backed[]]> {
-  const { 'root-key-file': key, 'root-key-fd': fd } = flags;
+  const { rootKeyFile: key, rootKeyFd: fd } = flags;
   const text = fd !== undefined ? await readSecret(fd) : key !== undefined ? await readSecretFile(key) : undefined;
   if (text === undefined) throw new Refusal('usage', 'no root key found: --root-key-file or --root-key-fd expected');
   const all = readLndBackup(await readInput(file, BACKUP_LIMIT), lndRoot(text, flags.network));
@@ -83,7 +82,7 @@ const printFound = (network: string, channels: readonly object[]): Promise<void>
   print({ type: 'channel-import', version: 1, network, channels });
 
 /** Imports the channels of an lnd backup. @throws Refusal `usage`, `cannot-write`, and as `readLndBackup` */
-export async function importLnd(flags: Values, file: string | undefined): Promise<void> {
+export async function importLnd(flags: ImportValues, file: string | undefined): Promise<void> {
   const channels = [];
   for (const one of await backedBy(flags, file)) {
     const served = one.notServed === undefined;
@@ -108,9 +107,9 @@ function pointFrom(name: string, bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 /** Imports a channel by the secret of its node. @throws Refusal `usage`, `malformed-backup`, `secret-exposed`, `wrong-key` */
-export async function importSeed(flags: Values): Promise<void> {
-  const { outpoint = '', opener, format, network, 'hsm-secret': hsm, 'eclair-seed': eclair } = flags;
-  const { peer, dbid, 'funding-pubkey': funding } = flags;
+export async function importSeed(flags: ImportValues): Promise<void> {
+  const { outpoint = '', opener, format, network, hsmSecret: hsm, eclairSeed: eclair } = flags;
+  const { peer, dbid, fundingPubkey: funding } = flags;
   const at = outpoint.lastIndexOf(':');
   const [found, sat] = [parseOutpoint(outpoint.slice(0, at)), parseSat(outpoint.slice(at + 1))];
   const isWhole = hsm === undefined ? funding !== undefined : peer !== undefined && dbid !== undefined;

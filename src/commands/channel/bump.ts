@@ -1,4 +1,4 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { parseCoins } from '../../lib/bitcoin/coins.ts';
@@ -17,16 +17,15 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 import { factsFor, TRANSACTION_LIMIT } from '../htlc/shared.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom, pointFlag, rawTransaction } from './shared.ts';
 
-export default class ChannelBump extends BaseCommand {
-  static override summary =
-    'Pay for a stuck commitment, or any parent with an anchor, with any coin: the array for submitpackage';
-  static override description = `Reads a finished parent in hex: a version 3 transaction with P2A, or a commitment with an anchor of the own key (--channel and --keys). Makes a child that spends the anchor and coins of --utxo and pays to --change, so that both together reach --feerate. Prints the PSBT of the child with exit 3 until a wallet has signed the coins; give it back with --merge and the same flags. A second child with a higher fee rate replaces the first. With --chain it also pays for what it takes the place of, such as a child of the peer's.`;
-  static override examples = [
+export default filter({
+  summary: 'Pay for a stuck commitment, or any parent with an anchor, with any coin: the array for submitpackage',
+  description: `Reads a finished parent in hex: a version 3 transaction with P2A, or a commitment with an anchor of the own key (--channel and --keys). Makes a child that spends the anchor and coins of --utxo and pays to --change, so that both together reach --feerate. Prints the PSBT of the child with exit 3 until a wallet has signed the coins; give it back with --merge and the same flags. A second child with a higher fee rate replaces the first. With --chain it also pays for what it takes the place of, such as a child of the peer's.`,
+  examples: [
     'A commitment of version 3, paid for by Bitcoin Core\nbitcoin-cli listunspent 1 > coins.json; spillway channel-bump --network regtest --utxo coins.json --change "$ADDRESS" --feerate 20 commitment.hex | jq -r .psbt | xargs bitcoin-cli walletprocesspsbt > signed.json',
     'Then both at once\nspillway channel-bump --network regtest --utxo coins.json --change "$ADDRESS" --feerate 20 --merge signed.json commitment.hex | jq -c .package | xargs -0 bitcoin-cli submitpackage',
-  ];
-  static override args = { file: arg('The parent (default: stdin)') };
-  static override flags = {
+  ],
+  args: { file: arg('The parent (default: stdin)') },
+  flags: {
     network: choiceFlag(NETWORKS, 'Network (default: that of the channel)'),
     channel: channelFlag,
     keys: keysFlag,
@@ -37,30 +36,28 @@ export default class ChannelBump extends BaseCommand {
     'parent-fee': satFlag('What the parent pays itself (default: of a commitment its fee, else 0 for version 3)'),
     ...feeFlags,
     ...chainFlags,
-  };
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 76, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(ChannelBump);
+  },
+  exits: [0, 2, 3, 65, 66, 69, 70, 76, 77],
+  run: async (flags, { file }) => {
     const keys = await keysFrom(flags.keys);
     const json = parseJson(utf8(await readInput(flags.utxo, 64_000_000)));
     const merged = await Promise.all((flags.merge ?? []).map(psbtFrom));
-    await runStateless({ file: args.file, raw: rawTransaction, limit: TRANSACTION_LIMIT }, async (document) => {
+    await runStateless({ file, raw: rawTransaction, limit: TRANSACTION_LIMIT }, async (document) => {
       const channel = flags.channel === undefined ? undefined : await channelFrom(flags.channel);
       const network = channel?.network ?? flags.network;
       if (!network) throw new Refusal('usage', 'no network found: --network or --channel expected');
       const parent = bytesToHex(document.need('transaction', document.bytes('transaction'), 'a transaction in hex'));
       document.end();
       if (parent.startsWith('03000000')) checkConfirmed(json);
-      const { facts, checks } = await factsFor(flags, network, this.argv);
-      const { rpc } = await chainOf(flags, this.argv);
+      const { facts, checks } = await factsFor(flags, network);
+      const { rpc } = await chainOf(flags);
       const { least = () => 0n } = rpc ? await leastChild(rpc, parent) : {};
       const owner = channel && keys && { channel, keys, point: flags.point };
-      const child = bumpChild(parent, flags['parent-fee'], owner, {
+      const child = bumpChild(parent, flags.parentFee, owner, {
         coins: parseCoins(json),
         payTo: scriptOf(flags.change, network),
         feerate: facts.feerate,
-        allowFee: flags['allow-fee'] ?? false,
+        allowFee: flags.allowFee ?? false,
         least,
       });
       const bumped = bumpDocument(parent, child, merged);
@@ -68,8 +65,8 @@ export default class ChannelBump extends BaseCommand {
       note('sign the PSBT in the wallet that owns the coins, and give it back with --merge FILE');
       return new Unfinished({ ...bumped, network, checks });
     });
-  }
-}
+  },
+});
 
 /** An unconfirmed coin would make a second parent of the child, which BIP431 does not allow. @throws Refusal `truc-limit` */
 function checkConfirmed(json: Json): void {

@@ -1,4 +1,4 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom, pointFlag, rawTransaction } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { TRANSACTION_LIMIT } from '../htlc/shared.ts';
@@ -7,23 +7,21 @@ import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { inspectTransaction } from '../../lib/channel/inspect.ts';
 import { readKnowledge } from '../../lib/channel/match.ts';
 
-export default class ChannelInspect extends BaseCommand {
-  static override summary =
-    'What a transaction of a Lightning channel is: number, owner, and who may spend each output how and from when';
-  static override description = `Reads a transaction in hex, or {transaction, channel?, per_commitment_point?, htlcs?}: a commitment, HTLC transaction, penalty, sweep or close. Without --channel it says what the bytes alone show. With it the number is read off locktime and sequence, the fee is known, signatures are verified, and each output has its role, as far as points (by --keys or --point) and HTLCs are known.`;
-  static override examples = [
+export default filter({
+  summary:
+    'What a transaction of a Lightning channel is: number, owner, and who may spend each output how and from when',
+  description: `Reads a transaction in hex, or {transaction, channel?, per_commitment_point?, htlcs?}: a commitment, HTLC transaction, penalty, sweep or close. Without --channel it says what the bytes alone show. With it the number is read off locktime and sequence, the fee is known, signatures are verified, and each output has its role, as far as points (by --keys or --point) and HTLCs are known.`,
+  examples: [
     'What was broadcast?\nbitcoin-cli getrawtransaction "$TXID" | spillway channel-inspect | jq -r .kind',
     'Whose is it, and which number?\nspillway channel-inspect --channel channel.json --keys keys.json commitment.hex | jq "{holder, number}"',
-  ];
-  static override args = { file: arg('The transaction (default: stdin)') };
-  static override flags = { batch: batchFlag, channel: channelFlag, keys: keysFlag, point: pointFlag };
-  static override exits = [0, 2, 65, 66, 70, 76, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(ChannelInspect);
+  ],
+  args: { file: arg('The transaction (default: stdin)') },
+  flags: { batch: batchFlag, channel: channelFlag, keys: keysFlag, point: pointFlag },
+  exits: [0, 2, 65, 66, 70, 76, 77],
+  run: async (flags, { file }) => {
     const keys = await keysFrom(flags.keys);
     const shared = flags.channel === undefined ? undefined : await channelFrom(flags.channel);
-    const run = { file: args.file, batch: flags.batch, raw: rawTransaction, limit: TRANSACTION_LIMIT };
+    const run = { file, batch: flags.batch, raw: rawTransaction, limit: TRANSACTION_LIMIT };
     await runStateless(run, async (document) => {
       const channel = document.has('channel') ? await channelFrom(undefined, document) : shared;
       const hex = bytesToHex(document.need('transaction', document.bytes('transaction'), 'a transaction in hex'));
@@ -31,5 +29,5 @@ export default class ChannelInspect extends BaseCommand {
       document.end();
       return inspectTransaction(hex, context);
     });
-  }
-}
+  },
+});

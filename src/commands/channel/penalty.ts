@@ -1,4 +1,4 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { penaltyDocument } from '../../lib/channel/spend.ts';
@@ -6,29 +6,27 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 import { storeFrom } from './shared.ts';
 import { channelSpendFlags, runChannelSpend } from './spend.ts';
 
-export default class ChannelPenalty extends BaseCommand {
-  static override summary = 'Take everything of a revoked commitment of the other side, and of its HTLC transactions';
-  static override description = `Reads a transaction in hex, or {transaction, channel?, number?, htlcs?, spent?}. The secret of the commitment comes from --secret-file, or from --secrets, the store that channel-secrets insert prints. An HTLC output is found by the htlcs of that commitment alone, as its holder has them; without them its second stage is punished when it is there. Confirm it before the delay of the cheater's to_local ends.`;
-  static override examples = [
+export default filter({
+  summary: 'Take everything of a revoked commitment of the other side, and of its HTLC transactions',
+  description: `Reads a transaction in hex, or {transaction, channel?, number?, htlcs?, spent?}. The secret of the commitment comes from --secret-file, or from --secrets, the store that channel-secrets insert prints. An HTLC output is found by the htlcs of that commitment alone, as its holder has them; without them its second stage is punished when it is there. Confirm it before the delay of the cheater's to_local ends.`,
+  examples: [
     'An old commitment was broadcast\nspillway channel-penalty --channel channel.json --keys keys.json --secrets store.json --to "$ADDRESS" --feerate 20 < revoked.hex | jq -r ".transactions[].hex"',
     'Its HTLC transaction too\necho "{\\"transaction\\":\\"$HEX\\",\\"number\\":41}" | spillway channel-penalty --channel channel.json --keys keys.json --secrets store.json --to "$ADDRESS"',
-  ];
-  static override args = { file: arg('The transaction (default: stdin)') };
-  static override flags = {
+  ],
+  args: { file: arg('The transaction (default: stdin)') },
+  flags: {
     ...channelSpendFlags,
     secrets: textFlag('The store of revealed secrets', 'FILE', 'CHANNEL'),
     ...secretFlags('secret', 'The per-commitment secret', 'CHANNEL'),
-  };
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 76, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(ChannelPenalty);
-    const secret = await readKey({ fd: flags['secret-fd'], file: flags['secret-file'] });
+  },
+  exits: [0, 2, 3, 65, 66, 69, 70, 76, 77],
+  run: async (flags, { file }) => {
+    const secret = await readKey(flags, 'secret');
     const store = secret ? undefined : await storeFrom(flags.secrets);
     const by = secret ? { secret } : store && { store };
     if (!by) throw new Refusal('usage', 'no secret found: --secrets, --secret-file or --secret-fd expected');
-    await runChannelSpend(flags, args.file, this.argv, (channel, document, keys, paying) =>
+    await runChannelSpend(flags, file, (channel, document, keys, paying) =>
       penaltyDocument(channel, document, keys, by, paying),
     );
-  }
-}
+  },
+});

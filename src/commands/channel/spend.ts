@@ -1,5 +1,4 @@
 /** Face of `channel-sweep` and `channel-penalty`: flags, fees, coins, and the exit code of what waits for a key. */
-import type { InferredFlags } from '@oclif/core/interfaces';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import type { Channel } from '../../lib/channel/commitment.ts';
 import type { ChannelKeys } from '../../lib/channel/document.ts';
@@ -8,7 +7,7 @@ import type { Fields } from '../../lib/protocol/document.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom, rawTransaction } from './shared.ts';
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
-import { chainFlags, textFlag } from '../../lib/cli/flags.ts';
+import { chainFlags, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { factsFor, TRANSACTION_LIMIT } from '../htlc/shared.ts';
 import { note } from '../../lib/engine/log.ts';
 import { runStateless, Unfinished } from '../../lib/cli/stateless.ts';
@@ -23,9 +22,8 @@ export const channelSpendFlags = {
 
 /** Reads a transaction, has it spent, prints; exit 3 while a signature is missing. @throws Refusal `usage`, and as `spend` */
 export async function runChannelSpend(
-  flags: InferredFlags<typeof channelSpendFlags>,
+  flags: Values<typeof channelSpendFlags>,
   file: string | undefined,
-  argv: readonly string[],
   spend: (channel: Channel, document: Fields, keys: ChannelKeys, paying: SpendOptions) => Recovered,
 ): Promise<void> {
   const keys = await keysFrom(flags.keys);
@@ -33,8 +31,8 @@ export async function runChannelSpend(
   await runStateless({ file, raw: rawTransaction, limit: TRANSACTION_LIMIT }, async (document) => {
     const channel = await channelFrom(flags.channel, document);
     const to = scriptOf(flags.to, channel.network);
-    const { facts, checks } = await factsFor(flags, channel.network, argv);
-    const paying = { to, feerate: facts.feerate, allowFee: flags['allow-fee'] ?? false };
+    const { facts, checks } = await factsFor(flags, channel.network);
+    const paying = { to, feerate: facts.feerate, allowFee: flags.allowFee ?? false };
     const made = spend(channel, document, keys, paying);
     if (made.complete) return { ...made.document, checks };
     note('a signature is missing: the PSBT waits for it');

@@ -1,7 +1,7 @@
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, countFlag, homeFlags } from '../../lib/cli/flags.ts';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { feerateText } from '../../lib/bitcoin/fee.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { lookingOver, homeTotals } from '../../lib/engine/look.ts';
@@ -18,14 +18,14 @@ import { liquidityTable, type Planned } from './liquidity-table.ts';
 const group = 'PLAN';
 const { 'max-blocks': max, 'min-blocks': min, margin, freeze } = policyFlags;
 
-export default class Liquidity extends BaseCommand {
-  static override summary = 'What this home holds, owes and could settle now, and when it falls due';
-  static override description = `A table with bars on a terminal, JSON in a pipe. A day is 144 blocks from a multiple of 144, and an exit belongs to the day of its deadline. --plan N proposes expiries for new contracts, so that no day has more than N exits, names days that have more already, and says what fees and coins all exits at once take at --feerate: each takes one child, and no coin serves two. A contract that nobody has funded, as far as watch, serve or a payment has seen, counts in no sum. What was paid over contracts whose coin is spent is pending, settled or lost, by what the chain did; the exit code is 3 where something is lost.`;
-  static override examples = [
+export default filter({
+  summary: 'What this home holds, owes and could settle now, and when it falls due',
+  description: `A table with bars on a terminal, JSON in a pipe. A day is 144 blocks from a multiple of 144, and an exit belongs to the day of its deadline. --plan N proposes expiries for new contracts, so that no day has more than N exits, names days that have more already, and says what fees and coins all exits at once take at --feerate: each takes one child, and no coin serves two. A contract that nobody has funded, as far as watch, serve or a payment has seen, counts in no sum. What was paid over contracts whose coin is spent is pending, settled or lost, by what the chain did; the exit code is 3 where something is lost.`,
+  examples: [
     'What is held and what is owed\nspillway liquidity --home mint | jq "{holds_sat, pending_sat, lost_sat, issued_sat}"',
     'Ten more contracts, at most three exits a day\nspillway liquidity --home mint --plan 3 --new 10 --feerate 50 | jq ".plan.new[].expiry"',
-  ];
-  static override flags = {
+  ],
+  flags: {
     ...homeFlags,
     ...chainFlags,
     plan: countFlag('The most exits that a day may have', [1], { helpValue: 'N', helpGroup: group }),
@@ -39,13 +39,11 @@ export default class Liquidity extends BaseCommand {
     'max-blocks': max,
     freeze,
     margin,
-  };
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(Liquidity);
-    await withHome(flags, async (home) => {
-      const { source } = await portsOf(home, flags, this.argv);
+  },
+  exits: [0, 2, 3, 65, 66, 69, 70, 77],
+  run: (flags) =>
+    withHome(flags, async (home) => {
+      const { source } = await portsOf(home, flags);
       const { tip = 'not-checked', feerate } = (await source.facts({ tip: true, feerate: true })).facts;
       if (flags.plan !== undefined && tip === 'not-checked')
         throw new Refusal('usage', 'no height to plan from', { hint: 'give --tip HEIGHT or --chain URL' });
@@ -67,6 +65,5 @@ export default class Liquidity extends BaseCommand {
       await print(
         process.stdout.isTTY ? liquidityTable(found, process.stdout.columns || 80) : printJson({ ...found, checks }),
       );
-    });
-  }
-}
+    }),
+});

@@ -1,7 +1,7 @@
 /** Flags of credit contracts: fees, issuer, policy, programs outside. Not here: those that all contract commands have. */
 import type { Network } from '../../lib/bitcoin/network.ts';
 import { feeFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
-import { countFlag, satFlag, textFlag } from '../../lib/cli/flags.ts';
+import { countFlag, satFlag, textFlag, camelName, type Values } from '../../lib/cli/flags.ts';
 import { feerate, oneOf, step, text, yes } from '../../lib/cli/step-flags.ts';
 import { ISSUERS } from '../../lib/credit/terms.ts';
 import type { Policy } from '../../lib/credit/terms.ts';
@@ -54,23 +54,21 @@ export const offerFlag = {
 };
 /** Offer of a server to whoever asks. */
 export const standingFlags = { ...policyFlags, ...offerFlag };
-export type PolicyValues = {
-  [K in keyof typeof policyFlags]?: (K extends 'min-amount' | 'max-amount' ? bigint : number) | undefined;
-};
+type PolicyValues = Partial<Values<typeof policyFlags>>;
 
 /** Returns the policy if one of its flags was given; the other fields take their defaults. */
 export async function policyFrom(values: PolicyValues, network: Network): Promise<Policy | undefined> {
   const { checkPolicy, defaultPolicy } = await import('../../lib/credit/terms.ts');
-  const given = Object.keys(policyFlags).some((name) => values[name as keyof PolicyValues] !== undefined);
+  const given = Object.keys(policyFlags).some((name) => values[camelName(name) as keyof PolicyValues] !== undefined);
   if (!given) return undefined;
   const standard = defaultPolicy(network);
   return checkPolicy({
-    min_amount_sat: values['min-amount'] ?? standard.min_amount_sat,
-    max_amount_sat: values['max-amount'] ?? standard.max_amount_sat,
-    min_blocks: values['min-blocks'] ?? standard.min_blocks,
-    max_blocks: values['max-blocks'] ?? standard.max_blocks,
-    exit_feerate: values['exit-feerate'] ?? standard.exit_feerate,
-    min_conf: values['min-conf'] ?? standard.min_conf,
+    min_amount_sat: values.minAmount ?? standard.min_amount_sat,
+    max_amount_sat: values.maxAmount ?? standard.max_amount_sat,
+    min_blocks: values.minBlocks ?? standard.min_blocks,
+    max_blocks: values.maxBlocks ?? standard.max_blocks,
+    exit_feerate: values.exitFeerate ?? standard.exit_feerate,
+    min_conf: values.minConf ?? standard.min_conf,
     freeze_blocks: values.freeze ?? standard.freeze_blocks,
     margin_blocks: values.margin ?? standard.margin_blocks,
   });

@@ -1,22 +1,21 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { MESSAGE_LIMIT } from '../../lib/protocol/message.ts';
-import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { parseJson, printJson } from '../../lib/protocol/json.ts';
 
-export default class EcashKeyset extends BaseCommand {
-  static override summary = 'Make, list and retire the keysets under which this home issues ecash';
-  static override description = `Without flags makes a new keyset from the home's seed, with an id of version 2, and issues under it from now on. A retired keyset still signs what it was offered for. Only public keys are printed.`;
-  static override examples = [
+export default filter({
+  summary: 'Make, list and retire the keysets under which this home issues ecash',
+  description: `Without flags makes a new keyset from the home's seed, with an id of version 2, and issues under it from now on. A retired keyset still signs what it was offered for. Only public keys are printed.`,
+  examples: [
     'A mint gets its first keyset\nspillway ecash-keyset --home mint | jq -r .keyset.id',
     'The keys of a signer outside (a JSON object with id, unit and keys)\nspillway ecash-keyset --home mint --signer-keys keyset.json',
     'After a restore without its journal: which keysets rest, and issuing under one again\nspillway ecash-keyset --home mint --list | jq -r "select(.active | not).keyset.id"\nspillway ecash-keyset --home mint --activate "$KEYSET"',
-  ];
-  static override flags = {
+  ],
+  flags: {
     ...homeFlags,
     list: switchFlag('Print all keysets, one JSON object a line', { exclusive: ['retire', 'activate', 'signer-keys'] }),
     retire: textFlag('Issue no more under this keyset', 'ID', { exclusive: ['activate', 'signer-keys'] }),
@@ -24,13 +23,11 @@ export default class EcashKeyset extends BaseCommand {
       exclusive: ['signer-keys'],
     }),
     'signer-keys': textFlag('Public keys of the program that --signer names: issue under them', 'FILE'),
-  };
-  static override exits = [0, 2, 65, 66, 69, 70, 75, 76, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(EcashKeyset);
+  },
+  exits: [0, 2, 65, 66, 69, 70, 75, 76, 77],
+  run: async (flags) => {
     const { activateKeyset, addKeyset, keysetDocument, keysetsOf, retireKeyset } = await import('./keysets.ts');
-    const file = flags['signer-keys'];
+    const file = flags.signerKeys;
     const outside = file === undefined ? undefined : parseJson(utf8(await readInput(file, MESSAGE_LIMIT)));
     const shown = await withHome(flags, async (home) => {
       if (flags.list) return keysetsOf(home);
@@ -39,6 +36,6 @@ export default class EcashKeyset extends BaseCommand {
       return [await addKeyset(home, outside)];
     });
     if (shown.length === 0) return note('no keysets');
-    await print(shown.map((keyset) => printJson(keysetDocument(keyset))).join('\n'));
-  }
-}
+    return shown.map((keyset) => printJson(keysetDocument(keyset))).join('\n');
+  },
+});

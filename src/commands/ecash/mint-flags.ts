@@ -23,7 +23,7 @@ export const askFlags = {
 /** The values of `askFlags`, and --mint of commands that have it: what it names is named too. */
 interface AskValues {
   /** Private mints; the variable gives one, not a list. */
-  'private-mint'?: string[] | string | undefined;
+  privateMint?: string[] | string | undefined;
   mint?: string | undefined;
 }
 
@@ -33,7 +33,7 @@ interface AskValues {
  */
 export async function namedMints(flags: AskValues): Promise<(mint: string) => boolean> {
   const { mintUrlOf } = await import('../../lib/cashu/quotes.ts');
-  const named = new Set([flags['private-mint'] ?? [], flags.mint === undefined ? [] : mintUrlOf(flags.mint)].flat());
+  const named = new Set([flags.privateMint ?? [], flags.mint === undefined ? [] : mintUrlOf(flags.mint)].flat());
   return (mint) => named.has(mint);
 }
 
@@ -61,15 +61,15 @@ export async function quoteIn(text: string): Promise<string> {
 interface BackendValues {
   cdk?: Endpoint | undefined;
   mint?: string | undefined;
-  'cdk-tls-dir'?: string | undefined;
-  'cdk-client'?: string | undefined;
-  'cdk-insecure'?: boolean;
+  cdkTlsDir?: string | undefined;
+  cdkClient?: string | undefined;
+  cdkInsecure?: boolean;
 }
 /** Returns what starts the payment backend of `serve --cdk`; undefined without the flag. */
 export const backendFrom = ({ cdk: address, mint, ...tls }: BackendValues): ServeOptions['further'] =>
   address &&
   (async (home, source) => {
     const { cdkListener } = await import('../../lib/cdk/backend.ts');
-    const { 'cdk-tls-dir': tlsDir, 'cdk-client': client, 'cdk-insecure': insecure = false } = tls;
+    const { cdkTlsDir: tlsDir, cdkClient: client, cdkInsecure: insecure = false } = tls;
     return cdkListener({ home, source, address, mint: mint!, tlsDir, client, insecure, point: stopAt });
   });

@@ -1,25 +1,25 @@
+import { print } from '../../lib/cli/output.ts';
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
 import { stopAt } from '../../lib/cli/contract.ts';
 import { homeFlags, satFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { askFlags, namedMints } from './mint-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { withHome } from '../../lib/cli/home.ts';
-import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import type { InHand } from '../../lib/cashu/in-hand.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default class EcashMint extends BaseCommand {
-  static override summary = "Make a token of what was paid over a contract, at the contract's running mint";
-  static override description = `Prints the token alone: money, whoever reads it can spend it. What it holds was reported to the mint and not minted before; a payment of a moment ago is waited for. A token that a run has made and could not print comes first; where nothing is new it prints the last token again. Runs of one home follow each other. A home that was restored, copied or made of its words first finds what it had minted: it prints what of that is not spent, exit 3, and the next run prints what is new.
---again prints every token of the home, or of --contract, that is not known to be spent, a line each, whichever way it came (also by sign-update and ecash-restore): mints that have an address are asked first. Where one does not answer, the exit is 3. What a mint has called spent is asked about no more, and a mint may be wrong: --spent asks about all of that again, until \`prune\` has dropped it.`;
-  static override examples = [
+export default filter({
+  summary: "Make a token of what was paid over a contract, at the contract's running mint",
+  description: `Prints the token alone: money, whoever reads it can spend it. What it holds was reported to the mint and not minted before; a payment of a moment ago is waited for. A token that a run has made and could not print comes first; where nothing is new it prints the last token again. Runs of one home follow each other. A home that was restored, copied or made of its words first finds what it had minted: it prints what of that is not spent, exit 3, and the next run prints what is new.
+--again prints every token of the home, or of --contract, that is not known to be spent, a line each, whichever way it came (also by sign-update and ecash-restore): mints that have an address are asked first. Where one does not answer, the exit is 3. What a mint has called spent is asked about no more, and a mint may be wrong: --spent asks about all of that again, until \`prune\` has dropped it.`,
+  examples: [
     'Pay, and have the ecash\nspillway sign-update --home user --contract "$ID" --amount 2100 \\\n    | curl -s --json @- "$HOME_URL" | spillway sign-update --home user | curl -s --json @- "$HOME_URL" > accepted.json \\\n    && spillway ecash-mint --home user --contract "$ID"',
     'Only a part of it, looked into\nspillway ecash-mint --home user --contract "$ID" --amount 500 | spillway ecash-token decode --redact | jq .total_sat',
     'A token was lost on its way: all that can still be spent\nspillway ecash-mint --home user --again | spillway ecash-token decode --redact --batch | jq .total_sat',
-  ];
-  static override flags = {
+  ],
+  flags: {
     ...homeFlags,
     ...contractFlag,
     ...askFlags,
@@ -32,12 +32,10 @@ export default class EcashMint extends BaseCommand {
       exclusive: ['amount'],
       helpGroup: 'ACTION',
     }),
-  };
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 75, 76, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(EcashMint);
-    await withHome(
+  },
+  exits: [0, 2, 3, 65, 66, 69, 70, 75, 76, 77],
+  run: (flags) =>
+    withHome(
       flags,
       async (home) => {
         const contract = await contractNamed(home, flags.contract);
@@ -55,9 +53,8 @@ export default class EcashMint extends BaseCommand {
         process.exitCode = 3;
       },
       stopAt,
-    );
-  }
-}
+    ),
+});
 
 function noteTokens({ sat, unasked }: InHand): void {
   if (sat === 0n) note('no tokens');

@@ -1,6 +1,6 @@
 import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
-import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { arg, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
+import { contractDoor } from '../../lib/cli/contract.ts';
+import { repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { askFlags, lineOrFile, mintFlag, namedMints, remoteOf } from './mint-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -8,18 +8,18 @@ import { print } from '../../lib/cli/output.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { ecashQuote } from '../../lib/mint/bind.ts';
 
-export default class EcashQuote extends ContractCommand {
-  static override summary = 'Tie a quote of a running mint to a contract: from then on payments become its ecash';
-  static override description = `For contracts whose ecash comes from a running mint (open-credit --ecash cdk --mint URL). The payer makes a quote at the mint that only its own key can mint from; the payee asks the mint what it is, and binds it. Run again, it finds the quote that is bound already. ecash-mint then makes the tokens.
-Over a contract that a restored home pays, --confirm lists the invoices that were quoted before the loss and may have been paid since: what their customers have sent stays locked. Paid ones a receipt shows (credit-invoice --check --receipt); --unpaid says that one was not, by the mint's own books or the merchant's word: its ecash goes back, and the operator bears it if that was wrong. reconcile --complete needs neither.`;
-  static override examples = [
+export default contractDoor({
+  summary: 'Tie a quote of a running mint to a contract: from then on payments become its ecash',
+  description: `For contracts whose ecash comes from a running mint (open-credit --ecash cdk --mint URL). The payer makes a quote at the mint that only its own key can mint from; the payee asks the mint what it is, and binds it. Run again, it finds the quote that is bound already. ecash-mint then makes the tokens.
+Over a contract that a restored home pays, --confirm lists the invoices that were quoted before the loss and may have been paid since: what their customers have sent stays locked. Paid ones a receipt shows (credit-invoice --check --receipt); --unpaid says that one was not, by the mint's own books or the merchant's word: its ecash goes back, and the operator bears it if that was wrong. reconcile --complete needs neither.`,
+  examples: [
     'Once for each contract\nspillway ecash-quote --home user --mint https://mint.example.com --contract "$ID" \\\n    | curl -s --json @- "$HOME_URL" | spillway ecash-quote --home user',
     'The operator, after home or mint came back from an older copy\nspillway ecash-quote --home mint --contract "$ID" --confirm | jq .waiting_sat',
     'Invoices of a merchant of which nobody knows whether they were paid, and one that was not\nspillway ecash-quote --home mint --contract "$ID" --confirm | jq -c \'.doubted[]\'\nspillway ecash-quote --home mint --contract "$ID" --confirm --unpaid 00ff00ff00ff00ff00ff00ff00ff00ff | jq .owed_sat',
-  ];
-  static override steps = stepsOf(ecashQuote);
-  static override args = { file: arg('The message (default: stdin)') };
-  static override flags = {
+  ],
+  table: ecashQuote,
+  file: 'The message (default: stdin)',
+  flags: {
     ...contractFlags,
     ...overFlag,
     ...askFlags,
@@ -36,10 +36,8 @@ Over a contract that a restored home pays, --confirm lists the invoices that wer
       'ID|TEXT|FILE',
       { ...repeated, dependsOn: ['confirm'], helpGroup: 'MINT' },
     ),
-  };
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(EcashQuote);
+  },
+  prepare: async (flags) => {
     if (flags.confirm) {
       const { confirmDebt, confirmFigures } = await import('../../lib/cashu/confirm.ts');
       const isId = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
@@ -53,11 +51,7 @@ Over a contract that a restored home pays, --confirm lists the invoices that wer
         await print(debt ?? (await confirmFigures(home, contract, quotes, await namedMints(flags))));
       });
     }
-    await this.open({
-      table: ecashQuote,
-      steps: EcashQuote.flags,
-      flags,
-      file: args.file,
+    return {
       remote: remoteOf(flags),
       also: async (home) => {
         const contract = await contractNamed(home, flags.contract);
@@ -65,6 +59,6 @@ Over a contract that a restored home pays, --confirm lists the invoices that wer
         const { quoteFor } = await import('../../lib/cashu/quotes.ts');
         return { quote: await quoteFor(home.store, contract, await namedMints(flags), flags) };
       },
-    });
-  }
-}
+    };
+  },
+});

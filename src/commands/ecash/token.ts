@@ -1,5 +1,5 @@
 import * as Args from '@oclif/core/args';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { loadCashu } from '../../lib/ecash/library.ts';
@@ -29,15 +29,15 @@ async function readKeysets(files: readonly string[] = []): Promise<MintKeys[]> {
   return read.flat();
 }
 
-export default class EcashToken extends BaseCommand {
-  static override summary = 'Cashu tokens: decode to JSON, encode, verify against the public keys of the mint';
-  static override description = `A token is money: whoever reads its secrets can spend it. Keep it, and what decode prints without --redact, in files that nobody else may read; it is never taken from the command line.
-decode reads cashuA (V3) and cashuB (V4), strictly; a token that is not valid is refused (65), and --explain answers with the reason instead. encode reads what decode printed, {mint, unit, memo?, proofs}, or another token, and writes V4. verify checks unit, amount and DLEQ proof of every coin: exit 3 where keys or proofs are missing, 76 with the first reason against it. It needs no mint, and so cannot tell whether a token is spent.`;
-  static override examples = [
+export default filter({
+  summary: 'Cashu tokens: decode to JSON, encode, verify against the public keys of the mint',
+  description: `A token is money: whoever reads its secrets can spend it. Keep it, and what decode prints without --redact, in files that nobody else may read; it is never taken from the command line.
+decode reads cashuA (V3) and cashuB (V4), strictly; a token that is not valid is refused (65), and --explain answers with the reason instead. encode reads what decode printed, {mint, unit, memo?, proofs}, or another token, and writes V4. verify checks unit, amount and DLEQ proof of every coin: exit 3 where keys or proofs are missing, 76 with the first reason against it. It needs no mint, and so cannot tell whether a token is spent.`,
+  examples: [
     'What is in it, for a log\nspillway ecash-token decode --redact < token.txt | jq .total_sat',
     'Did this mint sign it?\ncurl -s https://mint.example/v1/keys > keys.json && spillway ecash-token verify --keyset keys.json < token.txt | jq -r .status',
-  ];
-  static override args = {
+  ],
+  args: {
     action: Args.string({
       description: 'What to do',
       options: ['decode', 'encode', 'verify'],
@@ -45,8 +45,8 @@ decode reads cashuA (V3) and cashuB (V4), strictly; a token that is not valid is
       ignoreStdin: true,
     }),
     file: arg('The token or document (default: stdin)'),
-  };
-  static override flags = {
+  },
+  flags: {
     batch: batchFlag,
     keyset: textFlag("The mint's public keys, as GET /v1/keys answers; also completes short keyset ids", 'FILE', {
       ...repeated,
@@ -54,11 +54,9 @@ decode reads cashuA (V3) and cashuB (V4), strictly; a token that is not valid is
     redact: switchFlag('Leave the secrets out of what decode prints'),
     explain: switchFlag('Where decode finds no valid token, print why, as a document'),
     v3: switchFlag('Write cashuA, the older format'),
-  };
-  static override exits = [0, 2, 3, 65, 66, 70, 76] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(EcashToken);
+  },
+  exits: [0, 2, 3, 65, 66, 70, 76],
+  run: async (flags, args) => {
     const { action, file } = args;
     refuseTokenAsFile(file);
     for (const name of ['redact', 'explain'] as const)
@@ -76,5 +74,5 @@ decode reads cashuA (V3) and cashuB (V4), strictly; a token that is not valid is
       return found.document;
     });
     if (!complete) process.exitCode ||= 3;
-  }
-}
+  },
+});

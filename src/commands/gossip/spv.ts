@@ -5,7 +5,7 @@ import { hexLine } from '../../lib/gossip/dump.ts';
 import { makeSpvProof, type SpvProof } from '../../lib/gossip/spv.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { scidBytes, scidParts, scidText } from '../../lib/wire/fields.ts';
-import { rpcOf } from '../../lib/cli/chain.ts';
+import { rpcOf, type ChainValues } from '../../lib/cli/chain.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 
@@ -14,10 +14,6 @@ const BLOCK_LIMIT = 8_000_100;
 /** Most bytes of known headers: a million of them. */
 const HEADERS_LIMIT = 162_000_000;
 
-interface ChainValues {
-  chain?: string | undefined;
-  chainCookie?: string | undefined;
-}
 type MakeValues = ChainValues & { channel?: string | undefined; block?: string | undefined };
 /** Makes the proof of a channel that flags name. @throws Refusal `usage`, `malformed-spv`, `chain-unavailable`, `no-input` */
 export async function proofOfChannel({ channel = '', block, ...chain }: MakeValues): Promise<SpvProof> {

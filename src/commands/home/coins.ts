@@ -1,4 +1,4 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { chainFlags, countFlag, homeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -10,35 +10,33 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 
 const { tip: _, ...nodeFlags } = chainFlags;
 
-export default class Coins extends BaseCommand {
-  static override summary = "The coins of the home's own wallet, in the shape of Bitcoin Core's listunspent";
-  static override description = `Asks a Bitcoin Core node to search its chain (scantxoutset: minutes on mainnet). Listed are confirmed coins that the mempool does not spend and that no live proposal of this home has reserved.
+export default filter({
+  summary: "The coins of the home's own wallet, in the shape of Bitcoin Core's listunspent",
+  description: `Asks a Bitcoin Core node to search its chain (scantxoutset: minutes on mainnet). Listed are confirmed coins that the mempool does not spend and that no live proposal of this home has reserved.
 Looked at are all addresses that the home knows and --gap more, and so many behind each that holds a coin: ${GAP.known} by default, of a home made of its words or of a backup ${GAP.lost}. Where coins lie at the very end after ${SCAN_LIMITS.looks.most} searches, exit 3: run again, it goes on from there. Addresses up to the last that holds a coin are not given out anew.
-With --pretend no node is asked: on regtest it prints a coin that exists on no chain, so that a contract can be tried without one.`;
-  static override examples = [
+With --pretend no node is asked: on regtest it prints a coin that exists on no chain, so that a contract can be tried without one.`,
+  examples: [
     'Fund a contract from the home\nspillway coins --home user > coins.json\nspillway open-credit --home user --utxo coins.json --amount 1200000 --expires +4320 < offer.json',
     'What the home holds\nspillway coins --home user | jq "map(.amount) | add"',
     'Try a contract on regtest without a node\nspillway coins --home user --pretend 1300000 > coins.json',
     'A home made of its words, whose server strangers have asked for hundreds of thousands of offers\nspillway coins --home again --gap 1000000 | jq length',
-  ];
-  static override flags = {
+  ],
+  flags: {
     ...homeFlags,
     ...nodeFlags,
     gap: countFlag('So many addresses in a row without a coin end the search', SCAN_LIMITS.gap, { helpValue: 'N' }),
     pretend: satFlag('Print a coin of this amount that exists on no chain (regtest only)', {
       exclusive: ['gap', 'chain', 'chain-cookie'],
     }),
-  };
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 75, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(Coins);
+  },
+  exits: [0, 2, 3, 65, 66, 69, 70, 73, 75, 77],
+  run: async (flags) => {
     const { pretend } = flags;
     if (pretend !== undefined) {
       const { pretendCoin } = await import('../../lib/engine/wallet.ts');
       return print([await withHome(flags, (home) => pretendCoin(home, pretend))]);
     }
-    const { rpc } = await chainOf(flags, this.argv);
+    const { rpc } = await chainOf(flags);
     if (!rpc) throw new Refusal('usage', 'no node to ask, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
     const { walletCoins } = await import('../../lib/engine/wallet.ts');
     const line = progress('the node searches its chain …');
@@ -50,6 +48,6 @@ With --pretend no node is asked: on regtest it prints a coin that exists on no c
       note(`looked at up to address ${cutAt.chain}/${cutAt.index}, and coins lie close to it: run it again to look on`);
       process.exitCode = 3;
     }
-    await print(coins);
-  }
-}
+    return coins;
+  },
+});

@@ -1,24 +1,24 @@
 import { unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { choiceFlag, countFlag, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { homeOptions } from '../../lib/cli/home.ts';
-import { createFile, print, writeFileWhole } from '../../lib/cli/output.ts';
+import { createFile, writeFileWhole } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { readPassphrase, readSecret } from '../../lib/cli/secrets.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 const NETWORKS = ['mainnet', 'testnet', 'testnet4', 'signet', 'regtest'] as const;
 
-export default class Init extends BaseCommand {
-  static override summary = "Make a party's home: a seed and a store";
-  static override description = `The words restore the plain coins of the home and nothing else. Contracts need what spillway backup makes, and the journal since (HOME.journal, best on another disk); refunds are kept in HOME.refunds. Copy all three off the machine.
-Never run two copies of a home, and never put back an image of a machine, or a snapshot of a dataset with home, refunds and journal, with an older one: a secret nonce used twice gives a contract's key away.`;
-  static override examples = [
+export default filter({
+  summary: "Make a party's home: a seed and a store",
+  description: `The words restore the plain coins of the home and nothing else. Contracts need what spillway backup makes, and the journal since (HOME.journal, best on another disk); refunds are kept in HOME.refunds. Copy all three off the machine.
+Never run two copies of a home, and never put back an image of a machine, or a snapshot of a dataset with home, refunds and journal, with an older one: a secret nonce used twice gives a contract's key away.`,
+  examples: [
     'A home on regtest, and an address to fund it\nspillway init --home user --network regtest | jq -r .id\nspillway address --home user | xargs bitcoin-cli -regtest -generate 101',
     'The same home again from its words, on another machine\nage -d words.age | spillway init --home user --network signet --mnemonic-fd 0',
-  ];
-  static override flags = {
+  ],
+  flags: {
     ...homeFlags,
     network: choiceFlag(NETWORKS, 'The Bitcoin network of the home', { required: true }),
     'mnemonic-out': textFlag('Write the words to this new file (mode 0600) instead of showing them', 'FILE', {
@@ -26,13 +26,11 @@ Never run two copies of a home, and never put back an image of a machine, or a s
     }),
     'mnemonic-fd': countFlag('Restore from the words in this file descriptor', [0], { helpValue: 'N' }),
     encrypt: switchFlag('Encrypt the seed with a passphrase'),
-  };
-  static override exits = [0, 2, 65, 66, 69, 70, 73, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(Init);
-    const { network, encrypt, 'mnemonic-out': out, 'mnemonic-fd': fd } = flags;
-    if (!encrypt && (flags['passphrase-fd'] !== undefined || flags['passphrase-file'] !== undefined)) {
+  },
+  exits: [0, 2, 65, 66, 69, 70, 73, 77],
+  run: async (flags) => {
+    const { network, encrypt, mnemonicOut: out, mnemonicFd: fd } = flags;
+    if (!encrypt && (flags.passphraseFd !== undefined || flags.passphraseFile !== undefined)) {
       throw new Refusal('usage', 'a passphrase found without --encrypt');
     }
     const { initHome } = await import('../../lib/home/home.ts');
@@ -52,9 +50,9 @@ Never run two copies of a home, and never put back an image of a machine, or a s
     if (out !== undefined) await writeFileWhole(out, `${mnemonic}\n`, 0o600);
     else if (fd === undefined) showOnce(mnemonic, home);
     note('the words restore the plain coins of this home; contracts need its backup and its journal');
-    await print({ type: 'init', version: 1, network, home, id });
-  }
-}
+    return { type: 'init', version: 1, network, home, id };
+  },
+});
 
 /** Shows the words to the person at the terminal, if there is one; never into a file or a log. */
 function showOnce(mnemonic: string, home: string): void {

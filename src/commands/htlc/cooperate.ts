@@ -1,20 +1,20 @@
 import { contractFlags, feeFlags } from '../../lib/cli/contract-flags.ts';
-import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { arg, textFlag } from '../../lib/cli/flags.ts';
+import { contractDoor } from '../../lib/cli/contract.ts';
+import { textFlag } from '../../lib/cli/flags.ts';
 import { feerate, oneOf, sat, step, text } from '../../lib/cli/step-flags.ts';
 import { coinFrom, htlcFrom } from './shared.ts';
 import { htlcCooperate } from '../../lib/htlc/cooperate.ts';
 
-export default class HtlcCooperate extends ContractCommand {
-  static override summary = 'Spend a taproot HTLC together: one signature of both, at once, and no HTLC to be seen';
-  static override description = `Whoever will broadcast opens; the other signs last and gives its own path up for the address that it sees. The HTLC must come from htlc create with both outputs of htlc key and --internal-key musig, or from htlc swap. Claim and refund stay valid until the spend confirms.`;
-  static override examples = [
+export default contractDoor({
+  summary: 'Spend a taproot HTLC together: one signature of both, at once, and no HTLC to be seen',
+  description: `Whoever will broadcast opens; the other signs last and gives its own path up for the address that it sees. The HTLC must come from htlc create with both outputs of htlc key and --internal-key musig, or from htlc swap. Claim and refund stay valid until the spend confirms.`,
+  examples: [
     'The recipient has shown the preimage; the payer lets it go cheaply\nspillway htlc cooperate --home bob --as claimer --htlc htlc.json --utxo "$TXID:0:100000" \\\n    | spillway htlc cooperate --home alice --amount 100000 \\\n    | spillway htlc cooperate --home bob | spillway broadcast',
     'An early refund\nspillway htlc cooperate --home alice --as refunder --htlc htlc.json --utxo "$TXID:0:100000" \\\n    | spillway htlc cooperate --home bob --amount 100000 \\\n    | spillway htlc cooperate --home alice > spent.json',
-  ];
-  static override steps = stepsOf(htlcCooperate);
-  static override args = { file: arg('The message (default: stdin)') };
-  static override flags = {
+  ],
+  table: htlcCooperate,
+  file: 'The message (default: stdin)',
+  flags: {
     ...contractFlags,
     ...feeFlags,
     as: oneOf(['claimer', 'refunder'], 'Start: which party this home is'),
@@ -24,10 +24,5 @@ export default class HtlcCooperate extends ContractCommand {
     amount: sat('Agree to give up an HTLC of this amount'),
     max: sat('Agree to give up at most so much in this run'),
     'max-feerate': feerate("The most that the other's proposal may cost (default 100)"),
-  };
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(HtlcCooperate);
-    await this.open({ table: htlcCooperate, steps: HtlcCooperate.flags, flags, file: args.file });
-  }
-}
+  },
+});

@@ -1,9 +1,9 @@
 /** `htlc create`: flags and files to an HTLC, a fresh preimage where none is given. */
-import { choiceFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
+import { choiceFlag, switchFlag, textFlag, chainFlags, homeFlags, type Values } from '../../lib/cli/flags.ts';
 import { NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
-import { createHtlc, KEY_ORDERS, type KeyOrder, type PartyKey } from '../../lib/htlc/create.ts';
+import { createHtlc, KEY_ORDERS, type PartyKey } from '../../lib/htlc/create.ts';
 import { checkAhead, parseLock, type Lock } from '../../lib/htlc/lock.ts';
-import { isBolt3, SCRIPT_TYPES, typesOf, VARIANTS, type ScriptType, type Variant } from '../../lib/htlc/scripts.ts';
+import { isBolt3, SCRIPT_TYPES, typesOf, VARIANTS } from '../../lib/htlc/scripts.ts';
 import { hashFrom, hashOf, type Hash } from '../../lib/htlc/terms.ts';
 import { documentOf } from '../../lib/htlc/view.ts';
 import { Fields, pointIn } from '../../lib/protocol/document.ts';
@@ -11,8 +11,7 @@ import { parseJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { bytesToHex } from '../../lib/signing/curve.ts';
 import type { Home } from '../../lib/home/home.ts';
-import type { ChainValues } from '../../lib/cli/chain.ts';
-import { withHome, type HomeValues } from '../../lib/cli/home.ts';
+import { withHome } from '../../lib/cli/home.ts';
 import { createInHome, type Created, type Parts } from './home.ts';
 import { factsFor } from './shared.ts';
 import { readInput } from '../../lib/cli/input.ts';
@@ -51,24 +50,15 @@ export const createFlags = {
     helpGroup: KEYS,
   }),
   'key-order': choiceFlag(KEY_ORDERS, 'Order of the two keys in the internal key (default sorted)', SCRIPT),
+  ...homeFlags,
+  ...chainFlags,
+  'accept-anyone-can-claim': switchFlag(
+    'Variant book: make a script that whoever sees the preimage can take',
+    'SCRIPT',
+  ),
 };
 
-interface CreateValues extends ChainValues, HomeValues {
-  network?: Network | undefined;
-  'claim-key'?: string | undefined;
-  'refund-key'?: string | undefined;
-  'revocation-key'?: string | undefined;
-  hash?: string | undefined;
-  'secret-out'?: string | undefined;
-  expires: string;
-  type?: ScriptType | undefined;
-  variant: Variant;
-  anchors?: boolean;
-  'internal-key'?: 'nums' | 'musig' | undefined;
-  'key-order'?: KeyOrder | undefined;
-  'accept-anyone-can-claim'?: boolean;
-  'same-hash'?: boolean;
-}
+type CreateValues = Values<typeof createFlags>;
 
 /** Payment hash or HASH160, told by its length. @throws Refusal `usage` */
 export function hashFlag(text: string): Hash {
@@ -96,13 +86,13 @@ async function keyFrom(name: string, text: string, network: Network): Promise<Pa
 /** An HTLC made without a home, where nobody can know whether the hash is `reused`. */
 type Made = Omit<Created, 'reused'> & { reused: Created['reused'] | undefined };
 
-export async function runCreate(flags: CreateValues, argv: readonly string[]): Promise<void> {
+export async function runCreate(flags: CreateValues): Promise<void> {
   checkFlags(flags);
   const make = async (network: Network, from: (parts: Parts, secretOut: string | undefined) => Promise<Made>) => {
-    const { facts, checks } = await factsFor(flags, network, argv);
+    const { facts, checks } = await factsFor(flags, network);
     const lock = parseLock(flags.expires, facts.tip);
     const expiry = checkAhead(lock, facts.tip, facts.now);
-    await show(await from(await partsOf(flags, network, lock), flags['secret-out']), { tip: checks['tip']!, expiry });
+    await show(await from(await partsOf(flags, network, lock), flags.secretOut), { tip: checks['tip']!, expiry });
   };
   if (flags.home === undefined) {
     if (flags.network === undefined)
@@ -114,39 +104,41 @@ export async function runCreate(flags: CreateValues, argv: readonly string[]): P
   return withHome(flags, (home) => {
     if (flags.network !== undefined && flags.network !== home.network)
       throw new Refusal('wrong-network', `--network ${flags.network} found, the home is for ${home.network}`);
-    return make(home.network, (parts, secretOut) => fromHome(home, parts, secretOut, flags['same-hash'] ?? false));
+    return make(home.network, (parts, secretOut) => fromHome(home, parts, secretOut, flags.sameHash));
   });
 }
 
 /** @throws Refusal `usage` for flags that contradict each other */
 function checkFlags(flags: CreateValues): void {
-  const { variant, type = typesOf(variant)[0], 'internal-key': internal, 'key-order': order } = flags;
+  const { variant, type = typesOf(variant)[0], internalKey: internal, keyOrder: order } = flags;
   const refuse = (text: string): never => {
     throw new Refusal('usage', text);
   };
   if (internal && type !== 'p2tr') refuse(`--internal-key found, and an output of type ${type}, which has none`);
   if (order && internal !== 'musig') refuse('--key-order found without --internal-key musig');
-  if (isBolt3(variant) !== (flags['revocation-key'] !== undefined))
+  if (isBolt3(variant) !== (flags.revocationKey !== undefined))
     refuse(`variant ${variant} ${isBolt3(variant) ? 'needs' : 'takes no'} --revocation-key`);
-  if (variant === 'book' && flags['claim-key'] !== undefined)
+  if (variant === 'book' && flags.claimKey !== undefined)
     refuse('variant book takes no --claim-key: whoever has the preimage can claim');
 }
 
 async function partsOf(flags: CreateValues, network: Network, lock: Lock): Promise<Parts> {
-  const key = async (name: 'claim-key' | 'refund-key' | 'revocation-key') =>
-    flags[name] === undefined ? undefined : keyFrom(name, flags[name], network);
+  const key = async (name: 'claim' | 'refund' | 'revocation') => {
+    const text = flags[`${name}Key`];
+    return text === undefined ? undefined : keyFrom(`${name}-key`, text, network);
+  };
   return {
     network,
     variant: flags.variant,
     type: flags.type,
     lock,
-    revocation: (await key('revocation-key'))?.pubkey,
-    anchors: flags.anchors ?? false,
-    cooperative: flags['internal-key'] === 'musig',
-    order: flags['key-order'] ?? 'sorted',
-    acceptAnyone: flags['accept-anyone-can-claim'] ?? false,
-    claim: flags.variant === 'book' ? null : await key('claim-key'),
-    refund: await key('refund-key'),
+    revocation: (await key('revocation'))?.pubkey,
+    anchors: flags.anchors,
+    cooperative: flags.internalKey === 'musig',
+    order: flags.keyOrder ?? 'sorted',
+    acceptAnyone: flags.acceptAnyoneCanClaim,
+    claim: flags.variant === 'book' ? null : await key('claim'),
+    refund: await key('refund'),
     hash: flags.hash === undefined ? undefined : hashFlag(flags.hash),
   };
 }

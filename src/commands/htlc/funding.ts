@@ -19,10 +19,10 @@ interface FundValues extends ChainValues, HomeValues {
   change?: string | undefined;
   feerate?: number | undefined;
   cancel?: boolean;
-  'allow-fee'?: boolean;
+  allowFee?: boolean;
 }
 
-export async function runFund(flags: FundValues, file: string | undefined, argv: readonly string[]): Promise<void> {
+export async function runFund(flags: FundValues, file: string | undefined): Promise<void> {
   const coins = (await coinsFrom(flags.utxo))!;
   await runStateless({ file }, async (document) => {
     const htlc = htlcIn(document);
@@ -31,7 +31,7 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
     const { amount: sat } = flags;
     checkDust({ sat, script: output }, (least) => `${sat} sat found, at least ${least} sat expected`);
     return withOwnHome(flags, network, async (home) => {
-      const factsOf = (at: readonly string[]) => factsFor(flags, network, argv, at);
+      const factsOf = (at: readonly string[]) => factsFor(flags, network, at);
       if (flags.cancel) return cancelled(home, htlc.refund, network, factsOf);
       const { facts, checks } = await factsOf(outpointsOf(coins));
       let seen = 'own';
@@ -39,7 +39,7 @@ export async function runFund(flags: FundValues, file: string | undefined, argv:
         const { feerate } = facts;
         const how = { coins, outputs: [{ sat, script: output }], change: flags.change, feerate, network };
         const { pay } = await import('../../lib/engine/wallet.ts');
-        const made = await pay(home, { ...how, allowFee: flags['allow-fee'] ?? false }, facts.coins);
+        const made = await pay(home, { ...how, allowFee: flags.allowFee ?? false }, facts.coins);
         seen = made.checked;
         return made.funding;
       };

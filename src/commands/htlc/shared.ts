@@ -31,13 +31,21 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
 import { psbtFrom } from '../../lib/cli/contract-flags.ts';
-import { chainFlags, feerateFlag, homeFlags, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
+import {
+  chainFlags,
+  feerateFlag,
+  homeFlags,
+  repeated,
+  switchFlag,
+  textFlag,
+  type Values,
+} from '../../lib/cli/flags.ts';
 import { withHome, type HomeValues } from '../../lib/cli/home.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { note } from '../../lib/engine/log.ts';
 import { secretFlags, readHex, readKey } from '../../lib/cli/secrets.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
-import { packageText, quoteText, type PackageValues } from '../../lib/cli/package-flags.ts';
+import { packageText, quoteText, type packageFlags } from '../../lib/cli/package-flags.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { refundExit, refundWay } from '../../lib/htlc/ways.ts';
 import { payoutFor, preimageFor, secretBehind } from './home.ts';
@@ -66,17 +74,7 @@ export const spendFlags = {
 };
 export const preimageFlags = secretFlags('preimage', 'The preimage', group);
 
-interface SpendValues extends ChainValues, HomeValues, PackageValues {
-  utxo: string;
-  to?: string | undefined;
-  prev?: string | undefined;
-  merge?: string[] | undefined;
-  'key-file'?: string | undefined;
-  'key-fd'?: number | undefined;
-  'preimage-file'?: string | undefined;
-  'preimage-fd'?: number | undefined;
-  feerate?: number | undefined;
-}
+type SpendValues = Values<typeof spendFlags> & Partial<Values<typeof preimageFlags & typeof packageFlags>>;
 
 /** The document of an HTLC. @throws Refusal as `readHtlc` */
 export function htlcIn(from: Fields): Htlc {
@@ -125,12 +123,11 @@ export type ChainFacts = Pick<Facts, 'tip' | 'coins' | 'feerate' | 'now'>;
 export async function factsFor(
   flags: ChainValues & { feerate?: number | undefined },
   network: Network,
-  argv: readonly string[],
   coins: readonly string[] = [],
 ): Promise<{ facts: ChainFacts; checks: Record<string, string> }> {
   const { factSource } = await import('../../lib/chain/source.ts');
   const { feerate } = flags;
-  const source = factSource({ network, ...(await chainOf(flags, argv)), ...(feerate !== undefined && { feerate }) });
+  const source = factSource({ network, ...(await chainOf(flags)), ...(feerate !== undefined && { feerate }) });
   const { facts, checks } = await source.facts({ tip: true, coins, feerate: true, now: true });
   return { facts: facts as ChainFacts, checks };
 }
@@ -175,20 +172,15 @@ export const withOwnHome = <T>(
       });
 
 /** Reads an HTLC, spends it by one path, prints; exit 3 while something is missing. */
-export async function runSpend(
-  path: PathName,
-  flags: SpendValues,
-  file: string | undefined,
-  argv: readonly string[],
-): Promise<void> {
-  const secret = await readKey({ fd: flags['key-fd'], file: flags['key-file'] });
-  const given = await readHex({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
+export async function runSpend(path: PathName, flags: SpendValues, file: string | undefined): Promise<void> {
+  const secret = await readKey(flags, 'key');
+  const given = await readHex(flags, 'preimage');
   const psbts = await Promise.all((flags.merge ?? []).map(psbtFrom));
   const coin = coinFrom(flags.utxo);
   await runStateless({ file }, async (document) => {
     const htlc = htlcIn(document);
     const preimage = given && checkPreimage(given, htlc.hash);
-    const { facts, checks } = await factsFor(flags, htlc.network, argv, [outpointText(coin)]);
+    const { facts, checks } = await factsFor(flags, htlc.network, [outpointText(coin)]);
     const at = { tip: facts.tip, feerate: facts.feerate, now: facts.now };
     const { sha256, hash160 } = htlc.hash;
     if (flags.quote) {
@@ -198,7 +190,7 @@ export async function runSpend(
     }
     return withOwnHome(flags, htlc.network, async (home) => {
       const to = scriptOf(await payoutOf(flags, home, path === 'claim' ? htlc.claim : htlc.refund), htlc.network);
-      const made = spend(htlc, path, { coin, to, feerate: facts.feerate, allowFee: flags['allow-fee'] ?? false });
+      const made = spend(htlc, path, { coin, to, feerate: facts.feerate, allowFee: flags.allowFee });
       const spent = made.template.inputs[0]!;
       const seen = checkCoins(facts.coins, [spent]);
       const known = await gather(made, merged(made, psbts), { secret, preimage, home });

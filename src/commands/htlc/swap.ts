@@ -1,20 +1,19 @@
 import { contractFlags, feeFlags, fundingFlags, overFlag } from '../../lib/cli/contract-flags.ts';
-import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { contractDoor } from '../../lib/cli/contract.ts';
 import { count, oneOf, sat, text, yes } from '../../lib/cli/step-flags.ts';
 import { htlcSwap } from '../../lib/htlc/swap.ts';
 
-export default class HtlcSwap extends ContractCommand {
-  static override summary = 'Swap coins with somebody by two HTLCs on one hash, in six messages handed round';
-  static override description = `The initiator knows the preimage, pays first and claims first; the responder claims with what that shows. Each run checks the order of expiries, the height, and on the chain that the other side has paid. Whoever stops is refunded at the expiry of its own HTLC: its document is in the messages (.htlcs).`;
-  static override examples = [
+export default contractDoor({
+  summary: 'Swap coins with somebody by two HTLCs on one hash, in six messages handed round',
+  description: `The initiator knows the preimage, pays first and claims first; the responder claims with what that shows. Each run checks the order of expiries, the height, and on the chain that the other side has paid. Whoever stops is refunded at the expiry of its own HTLC: its document is in the messages (.htlcs).`,
+  examples: [
     'Agreed on one machine\nspillway htlc swap --home alice --as initiator --give 100000 --want 98000 --expires +288 \\\n    | spillway htlc swap --home bob --want 100000 --amount 98000 --expires +144 \\\n    | spillway htlc swap --home alice --utxo coins.json > funded.json',
     'Taken back where the other side has stopped\njq .htlcs.first funded.json | spillway htlc refund --home alice --utxo "$TXID:0:100000" | spillway broadcast',
     'Given up before anything was funded\nspillway htlc swap --home alice --cancel < accepted.json',
-  ];
-  static override steps = stepsOf(htlcSwap);
-  static override args = { file: arg('The message (default: stdin)') };
-  static override flags = {
+  ],
+  table: htlcSwap,
+  file: 'The message (default: stdin)',
+  flags: {
     ...contractFlags,
     ...overFlag,
     as: oneOf(['initiator'], 'Start: offer a swap, with a fresh preimage'),
@@ -32,10 +31,5 @@ export default class HtlcSwap extends ContractCommand {
     ...fundingFlags,
     to: text("Address that a claim pays to (default: a fresh one of the home's)", 'ADDRESS', 'KEYS'),
     ...feeFlags,
-  };
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(HtlcSwap);
-    await this.open({ table: htlcSwap, steps: HtlcSwap.flags, flags, file: args.file });
-  }
-}
+  },
+});

@@ -23,7 +23,7 @@ const BLOCK_LIMIT = 8_100_000;
 export interface ProveValues {
   block?: string | undefined;
   height?: number | undefined;
-  'min-conf': number;
+  minConf: number;
   out?: string | undefined;
 }
 
@@ -94,10 +94,10 @@ async function anchorAt(plan: Plan, flags: ProveValues, rpc: Rpc | undefined): P
       const known = await rpc.blockAt(height);
       const isSame = known && equalBytes(parseHeader(hexToBytes(known.header)).root, found.root);
       const depth = isSame ? known.confirmations : 0;
-      if (depth >= flags['min-conf']) return found;
+      if (depth >= flags.minConf) return found;
       throw new Refusal(
         'funding-unconfirmed',
-        `a commitment with ${depth} confirmations found, ${flags['min-conf']} expected`,
+        `a commitment with ${depth} confirmations found, ${flags.minConf} expected`,
       );
     }
   } finally {

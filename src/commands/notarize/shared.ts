@@ -69,11 +69,10 @@ export interface VerifyValues extends ChainValues {
 export async function verified(
   file: string | undefined,
   flags: VerifyValues,
-  argv: readonly string[],
 ): Promise<[document: object, exit: 0 | 3]> {
   const proof = await readProof(file);
   const compared = await compareDigest(proof, file, flags);
-  const { blocks, how } = await blocksFor(proof, flags, argv);
+  const { blocks, how } = await blocksFor(proof, flags);
   const found = stateProof(proof, blocks);
   const { block } = found;
   const document = {
@@ -128,11 +127,7 @@ async function compareDigest(
 
 /** `little-work`: headers that somebody else than the network may have made. */
 type How = 'node' | 'chain-of-headers' | 'little-work' | 'not-checked';
-async function blocksFor(
-  proof: StampProof,
-  flags: VerifyValues,
-  argv: readonly string[],
-): Promise<{ blocks: VouchedBlock[]; how: How }> {
+async function blocksFor(proof: StampProof, flags: VerifyValues): Promise<{ blocks: VouchedBlock[]; how: How }> {
   const unknown = { medianTime: null, confirmations: null, transactions: null };
   if (flags.headers !== undefined) {
     const wanted = new Set(heightsOf(proof));
@@ -152,7 +147,7 @@ async function blocksFor(
     if (!hasWork(header)) throw new Refusal('header-invalid', 'the header has no proof of work');
     return { blocks: [{ ...unknown, height: null, header }], how: 'not-checked' };
   }
-  const { rpc } = await chainOf(flags, argv);
+  const { rpc } = await chainOf(flags);
   if (!rpc) return { blocks: [], how: 'not-checked' };
   await factSource({ network: flags.network, rpc }).facts({ tip: true });
   const blocks: VouchedBlock[] = [];

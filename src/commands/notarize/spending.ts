@@ -27,7 +27,7 @@ export interface SpendValues extends ChainValues, HomeValues {
   contract?: string | undefined;
   to?: string | undefined;
   feerate?: number | undefined;
-  'allow-fee': boolean;
+  allowFee: boolean;
 }
 interface Committed {
   root: Uint8Array;
@@ -36,7 +36,7 @@ interface Committed {
 }
 
 /** Returns the transaction that spends the coin. @throws Refusal `unknown-contract`, `coin-missing`, and as `spendCommitted` */
-export const spendStamp = (file: string | undefined, flags: SpendValues, argv: readonly string[]): Promise<object> =>
+export const spendStamp = (file: string | undefined, flags: SpendValues): Promise<object> =>
   withHome(flags, async (home) => {
     const { root, hex } = flags.contract === undefined ? await named(file, home) : await recorded(home, flags.contract);
     const { keys, random } = await homeHand(home);
@@ -47,9 +47,9 @@ export const spendStamp = (file: string | undefined, flags: SpendValues, argv: r
     if (vout < 0)
       throw new Refusal('unknown-contract', 'no output of that transaction is bound to the root by a key of this home');
     const coin: Spent = { txid: txidOfHex(hex), vout, sat: outputs[vout]!.sat, script };
-    const { facts, checks } = await factsFor(flags, home.network, argv, [outpointText(coin)]);
+    const { facts, checks } = await factsFor(flags, home.network, [outpointText(coin)]);
     const seen = checkCoins(facts.coins, [coin]);
-    const how = { coin, root, feerate: facts.feerate, allowFee: flags['allow-fee'] };
+    const how = { coin, root, feerate: facts.feerate, allowFee: flags.allowFee };
     const made = await change<{ stamp: Stamp }, ReturnType<typeof spendCommitted>>(
       home.store,
       { stamp: stampKind },

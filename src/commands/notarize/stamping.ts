@@ -42,21 +42,16 @@ export interface StampValues extends ChainValues, HomeValues {
   contract?: string | undefined;
   cancel: boolean;
   feerate?: number | undefined;
-  'allow-fee': boolean;
+  allowFee: boolean;
 }
 
 /** Prints a plan: a line with the root, then a line a document. */
-export const stamp = (files: readonly string[], flags: StampValues, argv: readonly string[]): Promise<void> =>
+export const stamp = (files: readonly string[], flags: StampValues): Promise<void> =>
   withOwnHome(flags, flags.network, (home) =>
-    home && flags.cancel ? giveUp(home, flags, argv) : stampFor(home, files, flags, argv),
+    home && flags.cancel ? giveUp(home, flags) : stampFor(home, files, flags),
   );
 
-async function stampFor(
-  home: Home | undefined,
-  files: readonly string[],
-  flags: StampValues,
-  argv: readonly string[],
-): Promise<void> {
+async function stampFor(home: Home | undefined, files: readonly string[], flags: StampValues): Promise<void> {
   const isTaproot = flags.commit === 'taproot';
   if (!isTaproot && flags.amount !== undefined)
     throw new Refusal('usage', '--amount found; it is for the output of --commit taproot');
@@ -78,12 +73,12 @@ async function stampFor(
   const coins = flags.utxo === undefined ? undefined : await coinsFrom(flags.utxo);
   let checks: object = {};
   const make = async (): Promise<Funding> => {
-    const { facts, checks: named } = await factsFor(flags, network, argv, outpointsOf(coins!));
+    const { facts, checks: named } = await factsFor(flags, network, outpointsOf(coins!));
     const { pay } = await import('../../lib/engine/wallet.ts');
     const output = { sat: isTaproot ? (flags.amount ?? DEFAULT_AMOUNT) : 0n, script: scriptOf(plan) };
     if (isTaproot) checkDust(output, (least) => `${output.sat} sat found, at least ${least} sat expected`);
     const how = { coins: coins!, outputs: [output], change: flags.change, feerate: facts.feerate, network };
-    const { funding, checked } = await pay(home, { ...how, allowFee: flags['allow-fee'] }, facts.coins);
+    const { funding, checked } = await pay(home, { ...how, allowFee: flags.allowFee }, facts.coins);
     if (!isTaproot) checkFits(funding.template);
     checks = { checks: { ...named, coins: checked } };
     return funding;
@@ -167,7 +162,7 @@ function checkAmount({ funding, script }: Stamp, amount: bigint): void {
 }
 
 /** --cancel: its coins are free for something else. @throws Refusal `unknown-contract`, `wrong-state` where a node shows the payment */
-async function giveUp(home: Home, flags: StampValues, argv: readonly string[]): Promise<void> {
+async function giveUp(home: Home, flags: StampValues): Promise<void> {
   const root = (await contractNamed(home, flags.contract!))!;
   const hint = 'the same documents give its plan again; notarize spend spends the coin of a taproot commitment';
   const coins = await change<{ stamp: Stamp }, readonly string[]>(
@@ -176,7 +171,7 @@ async function giveUp(home: Home, flags: StampValues, argv: readonly string[]): 
     () => ({ stamp: idClaim(root) }),
     async ({ stamp }) => {
       if (!stamp) throw new Refusal('unknown-contract', `this home keeps no payment for the root ${root}`);
-      await checkUnsent(stamp.funding.template, (at) => factsFor(flags, home.network, argv, at), hint);
+      await checkUnsent(stamp.funding.template, (at) => factsFor(flags, home.network, at), hint);
       const given = stamp.coins.length === 0 ? stamp : { ...stamp, coins: [], changes: stamp.changes + 1 };
       return { writes: { stamp: given }, result: outpointsOf(stamp.funding.template.inputs) };
     },

@@ -1,20 +1,19 @@
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg, chainFlags, choiceFlag, hexFlag, textFlag } from '../../lib/cli/flags.ts';
 import { verified } from './shared.ts';
-import { print } from '../../lib/cli/output.ts';
 
 const { tip: _, ...nodeFlags } = chainFlags;
 
-export default class NotarizeVerify extends BaseCommand {
-  static override summary = 'Verify a proof, .ots or taproot: these bytes existed before block H';
-  static override description = `Compares the proof with its document (the file of its name without .ots or .proof.json, --document or --digest; without any of them it speaks of bytes that nobody has seen: exit 3) and with the header of the block that it names: of a node (--chain), in a chain of headers that is checked by itself (--headers, links, work, retargets and median times; of mainnet from the first block to one of 2024 or later, or from a block that you know: the first blocks of another chain cost little work), or a single one (--header, whose place in the chain nobody has checked: exit 3). A block's time may be two hours ahead and is later than the median of the eleven blocks before. A proof does not say who made the bytes, since when they exist, or that there is no other version. Where the block has fewer than six confirmations (in --headers: headers from it to the last), or only calendars attest, exit 3: no calendar is asked.`;
-  static override examples = [
+export default filter({
+  summary: 'Verify a proof, .ots or taproot: these bytes existed before block H',
+  description: `Compares the proof with its document (the file of its name without .ots or .proof.json, --document or --digest; without any of them it speaks of bytes that nobody has seen: exit 3) and with the header of the block that it names: of a node (--chain), in a chain of headers that is checked by itself (--headers, links, work, retargets and median times; of mainnet from the first block to one of 2024 or later, or from a block that you know: the first blocks of another chain cost little work), or a single one (--header, whose place in the chain nobody has checked: exit 3). A block's time may be two hours ahead and is later than the median of the eleven blocks before. A proof does not say who made the bytes, since when they exist, or that there is no other version. Where the block has fewer than six confirmations (in --headers: headers from it to the last), or only calendars attest, exit 3: no calendar is asked.`,
+  examples: [
     'By a node of your own\nspillway notarize verify contract.pdf.ots --chain http://127.0.0.1:8332 --chain-cookie ~/.bitcoin/.cookie | jq -r .statement',
     'Without a network: headers from the first block on, 80 bytes each\nspillway notarize verify contract.pdf.ots --headers headers.bin | jq -r .statement',
-  ];
-  static override args = { file: arg('The proof, as bytes or in hex (default: stdin)') };
-  static override flags = {
+  ],
+  args: { file: arg('The proof, as bytes or in hex (default: stdin)') },
+  flags: {
     ...nodeFlags,
     document: textFlag('The file that the proof is about', 'FILE'),
     digest: hexFlag('Its digest, in place of the file', { exclusive: ['document'] }),
@@ -24,13 +23,11 @@ export default class NotarizeVerify extends BaseCommand {
       dependsOn: ['headers'],
     }),
     network: choiceFlag(NETWORKS, 'The network of the block; of headers mainnet or regtest', { default: 'mainnet' }),
-  };
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 76] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(NotarizeVerify);
-    const [document, exit] = await verified(args.file, flags, this.argv);
+  },
+  exits: [0, 2, 3, 65, 66, 69, 70, 73, 76],
+  run: async (flags, { file }) => {
+    const [document, exit] = await verified(file, flags);
     process.exitCode = exit;
-    await print(document);
-  }
-}
+    return document;
+  },
+});

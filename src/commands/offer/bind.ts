@@ -1,5 +1,5 @@
 import * as Args from '@oclif/core/args';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
@@ -9,18 +9,18 @@ import { publicKeyOf } from '../../lib/offer/build.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { anchorFlag, atFlag, needProposal, now, proofFile, proposalFlag } from './shared.ts';
 
-export default class OfferBind extends BaseCommand {
-  static override summary = 'Bind a node and a domain to each other, or check that they are';
-  static override description = `A proposal of this project, in no BIP or BOLT: it needs --proposal bind. make signs with the node's key that it belongs to a domain, and prints the TXT record that the domain needs. verify reads that word and a DNSSEC proof of the record: only both together bind.`;
-  static override examples = [
+export default filter({
+  summary: 'Bind a node and a domain to each other, or check that they are',
+  description: `A proposal of this project, in no BIP or BOLT: it needs --proposal bind. make signs with the node's key that it belongs to a domain, and prints the TXT record that the domain needs. verify reads that word and a DNSSEC proof of the record: only both together bind.`,
+  examples: [
     'Say that a node belongs to a domain\nspillway offer bind make --proposal bind --domain example.org --expires-at 1893456000 --key-file node.key > word.json',
     'Check it\nspillway offer bind verify --proposal bind --proof proof.hex word.json',
-  ];
-  static override args = {
+  ],
+  args: {
     action: Args.string({ description: 'What to do', options: ['make', 'verify'], required: true, ignoreStdin: true }),
     file: arg("The node's word (default: stdin)"),
-  };
-  static override flags = {
+  },
+  flags: {
     proposal: proposalFlag('bind', 'Bind a node to a domain'),
     ...nodeKeyFlags,
     domain: textFlag('The domain', 'DOMAIN'),
@@ -28,15 +28,13 @@ export default class OfferBind extends BaseCommand {
     proof: textFlag('The proof of the record, in hex', 'FILE'),
     at: atFlag,
     anchor: anchorFlag,
-  };
-  static override exits = [0, 2, 65, 66, 70, 75, 76, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(OfferBind);
+  },
+  exits: [0, 2, 65, 66, 70, 75, 76, 77],
+  run: async (flags, { action, file }) => {
     needProposal(flags.proposal, 'bind');
-    const { domain, 'expires-at': expiresAt, proof } = flags;
-    if (args.action === 'make') {
-      const key = await readKey({ fd: flags['key-fd'], file: flags['key-file'] });
+    const { domain, expiresAt, proof } = flags;
+    if (action === 'make') {
+      const key = await readKey(flags, 'key');
       if (!key || domain === undefined || expiresAt === undefined)
         throw new Refusal('usage', '--domain, --expires-at and --key-file expected');
       publicKeyOf(key);
@@ -45,8 +43,8 @@ export default class OfferBind extends BaseCommand {
     if (proof === undefined) throw new Refusal('usage', 'no proof found', { hint: 'give --proof FILE' });
     const given = await proofFile(proof);
     const { verifyDnsSignature: verify } = await import('./dns-signatures.ts');
-    await runStateless({ file: args.file }, (document) =>
+    await runStateless({ file }, (document) =>
       checkBinding(parseBinding(document), given, { verify, ...flags.anchor }, flags.at ?? now()),
     );
-  }
-}
+  },
+});

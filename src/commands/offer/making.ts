@@ -1,6 +1,5 @@
 /** Requests, invoices and proofs by flags: files are read once, time and randomness for each. */
-import { hexFlag, switchFlag, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
-import type { InferredFlags } from '@oclif/core/interfaces';
+import { hexFlag, switchFlag, textFlag, wholeFlag, type Values } from '../../lib/cli/flags.ts';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { makeInvoice, makeRequest, publicKeyOf, signWith, type ChosenFields } from '../../lib/offer/build.ts';
@@ -50,9 +49,9 @@ export const requestFlags = {
 };
 
 /** Prepares requests. @throws Refusal `usage` without a payer, and as `readKey` */
-export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
-  const key = await readKey({ fd: flags['payer-key-fd'], file: flags['payer-key-file'] });
-  const id = flags['payer-id'] && pointFlag(flags['payer-id'], 'payer-id');
+export async function runRequest(flags: Values<typeof requestFlags>) {
+  const key = await readKey(flags, 'payerKey');
+  const id = flags.payerId && pointFlag(flags.payerId, 'payer-id');
   const payerId = key ? publicKeyOf(key) : id;
   if (payerId === undefined)
     throw new Refusal('usage', 'no payer found', { hint: 'give --payer-key-file FILE, or --payer-id POINT' });
@@ -60,7 +59,7 @@ export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
     throw new Refusal('usage', '--proposal replace and --replaces are given together');
   const fields: ChosenFields = {
     invreq_chain: chainOf(flags.network),
-    invreq_amount: flags['amount-msat'],
+    invreq_amount: flags.amountMsat,
     invreq_quantity: flags.quantity,
     invreq_payer_note: flags.note,
     invreq_paths: flags.paths === undefined ? undefined : (await pathsFile(flags.paths)).paths,
@@ -69,7 +68,7 @@ export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
   };
   const made = (offer: OfferMessage | undefined, more: ChosenFields = {}): OfferMessage => {
     const metadata = flags.metadata ?? crypto.getRandomValues(new Uint8Array(16));
-    const { counter, start, 'recurrence-cancel': cancel } = flags;
+    const { counter, start, recurrenceCancel: cancel } = flags;
     return makeRequest(offer, {
       metadata,
       payerId,
@@ -82,7 +81,7 @@ export async function runRequest(flags: InferredFlags<typeof requestFlags>) {
       return signedOr(made(offer), key);
     },
     async refund(): Promise<void> {
-      const more = { offer_description: flags.description, offer_absolute_expiry: flags['expires-at'] };
+      const more = { offer_description: flags.description, offer_absolute_expiry: flags.expiresAt };
       await print(answerOffer(made(undefined, more)));
     },
   };
@@ -119,25 +118,23 @@ function mirrorOfAny(request: OfferMessage, offers: readonly OfferMessage[]): Of
 }
 
 /** Prepares invoices. @throws Refusal `usage` without one of hash and preimage, as `pathsFile` */
-export async function runInvoice(
-  flags: InferredFlags<typeof invoiceFlags>,
-): Promise<(request: OfferMessage) => object> {
-  const key = await readKey({ fd: flags['node-key-fd'], file: flags['node-key-file'] });
-  const preimage = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
-  const hash = preimage ? sha256(preimage) : flags['payment-hash'];
-  if (!hash || (preimage && flags['payment-hash']))
+export async function runInvoice(flags: Values<typeof invoiceFlags>): Promise<(request: OfferMessage) => object> {
+  const key = await readKey(flags, 'nodeKey');
+  const preimage = await readKey(flags, 'preimage');
+  const hash = preimage ? sha256(preimage) : flags.paymentHash;
+  if (!hash || (preimage && flags.paymentHash))
     throw new Refusal('usage', 'one of --preimage-file and --payment-hash expected');
   const chain = [flags.proposal, flags.salt, flags.index];
   if (chain.some((each) => each !== undefined) && chain.includes(undefined))
     throw new Refusal('usage', '--proposal preimages, --salt and --index are given together');
   const { paths, payinfos } = await pathsFile(flags.paths);
   const offers = await Promise.all((flags.offer ?? []).map(messageFile));
-  const given = flags['node-id'] && pointFlag(flags['node-id'], 'node-id');
+  const given = flags.nodeId && pointFlag(flags.nodeId, 'node-id');
   return (request) => {
     if (answersOffer(request.fields)) refuseFirst(mirrorOfAny(request, offers));
     const made = makeInvoice(request, {
       paymentHash: bytesToHex(hash),
-      createdAt: flags['created-at'] ?? now(),
+      createdAt: flags.createdAt ?? now(),
       expiry: flags.expiry,
       rate: flags.rate,
       basetime: flags.basetime,

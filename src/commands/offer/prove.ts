@@ -1,4 +1,4 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
@@ -10,33 +10,31 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 import { rawOffer } from './shared.ts';
 import { signedOr } from './making.ts';
 
-export default class OfferProve extends BaseCommand {
-  static override summary = 'Prove that you asked for an invoice and paid it, and show only what you choose of it';
-  static override description = `Reads a paid invoice. The proof (lnp1…) has the preimage, the payer's id, the payment hash, the node's id and signature, and the fields named by --include; of the others only hashes. Whoever holds it can check both signatures with offer verify. A field shown cannot be hidden again; type 0 is never shown.`;
-  static override examples = [
+export default filter({
+  summary: 'Prove that you asked for an invoice and paid it, and show only what you choose of it',
+  description: `Reads a paid invoice. The proof (lnp1…) has the preimage, the payer's id, the payment hash, the node's id and signature, and the fields named by --include; of the others only hashes. Whoever holds it can check both signatures with offer verify. A field shown cannot be hidden again; type 0 is never shown.`,
+  examples: [
     'That it was paid, and nothing else\nspillway offer prove --preimage-file preimage.hex --payer-key-file payer.key invoice.json | jq -r .string',
     'Prove the amount and what it was for\nspillway offer prove --include amount,description --preimage-file preimage.hex --payer-key-file payer.key invoice.json | jq -r .string',
-  ];
-  static override args = { file: arg('The invoice (default: stdin)') };
-  static override flags = {
+  ],
+  args: { file: arg('The invoice (default: stdin)') },
+  flags: {
     include: textFlag('Fields to show, by name or type', 'NAMES', { default: '' }),
     ...secretFlags('preimage', 'The preimage'),
     ...secretFlags('payer-key', "The payer's secret key"),
     note: textFlag('What the proof is for: signed with it', 'TEXT'),
-  };
-  static override exits = [0, 2, 3, 65, 66, 70, 76, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(OfferProve);
-    const key = await readKey({ fd: flags['payer-key-fd'], file: flags['payer-key-file'] });
-    const preimage = await readKey({ fd: flags['preimage-fd'], file: flags['preimage-file'] });
+  },
+  exits: [0, 2, 3, 65, 66, 70, 76, 77],
+  run: async (flags, { file }) => {
+    const key = await readKey(flags, 'payerKey');
+    const preimage = await readKey(flags, 'preimage');
     if (!preimage) throw new Refusal('usage', 'no preimage found', { hint: 'give --preimage-file FILE' });
-    await runStateless({ file: args.file, raw: rawOffer() }, (document) => {
+    await runStateless({ file, raw: rawOffer() }, (document) => {
       const invoice = messageIn(document, ['invoice']);
       refuseFirst(offerProblems(invoice));
       const names = flags.include.split(',').filter((name) => name !== '');
       const types = names.flatMap((name) => typesNamed(name, invoice.records));
       return signedOr(makePayerProof(invoice, types, preimage, flags.note), key);
     });
-  }
-}
+  },
+});

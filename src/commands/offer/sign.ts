@@ -1,4 +1,4 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg, hexFlag } from '../../lib/cli/flags.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
 import { nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
@@ -9,31 +9,29 @@ import { refuseFirst } from '../../lib/offer/message.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { rawOffer } from './shared.ts';
 
-export default class OfferSign extends BaseCommand {
-  static override summary = 'Sign an invoice request, an invoice or a payer proof, or add a signature made elsewhere';
-  static override description = `Reads a message without a signature, as offer request, offer invoice and offer prove print it with exit 3. The signature is one of BIP340 over signing.message, by signing.key.`;
-  static override examples = [
+export default filter({
+  summary: 'Sign an invoice request, an invoice or a payer proof, or add a signature made elsewhere',
+  description: `Reads a message without a signature, as offer request, offer invoice and offer prove print it with exit 3. The signature is one of BIP340 over signing.message, by signing.key.`,
+  examples: [
     'With a key at hand\nspillway offer sign --key-file payer.key request.json',
     'With a key elsewhere\nspillway offer sign --signature "$SIGNATURE" request.json',
-  ];
-  static override args = { file: arg('The message (default: stdin)') };
-  static override flags = {
+  ],
+  args: { file: arg('The message (default: stdin)') },
+  flags: {
     ...nodeKeyFlags,
     signature: hexFlag('A signature of 64 bytes', { length: 64, exclusive: ['key-file', 'key-fd'] }),
-  };
-  static override exits = [0, 2, 65, 66, 70, 75, 76, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(OfferSign);
-    const key = await readKey({ fd: flags['key-fd'], file: flags['key-file'] });
+  },
+  exits: [0, 2, 65, 66, 70, 75, 76, 77],
+  run: async (flags, { file }) => {
+    const key = await readKey(flags, 'key');
     const signature = flags.signature && Buffer.from(flags.signature).toString('hex');
     if (!key && signature === undefined)
       throw new Refusal('usage', 'no signature found', { hint: 'give --key-file FILE or --signature HEX' });
-    await runStateless({ file: args.file, raw: rawOffer() }, (document) => {
+    await runStateless({ file, raw: rawOffer() }, (document) => {
       const message = messageIn(document);
       // Nothing is signed that a reader would refuse for anything but the missing signature.
       refuseFirst(offerProblems(message).filter(({ field }) => field !== signerOf(message).field));
       return offerDocument(key ? signWith(message, key) : withSignature(message, signature!));
     });
-  }
-}
+  },
+});

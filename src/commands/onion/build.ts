@@ -1,4 +1,4 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg, choiceFlag, countFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
@@ -36,15 +36,15 @@ export function drawLayers({ hops, size }: BuildInput): string {
   return lines.join('\n');
 }
 
-export default class OnionBuild extends BaseCommand {
-  static override summary = 'Build a Sphinx onion packet from hops with public keys and payloads';
-  static override description = `Reads {session_key?, associated_data, hops: [{pubkey, payload}]} as in the BOLT4 test files and Core Lightning's createonion. A payload is hex, with or without its length in front, or an object: amt_to_forward, outgoing_cltv_value, short_channel_id, payment_data, encrypted_recipient_data, current_path_key, payment_metadata, total_amount_msat, keysend, custom. The session key is random where none is given.`;
-  static override examples = [
+export default filter({
+  summary: 'Build a Sphinx onion packet from hops with public keys and payloads',
+  description: `Reads {session_key?, associated_data, hops: [{pubkey, payload}]} as in the BOLT4 test files and Core Lightning's createonion. A payload is hex, with or without its length in front, or an object: amt_to_forward, outgoing_cltv_value, short_channel_id, payment_data, encrypted_recipient_data, current_path_key, payment_metadata, total_amount_msat, keysend, custom. The session key is random where none is given.`,
+  examples: [
     'From a route to the first hop\nspillway onion-route < route.json | spillway onion-build | spillway onion-peel --key-file bob.key',
     'The published test vector\nspillway onion-build < onion-test.json | jq -r .onion',
-  ];
-  static override args = { file: arg('The hops (default: stdin)') };
-  static override flags = {
+  ],
+  args: { file: arg('The hops (default: stdin)') },
+  flags: {
     batch: batchFlag,
     ...secretFlags('session-key', 'The session key'),
     size: countFlag('Bytes of hop payloads (default 1300)', PACKET_LIMITS.size, { helpValue: 'BYTES' }),
@@ -56,25 +56,23 @@ export default class OnionBuild extends BaseCommand {
       'What fills the packet: a stream (BOLT4, the default), or zeros as in older packets',
     ),
     graph: switchFlag('Draw the layers instead', { exclusive: ['batch'] }),
-  };
-  static override exits = [0, 2, 65, 66, 70, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(OnionBuild);
-    const key = await readKey({ fd: flags['session-key-fd'], file: flags['session-key-file'] });
+  },
+  exits: [0, 2, 65, 66, 70, 77],
+  run: async (flags, { file }) => {
+    const key = await readKey(flags, 'sessionKey');
     if (key && flags.batch)
       throw new Refusal('usage', 'one session key found for many packets: their shared secrets would be the same');
     const options = {
       ...flags,
-      revealSessionKey: flags['reveal-session-key'],
+      revealSessionKey: flags.revealSessionKey,
       filler: flags.filler ?? ('pad' as const),
     };
-    await runStateless({ file: args.file, batch: flags.batch }, (document) => {
+    await runStateless({ file, batch: flags.batch }, (document) => {
       const input = parseBuild(document, options);
       if (key && input.sessionKey)
         throw new Refusal('usage', 'a session key found in the document, and another by flag');
       if (flags.graph) return drawLayers(input);
       return buildPacketDocument(input, input.sessionKey ?? key ?? crypto.getRandomValues(new Uint8Array(32)), options);
     });
-  }
-}
+  },
+});

@@ -1,4 +1,4 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { arg, countFlag, hexFlag, switchFlag, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, nodeKeyFlags, runStateless, secretsFlag } from '../../lib/cli/stateless.ts';
 import { PACKET_LIMITS } from '../../lib/onion/packet.ts';
@@ -6,15 +6,15 @@ import { layerDocument, parsePacket, peelPath, refusalDocument } from '../../lib
 import { peelKeys, rawPacket, throwRefused } from './shared.ts';
 import { ReplayLog } from './replay-log.ts';
 
-export default class OnionPeel extends BaseCommand {
-  static override summary = 'Peel one layer of an onion packet: the payload for this node, and the packet for the next';
-  static override description = `Reads {onion, associated_data}, what onion-build or onion-peel printed, or a packet in hex or base64. Checks everything that BOLT4 makes a node check: the packet, its HMAC, the payload, its place in the route, blinded data, and with the HTLC's amount and expiry these too.`;
-  static override examples = [
+export default filter({
+  summary: 'Peel one layer of an onion packet: the payload for this node, and the packet for the next',
+  description: `Reads {onion, associated_data}, what onion-build or onion-peel printed, or a packet in hex or base64. Checks everything that BOLT4 makes a node check: the packet, its HMAC, the payload, its place in the route, blinded data, and with the HTLC's amount and expiry these too.`,
+  examples: [
     'Two hops\nspillway onion-build < hops.json | spillway onion-peel --key-file bob.key | spillway onion-peel --key-file carol.key',
     'Why is it refused, and what must the node answer?\nspillway onion-peel --key-file bob.key --failure --explain < onion.json | jq -r .failure',
-  ];
-  static override args = { file: arg('The packet (default: stdin)') };
-  static override flags = {
+  ],
+  args: { file: arg('The packet (default: stdin)') },
+  flags: {
     batch: batchFlag,
     ...nodeKeyFlags,
     all: textFlag('Peel the whole path with the keys in this file: a line each, or a JSON list', 'KEYS', {
@@ -31,22 +31,20 @@ export default class OnionPeel extends BaseCommand {
     failure: switchFlag('Where refused, print the failure code and what the node must answer'),
     explain: switchFlag('Where refused, say why in words'),
     secrets: secretsFlag,
-  };
-  static override exits = [0, 2, 65, 66, 70, 73, 75, 76, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(OnionPeel);
+  },
+  exits: [0, 2, 65, 66, 70, 73, 75, 76, 77],
+  run: async (flags, { file }) => {
     const keys = await peelKeys(flags);
-    const log = flags['replay-log'] === undefined ? undefined : new ReplayLog(flags['replay-log']);
+    const log = flags.replayLog === undefined ? undefined : new ReplayLog(flags.replayLog);
     const given = {
       size: flags.size,
-      associatedData: flags['associated-data'],
-      pathKey: flags['path-key'],
-      amountMsat: flags['amount-msat'],
-      cltvExpiry: flags['cltv-expiry'],
+      associatedData: flags.associatedData,
+      pathKey: flags.pathKey,
+      amountMsat: flags.amountMsat,
+      cltvExpiry: flags.cltvExpiry,
     };
-    const options = { legacy: flags.legacy ?? false, known: flags['known-type'] ?? [] };
-    await runStateless({ file: args.file, batch: flags.batch, raw: rawPacket }, (document) => {
+    const options = { legacy: flags.legacy ?? false, known: flags.knownType ?? [] };
+    await runStateless({ file, batch: flags.batch, raw: rawPacket }, (document) => {
       const found = peelPath(parsePacket(document, given), keys, options, (hmac) => log?.before(hmac) ?? false);
       if ('refusal' in found) {
         throwRefused(found, flags);
@@ -59,5 +57,5 @@ export default class OnionPeel extends BaseCommand {
       return { ...envelope, layers: layers.map(({ next: _, ...layer }: { next?: unknown }) => layer), next };
     });
     log?.close();
-  }
-}
+  },
+});

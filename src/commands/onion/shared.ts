@@ -8,17 +8,15 @@ import type { RefusedPacket } from '../../lib/onion/peel.ts';
 import type { Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { note } from '../../lib/engine/log.ts';
+import type { Values } from '../../lib/cli/flags.ts';
 import { readKey, readKeyList } from '../../lib/cli/secrets.ts';
+import type { nodeKeyFlags } from '../../lib/cli/stateless.ts';
 
-interface KeyValues {
-  'key-file'?: string | undefined;
-  'key-fd'?: number | undefined;
-  all?: string | undefined;
-}
+type KeyValues = Partial<Values<typeof nodeKeyFlags>>;
 
 /** The scalar of `--key-file` or `--key-fd`; undefined where neither is given. @throws Refusal `wrong-key`, `secret-exposed` */
 export async function keyOf(flags: KeyValues): Promise<bigint | undefined> {
-  const bytes = await readKey({ fd: flags['key-fd'], file: flags['key-file'] });
+  const bytes = await readKey(flags, 'key');
   return bytes && needScalar(bytes, 'the key');
 }
 
@@ -31,7 +29,7 @@ export async function neededKey(flags: KeyValues): Promise<bigint> {
 }
 
 /** One key, or those of a path. @throws Refusal as above */
-export async function peelKeys(flags: KeyValues): Promise<bigint[]> {
+export async function peelKeys(flags: KeyValues & { all?: string | undefined }): Promise<bigint[]> {
   if (flags.all === undefined) return [await neededKey(flags)];
   return (await readKeyList(flags.all)).map((bytes, i) => needScalar(bytes, `key ${i}`));
 }

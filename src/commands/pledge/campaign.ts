@@ -1,5 +1,5 @@
 import { contractFlags, expiryFrom } from '../../lib/cli/contract-flags.ts';
-import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
+import { contractDoor } from '../../lib/cli/contract.ts';
 import { chainFlags, feerateFlag, homeFlags, repeated, textFlag } from '../../lib/cli/flags.ts';
 import { sat, step, text, yes } from '../../lib/cli/step-flags.ts';
 import { pledge } from '../../lib/pledge/table.ts';
@@ -7,16 +7,16 @@ import { outputFrom, paidAmong, PROMISE } from './shared.ts';
 
 const { contract, again, cancel, 'request-id': requestId } = contractFlags;
 
-export default class PledgeCampaign extends ContractCommand {
-  static override summary = 'Begin an assurance contract: the outputs that many pay together, or nobody pays';
-  static override description = `${PROMISE}
-Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; spillway pledge join gathers what comes back. The outputs can never be changed: a larger goal is a second campaign. A node (--chain) shows whether an address holds coins already; of coins that were spent since it does not know. --contract ID --cancel gives the campaign up: this home gathers nothing more for it and forgets it in time; whoever has the pledges can still complete.`;
-  static override examples = [
+export default contractDoor({
+  summary: 'Begin an assurance contract: the outputs that many pay together, or nobody pays',
+  description: `${PROMISE}
+Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; spillway pledge join gathers what comes back. The outputs can never be changed: a larger goal is a second campaign. A node (--chain) shows whether an address holds coins already; of coins that were spent since it does not know. --contract ID --cancel gives the campaign up: this home gathers nothing more for it and forgets it in time; whoever has the pledges can still complete.`,
+  examples: [
     'A bridge, to an address of this home that nothing else pays\nspillway pledge campaign --home bridge --output 1000000 --title "a bridge" > campaign.json',
     'Two builders are paid at once, and the collector cannot take what is missing for itself\nspillway pledge campaign --home bridge --output "$BUILDER=900000" --output "$ENGINEER=100000" --until +2016 --chain http://127.0.0.1:8332 > campaign.json',
-  ];
-  static override steps = stepsOf(pledge);
-  static override flags = {
+  ],
+  table: pledge,
+  flags: {
     ...homeFlags,
     ...chainFlags,
     output: textFlag('An output, in this order; without an address a fresh one of the home', 'ADDRESS=SAT|SAT', {
@@ -39,19 +39,12 @@ Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; 
     again,
     cancel,
     'request-id': requestId,
-  };
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(PledgeCampaign);
-    await this.open({
-      table: pledge,
-      steps: PledgeCampaign.flags,
-      flags,
-      starts: true,
-      also: async ({ network }) => {
-        const outputs = flags.output?.map(outputFrom);
-        return { outputs, paid: await paidAmong(outputs ?? [], network, flags, this.argv) };
-      },
-    });
-  }
-}
+  },
+  prepare: (flags) => ({
+    starts: true,
+    also: async ({ network }) => {
+      const outputs = flags.output?.map(outputFrom);
+      return { outputs, paid: await paidAmong(outputs ?? [], network, flags) };
+    },
+  }),
+});

@@ -32,7 +32,7 @@ export interface CompleteValues extends HomeValues, ChainValues {
   without?: string[] | undefined;
   lock?: string | undefined;
   unchecked: boolean;
-  'allow-fee': boolean;
+  allowFee: boolean;
 }
 interface Done {
   document: object;
@@ -42,12 +42,8 @@ interface Done {
 }
 
 /** Completes what the flags name. @throws Refusal `overfunded`, `expired`, and as the inputs' readers */
-export async function completeFrom(
-  flags: CompleteValues,
-  file: string | undefined,
-  argv: readonly string[],
-): Promise<Done> {
-  const chain = await chainOf(flags, argv);
+export async function completeFrom(flags: CompleteValues, file: string | undefined): Promise<Done> {
+  const chain = await chainOf(flags);
   const sourceOn = (network: Network) => factSource({ network, ...chain });
   const finish = async (gate: Gate, all: readonly Pledge[], lock?: LockingPledge): Promise<Done> => {
     const left = new Set([...(flags.without ?? []), ...(lock ? [outpointText(lock)] : [])]);
@@ -66,7 +62,7 @@ export async function completeFrom(
       if (lack) note(`a pledge is left out: ${lack.code}: ${lack.message}`);
       return !lack;
     });
-    const made = completeCampaign(gate, pledges, { allowExcess: flags['allow-fee'], ...(lock && { lock }) });
+    const made = completeCampaign(gate, pledges, { allowExcess: flags.allowFee, ...(lock && { lock }) });
     const common = { type: 'pledge-complete', version: 1, network: gate.network };
     if ('missing' in made) {
       const stands = standing(gate, sumOfPledges(pledges.map((pledge) => gate.offered(pledge))));

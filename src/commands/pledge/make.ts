@@ -1,6 +1,6 @@
 import { contractFlags, feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
-import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { arg, choiceFlag, textFlag } from '../../lib/cli/flags.ts';
+import { contractDoor } from '../../lib/cli/contract.ts';
+import { choiceFlag, textFlag } from '../../lib/cli/flags.ts';
 import { sat, step, yes } from '../../lib/cli/step-flags.ts';
 import { ownClaim } from '../../lib/pledge/records.ts';
 import { pledge } from '../../lib/pledge/table.ts';
@@ -10,17 +10,17 @@ import { PROMISE, unchecked } from './shared.ts';
 const { batch: _, 'request-id': __, ...flags } = contractFlags;
 const { expires: ___, ...funding } = fundingFlags;
 
-export default class PledgeMake extends ContractCommand {
-  static override summary = 'Pledge one coin to a campaign: it moves only if the whole goal is paid';
-  static override description = `${PROMISE}
-Reads the campaign. A coin of just that value is pledged as it is; otherwise a split makes one: send it (exit 3), and once a block has it the same command prints the pledge. Split, pledge and the finished way back are stored before anything is printed, the way back outside the home too (--refunds). The same command prints the same again. A coin of another wallet (taproot key or P2WPKH) is signed there: --psbt pledge, then --merge; its way back is to spend it there. --seal encrypts the pledge to the collector: other pledgers do not see the coin, and nobody but the collector can complete.`;
-  static override examples = [
+export default contractDoor({
+  summary: 'Pledge one coin to a campaign: it moves only if the whole goal is paid',
+  description: `${PROMISE}
+Reads the campaign. A coin of just that value is pledged as it is; otherwise a split makes one: send it (exit 3), and once a block has it the same command prints the pledge. Split, pledge and the finished way back are stored before anything is printed, the way back outside the home too (--refunds). The same command prints the same again. A coin of another wallet (taproot key or P2WPKH) is signed there: --psbt pledge, then --merge; its way back is to spend it there. --seal encrypts the pledge to the collector: other pledgers do not see the coin, and nobody but the collector can complete.`,
+  examples: [
     'From coins of this home\nspillway coins --home alice --chain http://127.0.0.1:8332 > coins.json\nspillway pledge make --home alice --amount 250000 --utxo coins.json < campaign.json > split.json\nspillway broadcast < split.json',
     'A coin of Bitcoin Core\nspillway pledge make --home alice --coin "$TXID:0" --utxo core.json --psbt pledge campaign.json > p.psbt\nbitcoin-cli walletprocesspsbt "$(cat p.psbt)" true "ALL|ANYONECANPAY" | jq -r .psbt > signed.psbt\nspillway pledge make --home alice --coin "$TXID:0" --utxo core.json --merge signed.psbt campaign.json > pledge.json',
-  ];
-  static override steps = stepsOf(pledge);
-  static override args = { file: arg('The campaign (default: stdin)') };
-  static override flags = {
+  ],
+  table: pledge,
+  file: 'The campaign (default: stdin)',
+  flags: {
     ...flags,
     amount: sat('Value of the pledged coin, split off where no coin has it'),
     coin: step(
@@ -31,19 +31,11 @@ Reads the campaign. A coin of just that value is pledged as it is; otherwise a s
     unchecked,
     ...funding,
     ...feeFlags,
-  };
-
-  async run(): Promise<void> {
-    const { flags: values, args } = await this.parse(PledgeMake);
-    await this.open({
-      table: pledge,
-      steps: PledgeMake.flags,
-      flags: values,
-      file: args.file,
-      starts: false,
-      // The collector's own pledge has the name of its campaign.
-      named: async (home, prefix) => ownClaim(await pledgeNamed(home, prefix, values.coin)),
-      also: async () => ({ psbtVersion: values['psbt-version'] === '2' ? (2 as const) : undefined }),
-    });
-  }
-}
+  },
+  prepare: (values) => ({
+    starts: false,
+    // The collector's own pledge has the name of its campaign.
+    named: async (home, prefix) => ownClaim(await pledgeNamed(home, prefix, values.coin)),
+    also: async () => ({ psbtVersion: values.psbtVersion === '2' ? (2 as const) : undefined }),
+  }),
+});

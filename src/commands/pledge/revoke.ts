@@ -1,4 +1,4 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags, textFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -8,14 +8,14 @@ import { nowFrom, packageFlags, packageText } from '../../lib/cli/package-flags.
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { revoke, wayBack } from './own.ts';
 
-export default class PledgeRevoke extends BaseCommand {
-  static override summary = 'Take a pledge back: the finished transaction that spends its coin to this home';
-  static override description = `Prints the transaction that was made with the pledge, for spillway broadcast. A pledge has no other end: until a block has this transaction, whoever has the pledge can complete with it. Against a transaction that completes the campaign, whichever a block takes first stands; the higher fee rate replaces the other in the mempool, and spillway bump raises it. The pledge is not printed again.`;
-  static override examples = [
+export default filter({
+  summary: 'Take a pledge back: the finished transaction that spends its coin to this home',
+  description: `Prints the transaction that was made with the pledge, for spillway broadcast. A pledge has no other end: until a block has this transaction, whoever has the pledge can complete with it. Against a transaction that completes the campaign, whichever a block takes first stands; the higher fee rate replaces the other in the mempool, and spillway bump raises it. The pledge is not printed again.`,
+  examples: [
     'Taken back and sent\nspillway pledge revoke --home alice --contract "$CAMPAIGN" | spillway broadcast',
     'The home is lost: its copy lies beside it\nspillway broadcast < "alice.refunds/pledge-$TXID-0.json"',
-  ];
-  static override flags = {
+  ],
+  flags: {
     ...homeFlags,
     ...chainFlags,
     contract: textFlag('Id of the campaign, or at least its first 8 digits', 'ID', {
@@ -25,13 +25,11 @@ export default class PledgeRevoke extends BaseCommand {
     coin: textFlag('The pledged coin, where several of this home are pledged to it', 'TXID:VOUT', 'ACTION'),
     ...packageFlags,
     ...feeFlags,
-  };
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 73, 75, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags } = await this.parse(PledgeRevoke);
-    await withHome(flags, async (home) => {
-      const { source } = await portsOf(home, flags, this.argv);
+  },
+  exits: [0, 2, 3, 65, 66, 69, 70, 73, 75, 77],
+  run: (flags) =>
+    withHome(flags, async (home) => {
+      const { source } = await portsOf(home, flags);
       if (flags.quote) {
         const way = await wayBack(home, flags.contract, flags.coin);
         return print(await packageText('pledge', way, flags, await nowFrom(source), home));
@@ -41,6 +39,5 @@ export default class PledgeRevoke extends BaseCommand {
       if (isThere) return;
       note('the coin is not among the unspent ones: it may have paid the campaign, or be taken back already');
       process.exitCode = 3;
-    });
-  }
-}
+    }),
+});

@@ -33,9 +33,8 @@ export async function paidAmong(
   outputs: readonly { address: string | null }[],
   network: Network,
   flags: ChainValues,
-  argv: readonly string[],
 ): Promise<readonly string[] | undefined> {
-  const { rpc } = await chainOf(flags, argv);
+  const { rpc } = await chainOf(flags);
   const addresses = outputs.flatMap(({ address }) => address ?? []);
   if (!rpc || addresses.length === 0) return undefined;
   const scripts = addresses.map((address) => scriptOf(address, network));

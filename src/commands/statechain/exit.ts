@@ -1,6 +1,6 @@
 import { feeFlags, fundingFlags, overFlag } from '../../lib/cli/contract-flags.ts';
-import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { arg, chainFlags, homeFlags, switchFlag } from '../../lib/cli/flags.ts';
+import { contractDoor } from '../../lib/cli/contract.ts';
+import { chainFlags, homeFlags, switchFlag } from '../../lib/cli/flags.ts';
 import { documentIn } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { asksPackage, nowFrom, packageFlags, packageText } from '../../lib/cli/package-flags.ts';
@@ -14,19 +14,19 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 
 const PACKAGE_WARNING = 'whoever has the package can send it: do not pass the coin on while anybody has it';
 
-export default class StatechainExit extends ContractCommand {
-  static override summary = "Leave with a statecoin's backup at its height, without the operator (experimental)";
-  static override description = `Prints backup and child as a package, which broadcast sends (Bitcoin Core 29 or newer). Before the height it prints no transaction and exits 3. It must be in a block before the height at which the owner before can use its own backup; run it again with a higher --feerate where it does not confirm.
+export default contractDoor({
+  summary: "Leave with a statecoin's backup at its height, without the operator (experimental)",
+  description: `Prints backup and child as a package, which broadcast sends (Bitcoin Core 29 or newer). Before the height it prints no transaction and exits 3. It must be in a block before the height at which the owner before can use its own backup; run it again with a higher --feerate where it does not confirm.
 --bundle with --contract prints the finished backup whatever the height, without secrets: for a watchtower, which pays for it from its anchor (spillway bump --utxo), and to be kept. --bundle without --contract reads one, or an 'owned' or 'ready' document, where the home has lost its record: it pays an address that the seed restores.
 
-${EXPERIMENTAL}`;
-  static override examples = [
+${EXPERIMENTAL}`,
+  examples: [
     'Leave\nspillway statechain-exit --home bob --contract "$COIN" --feerate 10 | spillway broadcast',
     'Keep a bundle, and leave with it\nspillway statechain-exit --home bob --contract "$COIN" --bundle > bundle.json\nspillway statechain-exit --home bob --bundle bundle.json --feerate 10 | spillway broadcast',
-  ];
-  static override steps = stepsOf(exitStatechain);
-  static override args = { file: arg('With --bundle: the bundle (default: stdin)') };
-  static override flags = {
+  ],
+  table: exitStatechain,
+  file: 'With --bundle: the bundle (default: stdin)',
+  flags: {
     ...homeFlags,
     ...chainFlags,
     ...overFlag,
@@ -34,19 +34,15 @@ ${EXPERIMENTAL}`;
     utxo: fundingFlags.utxo,
     ...feeFlags,
     ...packageFlags,
-  };
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(StatechainExit);
+  },
+  prepare: async (flags, file) => {
     if (flags.contract === undefined && !flags.bundle) throw new Refusal('usage', '--contract ID or --bundle expected');
-    if (args.file !== undefined && flags.contract !== undefined)
+    if (file !== undefined && flags.contract !== undefined)
       throw new Refusal('usage', '--contract and a file found, one of them expected');
-    const from = flags.contract === undefined ? documentIn(await readInput(args.file)) : undefined;
+    const from = flags.contract === undefined ? documentIn(await readInput(file)) : undefined;
     if (from && !('document' in from)) throw new Refusal('malformed', 'a PSBT or transaction found, a bundle expected');
-    await this.open({
-      table: exitStatechain,
-      steps: StatechainExit.flags,
-      flags,
+    return {
+      file: undefined,
       starts: true,
       also: async () => ({
         bundle: (flags.bundle || asksPackage(flags)) && !from ? (true as const) : undefined,
@@ -59,6 +55,6 @@ ${EXPERIMENTAL}`;
         const exit = statechainExit(from?.document ?? (parseJson(text) as Document));
         return packageText('statechain', exit, flags, await nowFrom(source), home);
       },
-    });
-  }
-}
+    };
+  },
+});

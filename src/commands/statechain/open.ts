@@ -1,23 +1,22 @@
 import { contractFlags, feeFlags, fundedBy, fundingFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
-import { ContractCommand, stepsOf } from '../../lib/cli/contract.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { contractDoor } from '../../lib/cli/contract.ts';
 import { oneOf, sat } from '../../lib/cli/step-flags.ts';
 import { EXPERIMENTAL, lockFlag, operatorFlag, statechainPolicy, statechainPolicyFlags } from './shared.ts';
 import { openStatechain } from '../../lib/statechain/open.ts';
 
-export default class StatechainOpen extends ContractCommand {
-  static override summary = 'Open a statecoin (experimental): a coin that changes owner without a transaction';
-  static override description = `Four runs, operator and owner in turn, one message handed round. The funding transaction is shown only once the owner's backup is final and stored, in the home and in the folder of --refunds.
+export default contractDoor({
+  summary: 'Open a statecoin (experimental): a coin that changes owner without a transaction',
+  description: `Four runs, operator and owner in turn, one message handed round. The funding transaction is shown only once the owner's backup is final and stored, in the home and in the folder of --refunds.
 
-${EXPERIMENTAL}`;
-  static override examples = [
+${EXPERIMENTAL}`,
+  examples: [
     'Both homes on one machine\nspillway statechain-open --home operator --as operator --tip 1000 \\\n    | spillway statechain-open --home alice --amount 1000000 --utxo coins.json --tip 1000 \\\n    | spillway statechain-open --home operator --tip 1000 \\\n    | spillway statechain-open --home alice --tip 1000 > coin.json',
     'Funded by a Bitcoin Core wallet, in place of the second run\nspillway statechain-open --home alice --amount 1000000 < offered.json > addressed.json\nbitcoin-cli -named walletcreatefundedpsbt outputs="{\\"$(jq -r .address addressed.json)\\":0.01}" > funding.json\nspillway statechain-open --home alice --funding funding.json < addressed.json > proposed.json',
     'Nobody has answered: the coins of the proposal are free again\nspillway statechain-open --home alice --cancel < proposed.json',
-  ];
-  static override steps = stepsOf(openStatechain);
-  static override args = { file: arg('The message (default: stdin)') };
-  static override flags = {
+  ],
+  table: openStatechain,
+  file: 'The message (default: stdin)',
+  flags: {
     ...contractFlags,
     as: oneOf(['operator'], 'Start: offer to serve a coin'),
     ...operatorFlag,
@@ -29,16 +28,8 @@ ${EXPERIMENTAL}`;
     payout: keyFlags.payout,
     ...feeFlags,
     ...statechainPolicyFlags,
-  };
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(StatechainOpen);
-    await this.open({
-      table: openStatechain,
-      steps: StatechainOpen.flags,
-      flags,
-      file: args.file,
-      also: async ({ network }) => ({ policy: await statechainPolicy(flags, flags.as !== undefined, network) }),
-    });
-  }
-}
+  },
+  prepare: (flags) => ({
+    also: async ({ network }) => ({ policy: await statechainPolicy(flags, flags.as !== undefined, network) }),
+  }),
+});

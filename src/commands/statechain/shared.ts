@@ -1,5 +1,5 @@
 /** Words and flags that the statechain commands share: what is experimental about them, what can be lost, the operator's policy. */
-import { countFlag, satFlag, textFlag } from '../../lib/cli/flags.ts';
+import { countFlag, satFlag, textFlag, camelName, type Values } from '../../lib/cli/flags.ts';
 import { count, step } from '../../lib/cli/step-flags.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
 import type { Policy } from '../../lib/statechain/terms.ts';
@@ -21,29 +21,27 @@ export const statechainPolicyFlags = {
   'min-remaining': bound('Blocks before its backup at which a transfer may still begin (default 288)'),
   'min-conf': bound('Confirmations of the funding before the first transfer (default 3, on regtest 1)'),
 };
-type PolicyValues = {
-  [K in keyof typeof statechainPolicyFlags]?: (K extends 'min-amount' | 'max-amount' ? bigint : number) | undefined;
-};
-
 /** The policy: at a start with its defaults, otherwise only where a flag was given (and then no row takes it). */
 export async function statechainPolicy(
-  values: PolicyValues,
+  values: Values<typeof statechainPolicyFlags>,
   starts: boolean,
   network: Network,
 ): Promise<Policy | undefined> {
   const { checkPolicy, defaultPolicy } = await import('../../lib/statechain/terms.ts');
-  const given = Object.keys(statechainPolicyFlags).some((name) => values[name as keyof PolicyValues] !== undefined);
+  const given = Object.keys(statechainPolicyFlags).some(
+    (name) => values[camelName(name) as keyof typeof values] !== undefined,
+  );
   if (!starts && !given) return undefined;
   const standard = defaultPolicy(network);
   return checkPolicy(
     {
-      min_amount_sat: values['min-amount'] ?? standard.min_amount_sat,
-      max_amount_sat: values['max-amount'] ?? standard.max_amount_sat,
-      initial_blocks: values['initial-lock'] ?? standard.initial_blocks,
+      min_amount_sat: values.minAmount ?? standard.min_amount_sat,
+      max_amount_sat: values.maxAmount ?? standard.max_amount_sat,
+      initial_blocks: values.initialLock ?? standard.initial_blocks,
       step_blocks: values.step ?? standard.step_blocks,
       margin_blocks: values.margin ?? standard.margin_blocks,
-      min_remaining_blocks: values['min-remaining'] ?? standard.min_remaining_blocks,
-      min_conf: values['min-conf'] ?? standard.min_conf,
+      min_remaining_blocks: values.minRemaining ?? standard.min_remaining_blocks,
+      min_conf: values.minConf ?? standard.min_conf,
     },
     network,
   );

@@ -1,10 +1,9 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { txidOfHex } from '../../lib/bitcoin/transaction.ts';
 import { documentIn, sendable, minedSteps } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
-import { print } from '../../lib/cli/output.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
 import { sendTransactions } from '../../lib/chain/send.ts';
 import { note } from '../../lib/engine/log.ts';
@@ -35,24 +34,22 @@ async function sendAll(
   return txids;
 }
 
-export default class Broadcast extends BaseCommand {
-  static override summary = 'Send the transaction of a ready, complete, exit or bump document through a node';
-  static override description = `Finalises what is signed, checks that the node is on the document's network, and sends. A transaction that the node has already is no error: repeat it as often as you like. Also reads a signed PSBT or a raw transaction. Of an exit package it sends the steps in their order; where a later one is not valid yet, the exit code is 3.`;
-  static override examples = [
+export default filter({
+  summary: 'Send the transaction of a ready, complete, exit or bump document through a node',
+  description: `Finalises what is signed, checks that the node is on the document's network, and sends. A transaction that the node has already is no error: repeat it as often as you like. Also reads a signed PSBT or a raw transaction. Of an exit package it sends the steps in their order; where a later one is not valid yet, the exit code is 3.`,
+  examples: [
     'Fund a contract\nspillway open-credit --home user --tip 1000 < accepted.json | spillway broadcast --chain http://127.0.0.1:8332 --chain-cookie ~/.bitcoin/.cookie',
     'Exit, and pay for it with a child\nspillway exit-credit --home mint --contract "$ID" | spillway bump --home mint --feerate 20 | spillway broadcast',
-  ];
-  static override args = { file: arg('The document (default: stdin)') };
-  static override flags = nodeFlags;
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 75, 76, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(Broadcast);
-    const { network, txs, later = [] } = await sendable(documentIn(await readInput(args.file)));
-    const { rpc } = await chainOf(flags, this.argv);
+  ],
+  args: { file: arg('The document (default: stdin)') },
+  flags: nodeFlags,
+  exits: [0, 2, 3, 65, 66, 69, 70, 75, 76, 77],
+  run: async (flags, { file }) => {
+    const { network, txs, later = [] } = await sendable(documentIn(await readInput(file)));
+    const { rpc } = await chainOf(flags);
     if (!rpc)
       throw new Refusal('usage', 'no node to send through, --chain URL expected', { hint: 'or set SPILLWAY_CHAIN' });
     const txids = await sendAll(rpc, network, [txs, ...later]);
-    await print({ type: 'broadcast', version: 1, txid: txids.at(-1), txids });
-  }
-}
+    return { type: 'broadcast', version: 1, txid: txids.at(-1), txids };
+  },
+});

@@ -2,7 +2,7 @@ import { coinsFrom, contractFlags, feeFlags, fundingFlags, psbtFrom } from '../.
 import { portsOf } from '../../lib/cli/contract.ts';
 import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { bump, stuckOf, leastChild } from '../../lib/engine/bump.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { documentIn, settlement, nextStep } from '../../lib/engine/documents.ts';
@@ -13,16 +13,15 @@ import { note } from '../../lib/engine/log.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default class Bump extends BaseCommand {
-  static override summary =
-    'Pay for a transaction that is stuck: a child from one of its outputs, as a package for submitpackage';
-  static override description = `Reads an exit, refund, complete, ready or htlc document, or an exit package, and makes a child of the largest output that belongs to this home, and of an anchor where there is one, so that both together reach --feerate. From an anchor alone, for somebody else's exit, it needs --utxo and --change. Coins of --utxo are added where that output is not enough; coins of another wallet wait for --merge. The child pays back to the same address unless --change names another. Making it again with a higher fee rate replaces it. With a node it pays for what it takes the place of: the other child of a transaction that is in the mempool, whoever made that. Of an exit package with several steps it pays for the first that is in the mempool, else for the next to be sent: the first that the node does not show in a block. Without a node that is the first of all.`;
-  static override examples = [
+export default filter({
+  summary: 'Pay for a transaction that is stuck: a child from one of its outputs, as a package for submitpackage',
+  description: `Reads an exit, refund, complete, ready or htlc document, or an exit package, and makes a child of the largest output that belongs to this home, and of an anchor where there is one, so that both together reach --feerate. From an anchor alone, for somebody else's exit, it needs --utxo and --change. Coins of --utxo are added where that output is not enough; coins of another wallet wait for --merge. The child pays back to the same address unless --change names another. Making it again with a higher fee rate replaces it. With a node it pays for what it takes the place of: the other child of a transaction that is in the mempool, whoever made that. Of an exit package with several steps it pays for the first that is in the mempool, else for the next to be sent: the first that the node does not show in a block. Without a node that is the first of all.`,
+  examples: [
     'An exit in a fee spike\nspillway exit-credit --home mint --contract "$ID" | spillway bump --home mint --feerate 40 | spillway broadcast',
     'The same by hand\nspillway bump --home mint --feerate 40 < exit.json | jq -c .package | xargs -0 bitcoin-cli submitpackage',
-  ];
-  static override args = { file: arg('The document (default: stdin)') };
-  static override flags = {
+  ],
+  args: { file: arg('The document (default: stdin)') },
+  flags: {
     ...homeFlags,
     ...chainFlags,
     utxo: fundingFlags.utxo,
@@ -30,28 +29,26 @@ export default class Bump extends BaseCommand {
     merge: contractFlags.merge,
     psbt: contractFlags.psbt,
     ...feeFlags,
-  };
-  static override exits = [0, 2, 3, 65, 66, 69, 70, 75, 76, 77] as const;
-
-  async run(): Promise<void> {
-    const { flags, args } = await this.parse(Bump);
+  },
+  exits: [0, 2, 3, 65, 66, 69, 70, 75, 76, 77],
+  run: async (flags, { file }) => {
     if (flags.psbt !== undefined && flags.psbt !== 'child')
       throw new Refusal('nothing-to-print', `--psbt ${flags.psbt} found, child expected`);
-    const read = documentIn(await readInput(args.file));
+    const read = documentIn(await readInput(file));
     if (!('document' in read))
       throw new Refusal(
         'malformed',
         'a PSBT or transaction found, a document of this program expected: it says what is spent',
       );
     const found = await settlement(read.document);
-    const { rpc } = await chainOf(flags, this.argv);
+    const { rpc } = await chainOf(flags);
     const stuck = stuckOf({ ...found, ...(await nextStep(rpc, found)) });
     const coins = flags.utxo === undefined ? [] : await coinsFrom(flags.utxo);
     const merged = await Promise.all((flags.merge ?? []).map(psbtFrom));
     await withHome(flags, async (home) => {
       if (stuck.network !== home.network)
         throw new Refusal('wrong-network', `a document for ${stuck.network} found, this home is for ${home.network}`);
-      const { source } = await portsOf(home, flags, this.argv);
+      const { source } = await portsOf(home, flags);
       const { facts, checks: seen } = await source.facts({ feerate: true, coins: outpointsOf(coins) });
       const { coins: _, ...checks } = seen;
       const made = await bump(home, stuck, {
@@ -61,7 +58,7 @@ export default class Bump extends BaseCommand {
         feerate: facts.feerate!,
         ...(rpc && (await leastChild(rpc, stuck.hex))),
         payTo: flags.change,
-        allowFee: flags['allow-fee'],
+        allowFee: flags.allowFee,
       });
       await print(
         flags.psbt === undefined
@@ -73,5 +70,5 @@ export default class Bump extends BaseCommand {
         process.exitCode = 3;
       }
     });
-  }
-}
+  },
+});

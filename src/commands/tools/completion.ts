@@ -1,24 +1,21 @@
-import { BaseCommand } from '../../lib/cli/base.ts';
+import { filter } from '../../lib/cli/filter.ts';
 import { requiredArg } from '../../lib/cli/flags.ts';
 import { completionScript, SHELLS } from '../../lib/cli/completion.ts';
-import { print } from '../../lib/cli/output.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default class Completion extends BaseCommand {
-  static override summary = 'Write the completion script of a shell';
-  static override description = 'It completes the commands and flags of this version: write it anew after an update.';
-  static override examples = [
+export default filter({
+  summary: 'Write the completion script of a shell',
+  description: 'It completes the commands and flags of this version: write it anew after an update.',
+  examples: [
     'For this bash session\nsource <(spillway completion bash)',
     'For every fish session\nspillway completion fish > ~/.config/fish/completions/spillway.fish',
-  ];
-  static override args = { shell: requiredArg(SHELLS.join(', ')) };
-  static override exits = [0, 2] as const;
-
-  async run(): Promise<void> {
-    const { args } = await this.parse(Completion);
+  ],
+  args: { shell: requiredArg(SHELLS.join(', ')) },
+  exits: [0, 2],
+  run: (_, args, { config }) => {
     const shell = SHELLS.find((name) => name === args.shell);
     if (!shell) throw new Refusal('usage', `${JSON.stringify(args.shell)} found, ${SHELLS.join(', ')} expected`);
-    const commands = this.config.commands.map(({ id, summary = '', flags }) => ({
+    const commands = config.commands.map(({ id, summary = '', flags }) => ({
       id: id.replace(':', ' '),
       summary,
       flags: Object.values(flags)
@@ -30,6 +27,6 @@ export default class Completion extends BaseCommand {
           options: flag.type === 'option' ? (flag.options ?? []) : [],
         })),
     }));
-    await print(completionScript(shell, this.config.bin, commands));
-  }
-}
+    return completionScript(shell, config.bin, commands);
+  },
+});

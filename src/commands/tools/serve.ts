@@ -3,8 +3,8 @@ import { portsOf, stopAt } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { askFlags, backendFrom, remoteOf } from '../ecash/mint-flags.ts';
 import { inputOf } from '../../lib/cli/step-flags.ts';
-import { BaseCommand } from '../../lib/cli/base.ts';
-import { tipOf } from '../../lib/cli/chain.ts';
+import { filter } from '../../lib/cli/filter.ts';
+import { ALL_EXITS } from '../../lib/cli/errors.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { readPassphrase, readSecretFile } from '../../lib/cli/secrets.ts';
 import type { Home } from '../../lib/home/home.ts';
@@ -14,16 +14,16 @@ import { limitsFrom, serveFlags } from '../../lib/serve/flags.ts';
 import { onceStoreAnswers, serveHome } from '../../lib/serve/serve.ts';
 import { workerCommand } from '../../lib/serve/pool.ts';
 
-export default class Serve extends BaseCommand {
-  static override summary = "Answer counterparties without a person: the payee's steps, over HTTP or a pipe";
-  static override description = `One long-lived process on one home. It answers what the party that is paid answers, in every contract action, and nothing that a person has to agree to: it starts nothing, cancels nothing, and pays only what the home already owes; a contract that nobody has funded by its expiry it gives up.
-The first line on stdout says where it listens; each request is a line on stderr; SIGTERM and SIGINT end it once all that it took is answered. Over HTTP: POST / with one message as application/json, GET /healthz, and GET /metrics for Prometheus: with --metrics at an address of its own, or with --metrics-token-file to whoever shows the token. A refusal is the object of --error-format json with a fitting status; after 503 send the same again.`;
-  static override examples = [
+export default filter({
+  summary: "Answer counterparties without a person: the payee's steps, over HTTP or a pipe",
+  description: `One long-lived process on one home. It answers what the party that is paid answers, in every contract action, and nothing that a person has to agree to: it starts nothing, cancels nothing, and pays only what the home already owes; a contract that nobody has funded by its expiry it gives up.
+The first line on stdout says where it listens; each request is a line on stderr; SIGTERM and SIGINT end it once all that it took is answered. Over HTTP: POST / with one message as application/json, GET /healthz, and GET /metrics for Prometheus: with --metrics at an address of its own, or with --metrics-token-file to whoever shows the token. A refusal is the object of --error-format json with a fitting status; after 503 send the same again.`,
+  examples: [
     "A mint behind HTTP, and a customer's signed update\nspillway serve --home mint --chain http://127.0.0.1:8332 --http 8090 &\ncurl -s --json @signed.json http://127.0.0.1:8090/ | jq .paid_sat",
     'Behind a proxy with TLS on this machine, the figures at an address of their own\nspillway serve --home mint --chain http://127.0.0.1:8332 --http 8090 --metrics 9464 --proxy 127.0.0.1 &\ncurl -s http://127.0.0.1:9464/metrics | grep -E "^spillway_(next_deadline_blocks|chain_up)"',
     'A pipe in place of a network: a line in, a line out\nssh mint spillway serve --home mint --stdio --jobs 2 < signed.ndjson | tail -n +2 > accepted.ndjson',
-  ];
-  static override flags = {
+  ],
+  flags: {
     ...homeFlags,
     ...chainFlags,
     ...serveFlags,
@@ -31,28 +31,27 @@ The first line on stdout says where it listens; each request is a line on stderr
     ...issuerFlags,
     ...askFlags,
     ...programFlags,
-  };
-
-  async run(): Promise<void> {
-    const { flags, raw } = await this.parse(Serve);
+  },
+  exits: ALL_EXITS,
+  run: async (flags, _, { raw }) => {
     const { stdio, http, metrics, jobs, notify, worker = false, chain } = flags;
-    const { mint, 'metrics-token-file': tokenFile } = flags;
+    const { mint, metricsTokenFile: tokenFile } = flags;
     const metricsToken = tokenFile === undefined ? undefined : await readSecretFile(tokenFile);
     if (!stdio && !http && !flags.cdk)
       throw new Refusal('usage', '--stdio, --http [HOST:]PORT or --cdk [HOST:]PORT expected');
-    if (stdio && flags['passphrase-fd'] === 0) throw new Refusal('usage', '--passphrase-fd 0 found beside --stdio');
+    if (stdio && flags.passphraseFd === 0) throw new Refusal('usage', '--passphrase-fd 0 found beside --stdio');
     let passphrase: string | undefined;
     let begun = false;
     const start = async (home: Home): Promise<void> => {
-      const fixed = tipOf(flags, this.argv) !== undefined;
+      const fixed = flags.tip !== undefined;
       if (fixed ? home.network !== 'regtest' : chain === undefined)
         throw new Refusal('usage', 'a node (--chain URL) expected; a fixed height (--tip) serves on regtest only');
       await home.keys(); // asks for the passphrase, where there is one
-      const ports = await portsOf(home, flags, this.argv, remoteOf(flags));
+      const ports = await portsOf(home, flags, remoteOf(flags));
       const ecash = flags.ecash ?? (flags.cdk && 'cdk');
       const policy = await policyFrom(flags, home.network);
       const offer = { ...(await inputOf(offerFlag, flags, home)), policy, ecash, mint };
-      const close = { maxFeerate: flags['max-feerate'] };
+      const close = { maxFeerate: flags.maxFeerate };
       const standing = { 'open-credit': offer, rollover: offer, 'close-credit': close };
       const limits = limitsFrom(flags);
       const command = workerCommand(raw, {
@@ -80,5 +79,5 @@ The first line on stdout says where it listens; each request is a line on stderr
       withHome(flags, start, stopAt, async () => (passphrase ??= await readPassphrase(flags)));
     // A worker is started again by its parent.
     await (worker ? open() : onceStoreAnswers(open, () => begun));
-  }
-}
+  },
+});

@@ -1,7 +1,8 @@
 /**
- * Base of all contract commands: reads one message or starts, plays its row, and prints. Command files hold
- * only flags and help.
+ * Contract commands, each written down as a table: its action and its flags. A run reads one message or
+ * starts, plays its row, and prints.
  */
+import type { FlagInput } from '@oclif/core/interfaces';
 import { rowWords, type Action, type Claim } from '../protocol/action.ts';
 import type { Ports } from '../protocol/ports.ts';
 import { parseJson } from '../protocol/json.ts';
@@ -12,9 +13,11 @@ import { programsFrom } from '../engine/outside.ts';
 import { play, playAgain, type Printed, type RunInput } from '../engine/play.ts';
 import { sniff } from '../engine/sniff.ts';
 import { tableOf, waysOutOf } from '../families.ts';
-import { BaseCommand } from './base.ts';
 import { chainOf, type ChainValues } from './chain.ts';
 import { psbtFrom } from './contract-flags.ts';
+import { ALL_EXITS } from './errors.ts';
+import { filter, type Filter, type Runnable } from './filter.ts';
+import { arg, type Values } from './flags.ts';
 import { withHome, type HomeValues } from './home.ts';
 import { openInput, readInput } from './input.ts';
 import { answerLines } from './lines.ts';
@@ -30,7 +33,7 @@ export interface ContractValues extends HomeValues, ChainValues {
   cancel?: boolean;
   again?: boolean;
   batch?: boolean;
-  'request-id'?: string | undefined;
+  requestId?: string | undefined;
   contract?: string | undefined;
   as?: string | undefined;
   amount?: bigint | undefined;
@@ -43,16 +46,13 @@ export interface ContractValues extends HomeValues, ChainValues {
 
 export type AskRemote = SourceOptions['remote'];
 
-/** Part of a command file: its table, its flags, and the flags that are input of a step. */
-interface Door<I extends object, F extends object> {
-  table: Action<any, any, I>;
-  /** Flags of the command. Those marked by `step-flags.ts` are the step's input. */
-  steps: F;
-  /** Values of the flags. */
-  flags: ContractValues;
+/** Parts of a run that follow from its flags. */
+interface Run {
+  /** Values in place of those that were given. */
+  flags?: ContractValues;
   /** The message's file; stdin by default. */
   file?: string | undefined;
-  /** Returns a claim of the record that --cancel and --again are about; by default that of the record with the name. */
+  /** Returns a claim of the record of --cancel and --again; by default by its name. */
   named?(home: Home, prefix: string): Promise<Claim>;
   /** Asks a service outside, for rows that need it. */
   remote?: AskRemote;
@@ -61,84 +61,108 @@ interface Door<I extends object, F extends object> {
   /** Returns the text to print in place of the document. */
   print?(home: Home, text: string, ports: Ports): Promise<string>;
 }
+interface Door<I extends object, F extends FlagInput> extends Pick<
+  Filter<F, {}>,
+  'summary' | 'description' | 'examples'
+> {
+  table: Action<any, any, I>;
+  /** Flags of the command. Those marked by `step-flags.ts` are the step's input. */
+  flags: F;
+  /** Meaning of the argument, where there is one: the message's file, if `prepare` says no other. */
+  file?: string;
+}
 /** Input that no single flag of this door gives; of an action with several doors another one may. */
 type Also<I, F> = Exclude<keyof I, keyof InputOf<F>>;
-type Rest<I, F> = [Also<I, F>] extends [never]
-  ? { also?: undefined }
-  : { also(home: Home): Promise<{ [K in Also<I, F>]?: I[K] | undefined }> };
+/** Looks at the flags before a run. Returns nothing where it has answered by itself. */
+type Prepare<F, R> = (flags: Values<F>, file: string | undefined) => R | Promise<R | void>;
+type Prepared<I, F> = [Also<I, F>] extends [never]
+  ? { prepare?: Prepare<F, Run> }
+  : { prepare: Prepare<F, Run & { also(home: Home): Promise<{ [K in Also<I, F>]?: I[K] | undefined }> }> };
 /** Refuses flags that give an input which no row takes, or one of another type. */
 type Fits<I, F> = [Exclude<keyof InputOf<F>, keyof I>] extends [never]
   ? InputOf<F> extends { [K in keyof I]?: I[K] | undefined }
     ? unknown
-    : { steps: 'an input of another type' }
-  : { steps: ['an input that no row takes', Exclude<keyof InputOf<F>, keyof I>] };
+    : { flags: 'an input of another type' }
+  : { flags: ['an input that no row takes', Exclude<keyof InputOf<F>, keyof I>] };
 
-export abstract class ContractCommand extends BaseCommand {
-  /** Plays one run, or one for each line of a batch. */
-  protected async open<I extends object, F extends object>({
+/** Makes the command of an action: a run, or with --batch one for each line. */
+export const contractDoor = <I extends object, F extends FlagInput>({
+  table,
+  file,
+  prepare,
+  ...words
+}: Door<I, F> & Prepared<I, F> & Fits<I, F>): Runnable =>
+  filter({
+    ...words,
+    steps: stepsOf(table),
+    args: file === undefined ? {} : { file: arg(file) },
+    exits: ALL_EXITS,
+    run: async (values, args: { file?: string | undefined }) => {
+      const run = prepare ? await prepare(values, args.file) : {};
+      if (run) await playRun(table, words.flags, { flags: values as ContractValues, file: args.file, ...run });
+    },
+  });
+
+/** Plays one run, or one for each line of a batch. */
+async function playRun<I extends object>(
+  table: Action<any, any, I>,
+  steps: FlagInput,
+  { flags, file, ...door }: Run & { flags: ContractValues; also?(home: Home): Promise<object> },
+): Promise<void> {
+  const named = flags.contract !== undefined && (flags.cancel === true || flags.again === true);
+  const claimOf = (home: Home): Promise<Claim> => (door.named ?? claimNamed)(home, flags.contract!);
+  const starts = named || (door.starts ?? (flags.contract !== undefined || flags.as !== undefined));
+  const batch = flags.batch ?? false;
+  if (starts && file !== undefined)
+    throw new Refusal('usage', `a start and a message (${file}) found; a start reads no message`);
+  if (batch && (starts || flags.merge || flags.psbt !== undefined || flags.cancel))
+    throw new Refusal('usage', '--batch found with a start, --merge, --psbt or --cancel; it only answers messages');
+  if (flags.requestId !== undefined && !starts)
+    throw new Refusal('usage', '--request-id names a start; a message names itself');
+  const source = batch ? await openInput(file) : undefined;
+  const json = starts || batch ? null : await message(file, table.type);
+  if (flags.unchecked) note('--unchecked: what nobody has looked at is taken as it is said; nothing vouches for it');
+  await withHome(
     flags,
-    file,
-    table,
-    steps,
-    ...door
-  }: Door<I, F> & Rest<I, F> & Fits<I, F>): Promise<void> {
-    const named = flags.contract !== undefined && (flags.cancel === true || flags.again === true);
-    const claimOf = (home: Home): Promise<Claim> => (door.named ?? claimNamed)(home, flags.contract!);
-    const starts = named || (door.starts ?? (flags.contract !== undefined || flags.as !== undefined));
-    const batch = flags.batch ?? false;
-    if (starts && file !== undefined)
-      throw new Refusal('usage', `a start and a message (${file}) found; a start reads no message`);
-    if (batch && (starts || flags.merge || flags.psbt !== undefined || flags.cancel))
-      throw new Refusal('usage', '--batch found with a start, --merge, --psbt or --cancel; it only answers messages');
-    if (flags['request-id'] !== undefined && !starts)
-      throw new Refusal('usage', '--request-id names a start; a message names itself');
-    const source = batch ? await openInput(file) : undefined;
-    const json = starts || batch ? null : await message(file, table.type);
-    if (flags.unchecked) note('--unchecked: what nobody has looked at is taken as it is said; nothing vouches for it');
-    await withHome(
-      flags,
-      async (home) => {
-        const ports = await portsOf(home, flags, this.argv, door.remote);
-        if (flags.again) return this.show(await playAgain(table, await claimOf(home), ports), flags.psbt);
-        const given = named ? {} : { ...(await inputOf(steps, { ...flags }, home)), ...(await door.also?.(home)) };
-        const input = given as I;
-        if (flags.contract !== undefined && !named && !('contract' in input))
-          throw new Refusal('usage', '--contract found; here it goes with --cancel or --again');
-        const context = { feerate: flags.feerate };
-        if (source) {
-          await answerLines(source, (text) =>
-            play(table, { json: parseJson(text), input, merged: [], context }, ports),
-          );
-          return tell(home, flags);
-        }
-        const line: RunInput<I> = {
-          json,
-          input,
-          merged: await Promise.all((flags.merge ?? []).map(psbtFrom)),
-          context,
-          requestId: flags['request-id'],
-          cancel: flags.cancel ?? false,
-          over: named ? await claimOf(home) : undefined,
-        };
-        const printed = await play(table, line, ports);
-        if (json !== null && !line.cancel && waysOutOf(table.type)) {
-          const { quotesNow } = await import('../engine/ways.ts');
-          for (const [label, words] of await quotesNow(table, json, ports.source)) note(`${label}: ${words}`);
-        }
-        const text = (await door.print?.(home, printed.text, ports)) ?? printed.text;
-        await this.show({ ...printed, text }, flags.psbt);
-        ports.point('after-print');
-        await tell(home, flags);
-      },
-      stopAt,
-    );
-  }
+    async (home) => {
+      const ports = await portsOf(home, flags, door.remote);
+      if (flags.again) return show(await playAgain(table, await claimOf(home), ports), flags.psbt);
+      const given = named ? {} : { ...(await inputOf(steps, { ...flags }, home)), ...(await door.also?.(home)) };
+      const input = given as I;
+      if (flags.contract !== undefined && !named && !('contract' in input))
+        throw new Refusal('usage', '--contract found; here it goes with --cancel or --again');
+      const context = { feerate: flags.feerate };
+      if (source) {
+        await answerLines(source, (text) => play(table, { json: parseJson(text), input, merged: [], context }, ports));
+        return tell(home, flags);
+      }
+      const line: RunInput<I> = {
+        json,
+        input,
+        merged: await Promise.all((flags.merge ?? []).map(psbtFrom)),
+        context,
+        requestId: flags.requestId,
+        cancel: flags.cancel ?? false,
+        over: named ? await claimOf(home) : undefined,
+      };
+      const printed = await play(table, line, ports);
+      if (json !== null && !line.cancel && waysOutOf(table.type)) {
+        const { quotesNow } = await import('../engine/ways.ts');
+        for (const [label, words] of await quotesNow(table, json, ports.source)) note(`${label}: ${words}`);
+      }
+      const text = (await door.print?.(home, printed.text, ports)) ?? printed.text;
+      await show({ ...printed, text }, flags.psbt);
+      ports.point('after-print');
+      await tell(home, flags);
+    },
+    stopAt,
+  );
+}
 
-  private async show(printed: Printed, psbt: string | undefined): Promise<void> {
-    await print(psbt === undefined ? printed.text : await onlyPsbt(printed.text, psbt));
-    if (printed.hint !== undefined) note(printed.hint);
-    process.exitCode = printed.exit;
-  }
+async function show(printed: Printed, psbt: string | undefined): Promise<void> {
+  await print(psbt === undefined ? printed.text : await onlyPsbt(printed.text, psbt));
+  if (printed.hint !== undefined) note(printed.hint);
+  process.exitCode = printed.exit;
 }
 
 /** Reports payments to the --notify program, including those that an earlier run could not report. */
@@ -176,12 +200,7 @@ async function onlyPsbt(text: string, name: string): Promise<string> {
 }
 
 /** Returns the ports of a run on this home. `remote`: for rows that ask a service outside. */
-export async function portsOf(
-  home: Home,
-  flags: ContractValues,
-  argv: readonly string[],
-  remote?: AskRemote,
-): Promise<Ports> {
+export async function portsOf(home: Home, flags: ContractValues, remote?: AskRemote): Promise<Ports> {
   const { factSource } = await import('../chain/source.ts');
   return {
     network: home.network,
@@ -190,7 +209,7 @@ export async function portsOf(
     store: home.store,
     source: factSource({
       network: home.network,
-      ...(await chainOf(flags, argv)),
+      ...(await chainOf(flags)),
       ...(flags.feerate !== undefined && { feerate: flags.feerate }),
       ...clockOf(flags),
       ...(remote && { remote }),
@@ -211,7 +230,7 @@ export async function portsOf(
 /** Returns the fixed clock of SPILLWAY_NOW, for runs with a fixed seed. */
 function clockOf(flags: HomeValues): { now?: () => number } {
   const fixed = Number(process.env['SPILLWAY_NOW']);
-  return flags['insecure-seed'] !== undefined && fixed > 0 ? { now: () => fixed } : {};
+  return flags.insecureSeed !== undefined && fixed > 0 ? { now: () => fixed } : {};
 }
 
 /** Tests interrupt a run here, as a crash or a kill would. */

@@ -5,10 +5,10 @@
  * Not here: commands that read documents line by line (`stateless.ts`).
  */
 import type { Config } from '@oclif/core/config';
-import type { ArgInput, FlagInput, InferredArgs, InferredFlags } from '@oclif/core/interfaces';
+import type { ArgInput, FlagInput, InferredArgs, ParserOutput } from '@oclif/core/interfaces';
 import { BaseCommand } from './base.ts';
 import type { ExitCode } from './errors.ts';
-import { camel, type Camelled } from './flags.ts';
+import { camel, type Values } from './flags.ts';
 import { print } from './output.ts';
 
 export interface Filter<F extends FlagInput, A extends ArgInput> {
@@ -19,9 +19,17 @@ export interface Filter<F extends FlagInput, A extends ArgInput> {
   flags?: F;
   /** Exit codes; where not given, those of usage, and of input where it has arguments. */
   exits?: readonly ExitCode[];
-  /** Returns the document to print; undefined if it has printed already. */
-  run(flags: Camelled<InferredFlags<F>>, args: InferredArgs<A>): object | void | Promise<object | void>;
+  /** Effect of each run of a contract action, one line a step, for `--help`. */
+  steps?: readonly string[];
+  /** False where it takes any number of arguments. */
+  strict?: boolean;
+  /** Returns the document or text to print; undefined if it has printed already. */
+  run(flags: Values<F>, args: InferredArgs<A>, line: CommandLine): Printed | Promise<Printed>;
 }
+
+type Printed = object | string | void;
+/** A command line, for the few commands that look at more than flags and arguments. */
+export type CommandLine = Pick<ParserOutput, 'argv' | 'raw'> & { config: Config };
 
 /** Class of a command, as oclif and tests make it. */
 export type Runnable = typeof BaseCommand & (new (argv: string[], config: Config) => BaseCommand);
@@ -36,9 +44,15 @@ export const filter = <F extends FlagInput, A extends ArgInput>(table: Filter<F,
     static override flags: FlagInput = table.flags ?? {};
     static override exits = table.exits ?? (table.args ? ([0, 2, 65, 66, 70] as const) : ([0, 2, 70] as const));
 
+    static override steps = table.steps ?? [];
+    static override strict = table.strict ?? true;
+
     async run(): Promise<void> {
-      const { flags, args } = await this.parse(this.ctor);
-      const document = await table.run(camel(flags) as never, args as never);
+      const { flags, args, argv, raw } = await this.parse(this.ctor);
+      // A node outdoes the height of the variable, and --tip outdoes both.
+      if (flags['chain'] !== undefined && !raw.some((token) => token.type === 'flag' && token.flag === 'tip'))
+        delete flags['tip'];
+      const document = await table.run(camel(flags) as never, args as never, { argv, raw, config: this.config });
       if (document) await print(document);
     }
   };

@@ -4,7 +4,7 @@
  */
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import type { BooleanFlag, OptionFlag } from '@oclif/core/interfaces';
+import type { BooleanFlag, InferredFlags, OptionFlag } from '@oclif/core/interfaces';
 import { parseSat } from '../bitcoin/amount.ts';
 import { parseFeerate } from '../bitcoin/fee.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -17,6 +17,8 @@ const refuse = (words: string, input: string): never => {
 export type Camel<Name> = Name extends `${infer Word}-${infer Rest}` ? `${Word}${Capitalize<Camel<Rest>>}` : Name;
 /** Flags under the names that the library has: `min-fee-msat` is `minFeeMsat`. */
 export type Camelled<T> = { [Name in keyof T as Camel<Name & string>]: T[Name] };
+/** Values of flags, as the parts of a command take them. */
+export type Values<F> = Camelled<Omit<InferredFlags<F>, 'json'>>;
 /** Returns the name that the library has for a flag. */
 export const camelName = (flag: string): string => flag.replace(/-./g, ([, letter]) => letter!.toUpperCase());
 /** Renames flags to the names that the library has. */

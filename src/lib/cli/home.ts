@@ -8,16 +8,11 @@ import { allKinds } from '../families.ts';
 import type { Home } from '../home/home.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { note } from '../engine/log.ts';
-import { readPassphrase, type PassphraseValues } from './secrets.ts';
+import type { homeFlags, Values } from './flags.ts';
+import { readPassphrase } from './secrets.ts';
 
 /** The values of `homeFlags`. */
-export interface HomeValues extends PassphraseValues {
-  home?: string | undefined;
-  refunds?: string | undefined;
-  'journal-dir'?: string | undefined;
-  store?: string | undefined;
-  'insecure-seed'?: string | undefined;
-}
+export type HomeValues = Partial<Values<typeof homeFlags>>;
 
 /** The data directory of the platform, for runs without --home and SPILLWAY_HOME. @throws Refusal `no-home` for a user without one */
 function defaultHome(platform: NodeJS.Platform = process.platform, env: NodeJS.ProcessEnv = process.env): string {
@@ -42,7 +37,7 @@ const homeDir = (flags: HomeValues): string => flags.home ?? defaultHome();
 export async function homeOptions(
   flags: HomeValues,
 ): Promise<{ dir: string; refundsDir?: string; journalDir?: string; store?: string; insecureSeed?: Uint8Array }> {
-  const { refunds, 'journal-dir': journal, store, 'insecure-seed': seed } = flags;
+  const { refunds, journalDir: journal, store, insecureSeed: seed } = flags;
   return {
     dir: homeDir(flags),
     ...(refunds !== undefined && { refundsDir: refunds }),

@@ -15,8 +15,8 @@ export const keepBesideFlags = (more: { helpGroup: string; exclusive?: string[] 
     exclusive: ['keep', ...(more.exclusive ?? [])],
   }),
 });
-export const keepDaysOf = (flags: { keep?: number | undefined; 'no-prune'?: boolean }): number | undefined =>
-  flags['no-prune'] ? undefined : (flags.keep ?? KEEP_DAYS);
+export const keepDaysOf = (flags: { keep?: number | undefined; noPrune?: boolean }): number | undefined =>
+  flags.noPrune ? undefined : (flags.keep ?? KEEP_DAYS);
 
 /** Returns what begins pruning beside other work, as the flags say. */
 export const pruningBeside =

@@ -1,5 +1,5 @@
 /** Flags by which a way out is printed as a package, or its price alone, in place of the document of its family. */
-import { switchFlag } from './flags.ts';
+import { switchFlag, type Values } from './flags.ts';
 import { legsOf, type Exit } from '../contract/exit-package.ts';
 import { exitQuoteDocument, type ExitConditions, type WayOut } from '../contract/quote.ts';
 import { packaged } from '../engine/bump.ts';
@@ -12,11 +12,7 @@ export const packageFlags = {
   package: switchFlag('Print the way out as a package, which anybody can send without key and program', helpGroup),
   quote: switchFlag('Print what leaving costs now, and change nothing', { exclusive: ['package'], helpGroup }),
 };
-export interface PackageValues {
-  package?: boolean;
-  quote?: boolean;
-  'allow-fee'?: boolean;
-}
+type PackageValues = Partial<Values<typeof packageFlags>> & { allowFee?: boolean };
 
 /** Returns whether --package or --quote is set. */
 export const asksPackage = (flags: PackageValues): boolean => flags.package === true || flags.quote === true;
@@ -43,5 +39,5 @@ export async function packageText(
   home: Home | undefined,
 ): Promise<string> {
   if (flags.quote) return quoteText(family, exit, { legs: legsOf(exit), script: exit.script }, at);
-  return printJson(await packaged(family, exit, at, home, flags['allow-fee'] ?? false));
+  return printJson(await packaged(family, exit, at, home, flags.allowFee ?? false));
 }

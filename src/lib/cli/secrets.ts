@@ -16,17 +16,25 @@ import { askPassphrase } from './prompt.ts';
 export const SECRET_FILE_LIMITS = { secret: { unit: 'bytes', most: 10_000 } } satisfies Limits;
 const LIMIT = SECRET_FILE_LIMITS.secret.most;
 
-export interface PassphraseValues {
-  'passphrase-fd'?: number | undefined;
-  'passphrase-file'?: string | undefined;
+/** Values of the flags of a secret. */
+type SecretValues<N extends string> = { readonly [K in `${N}Fd`]?: number | undefined } & {
+  readonly [K in `${N}File`]?: string | undefined;
+};
+
+/** Reads a secret from where its flags say. @throws Refusal as `readSecret` and `readSecretFile` */
+async function secretFrom<N extends string>(
+  flags: SecretValues<N>,
+  name: N,
+): Promise<{ text: string; from: string } | undefined> {
+  const { [`${name}Fd`]: fd, [`${name}File`]: file } = flags as Readonly<Record<string, number | string | undefined>>;
+  if (typeof fd === 'number') return { text: await readSecret(fd), from: `file descriptor ${fd}` };
+  return typeof file === 'string' ? { text: await readSecretFile(file), from: file } : undefined;
 }
 
 /** The passphrase of a home, read when it is first needed. `setting`: a new one, asked for twice. */
-export async function readPassphrase(flags: PassphraseValues, setting = false): Promise<string> {
-  const { 'passphrase-fd': fd, 'passphrase-file': file } = flags;
-  if (fd !== undefined) return readSecret(fd);
-  if (file !== undefined) return readSecretFile(file);
-  return askPassphrase(setting ? 'Passphrase for the new home' : 'Passphrase of the home', setting);
+export async function readPassphrase(flags: SecretValues<'passphrase'>, setting = false): Promise<string> {
+  const found = await secretFrom(flags, 'passphrase');
+  return found?.text ?? askPassphrase(setting ? 'Passphrase for the new home' : 'Passphrase of the home', setting);
 }
 
 /** One line of text from a file descriptor. @throws Refusal `no-input`, `too-large`, `malformed` */
@@ -51,33 +59,21 @@ export async function readGuarded(file: string): Promise<Uint8Array> {
 }
 
 /**
- * A secret of 32 bytes in hex, from a descriptor or a file that nobody else may read. Its text is never repeated.
+ * A secret of 32 bytes in hex, from where the flags of this name say. Its text is never repeated.
  * @throws Refusal `wrong-key`, `secret-exposed`, `no-input`, `malformed`
  */
-export async function readKey(from: {
-  fd?: number | undefined;
-  file?: string | undefined;
-}): Promise<Uint8Array | undefined> {
-  if (from.fd !== undefined) return keyBytes(await readSecret(from.fd), `file descriptor ${from.fd}`);
-  if (from.file !== undefined) return keyBytes(await readSecretFile(from.file), from.file);
-  return undefined;
+export async function readKey<N extends string>(flags: SecretValues<N>, name: N): Promise<Uint8Array | undefined> {
+  const found = await secretFrom(flags, name);
+  return found && keyBytes(found.text, found.from);
 }
 
-/** A secret in hex, of any length, from a descriptor or such a file. @throws Refusal `malformed`, and as `readKey` */
-export async function readHex(from: {
-  fd?: number | undefined;
-  file?: string | undefined;
-}): Promise<Uint8Array | undefined> {
-  const name = from.file ?? `file descriptor ${from.fd}`;
-  const text =
-    from.fd !== undefined
-      ? await readSecret(from.fd)
-      : from.file !== undefined
-        ? await readSecretFile(from.file)
-        : undefined;
-  if (text === undefined) return undefined;
-  if (!/^(?:[0-9a-fA-F]{2})+$/.test(text.trim())) throw new Refusal('malformed', `${name}: bytes in hex expected`);
-  return Uint8Array.from(Buffer.from(text.trim(), 'hex'));
+/** A secret in hex, of any length, from there too. @throws Refusal `malformed`, and as `readKey` */
+export async function readHex<N extends string>(flags: SecretValues<N>, name: N): Promise<Uint8Array | undefined> {
+  const found = await secretFrom(flags, name);
+  if (!found) return undefined;
+  const text = found.text.trim();
+  if (!/^(?:[0-9a-fA-F]{2})+$/.test(text)) throw new Refusal('malformed', `${found.from}: bytes in hex expected`);
+  return Uint8Array.from(Buffer.from(text, 'hex'));
 }
 
 /** Several of them, from one file: a JSON list, or a line each. @throws Refusal as `readKey`, `malformed-json` */

@@ -58,10 +58,9 @@ export async function inputOf<F extends object>(
 ): Promise<InputOf<F>> {
   const input: Record<string, unknown> = {};
   for (const [flag, { step: marked }] of Object.entries(flags) as [string, Partial<StepInput<unknown, string>>][]) {
-    const value = values[flag];
+    const value = values[camelName(flag)];
     if (!marked || value === undefined || value === false) continue;
-    const name = marked.name || camelName(flag);
-    input[name] = await marked.read(value as never, home);
+    input[marked.name || camelName(flag)] = await marked.read(value as never, home);
   }
   return input as InputOf<F>;
 }
