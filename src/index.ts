@@ -97,7 +97,8 @@ export { keySet, sortedKeySet, type KeySet } from './lib/signing/keyset.ts';
 // ── credit contracts: their actions, terms and transactions ───────────────────────────────────────────────────────────
 export type { Rules } from './lib/contract/fees.ts';
 export type { CloseInput, CloseMessage } from './lib/credit/close.ts';
-export { verdictOf, type ExitDocument, type Verdict } from './lib/credit/exit.ts';
+export { verdictOf, type ExitDocument } from './lib/credit/exit.ts';
+export type { Verdict } from './lib/contract/status.ts';
 export {
   crowded,
   exitable,
@@ -120,7 +121,7 @@ export { exitQuoteOf, type ExitQuote, type WayOut } from './lib/contract/quote.t
 export { settlementOf } from './lib/credit/ways.ts';
 export { statusOf, type CreditStatusLine } from './lib/credit/status.ts';
 export { standingOf, type ExitFacts, type Standing } from './lib/credit/standing.ts';
-export { decide, type Due, type Seen, type Watched } from './lib/credit/watch.ts';
+export { decide, type CreditDue, type Seen, type WatchedCredit } from './lib/credit/watch.ts';
 export { watchedOf } from './lib/credit/watched.ts';
 export {
   checkPolicy,

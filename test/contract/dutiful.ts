@@ -1,5 +1,5 @@
 /** Duties, and what the chain shows of their coins: for tests of `contract/duty.ts`. */
-import type { CoinSeen, Duty, ChainView, Spend, Unsigned } from '../../src/lib/contract/duty.ts';
+import type { CoinSeen, Duty, ChainView, CoinSpend, Unsigned } from '../../src/lib/contract/duty.ts';
 import type { ReadyTx, Rules } from '../../src/lib/contract/fees.ts';
 
 export const OUTPOINT = { txid: 'ff', vout: 0 };
@@ -28,8 +28,8 @@ export const duty = (more: Partial<Duty> = {}): Duty => ({
 });
 export const unspent: CoinSeen = { coin: 'unspent', depth: 3, spend: null };
 const own = { feeSat: 300n, vsize: 150 };
-export const spent = (more: Partial<Spend> = {}): CoinSeen => {
-  const spend: Spend = {
+export const spent = (more: Partial<CoinSpend> = {}): CoinSeen => {
+  const spend: CoinSpend = {
     by: 'exit',
     txid: 'exit-txid',
     hex: null,
@@ -46,7 +46,7 @@ export const spent = (more: Partial<Spend> = {}): CoinSeen => {
   };
 };
 /** A rival's transaction, which leaves the party that watches nothing. */
-export const rival = (more: Partial<Spend> = {}) =>
+export const rival = (more: Partial<CoinSpend> = {}) =>
   spent({ by: 'former', txid: 'dd', paysSat: 0n, lostSat: 50_000n, ...more });
 export const seen = (coin: CoinSeen, more: Partial<ChainView> = {}): ChainView => ({
   tip: 110,

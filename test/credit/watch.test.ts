@@ -7,7 +7,15 @@ import { withChildren } from '../../src/commands/credit/exit-children.ts';
 import { closeCredit, exitCredit } from '../../src/lib/ecash/credit.ts';
 import { settledAs } from '../../src/lib/credit/records.ts';
 import type { Rules } from '../../src/lib/contract/fees.ts';
-import { dueAt, decide, lastAt, shortOf, type Due, type Seen, type Watched } from '../../src/lib/credit/watch.ts';
+import {
+  dueAt,
+  decide,
+  lastAt,
+  shortOf,
+  type CreditDue,
+  type Seen,
+  type WatchedCredit,
+} from '../../src/lib/credit/watch.ts';
 import { readBundled } from '../../src/lib/credit/bundle.ts';
 import { judged, watchedOf } from '../../src/lib/credit/watched.ts';
 import { payoutScript } from '../../src/lib/credit/terms.ts';
@@ -22,7 +30,7 @@ import { due, payee, payer, ready, rules, seen, spent, told } from './watching.t
 describe("the payee's ladder", () => {
   it('in a restored home waits for its journal, but not longer than half the margin', () => {
     const heights = [711, 712, 856, 927, 928, 1_000];
-    const at = (more: Partial<Watched>) => heights.map((h) => due(payee({ behind: true, ...more }), seen(h)));
+    const at = (more: Partial<WatchedCredit>) => heights.map((h) => due(payee({ behind: true, ...more }), seen(h)));
     expect(at({})).toEqual(['early', 'restored', 'restored', 'restored', 'exit', 'exit']);
     expect(at({ own: null }).slice(1)).toEqual(Array(5).fill('restored'));
     expect(at({ pending: ready('close') }).slice(0, 4)).toEqual(Array(4).fill('rebroadcast'));
@@ -270,7 +278,7 @@ describe('what takes the place of something in the mempool', () => {
     });
   });
   it('what a node does not show is waited for as long as it may be a rollover or close, and for good where the store is behind', () => {
-    const at = (w: Watched) => [856, 927, 928].map((h) => due(w, seen(h, other(null))));
+    const at = (w: WatchedCredit) => [856, 927, 928].map((h) => due(w, seen(h, other(null))));
     expect(at(payee())).toEqual(['exit', 'exit', 'exit']);
     expect(at(payee({ knowsAll: false }))).toEqual(['in-mempool', 'in-mempool', 'exit']);
     expect(at(payee({ behind: true }))).toEqual(Array(3).fill('in-mempool'));
@@ -418,9 +426,10 @@ describe('whatever the order of facts', () => {
     confirmations: fc.integer({ min: 1, max: 8 }),
     feeBudgetSat: fc.option(fc.bigInt({ min: 0n, max: 100_000n })),
   });
-  const sends = (d: Due): boolean => d.do === 'exit' || d.do === 'refund' || d.do === 'rebroadcast' || d.do === 'bump';
+  const sends = (d: CreditDue): boolean =>
+    d.do === 'exit' || d.do === 'refund' || d.do === 'rebroadcast' || d.do === 'bump';
 
-  const told = (d: Due): boolean => d.do === 'over-budget' || d.do === 'needs-bump';
+  const told = (d: CreditDue): boolean => d.do === 'over-budget' || d.do === 'needs-bump';
 
   it('a contract never misses its deadline: its own transaction is out, or goes out, or it is said what that takes', () => {
     fc.assert(

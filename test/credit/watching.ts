@@ -1,6 +1,6 @@
 /** Contracts that are watched, what the chain shows of them, and what is due: for tests of `credit/watch.ts`. */
 import type { Rules } from '../../src/lib/contract/fees.ts';
-import { decide, type Seen, type Watched } from '../../src/lib/credit/watch.ts';
+import { decide, type Seen, type WatchedCredit } from '../../src/lib/credit/watch.ts';
 
 export type By = 'exit' | 'refund' | 'close' | 'rollover' | 'other';
 export const TX = { vsize: 154, fee: 308n, paysSat: 50_000n, spareSat: 49_670n, childVsize: 111, children: null };
@@ -12,9 +12,9 @@ export const ready = (by: By, more: object = {}) => ({
   ...more,
 });
 /** Freeze at 712, deadline 856, last 928, expiry 1000. */
-export const terms = { expiry: 1_000, freeze_blocks: 288, margin_blocks: 144 } as Watched['terms'];
-export const ways: Watched['ways'] = new Map();
-export const payee = (more: Partial<Watched> = {}): Watched => ({
+export const terms = { expiry: 1_000, freeze_blocks: 288, margin_blocks: 144 } as WatchedCredit['terms'];
+export const ways: WatchedCredit['ways'] = new Map();
+export const payee = (more: Partial<WatchedCredit> = {}): WatchedCredit => ({
   id: 'aa',
   role: 'payee',
   terms,
@@ -33,7 +33,7 @@ export const payee = (more: Partial<Watched> = {}): Watched => ({
   behind: false,
   ...more,
 });
-export const payer = (more: Partial<Watched> = {}) => payee({ role: 'payer', own: ready('refund'), ...more });
+export const payer = (more: Partial<WatchedCredit> = {}) => payee({ role: 'payer', own: ready('refund'), ...more });
 export const seen = (height: number, more: Partial<Seen> = {}): Seen => ({
   tip: height,
   coin: 'unspent',
@@ -56,13 +56,13 @@ export const spent = (by: By, confirmations: number, feerate = 2_000, vsize = 26
   return { coin: 'spent', spend: { by, txid, paysSat: pays(by), confirmations, paying, tx } } as const;
 };
 export const rules: Rules = { confirmations: 6, feeBudgetSat: 20_000n };
-export const due = (w: Watched, s: Seen, r = rules) => {
+export const due = (w: WatchedCredit, s: Seen, r = rules) => {
   const d = decide(w, s, r);
   return d.do === 'wait' ? d.why : d.do;
 };
 
 /** What is due, with the feerate that a child brings it to; null: alone. */
-export const told = (w: Watched, s: Seen, r: Rules = rules) => {
+export const told = (w: WatchedCredit, s: Seen, r: Rules = rules) => {
   const d = decide(w, s, r);
   return { ...d, feerate: 'child' in d && d.child ? d.child.feerate : null };
 };

@@ -2,7 +2,7 @@
 import { scriptOf } from '../../src/lib/bitcoin/address.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { txidOf } from '../../src/lib/bitcoin/transaction.ts';
-import type { CoinSeen, Due, ChainView, Spend, Watched } from '../../src/lib/contract/duty.ts';
+import type { CoinSeen, Due, ChainView, CoinSpend, Watched } from '../../src/lib/contract/duty.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { statecoinKind, type OwnerRecord, type Statecoin } from '../../src/lib/statechain/records.ts';
@@ -23,7 +23,7 @@ export const scripts = (c: OwnerRecord): ReadonlySet<string> =>
   new Set([c.entries.at(-1)!, ...c.withdrawals].map(({ address }) => scriptOf(address, 'regtest')));
 export const unspent: CoinSeen = { coin: 'unspent', depth: 6, spend: null };
 const paid = { feeSat: 500n, vsize: 124 };
-export const by = (w: Watched, txid: string, more: Partial<Spend> = {}): CoinSeen => {
+export const by = (w: Watched, txid: string, more: Partial<CoinSpend> = {}): CoinSeen => {
   const way = w.coins[0]!.ways.get(txid) ?? { by: 'other', paysSat: null, lostSat: null };
   const spend = { txid, hex: null, confirmations: 0, paying: { all: paid, own: paid }, ...way, ...more };
   return {

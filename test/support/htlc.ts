@@ -8,7 +8,7 @@ import {
   typesOf,
   VARIANTS,
   type PathName,
-  type ScriptType,
+  type HtlcType,
   type Variant,
 } from '../../src/lib/htlc/scripts.ts';
 import { finish, signatureBy, type Finished, type Known } from '../../src/lib/htlc/sign.ts';
@@ -29,7 +29,7 @@ export const TO = `0014${'ab'.repeat(20)}`;
 
 export interface Form {
   variant: Variant;
-  type: ScriptType;
+  type: HtlcType;
   lock: Lock;
   anchors?: boolean;
   cooperative?: boolean;

@@ -8,7 +8,7 @@ import { parseTransaction, type Spent } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 
 /** Finished transaction, with what it spends and what is sent with it. */
-export interface Finished {
+export interface FinishedTx {
   hex: Hex;
   /** Coins that it spends, as far as known; amounts that a document states, not proven. */
   spends: readonly Spent[];
@@ -16,10 +16,10 @@ export interface Finished {
   package?: readonly Hex[];
 }
 /** Finished transaction that a printed document carries: it can be sent, and paid for. */
-export interface Settlement extends Finished {
+export interface Settlement extends FinishedTx {
   network: string;
   /** Transactions that are sent after it, each once it is valid. */
-  later?: readonly Finished[];
+  later?: readonly FinishedTx[];
 }
 
 /** Returns the funding that another wallet has signed. @throws Refusal `not-signed` */

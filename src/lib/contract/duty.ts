@@ -57,7 +57,7 @@ export interface WatchedCoin {
 }
 
 /** Transaction that spends a watched coin. */
-export interface Spend {
+export interface CoinSpend {
   by: string;
   /** null: the node does not say. */
   txid: Hex | null;
@@ -84,7 +84,7 @@ export interface CoinSeen {
    */
   age?: number;
   /** Transaction that spends the coin. Null for a spent coin means that its spender in a block was not found. */
-  spend: Spend | null;
+  spend: CoinSpend | null;
   /** Result of searching older blocks for the spender; absent if no search was needed. */
   searched?: Searched;
   /** True if the coin is unspent but a coin of `beside` is not among the unspent ones. */
@@ -150,7 +150,7 @@ export interface Duty {
 }
 
 /** Start of an action, whose first message goes to the counterparty. */
-export interface Opening {
+export interface ActionStart {
   /** Type of the action. */
   type: string;
   /** Claim of the record that the action changes. */
@@ -172,7 +172,7 @@ export type Act =
   | { do: 'sign'; event: string; tx: Unsigned; feeSat: bigint }
   | { do: 'bump'; tx: ReadyTx; child: ChildFee }
   /** Starts an action with the counterparty. Does `instead` if the watcher has no key or the message must wait. */
-  | { do: 'propose'; event: string; opening: Opening; instead: Act }
+  | { do: 'propose'; event: string; opening: ActionStart; instead: Act }
   /** Ends the record: its time is over, and there never was a coin. */
   | { do: 'lapse' }
   /** A final transaction has ended the contract. */
@@ -228,7 +228,7 @@ export function withRival({ outpoint, worthSat }: Duty, seen: ChainView): ChainV
 export const SPENT_OTHERWISE: Act = { do: 'tell', event: 'spent-otherwise', short: true };
 
 /** Decides a duty whose coin is spent by a transaction in a block. */
-export function minedOf({ by, txid, paysSat, lostSat, confirmations }: Spend, rules: Rules): Act {
+export function minedOf({ by, txid, paysSat, lostSat, confirmations }: CoinSpend, rules: Rules): Act {
   if (txid === null || paysSat === null || lostSat === null) return SPENT_OTHERWISE;
   const isFinal = allows({ least: DUTY_LIMITS.final.least(rules) }, confirmations);
   if (isFinal) return { do: 'end', event: lostSat > 0n ? 'lost' : 'settled', by, txid, paysSat, lostSat };
@@ -236,7 +236,7 @@ export function minedOf({ by, txid, paysSat, lostSat, confirmations }: Spend, ru
   return { do: 'tell', event: 'overtaken', short: true, more: overtaken({ by, txid, paysSat, lostSat }) };
 }
 
-const overtaken = ({ by, txid, paysSat, lostSat }: Pick<Spend, 'by' | 'txid' | 'paysSat' | 'lostSat'>): object => ({
+const overtaken = ({ by, txid, paysSat, lostSat }: Pick<CoinSpend, 'by' | 'txid' | 'paysSat' | 'lostSat'>): object => ({
   by,
   txid,
   pays_sat: paysSat,
@@ -244,7 +244,7 @@ const overtaken = ({ by, txid, paysSat, lostSat }: Pick<Spend, 'by' | 'txid' | '
 });
 
 /** Decides a duty whose coin is spent by a transaction in the mempool. */
-function onPending(duty: Duty, found: CoinSeen, spend: Spend, seen: ChainView, rules: Rules): Due {
+function onPending(duty: Duty, found: CoinSeen, spend: CoinSpend, seen: ChainView, rules: Rules): Due {
   const evicted = spend.paying && withChildren(spend.paying.all, spend.paying.own);
   if (spend.lostSat === 0n) return help(duty, spend, evicted, seen, rules);
   const beaten = overtaken(spend);
@@ -254,7 +254,7 @@ function onPending(duty: Duty, found: CoinSeen, spend: Spend, seen: ChainView, r
 }
 
 /** A transaction in the mempool that pays this party; a child may pay for it already. */
-function help(duty: Duty, { txid, paying }: Spend, evicted: Evicted | null, seen: ChainView, rules: Rules): Due {
+function help(duty: Duty, { txid, paying }: CoinSpend, evicted: Evicted | null, seen: ChainView, rules: Rules): Due {
   const { tx } = duty;
   const inMempool: Due = { do: 'tell', event: 'in-mempool' };
   if (!paying) return inMempool;

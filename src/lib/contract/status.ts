@@ -8,6 +8,21 @@ import type { Moment } from './moment.ts';
 import type { TrackedCoin, ChainFacts } from './outcome.ts';
 import { exitQuoteOf, type ExitQuote, type WayOut } from './quote.ts';
 
+/**
+ * Standing of a contract for who may leave it.
+ *
+ *   early     nothing presses
+ *   due       act now
+ *   late      the other side may be faster
+ *   pending   the coin is spent, not finally or not known by what
+ *   done      it is settled
+ *   lost      it is, for less than this home had
+ *   unfunded  the funding is not on the chain yet
+ *   dead      it never will be: another transaction took its inputs, or it expired with nothing paid
+ *   unknown   no height given
+ */
+export type Verdict = 'early' | 'due' | 'late' | 'pending' | 'done' | 'lost' | 'unfunded' | 'dead' | 'unknown';
+
 /** Line of `status`. A field that a family does not have is absent. */
 export interface StatusLine {
   type: 'status';

@@ -33,13 +33,13 @@ import { refund, update } from './transactions.ts';
 import type { WatchedDocument } from '../contract/duty.ts';
 import { readyTxOf, type Child, type ReadyTx } from '../contract/fees.ts';
 import type { Settled } from './states.ts';
-import type { Watched, Way } from './watch.ts';
+import type { WatchedCredit, CreditWay } from './watch.ts';
 import { asShared } from './watcher.ts';
 
 /** Contract or refund from a document, in the form that a watchtower needs. */
 export interface Bundled {
   network: Network;
-  watched: Watched & { own: ReadyTx<Settled['by']> };
+  watched: WatchedCredit & { own: ReadyTx<Settled['by']> };
 }
 
 const exported = v.object({
@@ -132,9 +132,9 @@ function readCopy(document: unknown): Bundled {
 
 /** Returns a bundle as it is watched: never frozen, closed or rolled over, for its owner renews it. */
 const watching = (
-  which: Pick<Watched, 'id' | 'role' | 'terms' | 'outpoint' | 'contract' | 'script' | 'paidSat'>,
+  which: Pick<WatchedCredit, 'id' | 'role' | 'terms' | 'outpoint' | 'contract' | 'script' | 'paidSat'>,
   own: ReadyTx<Settled['by']>,
-  ways: readonly (readonly [Hex, Way])[],
+  ways: readonly (readonly [Hex, CreditWay])[],
 ): Bundled['watched'] => ({
   ...which,
   own,

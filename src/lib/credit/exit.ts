@@ -4,6 +4,7 @@
  */
 import type { Hex } from '../protocol/action.ts';
 import { outcomeNeeds } from '../contract/outcome.ts';
+import type { Verdict } from '../contract/status.ts';
 import { idClaim } from '../protocol/claims.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -24,14 +25,6 @@ import { riding, type UpdateRecords } from './rider.ts';
 import { refund, update } from './transactions.ts';
 import { followed, hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 import { roleIn } from './steps.ts';
-
-/**
- * early: nothing presses · due: act now · late: the other side may be faster · pending: the coin is spent, not finally or
- * not known by what · done: it is settled · lost: it is, for less than was paid ·
- * unfunded: the funding is not on the chain yet · dead: it never will be, another transaction took its inputs, or it expired
- * with nothing paid · unknown: no height given
- */
-export type Verdict = 'early' | 'due' | 'late' | 'pending' | 'done' | 'lost' | 'unfunded' | 'dead' | 'unknown';
 
 interface ExitOf<K extends 'exit' | 'refund'> {
   step: K;

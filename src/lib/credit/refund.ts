@@ -99,7 +99,7 @@ export function acceptRefund(
 }
 
 type PayerAt<S> = Extract<Credit, { role: 'payer'; state: S }>;
-interface Completed {
+interface CompletedRefund {
   record: PayerAt<'open'>;
   spends: readonly NonceId[];
 }
@@ -114,7 +114,7 @@ export function completeRefund(
   hand: Hand,
   had: PayerAt<'proposed'> | PayerAt<'open'>,
   refundPsbt: string,
-): Completed | WalletRequest {
+): CompletedRefund | WalletRequest {
   if (had.state === 'open') {
     checkAnswer(had.refundAnswer, refundPsbt, 'refund', 'payee');
     return { record: had, spends: [] };

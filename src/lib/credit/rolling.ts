@@ -39,7 +39,7 @@ import {
   offerClaim,
 } from './records.ts';
 import { checkReceipt, signReceipt } from './receipt.ts';
-import { nextKey, ROLL_LIMITS, type Pair, type RollMessage } from './rollover-messages.ts';
+import { nextKey, ROLL_LIMITS, type RollPair, type RollMessage } from './rollover-messages.ts';
 import { isReverse, keysOf, viewOf, type Contract, type Terms } from './terms.ts';
 import { contractInput, contractOutpoint, rollover, rolloverOutputs, type RolloverParts } from './transactions.ts';
 
@@ -283,7 +283,7 @@ export function propose(
   };
   const rolled = rolloverPsbt(rolloverJob(c, template), next.terms, {}, {});
   if (!opened) return { waits: { refund: psbtOf(job, {}) }, hint: ONCE, writes };
-  const message: Pair = {
+  const message: RollPair = {
     step: 'proposed',
     network: m.network,
     ...pairOf(c, next, rolling, m.receipt),

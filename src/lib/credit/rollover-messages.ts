@@ -42,7 +42,7 @@ const steps = {
   complete: { ...pair, txid: hexOf(32), hex: hexText },
 } as const;
 export type RollMessage = MessageOf<typeof steps>;
-export type Pair = Extract<RollMessage, { step: 'proposed' }>;
+export type RollPair = Extract<RollMessage, { step: 'proposed' }>;
 
 export interface RollInput extends OfferInput {
   contract?: Hex;

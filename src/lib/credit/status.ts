@@ -1,9 +1,9 @@
 /** One line of `status` about a contract. */
-import { statusHead, type StatusLine } from '../contract/status.ts';
+import { statusHead, type StatusLine, type Verdict } from '../contract/status.ts';
 import type { Hex } from '../protocol/action.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { deadlineHeight } from './checks.ts';
-import { verdictOf, type Verdict } from './exit.ts';
+import { verdictOf } from './exit.ts';
 import { coveredSat, isFunded, owesNothing, paidOf, type Credit } from './records.ts';
 import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 

@@ -21,22 +21,19 @@
 import { maxSat } from '../bitcoin/amount.ts';
 import { feerateOf } from '../bitcoin/fee.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
-import { childrenOf, withChildren, type Evicted, type Paid } from '../bitcoin/replacement.ts';
+import { childrenOf, withChildren, type Evicted } from '../bitcoin/replacement.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { deadlineHeight, freezeHeight, type Heights } from './checks.ts';
+import type { CoinSeen, CoinSpend } from '../contract/duty.ts';
 import { helpOf, sendingOf, type Fees, type ChildFee, type ReadyTx, type Rules } from '../contract/fees.ts';
 import type { Settled } from './states.ts';
 import type { Contract, Role } from './terms.ts';
 
-/** Sort of a transaction, and the sum that it pays to the party that watches. */
-export interface Way {
-  /** other: none that follows from the contract's terms and is known here. */
-  by: Settled['by'];
-  paysSat: bigint;
-}
+/** Sort of a transaction, and the sum that it pays to the party that watches; other: none that is known here. */
+export type CreditWay = Omit<Settled, 'txid'>;
 /** Contract as `watch` decides over it: terms, sums, and every transaction that can spend its coin. */
-export interface Watched {
+export interface WatchedCredit {
   id: Hex;
   role: Role;
   terms: Heights;
@@ -56,7 +53,7 @@ export interface Watched {
   /** Possibility of this party to offer a close; `again`: it has, and nothing came back. */
   offers: boolean | 'again';
   /** Transactions that may spend the coin, by txid. */
-  ways: ReadonlyMap<Hex, Way>;
+  ways: ReadonlyMap<Hex, CreditWay>;
   /** True if a rollover or close would be among them. */
   knowsAll: boolean;
   /**
@@ -71,26 +68,16 @@ export interface Watched {
 }
 
 /** Transaction that spends the coin. */
-export interface Spend {
+export interface CreditSpend extends Omit<CoinSpend, 'by' | 'hex' | 'lostSat'> {
   by: Settled['by'];
-  /** null: the node does not say. */
-  txid: Hex | null;
-  /** Sum that it pays to the party that watches; null: the node does not show it. */
-  paysSat: bigint | null;
-  /** 0: in the mempool. */
-  confirmations: number;
-  /** Fees in the mempool: its own, and its children's; null where the node does not say. */
-  paying: { all: Paid; own: Paid } | null;
   /** The transaction as this party can pay for it with a child; null where it cannot be read. */
   tx: ReadyTx | null;
 }
 /** State of a contract's coin on the chain, and the fees of the node. */
-export interface Seen extends Fees {
+export interface Seen extends Fees, Pick<CoinSeen, 'coin'> {
   tip: number;
-  /** spent: by a transaction in a block or the mempool · absent: not on the chain, or not any more · unclear: one of both */
-  coin: 'unspent' | 'spent' | 'absent' | 'unclear';
   /** null for a coin that is spent: by a transaction in a block that nobody can name. */
-  spend: Spend | null;
+  spend: CreditSpend | null;
   /** Another input of `pending` is spent by another transaction. */
   conflicted: boolean;
 }
@@ -107,7 +94,7 @@ export type Waiting =
   /** Waits for the journal: the exit that is known may be an older one. */
   | 'restored';
 /** Act that is due for a contract, or the reason why none is. */
-export type Due =
+export type CreditDue =
   | { do: 'wait'; why: Waiting }
   /** Payments have ended: roll over, or close. */
   | { do: 'warn' }
@@ -128,7 +115,7 @@ export type Due =
 /** Halfway from the freeze height to the deadline. */
 const offerAt = (t: Heights): number => deadlineHeight(t) - Math.floor((t.freeze_blocks - t.margin_blocks) / 2);
 /** Returns when the party sends its own: payees at the deadline, payers once nodes take it. */
-export const dueAt = (w: Pick<Watched, 'role' | 'terms'>): number =>
+export const dueAt = (w: Pick<WatchedCredit, 'role' | 'terms'>): number =>
   w.role === 'payee' ? deadlineHeight(w.terms) : w.terms.expiry;
 /** Returns the height from which the payee waits for no rollover, no close and no journal. */
 export const lastAt = (t: Heights): number => t.expiry - Math.floor(t.margin_blocks / 2);
@@ -137,7 +124,7 @@ export const WATCH_LIMITS = {
   /** A close is offered: from halfway on, and not once the payee exits. */
   offer: { unit: 'height', least: (t: Heights) => offerAt(t), most: (t: Heights) => deadlineHeight(t) - 1 },
   /** The party sends what is its own. */
-  own: { unit: 'height', least: (w: Pick<Watched, 'role' | 'terms'>) => dueAt(w) },
+  own: { unit: 'height', least: (w: Pick<WatchedCredit, 'role' | 'terms'>) => dueAt(w) },
   /** The payee waits for a rollover, a close or its journal. */
   waits: { unit: 'height', most: (t: Heights) => lastAt(t) - 1 },
   /** A spend is final. */
@@ -145,7 +132,7 @@ export const WATCH_LIMITS = {
 } satisfies Limits;
 
 /** Decides what is due for a contract at one look; pure. */
-export function decide(w: Watched, seen: Seen, rules: Rules): Due {
+export function decide(w: WatchedCredit, seen: Seen, rules: Rules): CreditDue {
   const { spend, coin } = seen;
   if (spend && spend.confirmations > 0) return onMined(w, spend, rules);
   const nobody = coin === 'absent' || (w.lapses === true && coin !== 'unspent');
@@ -157,13 +144,13 @@ export function decide(w: Watched, seen: Seen, rules: Rules): Due {
   return onUnspent(w, seen, rules);
 }
 
-const wait = (why: Waiting): Due => ({ do: 'wait', why });
+const wait = (why: Waiting): CreditDue => ({ do: 'wait', why });
 
 /** Returns the part of the payee's money that a transaction leaves out. */
-export const shortOf = (w: Pick<Watched, 'role' | 'paidSat'>, paysSat: bigint): bigint =>
+export const shortOf = (w: Pick<WatchedCredit, 'role' | 'paidSat'>, paysSat: bigint): bigint =>
   w.role === 'payee' ? maxSat(w.paidSat - paysSat, 0n) : 0n;
 
-function onMined(w: Watched, { by, txid, paysSat, confirmations }: Spend, rules: Rules): Due {
+function onMined(w: WatchedCredit, { by, txid, paysSat, confirmations }: CreditSpend, rules: Rules): CreditDue {
   // Of another transaction a payer cannot say what was due to it.
   if (txid === null || paysSat === null || (by === 'other' && w.role === 'payer')) return wait('spent-otherwise');
   const final = allows({ least: WATCH_LIMITS.final.least(rules) }, confirmations);
@@ -172,7 +159,7 @@ function onMined(w: Watched, { by, txid, paysSat, confirmations }: Spend, rules:
   return final ? { do: 'settled', by, txid, paysSat } : wait('confirming');
 }
 
-function onUnspent(w: Watched, seen: Seen, rules: Rules): Due {
+function onUnspent(w: WatchedCredit, seen: Seen, rules: Rules): CreditDue {
   const { tip, conflicted } = seen;
   const { own, pending, role, terms } = w;
   const due = allows({ least: WATCH_LIMITS.own.least(w) }, tip);
@@ -193,18 +180,18 @@ function onUnspent(w: Watched, seen: Seen, rules: Rules): Due {
 }
 
 /** Returns whether a merchant that has taken nothing may still be owed something. */
-const takesMore = ({ terms, warnsAt }: Watched, tip: number): boolean =>
+const takesMore = ({ terms, warnsAt }: WatchedCredit, tip: number): boolean =>
   warnsAt < freezeHeight(terms) && tip >= warnsAt && tip < terms.expiry;
 
 /** Returns the duty where a transaction in the mempool spends the coin. */
-function onPending(w: Watched, seen: Seen, spend: Spend, rules: Rules): Due {
+function onPending(w: WatchedCredit, seen: Seen, spend: CreditSpend, rules: Rules): CreditDue {
   const { tip } = seen;
   const { own, pending, role } = w;
   const mine = [own, pending].find((tx) => tx?.txid === spend.txid) ?? null;
   const enough = shortOf(w, spend.paysSat ?? mine?.paysSat ?? 0n) === 0n;
   const helped = mine ?? (role === 'payee' && own && enough ? spend.tx : null);
   const patient = mine !== own && tip < deadlineHeight(w.terms) && !w.exiting;
-  const help = (): Due => (!helped || patient ? wait('in-mempool') : helpWith(helped, spend, seen, rules));
+  const help = (): CreditDue => (!helped || patient ? wait('in-mempool') : helpWith(helped, spend, seen, rules));
   // The payer replaces nothing: whatever else spends the coin was signed by it.
   if (role === 'payer' || !own || mine === own || tip < outbidAt(w, own, spend)) return help();
   const evicted = spend.paying && withChildren(spend.paying.all, spend.paying.own);
@@ -218,7 +205,11 @@ function onPending(w: Watched, seen: Seen, spend: Spend, rules: Rules): Due {
  * where it pays less than was paid, and never where it pays more than the exit. Where it pays as
  * much and does not confirm, it is half the margin.
  */
-function outbidAt({ terms, role, paidSat, knowsAll, behind }: Watched, own: ReadyTx, { by, paysSat }: Spend): number {
+function outbidAt(
+  { terms, role, paidSat, knowsAll, behind }: WatchedCredit,
+  own: ReadyTx,
+  { by, paysSat }: CreditSpend,
+): number {
   const hangs = behind ? Infinity : lastAt(terms);
   // Not shown: by a rollover or close, it may be, where such are not known.
   if (paysSat === null)
@@ -227,14 +218,14 @@ function outbidAt({ terms, role, paidSat, knowsAll, behind }: Watched, own: Read
   return paysSat > own.paysSat ? Infinity : hangs;
 }
 
-function sendOwn(w: Watched, tx: ReadyTx, evicted: Evicted | null, seen: Seen, rules: Rules): Due {
+function sendOwn(w: WatchedCredit, tx: ReadyTx, evicted: Evicted | null, seen: Seen, rules: Rules): CreditDue {
   const sending = sendingOf(tx, evicted, seen, rules);
   if (!('child' in sending)) return { ...sending, tx };
   return { do: w.role === 'payer' ? 'refund' : w.exiting ? 'rebroadcast' : 'exit', tx, ...sending };
 }
 
 /** A transaction in the mempool, which another child may pay for already. */
-function helpWith(tx: ReadyTx, { paying }: Spend, seen: Seen, rules: Rules): Due {
+function helpWith(tx: ReadyTx, { paying }: CreditSpend, seen: Seen, rules: Rules): CreditDue {
   const all = paying?.all ?? { feeSat: tx.fee, vsize: tx.vsize };
   const own = paying?.own ?? all;
   const help = helpOf({ ...tx, fee: own.feeSat }, feerateOf(all.feeSat, all.vsize), childrenOf(all, own), seen, rules);

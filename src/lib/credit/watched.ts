@@ -10,7 +10,7 @@ import { freezeHeight, meltsEndHeight } from './checks.ts';
 import { isReverse, payoutScript, type Contract } from './terms.ts';
 import { close, maxPaid, refund, update } from './transactions.ts';
 import { readyTxOf } from '../contract/fees.ts';
-import type { Watched, Way } from './watch.ts';
+import type { WatchedCredit, CreditWay } from './watch.ts';
 
 const ownOf = (c: FundedCredit): Hex | null => (c.role === 'payer' ? c.refund : c.exit);
 export const finishedOf = (c: FundedCredit): Hex | null => {
@@ -28,7 +28,7 @@ export const warnsAt = ({ role, terms }: FundedCredit): number =>
  * @param next the contract into which it is rolled over, where there is one: the rollover is its funding
  * @param restored the home has not read its journal yet
  */
-export function watchedOf(c: FundedCredit, next: Contract | undefined, restored = false): Watched {
+export function watchedOf(c: FundedCredit, next: Contract | undefined, restored = false): WatchedCredit {
   const own = ownOf(c);
   const by = c.role === 'payer' ? 'refund' : 'exit';
   const finished = finishedOf(c);
@@ -56,16 +56,16 @@ export function watchedOf(c: FundedCredit, next: Contract | undefined, restored 
 }
 
 /** Every transaction that this home knows to spend the coin, by txid, and what it pays to this home. */
-export function waysOf(c: FundedCredit, next?: Contract): ReadonlyMap<Hex, Way> {
+export function waysOf(c: FundedCredit, next?: Contract): ReadonlyMap<Hex, CreditWay> {
   const script = payoutScript(c.terms, c.role);
   const { tx } = c as { tx?: Hex };
-  const made = (by: Settled['by'], template: Template): [Hex, Way] => [
+  const made = (by: Settled['by'], template: Template): [Hex, CreditWay] => [
     txidOf(template),
     { by, paysSat: paysTo(template.outputs, script) },
   ];
   const ways = new Map([made('refund', refund(c))]);
-  const add = ([txid, way]: [Hex, Way]): void => void ways.set(txid, way);
-  const shown = (by: Settled['by'], hex: Hex): [Hex, Way] => [
+  const add = ([txid, way]: [Hex, CreditWay]): void => void ways.set(txid, way);
+  const shown = (by: Settled['by'], hex: Hex): [Hex, CreditWay] => [
     txidOfHex(hex),
     { by, paysSat: paysTo(outputsOf(hex), script) },
   ];
@@ -84,7 +84,7 @@ export function waysOf(c: FundedCredit, next?: Contract): ReadonlyMap<Hex, Way> 
  * Returns the sort of a transaction that spends the contract's coin, by its outputs alone, and the
  * sum that it pays to that script.
  */
-export function judged(c: Contract, hex: Hex, script: Hex): Way {
+export function judged(c: Contract, hex: Hex, script: Hex): CreditWay {
   const outputs = outputsOf(hex);
   const txid = txidOfHex(hex);
   const paysSat = paysTo(outputs, script);
@@ -100,7 +100,7 @@ const finishedAs = (c: Contract, hex: Hex): 'close' | 'rollover' =>
   judged(c, hex, '').by === 'other' ? 'rollover' : 'close';
 
 /** An own close that is proposed is printed again; a rollover under way is not proposed against over the operator's head. */
-function offerOf(c: FundedCredit): Watched['offers'] {
+function offerOf(c: FundedCredit): WatchedCredit['offers'] {
   if (c.state === 'closing' && c.closing && !c.signedClose) return 'again';
   return (c.state === 'open' || c.state === 'accepted') && !c.closing && !c.rolling && !c.signedClose;
 }

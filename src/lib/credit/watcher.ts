@@ -7,16 +7,7 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import { feerateText } from '../bitcoin/fee.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
-import type {
-  About,
-  Act,
-  Due,
-  Duty,
-  ChainView,
-  Spend as Spender,
-  Watched as Shared,
-  Watcher,
-} from '../contract/duty.ts';
+import type { About, Act, Due, Duty, ChainView, CoinSpend, Watched, Watcher } from '../contract/duty.ts';
 import { readyTxOf, type ReadyTx, type Rules } from '../contract/fees.ts';
 import type { From } from '../contract/moment.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -43,22 +34,22 @@ import {
   dueAt,
   lastAt,
   shortOf,
-  type Due as Decided,
-  type Spend,
+  type CreditDue,
+  type CreditSpend,
   type Waiting,
-  type Watched,
+  type WatchedCredit,
 } from './watch.ts';
 import { finishedOf, judged, warnsAt, watchedOf } from './watched.ts';
 
 /** Little enough to be held of each contract: no transaction. */
-type Resting = Pick<Shared, 'id' | 'role' | 'restsUntil' | 'idleUntil' | 'worthSat'> & { outpoint: Outpoint };
+type Resting = Pick<Watched, 'id' | 'role' | 'restsUntil' | 'idleUntil' | 'worthSat'> & { outpoint: Outpoint };
 
 /** A contract whose transaction is sent again never rests. */
 const restsUntil = (warns: number, sends: boolean): number => (sends ? -Infinity : warns);
 
 /** @param work works out the rest, once it is asked for */
-function shared({ outpoint, ...rest }: Resting, work: () => Watched): Shared {
-  let worked: Watched | undefined;
+function shared({ outpoint, ...rest }: Resting, work: () => WatchedCredit): Watched {
+  let worked: WatchedCredit | undefined;
   const w = () => (worked ??= work());
   return {
     ...rest,
@@ -94,7 +85,7 @@ const inputsOf = (hex: Hex): Outpoint[] =>
   parseTransaction(hex).inputs.map((i) => ({ txid: bytesToHex(i.txid), vout: i.index }));
 
 /** A contract that is worked out, without a home. */
-export const asShared = (w: Watched): Shared =>
+export const asShared = (w: WatchedCredit): Watched =>
   shared(
     {
       id: w.id,
@@ -110,7 +101,7 @@ export const asShared = (w: Watched): Shared =>
 const idleUntil = (c: FundedCredit): number => Math.min(c.terms.expiry, isReverse(c.terms) ? warnsAt(c) : Infinity);
 
 /** The contract into which it is rolled over makes its rollover known. */
-function watchedRecord(c: Credit, { beside, restored }: About<Credit>): Shared | undefined {
+function watchedRecord(c: Credit, { beside, restored }: About<Credit>): Watched | undefined {
   if (isOpening(c) || c.state === 'cancelled' || c.settled) return undefined;
   const next = beside && 'outpoint' in beside ? beside : undefined;
   return shared(
@@ -127,7 +118,7 @@ function watchedRecord(c: Credit, { beside, restored }: About<Credit>): Shared |
 }
 
 /** A rollover or close that this party has finished goes first, then its exit or refund. */
-function dutiesOf(w: Watched): Duty[] {
+function dutiesOf(w: WatchedCredit): Duty[] {
   const { id, role, outpoint, own, pending, terms, paidSat } = w;
   const by = role === 'payee' ? terms.expiry : null;
   const duty = (tx: ReadyTx, does: string, why: string, from: From, worthSat: bigint): Duty => ({
@@ -148,7 +139,7 @@ function dutiesOf(w: Watched): Duty[] {
   ];
 }
 
-function decided(w: Watched, seen: ChainView, rules: Rules): Due {
+function decided(w: WatchedCredit, seen: ChainView, rules: Rules): Due {
   const { coin, spend, conflicted = false } = seen.coins.get(outpointText(w.outpoint))!;
   const found = spend && spendBy(w, spend);
   const act = actOf(w, decide(w, { ...seen, coin, spend: found, conflicted }, rules), seen.tip);
@@ -156,7 +147,7 @@ function decided(w: Watched, seen: ChainView, rules: Rules): Due {
   return beaten ? { ...act, beaten } : act;
 }
 
-function spendBy(w: Watched, { by, txid, hex, paysSat, confirmations, paying }: Spender): Spend {
+function spendBy(w: WatchedCredit, { by, txid, hex, paysSat, confirmations, paying }: CoinSpend): CreditSpend {
   const as = by as Settled['by'];
   const fee = paying?.own.feeSat ?? 0n;
   const tx = hex === null ? null : { ...readyTxOf(as, hex, 0n, w.script, w.own?.children === null ? null : []), fee };
@@ -164,13 +155,13 @@ function spendBy(w: Watched, { by, txid, hex, paysSat, confirmations, paying }: 
 }
 
 /** Returns the event of a spend in the mempool that pays less than was paid; the remedy is told beside. */
-function overtakenBy(w: Watched, spend: Spend | null): object | undefined {
+function overtakenBy(w: WatchedCredit, spend: CreditSpend | null): object | undefined {
   if (!spend || spend.confirmations > 0 || spend.paysSat === null || shortOf(w, spend.paysSat) === 0n) return undefined;
   const { by, txid, paysSat } = spend;
   return { by, txid, pays_sat: paysSat, short_sat: shortOf(w, paysSat) };
 }
 
-function actOf(w: Watched, due: Decided, tip: number): Act {
+function actOf(w: WatchedCredit, due: CreditDue, tip: number): Act {
   switch (due.do) {
     case 'wait':
       return waitingFor(w, due.why);
@@ -204,7 +195,7 @@ function actOf(w: Watched, due: Decided, tip: number): Act {
   }
 }
 
-function waitingFor(w: Watched, why: Waiting): Act {
+function waitingFor(w: WatchedCredit, why: Waiting): Act {
   if (why === 'early' || why === 'nothing-to-exit') return { do: 'rest' };
   if (why === 'restored') return { do: 'tell', event: why, short: true, more: { exits_at: lastAt(w.terms) } };
   // The coin is gone, and nobody can say that it paid what was due. A copy of a refund can never say it.
@@ -213,7 +204,7 @@ function waitingFor(w: Watched, why: Waiting): Act {
 }
 
 /** A merchant is told until when it can take what its mint owes, by credit-invoice --check and sign-update. */
-const warning = (w: Watched, tip: number): Act => ({
+const warning = (w: WatchedCredit, tip: number): Act => ({
   do: 'tell',
   event: 'warn',
   more: {
@@ -224,7 +215,7 @@ const warning = (w: Watched, tip: number): Act => ({
 });
 
 /** A message that was printed may have got lost in a pipe; one that showed a nonce that is gone is made anew. */
-const closing = ({ id, offers }: Watched) => ({
+const closing = ({ id, offers }: WatchedCredit) => ({
   type: 'close-credit',
   over: idClaim(id),
   input: { contract: id },

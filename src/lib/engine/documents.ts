@@ -4,7 +4,7 @@
  */
 import { finalHex } from '../bitcoin/finalize.ts';
 import { parseTransaction, parseBareTransaction, txidOfHex, type BareTransaction } from '../bitcoin/transaction.ts';
-import { copySettlement, type Finished, type Settlement } from '../contract/copy.ts';
+import { copySettlement, type FinishedTx, type Settlement } from '../contract/copy.ts';
 import { FAMILIES } from '../families.ts';
 import { parseJson } from '../protocol/json.ts';
 import { envelope, type Document } from '../protocol/message.ts';
@@ -47,7 +47,7 @@ export async function sendable(read: ReadDocument): Promise<Sendable> {
   if (document['type'] === 'bump' && Array.isArray(document['package']))
     return { network: document['network'], txs: checked(document['package']) };
   const { network, later, ...first } = await settlement(document);
-  const txsOf = ({ hex, package: together = [hex] }: Finished) => checked(together);
+  const txsOf = ({ hex, package: together = [hex] }: FinishedTx) => checked(together);
   return { network, txs: txsOf(first), ...(later && { later: later.map(txsOf) }) };
 }
 
@@ -108,7 +108,7 @@ export async function minedSteps(rpc: Rpc, groups: readonly (readonly Hex[])[]):
  * @param rpc undefined: nobody can say, and it is the first of all
  * @throws Refusal `nothing-to-bump` where all are in a block
  */
-export async function nextStep(rpc: Rpc | undefined, { later, ...first }: Settlement): Promise<Finished> {
+export async function nextStep(rpc: Rpc | undefined, { later, ...first }: Settlement): Promise<FinishedTx> {
   if (!rpc || !later) return first;
   const steps = [first, ...later];
   const mined = await minedSteps(

@@ -9,7 +9,7 @@ import type { Rpc } from '../chain/rpc.ts';
 import type { PaymentSearch } from '../chain/payments.ts';
 import { medianTimeAt } from '../chain/blocks.ts';
 import { anyMissing, spendOf, type Blocks } from '../chain/spends.ts';
-import type { Act, CoinSeen, Opening, ChainView, Watched, WatchedCoin } from '../contract/duty.ts';
+import type { Act, CoinSeen, ActionStart, ChainView, Watched, WatchedCoin } from '../contract/duty.ts';
 import type { Fees, ReadyTx, Rules } from '../contract/fees.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -56,7 +56,7 @@ export interface Post {
   /** Keys for a transaction that is signed when it is sent; absent where there are none. */
   hand?(): Promise<Hand>;
   /** A message for the other side, the same until one has come of it; undefined where one cannot be made yet. Absent: there is no key. */
-  propose?(opening: Opening): Promise<object | undefined>;
+  propose?(opening: ActionStart): Promise<object | undefined>;
   /** Looks what else is new, once all that is due is done; absent where nothing is kept. Returns the contracts of a payee that lapsed. */
   after?(stopped: () => boolean): Promise<readonly Hex[]>;
 }

@@ -2,7 +2,7 @@
  * The records of a home, watched: read a page at a time, and anew only where they have changed. What is due comes first, of all
  * families, and of that what has the most at stake; then all others, the nearest of each family first.
  */
-import { ALONE, type Falls, type Opening, type Watched, type Watcher } from '../contract/duty.ts';
+import { ALONE, type Falls, type ActionStart, type Watched, type Watcher } from '../contract/duty.ts';
 import type { ReadyTx } from '../contract/fees.ts';
 import { allWatchers, tableOf } from '../families.ts';
 import { change, loadRecord } from '../home/change.ts';
@@ -197,7 +197,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
     },
     withChild: (tx, feeSat) => childAt(home, tx, feeSat),
     hand: () => homeHand(home),
-    async propose({ type, over, input, again, unless }: Opening) {
+    async propose({ type, over, input, again, unless }: ActionStart) {
       const table = (await tableOf(type))!;
       const kept = again ? await playAgain(table, over, ports).catch(unlessCode('nothing-to-print')) : undefined;
       const said = kept ?? (await play(table, { json: null, input, merged: [] }, ports).catch(unlessCode(...unless)));

@@ -3,7 +3,7 @@ import type { Network } from '../bitcoin/network.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Lock } from './lock.ts';
-import { typesOf, type ScriptType, type Variant } from './scripts.ts';
+import { typesOf, type HtlcType, type Variant } from './scripts.ts';
 import type { Internal } from './taproot.ts';
 import { checkHtlc, type Hash, type Htlc } from './terms.ts';
 
@@ -20,7 +20,7 @@ export interface CreateInput {
   network: Network;
   variant: Variant;
   /** Script type; the variant's first by default. */
-  type?: ScriptType | undefined;
+  type?: HtlcType | undefined;
   hash: Hash;
   /** Claim key; null if anyone with the preimage can claim. */
   claim: PartyKey | null;

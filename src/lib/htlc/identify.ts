@@ -25,13 +25,13 @@ import {
   type Element,
   type Holes,
   type PathName,
-  type ScriptType,
+  type HtlcType,
   type Variant,
 } from './scripts.ts';
 import { LEAF_VERSION, NUMS } from './taproot.ts';
 
 /** Path with its signers and its first moment. A key that the script has only as a hash is named by the hash. */
-export interface Way {
+export interface IdentifiedPath {
   by: string;
   needs: readonly string[];
   from: From;
@@ -42,7 +42,7 @@ export interface Identified {
   variant: Variant;
   /** Other variants with the same bytes. */
   same_as?: readonly Variant[];
-  script_type: ScriptType | null;
+  script_type: HtlcType | null;
   /** Set for one leaf of two, where only this path is known. */
   leaf?: PathName;
   hash160: Hex | null;
@@ -56,7 +56,7 @@ export interface Identified {
   internal_key?: Hex;
   /** Answer whether the internal key can spend. */
   key_path?: 'nobody' | 'possible';
-  ways: Partial<Record<PathName | 'penalty', Way>>;
+  ways: Partial<Record<PathName | 'penalty', IdentifiedPath>>;
   script: Hex;
   words: string;
   /** Path of the witness; null if it matches no path of the script. */
@@ -103,11 +103,11 @@ const unknown = (what: string): Refusal =>
   new Refusal('unknown-witness', `${what} found, a known form of HTLC expected: ${VARIANTS.join(', ')}`);
 
 /** @throws Refusal `unknown-witness` */
-export function identifyScript(script: Uint8Array, type: ScriptType | null = null): Identified {
+export function identifyScript(script: Uint8Array, type: HtlcType | null = null): Identified {
   return describe(script, found(script, type), type);
 }
 
-function found(script: Uint8Array, type: ScriptType | null): Match[] {
+function found(script: Uint8Array, type: HtlcType | null): Match[] {
   const all = [
     ...(type === 'p2tr' ? [] : matches(script, false)),
     ...(type === null || type === 'p2tr' ? matches(script, true) : []),
@@ -118,7 +118,7 @@ function found(script: Uint8Array, type: ScriptType | null): Match[] {
 
 const hexOf = (bytes: Uint8Array | undefined): Hex | null => (bytes ? bytesToHex(bytes) : null);
 
-function describe(script: Uint8Array, all: readonly Match[], type: ScriptType | null): Identified {
+function describe(script: Uint8Array, all: readonly Match[], type: HtlcType | null): Identified {
   const { variant, anchors, leaf, text, holes, witness } = all[0]!;
   const others = [...new Set(all.map((m) => m.variant))].filter((v) => v !== variant);
   return {
@@ -144,7 +144,7 @@ function waysOf({ variant, holes, text, anchors }: Match, witness: Match['witnes
   const key = (who: PathName): string =>
     hexOf(holes[who] ?? holes[`${who}-x`]) ??
     (holes['refund-hash'] ? `the key of HASH160 ${bytesToHex(holes['refund-hash'])}` : '');
-  const way = (path: PathName, elements: readonly Element[]): Way => {
+  const way = (path: PathName, elements: readonly Element[]): IdentifiedPath => {
     const signers = PATHS.filter((who) => elements.includes(`${who}-sig`));
     const block = waitsForBlock(text) && (path === 'claim' || anchors);
     const from = path === 'refund' && holes.lock ? validFrom(holes.lock) : block ? { confirmations: 1 } : null;
@@ -185,7 +185,7 @@ export const withoutAnnex = (witness: readonly Uint8Array[]): readonly Uint8Arra
   witness.length > 1 && witness.at(-1)![0] === 0x50 ? witness.slice(0, -1) : witness;
 
 /** A witness stack, script and control block included. @throws Refusal `unknown-witness` */
-export function identifyWitness(witness: readonly Uint8Array[], type: ScriptType = 'p2wsh'): Identified {
+export function identifyWitness(witness: readonly Uint8Array[], type: HtlcType = 'p2wsh'): Identified {
   const stack = withoutAnnex(witness);
   const last = stack.at(-1);
   if (!last) throw unknown('an empty witness');
@@ -201,7 +201,7 @@ export function identifyWitness(witness: readonly Uint8Array[], type: ScriptType
   };
 }
 
-function withPath(stack: readonly Uint8Array[], script: Uint8Array, type: ScriptType): Identified {
+function withPath(stack: readonly Uint8Array[], script: Uint8Array, type: HtlcType): Identified {
   const all = found(script, type);
   const { holes, witness } = all[0]!;
   const at = (path: PathName): number => elementsOf(witness[path]!).indexOf('preimage');

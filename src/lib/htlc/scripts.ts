@@ -29,7 +29,7 @@ export const VARIANTS = [
 export type Variant = (typeof VARIANTS)[number];
 /** Output types that an HTLC may have. */
 export const SCRIPT_TYPES = ['p2tr', 'p2wsh', 'p2sh-p2wsh', 'p2sh'] as const;
-export type ScriptType = (typeof SCRIPT_TYPES)[number];
+export type HtlcType = (typeof SCRIPT_TYPES)[number];
 export const PATHS = ['claim', 'refund'] as const;
 export type PathName = (typeof PATHS)[number];
 
@@ -136,7 +136,7 @@ export const leafForm = (variant: Variant): LeafForm | undefined => LEAVES[varia
 export const isBolt3 = (variant: Variant): boolean => variant.startsWith('bolt3-');
 
 /** The output types that a variant is made as; BOLT3's and Loop's scripts live in P2WSH only, beside Loop's leaves. */
-export const typesOf = (variant: Variant): readonly ScriptType[] =>
+export const typesOf = (variant: Variant): readonly HtlcType[] =>
   isBolt3(variant)
     ? ['p2wsh']
     : variant === 'loop'

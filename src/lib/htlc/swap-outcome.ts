@@ -22,21 +22,20 @@ import type { Facts, Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { withoutAnnex } from './identify.ts';
 import { preimageIn, shownBy } from './secret.ts';
-import { ownSide, type Swap } from './swap-records.ts';
+import { ownSide, type PaidSwap, type Swap } from './swap-records.ts';
 import { htlcsOf } from './swap-terms.ts';
 import { build, type Htlc } from './terms.ts';
 
-type Paid = Extract<Swap, { paid: Outpoint }>;
 const FINAL = `${OUTCOME_LIMITS.final.least} confirmations`;
 
 /** The home's own HTLC, and what it was paid with. */
-export const ownLeg = ({ paid, coins }: Paid): TrackedCoin => ({
+export const ownLeg = ({ paid, coins }: PaidSwap): TrackedCoin => ({
   outpoint: paid,
   ways: [],
   funding: coins.map((at) => parseOutpoint(at)!),
 });
 /** The other side's HTLC; null while this home has not gone on from it. */
-export const theirLeg = (swap: Paid): TrackedCoin | null =>
+export const theirLeg = (swap: PaidSwap): TrackedCoin | null =>
   swap.theirs && { outpoint: swap.theirs, ways: 'tx' in swap && swap.tx !== undefined ? [txidOfHex(swap.tx)] : [] };
 
 /** The other HTLC of the swap that this one belongs to; null where it is not known. */
@@ -99,7 +98,7 @@ const pathOf = ({ tx, hex }: OutcomeTx, { outpoint, ways }: TrackedCoin, hash: H
   tx !== null && ways.includes(tx) ? 'claim' : hex === null ? undefined : spentBy(hex, outpoint, hash);
 
 /** The payment can never be made: a transaction that pays nothing to its HTLC has taken one of its coins. */
-function isReplaced(found: Outcome, swap: Paid): boolean {
+function isReplaced(found: Outcome, swap: PaidSwap): boolean {
   const { first, second } = htlcsOf({ ...swap, network: swap.network as Network });
   const own = build(swap.role === 'initiator' ? first : second).output;
   return found.is === 'replaced' && found.pays !== null && !found.pays.some(({ script }) => script === own);
@@ -121,7 +120,7 @@ interface SwapEnd {
  * Refuses a swap that this home has paid for and that is not over.
  * @throws Refusal `funding-unchecked`, `wrong-state`, `swap-open`
  */
-export function checkOver(swap: Paid, seen: ChainFacts): SwapEnd {
+export function checkOver(swap: PaidSwap, seen: ChainFacts): SwapEnd {
   const mine = outcome(ownLeg(swap), seen);
   const at = outpointText(swap.paid);
   switch (mine.is) {

@@ -15,7 +15,7 @@ import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Own } from '../signing/exchange.ts';
 import type { Funding } from '../bitcoin/funding.ts';
-import type { SwapAnswer, SwapOffer, Side, Swapper } from './swap-terms.ts';
+import type { SwapAnswer, SwapOffer, SwapSide, Swapper } from './swap-terms.ts';
 
 interface SwapFields {
   network: string;
@@ -54,6 +54,9 @@ export type Swap =
   | ({ role: Swapper; state: 'ended'; lostSat?: bigint } & Funded)
   /** `lost`: given up because its store was restored; the journal may know that it went on. */
   | ({ role: Swapper; state: 'cancelled'; lost?: true } & SwapFields);
+
+/** Swap whose own HTLC this home has paid. */
+export type PaidSwap = Extract<Swap, { paid: Outpoint }>;
 
 const beliefs: Beliefs<Swap> = {
   ...each(fixed, 'role', 'state', 'network', 'own', 'offer', 'answer', 'funding', 'coins', 'paid'),
@@ -114,7 +117,7 @@ export const ownExpiry = ({ role, offer, answer }: AgreedFields & { role: Swappe
   role === 'initiator' ? offer.expiry : answer.expiry;
 
 /** The keys that this home has in a swap, as far as its record tells. */
-export const ownSide = (swap: Swap): Side | undefined =>
+export const ownSide = (swap: Swap): SwapSide | undefined =>
   swap.role === 'initiator' ? swap.offer.side : 'answer' in swap ? swap.answer.side : undefined;
 
 export const cancelledSwap = ({ role, network, own, offer }: Swap): Extract<Swap, { state: 'cancelled' }> => ({

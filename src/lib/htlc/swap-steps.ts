@@ -29,7 +29,7 @@ import {
   fundBy,
   swapViews,
   type SwapAnswer,
-  type Side,
+  type SwapSide,
   type Swapper,
   type SwapTerms,
 } from './swap-terms.ts';
@@ -47,7 +47,7 @@ interface Paying {
 /** Draws two fresh keys: a claim key, whose sealing key seals messages, and a refund key. */
 export function drawn(hand: Hand) {
   const [claiming, refunding] = [freshKeys(hand), freshKeys(hand)];
-  const side: Side = {
+  const side: SwapSide = {
     claim_pubkey: claiming.pubkey,
     claim_auth: claiming.auth,
     refund_pubkey: refunding.pubkey,

@@ -32,7 +32,7 @@ const side = v.strictObject({
   refund_pubkey: pubkey,
   refund_auth: hexOf(32),
 });
-export type Side = v.InferOutput<typeof side>;
+export type SwapSide = v.InferOutput<typeof side>;
 
 export const SWAP_LIMITS = {
   margin: { unit: 'blocks', least: 1, most: 10_000 },
@@ -75,7 +75,7 @@ export interface SwapHtlcs {
 
 /** Both HTLCs follow from the terms. @throws Refusal `key-rejected` */
 export function htlcsOf({ network, offer, answer }: SwapTerms): SwapHtlcs {
-  const one = (claimer: Side, refunder: Side, expiry: number): Htlc =>
+  const one = (claimer: SwapSide, refunder: SwapSide, expiry: number): Htlc =>
     createHtlc({
       network,
       variant: 'standard',

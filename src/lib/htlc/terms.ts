@@ -21,7 +21,7 @@ import {
   type Holes,
   type LeafForm,
   type PathName,
-  type ScriptType,
+  type HtlcType,
   type Variant,
   type WholeForm,
 } from './scripts.ts';
@@ -36,7 +36,7 @@ export interface Hash {
 export interface Htlc {
   network: Network;
   variant: Variant;
-  type: ScriptType;
+  type: HtlcType;
   hash: Hash;
   /** Claim key; null if anyone with the preimage can claim (`book`). */
   claim: Hex | null;
@@ -91,7 +91,7 @@ function holesOf(htlc: Htlc): Holes {
 /** Output of an HTLC and the scripts that spend it. `form` has the texts, `leaves` or `script` the bytes. */
 export type Built =
   | { type: 'p2tr'; form: LeafForm; leaves: Record<PathName, Uint8Array>; tree: Tree; output: Hex }
-  | { type: Exclude<ScriptType, 'p2tr'>; form: WholeForm; script: Uint8Array; output: Hex };
+  | { type: Exclude<HtlcType, 'p2tr'>; form: WholeForm; script: Uint8Array; output: Hex };
 
 export function build(htlc: Htlc): Built {
   const holes = holesOf(htlc);
@@ -113,7 +113,7 @@ const p2sh = (redeem: Uint8Array): Hex => `a914${bytesToHex(hash160(redeem))}87`
 /** The P2WSH program of a script. */
 export const witnessProgram = (script: Uint8Array): Uint8Array => hexToBytes(`0020${bytesToHex(sha256(script))}`);
 
-function outputOf(type: Exclude<ScriptType, 'p2tr'>, script: Uint8Array): Hex {
+function outputOf(type: Exclude<HtlcType, 'p2tr'>, script: Uint8Array): Hex {
   if (type === 'p2sh') return p2sh(script);
   const program = witnessProgram(script);
   return type === 'p2wsh' ? bytesToHex(program) : p2sh(program);

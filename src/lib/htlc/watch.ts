@@ -26,7 +26,7 @@ import {
   type Due,
   type Duty,
   type ChainView,
-  type Spend as Spender,
+  type CoinSpend,
   type Unsigned,
   type Watched,
   type Watcher,
@@ -42,14 +42,12 @@ import { preimageShown } from './secret.ts';
 import { finish, signatureBy } from './sign.ts';
 import { spend } from './spend.ts';
 import { spentBy } from './swap-outcome.ts';
-import { ownExpiry, swapKind, type Swap } from './swap-records.ts';
+import { ownExpiry, swapKind, type PaidSwap, type Swap } from './swap-records.ts';
 import { coinOf, recorded } from './swap-steps.ts';
 import { claimBy, htlcsOf, SWAP_LIMITS } from './swap-terms.ts';
 import type { PathName } from './scripts.ts';
 import type { Htlc } from './terms.ts';
 import type { Own } from '../signing/exchange.ts';
-
-type Paid = Extract<Swap, { paid: Outpoint }>;
 
 export const SWAP_WATCH_LIMITS = {
   /** Last height at which a first claim is sent: a margin before the counterparty can refund its coin. */
@@ -59,19 +57,19 @@ export const SWAP_WATCH_LIMITS = {
 } satisfies Limits;
 
 /** One HTLC of a swap. */
-interface Leg {
+interface WatchedLeg {
   htlc: Htlc;
   coin: Spent;
   expiry: number;
 }
-const legs = (s: Paid): { own: Leg; theirs: Leg | null } => {
+const legs = (s: PaidSwap): { own: WatchedLeg; theirs: WatchedLeg | null } => {
   const { first, second } = htlcsOf(recorded(s));
   const { offer, answer } = s;
   const isFirst = s.role === 'initiator';
   const one = { htlc: first, sat: offer.give_sat, expiry: offer.expiry };
   const two = { htlc: second, sat: offer.want_sat, expiry: answer.expiry };
   const [own, theirs] = isFirst ? [one, two] : [two, one];
-  const at = ({ htlc, sat, expiry }: typeof one, outpoint: Outpoint): Leg => ({
+  const at = ({ htlc, sat, expiry }: typeof one, outpoint: Outpoint): WatchedLeg => ({
     htlc,
     coin: coinOf(htlc, outpoint, sat),
     expiry,
@@ -79,21 +77,21 @@ const legs = (s: Paid): { own: Leg; theirs: Leg | null } => {
   return { own: at(own, s.paid), theirs: s.theirs && at(theirs, s.theirs) };
 };
 
-const printed = (s: Paid): Hex | undefined => ('tx' in s ? s.tx : undefined);
+const printed = (s: PaidSwap): Hex | undefined => ('tx' in s ? s.tx : undefined);
 /** Script that the home's transactions pay: the one of a claim that was printed, or the record's own. */
-const payoutOf = (s: Paid): Hex => {
+const payoutOf = (s: PaidSwap): Hex => {
   const before = printed(s);
   return before === undefined ? scriptOf(s.payout, s.network as Network) : outputsOf(before)[0]!.script;
 };
 
 /** Returns the preimage that the spender of a responder's own HTLC reveals; null if there is none. */
-function shownPreimage(s: Paid, seen: ChainView): Hex | null {
+function shownPreimage(s: PaidSwap, seen: ChainView): Hex | null {
   const hex = seen.coins.get(outpointText(s.paid))?.spend?.hex;
   return s.role === 'initiator' || !hex ? null : preimageShown(hex, s.offer.hash);
 }
 
 /** Returns the preimage of a claim; undefined while this home may not or cannot claim. */
-function secretFor(s: Paid, preimage: Hex | null): ((hand: Hand) => Uint8Array) | undefined {
+function secretFor(s: PaidSwap, preimage: Hex | null): ((hand: Hand) => Uint8Array) | undefined {
   if (s.role === 'initiator') return s.state === 'claimed' ? ({ keys }) => preimageOf(keys, s) : undefined;
   const tx = printed(s);
   const known = preimage ?? s.preimage ?? (tx === undefined ? null : preimageShown(tx, s.offer.hash));
@@ -131,13 +129,13 @@ export function unsigned({ htlc, coin, path, key, script, leastSat = 0n, secret 
 }
 
 /** A claim that takes the place of the one before pays no less: other nodes may hold that. */
-function signedClaim(s: Paid, { htlc, coin }: Leg, secret: (hand: Hand) => Uint8Array): Unsigned {
+function signedClaim(s: PaidSwap, { htlc, coin }: WatchedLeg, secret: (hand: Hand) => Uint8Array): Unsigned {
   const before = printed(s);
   const leastSat = before === undefined ? 0n : coin.sat - sumSat(outputsOf(before));
   return unsigned({ htlc, coin, path: 'claim', key: s.own, script: payoutOf(s), leastSat, secret });
 }
 
-function claimDuty(s: Paid, theirs: Leg, secret: (hand: Hand) => Uint8Array): Duty {
+function claimDuty(s: PaidSwap, theirs: WatchedLeg, secret: (hand: Hand) => Uint8Array): Duty {
   return {
     id: `${s.offer.hash} claim ${outpointText(theirs.coin)}`,
     does: 'claim',
@@ -150,7 +148,7 @@ function claimDuty(s: Paid, theirs: Leg, secret: (hand: Hand) => Uint8Array): Du
     ...(printed(s) !== undefined && { sent: true }),
   };
 }
-function refundDuty(s: Paid, own: Leg): Duty {
+function refundDuty(s: PaidSwap, own: WatchedLeg): Duty {
   return {
     id: `${s.offer.hash} refund ${outpointText(own.coin)}`,
     does: 'refund',
@@ -177,7 +175,7 @@ const judging =
   };
 
 /** Claim that was printed or sent, by which a node with an index finds it at any depth. */
-function waysOf(s: Paid): ReadonlyMap<Hex, Way> {
+function waysOf(s: PaidSwap): ReadonlyMap<Hex, Way> {
   const tx = printed(s);
   if (tx === undefined) return new Map();
   return new Map([[txidOfHex(tx), { by: 'claim', paysSat: sumSat(outputsOf(tx)), lostSat: 0n }]]);
@@ -232,24 +230,27 @@ function watchedSwap(s: Swap, { restored }: Pick<About<Swap>, 'restored'>): Watc
   };
 }
 
-function dutiesOf(s: Paid, secret: ReturnType<typeof secretFor>): Legs & { duties: readonly Duty[] } {
+function dutiesOf(s: PaidSwap, secret: ReturnType<typeof secretFor>): Legs & { duties: readonly Duty[] } {
   const { own, theirs } = legs(s);
   const refund = refundDuty(s, own);
   return { own, theirs, refund, duties: [...(theirs && secret ? [claimDuty(s, theirs, secret)] : []), refund] };
 }
 
 const REST: Due = { do: 'rest' };
-const isFinal = (spender: Spender | null | undefined, { confirmations }: Rules): spender is Spender & { txid: Hex } =>
+const isFinal = (
+  spender: CoinSpend | null | undefined,
+  { confirmations }: Rules,
+): spender is CoinSpend & { txid: Hex } =>
   !!spender && spender.txid !== null && spender.lostSat !== null && spender.confirmations >= confirmations;
 /** Returns whether another party has taken a coin. */
 const isTaken = (found: CoinSeen | undefined): boolean => (found?.spend?.lostSat ?? 0n) > 0n;
 
 interface Legs {
-  own: Leg;
-  theirs: Leg | null;
+  own: WatchedLeg;
+  theirs: WatchedLeg | null;
   refund: Duty;
 }
-function decideSwap(s: Paid, { own, theirs, refund }: Legs, seen: ChainView, rules: Rules): readonly Due[] {
+function decideSwap(s: PaidSwap, { own, theirs, refund }: Legs, seen: ChainView, rules: Rules): readonly Due[] {
   const mine = seen.coins.get(outpointText(own.coin))!;
   const other = theirs ? seen.coins.get(outpointText(theirs.coin)) : undefined;
   const secret = secretFor(s, shownPreimage(s, seen));
@@ -277,7 +278,7 @@ function decideSwap(s: Paid, { own, theirs, refund }: Legs, seen: ChainView, rul
 }
 
 /** A claim that this home's record does not know of: another copy of its keys has made it. */
-function decideForeign(spender: Spender, rules: Rules): Due[] {
+function decideForeign(spender: CoinSpend, rules: Rules): Due[] {
   const { by, txid, paysSat } = spender;
   if (!isFinal(spender, rules)) return [{ do: 'tell', event: 'confirming' }];
   return [{ do: 'end', event: 'settled', by, txid: txid!, paysSat: paysSat ?? 0n, lostSat: 0n }];
@@ -287,11 +288,16 @@ function decideForeign(spender: Spender, rules: Rules): Due[] {
  * Reports that this home's HTLC was claimed while it cannot claim the other, because it lacks its outpoint or
  * the preimage.
  */
-const unclaimed = ({ txid, by }: Spender): Told => ({ do: 'tell', event: 'claimed', short: true, more: { by, txid } });
+const unclaimed = ({ txid, by }: CoinSpend): Told => ({
+  do: 'tell',
+  event: 'claimed',
+  short: true,
+  more: { by, txid },
+});
 
 function decideClaim(
-  s: Paid,
-  theirs: Leg,
+  s: PaidSwap,
+  theirs: WatchedLeg,
   secret: (hand: Hand) => Uint8Array,
   isClaimed: boolean,
   seen: ChainView,

@@ -59,10 +59,10 @@ export interface Job {
   secret?: Uint8Array;
 }
 /** A job before its key list is known to the end, as the opener of a key update has it: the output key is. */
-export type Opening = Omit<Job, 'set' | 'secret'> & { set: MusigKey & Pick<KeySet, 'script'> };
+export type OpeningJob = Omit<Job, 'set' | 'secret'> & { set: MusigKey & Pick<KeySet, 'script'> };
 
 /** A job from its parts; the nonce belongs to the record `of` and this sighash. */
-export function jobFor<J extends Omit<Opening, 'nonceId' | 'index'>>(
+export function jobFor<J extends Omit<OpeningJob, 'nonceId' | 'index'>>(
   parts: J & { of: NonceId['of'] },
 ): Omit<J & { of: NonceId['of'] }, 'of'> & Pick<Job, 'nonceId' | 'index'> {
   const { of, ...rest } = parts;
@@ -77,7 +77,10 @@ export interface FullShare {
 }
 
 /** Returns the job's PSBT with these shares: nonces and partial signatures, by their party. */
-export const psbtOf = (j: Opening, shares: { own?: MusigShare | undefined; peer?: MusigShare | undefined }): string =>
+export const psbtOf = (
+  j: OpeningJob,
+  shares: { own?: MusigShare | undefined; peer?: MusigShare | undefined },
+): string =>
   musigPsbt(j.template, j.index, j.set, {
     ...(shares.own && { [j.pubkey]: shares.own }),
     ...(shares.peer && { [j.peer]: shares.peer }),
@@ -103,13 +106,13 @@ export function isOpenedBy(hand: Pick<Hand, 'keys'>, job: Job, psbt: string, out
   return open != null && sharesIn(job, psbt).own.pubnonce === open;
 }
 
-export interface Opened {
+export interface OpenedNonce {
   share: MusigShare;
   opens: readonly OpenNonce[];
 }
 
 /** The opener's first move. Undefined: another wallet has to add its nonce first. */
-export function open(hand: Hand, job: Job): Opened | undefined {
+export function open(hand: Hand, job: Job): OpenedNonce | undefined {
   if (job.own.outside) {
     const share = mergedShare(hand, job);
     return share?.pubnonce ? { share: { pubnonce: share.pubnonce }, opens: [] } : undefined;
@@ -118,7 +121,7 @@ export function open(hand: Hand, job: Job): Opened | undefined {
 }
 
 /** Draws a fresh nonce for a key of the home. `bound`: further text that the nonce commits to. */
-export function drawNonce(hand: Hand, job: Opening, bound = ''): Opened {
+export function drawNonce(hand: Hand, job: OpeningJob, bound = ''): OpenedNonce {
   const { secnonce, pubnonce } = nonceGen({
     random: hand.random(32),
     secret: hand.keys.contract(job.own.path),
@@ -178,7 +181,7 @@ export function checkAnswer(known: Hex, psbt: string, what: 'refund' | 'backup',
     });
 }
 
-export interface Finished {
+export interface FinishedSignature {
   /** 64 bytes: the whole witness of the input. */
   signature: Uint8Array;
   spends: readonly NonceId[];
@@ -190,7 +193,7 @@ export interface Finished {
 export const answerIn = (peer: MusigShare): Hex => answerOf(`${peer.pubnonce}${peer.partial}`);
 
 /** Returns the opener's record (`Outside`) if its key is in another wallet, else no field. */
-export const outsideOf = (job: Opening, own: MusigShare, peer?: MusigShare): { outside?: Outside } =>
+export const outsideOf = (job: OpeningJob, own: MusigShare, peer?: MusigShare): { outside?: Outside } =>
   job.own.outside ? { outside: { pubnonce: own.pubnonce ?? null, ...(peer && { answer: answerIn(peer) }) } } : {};
 
 /**
@@ -199,7 +202,7 @@ export const outsideOf = (job: Opening, own: MusigShare, peer?: MusigShare): { o
  * @param outside what the record keeps of a nonce that lies in another wallet
  * @throws Refusal `nonce-consumed`, `peer-partial-missing`, `peer-nonce-invalid`, `peer-partial-invalid`
  */
-export function finish(hand: Hand, job: Job, peer: MusigShare, outside?: Outside): Finished | undefined {
+export function finish(hand: Hand, job: Job, peer: MusigShare, outside?: Outside): FinishedSignature | undefined {
   const peerNonce = bytesToHex(readNonce(job, peer));
   if (!peer.partial)
     throw new Refusal('peer-partial-missing', `no partial signature of the ${job.peerIs} found`, { blame: job.peerIs });
@@ -318,7 +321,7 @@ export function signLastIn(hand: Hand, job: Job, psbt: string): string {
 /** Finished transaction of one input, with the nonce that it used up. */
 interface Completed {
   hex: Hex;
-  spends: Finished['spends'];
+  spends: FinishedSignature['spends'];
 }
 /** Request to the wallet that has to sign first: the PSBT for it, and what the record keeps. */
 interface Unsigned {

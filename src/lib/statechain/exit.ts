@@ -13,6 +13,7 @@ import type { Network } from '../bitcoin/network.ts';
 import { addedTo, childOf } from '../bitcoin/package.ts';
 import { txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
 import { outcomeNeeds, type TrackedCoin } from '../contract/outcome.ts';
+import type { Verdict } from '../contract/status.ts';
 import { table, type Facts, type Hand, type Hex, type WalletPath } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { parseAs } from '../protocol/message.ts';
@@ -21,7 +22,7 @@ import { keyPathScript } from '../signing/keyset.ts';
 import { bundleEntries, bundleOf, type StatecoinBundle } from './backup.ts';
 import { checkBackup } from './history.ts';
 import { isOwners, mayBeAnothers, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
-import { followedBundle, followedCoin, standingOf, type Verdict } from './standing.ts';
+import { followedBundle, followedCoin, standingOf } from './standing.ts';
 import { confirmBefore, locktimeAt, readCoin, type Coin } from './terms.ts';
 import { ANCHOR, ANCHOR_VOUT, backupSighash, PAYOUT_VOUT } from './transactions.ts';
 

@@ -2,23 +2,23 @@
 import type { Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { keyClaim } from '../protocol/claims.ts';
-import { jobFor, type Job, type Opening as OpeningJob, type Own } from '../signing/exchange.ts';
+import { jobFor, type Job, type OpeningJob, type Own } from '../signing/exchange.ts';
 import type { UpdatePair } from '../signing/key-update.ts';
 import { keySet } from '../signing/keyset.ts';
 import { OPERATOR } from './operator.ts';
 import { firstKeys, type Coin } from './terms.ts';
 
 /** Key pair of the signers, with its offset. */
-export interface Keys {
+export interface SignerKeys {
   operator_pubkey: Hex;
   owner_pubkey: Hex;
   offset: Hex;
 }
-const pairOf = (k: Omit<Keys, 'offset'>): UpdatePair => [k.operator_pubkey, k.owner_pubkey];
-const setOf = (k: Keys) => keySet(pairOf(k), { offset: k.offset });
+const pairOf = (k: Omit<SignerKeys, 'offset'>): UpdatePair => [k.operator_pubkey, k.owner_pubkey];
+const setOf = (k: SignerKeys) => keySet(pairOf(k), { offset: k.offset });
 
 /** An owner's job: its nonces stand under its key. */
-export const ownerJob = (own: Own, keys: Keys, template: Template): Job =>
+export const ownerJob = (own: Own, keys: SignerKeys, template: Template): Job =>
   jobFor({
     own,
     pubkey: keys.owner_pubkey,
@@ -30,7 +30,7 @@ export const ownerJob = (own: Own, keys: Keys, template: Template): Job =>
   });
 
 /** The operator's, with its share. */
-export const operatorJob = (secret: Uint8Array, keys: Keys, template: Template): Job =>
+export const operatorJob = (secret: Uint8Array, keys: SignerKeys, template: Template): Job =>
   jobFor({
     own: OPERATOR,
     secret,
@@ -46,7 +46,7 @@ export const operatorJob = (secret: Uint8Array, keys: Keys, template: Template):
  * A receiver's job for its own backup before the offset is known. The output key is the coin's whatever the offset, so the
  * nonce can be drawn; `aggregate` is that of the new pair.
  */
-export const receiverJob = (coin: Coin, own: Own, keys: Omit<Keys, 'offset'>, template: Template): OpeningJob => {
+export const receiverJob = (coin: Coin, own: Own, keys: Omit<SignerKeys, 'offset'>, template: Template): OpeningJob => {
   const { internalKey, outputKey, script } = firstKeys(coin.terms);
   const participants = pairOf(keys);
   const { aggregateKey } = keySet(participants);

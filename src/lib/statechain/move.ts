@@ -41,7 +41,7 @@ import {
 } from './transfer-messages.ts';
 import { backup, backupSighash } from './transactions.ts';
 
-type Records = Partial<TransferRecords>;
+type StepRecords = Partial<TransferRecords>;
 type Chain = Pick<Facts, 'tip' | 'coins'>;
 type OpenCoin = Extract<OperatorRecord, { state: 'open' }>;
 
@@ -66,7 +66,7 @@ export const MOVE_LIMITS = {
 const onChain = (c: OperatorRecord, coins: Facts['coins']): string =>
   checkCoin(coins, spentCoin(c), { minConf: c.terms.min_conf, blame: 'owner' });
 
-export function freeze(hand: Hand, m: At<'offered'>, { coin, next }: Records, facts: Chain): Out<'opened'> {
+export function freeze(hand: Hand, m: At<'offered'>, { coin, next }: StepRecords, facts: Chain): Out<'opened'> {
   const c = openCoin(hand, coin);
   const tip = knownTip(facts.tip);
   checkRemaining(c.terms, c.entries.length, tip, c.terms.min_remaining_blocks);
@@ -129,7 +129,7 @@ function secretsIn(bytes: Uint8Array): OpeningSecrets {
   return { share: bytes.slice(0, 32), x: bytes.slice(32, 64), oneTime: bytes.slice(64, 96) };
 }
 
-export function move(hand: Hand, m: At<'received'>, records: Records, facts: Chain): Out<'moved'> {
+export function move(hand: Hand, m: At<'received'>, records: StepRecords, facts: Chain): Out<'moved'> {
   const coin = operatorsOwn(records.coin);
   // A restored home has no frozen coin; any other one is refused there.
   if (coin.state !== 'frozen') return moveAgain(hand, m, coin, facts);
@@ -239,7 +239,7 @@ function moveAgain(hand: Hand, m: At<'received'>, coin: OperatorRecord, facts: C
 }
 
 /** The opening ends: S', x and E are destroyed. @throws Refusal `state-moved-on` where it has become the present pair */
-export function free(m: At<'declined'> | At<'cancelled'>, records: Records): Out<'freed'> {
+export function free(m: At<'declined'> | At<'cancelled'>, records: StepRecords): Out<'freed'> {
   const coin = operatorsOwn(records.coin);
   const names = (e: { operator_pubkey: string; owner_pubkey: string }): boolean =>
     e.operator_pubkey === m.opening.operator_pubkey && e.owner_pubkey === m.invite.pubkey;

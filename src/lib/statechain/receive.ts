@@ -35,7 +35,7 @@ import {
 } from './transfer-messages.ts';
 import { backup, backupSighash } from './transactions.ts';
 
-type Records = Partial<TransferRecords>;
+type StepRecords = Partial<TransferRecords>;
 type Chain = CoinFacts;
 
 export function invite(hand: Hand, operator: Hex, address: string): Out<'invited'> {
@@ -50,7 +50,7 @@ export function invite(hand: Hand, operator: Hex, address: string): Out<'invited
 export function receive(
   hand: Hand,
   m: At<'sent'>,
-  { next }: Records,
+  { next }: StepRecords,
   facts: Chain,
   { minRemaining = 0, minConf = 0, maxLock }: TransferInput,
 ): Out<'received'> {
@@ -164,7 +164,7 @@ function openBackup(hand: Hand, { opening, side, own, locktime, ...coin }: Pendi
 }
 
 /** Requests the backup again with a new nonce, after a move whose nonce this home has lost. */
-export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: Records): Out<'received'> {
+export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: StepRecords): Out<'received'> {
   const had = inState(next, 'owner', 'received', 'declined');
   const { entry, record } = movedTo(had, m);
   const opened = openBackup(hand, had);
@@ -239,7 +239,7 @@ function movedTo(had: Received, m: At<'moved'>): { entry: Entry; record: At<'mov
 export function own(
   hand: Hand,
   m: At<'moved'>,
-  { next, coin: before }: Records,
+  { next, coin: before }: StepRecords,
   facts: Chain & Pick<Facts, 'ours'>,
   { unchecked = false }: TransferInput,
 ): Out<'owned'> {

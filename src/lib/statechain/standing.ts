@@ -23,12 +23,12 @@ import {
   type TrackedCoin,
   type ChainFacts,
 } from '../contract/outcome.ts';
+import type { Verdict } from '../contract/status.ts';
 import type { Facts, Hex } from '../protocol/action.ts';
 import type { OwnerRecord } from './records.ts';
 import { confirmBefore, locktimeAt, type Coin } from './terms.ts';
 import { backup, withdraw } from './transactions.ts';
 
-export type Verdict = 'early' | 'due' | 'late' | 'pending' | 'done' | 'lost' | 'unfunded' | 'dead' | 'unknown';
 export type CoinFacts = Pick<Facts, 'tip'> & ChainFacts;
 
 /** Coin with its known spenders by txid: the sort of each, and whether it is this home's. */

@@ -4,8 +4,8 @@
 import { scriptLike } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';
-import { exitQuoteBy, statusHead, type StatusLine, type StatusSource } from '../contract/status.ts';
-import { followedCoin, standingOf, windowOf, type CoinFacts, type Verdict } from './standing.ts';
+import { exitQuoteBy, statusHead, type StatusLine, type StatusSource, type Verdict } from '../contract/status.ts';
+import { followedCoin, standingOf, windowOf, type CoinFacts } from './standing.ts';
 import { isOperators, isOwners, mayBeAnothers, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
 import { exposed } from './send.ts';
 import { confirmBefore, locktimeAt, transfersLeft } from './terms.ts';

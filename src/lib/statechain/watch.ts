@@ -27,7 +27,7 @@ import {
   type Due,
   type Duty,
   type ChainView,
-  type Spend,
+  type CoinSpend,
   type Watched,
   type Watcher,
   type Way,
@@ -158,7 +158,7 @@ function doubtOf(c: OwnerRecord): 'restored' | 'in-transfer' | null {
 }
 
 /** Returns whether the owner just before spends a coin that is its own again, if this home has declined it. */
-const isDoubtedSenders = (c: OwnerRecord, { by, txid }: Spend): boolean =>
+const isDoubtedSenders = (c: OwnerRecord, { by, txid }: CoinSpend): boolean =>
   c.declined === null && by === 'former-owner' && txid === txidOf(backup(c, c.entries.at(-2)!));
 
 const stepWindowOf = (c: OwnerRecord, at: Window): StepWindow => ({ ...at, step: c.terms.step_blocks });
