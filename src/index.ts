@@ -265,7 +265,7 @@ export { documentOf as htlcDocument, readHtlc, viewOf as htlcView, type HtlcView
 // ── coloured coins: four protocols read from transactions and their parents, Open Assets also written ─────────────────
 export { fates, type Fate } from './lib/assets/check.ts';
 export { Colu } from './lib/assets/colu/decode.ts';
-export { decodeCounterparty, readMessage as readCounterpartyMessage } from './lib/assets/counterparty/decode.ts';
+export { decodeCounterparty, readCounterpartyMessage } from './lib/assets/counterparty/decode.ts';
 export { divide, readSnapshot } from './lib/assets/dividends.ts';
 export { Epobc } from './lib/assets/epobc/decode.ts';
 export { AnyAsset } from './lib/assets/guess.ts';

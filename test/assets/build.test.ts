@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fates } from '../../src/lib/assets/check.ts';
 import { divide, readSnapshot, REMAINDERS } from '../../src/lib/assets/dividends.ts';
-import { buildIssue, buildTransfer, type Built } from '../../src/lib/assets/openassets/build.ts';
+import { buildIssue, buildTransfer, type BuiltTransaction } from '../../src/lib/assets/openassets/build.ts';
 import { OpenAssets } from '../../src/lib/assets/openassets/decode.ts';
 import { assetHash } from '../../src/lib/assets/openassets/ids.ts';
 import { ofPsbt } from '../../src/lib/assets/psbt.ts';
@@ -41,9 +41,9 @@ const issued = buildIssue({
     { script: hex(4), units: 40n },
   ],
   metadata: Buffer.from('u=https://a.b'),
-}) as Built;
+}) as BuiltTransaction;
 const asset = assetHash(script(1));
-const decode = (built: Built): any => {
+const decode = (built: BuiltTransaction): any => {
   const subject = ofPsbt(readPsbt(built.psbt), parents);
   return new OpenAssets({ network: 'mainnet', parents: subject.parents }).decode(subject.tx);
 };
@@ -72,7 +72,7 @@ describe('issue', () => {
       coins: plain,
       issuer: `${money.txid}:1`,
       grants: [{ script: hex(3), units: 1n }],
-    }) as Built;
+    }) as BuiltTransaction;
     expect(other.asset).toBe(assetHash(script(2)));
     const { tx, parents: known } = coloured([[5n]], { quantities: [5n] }, [P2PKH]);
     known.add(tx.bytes);
@@ -106,7 +106,7 @@ describe('issue', () => {
     const metadata = new Uint8Array(bytes - 9).fill(7);
     const work = () =>
       buildIssue({ ...common, coins: plain, allowFee: true, metadata, grants: [{ script: hex(3), units: 1n }] });
-    if (bytes <= 65_535) expect(decode(work() as Built).marker.metadata_hex).toBe('07'.repeat(bytes - 9));
+    if (bytes <= 65_535) expect(decode(work() as BuiltTransaction).marker.metadata_hex).toBe('07'.repeat(bytes - 9));
     else
       expect(refusal(work)).toMatchObject({
         code: 'usage',
@@ -124,7 +124,7 @@ describe('issue', () => {
       );
       const { txid } = known.add(bytes);
       const coins = [coin(txid, 0, first, script(1)), coin(txid, 1, 300_000n, script(2))];
-      return buildIssue({ ...common, parents: known, coins, grants, allowFee: true }) as Built;
+      return buildIssue({ ...common, parents: known, coins, grants, allowFee: true }) as BuiltTransaction;
     };
     const alone = made(600_000n);
     const outputs = alone.outputs.slice(0, -1).reduce((sum, { sat }) => sum + sat, 0n);
@@ -141,7 +141,7 @@ describe('issue', () => {
       const { txid } = known.add(txBytes([{ txid: 'ab'.repeat(32), vout: 0 }], [{ sat, script: script(1) }]));
       const coins = [{ ...first!, txid, vout: 0, sat }];
       const grants = [{ script: hex(3), units: 1n }];
-      return buildIssue({ ...common, parents: known, coins, grants, feerate, allowFee: true }) as Built;
+      return buildIssue({ ...common, parents: known, coins, grants, feerate, allowFee: true }) as BuiltTransaction;
     };
     const large = made(2000, 600_000n);
     const outputs = large.outputs.slice(0, -1).reduce((sum, { sat }) => sum + sat, 0n);
@@ -160,7 +160,7 @@ describe('transfer', () => {
     .flatMap((o, vout) => (vout === 2 ? [] : [coin(issued.txid, vout, o.sat, o.script)]))
     .concat(plain[1]!);
   const transfer = (units: bigint, more: object = {}) =>
-    buildTransfer({ ...common, asset, coins, grants: [{ script: hex(5), units }], ...more }) as Built;
+    buildTransfer({ ...common, asset, coins, grants: [{ script: hex(5), units }], ...more }) as BuiltTransaction;
 
   it('marker, units, units back, change', () => {
     expect(decode(transfer(70n)).outputs.map((o: any) => [o.type, o.quantity])).toEqual([
@@ -200,7 +200,7 @@ describe('transfer', () => {
     fc.assert(
       fc.property(fc.array(fc.bigInt(1n, 30n), { minLength: 1, maxLength: 3 }), (list) => {
         const grants = list.map((units, i) => ({ script: hex(20 + i), units }));
-        const found = decode(buildTransfer({ ...common, asset, coins, grants }) as Built);
+        const found = decode(buildTransfer({ ...common, asset, coins, grants }) as BuiltTransaction);
         expect(found.outputs.slice(1, 1 + list.length).map((o: any) => BigInt(o.quantity))).toEqual(list);
         expect(found.destroyed).toEqual([]);
       }),

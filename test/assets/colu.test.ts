@@ -1,10 +1,16 @@
 /** Colu against the encoders' published vectors; payments, overflow, asset ids, hidden metadata. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ascii, attempt, Cursor, Malformed } from '../../src/lib/assets/bytes.ts';
+import { ascii, orMalformed, PayloadCursor, Malformed } from '../../src/lib/assets/bytes.ts';
 import { assetIdOf } from '../../src/lib/assets/colu/colour.ts';
 import { Colu, coluPayload } from '../../src/lib/assets/colu/decode.ts';
-import { readFlags, readPayload, readPayment, readSffc, type Payload } from '../../src/lib/assets/colu/payload.ts';
+import {
+  readFlags,
+  readColuPayload,
+  readColuPayment,
+  readSffc,
+  type ColuPayload,
+} from '../../src/lib/assets/colu/payload.ts';
 import { returning } from '../../src/lib/assets/script.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
@@ -17,16 +23,16 @@ const both = (name: string): any[] => [...small[name], ...((vectors(`colu/${name
 const hex = (text: string) => hexToBytes(text);
 
 it.each(both('sffc'))('amount $value is $hex', ({ value, hex: bytes }) => {
-  const cursor = new Cursor(hex(bytes));
+  const cursor = new PayloadCursor(hex(bytes));
   expect(readSffc(cursor)).toBe(BigInt(value));
   cursor.end();
 });
 it.each([...both('payments'), ...both('burn_payments')].filter(({ valid }) => valid))(
   'payment $hex',
   ({ payment, hex: bytes }) => {
-    const cursor = new Cursor(hex(bytes));
+    const cursor = new PayloadCursor(hex(bytes));
     const { burn = false, output, range = false, ...rest } = payment;
-    expect(readPayment(cursor, burn)).toMatchObject({
+    expect(readColuPayment(cursor, burn)).toMatchObject({
       ...rest,
       amount: BigInt(rest.amount),
       burn,
@@ -42,7 +48,7 @@ it.each(both('issue_flags'))('flags $hex', ({ hex: bytes, divisibility, lockStat
 
 it.each([...both('issuance'), ...both('transfer')])('$name: $hex', ({ hex: bytes, decoded, decoded_as_issuance }) => {
   const expected = decoded ?? decoded_as_issuance;
-  const found: Payload = readPayload(hex(bytes));
+  const found: ColuPayload = readColuPayload(hex(bytes));
   expect(found.version).toBe(expected.version);
   expect(found.payments.map(({ amount, output, skip, percent }) => [amount, output, skip, percent])).toEqual(
     expected.payments.map((p: any) => [BigInt(p.amount), p.burn ? 31 : p.output, p.skip, p.percent]),
@@ -66,8 +72,8 @@ it.each([...both('issuance'), ...both('transfer')])('$name: $hex', ({ hex: bytes
 describe('amounts of version 1', () => {
   it('are divided by the divisibility, exactly or not at all', () => {
     // 1500 in SFFC is 15 · 10^2
-    expect(readPayload(hex('434301062f' + '02' + '40'))).toMatchObject({ kind: 'issuance' });
-    expect(attempt(() => readPayload(hex('434301060f40')))).toMatchObject({ reason: 'fractional-amount' });
+    expect(readColuPayload(hex('434301062f' + '02' + '40'))).toMatchObject({ kind: 'issuance' });
+    expect(orMalformed(() => readColuPayload(hex('434301060f40')))).toMatchObject({ reason: 'fractional-amount' });
   });
 });
 
@@ -202,7 +208,7 @@ describe('colours', () => {
     fc.assert(
       fc.property(payload, ([version, opcode, rest]) => {
         const bytes = Uint8Array.of(0x43, 0x43, version, opcode, ...rest);
-        const found = attempt(() => readPayload(bytes));
+        const found = orMalformed(() => readColuPayload(bytes));
         const { status } = colu.decode(
           readTxOf([{ txid: root, vout: 0 }], [plain, { sat: 0n, script: returning(bytes) }, plain]).tx,
         );

@@ -1,19 +1,18 @@
 /** Counterparty's names, messages and carriers, on both sides of every limit. */
 import { encode } from 'cborg';
 import { describe, expect, it } from 'vitest';
-import { ascii, attempt } from '../../src/lib/assets/bytes.ts';
-import { carriedBy } from '../../src/lib/assets/counterparty/carrier.ts';
-import { plain } from '../../src/lib/assets/counterparty/cbor.ts';
-import { readMessage } from '../../src/lib/assets/counterparty/decode.ts';
+import { ascii, orMalformed } from '../../src/lib/assets/bytes.ts';
+import { carriedBy, rc4 } from '../../src/lib/assets/counterparty/carrier.ts';
+import { cborJson } from '../../src/lib/assets/counterparty/cbor.ts';
+import { readCounterpartyMessage } from '../../src/lib/assets/counterparty/decode.ts';
 import { packedAddress, shortAddress, subassetName } from '../../src/lib/assets/counterparty/names.ts';
-import { rc4 } from '../../src/lib/assets/counterparty/rc4.ts';
 import { returning } from '../../src/lib/assets/script.ts';
 import type { Tx } from '../../src/lib/assets/transaction.ts';
 import { concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { makeTx, P2PKH } from './make.ts';
 
 const hex = (text: string) => hexToBytes(text);
-const reasonOf = (read: () => unknown): string | undefined => (attempt(read) as { reason?: string }).reason;
+const reasonOf = (read: () => unknown): string | undefined => (orMalformed(read) as { reason?: string }).reason;
 /** A whole number of so many bytes, in hex. */
 const n = (value: number, bytes: number): string => value.toString(16).padStart(2 * bytes, '0');
 
@@ -53,7 +52,7 @@ it.each([199, 200, 201])('the name of a subasset of %i bytes, of at most 200', (
   if (size <= 200) expect(subassetName(bytes)).toBe('a');
   else expect(reasonOf(() => subassetName(bytes))).toBe('bad-asset');
   const message = concatBytes(hex(`15${n(1, 8)}${n(5, 8)}00${n(size, 1)}`), bytes);
-  expect(readMessage(message, 'mainnet')).toMatchObject(
+  expect(readCounterpartyMessage(message, 'mainnet')).toMatchObject(
     size <= 200 ? { format: 'packed', fields: { asset_longname: 'a' } } : { fields: null, reason: 'bad-asset' },
   );
 });
@@ -77,7 +76,7 @@ describe('packed messages', () => {
     ['a dividend in another asset', `32${send.slice(0, 16)}${n(1, 8)}${n(0, 8)}`, { dividend_asset: 'BTC' }],
     ['a dividend that is cut', `32${send.slice(0, 16)}${n(1, 8)}00`, 'truncated'],
   ])('%s', (_, text, expected) => {
-    const found = readMessage(hex(text), 'mainnet');
+    const found = readCounterpartyMessage(hex(text), 'mainnet');
     if (typeof expected === 'string') expect(found).toMatchObject({ fields: null, reason: expected });
     else expect(found).toMatchObject({ format: 'packed', fields: expected });
   });
@@ -86,7 +85,7 @@ describe('packed messages', () => {
     [489_956, 70],
     [489_957, 70],
   ])('a type at height %i is %i', (height, type) => {
-    expect(readMessage(hex(`46000001${'aa'.repeat(31)}`), 'mainnet', height).type_id).toBe(type);
+    expect(readCounterpartyMessage(hex(`46000001${'aa'.repeat(31)}`), 'mainnet', height).type_id).toBe(type);
   });
 });
 
@@ -110,17 +109,23 @@ describe('sends to many', () => {
     [2, null],
     [3, 'bad-address'],
   ])('address %i of 3', (index, reason) => {
-    const found = readMessage(message(3, short.repeat(3), to(index)), 'mainnet');
+    const found = readCounterpartyMessage(message(3, short.repeat(3), to(index)), 'mainnet');
     if (reason === null) expect(found.fields).toMatchObject({ sends: [{ asset: 'XCP', quantity: '5', memo: null }] });
     else expect(found).toMatchObject({ fields: null, reason });
   });
   it('none, or a list that is cut at any byte', () => {
-    expect(readMessage(message(0, '', ''), 'mainnet')).toMatchObject({ fields: null, reason: 'no-address' });
+    expect(readCounterpartyMessage(message(0, '', ''), 'mainnet')).toMatchObject({
+      fields: null,
+      reason: 'no-address',
+    });
     const whole = message(3, short.repeat(3), to(0));
     const list = 1 + 2 + 63;
     for (let end = list; end < whole.length; end++)
-      expect(readMessage(whole.subarray(0, end), 'mainnet')).toMatchObject({ fields: null, reason: 'truncated' });
-    expect(readMessage(whole, 'mainnet').fields).not.toBeNull();
+      expect(readCounterpartyMessage(whole.subarray(0, end), 'mainnet')).toMatchObject({
+        fields: null,
+        reason: 'truncated',
+      });
+    expect(readCounterpartyMessage(whole, 'mainnet').fields).not.toBeNull();
   });
   it.each([
     // the first byte behind the count, with as many bytes as it may say; 5 is a version
@@ -135,7 +140,7 @@ describe('sends to many', () => {
     const one = `1${bits(1, 64)}${bits(5, 64)}00`;
     const program = `0301${'22'.repeat(first - 2)}`;
     const address = expected === 'packed' ? `${n(first, 1)}${program}` : `${n(first, 1)}${'22'.repeat(20)}`;
-    const found = readMessage(message(1, address, one), 'mainnet');
+    const found = readCounterpartyMessage(message(1, address, one), 'mainnet');
     if (expected === 'bad-address') expect(found).toMatchObject({ fields: null, reason: expected });
     else expect(found.fields).toMatchObject({ sends: [{ quantity: '5' }] });
   });
@@ -143,7 +148,7 @@ describe('sends to many', () => {
 
 describe('lists in CBOR', () => {
   const send = (id: number | bigint, amount: number | bigint) =>
-    readMessage(concatBytes(Uint8Array.of(91), encode([id, amount])), 'mainnet');
+    readCounterpartyMessage(concatBytes(Uint8Array.of(91), encode([id, amount])), 'mainnet');
   it.each([
     [0, 0n, { asset: 'BTC', quantity: '0' }],
     [1, 2n ** 53n, { asset: 'XCP', quantity: String(2n ** 53n) }],
@@ -160,9 +165,9 @@ describe('lists in CBOR', () => {
   });
   it.each([15, 16, 17])('a number in %i lists is shown up to 16', (depth) => {
     const list = (left: number): unknown => (left === 0 ? 7 : [list(left - 1)]);
-    const found = readMessage(concatBytes(Uint8Array.of(22), encode(list(depth))), 'mainnet');
+    const found = readCounterpartyMessage(concatBytes(Uint8Array.of(22), encode(list(depth))), 'mainnet');
     expect(found.alternatives !== undefined).toBe(depth <= 16);
-    if (depth > 16) expect(reasonOf(() => plain(list(depth)))).toBe('too-deep');
+    if (depth > 16) expect(reasonOf(() => cborJson(list(depth)))).toBe('too-deep');
   });
 });
 

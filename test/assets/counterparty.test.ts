@@ -4,12 +4,11 @@ import { p2tr } from '@scure/btc-signer/payment.js';
 import { RawTx } from '@scure/btc-signer/script.js';
 import { encode } from 'cborg';
 import { describe, expect, it } from 'vitest';
-import { ascii, attempt, Malformed } from '../../src/lib/assets/bytes.ts';
-import { carriedBy } from '../../src/lib/assets/counterparty/carrier.ts';
-import { decodeCounterparty, readMessage } from '../../src/lib/assets/counterparty/decode.ts';
+import { ascii, orMalformed, Malformed } from '../../src/lib/assets/bytes.ts';
+import { carriedBy, rc4 } from '../../src/lib/assets/counterparty/carrier.ts';
+import { decodeCounterparty, readCounterpartyMessage } from '../../src/lib/assets/counterparty/decode.ts';
 import { assetName, packedAddress, shortAddress, subassetName } from '../../src/lib/assets/counterparty/names.ts';
-import { rc4 } from '../../src/lib/assets/counterparty/rc4.ts';
-import { readScript, returning } from '../../src/lib/assets/script.ts';
+import { readOps, returning } from '../../src/lib/assets/script.ts';
 import { readTx, txFromHex, type Tx } from '../../src/lib/assets/transaction.ts';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { fixture, vectors } from '../support/vectors.ts';
@@ -36,7 +35,7 @@ it('RC4 of RFC 6229 and of the textbook', () => {
 });
 
 it.each(both('asset_ids').filter(({ id }) => id !== undefined))('asset $name $id', ({ name, id, valid }) => {
-  if (valid === false) return expect(attempt(() => assetName(BigInt(id)))).toBeInstanceOf(Malformed);
+  if (valid === false) return expect(orMalformed(() => assetName(BigInt(id)))).toBeInstanceOf(Malformed);
   expect(assetName(BigInt(id))).toBe(name);
 });
 
@@ -55,7 +54,7 @@ it.each(both('messages'))('$type $payload', ({ type, type_id, id_bytes, network,
   const height = id_bytes === 4 ? 400_000 : undefined;
   const wanted: string | undefined = decoded.address ?? decoded.destination;
   const on = NETWORKS.filter((name) => network.includes(name) || (name !== 'mainnet' && network.includes('test')));
-  const read = on.map((name) => readMessage(hex(payload), name, height));
+  const read = on.map((name) => readCounterpartyMessage(hex(payload), name, height));
   const message =
     read.find((m: any) => !wanted || m.fields?.address === wanted || m.fields?.destination === wanted) ?? read[0]!;
   expect([message.type_id, message.message_type, message.reason]).toEqual([type_id, type, undefined]);
@@ -95,22 +94,22 @@ describe('forms', () => {
   const packed = '0200000000000000010000000000000003e86f8d6ae8a3b381663118b4e1eff4cfc7d0954dd6ec6d656d6f';
   it('a height decides', () => {
     const cbor = hex('0284011903e855018d6ae8a3b381663118b4e1eff4cfc7d0954dd6ec446d656d6f');
-    expect(readMessage(cbor, 'regtest')).toMatchObject({ format: 'cbor' });
-    expect(readMessage(cbor, 'regtest', 902_000)).toMatchObject({ format: 'cbor' });
-    expect(readMessage(cbor, 'regtest', 901_999).format).not.toBe('cbor');
+    expect(readCounterpartyMessage(cbor, 'regtest')).toMatchObject({ format: 'cbor' });
+    expect(readCounterpartyMessage(cbor, 'regtest', 902_000)).toMatchObject({ format: 'cbor' });
+    expect(readCounterpartyMessage(cbor, 'regtest', 901_999).format).not.toBe('cbor');
     expect(packed.length).toBeGreaterThan(0);
   });
   it('what decodes as CBOR but has another shape is given beside the packed reading', () => {
     // An array of one number, which as an issuance makes no sense.
-    const found = readMessage(Uint8Array.of(22, ...encode([4])), 'mainnet');
+    const found = readCounterpartyMessage(Uint8Array.of(22, ...encode([4])), 'mainnet');
     expect(found).toMatchObject({ fields: null, alternatives: [{ format: 'cbor', fields: ['4'] }] });
   });
   it('subassets and segwit addresses', () => {
     expect(subassetName(hex('01'))).toBe('a');
     expect(shortAddress(hex(`80${'11'.repeat(20)}`), 'mainnet').script).toBe(`0014${'11'.repeat(20)}`);
     expect(packedAddress(hex(`0301${'22'.repeat(32)}`), 'mainnet').script).toBe(`5120${'22'.repeat(32)}`);
-    expect(attempt(() => packedAddress(hex('09'), 'mainnet'))).toMatchObject({ reason: 'bad-address' });
-    expect(attempt(() => shortAddress(hex(`42${'11'.repeat(20)}`), 'mainnet'))).toMatchObject({
+    expect(orMalformed(() => packedAddress(hex('09'), 'mainnet'))).toMatchObject({ reason: 'bad-address' });
+    expect(orMalformed(() => shortAddress(hex(`42${'11'.repeat(20)}`), 'mainnet'))).toMatchObject({
       reason: 'bad-address',
     });
   });
@@ -225,7 +224,7 @@ describe('carriers', () => {
       Uint8Array.of(0),
       push(ascii('hello')),
     );
-    expect(readScript(envelope).truncated).toBe(false);
+    expect(readOps(envelope).truncated).toBe(false);
     expect(decodeCounterparty(reveal(envelope), 'mainnet')).toMatchObject({
       status: 'message',
       encoding: 'taproot',
@@ -247,7 +246,7 @@ describe('carriers', () => {
     const found: any = decodeCounterparty(reveals, 'regtest');
     const { message_type, sends } = composed;
     expect(found).toMatchObject({ txid: bare.txid, encoding: 'taproot', message: { message_type } });
-    expect(found.message.fields).toEqual(readMessage(hex(composed.data).subarray(8), 'regtest').fields);
+    expect(found.message.fields).toEqual(readCounterpartyMessage(hex(composed.data).subarray(8), 'regtest').fields);
     if (sends)
       expect(Object.fromEntries(found.message.fields.sends.map((s: any) => [s.address, s.quantity]))).toEqual(sends);
   });
@@ -261,7 +260,7 @@ describe('carriers', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 120 }), fc.uint8Array({ maxLength: 120 }), (type, body) => {
         const bytes = Uint8Array.of(type, ...body);
-        for (const height of [undefined, 400_000, 950_000]) readMessage(bytes, 'mainnet', height);
+        for (const height of [undefined, 400_000, 950_000]) readCounterpartyMessage(bytes, 'mainnet', height);
         decodeCounterparty(
           makeTx([{ txid, vout: 0 }], [{ sat: 0n, script: sealed(Uint8Array.of(...ascii('CNTRPRTY'), ...bytes)) }]),
           'mainnet',
@@ -271,7 +270,7 @@ describe('carriers', () => {
       }),
       { numRuns: 500 },
     );
-    expect(readMessage(new Uint8Array(100_000).fill(0x81), 'mainnet').fields).toBeNull();
-    expect(readMessage(hex('1698ffffffffffffffffff'), 'mainnet').fields).toBeNull();
+    expect(readCounterpartyMessage(new Uint8Array(100_000).fill(0x81), 'mainnet').fields).toBeNull();
+    expect(readCounterpartyMessage(hex('1698ffffffffffffffffff'), 'mainnet').fields).toBeNull();
   });
 });

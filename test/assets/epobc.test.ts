@@ -1,7 +1,6 @@
 /** EPOBC against the published tags, kernels and transactions; conservation; collisions with relative lock times. */
 import { describe, expect, it } from 'vitest';
-import { Epobc } from '../../src/lib/assets/epobc/decode.ts';
-import { affecting, heldBy, tagOf } from '../../src/lib/assets/epobc/kernel.ts';
+import { Epobc, affecting, heldBy, tagOf } from '../../src/lib/assets/epobc/decode.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
 import { txFromHex } from '../../src/lib/assets/transaction.ts';
 import { fixture, vectors } from '../support/vectors.ts';

@@ -1,9 +1,9 @@
 /** The limits of coloured coins: Counterparty's names and forms, what is kept and shown, markers, shares of a dividend. */
 import { encode } from 'cborg';
 import { describe, expect, vi } from 'vitest';
-import { attempt, hexOf, Malformed } from '../../src/lib/assets/bytes.ts';
-import { CBOR_LIMITS, plain } from '../../src/lib/assets/counterparty/cbor.ts';
-import { MESSAGE_FORM_LIMITS, readMessage } from '../../src/lib/assets/counterparty/decode.ts';
+import { orMalformed, hexOf, Malformed } from '../../src/lib/assets/bytes.ts';
+import { CBOR_LIMITS, cborJson } from '../../src/lib/assets/counterparty/cbor.ts';
+import { MESSAGE_FORM_LIMITS, readCounterpartyMessage } from '../../src/lib/assets/counterparty/decode.ts';
 import { assetName, NAME_LIMITS, packedAddress, subassetName } from '../../src/lib/assets/counterparty/names.ts';
 import { divide, SHARE_LIMITS } from '../../src/lib/assets/dividends.ts';
 import { memoized, KEPT_LIMITS } from '../../src/lib/assets/document.ts';
@@ -15,7 +15,7 @@ import { limits } from '../support/limits.ts';
 import { script, txBytes } from './make.ts';
 
 /** Is it read? */
-const reads = (read: () => unknown): boolean => !(attempt(read) instanceof Malformed);
+const reads = (read: () => unknown): boolean => !(orMalformed(read) instanceof Malformed);
 const hex = (n: number, bytes = 1): string => n.toString(16).padStart(2 * bytes, '0');
 
 describe('names of Counterparty', () => {
@@ -32,11 +32,13 @@ describe('names of Counterparty', () => {
 describe('messages of Counterparty', () => {
   limits(MESSAGE_FORM_LIMITS, {
     shortId: {
-      takes: (n: number) => readMessage(hexToBytes(`46000001${'aa'.repeat(31)}`), 'mainnet', n).type_id === 70,
+      takes: (n: number) =>
+        readCounterpartyMessage(hexToBytes(`46000001${'aa'.repeat(31)}`), 'mainnet', n).type_id === 70,
       below: 'not taken',
     },
     cbor: {
-      takes: (n: number) => readMessage(Uint8Array.of(91, ...encode([1, 1])), 'mainnet', n).format === 'cbor',
+      takes: (n: number) =>
+        readCounterpartyMessage(Uint8Array.of(91, ...encode([1, 1])), 'mainnet', n).format === 'cbor',
       below: 'not taken',
     },
   });
@@ -44,7 +46,7 @@ describe('messages of Counterparty', () => {
     depth: {
       takes(n: number) {
         const list = (left: number): unknown => (left === 0 ? 7 : [list(left - 1)]);
-        return reads(() => plain(list(n)));
+        return reads(() => cborJson(list(n)));
       },
       above: 'not taken',
     },

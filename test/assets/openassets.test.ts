@@ -3,14 +3,14 @@ import { createBase58check } from '@scure/base';
 import { sha256 } from '@scure/btc-signer/utils.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { attempt, Malformed } from '../../src/lib/assets/bytes.ts';
-import { colour, type Colours } from '../../src/lib/assets/openassets/colour.ts';
+import { orMalformed, Malformed } from '../../src/lib/assets/bytes.ts';
+import { markerColours, type MarkerColours } from '../../src/lib/assets/openassets/colour.ts';
 import { decodeMarker, decodeMarkerScript, OpenAssets } from '../../src/lib/assets/openassets/decode.ts';
-import { assetHash, assetId, namesOf, readAssetId, readOaAddress } from '../../src/lib/assets/openassets/ids.ts';
-import { readAddress } from '../../src/lib/assets/openassets/payee.ts';
+import { assetHash, assetId, scriptNames, readAssetId, readOaAddress } from '../../src/lib/assets/openassets/ids.ts';
+import { readPayee } from '../../src/lib/assets/openassets/payee.ts';
 import { explainMarker, markerIn, readMarker, writeMarker } from '../../src/lib/assets/openassets/marker.ts';
 import { checkDefinition, embeddedPointer, readPointer } from '../../src/lib/assets/openassets/pointer.ts';
-import { readScript, returned, returning } from '../../src/lib/assets/script.ts';
+import { readOps, returned, returning } from '../../src/lib/assets/script.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
 import { txFromHex, type Tx } from '../../src/lib/assets/transaction.ts';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
@@ -36,7 +36,7 @@ describe('markers', () => {
     expect(readMarker(writeMarker(marker)).metadata).toEqual(marker.metadata);
   });
   it.each([...small.markers.invalid, ...given.invalid])('refuses $payload: $why', ({ payload }) => {
-    expect(attempt(() => readMarker(hex(payload)))).toBeInstanceOf(Malformed);
+    expect(orMalformed(() => readMarker(hex(payload)))).toBeInstanceOf(Malformed);
   });
   it.each(given.script_parse as { script: string; payload: string | null; why?: string }[])(
     'finds the pushes of $script',
@@ -59,7 +59,7 @@ describe('markers', () => {
     ['4f40010000 00', 'no-tag'],
     ['4e41010000 00', 'no-tag'],
   ])('version and tag of %s', (text, reason) => {
-    const found = attempt(() => readMarker(hex(text.replace(' ', ''))));
+    const found = orMalformed(() => readMarker(hex(text.replace(' ', ''))));
     if (reason === null) expect(found).toMatchObject({ quantities: [] });
     else expect(found).toMatchObject({ reason });
   });
@@ -93,14 +93,14 @@ describe('markers', () => {
     'LEB128 $hex',
     ({ value, hex: bytes, valid }) => {
       const payload = hex(`4f41010001${bytes}00`);
-      const read = attempt(() => readMarker(payload));
+      const read = orMalformed(() => readMarker(payload));
       if (valid) expect((read as any).quantities).toEqual([BigInt(value)]);
-      else expect(attempt(() => readMarker(hex(`4f41010001${bytes}`)))).toBeInstanceOf(Malformed);
+      else expect(orMalformed(() => readMarker(hex(`4f41010001${bytes}`)))).toBeInstanceOf(Malformed);
     },
   );
   it('holds 2^63 - 1 exactly and no more', () => {
     expect(readMarker(hex('4f41010001ffffffffffffffff7f00')).quantities).toEqual([2n ** 63n - 1n]);
-    expect(attempt(() => readMarker(hex('4f410100018080808080808080800100')))).toMatchObject({
+    expect(orMalformed(() => readMarker(hex('4f410100018080808080808080800100')))).toMatchObject({
       reason: 'quantity-too-large',
     });
     fc.assert(
@@ -111,18 +111,18 @@ describe('markers', () => {
     );
   });
   it('the count is bounded by what is there, before anything is made', () => {
-    expect(attempt(() => readMarker(hex('4f410100ffffffffffffffffff01')))).toMatchObject({ reason: 'truncated' });
-    expect(attempt(() => readMarker(hex('4f410100feffffffff01')))).toMatchObject({ reason: 'truncated' });
+    expect(orMalformed(() => readMarker(hex('4f410100ffffffffffffffffff01')))).toMatchObject({ reason: 'truncated' });
+    expect(orMalformed(() => readMarker(hex('4f410100feffffffff01')))).toMatchObject({ reason: 'truncated' });
   });
   it('no bytes end the program', () => {
     const tail = fc.uint8Array({ maxLength: 100 }).map((b) => Uint8Array.from([0x4f, 0x41, 1, 0, ...b]));
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), tail), (bytes) => {
-        attempt(() => readMarker(bytes));
+        orMalformed(() => readMarker(bytes));
         explainMarker(bytes);
         markerIn(bytes);
         markerIn(Uint8Array.of(0x6a, ...bytes));
-        readScript(bytes);
+        readOps(bytes);
       }),
       { numRuns: 2000 },
     );
@@ -144,13 +144,13 @@ describe('the textbook example', () => {
       pointer: { form: 'url', url: 'https://cpr.sm/FoykwrH6UY' },
     });
     const script = '76a914b895201a7cfdd91a9bff3b42cd114d42e3a634d288ac';
-    expect(namesOf(hex(script), 'mainnet')).toMatchObject({
+    expect(scriptNames(hex(script), 'mainnet')).toMatchObject({
       asset_id: 'AcuRVsoa81hoLHmVTNXrRD8KpTqUXeqwgH',
       asset_hash160: 'e7c8243041a0c869d4bdf49e91d9a981029202d8',
       oa_address: 'akTnsDt5uzpioRST76VFRQM8q8sBFnQiwcx',
       address: '1HpyyiGaXLq7ZCHk3s9EkVEFoG15oLn2Us',
     });
-    expect(readAddress('akTnsDt5uzpioRST76VFRQM8q8sBFnQiwcx', 'mainnet')).toEqual({ script, oa: true });
+    expect(readPayee('akTnsDt5uzpioRST76VFRQM8q8sBFnQiwcx', 'mainnet')).toEqual({ script, oa: true });
   });
   it('the misprinted id is a checksum error', () => {
     expect(refused(() => readAssetId('AcuRVsoa81hoLHmVTNXrRD8KpTqUXeqwGH', 'mainnet')).code).toBe('bad-checksum');
@@ -196,16 +196,16 @@ describe('the textbook example', () => {
       expect(readAssetId(asset_id, 'mainnet')).toBe(asset_id_hash160);
     }
     for (const { address, oa_address } of given.addresses) {
-      const { script } = readAddress(oa_address, 'mainnet');
-      expect(readAddress(address, 'mainnet').script).toBe(script);
-      expect(namesOf(hex(script), 'mainnet')).toMatchObject({ address, oa_address });
+      const { script } = readPayee(oa_address, 'mainnet');
+      expect(readPayee(address, 'mainnet').script).toBe(script);
+      expect(scriptNames(hex(script), 'mainnet')).toMatchObject({ address, oa_address });
     }
   });
 });
 
 /** Runs the rule on a transaction whose inputs carry what the case says. */
-function run(tx: Tx, inputs: { asset: string | null; quantity: number }[]): Colours {
-  const walk = colour(tx);
+function run(tx: Tx, inputs: { asset: string | null; quantity: number }[]): MarkerColours {
+  const walk = markerColours(tx);
   let step = walk.next();
   while (!step.done) {
     const { of, txid } = step.value;

@@ -1,8 +1,8 @@
 /** Scripts, counts and numbers as the asset protocols read them, on both sides of every form. */
 import { expect, it } from 'vitest';
-import { attempt, Cursor } from '../../src/lib/assets/bytes.ts';
+import { orMalformed, PayloadCursor } from '../../src/lib/assets/bytes.ts';
 import { memoized, whole } from '../../src/lib/assets/document.ts';
-import { isPush, multisigKeys, readScript, returned, returning } from '../../src/lib/assets/script.ts';
+import { isPush, multisigKeys, readOps, returned, returning } from '../../src/lib/assets/script.ts';
 import { readTx } from '../../src/lib/assets/transaction.ts';
 import { concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { codeOf } from '../support/refusal.ts';
@@ -18,11 +18,11 @@ it.each([
 ])('opcode %i, a length of %i bytes', (code, width, size) => {
   const length = Uint8Array.from({ length: width }, (_, i) => (i === 0 ? 2 : 0));
   const script = concatBytes(Uint8Array.of(code), length, new Uint8Array(size ?? 0).fill(7));
-  expect(readScript(script)).toEqual({
+  expect(readOps(script)).toEqual({
     ops: [{ code, data: size === null ? undefined : new Uint8Array(size).fill(7) }],
     truncated: false,
   });
-  const cut = readScript(script.subarray(0, -1));
+  const cut = readOps(script.subarray(0, -1));
   expect(cut.truncated).toBe(size !== null);
 });
 
@@ -71,8 +71,8 @@ it.each([
   ['0000000000002000', 2 ** 53 - 1],
   ['ffffffffffffffff', 2 ** 53 - 1],
 ])('a count of %s is at most the largest safe number', (bytes, count) => {
-  expect(new Cursor(hexToBytes(`ff${bytes}`)).compactSize('count')).toBe(count);
-  expect(attempt(() => new Cursor(hexToBytes(`ff${bytes.slice(2)}`)).compactSize('count'))).toMatchObject({
+  expect(new PayloadCursor(hexToBytes(`ff${bytes}`)).compactSize('count')).toBe(count);
+  expect(orMalformed(() => new PayloadCursor(hexToBytes(`ff${bytes.slice(2)}`)).compactSize('count'))).toMatchObject({
     reason: 'truncated',
   });
 });

@@ -3,10 +3,10 @@
  * result is printed.
  * Not here: the transactions (`assets/openassets/build.ts`).
  */
-import { plainCoins } from '../../lib/assets/check.ts';
-import type { Building, Built, Grant } from '../../lib/assets/openassets/build.ts';
+import { plainCoins, sortCoins } from '../../lib/assets/check.ts';
+import type { Building, BuiltTransaction, Grant } from '../../lib/assets/openassets/build.ts';
 import { assetId } from '../../lib/assets/openassets/ids.ts';
-import { readAddress } from '../../lib/assets/openassets/payee.ts';
+import { readPayee } from '../../lib/assets/openassets/payee.ts';
 import type { Parents } from '../../lib/assets/trace.ts';
 import { addressIn } from '../../lib/assets/document.ts';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
@@ -51,7 +51,7 @@ function grantsOf(to: readonly string[], network: Network, plain: boolean): Gran
     const [, address, units] = /^([^=]+)=([1-9]\d{0,18})$/.exec(text) ?? [];
     if (address === undefined || BigInt(units!) >= 2n ** 63n)
       throw new Refusal('usage', `--to ${JSON.stringify(text.slice(0, 80))} found, ADDRESS=UNITS expected`);
-    const { script, oa } = readAddress(address, network);
+    const { script, oa } = readPayee(address, network);
     if (!oa && !plain)
       throw new Refusal('plain-address', `${address} found, an Open Assets address expected`, {
         hint: '--allow-plain-address if the receiver knows; segwit has no other form',
@@ -78,7 +78,7 @@ async function printMissing(type: string, network: Network, missing: readonly st
 
 /**
  * Pays these outputs from coins that carry no units under any protocol; undefined where parents are missing, which is said.
- * @throws Refusal as `payFrom` and `plainCoins` do
+ * @throws Refusal as `payFrom` and `sortCoins` do
  */
 export async function payPlain(
   type: string,
@@ -89,7 +89,7 @@ export async function payPlain(
   const coins = (await coinsFrom(flags.utxo))!;
   const [{ shared, fetch }, { feerate, from }] = [await parentSource(flags), await rateOf(flags)];
   const look = () => {
-    const { plain, missing } = plainCoins(coins, { network, parents: shared });
+    const { plain, missing } = plainCoins(sortCoins(coins, { network, parents: shared }));
     try {
       return { made: payFrom({ coins: plain, outputs, change, feerate, version: 2, network, allowFee }), missing: [] };
     } catch (error) {
@@ -145,7 +145,7 @@ export async function build(
   await print(flags.psbt ? built.psbt : printJson(documentOf(type, built, network, from)));
 }
 
-const documentOf = (type: string, built: Built, network: Network, feerate: string): object => ({
+const documentOf = (type: string, built: BuiltTransaction, network: Network, feerate: string): object => ({
   type,
   version: 1,
   network,

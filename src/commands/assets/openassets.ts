@@ -7,11 +7,11 @@ import type { Piece } from '../../lib/assets/bytes.ts';
 import { Malformed } from '../../lib/assets/bytes.ts';
 import type { Decoded } from '../../lib/assets/document.ts';
 import { assetNames, decodeMarker, decodeMarkerScript, OpenAssets } from '../../lib/assets/openassets/decode.ts';
-import { namesOf, readAssetId } from '../../lib/assets/openassets/ids.ts';
+import { scriptNames, readAssetId } from '../../lib/assets/openassets/ids.ts';
 import { explainMarker, markerIn } from '../../lib/assets/openassets/marker.ts';
 import { OP_RETURN, returned } from '../../lib/assets/script.ts';
 import type { Parents } from '../../lib/assets/trace.ts';
-import { hexBytes } from '../../lib/assets/transaction.ts';
+import { bytesOfHex } from '../../lib/assets/transaction.ts';
 import { addressOf } from '../../lib/bitcoin/address-text.ts';
 import { hexToBytes } from '../../lib/bitcoin/bytes.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
@@ -61,7 +61,7 @@ export function markerAlone(given: {
   network: Network;
   explain: boolean;
 }): string {
-  const bytes = hexBytes(given.marker ?? given.script!, 'malformed');
+  const bytes = bytesOfHex(given.marker ?? given.script!, 'malformed');
   const isScript = given.marker === undefined;
   if (given.explain) return table(explainMarker(payloadOf(bytes, isScript)).pieces);
   return printJson(refusing(() => alone(bytes, isScript, given.network)));
@@ -80,13 +80,13 @@ function payloadOf(bytes: Uint8Array, isScript: boolean): Uint8Array {
 function alone(bytes: Uint8Array, isScript: boolean, network: Network): object {
   if (!isScript && !returns(bytes)) return decodeMarker(bytes);
   const issues = !returns(bytes) && addressOf(Buffer.from(bytes).toString('hex'), network) !== undefined;
-  return issues ? namesOf(bytes, network) : decodeMarkerScript(bytes);
+  return issues ? scriptNames(bytes, network) : decodeMarkerScript(bytes);
 }
 
 /** `{"marker":hex}` and `{"script":hex}` in a batch. */
 export const asidesOf = (network: Network): Asides => ({
-  marker: (hex) => refusing(() => alone(hexBytes(hex, 'malformed'), false, network)),
-  script: (hex) => refusing(() => alone(hexBytes(hex, 'malformed'), true, network)),
+  marker: (hex) => refusing(() => alone(bytesOfHex(hex, 'malformed'), false, network)),
+  script: (hex) => refusing(() => alone(bytesOfHex(hex, 'malformed'), true, network)),
 });
 
 /** @throws Refusal `bad-checksum`, `malformed-address`, `wrong-network` */
@@ -96,8 +96,8 @@ export async function addressDocument(
   network: Network,
 ): Promise<object> {
   if (address === undefined) return assetNames(readAssetId(assetId!, network), network);
-  const { readAddress } = await import('../../lib/assets/openassets/payee.ts');
-  return namesOf(hexToBytes(readAddress(address, network).script), network);
+  const { readPayee } = await import('../../lib/assets/openassets/payee.ts');
+  return scriptNames(hexToBytes(readPayee(address, network).script), network);
 }
 
 const table = (pieces: readonly Piece[]): string => {

@@ -22,7 +22,7 @@ export interface Piece {
   means: string;
 }
 
-export class Cursor {
+export class PayloadCursor {
   readonly bytes: Uint8Array;
   at = 0;
   constructor(bytes: Uint8Array) {
@@ -69,7 +69,7 @@ export class Cursor {
 }
 
 /** A result, or why the payload is none. */
-export function attempt<T>(read: () => T): T | Malformed {
+export function orMalformed<T>(read: () => T): T | Malformed {
   try {
     return read();
   } catch (error) {
@@ -81,7 +81,7 @@ export function attempt<T>(read: () => T): T | Malformed {
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Text where the bytes are UTF-8, else null. */
-export function textOf(bytes: Uint8Array): string | null {
+export function utf8OrNull(bytes: Uint8Array): string | null {
   try {
     return UTF8.decode(bytes);
   } catch {

@@ -7,10 +7,10 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { assetId } from './openassets/ids.ts';
-import { colour as openAssets } from './openassets/colour.ts';
-import { colour as colu } from './colu/colour.ts';
-import { sums, type Context, type Protocol } from './document.ts';
-import { colour as epobc } from './epobc/decode.ts';
+import { markerColours as openAssets } from './openassets/colour.ts';
+import { coluColours as colu } from './colu/colour.ts';
+import { sumByName, type AssetContext, type Protocol } from './document.ts';
+import { epobcColours as epobc } from './epobc/decode.ts';
 import { Trace, type Rule } from './trace.ts';
 import type { Tx } from './transaction.ts';
 
@@ -25,24 +25,24 @@ export interface Fate {
   vins: readonly number[];
   vouts: readonly number[];
 }
-type Units = readonly (readonly [asset: string, units: bigint])[];
+type AssetUnits = readonly (readonly [asset: string, units: bigint])[];
 
-interface Way {
+interface UnitsIn {
   protocol: Protocol;
   /**
    * Returns the units of each output, only those that it moved there if so asked; undefined where a
    * parent is `missing`.
    */
-  held(tx: Tx, missing: Set<string>, moved?: boolean): readonly Units[] | undefined;
+  held(tx: Tx, missing: Set<string>, moved?: boolean): readonly AssetUnits[] | undefined;
 }
 
 function way<C extends { outputs: readonly unknown[] }>(
   protocol: Protocol,
   rule: Rule<C>,
-  { parents }: Context,
-  of: (output: C['outputs'][number]) => Units,
+  { parents }: AssetContext,
+  of: (output: C['outputs'][number]) => AssetUnits,
   isIssued: (output: C['outputs'][number]) => boolean = () => false,
-): Way {
+): UnitsIn {
   const trace = new Trace(rule, parents);
   return {
     protocol,
@@ -56,7 +56,7 @@ function way<C extends { outputs: readonly unknown[] }>(
   };
 }
 
-const waysOf = (context: Context): readonly Way[] => {
+const waysOf = (context: AssetContext): readonly UnitsIn[] => {
   const { network } = context;
   return [
     way(
@@ -72,18 +72,22 @@ const waysOf = (context: Context): readonly Way[] => {
 };
 
 /** Units that a coin carries under each protocol, or a parent that is needed to tell. */
-export type Carried =
-  { carries: readonly { protocol: Protocol; asset: string; units: bigint }[] } | { missing: string };
+export type CarriedUnits =
+  | { carries: readonly { protocol: Protocol; asset: string; units: bigint }[]; missing?: never }
+  | { carries?: never; missing: string };
+
+/** Coin with what it carries under every protocol. */
+export type SortedCoin = { coin: Spent } & CarriedUnits;
 
 /**
- * Returns what tells of a coin which units it carries, so that it pays for nothing else.
- * @throws Refusal `malformed-coins` for one that is not what its transaction says
+ * Tells of each coin which units it carries.
+ * @throws Refusal `malformed-coins` for a coin that is not what its transaction says
  */
-export function carrying(context: Context): (coin: Spent) => Carried {
+export function sortCoins(coins: readonly Spent[], context: AssetContext): SortedCoin[] {
   const ways = waysOf(context);
-  return (coin) => {
+  return coins.map((coin) => {
     const tx = context.parents.get(coin.txid);
-    if (!tx) return { missing: coin.txid };
+    if (!tx) return { coin, missing: coin.txid };
     const output = tx.outputs[coin.vout];
     if (!output || output.sat !== coin.sat || bytesToHex(output.script) !== coin.script)
       throw new Refusal('malformed-coins', `coin ${outpointText(coin)} is not what its transaction says`);
@@ -92,20 +96,18 @@ export function carrying(context: Context): (coin: Spent) => Carried {
       (held(tx, missing)?.[coin.vout] ?? []).map(([asset, units]) => ({ protocol, asset, units })),
     );
     const [first] = missing;
-    return first === undefined ? { carries } : { missing: first };
-  };
+    return first === undefined ? { coin, carries } : { coin, missing: first };
+  });
 }
 
-/** The coins that carry no units under any protocol, and the parents that are needed to tell of the others. */
-export function plainCoins(coins: readonly Spent[], context: Context): { plain: Spent[]; missing: string[] } {
-  const carriedBy = carrying(context);
-  const found = coins.map((coin) => [coin, carriedBy(coin)] as const);
-  const plain = found.flatMap(([coin, of]) => ('carries' in of && of.carries.length === 0 ? [coin] : []));
-  return { plain, missing: [...new Set(found.flatMap(([, of]) => ('missing' in of ? [of.missing] : [])))] };
-}
+/** Returns the coins that carry no units, and the parents that are needed to tell of the others. */
+export const plainCoins = (sorted: readonly SortedCoin[]): { plain: Spent[]; missing: string[] } => ({
+  plain: sorted.flatMap((each) => (each.carries?.length === 0 ? [each.coin] : [])),
+  missing: [...new Set(sorted.flatMap(({ missing }) => missing ?? []))],
+});
 
 /** The fate of units, or the parents that are needed to tell. */
-export function fates(tx: Tx, context: Context): { fates: Fate[] } | { missing: string[] } {
+export function fates(tx: Tx, context: AssetContext): { fates: Fate[] } | { missing: string[] } {
   const { parents } = context;
   const ways = waysOf(context);
   const missing = new Set<string>();
@@ -116,10 +118,10 @@ export function fates(tx: Tx, context: Context): { fates: Fate[] } | { missing: 
       return (parent && held(parent, missing)?.[vout]) ?? [];
     });
     const after = held(tx, missing, true) ?? [];
-    return sums(before.flat()).map(([asset, spent]): Fate => {
-      const has = (list: readonly Units[]): number[] =>
+    return sumByName(before.flat()).map(([asset, spent]): Fate => {
+      const has = (list: readonly AssetUnits[]): number[] =>
         list.flatMap((h, i) => (h.some(([name]) => name === asset) ? [i] : []));
-      const kept = sums(after.flat()).find(([name]) => name === asset)?.[1] ?? 0n;
+      const kept = sumByName(after.flat()).find(([name]) => name === asset)?.[1] ?? 0n;
       const destroyed = kept < spent ? spent - kept : 0n;
       return { protocol, asset, spent, kept, destroyed, vins: has(before), vouts: has(after) };
     });

@@ -4,11 +4,10 @@
  *
  * A snapshot is JSON (`[{"address","quantity"}]` or `{address: quantity}`) or CSV (`address,quantity`).
  */
-import { readAddress } from './openassets/payee.ts';
+import { readPayee } from './openassets/payee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { dustLimit } from '../bitcoin/script.ts';
-import type { Json } from '../protocol/json.ts';
-import { parseJson } from '../protocol/json.ts';
+import { parseJson, type Json } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -34,7 +33,7 @@ export function readSnapshot(text: string, network: Network): Holder[] {
   for (const [address, quantity] of rows) {
     if (!/^(?:0|[1-9]\d{0,29})$/.test(quantity))
       wrong(`${JSON.stringify(quantity.slice(0, 40))} found, whole units expected`);
-    const { script } = readAddress(address, network);
+    const { script } = readPayee(address, network);
     const known = found.get(script);
     if (known) known.units += BigInt(quantity);
     else found.set(script, { address, script, units: BigInt(quantity) });
@@ -68,7 +67,7 @@ function fromCsv(text: string): HolderRow[] {
 }
 
 type Reason = 'excluded' | 'below-min' | 'below-dust' | 'nothing';
-export interface Plan {
+export interface DividendPlan {
   payouts: readonly (Holder & { sat: bigint })[];
   skipped: readonly (Holder & { sat: bigint; reason: Reason })[];
   /** Units that the total is divided by. */
@@ -90,7 +89,7 @@ export function divide(
     exclude = [],
     remainder,
   }: { total: bigint; min?: bigint; exclude?: readonly string[]; remainder: Remainder },
-): Plan {
+): DividendPlan {
   const barred = new Set(exclude);
   const counted = holders.filter(({ script, units }) => !barred.has(script) && units > 0n);
   const units = counted.reduce((sum, holder) => sum + holder.units, 0n);

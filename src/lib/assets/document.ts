@@ -31,12 +31,12 @@ export interface Decoded {
   [field: string]: unknown;
 }
 
-export interface Context {
+export interface AssetContext {
   network: Network;
   parents: Parents;
 }
 
-export const head = (protocol: Protocol, tx: Tx, network: Network, status: Status) =>
+export const documentHead = (protocol: Protocol, tx: Tx, network: Network, status: Status) =>
   ({ type: `decode-${protocol}`, version: 1, protocol, network, txid: tx.txid, status }) as const;
 
 /** Number of names kept for each network and kind. */
@@ -70,13 +70,13 @@ export const whole = (sat: bigint): number | bigint => (sat <= SAFE ? Number(sat
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** An output as every decoder shows it. */
-export function outputOf({ sat, script }: TxOutput, vout: number, network: Network) {
+export function outputDocument({ sat, script }: TxOutput, vout: number, network: Network) {
   const hex = bytesToHex(script);
   return { vout, amount_sat: whole(sat), script: hex, address: addressIn(hex, network) };
 }
 
 /** Sums by name, in the order of the first of each; what came to nothing is left out. */
-export function sums(parts: Iterable<readonly [name: string, amount: bigint]>): [string, bigint][] {
+export function sumByName(parts: Iterable<readonly [name: string, amount: bigint]>): [string, bigint][] {
   const found = new Map<string, bigint>();
   for (const [name, amount] of parts) found.set(name, (found.get(name) ?? 0n) + amount);
   return [...found].filter(([, amount]) => amount > 0n);

@@ -5,7 +5,7 @@
  */
 import { Colu } from './colu/decode.ts';
 import { decodeCounterparty } from './counterparty/decode.ts';
-import type { Context, Decoded, Protocol } from './document.ts';
+import type { AssetContext, Decoded, Protocol } from './document.ts';
 import { Epobc } from './epobc/decode.ts';
 import { OpenAssets } from './openassets/decode.ts';
 import type { Tx } from './transaction.ts';
@@ -42,9 +42,9 @@ function verdictOf(document: Decoded): { verdict: Guess; why: string } {
 
 /** Asks all four decoders. */
 export class AnyAsset {
-  readonly #context: Context;
+  readonly #context: AssetContext;
   readonly #decoders: readonly ((tx: Tx) => Decoded)[];
-  constructor(context: Context, height?: number) {
+  constructor(context: AssetContext, height?: number) {
     const [open, colu, epobc] = [new OpenAssets(context), new Colu(context), new Epobc(context)];
     this.#context = context;
     this.#decoders = [

@@ -3,11 +3,11 @@
  */
 import { RawTx } from '@scure/btc-signer/script.js';
 import type { Transaction } from '@scure/btc-signer/transaction.js';
-import type { Subject } from './subject.ts';
+import type { DecodeSubject } from './subject.ts';
 import type { Parents } from './trace.ts';
 
 /** The transaction that a PSBT makes, with the parents that it carries (`non_witness_utxo`). */
-export function ofPsbt(psbt: Transaction, shared: Parents): Subject {
+export function ofPsbt(psbt: Transaction, shared: Parents): DecodeSubject {
   const parents = shared.over();
   for (let i = 0; i < psbt.inputsLength; i++) {
     const { nonWitnessUtxo } = psbt.getInput(i);

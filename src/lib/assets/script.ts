@@ -3,13 +3,13 @@
  * Not here: addresses (`bitcoin/address.ts`), what a type of script is (`bitcoin/script.ts`).
  */
 
-export interface Op {
+export interface ScriptOp {
   code: number;
   /** Bytes pushed; undefined for every opcode that pushes no bytes of its own. */
   data: Uint8Array | undefined;
 }
 export interface Script {
-  ops: readonly Op[];
+  ops: readonly ScriptOp[];
   /** The last push says more bytes than there are; it is not among `ops`. */
   truncated: boolean;
 }
@@ -18,8 +18,8 @@ export const OP_RETURN = 0x6a;
 const OP_16 = 0x60;
 
 /** Reads a script. Never fails; as many entries as there are opcodes. */
-export function readScript(script: Uint8Array, from = 0): Script {
-  const ops: Op[] = [];
+export function readOps(script: Uint8Array, from = 0): Script {
+  const ops: ScriptOp[] = [];
   let at = from;
   while (at < script.length) {
     const code = script[at++]!;
@@ -38,12 +38,12 @@ export function readScript(script: Uint8Array, from = 0): Script {
 }
 
 /** Returns whether the opcode pushes anything, if only a small number. */
-export const isPush = ({ code }: Op): boolean => code <= OP_16 && code !== 0x50;
+export const isPush = ({ code }: ScriptOp): boolean => code <= OP_16 && code !== 0x50;
 
 /** The pushes behind the OP_RETURN of an output script, or undefined where it does not begin with one. */
 export function returned(script: Uint8Array): (Script & { pushes: readonly Uint8Array[] }) | undefined {
   if (script[0] !== OP_RETURN) return undefined;
-  const read = readScript(script, 1);
+  const read = readOps(script, 1);
   return { ...read, pushes: read.ops.flatMap(({ data }) => (data ? [data] : [])) };
 }
 
@@ -57,8 +57,8 @@ export function returning(data: Uint8Array): Uint8Array {
 /** The keys of a bare m-of-n output, as bytes of any form, or undefined. */
 export function multisigKeys(script: Uint8Array): { required: number; keys: readonly Uint8Array[] } | undefined {
   if (script[script.length - 1] !== 0xae) return undefined;
-  const { ops, truncated } = readScript(script);
-  const small = (op: Op | undefined): number => (op && op.code > 0x50 && op.code <= OP_16 ? op.code - 0x50 : 0);
+  const { ops, truncated } = readOps(script);
+  const small = (op: ScriptOp | undefined): number => (op && op.code > 0x50 && op.code <= OP_16 ? op.code - 0x50 : 0);
   const keys = ops.slice(1, -2).map(({ data }) => data);
   const [required, total] = [small(ops[0]), small(ops.at(-2))];
   if (truncated || required === 0 || total !== keys.length || !keys.every((key) => key !== undefined && key.length > 0))

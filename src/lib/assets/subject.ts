@@ -5,9 +5,9 @@
 import { DecimalText, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { Parents } from './trace.ts';
-import { hexBytes, type Tx } from './transaction.ts';
+import { bytesOfHex, type Tx } from './transaction.ts';
 
-export interface Subject {
+export interface DecodeSubject {
   tx: Tx;
   parents: Parents;
 }
@@ -16,13 +16,13 @@ export interface Subject {
  * `{"tx":hex,"prev":{txid:hex}}`; `unknown` is told of each other field.
  * @throws Refusal `malformed`, `malformed-transaction`, `parent-differs`
  */
-export function ofJson(json: Json, unknown: (field: string) => void, shared: Parents): Subject {
-  if (typeof json === 'string') return { tx: shared.read(hexBytes(json)), parents: shared };
+export function ofJson(json: Json, unknown: (field: string) => void, shared: Parents): DecodeSubject {
+  if (typeof json === 'string') return { tx: shared.read(bytesOfHex(json)), parents: shared };
   const fields = objectOf(json, 'an object {"tx":hex,"prev":{txid:hex}}');
   for (const field of Object.keys(fields)) if (field !== 'tx' && field !== 'prev') unknown(field);
   if (typeof fields['tx'] !== 'string')
     throw new Refusal('malformed', 'a document without tx, a transaction in hex, found');
-  const tx = shared.read(hexBytes(fields['tx']));
+  const tx = shared.read(bytesOfHex(fields['tx']));
   if (fields['prev'] === undefined) return { tx, parents: shared };
   const parents = shared.over();
   addParents(parents, fields['prev']);
@@ -47,7 +47,7 @@ export function addParentLine(parents: Parents, json: Json): void {
 }
 
 function addHex(parents: Parents, hex: string, txid?: string): void {
-  parents.add(hexBytes(hex), txid);
+  parents.add(bytesOfHex(hex), txid);
 }
 
 function objectOf(json: Json, expected: string): { readonly [key: string]: Json } {

@@ -63,7 +63,7 @@ export class Parents {
   }
 }
 
-export type Traced<C> = { colours: C } | { missing: string };
+export type Traced<C> = { colours: C; missing?: never } | { colours?: never; missing: string };
 
 /** The colours of transactions under one rule. Keeps what it found, and where it stood. */
 export class Trace<C> {
@@ -85,9 +85,16 @@ export class Trace<C> {
     return this.#run(tx.txid);
   }
 
-  /** Drops what was found for a transaction that nobody will ask for as a parent. */
+  /** Returns the colours of a transaction, and keeps them only if it was supplied as a parent. */
+  once(tx: Tx): { colours: C | undefined; missing: string[] } {
+    const { colours, missing } = this.of(tx);
+    this.forget(tx.txid);
+    return { colours, missing: missing === undefined ? [] : [missing] };
+  }
+
+  /** Drops the colours of a transaction, unless it was supplied as a parent. */
   forget(txid: string): void {
-    this.#done.delete(txid);
+    if (!this.#parents.holds(txid)) this.#done.delete(txid);
   }
 
   /** Returns the colours of a transaction, if it was traced. */

@@ -42,7 +42,7 @@ export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 /** The id (display order) that these bytes, without witness, hash to. */
 const idOf = (bytes: Uint8Array, hash: Sha256): string => bytesToHex(hash(hash(bytes)).reverse());
 
-class Reader {
+class TxReader {
   readonly bytes: Uint8Array;
   at = 0;
   constructor(bytes: Uint8Array) {
@@ -98,7 +98,7 @@ export function readTx(bytes: Uint8Array, hash: Sha256 = sha256): Tx {
 }
 
 function read(bytes: Uint8Array, hash: Sha256): Tx {
-  const reader = new Reader(bytes);
+  const reader = new TxReader(bytes);
   const version = reader.u32() | 0;
   const segwit = bytes[4] === 0 && bytes[5] === 1;
   if (segwit) reader.take(2);
@@ -119,11 +119,11 @@ function read(bytes: Uint8Array, hash: Sha256): Tx {
 
 /** Reads a transaction from hex. @throws Refusal `malformed-transaction` */
 export function txFromHex(hex: string): Tx {
-  return readTx(hexBytes(hex));
+  return readTx(bytesOfHex(hex));
 }
 
 /** Bytes from hex. @throws Refusal `code` */
-export function hexBytes(
+export function bytesOfHex(
   hex: string,
   code: 'malformed' | 'malformed-transaction' = 'malformed-transaction',
 ): Uint8Array {

@@ -9,7 +9,8 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { hexToBytes } from './bytes.ts';
 import { prefixes, type Network } from './network.ts';
 
-const base58check = createBase58check(sha256);
+/** Base58 with a checksum (Base58Check). */
+export const base58check = createBase58check(sha256);
 const P2A = '51024e73';
 
 /** Version byte and hash (hex) of a script that pays to a public key's hash or a script's: what base58 addresses are made of. */

@@ -5,48 +5,55 @@
  * made lets the whole transfer overflow: everything goes to the last output. Units left over go
  * there too.
  */
-import { createBase58check } from '@scure/base';
 import { ripemd160 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { ascii, attempt, Malformed } from '../bytes.ts';
+import { base58check } from '../../bitcoin/address-text.ts';
+import { ascii, orMalformed, Malformed } from '../bytes.ts';
 import { multisigKeys, returned } from '../script.ts';
 import { parentColours, parentTx, type Rule, type Walk } from '../trace.ts';
 import { isCoinbase, type Tx } from '../transaction.ts';
-import { readPayload, type Flags, type Issuance, type Payload, type Payment, type Policy } from './payload.ts';
+import {
+  readColuPayload,
+  type IssuanceFlags,
+  type Issuance,
+  type ColuPayload,
+  type ColuPayment,
+  type AggregationPolicy,
+} from './payload.ts';
 
-export interface Holding extends Flags {
+export interface ColuHolding extends IssuanceFlags {
   asset: string;
   units: bigint;
 }
-export interface Colours {
+export interface ColuColours {
   vout: number | undefined;
-  payload: Payload | Malformed | undefined;
+  payload: ColuPayload | Malformed | undefined;
   /** Holdings of each output, in order. */
-  outputs: readonly (readonly Holding[])[];
-  burned: readonly Holding[];
+  outputs: readonly (readonly ColuHolding[])[];
+  burned: readonly ColuHolding[];
   /** Reason why the payments did not hold and everything went to the last output. */
   overflow: string | undefined;
   issued: string | undefined;
 }
 
-const base58check = createBase58check(sha256);
-const PREFIX: Record<'locked' | 'unlocked', Record<Policy, number>> = {
+const PREFIX: Record<'locked' | 'unlocked', Record<AggregationPolicy, number>> = {
   locked: { aggregatable: 0x20ce, hybrid: 0x2102, dispersed: 0x20e4, reserved: 0 },
   unlocked: { aggregatable: 0x2e37, hybrid: 0x2e6b, dispersed: 0x2e4e, reserved: 0 },
 };
 
 /** The id of an asset: a locked one by the first outpoint spent (`txid:vout` in ASCII), another by the script spent there. */
-export function assetIdOf({ locked, policy, divisibility }: Flags, origin: Uint8Array): string {
+export function assetIdOf({ locked, policy, divisibility }: IssuanceFlags, origin: Uint8Array): string {
   const prefix = PREFIX[locked ? 'locked' : 'unlocked'][policy];
   const hash = ripemd160(sha256(origin));
   return base58check.encode(Uint8Array.of(prefix >> 8, prefix & 0xff, ...hash, 0, divisibility));
 }
 
 /** The payload of the first output that has one. */
-export function payloadIn(tx: Tx): Pick<Colours, 'vout' | 'payload'> {
+export function payloadIn(tx: Tx): Pick<ColuColours, 'vout' | 'payload'> {
   for (const [vout, { script }] of tx.outputs.entries()) {
     const data = returned(script)?.pushes[0];
-    if (data && data[0] === 0x43 && data[1] === 0x43) return { vout, payload: attempt(() => readPayload(data)) };
+    if (data && data[0] === 0x43 && data[1] === 0x43)
+      return { vout, payload: orMalformed(() => readColuPayload(data)) };
   }
   return { vout: undefined, payload: undefined };
 }
@@ -61,13 +68,13 @@ export function hiddenHashes(tx: Tx): { vout: number; keys: readonly Uint8Array[
   return undefined;
 }
 
-export const colour: Rule<Colours> = function* (tx) {
+export const coluColours: Rule<ColuColours> = function* (tx) {
   const { vout, payload } = payloadIn(tx);
   const bare = { vout, payload, outputs: tx.outputs.map(() => []), burned: [], overflow: undefined, issued: undefined };
   if (payload === undefined || payload instanceof Malformed || isCoinbase(tx) || tx.inputs.length === 0) return bare;
-  const inputs: Holding[][] = [];
+  const inputs: ColuHolding[][] = [];
   for (const input of tx.inputs) {
-    const { outputs }: Colours = yield parentColours(input.txid);
+    const { outputs }: ColuColours = yield parentColours(input.txid);
     inputs.push((outputs[input.vout] ?? []).map((holding) => ({ ...holding })));
   }
   let issued: string | undefined;
@@ -79,13 +86,13 @@ export const colour: Rule<Colours> = function* (tx) {
   const whole = inputs.map((list) => list.map((holding) => ({ ...holding })));
   const paid = pay(payload.payments, inputs, tx.outputs.length);
   const { outputs, burned } =
-    typeof paid === 'string' ? { outputs: tx.outputs.map((): Holding[] => []), burned: [] } : paid;
+    typeof paid === 'string' ? { outputs: tx.outputs.map((): ColuHolding[] => []), burned: [] } : paid;
   outputs.at(-1)!.push(...gathered((typeof paid === 'string' ? whole : inputs).flat()));
   return { vout, payload, outputs, burned, overflow: typeof paid === 'string' ? paid : undefined, issued };
 };
 
 /** The id of a locked asset that is issued here: no parent is needed for it. */
-export function lockedId(tx: Tx, payload: Payload | undefined): string | undefined {
+export function lockedId(tx: Tx, payload: ColuPayload | undefined): string | undefined {
   const [first] = tx.inputs;
   if (payload?.kind !== 'issuance' || !payload.locked || !first || isCoinbase(tx)) return undefined;
   return assetIdOf(payload, ascii(`${first.txid}:${first.vout}`));
@@ -101,12 +108,12 @@ function* issuedBy(tx: Tx, issuance: Issuance): Walk<string> {
 
 /** Carries out payments, taking from `inputs`; or says why it cannot. */
 function pay(
-  payments: readonly Payment[],
-  inputs: readonly Holding[][],
+  payments: readonly ColuPayment[],
+  inputs: readonly ColuHolding[][],
   count: number,
-): { outputs: Holding[][]; burned: Holding[] } | string {
-  const outputs = Array.from({ length: count }, (): Holding[] => []);
-  const burned: Holding[] = [];
+): { outputs: ColuHolding[][]; burned: ColuHolding[] } | string {
+  const outputs = Array.from({ length: count }, (): ColuHolding[] => []);
+  const burned: ColuHolding[] = [];
   let [vin, at, from] = [0, 0, 0];
   for (const payment of payments) {
     if (payment.range) return 'range-payment';
@@ -118,7 +125,7 @@ function pay(
     if (payment.amount === 0n) continue;
     if (vin < wanted) [vin, at] = [wanted, 0];
     let left = payment.amount;
-    let given: Holding | undefined;
+    let given: ColuHolding | undefined;
     while (left > 0n) {
       const holding = inputs[vin]?.[at];
       if (!holding) return 'not-enough-units';
@@ -141,9 +148,9 @@ function pay(
 }
 
 /** Returns the holdings left over, added up where the policy of the asset allows it. */
-function gathered(holdings: readonly Holding[]): Holding[] {
-  const found: Holding[] = [];
-  const first = new Map<string, Holding>();
+function gathered(holdings: readonly ColuHolding[]): ColuHolding[] {
+  const found: ColuHolding[] = [];
+  const first = new Map<string, ColuHolding>();
   for (const holding of holdings) {
     if (holding.units === 0n) continue;
     const known = holding.policy === 'aggregatable' ? first.get(holding.asset) : undefined;

@@ -2,15 +2,16 @@
  * Colu: what a transaction says, as a document. The metadata itself lay on servers and torrents that are gone: only its
  * hashes are printed.
  */
-import { attempt, hexOf, Malformed } from '../bytes.ts';
-import { head, outputOf, sums, type Context, type Decoded } from '../document.ts';
+import type { Network } from '../../bitcoin/network.ts';
+import { orMalformed, hexOf, Malformed } from '../bytes.ts';
+import { documentHead, outputDocument, sumByName, type AssetContext, type Decoded } from '../document.ts';
 import { returned } from '../script.ts';
-import { Trace, type Parents } from '../trace.ts';
-import { hexBytes, type Tx } from '../transaction.ts';
-import { colour, hiddenHashes, lockedId, payloadIn, type Colours, type Holding } from './colour.ts';
-import { readPayload, type Metadata, type Payload } from './payload.ts';
+import { Trace } from '../trace.ts';
+import { bytesOfHex, type Tx } from '../transaction.ts';
+import { coluColours, hiddenHashes, lockedId, payloadIn, type ColuColours, type ColuHolding } from './colour.ts';
+import { readColuPayload, type Metadata, type ColuPayload } from './payload.ts';
 
-const holdingFields = ({ asset, units, divisibility, locked, policy }: Holding) => ({
+const holdingFields = ({ asset, units, divisibility, locked, policy }: ColuHolding) => ({
   asset_id: asset,
   quantity: String(units),
   divisibility,
@@ -18,7 +19,7 @@ const holdingFields = ({ asset, units, divisibility, locked, policy }: Holding) 
   policy,
 });
 
-function payloadFields(payload: Payload): object {
+function payloadFields(payload: ColuPayload): object {
   const { kind, version, opcode, rules, metadata, payments } = payload;
   return {
     kind,
@@ -53,20 +54,16 @@ function revealed(metadata: Metadata, tx: Tx): { metadata: Metadata; found: bool
 
 /** Decoder of Colu transactions that share parents. */
 export class Colu {
-  readonly #context: Context;
-  readonly #trace: Trace<Colours>;
-  constructor(context: { network: Context['network']; parents: Parents }) {
-    this.#context = context;
-    this.#trace = new Trace(colour, context.parents);
+  readonly #network: Network;
+  readonly #trace: Trace<ColuColours>;
+  constructor(context: AssetContext) {
+    this.#network = context.network;
+    this.#trace = new Trace(coluColours, context.parents);
   }
 
   decode(tx: Tx): Decoded {
-    const { network, parents } = this.#context;
     const { vout, payload } = payloadIn(tx);
-    const traced = this.#trace.of(tx);
-    const missing = 'missing' in traced ? [traced.missing] : [];
-    const colours = 'missing' in traced ? undefined : traced.colours;
-    if (!parents.holds(tx.txid)) this.#trace.forget(tx.txid);
+    const { colours, missing } = this.#trace.once(tx);
     const good = payload === undefined || payload instanceof Malformed ? undefined : payload;
     const meta = good?.metadata ? revealed(good.metadata, tx) : undefined;
     const status = !colours
@@ -81,15 +78,15 @@ export class Colu {
       ...(meta && !meta.found ? ['hidden-metadata-not-found'] : []),
     ];
     return {
-      ...head('colu', tx, network, status),
+      ...documentHead('colu', tx, this.#network, status),
       payload: good ? { vout, ...payloadFields(good), ...(meta && { metadata: meta.metadata }) } : null,
       asset_id: colours?.issued ?? lockedId(tx, good) ?? null,
       outputs: tx.outputs.map((output, i) => ({
-        ...outputOf(output, i, network),
+        ...outputDocument(output, i, this.#network),
         type: i === vout ? 'payload' : 'output',
         assets: colours ? colours.outputs[i]!.map(holdingFields) : null,
       })),
-      burned: sums((colours?.burned ?? []).map(({ asset, units }) => [asset, units] as const)).map(
+      burned: sumByName((colours?.burned ?? []).map(({ asset, units }) => [asset, units] as const)).map(
         ([asset, units]) => ({
           asset_id: asset,
           quantity: String(units),
@@ -105,8 +102,8 @@ export class Colu {
 
 /** A payload (hex), or the OP_RETURN script that holds it, by itself: its fields, or why there are none. @throws Refusal `malformed` */
 export function coluPayload(hex: string): object {
-  const bytes = hexBytes(hex, 'malformed');
-  const found = attempt(() => readPayload(returned(bytes)?.pushes[0] ?? bytes));
+  const bytes = bytesOfHex(hex, 'malformed');
+  const found = orMalformed(() => readColuPayload(returned(bytes)?.pushes[0] ?? bytes));
   const head = { type: 'colu-payload', version: 1 };
   return found instanceof Malformed
     ? { ...head, status: 'invalid', reason: found.reason, found: found.message }

@@ -4,7 +4,7 @@
  * Source: npm cc-transaction 1.2.1 and the encoders that it uses, which is what the network ran; the wiki is older.
  * Amounts are in SFFC, a small float of whole numbers. Not here: which output gets what (`colour.ts`).
  */
-import { Cursor, hexOf, Malformed } from '../bytes.ts';
+import { PayloadCursor, hexOf, Malformed } from '../bytes.ts';
 
 /**
  * Sizes by the upper three bits of the first byte: bytes in all, bits of the exponent. The mantissa
@@ -22,7 +22,7 @@ const CLASSES: readonly (readonly [bytes: number, exponent: number])[] = [
 ];
 
 /** An amount in SFFC. A number has several encodings. @throws Malformed `truncated` */
-export function readSffc(cursor: Cursor): bigint {
+export function readSffc(cursor: PayloadCursor): bigint {
   const first = cursor.bytes[cursor.at] ?? 0;
   const [size, exponentBits] = CLASSES[first >> 5]!;
   const value = cursor.be(size, 'amount');
@@ -34,7 +34,7 @@ export function readSffc(cursor: Cursor): bigint {
   return (body >> BigInt(exponentBits)) * 10n ** exponent;
 }
 
-export interface Payment {
+export interface ColuPayment {
   /** The next payment takes from the next input. */
   skip: boolean;
   range: boolean;
@@ -47,7 +47,7 @@ export interface Payment {
 const BURN = 0x1f;
 
 /** @throws Malformed `truncated` */
-export function readPayment(cursor: Cursor, burns: boolean): Payment {
+export function readColuPayment(cursor: PayloadCursor, burns: boolean): ColuPayment {
   const first = cursor.u8('payment');
   const range = (first & 0x40) !== 0;
   const output = range ? (first & 0x1f) * 256 + cursor.u8('output of a range') : first & 0x1f;
@@ -63,13 +63,13 @@ export function readPayment(cursor: Cursor, burns: boolean): Payment {
 }
 
 const POLICIES = ['aggregatable', 'hybrid', 'dispersed', 'reserved'] as const;
-export type Policy = (typeof POLICIES)[number];
-export interface Flags {
+export type AggregationPolicy = (typeof POLICIES)[number];
+export interface IssuanceFlags {
   divisibility: number;
   locked: boolean;
-  policy: Policy;
+  policy: AggregationPolicy;
 }
-export const readFlags = (byte: number): Flags => ({
+export const readFlags = (byte: number): IssuanceFlags => ({
   divisibility: byte >> 5,
   locked: (byte & 0x10) !== 0,
   policy: POLICIES[(byte >> 2) & 3]!,
@@ -80,28 +80,28 @@ export interface Metadata {
   torrent: { in: 'op_return' | 'multisig'; key?: number; hash: string | null };
   sha256: { in: 'op_return' | 'multisig'; key?: number; hash: string | null } | null;
 }
-interface Common {
+interface PayloadHead {
   version: number;
   opcode: number;
   /** True if rules may be in the metadata; null where the opcode does not say. */
   rules: boolean | null;
   metadata: Metadata | null;
-  payments: readonly Payment[];
+  payments: readonly ColuPayment[];
 }
-export interface Issuance extends Common, Flags {
+export interface Issuance extends PayloadHead, IssuanceFlags {
   kind: 'issuance';
   amount: bigint;
 }
-export interface Transfer extends Common {
+export interface Transfer extends PayloadHead {
   kind: 'transfer' | 'burn';
 }
-export type Payload = Issuance | Transfer;
+export type ColuPayload = Issuance | Transfer;
 
 const KINDS = ['issuance', 'transfer', 'burn'] as const;
 /** Places of the hashes, by the lower half of the opcode of transfers; those of issuances are one more. */
 const HASHES = ['both', 'one', 'none', 'sha1', 'sha1', ''] as const;
 
-function readMetadata(cursor: Cursor, where: string): Metadata | null {
+function readMetadata(cursor: PayloadCursor, where: string): Metadata | null {
   if (where === '') return null;
   const here = (size: number, what: string) => ({ in: 'op_return', hash: hexOf(cursor.take(size, what)) }) as const;
   const hidden = (key: number) => ({ in: 'multisig', key, hash: null }) as const;
@@ -111,10 +111,10 @@ function readMetadata(cursor: Cursor, where: string): Metadata | null {
 }
 
 /** @throws Malformed `no-tag`, `unknown-version`, `unknown-opcode`, `truncated`, `reserved-policy`, `fractional-amount` */
-export function readPayload(bytes: Uint8Array): Payload {
+export function readColuPayload(bytes: Uint8Array): ColuPayload {
   if (bytes[0] !== 0x43 || bytes[1] !== 0x43)
     throw new Malformed('no-tag', `${hexOf(bytes.subarray(0, 4)) || 'nothing'} found, 4343 expected`);
-  const cursor = new Cursor(bytes);
+  const cursor = new PayloadCursor(bytes);
   cursor.take(2, 'tag');
   const version = cursor.u8('version');
   if (version !== 1 && version !== 2)
@@ -127,13 +127,13 @@ export function readPayload(bytes: Uint8Array): Payload {
   return kind === 'issuance' ? issuance(bytes, version, opcode) : transfer(cursor, version, opcode, kind);
 }
 
-function paymentsTo(cursor: Cursor, burns: boolean): Payment[] {
-  const payments: Payment[] = [];
-  while (cursor.left > 0) payments.push(readPayment(cursor, burns));
+function paymentsTo(cursor: PayloadCursor, burns: boolean): ColuPayment[] {
+  const payments: ColuPayment[] = [];
+  while (cursor.left > 0) payments.push(readColuPayment(cursor, burns));
   return payments;
 }
 
-function transfer(cursor: Cursor, version: number, opcode: number, kind: 'transfer' | 'burn'): Transfer {
+function transfer(cursor: PayloadCursor, version: number, opcode: number, kind: 'transfer' | 'burn'): Transfer {
   const low = opcode & 0x0f;
   const metadata = readMetadata(cursor, HASHES[low]!);
   const rules = low === 3 ? true : low === 4 ? false : null;
@@ -144,7 +144,7 @@ const ISSUANCE_HASHES = ['', 'both', 'one', 'none', 'sha1', '', ''] as const;
 
 function issuance(bytes: Uint8Array, version: number, opcode: number): Issuance {
   if (bytes.length < 6) throw new Malformed('truncated', `${bytes.length} bytes found, amount and flags expected`);
-  const cursor = new Cursor(bytes.subarray(0, -1));
+  const cursor = new PayloadCursor(bytes.subarray(0, -1));
   cursor.at = 4;
   const flags = readFlags(bytes[bytes.length - 1]!);
   if (flags.policy === 'reserved') throw new Malformed('reserved-policy', 'aggregation policy 3 found');

@@ -6,14 +6,13 @@
  * also in clear.
  * Not here: what the message says (`messages.ts`).
  */
-import { hexToBytes } from '../../bitcoin/bytes.ts';
+import { concatBytes, hexToBytes } from '../../bitcoin/bytes.ts';
 import { ascii, startsWith } from '../bytes.ts';
-import { multisigKeys, readScript, type Op } from '../script.ts';
+import { multisigKeys, readOps, type ScriptOp } from '../script.ts';
 import type { Tx } from '../transaction.ts';
-import { rc4 } from './rc4.ts';
 
 export type Encoding = 'opreturn' | 'multisig' | 'pubkeyhash' | 'p2sh' | 'taproot';
-export interface Carried {
+export interface CarriedMessage {
   encoding: Encoding;
   /** Hidden by RC4? The first messages in multisig were not. */
   obfuscated: boolean;
@@ -48,7 +47,7 @@ function counted(bytes: Uint8Array): Uint8Array | undefined {
 
 function chunkIn(script: Uint8Array, key: Uint8Array): Chunk | undefined {
   if (script[0] === 0x6a) {
-    const { ops, truncated } = readScript(script, 1);
+    const { ops, truncated } = readOps(script, 1);
     const pushed = ops[0]?.data;
     if (truncated || ops.length !== 1 || !pushed) return undefined;
     const hidden = withoutPrefix(rc4(key, pushed));
@@ -58,7 +57,7 @@ function chunkIn(script: Uint8Array, key: Uint8Array): Chunk | undefined {
   const multisig = multisigKeys(script);
   if (multisig && (multisig.keys.length === 2 || multisig.keys.length === 3)) {
     const inner = multisig.keys.slice(0, -1).map((pubkey) => pubkey.subarray(1, -1));
-    const data = counted(rc4(key, joined(inner)));
+    const data = counted(rc4(key, concatBytes(...inner)));
     return data && { encoding: 'multisig', obfuscated: true, data };
   }
   const hash = script.length === 25 && script[0] === 0x76 && script[24] === 0xac ? script.subarray(3, 23) : undefined;
@@ -66,18 +65,8 @@ function chunkIn(script: Uint8Array, key: Uint8Array): Chunk | undefined {
   return found && { encoding: 'pubkeyhash', obfuscated: true, data: found };
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
 /** The message in a transaction; undefined where it has none. */
-export function carriedBy(tx: Tx): Carried | undefined {
+export function carriedBy(tx: Tx): CarriedMessage | undefined {
   const first = tx.inputs[0];
   if (!first) return undefined;
   const key = hexToBytes(first.txid);
@@ -95,7 +84,7 @@ export function carriedBy(tx: Tx): Carried | undefined {
   const [chunk] = chunks;
   if (!chunk) return firstForm(tx);
   const { encoding, obfuscated } = chunk;
-  const message = joined(chunks.map(({ data }) => data));
+  const message = concatBytes(...chunks.map(({ data }) => data));
   const plain = encoding === 'opreturn' && !obfuscated && message.length === 0;
   const revealed = plain ? taproot(tx) : undefined;
   if (revealed) return { encoding: 'taproot', obfuscated: false, vouts, destinations, ...revealed };
@@ -108,13 +97,13 @@ export function carriedBy(tx: Tx): Carried | undefined {
  * The first form, of 2014, in clear: a length byte and data in the second key of each 1-of-2, which is no point. The prefix
  * stands once, before all that.
  */
-function firstForm(tx: Tx): Carried | undefined {
+function firstForm(tx: Tx): CarriedMessage | undefined {
   const found = tx.outputs.flatMap(({ script }, vout) => {
     const { required, keys = [] } = multisigKeys(script) ?? {};
     const [size = 0, ...data] = (required === 1 && keys.length === 2 && keys[1]) || [];
     return size > 0 && size <= data.length ? [{ vout, data: Uint8Array.from(data.slice(0, size)) }] : [];
   });
-  const message = withoutPrefix(joined(found.map(({ data }) => data)));
+  const message = withoutPrefix(concatBytes(...found.map(({ data }) => data)));
   if (!message) return undefined;
   const destinations = tx.outputs.flatMap(({ script }, vout) =>
     vout < found[0]!.vout && script[0] !== 0x6a ? [vout] : [],
@@ -125,23 +114,23 @@ function firstForm(tx: Tx): Carried | undefined {
 /** Returns the pushes of the inputs before their redeem scripts, or in them, behind the prefix. */
 function inRedeemScripts(tx: Tx): Uint8Array {
   const parts = tx.inputs.flatMap(({ scriptSig }) => {
-    const pushes = readScript(scriptSig).ops.flatMap(({ data }) => (data ? [data] : []));
+    const pushes = readOps(scriptSig).ops.flatMap(({ data }) => (data ? [data] : []));
     const redeem = pushes.at(-1) ?? new Uint8Array();
-    const inner = readScript(redeem).ops.flatMap(({ data }) => (data ? [data] : []));
+    const inner = readOps(redeem).ops.flatMap(({ data }) => (data ? [data] : []));
     const found = [...pushes.slice(0, -1), ...inner].map(withoutPrefix).find((data) => data !== undefined);
     return found ? [found] : [];
   });
-  return joined(parts);
+  return concatBytes(...parts);
 }
 
-const small = ({ code, data }: Op): Uint8Array | undefined =>
+const small = ({ code, data }: ScriptOp): Uint8Array | undefined =>
   data ?? (code > 0x50 && code <= 0x60 ? Uint8Array.of(code - 0x50) : undefined);
 
 /** The envelope `OP_FALSE OP_IF … OP_ENDIF <key> OP_CHECKSIG` in item 1 of the three of input 0's witness. */
-function taproot(tx: Tx): Pick<Carried, 'message' | 'inscription'> | undefined {
+function taproot(tx: Tx): Pick<CarriedMessage, 'message' | 'inscription'> | undefined {
   const stack = tx.witnesses[0];
   if (stack?.length !== 3) return undefined;
-  const { ops } = readScript(stack[1]!);
+  const { ops } = readOps(stack[1]!);
   const end = ops.findIndex(({ code }) => code === 0x68);
   if (ops[0]?.code !== 0 || ops[1]?.code !== 0x63 || end === -1) return undefined;
   const pushes = ops.slice(2, end).flatMap((op) => {
@@ -149,12 +138,12 @@ function taproot(tx: Tx): Pick<Carried, 'message' | 'inscription'> | undefined {
     return data ? [data] : [];
   });
   if (pushes[0] && pushes[0].length === ORD.length && startsWith(pushes[0], ORD)) return inscription(pushes.slice(1));
-  const message = joined(pushes);
+  const message = concatBytes(...pushes);
   return { message: withoutPrefix(message) ?? message };
 }
 
 /** An `ord` envelope: tag 1 the media type, 5 metadata (the message), 7 the metaprotocol; after an empty push the content. */
-function inscription(pushes: readonly Uint8Array[]): Pick<Carried, 'message' | 'inscription'> {
+function inscription(pushes: readonly Uint8Array[]): Pick<CarriedMessage, 'message' | 'inscription'> {
   const tags = new Map<number, Uint8Array[]>();
   let at = 0;
   for (; at + 1 < pushes.length && pushes[at]!.length > 0; at += 2) {
@@ -163,9 +152,31 @@ function inscription(pushes: readonly Uint8Array[]): Pick<Carried, 'message' | '
     if (known) known.push(pushes[at + 1]!);
     else tags.set(tag, [pushes[at + 1]!]);
   }
-  const text = (tag: number): string => new TextDecoder().decode(joined(tags.get(tag) ?? []));
+  const text = (tag: number): string => new TextDecoder().decode(concatBytes(...(tags.get(tag) ?? [])));
   return {
-    message: joined(tags.get(5) ?? []),
-    inscription: { mime: text(1), content: joined(pushes.slice(at + 1)) },
+    message: concatBytes(...(tags.get(5) ?? [])),
+    inscription: { mime: text(1), content: concatBytes(...pushes.slice(at + 1)) },
   };
+}
+
+/**
+ * RC4, with which Counterparty hides its messages (their key is public, so nothing is secret). By hand, because the one
+ * package for it drags in a library with known holes. Nothing else may use it.
+ */
+export function rc4(key: Uint8Array, data: Uint8Array): Uint8Array {
+  const state = Uint8Array.from({ length: 256 }, (_, i) => i);
+  const swap = (a: number, b: number): void => {
+    [state[a], state[b]] = [state[b]!, state[a]!];
+  };
+  for (let i = 0, j = 0; i < 256; i++) {
+    j = (j + state[i]! + key[i % key.length]!) & 0xff;
+    swap(i, j);
+  }
+  let [i, j] = [0, 0];
+  return data.map((byte) => {
+    i = (i + 1) & 0xff;
+    j = (j + state[i]!) & 0xff;
+    swap(i, j);
+    return byte ^ state[(state[i]! + state[j]!) & 0xff]!;
+  });
 }

@@ -7,14 +7,14 @@
  */
 import type { Network } from '../../bitcoin/network.ts';
 import { allows, type Limits } from '../../protocol/limit.ts';
-import { attempt, Cursor, hexOf, Malformed } from '../bytes.ts';
-import { addressIn, head, outputOf, type Decoded } from '../document.ts';
+import { orMalformed, PayloadCursor, hexOf, Malformed } from '../bytes.ts';
+import { addressIn, documentHead, outputDocument, type Decoded } from '../document.ts';
 import { bytesToHex } from '../../bitcoin/bytes.ts';
 import type { Tx } from '../transaction.ts';
-import { carriedBy, type Carried } from './carrier.ts';
-import { cborList, metadataList, plain, readCbor } from './cbor.ts';
-import { textOrHex, type Fields } from './fields.ts';
-import { readLegacy } from './legacy.ts';
+import { carriedBy, type CarriedMessage } from './carrier.ts';
+import { cborList, metadataList, cborJson, readCbor } from './cbor.ts';
+import { textOrHex, type MessageFields } from './names.ts';
+import { readPacked } from './legacy.ts';
 
 const TYPES: Readonly<Record<number, string>> = {
   0: 'send',
@@ -51,11 +51,11 @@ export const MESSAGE_FORM_LIMITS = {
   cbor: { unit: 'height', least: 902_000 },
 } satisfies Limits;
 
-export interface Message {
+export interface CounterpartyMessage {
   type_id: number;
   message_type: string;
   format: 'packed' | 'cbor' | 'unknown';
-  fields: Fields | null;
+  fields: MessageFields | null;
   /** Reason why there are no fields. */
   reason?: string;
   data_hex: string;
@@ -64,14 +64,14 @@ export interface Message {
 }
 
 /** Reads a message behind its prefix. Never fails; `height` decides between forms. */
-export function readMessage(bytes: Uint8Array, network: Network, height?: number): Message {
+export function readCounterpartyMessage(bytes: Uint8Array, network: Network, height?: number): CounterpartyMessage {
   const { type, body } = typeAndBody(bytes, height);
   const common = { type_id: type, message_type: TYPES[type] ?? 'unknown', data_hex: hexOf(body) };
   const list = height === undefined || allows(MESSAGE_FORM_LIMITS.cbor, height) ? cborList(body) : undefined;
-  const cbor = list && attempt(() => readCbor(type, list, network));
+  const cbor = list && orMalformed(() => readCbor(type, list, network));
   if (cbor && !(cbor instanceof Malformed)) return { ...common, format: 'cbor', fields: printable(cbor) };
-  const packed = attempt(() => readLegacy(type, body, network));
-  const other = list && attempt(() => plain(list));
+  const packed = orMalformed(() => readPacked(type, body, network));
+  const other = list && orMalformed(() => cborJson(list));
   const alternatives =
     other && !(other instanceof Malformed) ? { alternatives: [{ format: 'cbor', fields: other }] } : {};
   if (packed && !(packed instanceof Malformed))
@@ -83,25 +83,25 @@ export function readMessage(bytes: Uint8Array, network: Network, height?: number
 function typeAndBody(bytes: Uint8Array, height = Infinity): { type: number; body: Uint8Array } {
   const first = bytes[0] ?? 0;
   if (first > 0 && allows(MESSAGE_FORM_LIMITS.shortId, height)) return { type: first, body: bytes.subarray(1) };
-  const head = attempt(() => new Cursor(bytes).num(4, 'type'));
+  const head = orMalformed(() => new PayloadCursor(bytes).num(4, 'type'));
   return head instanceof Malformed ? { type: first, body: bytes.subarray(1) } : { type: head, body: bytes.subarray(4) };
 }
 
 /** Whole numbers as decimal strings, at any depth. */
-function printable(fields: Fields): Fields {
+function printable(fields: MessageFields): MessageFields {
   const print = (value: unknown): unknown =>
     typeof value === 'bigint'
       ? String(value)
       : Array.isArray(value)
         ? value.map(print)
         : typeof value === 'object' && value !== null
-          ? printable(value as Fields)
+          ? printable(value as MessageFields)
           : value;
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, print(value)]));
 }
 
 /** The message of an inscription: a list of its type and fields, whose text is the inscription's content. */
-function inscribed({ message, inscription }: Carried, network: Network): Message {
+function inscribed({ message, inscription }: CarriedMessage, network: Network): CounterpartyMessage {
   const list = metadataList(message);
   const [type, ...values] = list ?? [];
   if (typeof type !== 'number')
@@ -115,11 +115,11 @@ function inscribed({ message, inscription }: Carried, network: Network): Message
     };
   const { mime, content } = inscription!;
   const read =
-    attempt(() => readCbor(type, values, network)) ??
-    attempt(() => readCbor(type, [...values, mime, content], network));
+    orMalformed(() => readCbor(type, values, network)) ??
+    orMalformed(() => readCbor(type, [...values, mime, content], network));
   const common = { type_id: type, message_type: TYPES[type] ?? 'unknown', data_hex: hexOf(message) };
   if (read && !(read instanceof Malformed)) return { ...common, format: 'cbor', fields: printable(read) };
-  const values_ = attempt(() => plain(values));
+  const values_ = orMalformed(() => cborJson(values));
   return {
     ...common,
     format: 'unknown',
@@ -133,7 +133,8 @@ function inscribed({ message, inscription }: Carried, network: Network): Message
 export function decodeCounterparty(tx: Tx, network: Network, height?: number): Decoded {
   const carried = carriedBy(tx);
   const message =
-    carried && (carried.inscription ? inscribed(carried, network) : readMessage(carried.message, network, height));
+    carried &&
+    (carried.inscription ? inscribed(carried, network) : readCounterpartyMessage(carried.message, network, height));
   const destinations = (carried?.destinations ?? []).map((vout) =>
     addressIn(bytesToHex(tx.outputs[vout]!.script), network),
   );
@@ -148,7 +149,7 @@ export function decodeCounterparty(tx: Tx, network: Network, height?: number): D
     ...(message?.type_id === 0 && destinations.length > 1 ? ['more-than-one-destination'] : []),
   ];
   return {
-    ...head('counterparty', tx, network, status),
+    ...documentHead('counterparty', tx, network, status),
     encoding: carried?.encoding ?? null,
     data_vouts: carried?.vouts ?? [],
     destinations,
@@ -158,7 +159,7 @@ export function decodeCounterparty(tx: Tx, network: Network, height?: number): D
     }),
     validity: 'not-evaluated',
     outputs: tx.outputs.map((output, vout) => ({
-      ...outputOf(output, vout, network),
+      ...outputDocument(output, vout, network),
       type: carried?.vouts.includes(vout) ? 'data' : 'output',
     })),
     missing: [],

@@ -3,38 +3,46 @@
  * Source: counterparty-core messages/*. Not here: bit-packed sends (`mpma.ts`), CBOR (`cbor.ts`).
  */
 import type { Network } from '../../bitcoin/network.ts';
-import { Cursor, hexOf, Malformed, textOf } from '../bytes.ts';
-import { described, memoOf, SWEEP_BINARY_MEMO, textOrHex, type Fields } from './fields.ts';
+import { PayloadCursor, hexOf, Malformed, utf8OrNull } from '../bytes.ts';
+import {
+  described,
+  memoOf,
+  SWEEP_BINARY_MEMO,
+  textOrHex,
+  assetName,
+  shortAddress,
+  subassetName,
+  type MessageFields,
+} from './names.ts';
 import { readMpma } from './mpma.ts';
-import { assetName, shortAddress, subassetName } from './names.ts';
 
-type Read = (cursor: Cursor, network: Network) => Fields;
+type PackedReader = (cursor: PayloadCursor, network: Network) => MessageFields;
 
-const asset = (c: Cursor): string => assetName(c.be(8, 'asset'));
-const quantity = (c: Cursor, what = 'quantity'): bigint => c.be(8, what);
-const yes = (c: Cursor, what: string): boolean => {
+const asset = (c: PayloadCursor): string => assetName(c.be(8, 'asset'));
+const quantity = (c: PayloadCursor, what = 'quantity'): bigint => c.be(8, what);
+const yes = (c: PayloadCursor, what: string): boolean => {
   const byte = c.u8(what);
   if (byte > 1) throw new Malformed('bad-flag', `${what}: ${byte} found, 0 or 1 expected`);
   return byte === 1;
 };
 /** IEEE 754, as its shortest decimal: what is on the chain is not exact. */
-const float = (c: Cursor, size: 4 | 8, what: string): string => {
+const float = (c: PayloadCursor, size: 4 | 8, what: string): string => {
   const bytes = c.take(size, what);
   const view = new DataView(bytes.buffer, bytes.byteOffset, size);
   return String(size === 4 ? view.getFloat32(0) : view.getFloat64(0));
 };
 /** Fields written as text with bars between them. */
-const barred = (c: Cursor, count: number): string[] => {
-  const parts = (textOf(c.rest()) ?? '').split('|');
+const barred = (c: PayloadCursor, count: number): string[] => {
+  const parts = (utf8OrNull(c.rest()) ?? '').split('|');
   if (parts.length !== count) throw new Malformed('bad-fields', `${parts.length} fields found, ${count} expected`);
   return parts;
 };
-const whole = (text: string): bigint => {
+const numberIn = (text: string): bigint => {
   if (!/^\d{1,20}$/.test(text)) throw new Malformed('bad-fields', 'no whole number found');
   return BigInt(text);
 };
 
-const oldIssuance: Read = (c) => {
+const oldIssuance: PackedReader = (c) => {
   const fields = { asset: asset(c), quantity: quantity(c), divisible: yes(c, 'divisible') };
   // The earliest issuances end here.
   if (c.left === 0) return { ...fields, callable: false, description: '' };
@@ -46,7 +54,7 @@ const oldIssuance: Read = (c) => {
     description: described(c.rest()),
   };
 };
-const issuance: Read = (c) => ({
+const issuance: PackedReader = (c) => ({
   asset: asset(c),
   quantity: quantity(c),
   divisible: yes(c, 'divisible'),
@@ -55,7 +63,7 @@ const issuance: Read = (c) => ({
   description: described(c.rest()),
 });
 const subasset =
-  (flags: readonly string[]): Read =>
+  (flags: readonly string[]): PackedReader =>
   (c) => {
     const head = { asset: asset(c), quantity: quantity(c) };
     const said = Object.fromEntries(flags.map((flag) => [flag, yes(c, flag)]));
@@ -69,12 +77,12 @@ const subasset =
   };
 
 function broadcastText(bytes: Uint8Array): string | { hex: string } {
-  const cursor = new Cursor(bytes);
+  const cursor = new PayloadCursor(bytes);
   const size = bytes.length > 0 ? cursor.compactSize('length of the text') : 0;
   return size === cursor.left ? textOrHex(cursor.rest()) : described(bytes);
 }
 
-const READERS: Readonly<Record<number, Read>> = {
+const READERS: Readonly<Record<number, PackedReader>> = {
   0: (c) => ({ asset: asset(c), quantity: quantity(c) }),
   2: (c, network) => ({
     asset: asset(c),
@@ -128,15 +136,15 @@ const READERS: Readonly<Record<number, Read>> = {
   70: (c) => ({ offer_hash: hexOf(c.take(32, 'hash')) }),
   91: (c) => {
     const [name, amount] = barred(c, 2);
-    return { asset: name, quantity: whole(amount!) };
+    return { asset: name, quantity: numberIn(amount!) };
   },
   100: (c) => {
     const [source, destination, name, amount] = barred(c, 4);
-    return { source, destination, asset: name, quantity: whole(amount!) };
+    return { source, destination, asset: name, quantity: numberIn(amount!) };
   },
   101: (c) => {
     const [name, amount, vout] = barred(c, 3);
-    return { asset: name, quantity: whole(amount!), destination_vout: vout === '' ? null : Number(whole(vout!)) };
+    return { asset: name, quantity: numberIn(amount!), destination_vout: vout === '' ? null : Number(numberIn(vout!)) };
   },
   102: (c) => ({ destination: textOrHex(c.rest()) }),
   110: (c) => ({ asset: asset(c), quantity: quantity(c), tag: memoOf(c.rest(), true) }),
@@ -146,10 +154,10 @@ const READERS: Readonly<Record<number, Read>> = {
 const EXACT: ReadonlySet<number> = new Set([0, 10, 11, 50, 70]);
 
 /** The fields of a body; undefined for a type that is not read here. @throws Malformed */
-export function readLegacy(type: number, body: Uint8Array, network: Network): Fields | undefined {
+export function readPacked(type: number, body: Uint8Array, network: Network): MessageFields | undefined {
   const read = READERS[type];
   if (!read) return undefined;
-  const cursor = new Cursor(body);
+  const cursor = new PayloadCursor(body);
   const fields = read(cursor, network);
   if (EXACT.has(type)) cursor.end();
   return fields;

@@ -4,9 +4,8 @@
  * Source: counterparty-core messages/versions/mpma, utils/mpmaencoding; release notes of 11.4.
  */
 import type { Network } from '../../bitcoin/network.ts';
-import { Cursor, Malformed } from '../bytes.ts';
-import { memoOf, type Fields, type Memo } from './fields.ts';
-import { assetName, packedAddress, shortAddress } from './names.ts';
+import { PayloadCursor, Malformed } from '../bytes.ts';
+import { memoOf, assetName, packedAddress, shortAddress, type MessageFields, type Memo } from './names.ts';
 
 class Bits {
   readonly #bytes: Uint8Array;
@@ -43,8 +42,8 @@ function memo(bits: Bits): Memo {
 const isLength = (first = 0): boolean => first >= 4 && first <= 42 && first !== 5;
 
 /** @throws Malformed `truncated`, `bad-address`, `bad-asset` */
-export function readMpma(body: Uint8Array, network: Network): Fields {
-  const cursor = new Cursor(body);
+export function readMpma(body: Uint8Array, network: Network): MessageFields {
+  const cursor = new PayloadCursor(body);
   const count = cursor.num(2, 'number of addresses');
   if (count === 0) throw new Malformed('no-address', 'no address found');
   const address = isLength(body[2])

@@ -6,7 +6,7 @@
 import { addressOf } from '../../bitcoin/address-text.ts';
 import { prefixes, type Network } from '../../bitcoin/network.ts';
 import { allows, type Limits } from '../../protocol/limit.ts';
-import { Cursor, hexOf, Malformed } from '../bytes.ts';
+import { PayloadCursor, hexOf, Malformed, utf8OrNull } from '../bytes.ts';
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 export const NAME_LIMITS = {
@@ -38,17 +38,20 @@ const SUBASSET = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
 export function subassetName(bytes: Uint8Array): string {
   if (!allows(NAME_LIMITS.subasset, bytes.length))
     throw new Malformed('bad-asset', `a name of ${bytes.length} bytes found`);
-  let left = new Cursor(bytes).be(bytes.length, 'subasset');
+  let left = new PayloadCursor(bytes).be(bytes.length, 'subasset');
   let name = '';
   for (; left > 0n; left /= 68n) name = (SUBASSET[Number(left % 68n) - 1] ?? '?') + name;
   return name;
 }
 
-export interface Address {
+export interface ShownAddress {
   address: string | null;
   script: string;
 }
-const paying = (script: string, network: Network): Address => ({ address: addressOf(script, network) ?? null, script });
+const paying = (script: string, network: Network): ShownAddress => ({
+  address: addressOf(script, network) ?? null,
+  script,
+});
 
 const segwit = (version: number, program: Uint8Array): string =>
   hexOf(Uint8Array.of(version === 0 ? 0 : 0x50 + version, program.length, ...program));
@@ -58,7 +61,7 @@ const segwit = (version: number, program: Uint8Array): string =>
  * a witness program.
  * @throws Malformed `bad-address`
  */
-export function packedAddress(bytes: Uint8Array, network: Network): Address {
+export function packedAddress(bytes: Uint8Array, network: Network): ShownAddress {
   const body = bytes.subarray(1);
   if (bytes[0] === 1 && body.length === 20) return paying(`76a914${hexOf(body)}88ac`, network);
   if (bytes[0] === 2 && body.length === 20) return paying(`a914${hexOf(body)}87`, network);
@@ -70,7 +73,7 @@ export function packedAddress(bytes: Uint8Array, network: Network): Address {
 }
 
 /** 21 bytes: version and hash, or 80 and more for a witness program. @throws Malformed `bad-address` */
-export function shortAddress(bytes: Uint8Array, network: Network): Address {
+export function shortAddress(bytes: Uint8Array, network: Network): ShownAddress {
   const { pubKeyHash, scriptHash } = prefixes(network);
   const hash = hexOf(bytes.subarray(1));
   const [version = 0xff] = bytes;
@@ -78,4 +81,26 @@ export function shortAddress(bytes: Uint8Array, network: Network): Address {
   if (version === scriptHash) return paying(`a914${hash}87`, network);
   if (version >= 0x80 && version <= 0x90) return paying(segwit(version - 0x80, bytes.subarray(1)), network);
   throw new Malformed('bad-address', `address version ${version} found, none of ${network}`);
+}
+
+/** Fields of a message, printable: bigint quantities become decimal strings in the document. */
+export type MessageFields = Record<string, unknown>;
+
+export type Memo = string | { hex: string } | null;
+
+/** A memo as text where it was meant as text and is UTF-8. */
+export function memoOf(bytes: Uint8Array, asText = false): Memo {
+  if (bytes.length === 0) return null;
+  return (asText ? utf8OrNull(bytes) : null) ?? { hex: hexOf(bytes) };
+}
+
+export const textOrHex = (bytes: Uint8Array): string | { hex: string } => utf8OrNull(bytes) ?? { hex: hexOf(bytes) };
+
+/** Flags of a sweep: bit 2 says that the memo is binary. */
+export const SWEEP_BINARY_MEMO = 4;
+
+/** Early descriptions carry their length before them, later ones do not; the length byte tells where it fits. */
+export function described(bytes: Uint8Array): string | { hex: string } {
+  const counted = bytes.length > 0 && bytes[0] === bytes.length - 1;
+  return textOrHex(counted ? bytes.subarray(1) : bytes);
 }

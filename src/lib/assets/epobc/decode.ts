@@ -3,25 +3,85 @@
  * a sequence: 0x25 and 0x33 are also ordinary relative lock times (BIP68). Nothing is called
  * coloured without a genesis, and a tag that leads to none is `possible-epobc`.
  */
-import { head, outputOf, whole, type Context, type Decoded } from '../document.ts';
+import type { Network } from '../../bitcoin/network.ts';
+import { documentHead, outputDocument, whole, type AssetContext, type Decoded } from '../document.ts';
 import { parentColours, parentTx, Trace, type Rule } from '../trace.ts';
 import { isCoinbase, type Tx } from '../transaction.ts';
-import { affecting, heldBy, tagOf, type Tag, type Units } from './kernel.ts';
 
-export interface Colours {
-  outputs: readonly (Units | undefined)[];
+export interface EpobcTag {
+  kind: 'genesis' | 'transfer';
+  paddingCode: number;
+  /** Satoshis of each output that are no units. */
+  padding: bigint;
+}
+
+const GENESIS = 0x25;
+const TRANSFER = 0x33;
+
+/** The tag in a sequence: bits 0-5 say which, bits 6-11 the padding; the rest is not looked at. */
+export function tagOf(sequence: number): EpobcTag | undefined {
+  const low = sequence & 0x3f;
+  if (low !== GENESIS && low !== TRANSFER) return undefined;
+  const paddingCode = (sequence >>> 6) & 0x3f;
+  const padding = paddingCode === 0 ? 0n : 1n << BigInt(paddingCode);
+  return { kind: low === GENESIS ? 'genesis' : 'transfer', paddingCode, padding };
+}
+
+/** First and last input that an output's units come from; undefined where it has none. */
+export type Affecting = readonly [first: number, last: number] | undefined;
+
+/**
+ * The segments of outputs laid over those of inputs. `inputs` are satoshis less the padding of the transaction that made
+ * them, up to the first without a tag or without units; `outputs` less this one's padding. An output without units
+ * ends it for every later one.
+ */
+export function affecting(inputs: readonly bigint[], outputs: readonly bigint[]): Affecting[] {
+  const found: Affecting[] = [];
+  let start = 0n;
+  let [first, before] = [0, 0n];
+  for (const value of outputs) {
+    if (value <= 0n) break;
+    const end = start + value;
+    while (first < inputs.length && before + inputs[first]! <= start) before += inputs[first++]!;
+    let last = first;
+    for (let sum = before; last < inputs.length && sum < end; last++) sum += inputs[last]!;
+    found.push(last > first ? [first, last - 1] : undefined);
+    start = end;
+  }
+  return [...found, ...outputs.slice(found.length).map(() => undefined)];
+}
+
+export interface EpobcUnits {
+  /** The genesis: `epobc:<txid>:0`. */
+  colour: string;
+  units: bigint;
+}
+
+/**
+ * Returns the units of an output: all inputs that affect it must have its colour, and together at
+ * least its units.
+ */
+export function heldBy(value: bigint, inputs: readonly (EpobcUnits | undefined)[]): EpobcUnits | undefined {
+  const colour = inputs[0]?.colour;
+  if (colour === undefined || !inputs.every((units) => units?.colour === colour)) return undefined;
+  const sum = inputs.reduce((total, units) => total + units!.units, 0n);
+  return sum >= value ? { colour, units: value } : undefined;
+}
+
+export interface EpobcColours {
+  outputs: readonly (EpobcUnits | undefined)[];
   /** Inputs that the units of each output come from. */
   from: readonly (readonly number[])[];
   /** Units of the inputs that affect any output, by input. */
-  spent: ReadonlyMap<number, Units | undefined>;
+  spent: ReadonlyMap<number, EpobcUnits | undefined>;
 }
 
-const tagIn = (tx: Tx): Tag | undefined =>
+const tagIn = (tx: Tx): EpobcTag | undefined =>
   isCoinbase(tx) || tx.inputs.length === 0 ? undefined : tagOf(tx.inputs[0]!.sequence);
 
 const genesisOf = (tx: Tx): string => `epobc:${tx.txid}:0`;
 
-export const colour: Rule<Colours> = function* (tx) {
+export const epobcColours: Rule<EpobcColours> = function* (tx) {
   const tag = tagIn(tx);
   const none = tx.outputs.map(() => undefined);
   const bare = { outputs: none, from: tx.outputs.map(() => []), spent: new Map() };
@@ -44,13 +104,13 @@ export const colour: Rule<Colours> = function* (tx) {
     inputs.push(value);
   }
   const ranges = affecting(inputs, values);
-  const spent = new Map<number, Units | undefined>();
+  const spent = new Map<number, EpobcUnits | undefined>();
   const from = ranges.map((range) =>
     range ? Array.from({ length: range[1] - range[0] + 1 }, (_, i) => range[0] + i) : [],
   );
   for (const vin of new Set(from.flat())) {
     const { txid, vout } = tx.inputs[vin]!;
-    const parent: Colours = yield parentColours(txid);
+    const parent: EpobcColours = yield parentColours(txid);
     spent.set(vin, parent.outputs[vout]);
   }
   const outputs = from.map((vins, vout) =>
@@ -64,19 +124,16 @@ export const colour: Rule<Colours> = function* (tx) {
 
 /** Decoder of EPOBC transactions that share parents. */
 export class Epobc {
-  readonly #context: Context;
-  readonly #trace: Trace<Colours>;
-  constructor(context: Context) {
-    this.#context = context;
-    this.#trace = new Trace(colour, context.parents);
+  readonly #network: Network;
+  readonly #trace: Trace<EpobcColours>;
+  constructor(context: AssetContext) {
+    this.#network = context.network;
+    this.#trace = new Trace(epobcColours, context.parents);
   }
 
   decode(tx: Tx): Decoded {
-    const { network, parents } = this.#context;
     const tag = tagIn(tx);
-    const traced = this.#trace.of(tx);
-    const colours = 'missing' in traced ? undefined : traced.colours;
-    if (!parents.holds(tx.txid)) this.#trace.forget(tx.txid);
+    const { colours, missing } = this.#trace.once(tx);
     const colored = colours?.outputs.some((units) => units) ?? false;
     const kept = colours ? conserved(colours, tag) : null;
     const warnings = [
@@ -85,12 +142,12 @@ export class Epobc {
       ...(kept === false ? ['kernel-made-units-from-nothing'] : []),
     ];
     return {
-      ...head('epobc', tx, network, !colours ? 'undetermined' : colored ? 'colored' : 'uncolored'),
+      ...documentHead('epobc', tx, this.#network, !colours ? 'undetermined' : colored ? 'colored' : 'uncolored'),
       tag: tag ? { kind: tag.kind, padding_code: tag.paddingCode, padding_sat: whole(tag.padding) } : null,
       outputs: tx.outputs.map((output, vout) => {
         const units = colours?.outputs[vout];
         return {
-          ...outputOf(output, vout, network),
+          ...outputDocument(output, vout, this.#network),
           color: units?.colour ?? null,
           quantity: colours ? String(units?.units ?? 0n) : null,
           sources: units
@@ -99,14 +156,14 @@ export class Epobc {
         };
       }),
       conservation: kept,
-      missing: 'missing' in traced ? [traced.missing] : [],
+      missing,
       warnings,
     };
   }
 }
 
 /** Returns whether no outputs hold more of a colour than the inputs brought. A genesis makes its units. */
-function conserved({ outputs, spent }: Colours, tag: Tag | undefined): boolean {
+function conserved({ outputs, spent }: EpobcColours, tag: EpobcTag | undefined): boolean {
   if (tag?.kind !== 'transfer') return true;
   const left = new Map<string, bigint>();
   for (const units of spent.values()) if (units) left.set(units.colour, (left.get(units.colour) ?? 0n) + units.units);

@@ -17,7 +17,7 @@ import { writePsbt } from '../../bitcoin/psbt.ts';
 import { dustLimit, outputSize, scriptType } from '../../bitcoin/script.ts';
 import { allows } from '../../protocol/limit.ts';
 import { Refusal } from '../../protocol/refusal.ts';
-import { carrying, type Carried } from '../check.ts';
+import { plainCoins, sortCoins, type SortedCoin } from '../check.ts';
 import { returning } from '../script.ts';
 import type { Parents } from '../trace.ts';
 import { readTx } from '../transaction.ts';
@@ -30,7 +30,7 @@ export interface Grant {
   script: string;
   units: bigint;
 }
-interface Common {
+interface BuildRequest {
   coins: readonly Spent[];
   parents: Parents;
   network: Network;
@@ -43,18 +43,18 @@ interface Common {
   grants: readonly Grant[];
   metadata?: Uint8Array;
 }
-export interface Issue extends Common {
+export interface IssueUnits extends BuildRequest {
   /** `txid:vout` of the coin whose script issues; the first coin by default. */
   issuer?: string | undefined;
 }
-export interface TransferUnits extends Common {
+export interface TransferUnits extends BuildRequest {
   /** The asset's hash, hex. */
   asset: string;
   /** Script that units left over go to, hex; that of the first coin of the asset by default. */
   unitsChange?: string | undefined;
 }
 
-export interface Built {
+export interface BuiltTransaction {
   txid: string;
   psbt: string;
   fee: bigint;
@@ -63,7 +63,7 @@ export interface Built {
   inputs: readonly Spent[];
   outputs: readonly Output[];
 }
-export type Building = Built | { missing: readonly string[] };
+export type Building = BuiltTransaction | { missing: readonly string[] };
 
 /** Virtual bytes of a signed input; scripts of unknown size are taken as 2-of-3. */
 const INPUT: Readonly<Record<string, number>> = { p2pkh: 148, p2wpkh: 68, p2tr: 58, p2sh: 297, p2wsh: 105 };
@@ -73,17 +73,9 @@ const sizeOf = (inputs: readonly Spent[], outputs: readonly Output[]): number =>
   inputs.reduce((sum, { script }) => sum + (INPUT[scriptType(script)] ?? 297), 0) +
   outputs.reduce((sum, { script }) => sum + outputSize(script), 0);
 
-/** A coin, and what it carries under every protocol. */
-type Sorted = { coin: Spent } & Carried;
-
-const sortCoins = (coins: readonly Spent[], context: Common): Sorted[] => {
-  const carriedBy = carrying(context);
-  return coins.map((coin) => ({ coin, ...carriedBy(coin) }));
-};
-
 /** Units of the asset, where the coin carries those and nothing else. */
-const unitsOf = (entry: Sorted, asset: string): bigint => {
-  const [only, ...more] = 'carries' in entry ? entry.carries : [];
+const unitsOf = (entry: SortedCoin, asset: string): bigint => {
+  const [only, ...more] = entry.carries ?? [];
   return only?.protocol === 'openassets' && only.asset === asset && more.length === 0 ? only.units : 0n;
 };
 
@@ -98,14 +90,14 @@ function markerOf(quantities: readonly bigint[], metadata: Uint8Array = new Uint
 }
 
 /** An issuance of one asset. @throws Refusal `not-enough-coins`, `units-destroyed`, `fee-too-high`, `malformed-coins`, `usage` */
-export function buildIssue(issue: Issue): Building {
+export function buildIssue(issue: IssueUnits): Building {
   const { coins, grants, metadata } = issue;
   const named = issue.issuer === undefined ? 0 : coins.findIndex((coin) => outpointText(coin) === issue.issuer);
   const first = coins[named];
   if (!first) throw new Refusal('not-enough-coins', `no coin ${issue.issuer ?? ''} found to issue from`);
   const [issuer, ...others] = sortCoins([first, ...coins.filter((coin) => coin !== first)], issue);
   if (!issue.burn) {
-    if ('missing' in issuer!) return { missing: [issuer.missing] };
+    if (!issuer!.carries) return { missing: [issuer!.missing] };
     const [units] = issuer!.carries;
     if (units)
       throw new Refusal(
@@ -140,7 +132,7 @@ export function buildTransfer(transfer: TransferUnits): Building {
     held += units;
   }
   if (held < wanted) {
-    const missing = [...new Set(sorted.flatMap((entry) => ('missing' in entry ? [entry.missing] : [])))];
+    const { missing } = plainCoins(sorted);
     if (missing.length > 0) return { missing };
     throw new Refusal('not-enough-units', `${held} units of ${assetId(asset, network)} found, ${wanted} expected`);
   }
@@ -162,10 +154,15 @@ export function buildTransfer(transfer: TransferUnits): Building {
 }
 
 /** Adds coins without units for the fee, and the change; then reads the result back. */
-function finish(common: Common, taken: readonly Spent[], others: readonly Sorted[], made: readonly Output[]): Building {
+function finish(
+  common: BuildRequest,
+  taken: readonly Spent[],
+  others: readonly SortedCoin[],
+  made: readonly Output[],
+): Building {
   const { feerate, change, network, parents } = common;
   const inputs = [...taken];
-  const plain = others.flatMap((entry) => ('carries' in entry && entry.carries.length === 0 ? [entry.coin] : []));
+  const { plain, missing } = plainCoins(others);
   const sum = (list: readonly { sat: bigint }[]): bigint => list.reduce((total, { sat }) => total + sat, 0n);
   const needed = (): bigint => sum(made) + feeFor(feerate, sizeOf(inputs, made)) - sum(inputs);
   while (needed() > 0n) {
@@ -174,7 +171,6 @@ function finish(common: Common, taken: readonly Spent[], others: readonly Sorted
       inputs.push(next);
       continue;
     }
-    const missing = [...new Set(others.flatMap((entry) => ('missing' in entry ? [entry.missing] : [])))];
     if (missing.length > 0) return { missing };
     throw new Refusal('not-enough-coins', `${needed()} sat more expected, in coins without units`);
   }
@@ -193,7 +189,7 @@ function checked(
   network: Network,
   parents: Parents,
   burn: boolean,
-  { grants }: Common,
+  { grants }: BuildRequest,
 ): Building {
   const tx = new Transaction({ ...KEEP_ALL, version: 2 });
   for (const { txid, vout, sat, script } of inputs) {
@@ -212,7 +208,7 @@ function checked(
   const given = (document['outputs'] as { asset_hash160: string | null; quantity: string }[]).filter(
     (o) => o.asset_hash160,
   );
-  const destroyed = document['destroyed'] as Built['destroyed'];
+  const destroyed = document['destroyed'] as BuiltTransaction['destroyed'];
   const wanted = grants.every(({ units }, i) => given[i]?.quantity === String(units));
   // What is not burned on purpose goes back to its owner, and a coin with units pays no fee.
   if (!wanted || (destroyed.length > 0 && !burn))

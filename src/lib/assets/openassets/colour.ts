@@ -14,7 +14,7 @@ import { assetHash } from './ids.ts';
 import { markerIn, type FoundMarker } from './marker.ts';
 
 /** Units of one asset (its hash, hex) in an output. */
-export interface Units {
+export interface MarkerUnits {
   asset: string;
   units: bigint;
 }
@@ -22,7 +22,7 @@ export interface Source {
   vin: number;
   units: bigint;
 }
-export interface Coloured extends Units {
+export interface Coloured extends MarkerUnits {
   type: 'issuance' | 'transfer';
   /** Empty for an issuance. */
   sources: readonly Source[];
@@ -38,7 +38,7 @@ export interface Candidate {
   vout: number;
   marker: FoundMarker;
 }
-export interface Colours {
+export interface MarkerColours {
   /** The marker that holds. */
   marker: Candidate | undefined;
   rejected: readonly Rejected[];
@@ -48,8 +48,8 @@ export interface Colours {
   looked: number;
 }
 
-/** The outputs that could be markers, each readable or with the reason why not. */
-export function candidates(tx: Tx): { markers: Candidate[]; rejected: Rejected[] } {
+/** Finds the outputs that could be markers, the first of them, and those that are none. */
+export function candidates(tx: Tx): { marker: Candidate | undefined; markers: Candidate[]; rejected: Rejected[] } {
   const markers: Candidate[] = [];
   const rejected: Rejected[] = [];
   const barred = isCoinbase(tx) || tx.inputs.length === 0;
@@ -74,16 +74,16 @@ export function candidates(tx: Tx): { markers: Candidate[]; rejected: Rejected[]
       });
     else markers.push({ vout, marker: found });
   });
-  return { markers, rejected };
+  return { marker: markers[0], markers, rejected };
 }
 const hasTag = (script: Uint8Array): boolean => bytesToHex(script.subarray(0, 12)).includes('4f41');
 
 /** The colours of one transaction. */
-export const colour: Rule<Colours> = function* (tx) {
+export const markerColours: Rule<MarkerColours> = function* (tx) {
   const { markers, rejected } = candidates(tx);
   const bare = { marker: undefined, outputs: tx.outputs.map(() => undefined), looked: 0 };
   if (markers.length === 0) return { ...bare, rejected };
-  const spent: (Units | undefined)[] = [];
+  const spent: (MarkerUnits | undefined)[] = [];
   for (const candidate of markers) {
     const outputs = yield* assign(tx, candidate, spent);
     if (!(outputs instanceof Malformed)) return { marker: candidate, rejected, outputs, looked: spent.length };
@@ -99,7 +99,7 @@ export const colour: Rule<Colours> = function* (tx) {
 function* assign(
   tx: Tx,
   { vout: at, marker: { quantities } }: Candidate,
-  spent: (Units | undefined)[],
+  spent: (MarkerUnits | undefined)[],
 ): Walk<(Coloured | undefined)[] | Malformed> {
   const outputs: (Coloured | undefined)[] = tx.outputs.map(() => undefined);
   let issued: string | undefined;
@@ -121,7 +121,7 @@ function* assign(
         if (vin === tx.inputs.length)
           return new Malformed('not-enough-units', `output ${vout}: ${wanted} of ${units} units found in no input`);
         if (vin === spent.length) {
-          const parent: Colours = yield parentColours(tx.inputs[vin]!.txid);
+          const parent: MarkerColours = yield parentColours(tx.inputs[vin]!.txid);
           spent.push(parent.outputs[tx.inputs[vin]!.vout]);
         }
         left = spent[vin]?.units ?? 0n;

@@ -6,17 +6,16 @@
  * `over-2^53`: the npm package rounds.
  * Not here: reading the input, exit codes (`cli/`).
  */
-import { bytesToHex } from '../../bitcoin/bytes.ts';
 import type { Network } from '../../bitcoin/network.ts';
-import { hexOf, Malformed, textOf } from '../bytes.ts';
-import { head, outputOf, sums, type Context, type Decoded, type Status } from '../document.ts';
+import { hexOf, Malformed, utf8OrNull } from '../bytes.ts';
+import { documentHead, outputDocument, sumByName, type AssetContext, type Decoded, type Status } from '../document.ts';
 import { OP_RETURN } from '../script.ts';
 import { Trace } from '../trace.ts';
 import type { Tx } from '../transaction.ts';
-import { candidates, colour, type Colours } from './colour.ts';
+import { candidates, markerColours, type MarkerColours } from './colour.ts';
 import { assetId, oaAddressOf } from './ids.ts';
 import { explainMarker, markerIn, readMarker, type FoundMarker, type Marker } from './marker.ts';
-import { mermaid, pathOf, type Stage } from './path.ts';
+import { mermaid, assetPath, type Stage } from './path.ts';
 import { checkDefinition, embeddedPointer, readPointer, type Pointer } from './pointer.ts';
 
 export interface Options {
@@ -30,102 +29,83 @@ export interface Options {
 
 /** Decodes transactions that share parents; what was traced for one is known for the next. */
 export class OpenAssets {
-  readonly #context: Context;
-  readonly #trace: Trace<Colours>;
-  constructor(context: Context) {
+  readonly #context: AssetContext;
+  readonly #trace: Trace<MarkerColours>;
+  constructor(context: AssetContext) {
     this.#context = context;
-    this.#trace = new Trace(colour, context.parents);
+    this.#trace = new Trace(markerColours, context.parents);
   }
 
   decode(tx: Tx, options: Options = {}): Decoded {
     const { network } = this.#context;
     const traced = this.#trace.of(tx);
-    if ('missing' in traced) return this.#undetermined(tx, [traced.missing]);
-    const { colours } = traced;
-    const { destroyed, unchecked } = this.#destroyed(tx, colours);
-    if (options.allInputs && unchecked.length > 0)
-      return this.#undetermined(tx, [...new Set(unchecked.map(({ missing }) => missing))]);
-    const { marker, rejected, outputs } = colours;
-    const status: Status = outputs.some((units) => units)
-      ? 'colored'
-      : rejected.some(({ tagged }) => tagged) && !marker
-        ? 'invalid'
-        : 'uncolored';
-    const definitions = this.#definitions(tx, options);
+    const inputs = traced.colours && this.#destroyed(tx, traced.colours);
+    const needed = inputs ? inputs.unchecked.map(({ missing }) => missing) : [traced.missing!];
+    const missing = !inputs || options.allInputs ? [...new Set(needed)] : [];
+    const colours = missing.length > 0 ? undefined : traced.colours;
+    const { marker, rejected } = colours ?? candidates(tx);
+    const status: Status = !colours
+      ? 'undetermined'
+      : colours.outputs.some((units) => units)
+        ? 'colored'
+        : rejected.some(({ tagged }) => tagged) && !marker
+          ? 'invalid'
+          : 'uncolored';
+    const typeOf = (vout: number): string => {
+      if (vout === marker?.vout) return 'marker';
+      if (!colours) return 'undetermined';
+      return !marker ? 'uncolored' : vout < marker.vout ? 'issuance' : 'transfer';
+    };
+    const definitions = colours ? this.#definitions(tx, options) : [];
     // In a long stream only parents are worth keeping.
-    if (!this.#context.parents.holds(tx.txid)) this.#trace.forget(tx.txid);
+    this.#trace.forget(tx.txid);
     return {
-      ...head('openassets', tx, network, status),
+      ...documentHead('openassets', tx, network, status),
       marker: marker ? markerFields({ vout: marker.vout }, marker.marker) : null,
       outputs: tx.outputs.map((output, vout) => {
-        const units = outputs[vout];
-        const shown = outputOf(output, vout, network);
+        const units = colours?.outputs[vout];
+        const shown = outputDocument(output, vout, network);
         return {
           ...shown,
-          type: !marker ? 'uncolored' : vout < marker.vout ? 'issuance' : vout === marker.vout ? 'marker' : 'transfer',
+          type: typeOf(vout),
           asset_id: units ? assetId(units.asset, network) : null,
           asset_hash160: units?.asset ?? null,
-          quantity: String(units?.units ?? 0n),
+          quantity: colours ? String(units?.units ?? 0n) : null,
           oa_address: oaAddressOf(shown.script, network),
           sources: (units?.sources ?? []).map((source) => ({ vin: source.vin, units: String(source.units) })),
         };
       }),
-      destroyed: destroyed.map(([asset, units]) => ({
+      destroyed: (colours ? inputs!.destroyed : []).map(([asset, units]) => ({
         asset_id: assetId(asset, network),
         asset_hash160: asset,
         quantity: String(units),
       })),
-      unchecked_inputs: unchecked.map(({ vin }) => vin),
+      unchecked_inputs: colours ? inputs!.unchecked.map(({ vin }) => vin) : tx.inputs.map((_, vin) => vin),
       definitions,
-      missing: [],
-      warnings: warningsOf(tx, colours),
+      missing,
+      warnings: colours ? warningsOf(tx, colours) : [],
       rejected_markers: rejected.map(({ vout, reason, text }) => ({ vout, reason, found: text })),
-      ...(options.explain && { explain: explained(tx, colours) }),
+      ...(options.explain && colours && { explain: explained(tx, colours) }),
     };
   }
 
   /** The way of the units in this transaction, as a mermaid chart; undefined where it has not been traced to its end. */
   graph(tx: Tx): string | undefined {
-    return 'missing' in this.#trace.of(tx) ? undefined : mermaid(this.#path(tx), this.#context.network);
+    return this.#trace.of(tx).missing !== undefined ? undefined : mermaid(this.#path(tx), this.#context.network);
   }
 
   /** Returns the colours of a transaction, for builders. */
-  colours(tx: Tx): ReturnType<Trace<Colours>['of']> {
+  colours(tx: Tx): ReturnType<Trace<MarkerColours>['of']> {
     return this.#trace.of(tx);
   }
 
   #path(tx: Tx): Stage[] {
-    const known = (txid: string): Colours | undefined => this.#trace.known(txid);
-    return pathOf(tx, known, this.#context.parents);
-  }
-
-  #undetermined(tx: Tx, missing: readonly string[]): Decoded {
-    const { network } = this.#context;
-    const { markers, rejected } = candidates(tx);
-    const [first] = markers;
-    return {
-      ...head('openassets', tx, network, 'undetermined'),
-      marker: first ? markerFields({ vout: first.vout }, first.marker) : null,
-      outputs: tx.outputs.map((output, vout) => ({
-        ...outputOf(output, vout, network),
-        type: vout === first?.vout ? 'marker' : 'undetermined',
-        asset_id: null,
-        asset_hash160: null,
-        quantity: null,
-        oa_address: oaAddressOf(bytesToHex(output.script), network),
-        sources: [],
-      })),
-      destroyed: [],
-      unchecked_inputs: tx.inputs.map((_, vin) => vin),
-      definitions: [],
-      missing,
-      warnings: [],
-      rejected_markers: rejected.map(({ vout, reason, text }) => ({ vout, reason, found: text })),
-    };
+    const known = (txid: string): MarkerColours | undefined => this.#trace.known(txid);
+    return assetPath(tx, known, this.#context.parents);
   }
 
   /** Units that inputs bring and no output takes; and the inputs of which nobody can say, for want of parents. */
-  #destroyed(tx: Tx, { outputs }: Colours) {
+  #destroyed(tx: Tx, { outputs }: MarkerColours) {
     const unchecked: { vin: number; missing: string }[] = [];
     const left: [string, bigint][] = [];
     const taken = new Map<number, bigint>();
@@ -137,10 +117,10 @@ export class OpenAssets {
       const units = traced.colours?.outputs[vout];
       if (units) left.push([units.asset, units.units - (taken.get(vin) ?? 0n)]);
     });
-    return { destroyed: sums(left), unchecked };
+    return { destroyed: sumByName(left), unchecked };
   }
 
-  #parent(txid: string): { colours: Colours | undefined } | { missing: string } {
+  #parent(txid: string): { colours: MarkerColours | undefined } | { missing: string } {
     if (txid === '00'.repeat(32)) return { colours: undefined };
     const known = this.#trace.known(txid);
     if (known) return { colours: known };
@@ -181,14 +161,14 @@ function markerFields<T extends object>(first: T, { quantities, metadata }: Mark
     ...first,
     quantities: quantities.map(String),
     metadata_hex: hexOf(metadata),
-    metadata_text: metadata.length > 0 ? textOf(metadata) : null,
+    metadata_text: metadata.length > 0 ? utf8OrNull(metadata) : null,
     pointer: (metadata.length > 0 && readPointer(metadata)) || null,
   };
 }
 
 const BIG = 2n ** 53n;
 
-function warningsOf(tx: Tx, { marker, rejected, outputs }: Colours): string[] {
+function warningsOf(tx: Tx, { marker, rejected, outputs }: MarkerColours): string[] {
   if (!marker) return [];
   const found: string[] = [];
   if (marker.marker.multiPush) found.push('multi-push');
@@ -200,7 +180,7 @@ function warningsOf(tx: Tx, { marker, rejected, outputs }: Colours): string[] {
 }
 
 /** Returns byte tables of the marker, or of a broken one. */
-function explained(tx: Tx, { marker, rejected }: Colours): object {
+function explained(tx: Tx, { marker, rejected }: MarkerColours): object {
   const vout = marker?.vout ?? rejected.find(({ tagged }) => tagged)?.vout;
   if (vout === undefined) return [];
   const payload = marker?.marker.payload ?? tx.outputs[vout]!.script.subarray(2);

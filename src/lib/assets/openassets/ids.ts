@@ -4,16 +4,14 @@
  * Spec: specification.mediawiki (version bytes 23 and 115), address-format.mediawiki (name space 19).
  * There is no form for segwit: an address in bech32 has no Open Assets address.
  */
-import { createBase58check } from '@scure/base';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { ripemd160 } from '@noble/hashes/legacy.js';
-import { addressOf, hashPaid } from '../../bitcoin/address-text.ts';
+import { addressOf, base58check, hashPaid } from '../../bitcoin/address-text.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../../bitcoin/bytes.ts';
 import { prefixes, type Network } from '../../bitcoin/network.ts';
 import { Refusal } from '../../protocol/refusal.ts';
 import { memoized } from '../document.ts';
 
-const base58check = createBase58check(sha256);
 const NAME_SPACE = 0x13;
 const MAIN = 23;
 const TEST = 115;
@@ -77,7 +75,7 @@ export function readOaAddress(text: string, network: Network): { script: string;
 }
 
 /** Returns all names of a script: its addresses, and the id of the asset that it issues. */
-export function namesOf(script: Uint8Array, network: Network): object {
+export function scriptNames(script: Uint8Array, network: Network): object {
   const hash = assetHash(script);
   const hex = bytesToHex(script);
   return {

@@ -6,7 +6,7 @@
  * Not here: whether the marker fits its transaction (`colour.ts`), what the metadata points to (`pointer.ts`).
  */
 import type { Limits } from '../../protocol/limit.ts';
-import { Cursor, hexOf, Malformed, type Piece } from '../bytes.ts';
+import { PayloadCursor, hexOf, Malformed, type Piece } from '../bytes.ts';
 import { isPush, returned } from '../script.ts';
 
 export interface Marker {
@@ -22,7 +22,7 @@ export const MARKER_LIMITS = {
   marker: { unit: 'bytes', most: 0xffff },
 } satisfies Limits;
 
-function leb128(cursor: Cursor, index: number): bigint {
+function leb128(cursor: PayloadCursor, index: number): bigint {
   const start = cursor.at;
   let low = 0;
   for (let i = 0; i < 4; i++) {
@@ -47,7 +47,7 @@ function leb128(cursor: Cursor, index: number): bigint {
 export function readMarker(payload: Uint8Array, tell?: (to: number, means: string) => void): Marker {
   if (payload[0] !== 0x4f || payload[1] !== 0x41)
     throw new Malformed('no-tag', `${hexOf(payload.subarray(0, 4)) || 'nothing'} found, 4f41 expected`);
-  const cursor = new Cursor(payload);
+  const cursor = new PayloadCursor(payload);
   cursor.at = 2;
   tell?.(cursor.at, 'tag "OA"');
   if (cursor.u8('version') + cursor.u8('version') * 256 !== 1)

@@ -5,19 +5,19 @@
 import type { Network } from '../../bitcoin/network.ts';
 import type { Parents } from '../trace.ts';
 import type { Tx } from '../transaction.ts';
-import type { Colours } from './colour.ts';
+import type { MarkerColours } from './colour.ts';
 import { assetId } from './ids.ts';
 
 /** Transaction on the way, and those of its outputs that lead to the one asked about. */
 export interface Stage {
   tx: Tx;
-  colours: Colours;
+  colours: MarkerColours;
   vouts: ReadonlySet<number>;
 }
 
 /** Every transaction that units of this one came through, itself first. `coloursOf` knows those that were traced. */
-export function pathOf(tx: Tx, coloursOf: (txid: string) => Colours | undefined, parents: Parents): Stage[] {
-  const stages = new Map<string, { tx: Tx; colours: Colours; vouts: Set<number> }>();
+export function assetPath(tx: Tx, coloursOf: (txid: string) => MarkerColours | undefined, parents: Parents): Stage[] {
+  const stages = new Map<string, { tx: Tx; colours: MarkerColours; vouts: Set<number> }>();
   const queue: { tx: Tx; vout: number }[] = [];
   const visit = (at: Tx, vout: number): void => {
     const colours = coloursOf(at.txid);

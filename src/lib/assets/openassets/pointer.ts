@@ -7,8 +7,8 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { ripemd160 } from '@noble/hashes/legacy.js';
 import { parseJson } from '../../protocol/json.ts';
-import { hexOf, textOf } from '../bytes.ts';
-import { readScript } from '../script.ts';
+import { hexOf, utf8OrNull } from '../bytes.ts';
+import { readOps } from '../script.ts';
 import type { Tx } from '../transaction.ts';
 import { assetHash } from './ids.ts';
 
@@ -23,7 +23,7 @@ export interface Pointer {
 /** Reads a pointer from metadata; undefined where it is none. */
 export function readPointer(bytes: Uint8Array): Pointer | undefined {
   if (bytes.length === 21 && bytes[0] === 0x68) return { form: 'hash', hash160: hexOf(bytes.subarray(1)) };
-  const text = bytes.length > 2 && bytes[0] === 0x75 && bytes[1] === 0x3d ? textOf(bytes.subarray(2)) : null;
+  const text = bytes.length > 2 && bytes[0] === 0x75 && bytes[1] === 0x3d ? utf8OrNull(bytes.subarray(2)) : null;
   if (text === null) return undefined;
   const hash = /&sha256=([0-9a-fA-F]{64})$/.exec(text);
   if (!hash) return { form: 'url', url: decoded(text) };
@@ -51,9 +51,9 @@ const OP_DROP = 0x75;
 /** The pointer in the P2SH script that input 0 reveals: it cannot be changed later, and goes before the marker's. */
 export function embeddedPointer(tx: Tx): Embedded | undefined {
   const input = tx.inputs[0];
-  const redeem = input && readScript(input.scriptSig).ops.at(-1)?.data;
+  const redeem = input && readOps(input.scriptSig).ops.at(-1)?.data;
   if (!redeem) return undefined;
-  const { ops } = readScript(redeem);
+  const { ops } = readOps(redeem);
   const [first, drop] = ops;
   const pointer = first?.data && drop?.code === OP_DROP ? readPointer(first.data) : undefined;
   if (!pointer) return undefined;
@@ -95,7 +95,7 @@ export function checkDefinition(
 
 function definition(file: Uint8Array): Record<string, unknown> | undefined {
   try {
-    const read = parseJson(textOf(file) ?? '');
+    const read = parseJson(utf8OrNull(file) ?? '');
     return typeof read === 'object' && read !== null && !Array.isArray(read) ? (read as never) : undefined;
   } catch {
     return undefined;
