@@ -1,7 +1,8 @@
 /** The limits of coloured coins: Counterparty's names and forms, what is kept and shown, markers, shares of a dividend. */
 import { encode } from 'cborg';
 import { describe, expect, vi } from 'vitest';
-import { orMalformed, hexOf, Malformed } from '../../src/lib/assets/bytes.ts';
+import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
+import { orMalformed, Malformed } from '../../src/lib/assets/bytes.ts';
 import { CBOR_LIMITS, cborJson } from '../../src/lib/assets/counterparty/cbor.ts';
 import { MESSAGE_FORM_LIMITS, readCounterpartyMessage } from '../../src/lib/assets/counterparty/decode.ts';
 import { assetName, NAME_LIMITS, packedAddress, subassetName } from '../../src/lib/assets/counterparty/names.ts';
@@ -10,7 +11,6 @@ import { memoized, KEPT_LIMITS } from '../../src/lib/assets/document.ts';
 import { buildIssue } from '../../src/lib/assets/openassets/build.ts';
 import { MARKER_LIMITS, readMarker, writeMarker } from '../../src/lib/assets/openassets/marker.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
-import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { limits } from '../support/limits.ts';
 import { script, txBytes } from './make.ts';
 
@@ -74,9 +74,15 @@ describe('a marker', () => {
   const parents = new Parents();
   const money = { sat: 500_000n, script: script(1) };
   const { txid } = parents.add(txBytes([{ txid: 'aa'.repeat(32), vout: 0 }], [money]));
-  const coins = [{ txid, vout: 0, sat: money.sat, script: hexOf(money.script) }];
-  const grants = [{ script: hexOf(script(2)), units: 1n }];
-  const common = { parents, network: 'mainnet', change: hexOf(script(9)), feerate: 2_000, allowFee: true } as const;
+  const coins = [{ txid, vout: 0, sat: money.sat, script: bytesToHex(money.script) }];
+  const grants = [{ script: bytesToHex(script(2)), units: 1n }];
+  const common = {
+    parents,
+    network: 'mainnet',
+    change: bytesToHex(script(9)),
+    feerate: 2_000,
+    allowFee: true,
+  } as const;
   limits(MARKER_LIMITS, {
     quantity: {
       // A number of so many bytes.
@@ -101,7 +107,7 @@ describe('a dividend', () => {
   limits(SHARE_LIMITS, {
     share: {
       takes(n: bigint) {
-        const holders = [n, 10_000n].map((units, i) => ({ address: `${i}`, script: hexOf(script(i + 1)), units }));
+        const holders = [n, 10_000n].map((units, i) => ({ address: `${i}`, script: bytesToHex(script(i + 1)), units }));
         const { payouts } = divide(holders, { total: n + 10_000n, min: 1_000n, remainder: 'keep' });
         return payouts.length === 2;
       },

@@ -4,7 +4,6 @@
  * Not here: scripts (`script.ts`), transactions (`transaction.ts`).
  */
 import { minSat } from '../bitcoin/amount.ts';
-import { bytesToHex } from '../bitcoin/bytes.ts';
 
 /** Error of a payload that does not follow its protocol; `reason` is in kebab-case. */
 export class Malformed extends Error {
@@ -77,19 +76,6 @@ export function orMalformed<T>(read: () => T): T | Malformed {
     throw error;
   }
 }
-
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** Text where the bytes are UTF-8, else null. */
-export function utf8OrNull(bytes: Uint8Array): string | null {
-  try {
-    return UTF8.decode(bytes);
-  } catch {
-    return null;
-  }
-}
-
-export const hexOf = bytesToHex;
 
 export const startsWith = (bytes: Uint8Array, prefix: Uint8Array): boolean =>
   bytes.length >= prefix.length && prefix.every((byte, i) => bytes[i] === byte);

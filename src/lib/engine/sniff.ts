@@ -4,6 +4,7 @@
  * Not here: whether a PSBT, transaction or message holds together.
  */
 import { isAscii } from 'node:buffer';
+import { utf8Of } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { visible } from './log.ts';
 
@@ -67,17 +68,13 @@ function byteOrderMark(input: Buffer): string | undefined {
 /** Returns the text without white space and line breaks. */
 const unfolded = (input: Buffer): string => input.toString('latin1').replace(/[ \t\r\n]+/g, '');
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** @throws Refusal `malformed-json` */
+/** Decodes UTF-8. @throws Refusal `malformed-json` */
 export function utf8(bytes: Uint8Array): string {
-  try {
-    // Nearly all input is ASCII, which needs no decoding.
-    if (isAscii(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-    return UTF8.decode(bytes);
-  } catch {
-    throw new Refusal('malformed-json', 'bytes found that are not UTF-8');
-  }
+  // Nearly all input is ASCII, which needs no decoding.
+  if (isAscii(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  const text = utf8Of(bytes);
+  if (text === undefined) throw new Refusal('malformed-json', 'bytes found that are not UTF-8');
+  return text;
 }
 
 function fromBase64(text: string): Uint8Array {

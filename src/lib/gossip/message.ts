@@ -7,7 +7,7 @@
  *
  * Not here: signatures (`verify.ts`), contents of fields (`details.ts`).
  */
-import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, concatBytes, hexToBytes, utf8Of } from '../bitcoin/bytes.ts';
 import { Cursor } from '../bitcoin/cursor.ts';
 import { parseOutpoint } from '../bitcoin/outpoint.ts';
 import type { Fields } from '../protocol/document.ts';
@@ -45,15 +45,11 @@ const outpoint: Codec<string> = {
 };
 
 const IN_HEX = /^[0-9a-f]{64}$/;
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Returns an alias without its trailing zeros; bytes that are not UTF-8 in hex. */
 function aliasText(bytes: Uint8Array): string {
-  try {
-    const text = utf8.decode(bytes).replace(/\0+$/, '');
-    return /[\u0000-\u001f\u007f-\u009f]/.test(text) || IN_HEX.test(text) ? bytesToHex(bytes) : text;
-  } catch {
-    return bytesToHex(bytes);
-  }
+  const text = utf8Of(bytes)?.replace(/\0+$/, '');
+  const unclear = text === undefined || /[\u0000-\u001f\u007f-\u009f]/.test(text) || IN_HEX.test(text);
+  return unclear ? bytesToHex(bytes) : text;
 }
 /** Text of 1 to 32 bytes. */
 const alias: Codec<string> = {

@@ -5,7 +5,7 @@
  * draft. Paths are in the shape of `onion-blind`; `invoice_blindedpay` is a list of payinfo
  * objects. Not here: which field has which value (`fields.ts`), periods (`recurrence.ts`).
  */
-import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
+import { bytesToHex, concatBytes, hexToBytes, utf8Of } from '../bitcoin/bytes.ts';
 import { CHAIN_HASHES, isNetwork } from '../bitcoin/network.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -24,18 +24,11 @@ export const VALUE_LIMITS = {
 const refuse = (text: string): never => {
   throw new Refusal('tlv-value', text);
 };
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Text in UTF-8. */
 export const utf8Text: Codec<string> = {
   write: (value) => new TextEncoder().encode(value),
-  read: (bytes) => {
-    try {
-      return decoder.decode(bytes);
-    } catch {
-      return refuse('bytes found that are no UTF-8');
-    }
-  },
+  read: (bytes) => utf8Of(bytes) ?? refuse('bytes found that are no UTF-8'),
   parse: (from, name) => {
     const text = from.need(name, from.text(name), 'text');
     return text.isWellFormed() ? text : from.refuse(name, 'text without half a surrogate pair');

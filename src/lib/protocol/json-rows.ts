@@ -4,7 +4,7 @@
  * A scan of the bytes finds where rows end; the engine parses them, as many together as a piece of the stream holds.
  * Not here: documents of a usual size (`json.ts`), what rows mean.
  */
-import { concatBytes } from '../bitcoin/bytes.ts';
+import { concatBytes, utf8Of } from '../bitcoin/bytes.ts';
 import { allows, type Limits } from './limit.ts';
 import { Refusal } from './refusal.ts';
 
@@ -42,12 +42,7 @@ function parse(text: string, where: string): unknown {
 /** Decodes UTF-8: quickly, and once more with care where that has replaced anything. */
 function decoded(bytes: Uint8Array): string {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
-  if (!text.includes('\ufffd')) return text;
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return malformed('bytes found that are not UTF-8');
-  }
+  return text.includes('\ufffd') ? (utf8Of(bytes) ?? malformed('bytes found that are not UTF-8')) : text;
 }
 
 /** Reader of one document. */

@@ -3,7 +3,8 @@
  * hashes are printed.
  */
 import type { Network } from '../../bitcoin/network.ts';
-import { orMalformed, hexOf, Malformed } from '../bytes.ts';
+import { bytesToHex } from '../../bitcoin/bytes.ts';
+import { orMalformed, Malformed } from '../bytes.ts';
 import { documentHead, outputDocument, sumByName, type AssetContext, type Decoded } from '../document.ts';
 import { returned } from '../script.ts';
 import { Trace } from '../trace.ts';
@@ -42,7 +43,7 @@ function revealed(metadata: Metadata, tx: Tx): { metadata: Metadata; found: bool
   const hidden = hiddenHashes(tx);
   const hashIn = (key: number | undefined, size: number): string | null => {
     const bytes = key === undefined ? undefined : hidden?.keys[key];
-    return bytes && bytes.length >= size ? hexOf(bytes.subarray(-size)) : null;
+    return bytes && bytes.length >= size ? bytesToHex(bytes.subarray(-size)) : null;
   };
   const { torrent, sha256 } = metadata;
   const read: Metadata = {

@@ -4,7 +4,8 @@
  * Source: npm cc-transaction 1.2.1 and the encoders that it uses, which is what the network ran; the wiki is older.
  * Amounts are in SFFC, a small float of whole numbers. Not here: which output gets what (`colour.ts`).
  */
-import { PayloadCursor, hexOf, Malformed } from '../bytes.ts';
+import { bytesToHex } from '../../bitcoin/bytes.ts';
+import { PayloadCursor, Malformed } from '../bytes.ts';
 
 /**
  * Sizes by the upper three bits of the first byte: bytes in all, bits of the exponent. The mantissa
@@ -103,7 +104,8 @@ const HASHES = ['both', 'one', 'none', 'sha1', 'sha1', ''] as const;
 
 function readMetadata(cursor: PayloadCursor, where: string): Metadata | null {
   if (where === '') return null;
-  const here = (size: number, what: string) => ({ in: 'op_return', hash: hexOf(cursor.take(size, what)) }) as const;
+  const here = (size: number, what: string) =>
+    ({ in: 'op_return', hash: bytesToHex(cursor.take(size, what)) }) as const;
   const hidden = (key: number) => ({ in: 'multisig', key, hash: null }) as const;
   const torrent = where === 'none' ? hidden(2) : here(20, 'hash of the torrent');
   if (where === 'sha1') return { torrent, sha256: null };
@@ -113,7 +115,7 @@ function readMetadata(cursor: PayloadCursor, where: string): Metadata | null {
 /** @throws Malformed `no-tag`, `unknown-version`, `unknown-opcode`, `truncated`, `reserved-policy`, `fractional-amount` */
 export function readColuPayload(bytes: Uint8Array): ColuPayload {
   if (bytes[0] !== 0x43 || bytes[1] !== 0x43)
-    throw new Malformed('no-tag', `${hexOf(bytes.subarray(0, 4)) || 'nothing'} found, 4343 expected`);
+    throw new Malformed('no-tag', `${bytesToHex(bytes.subarray(0, 4)) || 'nothing'} found, 4343 expected`);
   const cursor = new PayloadCursor(bytes);
   cursor.take(2, 'tag');
   const version = cursor.u8('version');

@@ -6,7 +6,8 @@
 import { decode } from 'cborg';
 import type { Network } from '../../bitcoin/network.ts';
 import { allows, type Limits } from '../../protocol/limit.ts';
-import { hexOf, Malformed } from '../bytes.ts';
+import { bytesToHex } from '../../bitcoin/bytes.ts';
+import { Malformed } from '../bytes.ts';
 import {
   memoOf,
   SWEEP_BINARY_MEMO,
@@ -151,7 +152,7 @@ export function readCbor(type: number, values: readonly unknown[], network: Netw
 export function cborJson(value: unknown, depth = 0): unknown {
   if (!allows(CBOR_LIMITS.depth, depth))
     throw new Malformed('too-deep', `more than ${CBOR_LIMITS.depth.most} levels found`);
-  if (value instanceof Uint8Array) return { hex: hexOf(value) };
+  if (value instanceof Uint8Array) return { hex: bytesToHex(value) };
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (Array.isArray(value)) return value.map((inner) => cborJson(inner, depth + 1));
   if (value instanceof Map)

@@ -7,9 +7,9 @@
  */
 import type { Network } from '../../bitcoin/network.ts';
 import { allows, type Limits } from '../../protocol/limit.ts';
-import { orMalformed, PayloadCursor, hexOf, Malformed } from '../bytes.ts';
-import { addressIn, documentHead, outputDocument, type Decoded } from '../document.ts';
 import { bytesToHex } from '../../bitcoin/bytes.ts';
+import { orMalformed, PayloadCursor, Malformed } from '../bytes.ts';
+import { addressIn, documentHead, outputDocument, type Decoded } from '../document.ts';
 import type { Tx } from '../transaction.ts';
 import { carriedBy, type CarriedMessage } from './carrier.ts';
 import { cborList, metadataList, cborJson, readCbor } from './cbor.ts';
@@ -66,7 +66,7 @@ export interface CounterpartyMessage {
 /** Reads a message behind its prefix. Never fails; `height` decides between forms. */
 export function readCounterpartyMessage(bytes: Uint8Array, network: Network, height?: number): CounterpartyMessage {
   const { type, body } = typeAndBody(bytes, height);
-  const common = { type_id: type, message_type: TYPES[type] ?? 'unknown', data_hex: hexOf(body) };
+  const common = { type_id: type, message_type: TYPES[type] ?? 'unknown', data_hex: bytesToHex(body) };
   const list = height === undefined || allows(MESSAGE_FORM_LIMITS.cbor, height) ? cborList(body) : undefined;
   const cbor = list && orMalformed(() => readCbor(type, list, network));
   if (cbor && !(cbor instanceof Malformed)) return { ...common, format: 'cbor', fields: printable(cbor) };
@@ -111,13 +111,13 @@ function inscribed({ message, inscription }: CarriedMessage, network: Network): 
       format: 'unknown',
       fields: null,
       reason: 'bad-metadata',
-      data_hex: hexOf(message),
+      data_hex: bytesToHex(message),
     };
   const { mime, content } = inscription!;
   const read =
     orMalformed(() => readCbor(type, values, network)) ??
     orMalformed(() => readCbor(type, [...values, mime, content], network));
-  const common = { type_id: type, message_type: TYPES[type] ?? 'unknown', data_hex: hexOf(message) };
+  const common = { type_id: type, message_type: TYPES[type] ?? 'unknown', data_hex: bytesToHex(message) };
   if (read && !(read instanceof Malformed)) return { ...common, format: 'cbor', fields: printable(read) };
   const values_ = orMalformed(() => cborJson(values));
   return {

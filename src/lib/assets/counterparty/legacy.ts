@@ -3,7 +3,8 @@
  * Source: counterparty-core messages/*. Not here: bit-packed sends (`mpma.ts`), CBOR (`cbor.ts`).
  */
 import type { Network } from '../../bitcoin/network.ts';
-import { PayloadCursor, hexOf, Malformed, utf8OrNull } from '../bytes.ts';
+import { bytesToHex, utf8Of } from '../../bitcoin/bytes.ts';
+import { PayloadCursor, Malformed } from '../bytes.ts';
 import {
   described,
   memoOf,
@@ -33,7 +34,7 @@ const float = (c: PayloadCursor, size: 4 | 8, what: string): string => {
 };
 /** Fields written as text with bars between them. */
 const barred = (c: PayloadCursor, count: number): string[] => {
-  const parts = (utf8OrNull(c.rest()) ?? '').split('|');
+  const parts = (utf8Of(c.rest()) ?? '').split('|');
   if (parts.length !== count) throw new Malformed('bad-fields', `${parts.length} fields found, ${count} expected`);
   return parts;
 };
@@ -109,14 +110,14 @@ const READERS: Readonly<Record<number, PackedReader>> = {
     expiration: c.num(2, 'expiration'),
     fee_required: quantity(c, 'fee required'),
   }),
-  11: (c) => ({ tx0_hash: hexOf(c.take(32, 'hash')), tx1_hash: hexOf(c.take(32, 'hash')) }),
+  11: (c) => ({ tx0_hash: bytesToHex(c.take(32, 'hash')), tx1_hash: bytesToHex(c.take(32, 'hash')) }),
   12: (c) => ({
     asset: asset(c),
     give_quantity: quantity(c),
     escrow_quantity: quantity(c),
     satoshi_rate: quantity(c),
     status: c.u8('status'),
-    rest_hex: hexOf(c.rest()),
+    rest_hex: bytesToHex(c.rest()),
   }),
   20: oldIssuance,
   21: subasset(['divisible']),
@@ -133,7 +134,7 @@ const READERS: Readonly<Record<number, PackedReader>> = {
     asset: asset(c),
     dividend_asset: c.left > 0 ? asset(c) : 'XCP',
   }),
-  70: (c) => ({ offer_hash: hexOf(c.take(32, 'hash')) }),
+  70: (c) => ({ offer_hash: bytesToHex(c.take(32, 'hash')) }),
   91: (c) => {
     const [name, amount] = barred(c, 2);
     return { asset: name, quantity: numberIn(amount!) };

@@ -6,7 +6,8 @@
 import { addressOf } from '../../bitcoin/address-text.ts';
 import { prefixes, type Network } from '../../bitcoin/network.ts';
 import { allows, type Limits } from '../../protocol/limit.ts';
-import { PayloadCursor, hexOf, Malformed, utf8OrNull } from '../bytes.ts';
+import { bytesToHex, utf8Of } from '../../bitcoin/bytes.ts';
+import { PayloadCursor, Malformed } from '../bytes.ts';
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 export const NAME_LIMITS = {
@@ -54,7 +55,7 @@ const paying = (script: string, network: Network): ShownAddress => ({
 });
 
 const segwit = (version: number, program: Uint8Array): string =>
-  hexOf(Uint8Array.of(version === 0 ? 0 : 0x50 + version, program.length, ...program));
+  bytesToHex(Uint8Array.of(version === 0 ? 0 : 0x50 + version, program.length, ...program));
 
 /**
  * Reads a packed address of block 902000 and later: 01 and a key's hash, 02 and a script's, 03 and
@@ -63,19 +64,19 @@ const segwit = (version: number, program: Uint8Array): string =>
  */
 export function packedAddress(bytes: Uint8Array, network: Network): ShownAddress {
   const body = bytes.subarray(1);
-  if (bytes[0] === 1 && body.length === 20) return paying(`76a914${hexOf(body)}88ac`, network);
-  if (bytes[0] === 2 && body.length === 20) return paying(`a914${hexOf(body)}87`, network);
+  if (bytes[0] === 1 && body.length === 20) return paying(`76a914${bytesToHex(body)}88ac`, network);
+  if (bytes[0] === 2 && body.length === 20) return paying(`a914${bytesToHex(body)}87`, network);
   const [version = 0] = body;
   const { program } = NAME_LIMITS;
   if (bytes[0] === 3 && allows(NAME_LIMITS.version, version) && allows(program, body.length - 1))
     return paying(segwit(version, body.subarray(1)), network);
-  throw new Malformed('bad-address', `packed address ${hexOf(bytes.subarray(0, 42))} found`);
+  throw new Malformed('bad-address', `packed address ${bytesToHex(bytes.subarray(0, 42))} found`);
 }
 
 /** 21 bytes: version and hash, or 80 and more for a witness program. @throws Malformed `bad-address` */
 export function shortAddress(bytes: Uint8Array, network: Network): ShownAddress {
   const { pubKeyHash, scriptHash } = prefixes(network);
-  const hash = hexOf(bytes.subarray(1));
+  const hash = bytesToHex(bytes.subarray(1));
   const [version = 0xff] = bytes;
   if (version === pubKeyHash) return paying(`76a914${hash}88ac`, network);
   if (version === scriptHash) return paying(`a914${hash}87`, network);
@@ -91,10 +92,10 @@ export type Memo = string | { hex: string } | null;
 /** A memo as text where it was meant as text and is UTF-8. */
 export function memoOf(bytes: Uint8Array, asText = false): Memo {
   if (bytes.length === 0) return null;
-  return (asText ? utf8OrNull(bytes) : null) ?? { hex: hexOf(bytes) };
+  return (asText ? utf8Of(bytes) : undefined) ?? { hex: bytesToHex(bytes) };
 }
 
-export const textOrHex = (bytes: Uint8Array): string | { hex: string } => utf8OrNull(bytes) ?? { hex: hexOf(bytes) };
+export const textOrHex = (bytes: Uint8Array): string | { hex: string } => utf8Of(bytes) ?? { hex: bytesToHex(bytes) };
 
 /** Flags of a sweep: bit 2 says that the memo is binary. */
 export const SWEEP_BINARY_MEMO = 4;

@@ -7,7 +7,8 @@
  * Not here: reading the input, exit codes (`cli/`).
  */
 import type { Network } from '../../bitcoin/network.ts';
-import { hexOf, Malformed, utf8OrNull } from '../bytes.ts';
+import { bytesToHex, utf8Of } from '../../bitcoin/bytes.ts';
+import { Malformed } from '../bytes.ts';
 import { documentHead, outputDocument, sumByName, type AssetContext, type Decoded, type Status } from '../document.ts';
 import { OP_RETURN } from '../script.ts';
 import { Trace } from '../trace.ts';
@@ -160,8 +161,8 @@ function markerFields<T extends object>(first: T, { quantities, metadata }: Mark
   return {
     ...first,
     quantities: quantities.map(String),
-    metadata_hex: hexOf(metadata),
-    metadata_text: metadata.length > 0 ? utf8OrNull(metadata) : null,
+    metadata_hex: bytesToHex(metadata),
+    metadata_text: metadata.length > 0 ? (utf8Of(metadata) ?? null) : null,
     pointer: (metadata.length > 0 && readPointer(metadata)) || null,
   };
 }

@@ -6,7 +6,8 @@
  * Not here: whether the marker fits its transaction (`colour.ts`), what the metadata points to (`pointer.ts`).
  */
 import type { Limits } from '../../protocol/limit.ts';
-import { PayloadCursor, hexOf, Malformed, type Piece } from '../bytes.ts';
+import { bytesToHex } from '../../bitcoin/bytes.ts';
+import { PayloadCursor, Malformed, type Piece } from '../bytes.ts';
 import { isPush, returned } from '../script.ts';
 
 export interface Marker {
@@ -46,12 +47,12 @@ function leb128(cursor: PayloadCursor, index: number): bigint {
  */
 export function readMarker(payload: Uint8Array, tell?: (to: number, means: string) => void): Marker {
   if (payload[0] !== 0x4f || payload[1] !== 0x41)
-    throw new Malformed('no-tag', `${hexOf(payload.subarray(0, 4)) || 'nothing'} found, 4f41 expected`);
+    throw new Malformed('no-tag', `${bytesToHex(payload.subarray(0, 4)) || 'nothing'} found, 4f41 expected`);
   const cursor = new PayloadCursor(payload);
   cursor.at = 2;
   tell?.(cursor.at, 'tag "OA"');
   if (cursor.u8('version') + cursor.u8('version') * 256 !== 1)
-    throw new Malformed('unknown-version', `version ${hexOf(payload.subarray(2, 4))} found, 0100 expected`);
+    throw new Malformed('unknown-version', `version ${bytesToHex(payload.subarray(2, 4))} found, 0100 expected`);
   tell?.(cursor.at, 'version 1');
   const count = cursor.compactSize('number of quantities');
   tell?.(cursor.at, `${count} quantities`);
@@ -77,7 +78,7 @@ export function explainMarker(payload: Uint8Array): { pieces: Piece[]; fault?: M
   const pieces: Piece[] = [];
   let end = 0;
   const tell = (to: number, means: string): void => {
-    if (to > end) pieces.push({ offset: end, hex: hexOf(payload.subarray(end, to)), means });
+    if (to > end) pieces.push({ offset: end, hex: bytesToHex(payload.subarray(end, to)), means });
     end = to;
   };
   try {

@@ -7,7 +7,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { ripemd160 } from '@noble/hashes/legacy.js';
 import { parseJson } from '../../protocol/json.ts';
-import { hexOf, utf8OrNull } from '../bytes.ts';
+import { bytesToHex, utf8Of } from '../../bitcoin/bytes.ts';
 import { readOps } from '../script.ts';
 import type { Tx } from '../transaction.ts';
 import { assetHash } from './ids.ts';
@@ -22,9 +22,9 @@ export interface Pointer {
 
 /** Reads a pointer from metadata; undefined where it is none. */
 export function readPointer(bytes: Uint8Array): Pointer | undefined {
-  if (bytes.length === 21 && bytes[0] === 0x68) return { form: 'hash', hash160: hexOf(bytes.subarray(1)) };
-  const text = bytes.length > 2 && bytes[0] === 0x75 && bytes[1] === 0x3d ? utf8OrNull(bytes.subarray(2)) : null;
-  if (text === null) return undefined;
+  if (bytes.length === 21 && bytes[0] === 0x68) return { form: 'hash', hash160: bytesToHex(bytes.subarray(1)) };
+  const text = bytes.length > 2 && bytes[0] === 0x75 && bytes[1] === 0x3d ? utf8Of(bytes.subarray(2)) : undefined;
+  if (text === undefined) return undefined;
   const hash = /&sha256=([0-9a-fA-F]{64})$/.exec(text);
   if (!hash) return { form: 'url', url: decoded(text) };
   return { form: 'url', url: decoded(text.slice(0, hash.index)), sha256: hash[1]!.toLowerCase() };
@@ -77,9 +77,9 @@ export function checkDefinition(
   pointer: Pointer | undefined,
   ids: readonly string[],
 ): DefinitionCheck {
-  const digest = hexOf(sha256(file));
+  const digest = bytesToHex(sha256(file));
   const stated = pointer?.sha256 ?? pointer?.hash160;
-  const found = pointer?.hash160 ? hexOf(ripemd160(sha256(file))) : digest;
+  const found = pointer?.hash160 ? bytesToHex(ripemd160(sha256(file))) : digest;
   const read = definition(file);
   const listed = Array.isArray(read?.['asset_ids']) ? read['asset_ids'] : undefined;
   const name = read?.['name'];
@@ -95,7 +95,7 @@ export function checkDefinition(
 
 function definition(file: Uint8Array): Record<string, unknown> | undefined {
   try {
-    const read = parseJson(utf8OrNull(file) ?? '');
+    const read = parseJson(utf8Of(file) ?? '');
     return typeof read === 'object' && read !== null && !Array.isArray(read) ? (read as never) : undefined;
   } catch {
     return undefined;
