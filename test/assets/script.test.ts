@@ -1,7 +1,8 @@
 /** Scripts, counts and numbers as the asset protocols read them, on both sides of every form. */
+import { safeNumber } from '../../src/lib/wire/bigsize.ts';
 import { expect, it } from 'vitest';
 import { orMalformed, PayloadCursor } from '../../src/lib/assets/bytes.ts';
-import { memoized, whole } from '../../src/lib/assets/document.ts';
+import { memoized } from '../../src/lib/assets/document.ts';
 import { isPush, multisigKeys, readOps, returned, returning } from '../../src/lib/assets/script.ts';
 import { readTx } from '../../src/lib/assets/transaction.ts';
 import { concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
@@ -82,7 +83,7 @@ it.each([
   [2n ** 53n - 1n, 2 ** 53 - 1],
   [2n ** 53n, 2n ** 53n],
 ])('%i sat are written exactly', (sat, written) => {
-  expect(whole(sat)).toBe(written);
+  expect(safeNumber(sat)).toBe(written);
 });
 
 it('names are kept up to 4,000 of fewer than 200 letters, by network', () => {

@@ -4,7 +4,7 @@
  * Not here: protocols (`assets/`), the flags of single decoders (`commands/`).
  */
 import type { Decoded } from '../../lib/assets/document.ts';
-import { ofJson, type Subject } from '../../lib/assets/subject.ts';
+import { ofJson, type DecodeSubject } from '../../lib/assets/subject.ts';
 import type { Parents } from '../../lib/assets/trace.ts';
 import type { Tx } from '../../lib/assets/transaction.ts';
 import { parseJson, printJson, type Json } from '../../lib/protocol/json.ts';
@@ -88,20 +88,20 @@ export async function readSubject(
   flags: Pick<SourceValues, 'maxInput'>,
   file: string | undefined,
   shared: Parents,
-): Promise<Subject> {
+): Promise<DecodeSubject> {
   return subjectFrom(await readInput(file, flags.maxInput), flags.maxInput, shared);
 }
 
 const unknownField = (field: string): void => note(`field ${JSON.stringify(field)} is not known and was ignored`);
 
-function subjectFrom(bytes: Uint8Array, limit: number, shared: Parents): Subject | Promise<Subject> {
+function subjectFrom(bytes: Uint8Array, limit: number, shared: Parents): DecodeSubject | Promise<DecodeSubject> {
   const input = sniff(bytes, { transaction: true });
   if (input.form === 'json') return ofJson(parseJson(input.text), unknownField, shared);
   if (input.form === 'transaction') return { tx: shared.read(input.bytes), parents: shared };
   return fromPsbt(input.bytes, limit, shared);
 }
 
-async function fromPsbt(bytes: Uint8Array, limit: number, shared: Parents): Promise<Subject> {
+async function fromPsbt(bytes: Uint8Array, limit: number, shared: Parents): Promise<DecodeSubject> {
   const [{ readPsbt }, { ofPsbt }] = await Promise.all([
     import('../../lib/bitcoin/psbt.ts'),
     import('../../lib/assets/psbt.ts'),
@@ -146,7 +146,7 @@ async function batch(
     if (missing.length > 0) first ??= 3;
     return flags.emitMissing ? missing.map((txid) => `${txid}\n`).join('') : `${fastJson(document)}\n`;
   };
-  const decoded = ({ tx, parents }: Subject): string | Promise<string> => {
+  const decoded = ({ tx, parents }: DecodeSubject): string | Promise<string> => {
     const decoder = over(parents);
     return fetch ? fetching(parents, () => decoder.decode(tx), fetch).then(text) : text(decoder.decode(tx));
   };

@@ -1,5 +1,5 @@
 import { divide, readSnapshot, REMAINDERS, type Holder } from '../../lib/assets/dividends.ts';
-import { readAddress } from '../../lib/assets/openassets/payee.ts';
+import { readPayee } from '../../lib/assets/openassets/payee.ts';
 import { writePsbt } from '../../lib/bitcoin/psbt.ts';
 import { toTransaction, txidOf } from '../../lib/bitcoin/transaction.ts';
 import { payFlags, payPlain } from './building.ts';
@@ -32,7 +32,7 @@ export default filter({
   run: async (flags, { file }) => {
     const { network, total, min = 0n, remainder } = flags;
     const holders = readSnapshot(utf8(await readInput(file, flags.maxInput)), network);
-    const exclude = (flags.exclude ?? []).map((address) => readAddress(address, network).script);
+    const exclude = (flags.exclude ?? []).map((address) => readPayee(address, network).script);
     const plan = divide(holders, { total, min, exclude, remainder });
     const paid = await payPlain('dividends', flags, plan.payouts);
     if (!paid) return;

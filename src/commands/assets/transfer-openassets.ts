@@ -1,7 +1,7 @@
 import { textFlag } from '../../lib/cli/flags.ts';
 import { buildTransfer } from '../../lib/assets/openassets/build.ts';
 import { readAssetId } from '../../lib/assets/openassets/ids.ts';
-import { readAddress } from '../../lib/assets/openassets/payee.ts';
+import { readPayee } from '../../lib/assets/openassets/payee.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { build, buildFlags } from './building.ts';
 
@@ -21,7 +21,7 @@ export default filter({
   run: async (flags) => {
     const asset = readAssetId(flags.asset, flags.network);
     const back = flags.unitsChange;
-    const unitsChange = back === undefined ? undefined : readAddress(back, flags.network).script;
+    const unitsChange = back === undefined ? undefined : readPayee(back, flags.network).script;
     await build('transfer-openassets', flags, (common) => buildTransfer({ ...common, asset, unitsChange }));
   },
 });

@@ -1,11 +1,15 @@
 /**
- * Reading payloads that anybody may have written: a cursor that never goes past its bytes. What is cut short or out of
- * bounds throws `Malformed`, whose `reason` is a word for documents; decoders catch it and answer, so no payload ends a run.
- * Not here: scripts (`script.ts`), transactions (`transaction.ts`).
+ * Cursor over payloads that anybody may have written; it never goes past its bytes.
+ *
+ * A payload that is cut short or out of bounds throws `Malformed`. Decoders catch it and answer
+ * with its `reason`, so that no payload ends a run. Not here: scripts (`script.ts`), transactions
+ * (`transaction.ts`).
  */
 import { minSat } from '../bitcoin/amount.ts';
 
-/** Error of a payload that does not follow its protocol; `reason` is in kebab-case. */
+/**
+ * Error of a payload that does not follow its protocol. `reason` is in kebab-case, for documents.
+ */
 export class Malformed extends Error {
   readonly reason: string;
   constructor(reason: string, text: string) {
@@ -14,7 +18,7 @@ export class Malformed extends Error {
   }
 }
 
-/** A piece of a payload with its meaning, for byte tables. */
+/** Bytes of a payload and their meaning, for byte tables. */
 export interface Piece {
   offset: number;
   hex: string;
@@ -30,7 +34,7 @@ export class PayloadCursor {
   get left(): number {
     return this.bytes.length - this.at;
   }
-  /** `count` bytes, not copied. @throws Malformed `truncated` */
+  /** Takes `count` bytes, not copied. @throws Malformed `truncated` */
   take(count: number, what: string): Uint8Array {
     if (count > this.left)
       throw new Malformed('truncated', `${what}: ${this.left} bytes left at offset ${this.at}, ${count} expected`);
@@ -45,15 +49,15 @@ export class PayloadCursor {
       throw new Malformed('truncated', `${what}: nothing left at offset ${this.at}, a byte expected`);
     return this.bytes[this.at++]!;
   }
-  /** A big-endian whole number of 1 to 8 bytes. */
+  /** Takes a big-endian number of 1 to 8 bytes. */
   be(count: number, what: string): bigint {
     return this.take(count, what).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
   }
-  /** A big-endian whole number of up to 6 bytes. */
+  /** Takes a big-endian number of up to 6 bytes. */
   num(count: number, what: string): number {
     return this.take(count, what).reduce((sum, byte) => sum * 256 + byte, 0);
   }
-  /** Bitcoin's CompactSize, in any of its forms. A count that no input can hold is the largest safe number. */
+  /** Takes a CompactSize in any of its forms; a number above 2^53 − 1 as that number. */
   compactSize(what: string): number {
     const first = this.u8(what);
     if (first < 0xfd) return first;
@@ -61,13 +65,13 @@ export class PayloadCursor {
     const value = this.take(size, what).reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
     return Number(minSat(value, BigInt(Number.MAX_SAFE_INTEGER)));
   }
-  /** @throws Malformed `trailing-bytes` */
+  /** Checks that no bytes are left. @throws Malformed `trailing-bytes` */
   end(): void {
     if (this.left > 0) throw new Malformed('trailing-bytes', `${this.left} bytes found behind the end of the payload`);
   }
 }
 
-/** A result, or why the payload is none. */
+/** Returns the result, or the `Malformed` that was thrown. */
 export function orMalformed<T>(read: () => T): T | Malformed {
   try {
     return read();

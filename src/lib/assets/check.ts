@@ -1,6 +1,7 @@
 /**
- * Coloured units that a transaction about to be signed would move or destroy, in each protocol that
- * colours outputs. Counterparty is not among them: its balances belong to addresses.
+ * Coloured units that a transaction to be signed would move or destroy, under three protocols.
+ *
+ * Not here: Counterparty, whose balances belong to addresses and not to outputs.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
@@ -18,7 +19,7 @@ import type { Tx } from './transaction.ts';
 export interface Fate {
   protocol: Protocol;
   asset: string;
-  /** Units that the inputs carry, that outputs get, and that are lost. */
+  /** Units that the inputs carry; then those that outputs get, and those that are lost. */
   spent: bigint;
   kept: bigint;
   destroyed: bigint;
@@ -30,8 +31,8 @@ type AssetUnits = readonly (readonly [asset: string, units: bigint])[];
 interface UnitsIn {
   protocol: Protocol;
   /**
-   * Returns the units of each output, only those that it moved there if so asked; undefined where a
-   * parent is `missing`.
+   * Returns the units of each output; undefined, with the parent in `missing`, if one is missing.
+   * @param moved leaves out units that the transaction issues
    */
   held(tx: Tx, missing: Set<string>, moved?: boolean): readonly AssetUnits[] | undefined;
 }
@@ -71,16 +72,16 @@ const waysOf = (context: AssetContext): readonly UnitsIn[] => {
   ];
 };
 
-/** Units that a coin carries under each protocol, or a parent that is needed to tell. */
+/** Units that a coin carries under each protocol, or the id of a parent that is missing. */
 export type CarriedUnits =
   | { carries: readonly { protocol: Protocol; asset: string; units: bigint }[]; missing?: never }
   | { carries?: never; missing: string };
 
-/** Coin with what it carries under every protocol. */
+/** Coin, and what it carries. */
 export type SortedCoin = { coin: Spent } & CarriedUnits;
 
 /**
- * Tells of each coin which units it carries.
+ * Finds out which units each coin carries.
  * @throws Refusal `malformed-coins` for a coin that is not what its transaction says
  */
 export function sortCoins(coins: readonly Spent[], context: AssetContext): SortedCoin[] {
@@ -100,13 +101,13 @@ export function sortCoins(coins: readonly Spent[], context: AssetContext): Sorte
   });
 }
 
-/** Returns the coins that carry no units, and the parents that are needed to tell of the others. */
+/** Returns the coins that carry no units, and the parents that are missing to tell of others. */
 export const plainCoins = (sorted: readonly SortedCoin[]): { plain: Spent[]; missing: string[] } => ({
   plain: sorted.flatMap((each) => (each.carries?.length === 0 ? [each.coin] : [])),
   missing: [...new Set(sorted.flatMap(({ missing }) => missing ?? []))],
 });
 
-/** The fate of units, or the parents that are needed to tell. */
+/** Tells what becomes of the units in a transaction, or which parents are missing. */
 export function fates(tx: Tx, context: AssetContext): { fates: Fate[] } | { missing: string[] } {
   const { parents } = context;
   const ways = waysOf(context);

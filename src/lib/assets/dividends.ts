@@ -1,8 +1,8 @@
 /**
- * Paying holders pro rata: floor(total × units / all units) each, what rounding leaves by a rule that the report names.
- * It is an ordinary payment, not part of any asset protocol.
+ * Dividends: holders are paid floor(total × units / all units) each, and the rest by a rule.
  *
- * A snapshot is JSON (`[{"address","quantity"}]` or `{address: quantity}`) or CSV (`address,quantity`).
+ * A dividend is an ordinary payment and part of no asset protocol. A snapshot of holders is JSON
+ * (`[{"address","quantity"}]` or `{address: quantity}`) or CSV (`address,quantity`).
  */
 import { readPayee } from './openassets/payee.ts';
 import type { Network } from '../bitcoin/network.ts';
@@ -17,8 +17,10 @@ export interface Holder {
   script: string;
   units: bigint;
 }
-/** `keep`: the payer keeps what rounding leaves · `largest-fraction`: a satoshi each to the largest fractions, earlier holders
- * first · `largest-holder`: all of it to the largest. */
+/**
+ * Rules for what rounding leaves: the payer keeps it; one satoshi each to the largest fractions,
+ * earlier holders first; all to the largest holder.
+ */
 export const REMAINDERS = ['keep', 'largest-fraction', 'largest-holder'] as const;
 export type Remainder = (typeof REMAINDERS)[number];
 
@@ -26,7 +28,10 @@ const wrong = (text: string): never => {
   throw new Refusal('malformed-snapshot', text);
 };
 
-/** Reads a snapshot; holders of one script are added up. @throws Refusal `malformed-snapshot`, `malformed-json`, or as addresses do */
+/**
+ * Reads a snapshot, and adds up holders of one script.
+ * @throws Refusal `malformed-snapshot`, `malformed-json`, and as `readPayee`
+ */
 export function readSnapshot(text: string, network: Network): Holder[] {
   const rows = /^\s*[[{]/.test(text) ? fromJson(parseJson(text)) : fromCsv(text);
   const found = new Map<string, Holder>();
@@ -70,17 +75,17 @@ type Reason = 'excluded' | 'below-min' | 'below-dust' | 'nothing';
 export interface DividendPlan {
   payouts: readonly (Holder & { sat: bigint })[];
   skipped: readonly (Holder & { sat: bigint; reason: Reason })[];
-  /** Units that the total is divided by. */
+  /** Units among which the total is divided. */
   units: bigint;
   paid: bigint;
-  /** total - paid: rounding, and shares that are too small to pay. */
+  /** Total less `paid`: rounding, and shares that are too small to pay. */
   kept: bigint;
 }
 
-/** Least amount paid to one holder: the one asked for, and the one that is relayed (`dustLimit`). */
+/** Least amount paid to one holder, besides the dust limit. */
 export const SHARE_LIMITS = { share: { unit: 'sat', least: (min: bigint) => min } } satisfies Limits;
 
-/** Divides `total` satoshis. paid + kept is total, always. @throws Refusal `nobody-to-pay` */
+/** Divides `total` satoshis, which is always paid + kept. @throws Refusal `nobody-to-pay` */
 export function divide(
   holders: readonly Holder[],
   {

@@ -1,20 +1,23 @@
 /**
- * Parts that the documents of all four decoders share: the head, the outputs, the words for what
- * was found. Quantities are decimal strings, satoshis whole numbers, scripts and hashes hex, txids
- * in display order.
+ * Parts that the documents of all four decoders share: head, outputs, words for what was found.
+ *
+ * Quantities are decimal strings, satoshis whole numbers, scripts and hashes hex, txids in display
+ * order.
  */
 import { addressOf } from '../bitcoin/address-text.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { NETWORKS, type Network } from '../bitcoin/network.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
+import { safeNumber } from '../wire/bigsize.ts';
 import type { Parents } from './trace.ts';
 import type { Tx, TxOutput } from './transaction.ts';
 
 export type Protocol = 'openassets' | 'colu' | 'epobc' | 'counterparty';
 
 /**
- * `colored`: outputs carry units · `message`: a Counterparty message, whose validity the ledger decides · `uncolored`: nothing of
- * this protocol · `invalid`: meant, but against the rules · `undetermined`: parents are needed that are not there.
+ * Answer of a decoder. `colored`: outputs carry units. `message`: a Counterparty message, of whose
+ * validity the ledger decides. `uncolored`: nothing of this protocol. `invalid`: its tag, but
+ * against its rules. `undetermined`: parents are missing.
  */
 export type Status = 'colored' | 'message' | 'uncolored' | 'invalid' | 'undetermined';
 
@@ -25,7 +28,7 @@ export interface Decoded {
   network: Network;
   txid: string;
   status: Status;
-  /** Txids to be supplied, so that the answer can be given. */
+  /** Ids of parents that must be supplied for an answer. */
   missing: readonly string[];
   warnings: readonly string[];
   [field: string]: unknown;
@@ -39,13 +42,16 @@ export interface AssetContext {
 export const documentHead = (protocol: Protocol, tx: Tx, network: Network, status: Status) =>
   ({ type: `decode-${protocol}`, version: 1, protocol, network, txid: tx.txid, status }) as const;
 
-/** Number of names kept for each network and kind. */
+/** Bounds of the names that `memoized` keeps. */
 export const KEPT_LIMITS = {
   names: { unit: 'items', most: 4_000 },
   script: { unit: 'characters', most: 199 },
 } satisfies Limits;
 
-/** Names come again and again in a stream, and each costs two hashes and a long division: kept, up to a bound. */
+/**
+ * Keeps names by text and network, up to a bound, since streams repeat them and each costs two
+ * hashes.
+ */
 export function memoized<R>(make: (text: string, network: Network) => R): (text: string, network: Network) => R {
   const found = new Map(NETWORKS.map((network) => [network, new Map<string, R>()]));
   return (text, network) => {
@@ -60,22 +66,18 @@ export function memoized<R>(make: (text: string, network: Network) => R): (text:
   };
 }
 
-/** The address of a script (hex), null where it has none. */
+/** Returns the address of a script (hex); null if it has none. */
 export const addressIn = memoized((script, network) =>
   script.startsWith('6a') ? null : (addressOf(script, network) ?? null),
 );
 
-/** Whole numbers are written as such, those that are too large for a double as bigint. */
-export const whole = (sat: bigint): number | bigint => (sat <= SAFE ? Number(sat) : sat);
-const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
-
-/** An output as every decoder shows it. */
+/** Shows an output, as in every decoder's document. */
 export function outputDocument({ sat, script }: TxOutput, vout: number, network: Network) {
   const hex = bytesToHex(script);
-  return { vout, amount_sat: whole(sat), script: hex, address: addressIn(hex, network) };
+  return { vout, amount_sat: safeNumber(sat), script: hex, address: addressIn(hex, network) };
 }
 
-/** Sums by name, in the order of the first of each; what came to nothing is left out. */
+/** Sums up amounts by name, in the order of the first of each, without those that are 0. */
 export function sumByName(parts: Iterable<readonly [name: string, amount: bigint]>): [string, bigint][] {
   const found = new Map<string, bigint>();
   for (const [name, amount] of parts) found.set(name, (found.get(name) ?? 0n) + amount);

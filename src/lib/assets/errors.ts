@@ -1,7 +1,7 @@
-/** Error codes of coloured coins, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
+/** Error codes of coloured coins. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
-/** Error codes of the family: exit code and meaning. */
+/** Error codes of coloured coins, with exit code and meaning. */
 export const ASSETS_ERRORS = {
   'bad-checksum': [65, 'a name whose checksum is wrong: a letter is missing or mistyped'],
   'malformed-snapshot': [65, 'not a list of holders, as JSON or CSV'],

@@ -1,7 +1,7 @@
 /**
- * Protocols of the four that a transaction could belong to: each decoder's answer, and its reason
- * in words. A transaction may be read by more than one; only colours that lead to an issuance are
- * certain.
+ * Protocols that a transaction could belong to: the answer of each decoder, and why.
+ *
+ * More than one may read the same transaction. Only colours that lead to an issuance are certain.
  */
 import { Colu } from './colu/decode.ts';
 import { decodeCounterparty } from './counterparty/decode.ts';
@@ -11,7 +11,7 @@ import { OpenAssets } from './openassets/decode.ts';
 import type { Tx } from './transaction.ts';
 
 type Guess = 'yes' | 'possible' | 'no';
-/** `document` is the decoder's own, where the word is not no. */
+/** Answer of one decoder; its document is there unless the verdict is `no`. */
 export interface ProtocolGuess {
   protocol: Protocol;
   verdict: Guess;
@@ -40,7 +40,7 @@ function verdictOf(document: Decoded): { verdict: Guess; why: string } {
   return { verdict: 'no', why: sign[protocol] };
 }
 
-/** Asks all four decoders. */
+/** Decoder that asks those of all four protocols. */
 export class AnyAsset {
   readonly #context: AssetContext;
   readonly #decoders: readonly ((tx: Tx) => Decoded)[];

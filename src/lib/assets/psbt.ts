@@ -1,12 +1,12 @@
-/**
- * A PSBT as a decoder's subject. In a file of its own, because it brings @scure/btc-signer, which no other input needs.
- */
+/** PSBTs as input of a decoder. In a file of its own, since it loads @scure/btc-signer. */
 import { RawTx } from '@scure/btc-signer/script.js';
 import type { Transaction } from '@scure/btc-signer/transaction.js';
 import type { DecodeSubject } from './subject.ts';
 import type { Parents } from './trace.ts';
 
-/** The transaction that a PSBT makes, with the parents that it carries (`non_witness_utxo`). */
+/**
+ * Returns the transaction that a PSBT makes, with the parents that it carries (`non_witness_utxo`).
+ */
 export function ofPsbt(psbt: Transaction, shared: Parents): DecodeSubject {
   const parents = shared.over();
   for (let i = 0; i < psbt.inputsLength; i++) {

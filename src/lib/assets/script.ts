@@ -1,23 +1,24 @@
 /**
- * Scripts as the asset protocols read them: opcode by opcode, up to where the bytes end, whatever they mean to consensus.
- * Not here: addresses (`bitcoin/address.ts`), what a type of script is (`bitcoin/script.ts`).
+ * Scripts as asset protocols read them: opcode by opcode, up to the end of the bytes.
+ *
+ * Not here: addresses (`bitcoin/address.ts`), types of scripts (`bitcoin/script.ts`).
  */
 
 export interface ScriptOp {
   code: number;
-  /** Bytes pushed; undefined for every opcode that pushes no bytes of its own. */
+  /** Bytes pushed; undefined for an opcode without bytes of its own. */
   data: Uint8Array | undefined;
 }
 export interface Script {
   ops: readonly ScriptOp[];
-  /** The last push says more bytes than there are; it is not among `ops`. */
+  /** True if the last push is cut off; `ops` is without it. */
   truncated: boolean;
 }
 
 export const OP_RETURN = 0x6a;
 const OP_16 = 0x60;
 
-/** Reads a script. Never fails; as many entries as there are opcodes. */
+/** Reads the opcodes of a script, whatever bytes it has. */
 export function readOps(script: Uint8Array, from = 0): Script {
   const ops: ScriptOp[] = [];
   let at = from;
@@ -37,24 +38,24 @@ export function readOps(script: Uint8Array, from = 0): Script {
   return { ops, truncated: false };
 }
 
-/** Returns whether the opcode pushes anything, if only a small number. */
+/** Tells whether an opcode pushes anything, be it only a small number. */
 export const isPush = ({ code }: ScriptOp): boolean => code <= OP_16 && code !== 0x50;
 
-/** The pushes behind the OP_RETURN of an output script, or undefined where it does not begin with one. */
+/** Returns the pushes behind an OP_RETURN; undefined for a script that does not begin with it. */
 export function returned(script: Uint8Array): (Script & { pushes: readonly Uint8Array[] }) | undefined {
   if (script[0] !== OP_RETURN) return undefined;
   const read = readOps(script, 1);
   return { ...read, pushes: read.ops.flatMap(({ data }) => (data ? [data] : [])) };
 }
 
-/** The script that pushes these bytes after an OP_RETURN, in the shortest form that the size allows. */
+/** Makes the OP_RETURN script that pushes these bytes, in the shortest form. */
 export function returning(data: Uint8Array): Uint8Array {
   const { length } = data;
   const head = length <= 75 ? [length] : length <= 0xff ? [76, length] : [77, length & 0xff, length >> 8];
   return Uint8Array.of(OP_RETURN, ...head, ...data);
 }
 
-/** The keys of a bare m-of-n output, as bytes of any form, or undefined. */
+/** Returns the keys of a bare m-of-n script, whatever their bytes; undefined for another script. */
 export function multisigKeys(script: Uint8Array): { required: number; keys: readonly Uint8Array[] } | undefined {
   if (script[script.length - 1] !== 0xae) return undefined;
   const { ops, truncated } = readOps(script);

@@ -1,5 +1,6 @@
 /**
  * Input of a decoder: one transaction, and the parents that came with it.
+ *
  * Not here: where the bytes come from (`cli/`), PSBTs (`psbt.ts`).
  */
 import { DecimalText, type Json } from '../protocol/json.ts';
@@ -13,7 +14,7 @@ export interface DecodeSubject {
 }
 
 /**
- * `{"tx":hex,"prev":{txid:hex}}`; `unknown` is told of each other field.
+ * Reads hex, or `{"tx":hex,"prev":{txid:hex}}`. @param unknown is told of each other field
  * @throws Refusal `malformed`, `malformed-transaction`, `parent-differs`
  */
 export function ofJson(json: Json, unknown: (field: string) => void, shared: Parents): DecodeSubject {
@@ -29,7 +30,10 @@ export function ofJson(json: Json, unknown: (field: string) => void, shared: Par
   return { tx, parents };
 }
 
-/** Adds `{txid:hex}`. @throws Refusal `malformed`, `malformed-transaction`, `parent-differs` */
+/**
+ * Adds the parents in `{txid:hex}`.
+ * @throws Refusal `malformed`, `malformed-transaction`, `parent-differs`
+ */
 function addParents(parents: Parents, json: Json): void {
   for (const [txid, hex] of Object.entries(objectOf(json, 'parents as {txid:hex}'))) {
     if (typeof hex !== 'string')
@@ -38,7 +42,7 @@ function addParents(parents: Parents, json: Json): void {
   }
 }
 
-/** One line of parents: hex, `{"hex":…,"txid":…}` as `getrawtransaction` prints it, or `{txid:hex}`. */
+/** Adds one line of parents: hex, `{"hex":…,"txid":…}` of `getrawtransaction`, or `{txid:hex}`. */
 export function addParentLine(parents: Parents, json: Json): void {
   if (typeof json === 'string') return void addHex(parents, json);
   const { hex, txid } = objectOf(json, 'a parent') as { hex?: Json; txid?: Json };

@@ -1,19 +1,19 @@
 /**
- * The back-trace: colours of a transaction's outputs in a protocol whose colours come from parents.
- * A protocol writes its rule for one transaction as a generator. It asks for a parent (`tx`) or for
- * a parent's colours (`colours`) when, and only when, it needs them. Here the asking becomes a walk
- * with a stack of its own. Each transaction is coloured once, a chain of any depth overflows
- * nothing, and memory is linear in what was asked for. Where a parent is missing the walk stands
- * still; given the parent, it goes on from there.
+ * Back-trace: colours of a transaction's outputs where they come from its parents.
+ *
+ * A protocol states its rule for one transaction as a generator. It yields a question when it needs
+ * a parent, or a parent's colours. `Trace` answers with a stack of its own, so that no depth
+ * overflows the call stack. Each transaction is coloured once. At a missing parent the walk stands
+ * still, and goes on once the parent is there.
  */
 import { Refusal } from '../protocol/refusal.ts';
 import { readTx, type Sha256, type Tx } from './transaction.ts';
 
 /** Question of a rule about one transaction. */
 export type Ask = { of: 'tx'; txid: string } | { of: 'colours'; txid: string };
-/** A walk that is given a `Tx` or a parent's colours, as it asked. */
+/** Walk of a rule, which gets a transaction or a parent's colours for each question. */
 export type Walk<R> = Generator<Ask, R, any>;
-/** The colours of a transaction, as its protocol says them. */
+/** Rule of a protocol: the colours of one transaction. */
 export type Rule<C> = (tx: Tx) => Walk<C>;
 
 /** Asks for a parent's transaction: `const parent: Tx = yield parentTx(txid)`. */
@@ -21,13 +21,12 @@ export const parentTx = (txid: string): Ask => ({ of: 'tx', txid });
 /** Asks for a parent's colours: `const colours: Colours = yield parentColours(txid)`. */
 export const parentColours = (txid: string): Ask => ({ of: 'colours', txid });
 
-/** Another place where a parent may be, as bytes or read already. */
+/** Further source of parents, as bytes or already read. */
 export type More = (txid: string) => Uint8Array | Tx | undefined;
 
-/** Transactions by id, each read once; the id of each is computed, never believed. */
+/** Transactions by id. Each is read once, and its id is computed from its bytes. */
 export class Parents {
   readonly #known = new Map<string, Tx>();
-  /** Further source of parents, such as a folder. */
   readonly #more: More | undefined;
   readonly #hash: Sha256 | undefined;
 
@@ -35,15 +34,18 @@ export class Parents {
     this.#more = more;
     this.#hash = hash;
   }
-  /** Others in front of these, for one transaction. */
+  /** Returns a layer over these parents, for those of one transaction. */
   over(): Parents {
     return new Parents((txid) => this.get(txid), this.#hash);
   }
-  /** Reads the transaction to be decoded. @throws Refusal `malformed-transaction` */
+  /** Reads the transaction that is to be decoded. @throws Refusal `malformed-transaction` */
   read(bytes: Uint8Array): Tx {
     return readTx(bytes, this.#hash);
   }
-  /** @throws Refusal `malformed-transaction`; `parent-differs` where it hashes to another id than the one it was given as */
+  /**
+   * Adds a parent.
+   * @throws Refusal `malformed-transaction`; `parent-differs` if its id is not the named one
+   */
   add(bytes: Uint8Array, named?: string): Tx {
     const tx = this.read(bytes);
     if (named !== undefined && named !== tx.txid)
@@ -51,7 +53,7 @@ export class Parents {
     this.#known.set(tx.txid, tx);
     return tx;
   }
-  /** Returns whether the transaction was supplied as a parent. */
+  /** Tells whether the transaction was supplied as a parent. */
   holds(txid: string): boolean {
     return this.#known.has(txid);
   }
@@ -65,7 +67,7 @@ export class Parents {
 
 export type Traced<C> = { colours: C; missing?: never } | { colours?: never; missing: string };
 
-/** The colours of transactions under one rule. Keeps what it found, and where it stood. */
+/** Colours of transactions under one rule; it keeps what it found, and where it stands. */
 export class Trace<C> {
   readonly #rule: Rule<C>;
   readonly #parents: Parents;
@@ -77,7 +79,7 @@ export class Trace<C> {
     this.#parents = parents;
   }
 
-  /** The colours of a transaction, or the id of the first parent that is needed and not there. Call again to go on. */
+  /** Traces a transaction, as far as parents are there. A further call goes on. */
   of(tx: Tx): Traced<C> {
     const at = this.#stack[0];
     if (at && at.txid !== tx.txid) this.#stack.length = 0;
@@ -85,7 +87,7 @@ export class Trace<C> {
     return this.#run(tx.txid);
   }
 
-  /** Returns the colours of a transaction, and keeps them only if it was supplied as a parent. */
+  /** Traces a transaction, and keeps its colours only if it was supplied as a parent. */
   once(tx: Tx): { colours: C | undefined; missing: string[] } {
     const { colours, missing } = this.of(tx);
     this.forget(tx.txid);
@@ -97,7 +99,7 @@ export class Trace<C> {
     if (!this.#parents.holds(txid)) this.#done.delete(txid);
   }
 
-  /** Returns the colours of a transaction, if it was traced. */
+  /** Returns the colours of a transaction that was traced. */
   known(txid: string): C | undefined {
     return this.#done.get(txid);
   }

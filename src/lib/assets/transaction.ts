@@ -1,9 +1,9 @@
 /**
- * Transactions as the asset protocols read them: ids, sequences, scripts and amounts, and nothing that signs.
+ * Transactions as asset protocols read them: ids, sequences, scripts, amounts; without signing.
  *
- * Spec: BIP144. Read by hand, because a back-trace reads tens of thousands: @scure/btc-signer's reader, against which tests
- * hold this one, takes four times as long. Scripts are views of the given bytes; no count makes anything that its bytes
- * do not fill. Not here: templates and PSBTs that are made (`bitcoin/`).
+ * BIP144. Tests compare this reader with @scure/btc-signer's, which takes four times as long: a
+ * back-trace reads tens of thousands. Scripts are views of the given bytes. Not here: templates and
+ * PSBTs (`bitcoin/`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
@@ -23,12 +23,12 @@ export interface TxOutput {
 /** Transaction as decoders read it. */
 export interface Tx {
   txid: string;
-  /** Bytes as they were given, with witnesses. */
+  /** Bytes as given, with witnesses. */
   bytes: Uint8Array;
   version: number;
   inputs: readonly TxInput[];
   outputs: readonly TxOutput[];
-  /** One stack an input; empty without witnesses. */
+  /** Witness stack of each input; empty without witnesses. */
   witnesses: readonly (readonly Uint8Array[])[];
 }
 
@@ -36,10 +36,12 @@ const NOBODY = '00'.repeat(32);
 
 export const isCoinbase = ({ inputs }: Tx): boolean => inputs.length === 1 && inputs[0]!.txid === NOBODY;
 
-/** SHA-256 of bytes: 32 bytes, newly made. Whoever has a native one hands it in, since ids are most of the work of a stream. */
+/**
+ * SHA-256 that makes a new array. A native one is handed in for streams, where ids are most work.
+ */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
-/** The id (display order) that these bytes, without witness, hash to. */
+/** Computes the id (display order) of a transaction's bytes without witness. */
 const idOf = (bytes: Uint8Array, hash: Sha256): string => bytesToHex(hash(hash(bytes)).reverse());
 
 class TxReader {
@@ -68,7 +70,7 @@ class TxReader {
     const high = this.u32();
     return high === 0 ? BigInt(low) : (BigInt(high) << 32n) | BigInt(low);
   }
-  /** A CompactSize in its shortest form, as nodes take it. */
+  /** Takes a CompactSize in its shortest form, as nodes do. */
   size(): number {
     const first = this.u8();
     if (first < 0xfd) return first;
@@ -122,7 +124,7 @@ export function txFromHex(hex: string): Tx {
   return readTx(bytesOfHex(hex));
 }
 
-/** Bytes from hex. @throws Refusal `code` */
+/** Reads hex. @throws Refusal `code` */
 export function bytesOfHex(
   hex: string,
   code: 'malformed' | 'malformed-transaction' = 'malformed-transaction',

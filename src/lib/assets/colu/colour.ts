@@ -1,9 +1,10 @@
 /**
- * Colours of a transaction's outputs in Colu's protocol, as a rule for one transaction (`trace.ts`
- * walks the parents). Source: npm cc-get-assets-outputs 1.2.1. Payments take assets in the order of
- * the inputs' lists; an issuance puts the new asset in front of input 0's. A payment that cannot be
- * made lets the whole transfer overflow: everything goes to the last output. Units left over go
- * there too.
+ * Colours of a transaction's outputs in Colu's protocol, as a rule for one transaction.
+ *
+ * Payments take assets in the order of the inputs' lists; an issuance puts its asset in front of
+ * those of input 0. Units left over go to the last output. If one payment cannot be made, the
+ * transfer overflows: all units go there. Source: npm cc-get-assets-outputs 1.2.1. Not here: the
+ * walk over parents (`trace.ts`).
  */
 import { ripemd160 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -31,7 +32,7 @@ export interface ColuColours {
   /** Holdings of each output, in order. */
   outputs: readonly (readonly ColuHolding[])[];
   burned: readonly ColuHolding[];
-  /** Reason why the payments did not hold and everything went to the last output. */
+  /** Reason why a payment could not be made; undefined unless the transfer overflows. */
   overflow: string | undefined;
   issued: string | undefined;
 }
@@ -41,14 +42,17 @@ const PREFIX: Record<'locked' | 'unlocked', Record<AggregationPolicy, number>> =
   unlocked: { aggregatable: 0x2e37, hybrid: 0x2e6b, dispersed: 0x2e4e, reserved: 0 },
 };
 
-/** The id of an asset: a locked one by the first outpoint spent (`txid:vout` in ASCII), another by the script spent there. */
+/**
+ * Computes the id of an asset: a locked one's by the first outpoint spent (`txid:vout` in ASCII),
+ * another's by the script spent there.
+ */
 export function assetIdOf({ locked, policy, divisibility }: IssuanceFlags, origin: Uint8Array): string {
   const prefix = PREFIX[locked ? 'locked' : 'unlocked'][policy];
   const hash = ripemd160(sha256(origin));
   return base58check.encode(Uint8Array.of(prefix >> 8, prefix & 0xff, ...hash, 0, divisibility));
 }
 
-/** The payload of the first output that has one. */
+/** Reads the first output that has a payload. */
 export function payloadIn(tx: Tx): Pick<ColuColours, 'vout' | 'payload'> {
   for (const [vout, { script }] of tx.outputs.entries()) {
     const data = returned(script)?.pushes[0];
@@ -58,7 +62,7 @@ export function payloadIn(tx: Tx): Pick<ColuColours, 'vout' | 'payload'> {
   return { vout: undefined, payload: undefined };
 }
 
-/** Hashes that are hidden in the keys of a bare multisig output, by index of the key. */
+/** Finds the hashes that are hidden as keys of a bare multisig output. */
 export function hiddenHashes(tx: Tx): { vout: number; keys: readonly Uint8Array[] } | undefined {
   for (const [vout, { script }] of tx.outputs.entries()) {
     const multisig = multisigKeys(script);
@@ -91,7 +95,7 @@ export const coluColours: Rule<ColuColours> = function* (tx) {
   return { vout, payload, outputs, burned, overflow: typeof paid === 'string' ? paid : undefined, issued };
 };
 
-/** The id of a locked asset that is issued here: no parent is needed for it. */
+/** Returns the id of a locked asset that is issued here, which needs no parent. */
 export function lockedId(tx: Tx, payload: ColuPayload | undefined): string | undefined {
   const [first] = tx.inputs;
   if (payload?.kind !== 'issuance' || !payload.locked || !first || isCoinbase(tx)) return undefined;
@@ -106,7 +110,7 @@ function* issuedBy(tx: Tx, issuance: Issuance): Walk<string> {
   return assetIdOf(issuance, parent.outputs[vout]?.script ?? new Uint8Array());
 }
 
-/** Carries out payments, taking from `inputs`; or says why it cannot. */
+/** Makes the payments, taking units from `inputs`; or returns the reason why one cannot be made. */
 function pay(
   payments: readonly ColuPayment[],
   inputs: readonly ColuHolding[][],
@@ -147,7 +151,7 @@ function pay(
   return { outputs, burned };
 }
 
-/** Returns the holdings left over, added up where the policy of the asset allows it. */
+/** Gathers the units left over, summed up for aggregatable assets. */
 function gathered(holdings: readonly ColuHolding[]): ColuHolding[] {
   const found: ColuHolding[] = [];
   const first = new Map<string, ColuHolding>();

@@ -1,6 +1,7 @@
 /**
- * Colu: what a transaction says, as a document. The metadata itself lay on servers and torrents that are gone: only its
- * hashes are printed.
+ * Colu: what a transaction says, as a document.
+ *
+ * Only hashes of metadata are printed: the servers and torrents that held it are gone.
  */
 import type { Network } from '../../bitcoin/network.ts';
 import { bytesToHex } from '../../bitcoin/bytes.ts';
@@ -38,7 +39,7 @@ function payloadFields(payload: ColuPayload): object {
   };
 }
 
-/** Reads hidden hashes out of the keys of the multisig output: the last bytes of the second and third key. */
+/** Fills in hashes that stand in the last bytes of a multisig output's second and third key. */
 function revealed(metadata: Metadata, tx: Tx): { metadata: Metadata; found: boolean } {
   const hidden = hiddenHashes(tx);
   const hashIn = (key: number | undefined, size: number): string | null => {
@@ -101,7 +102,7 @@ export class Colu {
   }
 }
 
-/** A payload (hex), or the OP_RETURN script that holds it, by itself: its fields, or why there are none. @throws Refusal `malformed` */
+/** Reads a payload (hex), or the OP_RETURN script that holds it. @throws Refusal `malformed` */
 export function coluPayload(hex: string): object {
   const bytes = bytesOfHex(hex, 'malformed');
   const found = orMalformed(() => readColuPayload(returned(bytes)?.pushes[0] ?? bytes));

@@ -1,16 +1,14 @@
 /**
- * The Colu ("Colored Coins") payload: 4343 · version · opcode · [SHA1][SHA256] · issuance: amount · payments · issuance: flags.
+ * Payloads of Colu ("Colored Coins"), with their amounts in SFFC, a small float of whole numbers.
  *
- * Source: npm cc-transaction 1.2.1 and the encoders that it uses, which is what the network ran; the wiki is older.
- * Amounts are in SFFC, a small float of whole numbers. Not here: which output gets what (`colour.ts`).
+ * 4343 · version · opcode · [SHA1][SHA256] · issuance: amount · payments · issuance: flags
+ * Source: npm cc-transaction 1.2.1 and its encoders, which the network ran; the wiki is older. Not
+ * here: which output gets what (`colour.ts`).
  */
 import { bytesToHex } from '../../bitcoin/bytes.ts';
 import { PayloadCursor, Malformed } from '../bytes.ts';
 
-/**
- * Sizes by the upper three bits of the first byte: bytes in all, bits of the exponent. The mantissa
- * is the rest.
- */
+/** Sizes of an amount by its first three bits: bytes in all, and bits of the exponent. */
 const CLASSES: readonly (readonly [bytes: number, exponent: number])[] = [
   [1, 0],
   [2, 4],
@@ -22,7 +20,7 @@ const CLASSES: readonly (readonly [bytes: number, exponent: number])[] = [
   [7, 0],
 ];
 
-/** An amount in SFFC. A number has several encodings. @throws Malformed `truncated` */
+/** Reads an amount in SFFC; each has several encodings. @throws Malformed `truncated` */
 export function readSffc(cursor: PayloadCursor): bigint {
   const first = cursor.bytes[cursor.at] ?? 0;
   const [size, exponentBits] = CLASSES[first >> 5]!;
@@ -36,18 +34,18 @@ export function readSffc(cursor: PayloadCursor): bigint {
 }
 
 export interface ColuPayment {
-  /** The next payment takes from the next input. */
+  /** True if the next payment takes from the next input. */
   skip: boolean;
   range: boolean;
   percent: boolean;
   burn: boolean;
-  /** Index of the output; of the last one with `range`. */
+  /** Index of the output; with `range`, of the last one. */
   output: number;
   amount: bigint;
 }
 const BURN = 0x1f;
 
-/** @throws Malformed `truncated` */
+/** Reads a payment. @throws Malformed `truncated` */
 export function readColuPayment(cursor: PayloadCursor, burns: boolean): ColuPayment {
   const first = cursor.u8('payment');
   const range = (first & 0x40) !== 0;
@@ -76,7 +74,7 @@ export const readFlags = (byte: number): IssuanceFlags => ({
   policy: POLICIES[(byte >> 2) & 3]!,
 });
 
-/** A hash of metadata: where it is, and its value where that is in the payload. */
+/** Hashes of metadata: in the payload, or hidden in the keys of a multisig output. */
 export interface Metadata {
   torrent: { in: 'op_return' | 'multisig'; key?: number; hash: string | null };
   sha256: { in: 'op_return' | 'multisig'; key?: number; hash: string | null } | null;
@@ -84,7 +82,7 @@ export interface Metadata {
 interface PayloadHead {
   version: number;
   opcode: number;
-  /** True if rules may be in the metadata; null where the opcode does not say. */
+  /** True if the metadata may have rules; null if the opcode does not tell. */
   rules: boolean | null;
   metadata: Metadata | null;
   payments: readonly ColuPayment[];
@@ -99,7 +97,7 @@ export interface Transfer extends PayloadHead {
 export type ColuPayload = Issuance | Transfer;
 
 const KINDS = ['issuance', 'transfer', 'burn'] as const;
-/** Places of the hashes, by the lower half of the opcode of transfers; those of issuances are one more. */
+/** Places of hashes, by the lower half of a transfer's opcode. */
 const HASHES = ['both', 'one', 'none', 'sha1', 'sha1', ''] as const;
 
 function readMetadata(cursor: PayloadCursor, where: string): Metadata | null {
@@ -112,7 +110,11 @@ function readMetadata(cursor: PayloadCursor, where: string): Metadata | null {
   return { torrent, sha256: where === 'both' ? here(32, 'hash of the metadata') : hidden(1) };
 }
 
-/** @throws Malformed `no-tag`, `unknown-version`, `unknown-opcode`, `truncated`, `reserved-policy`, `fractional-amount` */
+/**
+ * Reads a payload.
+ * @throws Malformed `no-tag`, `unknown-version`, `unknown-opcode`, `truncated`, `reserved-policy`,
+ *   `fractional-amount`
+ */
 export function readColuPayload(bytes: Uint8Array): ColuPayload {
   if (bytes[0] !== 0x43 || bytes[1] !== 0x43)
     throw new Malformed('no-tag', `${bytesToHex(bytes.subarray(0, 4)) || 'nothing'} found, 4343 expected`);

@@ -1,10 +1,10 @@
 /**
- * Carriers of a Counterparty message: OP_RETURN, the keys of bare multisig, or a public key hash.
- * In blocks 585538 to 902000 also the redeem scripts of P2SH inputs. From 902000 on also the
- * tapscript that input 0 reveals. Source: counterparty-core gettxinfo, p2sh encoding, taproot
- * reveals. RC4 with the txid of input 0 (display order) as key, begun anew for each output; of 2014
- * also in clear.
- * Not here: what the message says (`messages.ts`).
+ * Carriers of a Counterparty message: OP_RETURN, keys of bare multisig, or a public key hash.
+ *
+ * In blocks 585538 to 902000 also redeem scripts of P2SH inputs; from 902000 on also the tapscript
+ * that input 0 reveals. Messages are hidden by RC4, with the txid of input 0 (display order) as
+ * key, anew for each output; in 2014 they were in clear too. Source: counterparty-core gettxinfo,
+ * p2sh encoding, taproot reveals. Not here: what a message says (`decode.ts`).
  */
 import { concatBytes, hexToBytes } from '../../bitcoin/bytes.ts';
 import { ascii, startsWith } from '../bytes.ts';
@@ -14,15 +14,15 @@ import type { Tx } from '../transaction.ts';
 export type Encoding = 'opreturn' | 'multisig' | 'pubkeyhash' | 'p2sh' | 'taproot';
 export interface CarriedMessage {
   encoding: Encoding;
-  /** Hidden by RC4? The first messages in multisig were not. */
+  /** True if RC4 hides the message; the first in multisig were in clear. */
   obfuscated: boolean;
   /** Outputs that hold data. */
   vouts: readonly number[];
   /** Bytes behind the prefix. */
   message: Uint8Array;
-  /** Parts of an inscription beside its metadata. */
+  /** Media type and content of an inscription, whose metadata is the message. */
   inscription?: { mime: string; content: Uint8Array };
-  /** Outputs before the first with data: whom a message without an address of its own pays. */
+  /** Outputs before the first with data: they pay whom a message without an address means. */
   destinations: readonly number[];
 }
 
@@ -39,7 +39,7 @@ interface Chunk {
 const withoutPrefix = (bytes: Uint8Array): Uint8Array | undefined =>
   startsWith(bytes, PREFIX) ? bytes.subarray(PREFIX.length) : undefined;
 
-/** A length byte, then prefix and data. */
+/** Reads prefix and data behind a length byte. */
 function counted(bytes: Uint8Array): Uint8Array | undefined {
   const size = bytes[0] ?? 0;
   return size < bytes.length ? withoutPrefix(bytes.subarray(1, 1 + size)) : undefined;
@@ -65,7 +65,7 @@ function chunkIn(script: Uint8Array, key: Uint8Array): Chunk | undefined {
   return found && { encoding: 'pubkeyhash', obfuscated: true, data: found };
 }
 
-/** The message in a transaction; undefined where it has none. */
+/** Finds the message in a transaction; undefined if it has none. */
 export function carriedBy(tx: Tx): CarriedMessage | undefined {
   const first = tx.inputs[0];
   if (!first) return undefined;
@@ -94,8 +94,8 @@ export function carriedBy(tx: Tx): CarriedMessage | undefined {
 }
 
 /**
- * The first form, of 2014, in clear: a length byte and data in the second key of each 1-of-2, which is no point. The prefix
- * stands once, before all that.
+ * Reads the form of 2014, in clear: the second key of each 1-of-2 is a length byte and data. The
+ * prefix stands once, before all data.
  */
 function firstForm(tx: Tx): CarriedMessage | undefined {
   const found = tx.outputs.flatMap(({ script }, vout) => {
@@ -111,7 +111,9 @@ function firstForm(tx: Tx): CarriedMessage | undefined {
   return { encoding: 'multisig', obfuscated: false, vouts: found.map(({ vout }) => vout), destinations, message };
 }
 
-/** Returns the pushes of the inputs before their redeem scripts, or in them, behind the prefix. */
+/**
+ * Reads data behind the prefix from pushes of inputs, in front of their redeem scripts or in them.
+ */
 function inRedeemScripts(tx: Tx): Uint8Array {
   const parts = tx.inputs.flatMap(({ scriptSig }) => {
     const pushes = readOps(scriptSig).ops.flatMap(({ data }) => (data ? [data] : []));
@@ -126,7 +128,7 @@ function inRedeemScripts(tx: Tx): Uint8Array {
 const small = ({ code, data }: ScriptOp): Uint8Array | undefined =>
   data ?? (code > 0x50 && code <= 0x60 ? Uint8Array.of(code - 0x50) : undefined);
 
-/** The envelope `OP_FALSE OP_IF … OP_ENDIF <key> OP_CHECKSIG` in item 1 of the three of input 0's witness. */
+/** Reads the envelope `OP_FALSE OP_IF … OP_ENDIF <key> OP_CHECKSIG` in the tapscript of input 0. */
 function taproot(tx: Tx): Pick<CarriedMessage, 'message' | 'inscription'> | undefined {
   const stack = tx.witnesses[0];
   if (stack?.length !== 3) return undefined;
@@ -142,7 +144,10 @@ function taproot(tx: Tx): Pick<CarriedMessage, 'message' | 'inscription'> | unde
   return { message: withoutPrefix(message) ?? message };
 }
 
-/** An `ord` envelope: tag 1 the media type, 5 metadata (the message), 7 the metaprotocol; after an empty push the content. */
+/**
+ * Reads an `ord` envelope. Tag 1 is the media type, tag 5 the message; content follows an empty
+ * push.
+ */
 function inscription(pushes: readonly Uint8Array[]): Pick<CarriedMessage, 'message' | 'inscription'> {
   const tags = new Map<number, Uint8Array[]>();
   let at = 0;
@@ -160,8 +165,8 @@ function inscription(pushes: readonly Uint8Array[]): Pick<CarriedMessage, 'messa
 }
 
 /**
- * RC4, with which Counterparty hides its messages (their key is public, so nothing is secret). By hand, because the one
- * package for it drags in a library with known holes. Nothing else may use it.
+ * Encrypts or decrypts by RC4. Its key is public here, so nothing is secret. It is written by hand,
+ * because its one package needs a library with known holes.
  */
 export function rc4(key: Uint8Array, data: Uint8Array): Uint8Array {
   const state = Uint8Array.from({ length: 256 }, (_, i) => i);

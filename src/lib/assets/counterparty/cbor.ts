@@ -1,7 +1,9 @@
 /**
- * Counterparty messages as CBOR arrays, from block 902000 on. A body is taken for CBOR only where
- * number and kinds of its fields are those of its type. Some packed structures also decode as CBOR.
- * Source: counterparty-core messages/* (taproot_support). Encoding: RFC 8949, by cborg.
+ * Counterparty messages as CBOR lists, from block 902000 on.
+ *
+ * Some packed bodies also decode as CBOR. A body counts as CBOR only if number and types of its
+ * items are those of its message. Source: counterparty-core messages/* (taproot_support). Encoding:
+ * RFC 8949, by cborg.
  */
 import { decode } from 'cborg';
 import type { Network } from '../../bitcoin/network.ts';
@@ -18,10 +20,10 @@ import {
   type MessageFields,
 } from './names.ts';
 
-/** Depth to which a list of another shape is shown. */
+/** Depth to which an unknown list is shown. */
 export const CBOR_LIMITS = { depth: { unit: 'levels', most: 16 } } satisfies Limits;
 
-/** A list of what CBOR can hold; undefined where the bytes are none. */
+/** Decodes a CBOR list; undefined for other bytes. */
 export function cborList(bytes: Uint8Array): unknown[] | undefined {
   // An array of up to 23, or with its length in the next byte. Deeper input than a message has is not worth the stack.
   if (bytes.length === 0 || bytes[0]! < 0x80 || bytes[0]! > 0x98) return undefined;
@@ -29,7 +31,7 @@ export function cborList(bytes: Uint8Array): unknown[] | undefined {
   return Array.isArray(found) ? found : undefined;
 }
 
-/** The list in an inscription's metadata: all of it, or `xcp` in a map of what ordinals show (`ordinals_metadata_support`). */
+/** Decodes the list of an inscription's metadata: all of it, or `xcp` of a map. */
 export function metadataList(bytes: Uint8Array): unknown[] | undefined {
   const found = decoded(bytes);
   const list = found instanceof Map ? (found.get('xcp') as unknown) : found;
@@ -51,12 +53,11 @@ const CHECKS = {
   bool: (value: unknown) => typeof value === 'boolean',
   bytes: (value: unknown) => value instanceof Uint8Array,
   text: (value: unknown) => typeof value === 'string',
-  /** Text or bytes or nothing. */
   data: (value: unknown) => value === null || typeof value === 'string' || value instanceof Uint8Array,
   number: (value: unknown) => typeof value === 'number' || typeof value === 'bigint',
 };
 
-/** One value of a list: its type, and the fields that it gives. */
+/** Item of a list: its type, and the fields that it gives. */
 interface Item {
   type: keyof typeof CHECKS;
   read(value: any, network: Network, all: readonly any[]): MessageFields;
@@ -73,7 +74,7 @@ const assetOf = (id: number | bigint): string => assetName(BigInt(id));
 const shown = (value: string | Uint8Array | null): unknown => (value instanceof Uint8Array ? textOrHex(value) : value);
 const memoIn = (value: string | Uint8Array | null, asText = false): unknown =>
   value instanceof Uint8Array ? memoOf(value, asText) : value === '' ? null : value;
-/** Hundred-millionths as a decimal. */
+/** Writes hundred-millionths as a decimal. */
 const fraction = (value: number | bigint): string => {
   const digits = String(value).padStart(9, '0');
   return `${digits.slice(0, -8)}.${digits.slice(-8)}`;
@@ -139,7 +140,7 @@ const LISTS: Readonly<Record<number, readonly Item[]>> = {
 };
 
 /**
- * Reads the fields of a list; undefined unless their number and types are those of the message.
+ * Reads the fields of a list; undefined unless number and types of its items are the message's.
  * @throws Malformed for a bad name
  */
 export function readCbor(type: number, values: readonly unknown[], network: Network): MessageFields | undefined {
@@ -148,7 +149,7 @@ export function readCbor(type: number, values: readonly unknown[], network: Netw
   return Object.assign({}, ...items.map((each, i) => each.read(values[i], network, values))) as MessageFields;
 }
 
-/** Values of any kind as JSON: bytes as hex, whole numbers as decimal strings. */
+/** Shows any value as JSON: bytes as hex, numbers as decimal strings. */
 export function cborJson(value: unknown, depth = 0): unknown {
   if (!allows(CBOR_LIMITS.depth, depth))
     throw new Malformed('too-deep', `more than ${CBOR_LIMITS.depth.most} levels found`);

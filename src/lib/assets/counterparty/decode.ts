@@ -1,9 +1,9 @@
 /**
- * Counterparty: the message in a transaction, as a document. Whether the sender had what it sends only the whole ledger
- * knows: `validity` is always `not-evaluated`.
+ * Counterparty: the message in a transaction, as a document.
  *
- * From block 902000 on a message is CBOR, before that a packed structure. Without `--height` both are tried: CBOR is
- * believed where its form is that of the type, else both readings are given.
+ * Only the whole ledger knows whether the sender had what it sends, so `validity` is always
+ * `not-evaluated`. From block 902000 on a message is CBOR, before that packed. Without `--height`
+ * both are tried: CBOR counts if its items are those of the type, else both readings are given.
  */
 import type { Network } from '../../bitcoin/network.ts';
 import { allows, type Limits } from '../../protocol/limit.ts';
@@ -44,9 +44,9 @@ const TYPES: Readonly<Record<number, string>> = {
   110: 'destroy',
 };
 
-/** Heights from which a message may have this form. */
+/** Heights from which a message may have a form. */
 export const MESSAGE_FORM_LIMITS = {
-  /** A type other than 0 takes one byte. */
+  /** Types other than 0 in one byte. */
   shortId: { unit: 'height', least: 489_956 },
   cbor: { unit: 'height', least: 902_000 },
 } satisfies Limits;
@@ -56,14 +56,14 @@ export interface CounterpartyMessage {
   message_type: string;
   format: 'packed' | 'cbor' | 'unknown';
   fields: MessageFields | null;
-  /** Reason why there are no fields. */
+  /** Reason for the lack of fields. */
   reason?: string;
   data_hex: string;
-  /** Other readings, where nothing decides. */
+  /** Other readings, where nothing decides between them. */
   alternatives?: { format: string; fields: unknown }[];
 }
 
-/** Reads a message behind its prefix. Never fails; `height` decides between forms. */
+/** Reads a message behind its prefix, whatever its bytes. @param height decides between forms */
 export function readCounterpartyMessage(bytes: Uint8Array, network: Network, height?: number): CounterpartyMessage {
   const { type, body } = typeAndBody(bytes, height);
   const common = { type_id: type, message_type: TYPES[type] ?? 'unknown', data_hex: bytesToHex(body) };
@@ -87,7 +87,7 @@ function typeAndBody(bytes: Uint8Array, height = Infinity): { type: number; body
   return head instanceof Malformed ? { type: first, body: bytes.subarray(1) } : { type: head, body: bytes.subarray(4) };
 }
 
-/** Whole numbers as decimal strings, at any depth. */
+/** Shows bigints as decimal strings, at any depth. */
 function printable(fields: MessageFields): MessageFields {
   const print = (value: unknown): unknown =>
     typeof value === 'bigint'
@@ -100,7 +100,7 @@ function printable(fields: MessageFields): MessageFields {
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, print(value)]));
 }
 
-/** The message of an inscription: a list of its type and fields, whose text is the inscription's content. */
+/** Reads an inscription's message: a list of type and fields, whose text is the content. */
 function inscribed({ message, inscription }: CarriedMessage, network: Network): CounterpartyMessage {
   const list = metadataList(message);
   const [type, ...values] = list ?? [];
@@ -129,7 +129,7 @@ function inscribed({ message, inscription }: CarriedMessage, network: Network): 
   };
 }
 
-/** Decodes the Counterparty message in a transaction, if any. */
+/** Decodes the Counterparty message in a transaction. */
 export function decodeCounterparty(tx: Tx, network: Network, height?: number): Decoded {
   const carried = carriedBy(tx);
   const message =

@@ -1,5 +1,6 @@
 /**
- * Counterparty messages as packed structures (big-endian), as all were until block 902000 and some are still.
+ * Counterparty messages as packed structures (big-endian): all until block 902000, and some since.
+ *
  * Source: counterparty-core messages/*. Not here: bit-packed sends (`mpma.ts`), CBOR (`cbor.ts`).
  */
 import type { Network } from '../../bitcoin/network.ts';
@@ -26,13 +27,13 @@ const yes = (c: PayloadCursor, what: string): boolean => {
   if (byte > 1) throw new Malformed('bad-flag', `${what}: ${byte} found, 0 or 1 expected`);
   return byte === 1;
 };
-/** IEEE 754, as its shortest decimal: what is on the chain is not exact. */
+/** Reads an IEEE 754 number, and shows its shortest decimal. */
 const float = (c: PayloadCursor, size: 4 | 8, what: string): string => {
   const bytes = c.take(size, what);
   const view = new DataView(bytes.buffer, bytes.byteOffset, size);
   return String(size === 4 ? view.getFloat32(0) : view.getFloat64(0));
 };
-/** Fields written as text with bars between them. */
+/** Reads text with `count` fields between bars. */
 const barred = (c: PayloadCursor, count: number): string[] => {
   const parts = (utf8Of(c.rest()) ?? '').split('|');
   if (parts.length !== count) throw new Malformed('bad-fields', `${parts.length} fields found, ${count} expected`);
@@ -151,10 +152,10 @@ const READERS: Readonly<Record<number, PackedReader>> = {
   110: (c) => ({ asset: asset(c), quantity: quantity(c), tag: memoOf(c.rest(), true) }),
 };
 
-/** Types whose bytes end where their fields do. */
+/** Types whose body ends with their fields. */
 const EXACT: ReadonlySet<number> = new Set([0, 10, 11, 50, 70]);
 
-/** The fields of a body; undefined for a type that is not read here. @throws Malformed */
+/** Reads the fields of a body; undefined for a type that is not read here. @throws Malformed */
 export function readPacked(type: number, body: Uint8Array, network: Network): MessageFields | undefined {
   const read = READERS[type];
   if (!read) return undefined;

@@ -1,7 +1,9 @@
 /**
- * Counterparty's "multi peer, multi asset" send (type 3): a table of addresses, then bit-packed lists of sends. The addresses are
- * short ones of 21 bytes, or from block 971700 on (`mpma_taproot_support`) packed ones behind their length; the first byte tells.
- * Source: counterparty-core messages/versions/mpma, utils/mpmaencoding; release notes of 11.4.
+ * Counterparty's "multi peer, multi asset" send (type 3): addresses, then bit-packed sends.
+ *
+ * Addresses are short ones of 21 bytes, or, from block 971700 on (`mpma_taproot_support`), packed
+ * ones behind their length; the first byte tells. Source: counterparty-core messages/versions/mpma,
+ * utils/mpmaencoding; release notes of 11.4.
  */
 import type { Network } from '../../bitcoin/network.ts';
 import { PayloadCursor, Malformed } from '../bytes.ts';
@@ -36,12 +38,12 @@ function memo(bits: Bits): Memo {
 }
 
 /**
- * Returns whether the byte is the length of a packed address. No version byte of a short one is,
- * but that of P2SH, and no program is so short.
+ * Tells whether a byte is the length of a packed address. No version byte of a short one is, except
+ * P2SH's (5), and no program is so short.
  */
 const isLength = (first = 0): boolean => first >= 4 && first <= 42 && first !== 5;
 
-/** @throws Malformed `truncated`, `bad-address`, `bad-asset` */
+/** Reads a send. @throws Malformed `truncated`, `no-address`, `bad-address`, `bad-asset` */
 export function readMpma(body: Uint8Array, network: Network): MessageFields {
   const cursor = new PayloadCursor(body);
   const count = cursor.num(2, 'number of addresses');

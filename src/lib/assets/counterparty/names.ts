@@ -1,5 +1,5 @@
 /**
- * Names in Counterparty messages: assets as numbers (base 26, or `A…` above), subassets, and packed addresses.
+ * Names and texts in Counterparty messages: assets, subassets, packed addresses, memos.
  *
  * Source: counterparty-core ledger/issuances, utils/address.
  */
@@ -11,18 +11,20 @@ import { PayloadCursor, Malformed } from '../bytes.ts';
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 export const NAME_LIMITS = {
-  /** Four letters, of which the first is not A. Below stand BTC and XCP alone. */
+  /**
+   * Least id of a name in letters, which has four and does not begin with A; BTC and XCP are below.
+   */
   id: { unit: 'number', least: 26n ** 3n },
-  /** Packed size of a subasset's long name, which has at most 250 characters. */
+  /** Packed size of a subasset's long name, of at most 250 characters. */
   subasset: { unit: 'bytes', most: 200 },
   /** Size of a packed address. */
   program: { unit: 'bytes', least: 2, most: 40 },
   version: { unit: 'number', most: 16 },
 } satisfies Limits;
-/** Above it ids are numbers: A95428956661682177 and so on. */
+/** Least id that is shown as a number, such as A95428956661682177. */
 const NUMERIC = 26n ** 12n + 1n;
 
-/** @param id of 64 bits, as packed fields and whole numbers of CBOR have @throws Malformed `bad-asset` */
+/** Returns the name of an asset by its id of 64 bits. @throws Malformed `bad-asset` */
 export function assetName(id: bigint): string {
   if (id === 0n) return 'BTC';
   if (id === 1n) return 'XCP';
@@ -35,7 +37,7 @@ export function assetName(id: bigint): string {
 
 const SUBASSET = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_@!';
 
-/** The long name of a subasset from its number in base 68. @throws Malformed `bad-asset` */
+/** Returns the long name of a subasset, a number in base 68. @throws Malformed `bad-asset` */
 export function subassetName(bytes: Uint8Array): string {
   if (!allows(NAME_LIMITS.subasset, bytes.length))
     throw new Malformed('bad-asset', `a name of ${bytes.length} bytes found`);
@@ -58,8 +60,8 @@ const segwit = (version: number, program: Uint8Array): string =>
   bytesToHex(Uint8Array.of(version === 0 ? 0 : 0x50 + version, program.length, ...program));
 
 /**
- * Reads a packed address of block 902000 and later: 01 and a key's hash, 02 and a script's, 03 and
- * a witness program.
+ * Reads a packed address (block 902000 on): 01 and a key's hash, 02 and a script's, 03 and a
+ * witness program.
  * @throws Malformed `bad-address`
  */
 export function packedAddress(bytes: Uint8Array, network: Network): ShownAddress {
@@ -73,7 +75,10 @@ export function packedAddress(bytes: Uint8Array, network: Network): ShownAddress
   throw new Malformed('bad-address', `packed address ${bytesToHex(bytes.subarray(0, 42))} found`);
 }
 
-/** 21 bytes: version and hash, or 80 and more for a witness program. @throws Malformed `bad-address` */
+/**
+ * Reads 21 bytes: version and hash, or 80 and more for a witness program.
+ * @throws Malformed `bad-address`
+ */
 export function shortAddress(bytes: Uint8Array, network: Network): ShownAddress {
   const { pubKeyHash, scriptHash } = prefixes(network);
   const hash = bytesToHex(bytes.subarray(1));
@@ -84,12 +89,12 @@ export function shortAddress(bytes: Uint8Array, network: Network): ShownAddress 
   throw new Malformed('bad-address', `address version ${version} found, none of ${network}`);
 }
 
-/** Fields of a message, printable: bigint quantities become decimal strings in the document. */
+/** Fields of a message; documents show their bigints as decimal strings. */
 export type MessageFields = Record<string, unknown>;
 
 export type Memo = string | { hex: string } | null;
 
-/** A memo as text where it was meant as text and is UTF-8. */
+/** Shows a memo: as text if it was meant as text and is UTF-8, else as hex. */
 export function memoOf(bytes: Uint8Array, asText = false): Memo {
   if (bytes.length === 0) return null;
   return (asText ? utf8Of(bytes) : undefined) ?? { hex: bytesToHex(bytes) };
@@ -97,10 +102,10 @@ export function memoOf(bytes: Uint8Array, asText = false): Memo {
 
 export const textOrHex = (bytes: Uint8Array): string | { hex: string } => utf8Of(bytes) ?? { hex: bytesToHex(bytes) };
 
-/** Flags of a sweep: bit 2 says that the memo is binary. */
+/** Bit of a sweep's flags that makes its memo binary. */
 export const SWEEP_BINARY_MEMO = 4;
 
-/** Early descriptions carry their length before them, later ones do not; the length byte tells where it fits. */
+/** Reads a description. Early ones have their length in front; the length byte fits them. */
 export function described(bytes: Uint8Array): string | { hex: string } {
   const counted = bytes.length > 0 && bytes[0] === bytes.length - 1;
   return textOrHex(counted ? bytes.subarray(1) : bytes);

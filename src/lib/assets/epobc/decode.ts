@@ -1,10 +1,15 @@
 /**
- * EPOBC: the units of a transaction's outputs, traced to the genesis, as a document. A tag is only
- * a sequence: 0x25 and 0x33 are also ordinary relative lock times (BIP68). Nothing is called
- * coloured without a genesis, and a tag that leads to none is `possible-epobc`.
+ * EPOBC ("enhanced padded order-based colouring"): units traced to their genesis, as a document.
+ *
+ * The tag stands in the sequence of input 0; the kernel says from which inputs an output's units
+ * come. 0x25 and 0x33 are also ordinary relative lock times (BIP68), so a tag that leads to no
+ * genesis is `possible-epobc`. The kernel has the flaw of the original, which documents name: it
+ * compares an output with whole inputs, so that two outputs may take the same units. Source:
+ * ngcccbase colordef.py, coloredcoinjs-lib epobc.js.
  */
 import type { Network } from '../../bitcoin/network.ts';
-import { documentHead, outputDocument, whole, type AssetContext, type Decoded } from '../document.ts';
+import { safeNumber } from '../../wire/bigsize.ts';
+import { documentHead, outputDocument, type AssetContext, type Decoded } from '../document.ts';
 import { parentColours, parentTx, Trace, type Rule } from '../trace.ts';
 import { isCoinbase, type Tx } from '../transaction.ts';
 
@@ -18,7 +23,7 @@ export interface EpobcTag {
 const GENESIS = 0x25;
 const TRANSFER = 0x33;
 
-/** The tag in a sequence: bits 0-5 say which, bits 6-11 the padding; the rest is not looked at. */
+/** Reads the tag in a sequence: bits 0 to 5 say which, bits 6 to 11 the padding. */
 export function tagOf(sequence: number): EpobcTag | undefined {
   const low = sequence & 0x3f;
   if (low !== GENESIS && low !== TRANSFER) return undefined;
@@ -27,13 +32,15 @@ export function tagOf(sequence: number): EpobcTag | undefined {
   return { kind: low === GENESIS ? 'genesis' : 'transfer', paddingCode, padding };
 }
 
-/** First and last input that an output's units come from; undefined where it has none. */
+/** First and last input that an output's units come from; undefined if it has none. */
 export type Affecting = readonly [first: number, last: number] | undefined;
 
 /**
- * The segments of outputs laid over those of inputs. `inputs` are satoshis less the padding of the transaction that made
- * them, up to the first without a tag or without units; `outputs` less this one's padding. An output without units
- * ends it for every later one.
+ * Lays the segments of outputs over those of inputs. An output without units ends it for all later
+ * ones.
+ * @param inputs satoshis less the padding of their transactions, up to the first without tag or
+ *   units
+ * @param outputs satoshis less this transaction's padding
  */
 export function affecting(inputs: readonly bigint[], outputs: readonly bigint[]): Affecting[] {
   const found: Affecting[] = [];
@@ -52,14 +59,13 @@ export function affecting(inputs: readonly bigint[], outputs: readonly bigint[])
 }
 
 export interface EpobcUnits {
-  /** The genesis: `epobc:<txid>:0`. */
+  /** Genesis, as `epobc:<txid>:0`. */
   colour: string;
   units: bigint;
 }
 
 /**
- * Returns the units of an output: all inputs that affect it must have its colour, and together at
- * least its units.
+ * Returns the units of an output. All inputs that affect it must have one colour and enough units.
  */
 export function heldBy(value: bigint, inputs: readonly (EpobcUnits | undefined)[]): EpobcUnits | undefined {
   const colour = inputs[0]?.colour;
@@ -70,7 +76,7 @@ export function heldBy(value: bigint, inputs: readonly (EpobcUnits | undefined)[
 
 export interface EpobcColours {
   outputs: readonly (EpobcUnits | undefined)[];
-  /** Inputs that the units of each output come from. */
+  /** Inputs that each output's units come from. */
   from: readonly (readonly number[])[];
   /** Units of the inputs that affect any output, by input. */
   spent: ReadonlyMap<number, EpobcUnits | undefined>;
@@ -143,7 +149,7 @@ export class Epobc {
     ];
     return {
       ...documentHead('epobc', tx, this.#network, !colours ? 'undetermined' : colored ? 'colored' : 'uncolored'),
-      tag: tag ? { kind: tag.kind, padding_code: tag.paddingCode, padding_sat: whole(tag.padding) } : null,
+      tag: tag ? { kind: tag.kind, padding_code: tag.paddingCode, padding_sat: safeNumber(tag.padding) } : null,
       outputs: tx.outputs.map((output, vout) => {
         const units = colours?.outputs[vout];
         return {
@@ -162,7 +168,7 @@ export class Epobc {
   }
 }
 
-/** Returns whether no outputs hold more of a colour than the inputs brought. A genesis makes its units. */
+/** Tells whether outputs hold no more of a colour than inputs bring; a genesis makes its units. */
 function conserved({ outputs, spent }: EpobcColours, tag: EpobcTag | undefined): boolean {
   if (tag?.kind !== 'transfer') return true;
   const left = new Map<string, bigint>();

@@ -1,11 +1,11 @@
 /**
- * Open Assets transactions to be signed elsewhere: issuances and transfers in the canonical order of the reference builder.
+ * Open Assets transactions to be signed elsewhere, in the order of the reference builder.
  *
- *   issuance  in: issuer, others · out: units…, marker, change
- *   transfer  in: coins of the asset, others · out: marker, units…, units back, change
+ * issuance: inputs are issuer, others; outputs are units…, marker, change
+ * transfer: inputs are coins of the asset, others; outputs are marker, units…, units back, change
  *
- * Coins that carry units are spent only to be sent on; what would be left over is refused, unless burning is meant.
- * Not here: signing. The result is read back by the decoder before it is given out.
+ * Coins with units are spent only to send these on. Units that would be destroyed are refused,
+ * unless burning is meant. The decoder reads the result before it is returned. Not here: signing.
  */
 import { KEEP_ALL, SEQUENCE_RBF, type Output, type Spent } from '../../bitcoin/transaction.ts';
 import { Transaction } from '@scure/btc-signer/transaction.js';
@@ -36,7 +36,7 @@ interface BuildRequest {
   network: Network;
   /** Hex. */
   change: string;
-  /** Satoshis for 1000 vB. */
+  /** Feerate in satoshis for 1000 vB. */
   feerate: number;
   allowFee?: boolean;
   burn?: boolean;
@@ -44,13 +44,13 @@ interface BuildRequest {
   metadata?: Uint8Array;
 }
 export interface IssueUnits extends BuildRequest {
-  /** `txid:vout` of the coin whose script issues; the first coin by default. */
+  /** Coin (`txid:vout`) whose script issues; the first coin by default. */
   issuer?: string | undefined;
 }
 export interface TransferUnits extends BuildRequest {
-  /** The asset's hash, hex. */
+  /** Hash of the asset, in hex. */
   asset: string;
-  /** Script that units left over go to, hex; that of the first coin of the asset by default. */
+  /** Script for units left over, in hex; by default that of the asset's first coin. */
   unitsChange?: string | undefined;
 }
 
@@ -65,7 +65,7 @@ export interface BuiltTransaction {
 }
 export type Building = BuiltTransaction | { missing: readonly string[] };
 
-/** Virtual bytes of a signed input; scripts of unknown size are taken as 2-of-3. */
+/** Virtual bytes of a signed input; a script of unknown size counts as 2-of-3. */
 const INPUT: Readonly<Record<string, number>> = { p2pkh: 148, p2wpkh: 68, p2tr: 58, p2sh: 297, p2wsh: 105 };
 
 const sizeOf = (inputs: readonly Spent[], outputs: readonly Output[]): number =>
@@ -73,14 +73,14 @@ const sizeOf = (inputs: readonly Spent[], outputs: readonly Output[]): number =>
   inputs.reduce((sum, { script }) => sum + (INPUT[scriptType(script)] ?? 297), 0) +
   outputs.reduce((sum, { script }) => sum + outputSize(script), 0);
 
-/** Units of the asset, where the coin carries those and nothing else. */
+/** Returns the units of an asset in a coin that carries nothing else; 0 for other coins. */
 const unitsOf = (entry: SortedCoin, asset: string): bigint => {
   const [only, ...more] = entry.carries ?? [];
   return only?.protocol === 'openassets' && only.asset === asset && more.length === 0 ? only.units : 0n;
 };
 
 const dusted = (grants: readonly Grant[]): Output[] => grants.map(({ script }) => ({ script, sat: dustLimit(script) }));
-/** @throws Refusal `usage` for a marker that no push holds */
+/** Makes the marker's output. @throws Refusal `usage` if no push holds it */
 function markerOf(quantities: readonly bigint[], metadata: Uint8Array = new Uint8Array()): Output {
   const payload = writeMarker({ quantities, metadata });
   const limit = MARKER_LIMITS.marker;
@@ -89,7 +89,10 @@ function markerOf(quantities: readonly bigint[], metadata: Uint8Array = new Uint
   return { sat: 0n, script: bytesToHex(returning(payload)) };
 }
 
-/** An issuance of one asset. @throws Refusal `not-enough-coins`, `units-destroyed`, `fee-too-high`, `malformed-coins`, `usage` */
+/**
+ * Builds an issuance of one asset.
+ * @throws Refusal `not-enough-coins`, `units-destroyed`, `fee-too-high`, `malformed-coins`, `usage`
+ */
 export function buildIssue(issue: IssueUnits): Building {
   const { coins, grants, metadata } = issue;
   const named = issue.issuer === undefined ? 0 : coins.findIndex((coin) => outpointText(coin) === issue.issuer);
@@ -118,7 +121,11 @@ export function buildIssue(issue: IssueUnits): Building {
   return finish(issue, [first], others, outputs);
 }
 
-/** A transfer of units of one asset. @throws Refusal `not-enough-units`, `not-enough-coins`, `fee-too-high`, `malformed-coins`, `usage` */
+/**
+ * Builds a transfer of units of one asset.
+ * @throws Refusal `not-enough-units`, `not-enough-coins`, `fee-too-high`, `malformed-coins`,
+ *   `usage`
+ */
 export function buildTransfer(transfer: TransferUnits): Building {
   const { grants, asset, network, burn, metadata } = transfer;
   const sorted = sortCoins(transfer.coins, transfer);
@@ -153,7 +160,7 @@ export function buildTransfer(transfer: TransferUnits): Building {
   );
 }
 
-/** Adds coins without units for the fee, and the change; then reads the result back. */
+/** Adds coins without units for the fee, and the change; then reads the result. */
 function finish(
   common: BuildRequest,
   taken: readonly Spent[],

@@ -1,10 +1,11 @@
 /**
- * The order-based colouring of Open Assets, as a rule for one transaction (`trace.ts` walks the parents).
+ * Order-based colouring of Open Assets, as a rule for one transaction.
  *
- * Spec: specification.mediawiki, "Colouring". Outputs before the marker are issued by the script that input 0 spends;
- * outputs behind it take units from the inputs in order, one asset an output. A marker that asks for more than there is is
- * no marker, and the next one is tried, as the reference implementation does. Only what decides is asked of parents.
- * Not here: documents (`decode.ts`).
+ * Spec: specification.mediawiki, "Colouring". Outputs before the marker are issued by the script
+ * that input 0 spends; those behind it take units from the inputs in order, of one asset each. A
+ * marker that asks for more units than there are is none, and the next one is tried, as in the
+ * reference. Only parents that decide are asked for. Not here: documents (`decode.ts`), the walk
+ * over parents (`trace.ts`).
  */
 import { bytesToHex } from '../../bitcoin/bytes.ts';
 import { Malformed } from '../bytes.ts';
@@ -13,7 +14,7 @@ import { isCoinbase, type Tx } from '../transaction.ts';
 import { assetHash } from './ids.ts';
 import { markerIn, type FoundMarker } from './marker.ts';
 
-/** Units of one asset (its hash, hex) in an output. */
+/** Units of one asset (its hash, in hex) in an output. */
 export interface MarkerUnits {
   asset: string;
   units: bigint;
@@ -24,12 +25,12 @@ export interface Source {
 }
 export interface Coloured extends MarkerUnits {
   type: 'issuance' | 'transfer';
-  /** Empty for an issuance. */
+  /** Inputs that the units come from; none for an issuance. */
   sources: readonly Source[];
 }
 export interface Rejected {
   vout: number;
-  /** True if it carries the tag, and so was meant as a marker. */
+  /** True if the output has the tag, and so was meant as a marker. */
   tagged: boolean;
   reason: string;
   text: string;
@@ -39,16 +40,16 @@ export interface Candidate {
   marker: FoundMarker;
 }
 export interface MarkerColours {
-  /** The marker that holds. */
+  /** Marker that holds. */
   marker: Candidate | undefined;
   rejected: readonly Rejected[];
-  /** One entry an output; undefined where it carries nothing. */
+  /** Units of each output; undefined where it carries none. */
   outputs: readonly (Coloured | undefined)[];
-  /** Number of inputs, from the first, that were looked at for units. */
+  /** Number of inputs, from the first, that were asked for units. */
   looked: number;
 }
 
-/** Finds the outputs that could be markers, the first of them, and those that are none. */
+/** Finds the outputs that could be markers, and those that are none. */
 export function candidates(tx: Tx): { marker: Candidate | undefined; markers: Candidate[]; rejected: Rejected[] } {
   const markers: Candidate[] = [];
   const rejected: Rejected[] = [];
@@ -78,7 +79,6 @@ export function candidates(tx: Tx): { marker: Candidate | undefined; markers: Ca
 }
 const hasTag = (script: Uint8Array): boolean => bytesToHex(script.subarray(0, 12)).includes('4f41');
 
-/** The colours of one transaction. */
 export const markerColours: Rule<MarkerColours> = function* (tx) {
   const { markers, rejected } = candidates(tx);
   const bare = { marker: undefined, outputs: tx.outputs.map(() => undefined), looked: 0 };
@@ -93,8 +93,8 @@ export const markerColours: Rule<MarkerColours> = function* (tx) {
 };
 
 /**
- * Yields the units of each output by a marker, or the reason why it is none. `spent` is what inputs
- * are known to bring, for the next marker too.
+ * Assigns units to outputs by a marker, or returns the reason why it is none.
+ * @param spent units that inputs are known to bring, kept for the next marker
  */
 function* assign(
   tx: Tx,
@@ -142,7 +142,10 @@ function* assign(
   return outputs;
 }
 
-/** The asset that input 0 may issue. A parent without that output cannot be a parent: nothing is issued by nobody. */
+/**
+ * Returns the asset that input 0 may issue; a parent without that output issues for the empty
+ * script.
+ */
 function* issuer(tx: Tx): Walk<string> {
   const { txid, vout } = tx.inputs[0]!;
   const parent: Tx = yield parentTx(txid);

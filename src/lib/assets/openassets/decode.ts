@@ -1,10 +1,11 @@
 /**
- * Open Assets: the meaning of a transaction, a marker or a script, as a document. Where
- * implementations disagree the specification holds, and a warning names the point. `multi-push`:
- * the reference wants one push. `earlier-marker-rejected`: NBitcoin and the npm package give up at
- * the first bad marker. `second-marker-colored`: openassets-ruby leaves out every OP_RETURN.
- * `over-2^53`: the npm package rounds.
- * Not here: reading the input, exit codes (`cli/`).
+ * Open Assets: the meaning of a transaction, a marker or a script, as a document.
+ *
+ * Where implementations disagree, the specification holds and a warning names the point.
+ * `multi-push`: the reference wants one push. `earlier-marker-rejected`: NBitcoin and the npm
+ * package give up at the first bad marker. `second-marker-colored`: openassets-ruby leaves out
+ * every OP_RETURN. `over-2^53`: the npm package rounds. Not here: reading input, exit codes
+ * (`cli/`).
  */
 import type { Network } from '../../bitcoin/network.ts';
 import { bytesToHex, utf8Of } from '../../bitcoin/bytes.ts';
@@ -20,15 +21,15 @@ import { mermaid, assetPath, type Stage } from './path.ts';
 import { checkDefinition, embeddedPointer, readPointer, type Pointer } from './pointer.ts';
 
 export interface Options {
-  /** Parents of inputs that decide nothing are wanted too, so that all destroyed units are known. */
+  /** Asks for parents of all inputs, so that all destroyed units are known. */
   allInputs?: boolean;
-  /** A byte table of the marker. */
+  /** Adds a byte table of the marker. */
   explain?: boolean;
-  /** The bytes of a definition file. */
+  /** Definition file that pointers are compared with. */
   definition?: Uint8Array | undefined;
 }
 
-/** Decodes transactions that share parents; what was traced for one is known for the next. */
+/** Decoder of Open Assets transactions that share parents. */
 export class OpenAssets {
   readonly #context: AssetContext;
   readonly #trace: Trace<MarkerColours>;
@@ -90,14 +91,12 @@ export class OpenAssets {
     };
   }
 
-  /** The way of the units in this transaction, as a mermaid chart; undefined where it has not been traced to its end. */
+  /**
+   * Draws the way of the units as a mermaid chart; undefined for a transaction that is not yet
+   * traced.
+   */
   graph(tx: Tx): string | undefined {
     return this.#trace.of(tx).missing !== undefined ? undefined : mermaid(this.#path(tx), this.#context.network);
-  }
-
-  /** Returns the colours of a transaction, for builders. */
-  colours(tx: Tx): ReturnType<Trace<MarkerColours>['of']> {
-    return this.#trace.of(tx);
   }
 
   #path(tx: Tx): Stage[] {
@@ -105,7 +104,7 @@ export class OpenAssets {
     return assetPath(tx, known, this.#context.parents);
   }
 
-  /** Units that inputs bring and no output takes; and the inputs of which nobody can say, for want of parents. */
+  /** Finds units that inputs bring and no output takes, and inputs whose parents are missing. */
   #destroyed(tx: Tx, { outputs }: MarkerColours) {
     const unchecked: { vin: number; missing: string }[] = [];
     const left: [string, bigint][] = [];
@@ -129,7 +128,7 @@ export class OpenAssets {
     return tx ? this.#trace.of(tx) : { missing: txid };
   }
 
-  /** The pointers at each issuance that the units come from; this transaction's own first. */
+  /** Lists the pointers at each issuance that the units come from, this transaction's own first. */
   #definitions(tx: Tx, { definition }: Options): object[] {
     const { network } = this.#context;
     const found = new Map<string, object>();
@@ -180,7 +179,7 @@ function warningsOf(tx: Tx, { marker, rejected, outputs }: MarkerColours): strin
   return found;
 }
 
-/** Returns byte tables of the marker, or of a broken one. */
+/** Makes the byte table of the marker, or of one that was rejected. */
 function explained(tx: Tx, { marker, rejected }: MarkerColours): object {
   const vout = marker?.vout ?? rejected.find(({ tagged }) => tagged)?.vout;
   if (vout === undefined) return [];
@@ -193,10 +192,10 @@ const markerDocument = (marker: Marker, warnings: readonly string[]) => ({
   warnings,
 });
 
-/** A marker alone, from its payload on. @throws Malformed */
+/** Decodes a marker by itself, from its payload. @throws Malformed */
 export const decodeMarker = (payload: Uint8Array): object => markerDocument(readMarker(payload), []);
 
-/** The marker in an output script. @throws Malformed */
+/** Decodes the marker in an output script. @throws Malformed */
 export function decodeMarkerScript(script: Uint8Array): object {
   const found: FoundMarker | Malformed | undefined = markerIn(script);
   if (found === undefined) throw new Malformed('no-op-return', 'a script found that does not begin with OP_RETURN');
@@ -204,7 +203,7 @@ export function decodeMarkerScript(script: Uint8Array): object {
   return markerDocument(found, found.multiPush ? ['multi-push'] : []);
 }
 
-/** The names of an asset or of an address, in each of their forms. */
+/** Returns the names of an asset in each of their forms. */
 export const assetNames = (hash: string, network: Network): object => ({
   type: 'openassets-asset',
   version: 1,

@@ -1,8 +1,8 @@
 /**
- * Names of Open Assets: asset ids (the hash of the issuing script) and addresses (a Bitcoin address with a name space).
+ * Names of Open Assets: asset ids, which hash the issuing script, and addresses with a name space.
  *
- * Spec: specification.mediawiki (version bytes 23 and 115), address-format.mediawiki (name space 19).
- * There is no form for segwit: an address in bech32 has no Open Assets address.
+ * Spec: specification.mediawiki (version bytes 23 and 115), address-format.mediawiki (name space
+ * 19). Segwit scripts have no Open Assets address.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { ripemd160 } from '@noble/hashes/legacy.js';
@@ -16,11 +16,11 @@ const NAME_SPACE = 0x13;
 const MAIN = 23;
 const TEST = 115;
 
-/** The asset that a script issues: 20 bytes, hex. */
+/** Returns the asset that a script issues: a hash of 20 bytes, in hex. */
 export const assetHash = (script: Uint8Array): string => hashOf(bytesToHex(script), 'mainnet');
 const hashOf = memoized((script) => bytesToHex(ripemd160(sha256(hexToBytes(script)))));
 
-/** The printed form of an asset. */
+/** Returns the id of an asset, for people. */
 export const assetId = memoized((hash, network): string =>
   base58check.encode(concatBytes(Uint8Array.of(network === 'mainnet' ? MAIN : TEST), hexToBytes(hash))),
 );
@@ -36,7 +36,10 @@ function decoded(text: string, what: string): Uint8Array {
   }
 }
 
-/** The hash in an asset id. @throws Refusal `bad-checksum`; `wrong-network`; `malformed-address` for another kind of name */
+/**
+ * Reads the hash in an asset id.
+ * @throws Refusal `bad-checksum`; `wrong-network`; `malformed-address` for another kind of name
+ */
 export function readAssetId(text: string, network: Network): string {
   const bytes = decoded(text, 'an asset id');
   const [wanted, other] = network === 'mainnet' ? [MAIN, TEST] : [TEST, MAIN];
@@ -50,14 +53,14 @@ export function readAssetId(text: string, network: Network): string {
   return bytesToHex(bytes.subarray(1));
 }
 
-/** The Open Assets address of a script (hex), where it is pay to public key hash or script hash. */
+/** Returns the Open Assets address of a P2PKH or P2SH script (hex); null for another script. */
 export const oaAddressOf = memoized((script, network): string | null => {
   const paid = hashPaid(script, network);
   return paid === undefined ? null : base58check.encode(hexToBytes(NAME_SPACE.toString(16) + paid));
 });
 
 /**
- * The script that an Open Assets address, or a base58 address, pays.
+ * Returns the script of an Open Assets address or a base58 address.
  * @throws Refusal `bad-checksum`, `malformed-address`, `wrong-network`
  */
 export function readOaAddress(text: string, network: Network): { script: string; oa: boolean } {
@@ -74,7 +77,6 @@ export function readOaAddress(text: string, network: Network): { script: string;
   throw new Refusal('malformed-address', `${shown} found, an Open Assets address expected`);
 }
 
-/** Returns all names of a script: its addresses, and the id of the asset that it issues. */
 export function scriptNames(script: Uint8Array, network: Network): object {
   const hash = assetHash(script);
   const hex = bytesToHex(script);

@@ -1,9 +1,10 @@
 /**
- * The Open Assets marker: the payload of an OP_RETURN output, which lists how many units each output gets.
+ * Markers of Open Assets: the payload of an OP_RETURN, which lists the units of each output.
  *
  * Spec: https://github.com/OpenAssets/open-assets-protocol/blob/master/specification.mediawiki
- *   4f41 · 0100 · CompactSize n · n × LEB128 · CompactSize m · m bytes of metadata · end
- * Not here: whether the marker fits its transaction (`colour.ts`), what the metadata points to (`pointer.ts`).
+ * 4f41 · 0100 · CompactSize n · n × LEB128 · CompactSize m · m bytes of metadata
+ * Not here: whether a marker fits its transaction (`colour.ts`), what metadata points to
+ * (`pointer.ts`).
  */
 import type { Limits } from '../../protocol/limit.ts';
 import { bytesToHex } from '../../bitcoin/bytes.ts';
@@ -11,15 +12,15 @@ import { PayloadCursor, Malformed, type Piece } from '../bytes.ts';
 import { isPush, returned } from '../script.ts';
 
 export interface Marker {
-  /** Units, one an output that is not the marker; 0 to 2^63 - 1. */
+  /** Units of each output but the marker's, from 0 to 2^63 − 1. */
   quantities: readonly bigint[];
   metadata: Uint8Array;
 }
 
 export const MARKER_LIMITS = {
-  /** Nine groups of seven bits: 2^63 - 1. */
+  /** Nine groups of seven bits, for 2^63 − 1. */
   quantity: { unit: 'bytes', most: 9 },
-  /** Size of one push with two bytes of length, and with it the size of the metadata. */
+  /** Size of a push with two bytes of length. */
   marker: { unit: 'bytes', most: 0xffff },
 } satisfies Limits;
 
@@ -42,8 +43,9 @@ function leb128(cursor: PayloadCursor, index: number): bigint {
 }
 
 /**
- * `tell` hears what the bytes from the last end to `to` mean.
- * @throws Malformed `no-tag`, `unknown-version`, `truncated`, `quantity-too-large`, `trailing-bytes`
+ * Reads a marker. @param tell hears what the bytes up to `to` mean
+ * @throws Malformed `no-tag`, `unknown-version`, `truncated`, `quantity-too-large`,
+ *   `trailing-bytes`
  */
 export function readMarker(payload: Uint8Array, tell?: (to: number, means: string) => void): Marker {
   if (payload[0] !== 0x4f || payload[1] !== 0x41)
@@ -103,7 +105,7 @@ function writeLeb128(units: bigint): number[] {
 }
 const writeSize = (n: number): number[] => (n < 0xfd ? [n] : [0xfd, n & 0xff, n >> 8]);
 
-/** The payload of a marker. Quantities of 0 at the end are left out, since 0 is what an output without one gets. */
+/** Writes the payload of a marker, without quantities of 0 at its end. */
 export function writeMarker({ quantities, metadata }: Marker): Uint8Array {
   let count = quantities.length;
   while (count > 0 && quantities[count - 1] === 0n) count--;
@@ -113,13 +115,14 @@ export function writeMarker({ quantities, metadata }: Marker): Uint8Array {
 
 export interface FoundMarker extends Marker {
   payload: Uint8Array;
-  /** The payload is not the only push of its output. */
+  /** True if the output has further pushes. */
   multiPush: boolean;
 }
 
 /**
- * The marker in an output script, by the specification: the first push that can be read wins, in whatever form it is
- * pushed; a push that is cut off ends the search. undefined where the script does not begin with OP_RETURN.
+ * Reads the marker in an output script; undefined if it does not begin with OP_RETURN.
+ * The first push that can be read counts, in whatever form it is pushed. A push that is cut off
+ * ends the search.
  */
 export function markerIn(script: Uint8Array): FoundMarker | Malformed | undefined {
   const found = returned(script);

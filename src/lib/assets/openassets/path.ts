@@ -1,5 +1,6 @@
 /**
- * The way of an asset: from the coloured outputs of a transaction back to where their units were issued.
+ * Path of an asset: from a transaction's coloured outputs back to where their units were issued.
+ *
  * Not here: colouring (`colour.ts`).
  */
 import type { Network } from '../../bitcoin/network.ts';
@@ -8,14 +9,14 @@ import type { Tx } from '../transaction.ts';
 import type { MarkerColours } from './colour.ts';
 import { assetId } from './ids.ts';
 
-/** Transaction on the way, and those of its outputs that lead to the one asked about. */
+/** Transaction on the path, and its outputs that lead to the one asked about. */
 export interface Stage {
   tx: Tx;
   colours: MarkerColours;
   vouts: ReadonlySet<number>;
 }
 
-/** Every transaction that units of this one came through, itself first. `coloursOf` knows those that were traced. */
+/** Lists all transactions that units of this one came through, itself first. */
 export function assetPath(tx: Tx, coloursOf: (txid: string) => MarkerColours | undefined, parents: Parents): Stage[] {
   const stages = new Map<string, { tx: Tx; colours: MarkerColours; vouts: Set<number> }>();
   const queue: { tx: Tx; vout: number }[] = [];
@@ -39,7 +40,10 @@ export function assetPath(tx: Tx, coloursOf: (txid: string) => MarkerColours | u
   return [...stages.values()];
 }
 
-/** The way as a mermaid flow chart: a box a transaction, an arrow an output that is spent. */
+/**
+ * Draws the path as a mermaid flow chart: a box for each transaction, an arrow for each output
+ * spent.
+ */
 export function mermaid(stages: readonly Stage[], network: Network): string {
   const lines = ['flowchart LR'];
   const names = new Map(stages.map(({ tx }, i) => [tx.txid, `t${i}`]));

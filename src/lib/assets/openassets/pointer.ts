@@ -1,8 +1,9 @@
 /**
- * Definition of an asset: a pointer in the marker's metadata or in the P2SH script that issues. A
- * definition file that somebody has kept is checked against it. Nothing is fetched. Spec:
+ * Definitions of assets: pointers in a marker's metadata, or in the P2SH script that issues.
+ *
+ * Nothing is fetched; a definition file that somebody has kept is compared with its pointer. Spec:
  * asset-definition-protocol.mediawiki: `u=<url>`, `u=<url>&sha256=<hex>`, `h` and 20 bytes of
- * HASH160; embedded: redeem script = PUSH(pointer) OP_DROP rest.
+ * HASH160. Embedded: redeem script = PUSH(pointer) OP_DROP rest.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { ripemd160 } from '@noble/hashes/legacy.js';
@@ -15,12 +16,12 @@ import { assetHash } from './ids.ts';
 export interface Pointer {
   form: 'url' | 'hash';
   url?: string;
-  /** Hash of the definition file, where the pointer says it. */
+  /** Hash of the definition file, if the pointer states it. */
   sha256?: string;
   hash160?: string;
 }
 
-/** Reads a pointer from metadata; undefined where it is none. */
+/** Reads a pointer from metadata; undefined if it is none. */
 export function readPointer(bytes: Uint8Array): Pointer | undefined {
   if (bytes.length === 21 && bytes[0] === 0x68) return { form: 'hash', hash160: bytesToHex(bytes.subarray(1)) };
   const text = bytes.length > 2 && bytes[0] === 0x75 && bytes[1] === 0x3d ? utf8Of(bytes.subarray(2)) : undefined;
@@ -30,7 +31,7 @@ export function readPointer(bytes: Uint8Array): Pointer | undefined {
   return { form: 'url', url: decoded(text.slice(0, hash.index)), sha256: hash[1]!.toLowerCase() };
 }
 
-/** Percent escapes are read where all of them are right. */
+/** Decodes percent escapes, if all of them are right. */
 function decoded(url: string): string {
   if (!url.includes('%')) return url;
   try {
@@ -42,13 +43,16 @@ function decoded(url: string): string {
 
 export interface Embedded {
   pointer: Pointer;
-  /** The asset id that the definition file names: that of the redeem script without its pointer. */
+  /** Asset that the definition file names: the hash of the redeem script without its pointer. */
   definedHash: string;
 }
 
 const OP_DROP = 0x75;
 
-/** The pointer in the P2SH script that input 0 reveals: it cannot be changed later, and goes before the marker's. */
+/**
+ * Reads the pointer in the P2SH script that input 0 reveals. It cannot change, and precedes the
+ * marker's.
+ */
 export function embeddedPointer(tx: Tx): Embedded | undefined {
   const input = tx.inputs[0];
   const redeem = input && readOps(input.scriptSig).ops.at(-1)?.data;
@@ -63,15 +67,15 @@ export function embeddedPointer(tx: Tx): Embedded | undefined {
 
 export interface DefinitionCheck {
   sha256: string;
-  /** Result of the comparison with the hash that the pointer states; `not-stated` where it states none. */
+  /** Comparison with the hash that the pointer states; `not-stated` if it states none. */
   hash: 'matches' | 'differs' | 'not-stated';
-  /** Result of the search for the asset in the file. Ids are compared byte for byte. */
+  /** Search for the asset's id in the file, byte for byte. */
   asset_ids: 'listed' | 'not-listed' | 'unreadable';
   name: string | null;
   divisibility: number | null;
 }
 
-/** Compares a definition file with the pointer and with the ids that may stand in it. */
+/** Compares a definition file with its pointer, and with the ids that it may name. */
 export function checkDefinition(
   file: Uint8Array,
   pointer: Pointer | undefined,
