@@ -216,8 +216,7 @@ export { verifyMessage as verifyOffer } from './lib/offer/verify.ts';
 
 // ── Lightning invoices of BOLT11 ──────────────────────────────────────────────────────────────────────────────────────
 export { readBolt11, writeBolt11, type Bolt11 } from './lib/offer/bolt11.ts';
-export { checkBolt11, payeeOf } from './lib/offer/bolt11-document.ts';
-export { bolt11Document, encodeBolt11, verifyBolt11 } from './lib/offer/bolt11-document.ts';
+export { checkBolt11, payeeOf, bolt11Document, encodeBolt11, verifyBolt11 } from './lib/offer/bolt11-document.ts';
 
 // ── names: DNSSEC proofs checked offline, BIP353; signatures are verified by a function that is handed in ─────────────
 export { checkBinding, makeBinding } from './lib/names/bind.ts';
@@ -237,7 +236,7 @@ export {
   type Token,
   type TokenFormat,
 } from './lib/ecash/token.ts';
-export { secretPoint, verifyToken, type Finding as TokenFinding } from './lib/ecash/verify.ts';
+export { secretPoint, verifyToken, type Finding as TokenFinding } from './lib/ecash/token-document.ts';
 
 // ── a running mint behind a home: payment requests, quotes and their events, merchants' invoices and melts ────────────
 export { parseRequest, printRequest, type CreditRequest } from './lib/ecash/request.ts';
@@ -297,13 +296,12 @@ export {
 // ── gossip: messages, signatures, dumps, graphs, routes ──────────────────────────────────────────────────────────────
 export { graphOf, sniffDump, type Dump } from './lib/gossip/dump.ts';
 export { type GossipChannel, type GossipPolicy, type Graph as GossipGraph } from './lib/gossip/graph.ts';
-export { gossipLine } from './lib/gossip/line.ts';
+export { gossipLine, fundingScript, Verifier } from './lib/gossip/verify.ts';
 export { readGossip, writeGossip } from './lib/gossip/message.ts';
 export { pathDocument } from './lib/gossip/path.ts';
 export { itemsOf, reconcileGossip } from './lib/gossip/reconcile.ts';
 export { makeSpvProof, verifySpvProof, type SpvProof } from './lib/gossip/spv.ts';
 export { StoreReader } from './lib/gossip/store.ts';
-export { fundingScript, Verifier } from './lib/gossip/verify.ts';
 
 // ── what a network can pay: flows, certificates, counts, samples ─────────────────────────────────────────────────────
 export { Draws } from './lib/protocol/draws.ts';

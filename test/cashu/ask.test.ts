@@ -6,11 +6,9 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Mint } from '@cashu/cashu-ts';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { isPublic } from '../../src/lib/cashu/addresses.ts';
-import { askMint, type Lookup } from '../../src/lib/cashu/ask.ts';
+import { isPublic, askMint, type Lookup } from '../../src/lib/cashu/ask.ts';
 import { mintQuote } from '../../src/lib/cashu/quotes.ts';
-import { requestTo, WALLET_LIMITS } from '../../src/lib/cashu/wallet.ts';
-import { withMintErrors } from '../../src/lib/cashu/wallet.ts';
+import { requestTo, WALLET_LIMITS, withMintErrors } from '../../src/lib/cashu/wallet.ts';
 import { at } from '../support/mint.ts';
 
 const servers: Server[] = [];

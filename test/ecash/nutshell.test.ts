@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { readMintKeys } from '../../src/lib/ecash/mint-keys.ts';
 import { readToken, tokenTotal, writeToken, type Proof } from '../../src/lib/ecash/token.ts';
-import { verifyToken } from '../../src/lib/ecash/verify.ts';
+import { verifyToken } from '../../src/lib/ecash/token-document.ts';
 import { nutshell, testMint } from '../support/ecash.ts';
 import { codeOf } from '../support/refusal.ts';
 import { fixture } from '../support/vectors.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { keysetById, readMintKeys } from '../../src/lib/ecash/mint-keys.ts';
 import { readToken, writeToken, type Proof, type Token } from '../../src/lib/ecash/token.ts';
-import { secretPoint, verifyToken } from '../../src/lib/ecash/verify.ts';
+import { secretPoint, verifyToken } from '../../src/lib/ecash/token-document.ts';
 import type { Json } from '../../src/lib/protocol/json.ts';
 import { testMint } from '../support/ecash.ts';
 import { codeOf, refusal } from '../support/refusal.ts';

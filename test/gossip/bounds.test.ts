@@ -5,10 +5,16 @@ import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { announceDocument } from '../../src/lib/gossip/announce.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
 import type { Graph } from '../../src/lib/gossip/graph.ts';
-import { readMerkleBlock, merklePathRoot, writeMerkleBlock } from '../../src/lib/gossip/merkle-block.ts';
+import {
+  readMerkleBlock,
+  merklePathRoot,
+  writeMerkleBlock,
+  makeSpvProof,
+  parseSpvProof,
+  verifySpvProof,
+} from '../../src/lib/gossip/spv.ts';
 import { readGossip } from '../../src/lib/gossip/message.ts';
 import { pathDocument } from '../../src/lib/gossip/path.ts';
-import { makeSpvProof, parseSpvProof, verifySpvProof } from '../../src/lib/gossip/spv.ts';
 import { StoreReader } from '../../src/lib/gossip/store.ts';
 import { gossipHash } from '../../src/lib/gossip/verify.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';

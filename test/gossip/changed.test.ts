@@ -9,11 +9,9 @@ import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes
 import { parseHeader } from '../../src/lib/bitcoin/header.ts';
 import { announceDocument } from '../../src/lib/gossip/announce.ts';
 import { graphOf, type Dump } from '../../src/lib/gossip/dump.ts';
-import { gossipLine } from '../../src/lib/gossip/line.ts';
-import { readMerkleBlock } from '../../src/lib/gossip/merkle-block.ts';
+import { gossipLine, Verifier } from '../../src/lib/gossip/verify.ts';
+import { readMerkleBlock, makeSpvProof, parseSpvProof, verifySpvProof } from '../../src/lib/gossip/spv.ts';
 import { LAYOUTS, readGossip, typeOf } from '../../src/lib/gossip/message.ts';
-import { makeSpvProof, parseSpvProof, verifySpvProof } from '../../src/lib/gossip/spv.ts';
-import { Verifier } from '../../src/lib/gossip/verify.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';

@@ -10,8 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { announceDocument } from '../../src/lib/gossip/announce.ts';
 import { graphOf } from '../../src/lib/gossip/dump.ts';
-import { gossipLine } from '../../src/lib/gossip/line.ts';
-import { Verifier } from '../../src/lib/gossip/verify.ts';
+import { gossipLine, Verifier } from '../../src/lib/gossip/verify.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';
 import {

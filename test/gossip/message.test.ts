@@ -3,7 +3,7 @@ import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { addressesOf, detailsOf, gossipProblems, type GossipProblem } from '../../src/lib/gossip/details.ts';
-import { gossipLine } from '../../src/lib/gossip/line.ts';
+import { gossipLine } from '../../src/lib/gossip/verify.ts';
 import { LAYOUTS, readGossip, type GossipValues } from '../../src/lib/gossip/message.ts';
 import { announcement, makeNetwork, messages, nodeAnnouncement, update, written } from '../support/gossip.ts';
 import { codeOf } from '../support/refusal.ts';

@@ -7,8 +7,15 @@ import GossipSpvProof from '../../src/commands/gossip/spv-proof.ts';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { merklePath } from '../../src/lib/bitcoin/block.ts';
 import { hasWork, parseHeader } from '../../src/lib/bitcoin/header.ts';
-import { readMerkleBlock, merklePathRoot, writeMerkleBlock } from '../../src/lib/gossip/merkle-block.ts';
-import { makeSpvProof, parseSpvProof, verifySpvProof, type SpvProof } from '../../src/lib/gossip/spv.ts';
+import {
+  readMerkleBlock,
+  merklePathRoot,
+  writeMerkleBlock,
+  makeSpvProof,
+  parseSpvProof,
+  verifySpvProof,
+  type SpvProof,
+} from '../../src/lib/gossip/spv.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';

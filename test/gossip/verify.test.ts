@@ -2,10 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { announceDocument } from '../../src/lib/gossip/announce.ts';
-import { gossipLine } from '../../src/lib/gossip/line.ts';
+import { gossipLine, fundingScript, Verifier } from '../../src/lib/gossip/verify.ts';
 import { readGossip, writeGossip } from '../../src/lib/gossip/message.ts';
 import { StoreReader } from '../../src/lib/gossip/store.ts';
-import { fundingScript, Verifier } from '../../src/lib/gossip/verify.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { announcement, makeNetwork, nodeAnnouncement, scriptOf, update } from '../support/gossip.ts';

@@ -4,8 +4,8 @@ import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ecdh } from '../../src/lib/signing/ecdh.ts';
 import {
+  ecdh,
   N,
   parseScalar,
   pointBytes,

@@ -1,6 +1,6 @@
 import { filter } from '../../lib/cli/filter.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { gossipLine } from '../../lib/gossip/line.ts';
+import { gossipLine } from '../../lib/gossip/verify.ts';
 import { dumpFlag, inflate, printLines } from './dumps.ts';
 
 export default filter({

@@ -5,8 +5,8 @@
  * blinded keys NUT-28. @cashu/cashu-ts writes them. Its reader accepts trailing bytes, repeated
  * keys, amounts as text, letters outside base64, and text that is not UTF-8. So two programs could
  * see two tokens in one text, and reading is done here. Unknown fields are ignored, as NUT-00
- * wants. Not here: whether the mint signed (`verify.ts`) or the token is spent (only the mint
- * knows), BLS keysets (ids `02…`).
+ * wants. Not here: whether the mint signed (`token-document.ts`) or the token is spent (only the
+ * mint knows), BLS keysets (ids `02…`).
  */
 import { base64url, base64urlnopad } from '@scure/base';
 import { decode, Tokenizer, Type, type DecodeOptions } from 'cborg';

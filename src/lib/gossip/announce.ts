@@ -9,9 +9,8 @@ import { signHash, xOnlyKey } from '../signing/bip340.ts';
 import { evenSecret, mod, secretScalar, toBytes } from '../signing/curve.ts';
 import { keyAgg, keyAggCoefficients, publicKey } from '../signing/musig2.ts';
 import { gossipProblems } from './details.ts';
-import { gossipLine, type GossipLine } from './line.ts';
+import { gossipLine, type GossipLine, announcementKeys, gossipHash } from './verify.ts';
 import { LAYOUTS, readGossip, writeGossip, type GossipMessage } from './message.ts';
-import { announcementKeys, gossipHash } from './verify.ts';
 
 export interface Announced extends GossipLine {
   /** Bytes, hex; unsigned if `signing` says what must be signed. */

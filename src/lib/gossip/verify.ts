@@ -16,8 +16,9 @@ import { taggedHash } from '../signing/curve.ts';
 import { parsedKey, verifiesParsed } from '../signing/ecdsa.ts';
 import { applyTweak, keyAgg, keySort } from '../signing/musig2.ts';
 import { readStream, writeStream } from '../wire/tlv.ts';
-import { gossipProblems, type GossipProblem } from './details.ts';
-import { LAYOUTS, type GossipMessage, type GossipValues } from './message.ts';
+import { gossipProblems, type GossipProblem, detailsOf, type Inflate } from './details.ts';
+import { LAYOUTS, type GossipMessage, type GossipValues, readGossip } from './message.ts';
+import type { StoreRecord } from './store.ts';
 
 /** Output on the chain at a short channel id. */
 export interface ChannelOutput {
@@ -172,4 +173,35 @@ function outputProblems(message: GossipMessage, output: ChannelOutput | undefine
   return stated > output.amountSat
     ? differs('capacity_sat', `${stated} found, the output has ${output.amountSat}`)
     : [];
+}
+
+export interface GossipLine extends Partial<SignatureVerdict> {
+  type: 'gossip-message';
+  version: 1;
+  kind: string;
+  problems: GossipProblem[];
+  [field: string]: unknown;
+}
+
+/** Returns the line of a message. @throws Refusal as `readGossip` */
+export function gossipLine(
+  message: Uint8Array,
+  { verifier, inflate, record }: { verifier?: Verifier | undefined; inflate?: Inflate; record?: StoreRecord } = {},
+): GossipLine {
+  const read = readGossip(message);
+  const problems: GossipProblem[] = [];
+  const details = detailsOf(read, problems, inflate);
+  const verdict = verifier?.verify(read);
+  return {
+    type: 'gossip-message',
+    version: 1,
+    kind: read.kind,
+    ...read.values,
+    ...(verifier && { message: bytesToHex(message) }),
+    ...details,
+    ...(record?.deleted && { deleted: true }),
+    ...(record?.dying && { dying: true }),
+    ...verdict,
+    problems: [...problems, ...(verdict?.problems ?? gossipProblems(read))],
+  };
 }

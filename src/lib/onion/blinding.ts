@@ -6,8 +6,7 @@
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { pointBytes, publicTimes, secretTimes, toNumber, type Point } from '../signing/curve.ts';
-import { ecdh } from '../signing/ecdh.ts';
+import { pointBytes, publicTimes, secretTimes, toNumber, type Point, ecdh } from '../signing/curve.ts';
 import type { BlindedPath } from '../wire/path.ts';
 import { blindingFactor, keyFor, needPoint, sharedAlong } from './keys.ts';
 import { blindedSecret } from './packet.ts';

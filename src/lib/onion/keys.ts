@@ -8,8 +8,7 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { Refusal } from '../protocol/refusal.ts';
-import { mod, parsePoint, parseScalar, publicBytes, toNumber, type Point } from '../signing/curve.ts';
-import { ecdh } from '../signing/ecdh.ts';
+import { mod, parsePoint, parseScalar, publicBytes, toNumber, type Point, ecdh } from '../signing/curve.ts';
 
 export type Purpose = 'rho' | 'mu' | 'um' | 'pad' | 'ammag' | 'ammagext' | 'blinded_node_id';
 

@@ -161,7 +161,7 @@ const hashers = new Map<string, Hasher>();
  * Returns BIP340's tagged hash, 32 bytes. The hash state behind each tag is cached.
  * @example
  * ```ts
- * Buffer.from(taggedHash('TapTweak')).toString('hex'); // '8aa4229474ab0100b2d6f0687f031d1fc9d8eef92a042ad97d279bff456b15e4'
+ * Buffer.from(taggedHash('TapTweak')).toString('hex', 0, 16); // '8aa4229474ab0100b2d6f0687f031d1f'
  * ```
  */
 export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
@@ -178,3 +178,6 @@ export const taggedTextHash = (tag: string, text: string): Uint8Array => taggedH
 
 /** Returns a number as `size` big-endian bytes. */
 export const bigEndian = (n: number, size: number): Uint8Array => numberToBytesBE(n, size);
+
+/** ECDH (libsecp256k1, BOLT4): SHA256 of scalar · point, the scalar from 1 to N − 1, 32 bytes. */
+export const ecdh = (secret: bigint, point: Point): Uint8Array => sha256(pointBytes(secretTimes(point, secret)));

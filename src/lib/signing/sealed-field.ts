@@ -10,10 +10,18 @@
  * point with even y. Not here: who may see what.
  */
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
-import { bytesToHex, hexToBytes, parsePoint, parseScalar, publicBytes, secretScalar, taggedHash } from './curve.ts';
+import {
+  bytesToHex,
+  hexToBytes,
+  parsePoint,
+  parseScalar,
+  publicBytes,
+  secretScalar,
+  taggedHash,
+  ecdh,
+} from './curve.ts';
 import type { Hex, Party } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { ecdh } from './ecdh.ts';
 
 const NONCE = new Uint8Array(12);
 
