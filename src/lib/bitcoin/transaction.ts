@@ -145,8 +145,9 @@ const bareBytes = (hex: string): Uint8Array => withoutWitness(decoded(hex));
 /** The id (display order) of a finished transaction. @throws Refusal `malformed-transaction` */
 export const txidOfHex = (hex: string): string => idOf(bareBytes(hex));
 
+const vsizeOf = (bare: Uint8Array, hex: string): number => Math.ceil((3 * bare.length + hex.length / 2) / 4);
 /** Virtual size of a finished transaction. @throws Refusal `malformed-transaction` */
-export const vsizeOfHex = (hex: string): number => Math.ceil((3 * bareBytes(hex).length + hex.length / 2) / 4);
+export const vsizeOfHex = (hex: string): number => vsizeOf(bareBytes(hex), hex);
 
 /** Virtual size of a template whose every input is a taproot key-path spend with a 64-byte signature. */
 export function keySpendVsize(template: {
@@ -209,12 +210,20 @@ export function parseBareTransaction(hex: string): BareTransaction {
       sat: 0n,
       script: '',
     })),
-    outputs: raw.outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) })),
+    outputs: outputsIn(raw),
     txid: idOf(withoutWitness(found)),
     stacks: raw.witnesses ?? [],
   };
 }
 
+const outputsIn = ({ outputs }: ReturnType<typeof RawTx.decode>): Output[] =>
+  outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
 /** Outputs of a transaction in hex, in order. @throws Refusal `malformed-transaction` */
-export const outputsOf = (hex: string): Output[] =>
-  parseTransaction(hex).outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
+export const outputsOf = (hex: string): Output[] => outputsIn(parseTransaction(hex));
+
+/** Reads id, virtual size and outputs of a finished transaction. @throws Refusal `malformed-transaction` */
+export function parseFinished(hex: string): { txid: string; vsize: number; outputs: Output[] } {
+  const found = decoded(hex);
+  const bare = withoutWitness(found);
+  return { txid: idOf(bare), vsize: vsizeOf(bare, hex), outputs: outputsIn(found.raw) };
+}

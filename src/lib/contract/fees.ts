@@ -10,7 +10,7 @@ import { feeFor, feerateOf, MIN_FEERATE } from '../bitcoin/fee.ts';
 import { childVsize, isAnchor } from '../bitcoin/package.ts';
 import { replacementFee, type Evicted } from '../bitcoin/replacement.ts';
 import { dustLimit } from '../bitcoin/script.ts';
-import { outputsOf, sumSat, txidOfHex, vsizeOfHex } from '../bitcoin/transaction.ts';
+import { parseFinished, sumSat } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 
@@ -50,20 +50,50 @@ export function readyTxOf<By extends string>(
   script: Hex,
   children: readonly Child[] | null,
 ): ReadyTx<By> {
-  const outputs = outputsOf(hex);
+  const { txid, vsize, outputs } = parseFinished(hex);
   const own = outputs.filter((o) => o.script === script);
   const largest = own.map(({ sat }) => sat).reduce(maxSat, 0n);
   const anchors = outputs.filter(isAnchor).map((o) => o.script);
   return {
     by,
     hex,
-    txid: txidOfHex(hex),
-    vsize: vsizeOfHex(hex),
+    txid,
+    vsize,
     fee: inputsSat - sumSat(outputs),
     paysSat: sumSat(own),
     spareSat: maxSat(largest - dustLimit(script), 0n),
     childVsize: childVsize([...anchors, script], script),
     children,
+  };
+}
+/** Returns a transaction of which `read` is called once more is asked for than its hex. */
+export function readyLater<By extends string>(by: By, hex: Hex, read: () => ReadyTx<By>): ReadyTx<By> {
+  let found: ReadyTx<By> | undefined;
+  const it = (): ReadyTx<By> => (found ??= read());
+  return {
+    by,
+    hex,
+    get txid() {
+      return it().txid;
+    },
+    get vsize() {
+      return it().vsize;
+    },
+    get fee() {
+      return it().fee;
+    },
+    get paysSat() {
+      return it().paysSat;
+    },
+    get spareSat() {
+      return it().spareSat;
+    },
+    get childVsize() {
+      return it().childVsize;
+    },
+    get children() {
+      return it().children;
+    },
   };
 }
 /** Limits set by the operator of `watch`. */

@@ -9,7 +9,7 @@ import { mayLapse, owesNothing, type FundedCredit, type Settled } from './states
 import { freezeHeight, meltsEndHeight } from './checks.ts';
 import { isReverse, payoutScript, type Contract } from './terms.ts';
 import { close, maxPaid, refund, update } from './transactions.ts';
-import { readyTxOf } from '../contract/fees.ts';
+import { readyLater, readyTxOf } from '../contract/fees.ts';
 import type { WatchedCredit, CreditWay } from './watch.ts';
 
 const ownOf = (c: FundedCredit): Hex | null => (c.role === 'payer' ? c.refund : c.exit);
@@ -25,30 +25,41 @@ export const warnsAt = ({ role, terms }: FundedCredit): number =>
   role === 'payee' && isReverse(terms) ? meltsEndHeight(terms) : freezeHeight(terms);
 
 /**
- * @param next the contract into which it is rolled over, where there is one: the rollover is its funding
- * @param restored the home has not read its journal yet
+ * Returns a contract as it is watched. Transactions are read once something is asked of them: of most contracts nothing is.
+ * @param next contract into which it is rolled over, if there is one: the rollover is its funding
+ * @param restored true where the home has not read its journal yet
+ * @param knowsAll false where `next` could not be read
  */
-export function watchedOf(c: FundedCredit, next: Contract | undefined, restored = false): WatchedCredit {
+export function watchedOf(
+  c: FundedCredit,
+  next: Contract | undefined,
+  { restored = false, knowsAll = true }: { restored?: boolean; knowsAll?: boolean } = {},
+): WatchedCredit {
   const own = ownOf(c);
   const by = c.role === 'payer' ? 'refund' : 'exit';
   const finished = finishedOf(c);
   const topUps = c.state === 'rolled' && c.rolling ? sumSat(c.rolling.topUps) : 0n;
-  const script = payoutScript(c.terms, c.role);
-  const ready = (by: Settled['by'], hex: Hex, inputsSat: bigint) => readyTxOf(by, hex, inputsSat, script, null);
+  const script = () => payoutScript(c.terms, c.role);
+  const ready = (by: Settled['by'], hex: Hex, inputsSat: bigint) =>
+    readyLater(by, hex, () => readyTxOf(by, hex, inputsSat, script(), null));
   return {
     id: c.id,
     role: c.role,
     terms: c.terms,
     outpoint: c.outpoint,
     contract: c,
-    script,
+    get script() {
+      return script();
+    },
     paidSat: c.role === 'payee' ? c.paidSat : 0n,
     own: own === null ? null : ready(by, own, c.terms.capacity_sat),
     pending: finished === null ? null : ready(finishedAs(c, finished), finished, c.terms.capacity_sat + topUps),
     exiting: c.state === 'exiting',
     offers: offerOf(c),
-    ways: waysOf(c, next),
-    knowsAll: true,
+    get ways() {
+      return waysOf(c, next);
+    },
+    knowsAll,
     lapses: mayLapse(c) && (owesNothing(c) || 'absent'),
     warnsAt: warnsAt(c),
     behind: isBehind(c, restored),

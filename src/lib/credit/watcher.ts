@@ -113,7 +113,7 @@ function watchedRecord(c: Credit, { beside, restored }: About<Credit>): Watched 
       worthSat: c.role === 'payee' ? c.paidSat : c.terms.capacity_sat,
       ...(mayLapse(c) && c.state !== 'closing' && { idleUntil: idleUntil(c) }),
     },
-    () => ({ ...watchedOf(c, next, restored), knowsAll: beside !== null }),
+    () => watchedOf(c, next, { restored, knowsAll: beside !== null }),
   );
 }
 

@@ -24,15 +24,13 @@ interface Sides {
   refund: { validFrom: ValidFrom; wait: Wait };
 }
 const ways = ({ payer, payee, feerate, refund }: Sides): { payer: WayOut; payee: WayOut } => ({
-  payer: {
-    who: 'payer',
-    script: payer,
-    legs: [legTo([payer], feerate * 1000, { childVsize: childOfSize(payer), ...refund })],
+  get payer() {
+    const leg = legTo([payer], feerate * 1000, { childVsize: childOfSize(payer), ...refund });
+    return { who: 'payer', script: payer, legs: [leg] };
   },
-  payee: {
-    who: 'payee',
-    script: payee,
-    legs: [legTo([payee, payer], feerate * 1000, { childVsize: childOfSize(payee), bears: false })],
+  get payee() {
+    const leg = legTo([payee, payer], feerate * 1000, { childVsize: childOfSize(payee), bears: false });
+    return { who: 'payee', script: payee, legs: [leg] };
   },
 });
 

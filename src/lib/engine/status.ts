@@ -92,7 +92,7 @@ export async function statusLines(
     for (const { name: contract, record } of rows) {
       const next = watcher && nextDuty(watcher, record);
       const said = line(contract, record, facts, wanted, others?.get(beside!.of(record)));
-      lines.push({ ...said, ...(next && { next_duty: next }) });
+      lines.push(Object.assign(said, next && { next_duty: next }));
     }
   }
   // Without records the node is queried all the same, so that `status` reports one that does not answer.

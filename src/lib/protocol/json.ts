@@ -53,11 +53,12 @@ export function parseJson(text: string): Json {
       code = text.charCodeAt(at);
     }
   };
+  // Most texts have nothing to unescape; a long string costs a pattern much more than a search.
+  const isPlain = !ESCAPED.test(text);
   const string = (expected: string): string => {
-    // Most strings have nothing to unescape; a long one costs a pattern much more than a search.
     const end = text[at] === '"' ? text.indexOf('"', at + 1) : -1;
     const plain = end === -1 ? undefined : text.slice(at + 1, end);
-    if (plain !== undefined && !ESCAPED.test(plain)) {
+    if (plain !== undefined && (isPlain || !ESCAPED.test(plain))) {
       at = end + 1;
       return plain;
     }
@@ -169,31 +170,29 @@ function write(value: unknown, sorted: boolean, indent: string, lead: string): s
   if (value instanceof DecimalText) return value.text;
   const inner = indent ? lead + indent : '';
   const colon = indent ? ': ' : ':';
-  const join = (open: string, parts: string[], close: string) =>
-    parts.length === 0 ? open + close : open + inner + parts.join(',' + inner) + (indent ? lead : '') + close;
-  if (Array.isArray(value))
-    return join(
-      '[',
-      value.map((v) => write(v, sorted, indent, inner)),
-      ']',
-    );
-  const fields = Object.entries(value as object).filter(([, v]) => v !== undefined);
-  if (sorted) fields.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return join(
-    '{',
-    fields.map(([k, v]) => JSON.stringify(k) + colon + write(v, sorted, indent, inner)),
-    '}',
-  );
+  const next = ',' + inner;
+  let parts = '';
+  if (Array.isArray(value)) for (const v of value) parts += next + write(v, sorted, indent, inner);
+  else {
+    const names = Object.keys(value as object);
+    // By UTF-16 code unit, as RFC 8785 asks.
+    if (sorted) names.sort();
+    for (const name of names) {
+      const field = (value as Record<string, unknown>)[name];
+      if (field !== undefined) parts += next + JSON.stringify(name) + colon + write(field, sorted, indent, inner);
+    }
+  }
+  const [open, close] = Array.isArray(value) ? '[]' : '{}';
+  return `${open}${parts.slice(1)}${indent && parts && lead}${close}`;
 }
 
 /** A record as it was before it was printed: fields named `sat`, `…Sat` or `…_sat` are bigint again. */
 export function withSats(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withSats);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, field]) => [
-      key,
-      typeof field === 'number' && /(?:^s|S|_s)at$/.test(key) ? BigInt(field) : withSats(field),
-    ]),
-  );
+  // No record has a field that would set a prototype: `parseJson` refuses it.
+  const made: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(value))
+    made[key] = typeof field === 'number' && /(?:^s|S|_s)at$/.test(key) ? BigInt(field) : withSats(field);
+  return made;
 }
