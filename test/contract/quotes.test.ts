@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { inspect } from '../../src/commands/tools/inspection.ts';
 import { blocksOf, exitQuoteOf, exitQuoteWords, type Leg, type WayOut } from '../../src/lib/contract/quote.ts';
 import { legsOf } from '../../src/lib/contract/exit-package.ts';
-import { creditWays } from '../../src/lib/credit/ways.ts';
+import { creditWay } from '../../src/lib/credit/ways.ts';
 import { quotesNow } from '../../src/lib/engine/ways.ts';
 import { tableOf } from '../../src/lib/families.ts';
 import { refundWay } from '../../src/lib/htlc/ways.ts';
@@ -127,7 +127,7 @@ describe('told before anything is accepted', () => {
     for (const step of ['proposed', 'accepted', 'ready'])
       expect(found[step]).toEqual([`${payer}; pays from 552 sat on`, payee]);
     const { contract } = messages[3]!;
-    expect(creditWays({ ...contract, network: 'regtest' }).payer.legs).toMatchObject([
+    expect(creditWay('payer', { ...contract, network: 'regtest' }).legs).toMatchObject([
       { validFrom: { height: contract.expiry + 1 } },
     ]);
     expect(await told(await payMessages(both, contract.id, 50_000n))).toEqual({

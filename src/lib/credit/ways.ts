@@ -13,7 +13,7 @@ import { ANY_SCRIPT, childOfSize, legTo, type ValidFrom, type Wait, type WayOut 
 import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { keysOf, type ContractView, type Terms } from './terms.ts';
+import { keysOf, type ContractView, type Role, type Terms } from './terms.ts';
 
 interface Sides {
   payer: Hex;
@@ -23,22 +23,19 @@ interface Sides {
   /** Moment from which the refund is valid. */
   refund: { validFrom: ValidFrom; wait: Wait };
 }
-const ways = ({ payer, payee, feerate, refund }: Sides): { payer: WayOut; payee: WayOut } => ({
-  get payer() {
-    const leg = legTo([payer], feerate * 1000, { childVsize: childOfSize(payer), ...refund });
-    return { who: 'payer', script: payer, legs: [leg] };
-  },
-  get payee() {
-    const leg = legTo([payee, payer], feerate * 1000, { childVsize: childOfSize(payee), bears: false });
-    return { who: 'payee', script: payee, legs: [leg] };
-  },
-});
+const PARTIES = ['payer', 'payee'] as const;
+const wayOf = (who: Role, { payer, payee, feerate, refund }: Sides): WayOut => {
+  const script = who === 'payer' ? payer : payee;
+  const rest = { childVsize: childOfSize(script), ...(who === 'payer' ? refund : { bears: false }) };
+  return { who, script, legs: [legTo(who === 'payer' ? [payer] : [payee, payer], feerate * 1000, rest)] };
+};
 
-/** Returns the ways out of a contract by its terms. */
-export const creditWays = (
+/** Returns a party's way out of a contract by its terms. */
+export const creditWay = (
+  who: Role,
   terms: Pick<Terms, 'network' | 'payer_address' | 'payee_address' | 'exit_feerate' | 'expiry'>,
-) =>
-  ways({
+): WayOut =>
+  wayOf(who, {
     payer: scriptLike(terms.payer_address, terms.network),
     payee: scriptLike(terms.payee_address, terms.network),
     feerate: terms.exit_feerate,
@@ -48,12 +45,13 @@ export const creditWays = (
 /** Returns each party's way out under the terms of a message. */
 export function waysOfCredit({ offer, network, contract, next_contract, terms }: Document): readonly WayOut[] {
   const found = next_contract ?? contract ?? terms;
-  if (found) return Object.values(creditWays({ ...found, network }));
+  if (found) return PARTIES.map((who) => creditWay(who, { ...found, network }));
   if (!offer) return [];
   const { policy, address } = offer;
   const payee = scriptOf(address, network as Network);
   const refund = { validFrom: null, wait: { blocks: Number(policy.max_blocks) } };
-  return Object.values(ways({ payer: ANY_SCRIPT, payee, feerate: Number(policy.exit_feerate), refund }));
+  const sides = { payer: ANY_SCRIPT, payee, feerate: Number(policy.exit_feerate), refund };
+  return PARTIES.map((who) => wayOf(who, sides));
 }
 
 const spentBy = (c: ContractView, network: string): Spent => ({

@@ -7,7 +7,7 @@ import { total } from '../credit/spans.ts';
 import { followed } from '../credit/standing.ts';
 import { statusOf, type CreditStatusLine, type LedgerStatus } from '../credit/status.ts';
 import { maxPaid } from '../credit/transactions.ts';
-import { creditWays } from '../credit/ways.ts';
+import { creditWay } from '../credit/ways.ts';
 import { exitQuoteBy, type StatusSource } from '../contract/status.ts';
 import { issuedOf, ledgerKind, ledgerOf, payeeLedger, payerLedger, sumOf, waits, type Ledger } from './ledger.ts';
 
@@ -49,7 +49,7 @@ export const creditShown: StatusSource<Credit, Ledger> = {
     if (float !== undefined && isFunded(c) && c.role === 'payer')
       line.float = floatOf(c, float, tokens ?? line.ecash_sat ?? 0n);
     if (isFunded(c) && !c.settled && (c.role === 'payer' || c.paidSat > 0n))
-      line.quote = exitQuoteBy(creditWays(c.terms)[c.role], facts);
+      line.quote = exitQuoteBy(creditWay(c.role, c.terms), facts);
     return line;
   },
 };
