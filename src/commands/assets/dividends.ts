@@ -25,7 +25,7 @@ export default filter({
     ...payFlags,
     total: satFlag('What is divided', { required: true }),
     min: satFlag('Smallest payment'),
-    exclude: textFlag('Not this holder, such as the issuer', 'ADDRESS', { ...repeated }),
+    exclude: textFlag('Not this holder, such as the issuer', 'ADDRESS', repeated),
     remainder: choiceFlag(REMAINDERS, 'Who gets what rounding leaves', { default: 'keep' }),
   },
   exits: [0, 2, 3, 65, 66, 69, 70, 77],

@@ -3,7 +3,7 @@
  * second stream, a node. Each is hashed when it is read, so a wrong one is refused, whoever
  * supplied it.
  */
-import { chainFlags, choiceFlag, countFlag, repeated, textFlag, type Values } from '../../lib/cli/flags.ts';
+import { choiceFlag, countFlag, nodeFlags, repeated, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { addParentLine } from '../../lib/assets/subject.ts';
@@ -32,8 +32,7 @@ export const sourceFlags = {
     helpValue: 'N',
     helpGroup: PARENTS,
   }),
-  chain: chainFlags.chain,
-  'chain-cookie': chainFlags['chain-cookie'],
+  ...nodeFlags,
 };
 export type SourceValues = Values<typeof sourceFlags> & { batch?: boolean };
 

@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
-import * as Args from '@oclif/core/args';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg, textFlag } from '../../lib/cli/flags.ts';
+import { actionArg, arg, textFlag } from '../../lib/cli/flags.ts';
 import { createFile } from '../../lib/cli/output.ts';
 import { secretFlags, readHex, readKey } from '../../lib/cli/secrets.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
@@ -16,12 +15,7 @@ export default filter({
     'What the signature on the chain shows\nspillway adaptor extract < both.json | jq -r .secret',
   ],
   args: {
-    action: Args.string({
-      description: 'What to do',
-      options: [...ADAPTOR_ACTIONS],
-      required: true,
-      ignoreStdin: true,
-    }),
+    action: actionArg(ADAPTOR_ACTIONS),
     file: arg('The document (default: stdin)'),
   },
   flags: {
@@ -38,8 +32,7 @@ export default filter({
     const adaptor = await readKey(flags, 'adaptor');
     const { nonceOut: out, nonceFile: kept } = flags;
     await runStateless({ file }, async (document) => {
-      if (action !== 'presign')
-        return adaptorDocument(action as Exclude<(typeof ADAPTOR_ACTIONS)[number], 'presign'>, document, adaptor);
+      if (action !== 'presign') return adaptorDocument(action, document, adaptor);
       const secnonce = await readHex({ nonceFile: kept }, 'nonce');
       if (kept !== undefined) await rm(kept);
       const random = crypto.getRandomValues(new Uint8Array(32));

@@ -1,6 +1,5 @@
-import * as Args from '@oclif/core/args';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { actionArg, arg } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { ACTIONS, secretsDocument } from '../../lib/channel/secrets-document.ts';
@@ -14,7 +13,7 @@ export default filter({
     'Keep what the peer reveals\nspillway channel-secrets insert < revealed.json > store.json',
   ],
   args: {
-    action: Args.string({ description: 'What to do', options: [...ACTIONS], required: true, ignoreStdin: true }),
+    action: actionArg(ACTIONS),
     file: arg('The document (default: stdin)'),
   },
   flags: {
@@ -23,11 +22,10 @@ export default filter({
     ...secretFlags('seed', 'The seed of the per-commitment secrets'),
   },
   exits: [0, 2, 65, 66, 70, 76, 77],
-  run: async (flags, args) => {
+  run: async (flags, { action, file }) => {
     const seed = await readKey(flags, 'seed');
     const keys = await keysFrom(flags.keys);
-    const action = ACTIONS.find((name) => name === args.action)!;
-    await runStateless({ file: args.file, batch: flags.batch }, (document) =>
+    await runStateless({ file, batch: flags.batch }, (document) =>
       secretsDocument(action, document, seed ?? keys?.seed),
     );
   },

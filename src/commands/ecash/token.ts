@@ -1,6 +1,5 @@
-import * as Args from '@oclif/core/args';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
+import { actionArg, arg, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { loadCashu } from '../../lib/ecash/library.ts';
 import { decodeToken, encodeToken, tokenFindings } from '../../lib/ecash/token-document.ts';
@@ -38,19 +37,16 @@ decode reads cashuA (V3) and cashuB (V4), strictly; a token that is not valid is
     'Did this mint sign it?\ncurl -s https://mint.example/v1/keys > keys.json && spillway ecash-token verify --keyset keys.json < token.txt | jq -r .status',
   ],
   args: {
-    action: Args.string({
-      description: 'What to do',
-      options: ['decode', 'encode', 'verify'],
-      required: true,
-      ignoreStdin: true,
-    }),
+    action: actionArg(['decode', 'encode', 'verify']),
     file: arg('The token or document (default: stdin)'),
   },
   flags: {
     batch: batchFlag,
-    keyset: textFlag("The mint's public keys, as GET /v1/keys answers; also completes short keyset ids", 'FILE', {
-      ...repeated,
-    }),
+    keyset: textFlag(
+      "The mint's public keys, as GET /v1/keys answers; also completes short keyset ids",
+      'FILE',
+      repeated,
+    ),
     redact: switchFlag('Leave the secrets out of what decode prints'),
     explain: switchFlag('Where decode finds no valid token, print why, as a document'),
     v3: switchFlag('Write cashuA, the older format'),

@@ -1,6 +1,5 @@
-import * as Args from '@oclif/core/args';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg, chainFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
+import { actionArg, arg, nodeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
@@ -17,7 +16,7 @@ export default filter({
     'Checked without one\nspillway gossip spv-proof verify --announcement channel.hex --header-hash $HASH --require-anchor < proof.json',
   ],
   args: {
-    action: Args.string({ description: 'What to do', options: ['make', 'verify'], required: true, ignoreStdin: true }),
+    action: actionArg(['make', 'verify']),
     file: arg('The proof to verify (default: stdin)'),
   },
   flags: {
@@ -27,8 +26,7 @@ export default filter({
     'header-hash': textFlag('verify: the hash of the block, known from elsewhere', 'HASH'),
     headers: textFlag('verify: known headers in hex, a line each', 'FILE'),
     'require-anchor': switchFlag('verify: refuse a proof in a block that is not known'),
-    chain: chainFlags.chain,
-    'chain-cookie': chainFlags['chain-cookie'],
+    ...nodeFlags,
   },
   exits: [0, 2, 65, 66, 69, 70, 76, 77],
   run: async (flags, { action, file }) => {

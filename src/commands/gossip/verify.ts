@@ -1,6 +1,6 @@
 import { rpcOf } from '../../lib/cli/chain.ts';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg, chainFlags, textFlag } from '../../lib/cli/flags.ts';
+import { arg, nodeFlags, textFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { gossipLine, Verifier } from '../../lib/gossip/verify.ts';
 import { ERRORS } from '../../lib/protocol/refusal.ts';
@@ -21,8 +21,7 @@ export default filter({
     outputs: textFlag('Outputs by short channel id: {"800000x5x1": {"script": hex, "amount_sat": n}}', 'FILE', {
       exclusive: ['chain'],
     }),
-    chain: chainFlags.chain,
-    'chain-cookie': chainFlags['chain-cookie'],
+    ...nodeFlags,
     'max-input': maxInputFlag,
   },
   exits: [0, 2, 3, 65, 66, 69, 70, 76],

@@ -1,14 +1,12 @@
 import { filter } from '../../lib/cli/filter.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { chainFlags, countFlag, homeFlags, satFlag } from '../../lib/cli/flags.ts';
+import { countFlag, homeFlags, nodeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { progress } from '../../lib/cli/progress.ts';
 import { GAP, SCAN_LIMITS } from '../../lib/engine/wallet-scan.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-
-const { tip: _, ...nodeFlags } = chainFlags;
 
 export default filter({
   summary: "The coins of the home's own wallet, in the shape of Bitcoin Core's listunspent",

@@ -1,5 +1,5 @@
 import { filter } from '../../lib/cli/filter.ts';
-import { feeFlags } from '../../lib/cli/contract-flags.ts';
+import { feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
 import { arg, chainFlags, homeFlags, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { runFund } from './funding.ts';
 
@@ -17,7 +17,7 @@ export default filter({
       required: true,
       helpGroup: 'FUNDING',
     }),
-    change: textFlag("Address for the change (default: a fresh one of the home's)", 'ADDRESS', 'FUNDING'),
+    change: fundingFlags.change,
     cancel: switchFlag('Free the coins of a payment that was never sent, as far as a node shows', {
       dependsOn: ['home'],
       helpGroup: 'FUNDING',

@@ -30,16 +30,8 @@ import { parseJson, type Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
-import { psbtFrom } from '../../lib/cli/contract-flags.ts';
-import {
-  chainFlags,
-  feerateFlag,
-  homeFlags,
-  repeated,
-  switchFlag,
-  textFlag,
-  type Values,
-} from '../../lib/cli/flags.ts';
+import { feeFlags, psbtFrom } from '../../lib/cli/contract-flags.ts';
+import { chainFlags, homeFlags, repeated, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { withHome, type HomeValues } from '../../lib/cli/home.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { note } from '../../lib/engine/log.ts';
@@ -67,7 +59,7 @@ export const spendFlags = {
     helpGroup: group,
   }),
   ...secretFlags('key', 'The secret key that signs', group),
-  feerate: feerateFlag("Fee rate; otherwise the node's estimate, else 2", 'FEES'),
+  feerate: feeFlags.feerate,
   'allow-fee': switchFlag('Allow a fee above a tenth of the coin', 'FEES'),
   ...homeFlags,
   ...chainFlags,

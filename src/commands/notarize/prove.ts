@@ -1,9 +1,7 @@
 import { filter } from '../../lib/cli/filter.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { arg, chainFlags, countFlag, heightFlag, textFlag } from '../../lib/cli/flags.ts';
+import { arg, countFlag, heightFlag, nodeFlags, textFlag } from '../../lib/cli/flags.ts';
 import { prove } from './proving.ts';
-
-const { tip: _, ...nodeFlags } = chainFlags;
 
 export default filter({
   summary: 'Make the proofs of a plan, once a block has the transaction: an .ots file a document',

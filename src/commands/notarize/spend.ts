@@ -1,6 +1,6 @@
 import { filter } from '../../lib/cli/filter.ts';
-import { contractFlag } from '../../lib/cli/contract-flags.ts';
-import { arg, chainFlags, feerateFlag, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
+import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
+import { arg, chainFlags, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { spendStamp } from './spending.ts';
 
 export default filter({
@@ -14,7 +14,7 @@ export default filter({
   flags: {
     contract: { ...contractFlag.contract, summary: 'Root of the plan, or its beginning, as status lists it' },
     to: textFlag("Address to be paid to (default: a fresh one of the home's)", 'ADDRESS'),
-    feerate: feerateFlag("Fee rate; otherwise the node's estimate, else 2", 'FEES'),
+    feerate: feeFlags.feerate,
     'allow-fee': switchFlag('Allow a fee above a tenth of the coin', 'FEES'),
     ...homeFlags,
     ...chainFlags,

@@ -1,8 +1,8 @@
 import * as Args from '@oclif/core/args';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { filter } from '../../lib/cli/filter.ts';
-import { contractFlag } from '../../lib/cli/contract-flags.ts';
-import { chainFlags, choiceFlag, feerateFlag, homeFlags, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
+import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
+import { chainFlags, choiceFlag, homeFlags, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { stamp } from './stamping.ts';
 
 export default filter({
@@ -41,7 +41,7 @@ With --home the home's coins are signed, and reserved until they are spent; chan
       dependsOn: ['cancel'],
       helpGroup: 'FUNDING',
     },
-    feerate: feerateFlag("Fee rate; otherwise the node's estimate, else 2", 'FEES'),
+    feerate: feeFlags.feerate,
     'allow-fee': switchFlag('Allow a fee above a tenth of the coins', 'FEES'),
     ...homeFlags,
     ...chainFlags,

@@ -1,9 +1,7 @@
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg, chainFlags, choiceFlag, hexFlag, textFlag } from '../../lib/cli/flags.ts';
+import { arg, choiceFlag, hexFlag, nodeFlags, textFlag } from '../../lib/cli/flags.ts';
 import { verified } from './shared.ts';
-
-const { tip: _, ...nodeFlags } = chainFlags;
 
 export default filter({
   summary: 'Verify a proof, .ots or taproot: these bytes existed before block H',

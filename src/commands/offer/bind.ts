@@ -1,6 +1,5 @@
-import * as Args from '@oclif/core/args';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
+import { actionArg, arg, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
 import { nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
@@ -17,7 +16,7 @@ export default filter({
     'Check it\nspillway offer bind verify --proposal bind --proof proof.hex word.json',
   ],
   args: {
-    action: Args.string({ description: 'What to do', options: ['make', 'verify'], required: true, ignoreStdin: true }),
+    action: actionArg(['make', 'verify']),
     file: arg("The node's word (default: stdin)"),
   },
   flags: {

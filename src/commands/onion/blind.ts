@@ -1,6 +1,5 @@
-import * as Args from '@oclif/core/args';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg, switchFlag } from '../../lib/cli/flags.ts';
+import { actionArg, arg, switchFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { blindDocument, payinfoDocument, unblindDocument } from '../../lib/onion/blind-document.ts';
 import { neededKey } from './shared.ts';
@@ -13,12 +12,7 @@ export default filter({
     'What the first hop of it is told\nspillway onion-blind make < hops.json | jq "{path_key: .first_path_key, encrypted_data: .hops[0].encrypted_data}" | spillway onion-blind unblind --key-file bob.key',
   ],
   args: {
-    action: Args.string({
-      description: 'What to do',
-      options: ['make', 'unblind', 'payinfo'],
-      required: true,
-      ignoreStdin: true,
-    }),
+    action: actionArg(['make', 'unblind', 'payinfo']),
     file: arg('The document (default: stdin)'),
   },
   flags: {

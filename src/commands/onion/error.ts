@@ -1,6 +1,5 @@
-import * as Args from '@oclif/core/args';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg } from '../../lib/cli/flags.ts';
+import { actionArg, arg } from '../../lib/cli/flags.ts';
 import { batchFlag, nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { buildErrorDocument, unwrapErrorDocument, wrapErrorDocument } from '../../lib/onion/error-document.ts';
 import { keyOf } from './shared.ts';
@@ -13,12 +12,7 @@ export default filter({
     'Who failed, and why?\nspillway onion-error unwrap < answer.json | jq -r "[.hop, .failure] | @tsv"',
   ],
   args: {
-    action: Args.string({
-      description: 'What to do',
-      options: ['build', 'wrap', 'unwrap'],
-      required: true,
-      ignoreStdin: true,
-    }),
+    action: actionArg(['build', 'wrap', 'unwrap']),
     file: arg('The document (default: stdin)'),
   },
   flags: { batch: batchFlag, ...nodeKeyFlags },

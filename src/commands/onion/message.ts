@@ -1,6 +1,5 @@
-import * as Args from '@oclif/core/args';
 import { filter } from '../../lib/cli/filter.ts';
-import { arg, countFlag, wholeFlag } from '../../lib/cli/flags.ts';
+import { actionArg, arg, countFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, nodeKeyFlags, runStateless, secretsFlag } from '../../lib/cli/stateless.ts';
 import { buildMessageDocument, peelMessageDocument } from '../../lib/onion/message.ts';
 import { PACKET_LIMITS } from '../../lib/onion/packet.ts';
@@ -14,7 +13,7 @@ export default filter({
     'Through a path that the recipient made\nspillway onion-blind make < hops.json | jq "{path: ., message: {custom: {\\"1\\": \\"68656c6c6f\\"}}}" | spillway onion-message build',
   ],
   args: {
-    action: Args.string({ description: 'What to do', options: ['build', 'peel'], required: true, ignoreStdin: true }),
+    action: actionArg(['build', 'peel']),
     file: arg('The document (default: stdin)'),
   },
   flags: {

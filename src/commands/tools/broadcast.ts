@@ -3,13 +3,11 @@ import { chainOf } from '../../lib/cli/chain.ts';
 import { txidOfHex } from '../../lib/bitcoin/transaction.ts';
 import { documentIn, sendable, minedSteps } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { arg, chainFlags } from '../../lib/cli/flags.ts';
+import { arg, nodeFlags } from '../../lib/cli/flags.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
 import { sendTransactions } from '../../lib/chain/send.ts';
 import { note } from '../../lib/engine/log.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-
-const { tip: _, ...nodeFlags } = chainFlags;
 
 /**
  * Sends groups of transactions, one after the other; one that is not valid yet ends it, once something was sent.

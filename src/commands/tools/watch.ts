@@ -1,7 +1,7 @@
 import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
 import { remoteOf } from '../ecash/mint-flags.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
-import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
+import { homeFlags, nodeFlags } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { ALL_EXITS } from '../../lib/cli/errors.ts';
 import { filter } from '../../lib/cli/filter.ts';
@@ -20,7 +20,6 @@ import { watchFlags } from './watch-flags.ts';
 import { factSource } from '../../lib/chain/source.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-const { tip: _, ...nodeFlags } = chainFlags;
 export default filter({
   summary: 'Do what falls due: offer closes, exit, refund, send again, bump, and mark what the chain settled',
   description: `Looks at every contract of a home, once (--once, for cron) or again and again until SIGTERM. Both parties: a warning from the freeze height on, a close offered from halfway to the deadline on, the same until it is done, and from there a child for a rollover or close that hangs. The payee: the exit at the deadline, at half the margin also against a rollover or close that hangs. The payer: the refund at expiry. In a restored home the payee waits for reconcile, up to half the margin, and says restored. Whatever is sent is sent again while no mempool has it, and gets a child while its fee rate is below --feerate or the node's estimate, within --fee-budget. What pays the payee less than it was paid is told as overtaken and outbid at any height, what pays it more is left alone. A contract counts as settled, or lost, at --confirmations, not before.

@@ -1,14 +1,14 @@
 /**
- * Commands that keep nothing, each written down as a table: its words, its flags, and the function that answers.
- *
- * The function gets flags under the names that the library has, and returns the document to print.
- * Not here: commands that read documents line by line (`stateless.ts`).
+ * Commands, each written down as a table: its words, its flags, and the function that answers. The function
+ * gets flags under the names that the library has, and returns what is printed.
+ * Not here: actions of contracts (`contract.ts`), documents line by line (`stateless.ts`).
  */
+import { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
 import type { ArgInput, FlagInput, InferredArgs, ParserOutput } from '@oclif/core/interfaces';
-import { BaseCommand } from './base.ts';
-import type { ExitCode } from './errors.ts';
-import { camel, type Values } from './flags.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { nearest, type ExitCode } from './errors.ts';
+import { camel, choiceFlag, type Values } from './flags.ts';
 import { print } from './output.ts';
 
 export interface Filter<F extends FlagInput, A extends ArgInput> {
@@ -32,20 +32,23 @@ type Printed = object | string | void;
 export type CommandLine = Pick<ParserOutput, 'argv' | 'raw'> & { config: Config };
 
 /** Class of a command, as oclif and tests make it. */
-export type Runnable = typeof BaseCommand & (new (argv: string[], config: Config) => BaseCommand);
+export type Runnable = typeof Command &
+  (new (argv: string[], config: Config) => Command) & { exits: readonly ExitCode[]; steps: readonly string[] };
 
-/** Makes the command. */
+/** Makes the command. Its errors go up to `run` in `cli.ts`, which prints them. */
 export const filter = <F extends FlagInput, A extends ArgInput>(table: Filter<F, A>): Runnable =>
-  class extends BaseCommand {
+  class extends Command {
+    static override baseFlags = {
+      'error-format': choiceFlag(['text', 'json'], 'How a failure is told on stderr (default text)', 'GLOBAL'),
+    };
     static override summary = table.summary;
     static override description = table.description;
     static override examples = table.examples;
     static override args: ArgInput = table.args ?? {};
     static override flags: FlagInput = table.flags ?? {};
-    static override exits = table.exits ?? (table.args ? ([0, 2, 65, 66, 70] as const) : ([0, 2, 70] as const));
-
-    static override steps = table.steps ?? [];
     static override strict = table.strict ?? true;
+    static exits = table.exits ?? (table.args ? ([0, 2, 65, 66, 70] as const) : ([0, 2, 70] as const));
+    static steps = table.steps ?? [];
 
     async run(): Promise<void> {
       const { flags, args, argv, raw } = await this.parse(this.ctor);
@@ -54,5 +57,22 @@ export const filter = <F extends FlagInput, A extends ArgInput>(table: Filter<F,
         delete flags['tip'];
       const document = await table.run(camel(flags) as never, args as never, { argv, raw, config: this.config });
       if (document) await print(document);
+    }
+
+    /**
+     * oclif would set an exit code of its own here, and stop a spinner that it never started. Of flags that
+     * are not known it says no more than their names.
+     */
+    protected override async catch(error: Error & { flags?: readonly string[] }): Promise<never> {
+      const unknown = error.flags?.[0];
+      if (unknown === undefined) throw error;
+      const known = Object.entries({ ...this.ctor.baseFlags, ...this.ctor.flags }).filter(([, flag]) => !flag.hidden);
+      const near = nearest(
+        unknown,
+        known.map(([name]) => `--${name}`),
+      );
+      throw new Refusal('usage', `${unknown} found, a flag of this command expected`, {
+        hint: near ? `did you mean ${near}?` : 'give --help for the flags of a command',
+      });
     }
   };

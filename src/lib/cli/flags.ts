@@ -31,6 +31,10 @@ export const arg = (description: string) => Args.string({ description, ignoreStd
 /** An argument that must be given. */
 export const requiredArg = (description: string) => Args.string({ description, ignoreStdin: true, required: true });
 
+/** The argument that says which of its actions a command is to do. */
+export const actionArg = <const W extends string>(options: readonly W[]) =>
+  Args.custom<W>({})({ description: 'What to do', options, required: true, ignoreStdin: true });
+
 /** Options of a flag beside its summary, as oclif names them; a text is its group in the help. */
 export type More<P = unknown> = (Partial<OptionFlag<any>> & P) | string;
 type ValueOf<T, M> =
@@ -174,8 +178,8 @@ export const homeFlags = {
   }),
 };
 
-/** Choice of a chain source. */
-export const chainFlags = {
+/** Choice of a node. */
+export const nodeFlags = {
   chain: textFlag('Bitcoin Core RPC; a user and password in the URL only through the variable', 'URL', {
     env: 'SPILLWAY_CHAIN',
     helpGroup: 'CHAIN',
@@ -190,6 +194,11 @@ export const chainFlags = {
     env: 'SPILLWAY_CHAIN_COOKIE',
     helpGroup: 'CHAIN',
   }),
+};
+
+/** Choice of a chain source: a node, or a height. */
+export const chainFlags = {
+  ...nodeFlags,
   tip: heightFlag('Height of the newest block; as a flag it outdoes that of --chain', {
     env: 'SPILLWAY_TIP',
     helpGroup: 'CHAIN',
