@@ -4,10 +4,9 @@
  * Not here: the transactions (`assets/openassets/build.ts`).
  */
 import { plainCoins, sortCoins } from '../../lib/assets/check.ts';
-import type { Building, BuiltTransaction, Grant } from '../../lib/assets/openassets/build.ts';
+import type { Building, BuiltTransaction, Grant, Issue } from '../../lib/assets/openassets/build.ts';
 import { assetId } from '../../lib/assets/openassets/ids.ts';
 import { readPayee } from '../../lib/assets/openassets/payee.ts';
-import type { Parents } from '../../lib/assets/trace.ts';
 import { addressIn } from '../../lib/assets/document.ts';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { payFrom } from '../../lib/bitcoin/coins.ts';
@@ -69,80 +68,61 @@ async function rateOf(flags: Values<typeof payFlags>): Promise<{ feerate: number
   return { feerate: facts.feerate!, from: checks['feerate']! };
 }
 
-/** Says which parents are needed to tell whether a coin carries units; exit 3. */
-async function printMissing(type: string, network: Network, missing: readonly string[]): Promise<void> {
+/** Coins, and what is known about them, for a transaction to be built. */
+type Means = Pick<Issue, 'coins' | 'parents' | 'network' | 'feerate'> & { allowFee: boolean };
+/** Builds once all parents are there; where some are missing, prints their ids: exit 3. */
+async function builtFrom<T extends object>(
+  type: string,
+  flags: Values<typeof payFlags>,
+  make: (means: Means) => T | { missing: readonly string[] },
+): Promise<{ made: T; from: string } | undefined> {
+  const { network, allowFee = false } = flags;
+  const coins = (await coinsFrom(flags.utxo))!;
+  const { shared: parents, fetch } = await parentSource(flags);
+  const { feerate, from } = await rateOf(flags);
+  const look = () => {
+    const made = make({ coins, parents, network, feerate, allowFee });
+    return { made, missing: 'missing' in made ? (made.missing as readonly string[]) : [] };
+  };
+  const { made, missing } = await fetching(parents, look, fetch);
+  if (!('missing' in made)) return { made, from };
   note('parents are missing: supply them with --prev or --chain, so that no coloured coin is spent unseen');
   await print({ type, version: 1, network, missing });
   process.exitCode = 3;
+  return undefined;
 }
 
 /**
- * Pays these outputs from coins that carry no units under any protocol; undefined where parents are missing, which is said.
+ * Pays these outputs from coins that carry no units under any protocol. Undefined where parents
+ * are missing.
  * @throws Refusal as `payFrom` and `sortCoins` do
  */
-export async function payPlain(
-  type: string,
-  flags: Values<typeof payFlags>,
-  outputs: readonly Output[],
-): Promise<{ made: ReturnType<typeof payFrom>; from: string } | undefined> {
-  const { network, change, allowFee = false } = flags;
-  const coins = (await coinsFrom(flags.utxo))!;
-  const [{ shared, fetch }, { feerate, from }] = [await parentSource(flags), await rateOf(flags)];
-  const look = () => {
-    const { plain, missing } = plainCoins(sortCoins(coins, { network, parents: shared }));
+export const payPlain = (type: string, flags: Values<typeof payFlags>, outputs: readonly Output[]) =>
+  builtFrom<ReturnType<typeof payFrom>>(type, flags, ({ coins, parents, ...how }) => {
+    const { plain, missing } = plainCoins(sortCoins(coins, { network: how.network, parents }));
     try {
-      return { made: payFrom({ coins: plain, outputs, change, feerate, version: 2, network, allowFee }), missing: [] };
+      return payFrom({ ...how, coins: plain, outputs, change: flags.change, version: 2 });
     } catch (error) {
       if (missing.length === 0 || !(error instanceof Refusal) || error.code !== 'not-enough-coins') throw error;
       return { missing };
     }
-  };
-  const found = await fetching(shared, look, fetch);
-  if ('made' in found) return { made: found.made, from };
-  return void (await printMissing(type, network, found.missing));
-}
+  });
 
-/** Builds with parents from wherever they are, and prints. */
+/** Builds an Open Assets transaction, and prints. */
 export async function build(
   type: string,
   flags: BuildValues,
-  make: (common: {
-    coins: NonNullable<Awaited<ReturnType<typeof coinsFrom>>>;
-    parents: Parents;
-    network: Network;
-    change: string;
-    feerate: number;
-    allowFee: boolean;
-    burn: boolean;
-    grants: readonly Grant[];
-    metadata: Uint8Array;
-  }) => Building,
+  make: (common: Omit<Issue, 'issuer'>) => Building,
 ): Promise<void> {
-  const { network } = flags;
+  const { network, burn = false } = flags;
   const grants = grantsOf(flags.to, network, flags.allowPlainAddress ?? false);
-  const [coins, { shared, fetch }, { feerate, from }] = await Promise.all([
-    coinsFrom(flags.utxo),
-    parentSource(flags),
-    rateOf(flags),
-  ]);
-  const common = {
-    coins: coins!,
-    parents: shared,
-    network,
-    change: scriptOf(flags.change, network),
-    feerate,
-    allowFee: flags.allowFee ?? false,
-    burn: flags.burn ?? false,
-    grants,
-    metadata: Buffer.from(flags.metadata ?? ''),
-  };
-  const look = () => {
-    const built = make(common);
-    return { built, missing: 'missing' in built ? built.missing : [] };
-  };
-  const { built } = await fetching(shared, look, fetch);
-  if ('missing' in built) return printMissing(type, network, built.missing);
-  await print(flags.psbt ? built.psbt : printJson(documentOf(type, built, network, from)));
+  const metadata = Buffer.from(flags.metadata ?? '');
+  const found = await builtFrom<BuiltTransaction>(type, flags, (means) =>
+    make({ ...means, change: scriptOf(flags.change, network), burn, grants, metadata }),
+  );
+  if (!found) return;
+  const { made, from } = found;
+  await print(flags.psbt ? made.psbt : printJson(documentOf(type, made, network, from)));
 }
 
 const documentOf = (type: string, built: BuiltTransaction, network: Network, feerate: string): object => ({
