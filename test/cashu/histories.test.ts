@@ -12,7 +12,7 @@ import { expect, it } from 'vitest';
 import { printInHand } from '../../src/lib/cashu/in-hand.ts';
 import { giveUpMelt, meltEcash } from '../../src/lib/cashu/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
-import { changeFile, fileJournal } from '../../src/commands/ecash/melting.ts';
+import { changeFile, fileJournal } from '../../src/commands/ecash/melt.ts';
 import { outputsOf, sumSat } from '../../src/lib/bitcoin/transaction.ts';
 import { payoutScript } from '../../src/lib/credit/terms.ts';
 import { closeCredit, signUpdate } from '../../src/lib/ecash/credit.ts';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getDecodedToken } from '@cashu/cashu-ts';
 import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
-import { changeFile, fileJournal } from '../../src/commands/ecash/melting.ts';
+import { changeFile, fileJournal } from '../../src/commands/ecash/melt.ts';
 import { printInHand } from '../../src/lib/cashu/in-hand.ts';
 import { meltEcash } from '../../src/lib/cashu/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';

@@ -6,7 +6,7 @@ import { getDecodedToken, getEncodedToken } from '@cashu/cashu-ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { meltEcash, type Melted } from '../../src/lib/cashu/melt.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
-import { fileJournal } from '../../src/commands/ecash/melting.ts';
+import { fileJournal } from '../../src/commands/ecash/melt.ts';
 import { isInvoiceReceipt, parseInvoice, signInvoiceReceipt } from '../../src/lib/mint/invoice.ts';
 import type { ErrorCode } from '../../src/lib/protocol/refusal.ts';
 import { KEYSET, isNamed } from '../support/mint.ts';

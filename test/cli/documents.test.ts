@@ -8,7 +8,7 @@ import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { bump, stuckOf } from '../../src/lib/engine/bump.ts';
 import { sendable, settlement } from '../../src/lib/engine/documents.ts';
 import { inspect, inText, sequence } from '../../src/commands/tools/inspection.ts';
-import { statusTable } from '../../src/commands/home/status-table.ts';
+import { statusTable } from '../../src/commands/home/status.ts';
 import { fundingPsbt, signFunding } from '../../src/lib/bitcoin/funding.ts';
 import { readPsbt, templateOf } from '../../src/lib/bitcoin/psbt.ts';
 import { closeCredit, exitCredit } from '../../src/lib/ecash/credit.ts';

@@ -1,6 +1,6 @@
 /** What liquidity shows on a terminal. */
 import { expect, it } from 'vitest';
-import { liquidityTable, type Planned } from '../../src/commands/credit/liquidity-table.ts';
+import { liquidityTable, type Planned } from '../../src/commands/credit/liquidity.ts';
 
 const found: Planned = {
   type: 'liquidity',

@@ -4,9 +4,9 @@ import { toTransaction, type Template } from '../../src/lib/bitcoin/transaction.
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import Inspect from '../../src/commands/tools/inspect.ts';
 import IssueOpenassets from '../../src/commands/assets/issue-openassets.ts';
-import { markerAlone } from '../../src/commands/assets/openassets.ts';
+import { markerAlone } from '../../src/commands/assets/decode-openassets.ts';
 import { answerLines } from '../../src/lib/cli/lines.ts';
-import { statusTable } from '../../src/commands/home/status-table.ts';
+import { statusTable } from '../../src/commands/home/status.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { outputsOf, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
-import { withChildren } from '../../src/commands/credit/exit-children.ts';
+import { withChildren } from '../../src/commands/credit/exit.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import type { Post } from '../../src/lib/engine/watch.ts';

@@ -8,7 +8,7 @@ import { factSource } from '../../src/lib/chain/source.ts';
 import { bundlePost, readBundle } from '../../src/lib/engine/watch-bundle.ts';
 import { bump, leastChild } from '../../src/lib/engine/bump.ts';
 import { lapseAll } from '../../src/lib/engine/contracts.ts';
-import { withChildren } from '../../src/commands/credit/exit-children.ts';
+import { withChildren } from '../../src/commands/credit/exit.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { closeCredit, exitCredit, signUpdate } from '../../src/lib/ecash/credit.ts';

@@ -3,7 +3,7 @@ import { hex } from '@scure/base';
 import { RawTx } from '@scure/btc-signer/script.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { withChildren } from '../../src/commands/credit/exit-children.ts';
+import { withChildren } from '../../src/commands/credit/exit.ts';
 import { closeCredit, exitCredit } from '../../src/lib/ecash/credit.ts';
 import { settledAs } from '../../src/lib/credit/records.ts';
 import type { Rules } from '../../src/lib/contract/fees.ts';

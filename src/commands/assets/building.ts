@@ -4,7 +4,7 @@
  * Not here: the transactions (`assets/openassets/build.ts`).
  */
 import { plainCoins, sortCoins } from '../../lib/assets/check.ts';
-import type { Building, BuiltTransaction, Grant, Issue } from '../../lib/assets/openassets/build.ts';
+import type { Building, BuildRequest, BuiltTransaction, Grant } from '../../lib/assets/openassets/build.ts';
 import { assetId } from '../../lib/assets/openassets/ids.ts';
 import { readPayee } from '../../lib/assets/openassets/payee.ts';
 import { addressIn } from '../../lib/assets/document.ts';
@@ -69,7 +69,7 @@ async function rateOf(flags: Values<typeof payFlags>): Promise<{ feerate: number
 }
 
 /** Coins, and what is known about them, for a transaction to be built. */
-type Means = Pick<Issue, 'coins' | 'parents' | 'network' | 'feerate'> & { allowFee: boolean };
+type Means = Pick<BuildRequest, 'coins' | 'parents' | 'network' | 'feerate'> & { allowFee: boolean };
 /** Builds once all parents are there; where some are missing, prints their ids: exit 3. */
 async function builtFrom<T extends object>(
   type: string,
@@ -112,7 +112,7 @@ export const payPlain = (type: string, flags: Values<typeof payFlags>, outputs: 
 export async function build(
   type: string,
   flags: BuildValues,
-  make: (common: Omit<Issue, 'issuer'>) => Building,
+  make: (request: BuildRequest) => Building,
 ): Promise<void> {
   const { network, burn = false } = flags;
   const grants = grantsOf(flags.to, network, flags.allowPlainAddress ?? false);

@@ -2,16 +2,21 @@ import { ALLOW_FEE, feeFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { contractDoor, portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, countFlag, feerateFlag, homeFlags, switchFlag } from '../../lib/cli/flags.ts';
 import { yes } from '../../lib/cli/step-flags.ts';
-import { dueContracts } from './due.ts';
-import { withChildren } from './exit-children.ts';
 import { withHome } from '../../lib/cli/home.ts';
-import { print } from '../../lib/cli/output.ts';
+import { printAll } from '../../lib/cli/output.ts';
 import { exitCredit } from '../../lib/ecash/credit.ts';
 import { asksPackage, nowFrom, packageFlags, packageText } from '../../lib/cli/package-flags.ts';
-import { creditExit } from '../../lib/credit/ways.ts';
+import { creditExit, settlementOf } from '../../lib/credit/ways.ts';
 import { parseJson, printJson } from '../../lib/protocol/json.ts';
 import type { Document } from '../../lib/protocol/message.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
+import { dueList, type DueLine } from '../../lib/credit/exit.ts';
+import { creditKind, isFunded } from '../../lib/credit/records.ts';
+import { exitFacts } from '../../lib/engine/contracts.ts';
+import type { Home } from '../../lib/home/home.ts';
+import type { FactSource } from '../../lib/protocol/ports.ts';
+import { feerateText } from '../../lib/bitcoin/fee.ts';
+import { bumpAlone, stuckOf } from '../../lib/engine/bump.ts';
 
 export default contractDoor({
   summary: "The unilateral exit: the payee's latest update, or the payer's refund; needs no key and no counterparty",
@@ -49,8 +54,7 @@ export default contractDoor({
     if (flags.due)
       return withHome(flags, async (home) => {
         const { source } = await portsOf(home, flags);
-        const lines = await dueContracts(home, source, flags.within ?? 144);
-        if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));
+        await printAll(await dueContracts(home, source, flags.within ?? 144));
       });
     if (flags.contract === undefined) throw new Refusal('usage', '--contract ID or --due expected');
     if (flags.export && flags.package)
@@ -69,3 +73,57 @@ export default contractDoor({
     };
   },
 });
+
+/**
+ * Returns the contracts of a home whose deadline is at most so many blocks away.
+ * @throws Refusal `usage` where no height is known
+ */
+async function dueContracts(home: Home, source: FactSource, within: number): Promise<DueLine[]> {
+  const listed = await home.store.list(creditKind.name);
+  const contracts = listed
+    .map(({ name, record }) => ({ name, record: creditKind.parse(record) }))
+    .filter(({ record }) => isFunded(record));
+  const { tip, ...facts } = await exitFacts(source, contracts);
+  if (tip === 'not-checked')
+    throw new Refusal('usage', 'no height to count from', { hint: 'give --tip HEIGHT or --chain URL' });
+  return dueList(
+    contracts.map(({ record }) => record),
+    tip,
+    within,
+    facts,
+  );
+}
+
+/**
+ * Returns an export with children that are signed beforehand, the cheapest first: with one a
+ * watchtower, which has no key, pays for the exit in a fee spike. Each spends the exit's output of
+ * this home to the same address, and replaces any other of them. Whoever has the export can burn
+ * what the dearest child pays.
+ * @param feerates of parent and child together, satoshis for 1000 vB
+ * @throws Refusal `not-final` for a refund without its bytes, and as `bump` does
+ */
+export async function withChildren(
+  home: Home,
+  text: string,
+  feerates: readonly number[],
+  allowFee: boolean,
+): Promise<string> {
+  const document = parseJson(text) as Record<string, unknown>;
+  const stuck = stuckOf(settlementOf(document)!);
+  const children = [];
+  for (const feerate of [...new Set(feerates)].sort((a, b) => a - b)) {
+    const { fee_sat, txid, hex } = await bumpAlone(home, stuck, { feerate, allowFee }).catch((error: unknown) => {
+      throw atRate(error, feerate);
+    });
+    children.push({ feerate: feerateText(feerate), fee_sat, txid, hex });
+  }
+  return printJson({ ...document, children });
+}
+
+/** A child has no other coins: what one fee rate takes too much of is said with that rate. */
+const atRate = (error: unknown, feerate: number): unknown =>
+  error instanceof Refusal && (error.code === 'not-enough-coins' || error.code === 'fee-too-high')
+    ? new Refusal(error.code, `a child for ${feerateText(feerate)} sat/vB: ${error.message}`, {
+        hint: `leave this fee rate out of --children${error.code === 'fee-too-high' ? ', or give --allow-fee' : ''}`,
+      })
+    : error;

@@ -6,14 +6,14 @@ import { feerateText } from '../../lib/bitcoin/fee.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { lookingOver, homeTotals } from '../../lib/engine/look.ts';
 import { print } from '../../lib/cli/output.ts';
-import { crowded, isExitable, liquidityOf, MassExits, spread } from '../../lib/credit/liquidity.ts';
+import { crowded, isExitable, liquidityOf, MassExits, spread, type Liquidity } from '../../lib/credit/liquidity.ts';
 import type { Credit } from '../../lib/credit/records.ts';
 import type { ExitFacts } from '../../lib/credit/standing.ts';
-import { defaultPolicy } from '../../lib/credit/terms.ts';
+import { defaultPolicy, type Policy } from '../../lib/credit/terms.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { policyFlags, policyFrom } from './shared.ts';
-import { liquidityTable, type Planned } from './liquidity-table.ts';
+import { maxSat } from '../../lib/bitcoin/amount.ts';
 
 const group = 'PLAN';
 const { 'max-blocks': max, 'min-blocks': min, margin, freeze } = policyFlags;
@@ -52,13 +52,8 @@ export default filter({
       const look = await lookingOver(home.store, source, visit)();
       const found: Planned = liquidityOf(home.network, look.tip, await homeTotals(home, look.otherwise));
       if (flags.plan !== undefined && look.tip !== 'not-checked') {
-        const { plan: most, new: wanted = 10 } = flags;
         const policy = (await policyFrom(flags, home.network)) ?? defaultPolicy(home.network);
-        const deadlines = found.days.flatMap((day) => Array.from({ length: day.exits }, () => day.from_height));
-        const made = spread(deadlines, look.tip, policy, most, wanted);
-        const over = crowded(found.days, most);
-        const mass_exit = exits!.result();
-        found.plan = { most_a_day: most, new: made, unplaced: wanted - made.length, crowded: over, mass_exit };
+        found.plan = planOf(found, look.tip, policy, flags.plan, flags.new ?? 10, exits!);
       }
       if (found.lost_sat > 0n) process.exitCode = 3;
       const checks = { coins: look.coins };
@@ -67,3 +62,65 @@ export default filter({
       );
     }),
 });
+
+/** Returns the plan of new contracts, and what all exits at once take. @param most exits of a day */
+function planOf({ days }: Liquidity, tip: number, policy: Policy, most: number, wanted: number, exits: MassExits) {
+  const deadlines = days.flatMap((day) => Array.from({ length: day.exits }, () => day.from_height));
+  const made = spread(deadlines, tip, policy, most, wanted);
+  const unplaced = wanted - made.length;
+  return { most_a_day: most, new: made, unplaced, crowded: crowded(days, most), mass_exit: exits.result() };
+}
+export type Planned = Liquidity & { plan?: ReturnType<typeof planOf> };
+
+/** The longest bar, where the terminal is wide enough. */
+const BAR = 40;
+
+/** Returns the table for a terminal: the sums, and a bar a day. @param columns its width */
+export function liquidityTable(l: Planned, columns: number): string {
+  const sums: [string, bigint, string][] = [
+    ['locked', l.locked_sat, `in ${counted(l.contracts, 'contract')}`],
+    ['holds', l.holds_sat, 'paid, not settled'],
+    ['settles now', l.settle_now_sat, 'by exits that a node takes'],
+    ['pending', l.pending_sat, 'spent, not for good yet or not known by what'],
+    ['settled', l.settled_sat, 'by the chain'],
+    ['lost', l.lost_sat, 'spent for good by what pays less'],
+    ['ecash', l.issued_sat, `issued, ${l.unissued_sat} to be issued`],
+    ['owes', l.owed_sat, `over reverse contracts, ${l.signed_sat} signed, ${l.left_sat} left`],
+  ];
+  const width = Math.max(...sums.map(([, sat]) => String(sat).length));
+  return [
+    ...sums.map(([name, sat, words]) => `${name.padEnd(12)}${String(sat).padStart(width)} sat  ${words}`),
+    ...bars(l, columns),
+    ...plan(l),
+  ].join('\n');
+}
+
+const counted = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+
+/** A line a day; the longest bar is the day with the most paid. */
+function bars({ days }: Planned, columns: number): string[] {
+  if (days.length === 0) return [];
+  const most = days.reduce((max, { paid_sat: sat }) => maxSat(max, sat), 1n);
+  const [exits, sats] = [Math.max(5, ...days.map((d) => `${d.exits}`.length)), Math.max(3, `${most}`.length)];
+  const longest = Math.max(1, Math.min(BAR, columns - (15 + exits + 2 + sats + 2)));
+  return [
+    '',
+    `${'deadlines from'.padEnd(15)}${'exits'.padStart(exits)}  ${'sat'.padStart(sats)}`,
+    ...days.map(({ from_height: from, exits: n, paid_sat: sat }) => {
+      const bar = '█'.repeat(Math.max(1, Number((sat * BigInt(longest)) / most)));
+      return `${`${from}`.padEnd(15)}${`${n}`.padStart(exits)}  ${`${sat}`.padStart(sats)}  ${bar}`;
+    }),
+  ];
+}
+
+function plan({ plan: p }: Planned): string[] {
+  if (!p) return [];
+  const { mass_exit: m } = p;
+  return [
+    '',
+    ...p.new.map(({ expiry, deadline_height: deadline }) => `new: --expires ${expiry} (deadline ${deadline})`),
+    ...(p.unplaced > 0 ? [`${p.unplaced} more do not fit into the policy at ${p.most_a_day} exits a day`] : []),
+    ...p.crowded.map((d) => `from ${d.from_height}: ${d.exits} exits, ${d.over} too many: roll over or close earlier`),
+    `all exits (${m.exits}) at ${m.feerate} sat/vB: ${counted(m.children, 'child', 'children')} for ${m.child_fees_sat} sat; coins needed beside: ${m.coins.length}`,
+  ];
+}

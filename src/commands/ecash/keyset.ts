@@ -4,8 +4,9 @@ import { withHome } from '../../lib/cli/home.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { MESSAGE_LIMIT } from '../../lib/protocol/message.ts';
 import { note } from '../../lib/engine/log.ts';
+import { printAll } from '../../lib/cli/output.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
-import { parseJson, printJson } from '../../lib/protocol/json.ts';
+import { parseJson } from '../../lib/protocol/json.ts';
 
 export default filter({
   summary: 'Make, list and retire the keysets under which this home issues ecash',
@@ -36,6 +37,6 @@ export default filter({
       return [await addKeyset(home, outside)];
     });
     if (shown.length === 0) return note('no keysets');
-    return shown.map((keyset) => printJson(keysetDocument(keyset))).join('\n');
+    await printAll(shown.map(keysetDocument));
   },
 });

@@ -3,9 +3,8 @@ import { homeFlags, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts
 import { contractNamed } from '../../lib/cli/named.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { withHome } from '../../lib/cli/home.ts';
-import { print } from '../../lib/cli/output.ts';
+import { print, printAll } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export default filter({
@@ -46,8 +45,7 @@ Whether the end of a journal is missing cannot be seen. So all that was paid cou
       await home.keys(); // addresses need them: asked for before anything is brought in, for its outcome is told once
       const done = await bringIn(home, files, { complete: flags.complete });
       for (const file of filesToLookAt(done)) note(file);
-      const documents = reconcileDocuments(home.network, files.length, done);
-      await print(documents.map((document) => printJson(document)).join('\n'));
+      await printAll(reconcileDocuments(home.network, files.length, done));
       const { commit, at } = done.gathered.newest;
       if (flags.complete)
         note(

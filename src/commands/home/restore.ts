@@ -1,12 +1,11 @@
 import { resolve } from 'node:path';
-import { acceptRestore } from './accept-restore.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { countFlag, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { homeOptions, withHome, type HomeValues } from '../../lib/cli/home.ts';
-import { print } from '../../lib/cli/output.ts';
+import { printAll } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { readPassphrase, readSecret } from '../../lib/cli/secrets.ts';
-import { printJson } from '../../lib/protocol/json.ts';
+import type { Home } from '../../lib/home/home.ts';
 
 export default filter({
   summary: 'Make a home of a backup; bring back refunds, and accept a store whose journal is lost',
@@ -47,7 +46,7 @@ With --accept-restore a home whose store was restored or copied works again with
       return found;
     });
     for (const file of unreadable) note(`${file} is not a refund of this network, or damaged`);
-    if (refunds.length > 0) await print(refunds.map((refund) => printJson(refund)).join('\n'));
+    await printAll(refunds);
     if (unreadable.length > 0) process.exitCode = 3;
   },
 });
@@ -66,4 +65,21 @@ async function restored(from: string, flags: HomeValues & { mnemonicFd?: number 
   note(`this home only exits until spillway reconcile --home ${options.dir} --journal DIR brings its journal in`);
   note('if the lost home still runs somewhere, stop it: two copies of a home give keys away');
   return { type: 'restore', version: 1, network, home: resolve(options.dir), id, from: resolve(from) };
+}
+
+/** Losses of a home that was made of its words. */
+const OF_WORDS = ['contracts that no backup has are known by their refunds only'];
+/** Losses of a restored or copied store. */
+const LOST = [
+  'every open nonce, offer and proposal of this home is erased: ask again',
+  ...OF_WORDS,
+  'a payee may miss payments that were signed after the backup: exit, close or roll over, but no more updates',
+  'an operator of statecoins signs nothing more for those of the restored store: their shares are destroyed, their owners exit',
+  'if the other copy still runs, stop it: two copies of a home give keys away',
+];
+
+async function acceptRestore(home: Home): Promise<void> {
+  if (!home.mayLack) return note('this store was neither restored nor copied: nothing to accept');
+  (home.restored ? LOST : OF_WORDS).forEach(note);
+  await home.acceptRestore();
 }

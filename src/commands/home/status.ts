@@ -5,10 +5,11 @@ import { contractNamed } from '../../lib/cli/named.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { statusLines } from '../../lib/engine/status.ts';
 import { withHome } from '../../lib/cli/home.ts';
-import { print } from '../../lib/cli/output.ts';
+import { print, printAll } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
-import { statusTable } from './status-table.ts';
-import { printJson } from '../../lib/protocol/json.ts';
+import { momentWords } from '../../lib/contract/moment.ts';
+import { aligned, tableText } from '../../lib/cli/table.ts';
+import type { StatusLine } from '../../lib/contract/status.ts';
 
 export default filter({
   summary: 'The contracts of this home: state, amounts, deadlines',
@@ -40,6 +41,56 @@ export default filter({
       if (home.restored) note('this store was restored or copied: see spillway restore --help');
       if (lines.some(({ verdict }) => verdict === 'lost')) process.exitCode = 3;
       if (process.stdout.isTTY) await print(await statusTable(lines));
-      else if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));
+      else await printAll(lines);
     }),
 });
+
+const HEAD = ['contract', 'role', 'state', 'capacity', 'paid', 'left', 'expiry', 'deadline', 'verdict', 'next', ''];
+/** Columns that hold numbers. */
+const RIGHT = new Set([3, 4, 5, 6, 7]);
+
+/** Fields that the table has a column or a note for, where the family of the line has them. */
+type TableLine = StatusLine & {
+  capacity_sat?: bigint;
+  paid_sat?: bigint;
+  left_sat?: bigint;
+  expiry?: number;
+  deadline_height?: number | null;
+  float?: { tokens_sat: bigint; percent: number; wanted_percent: number; swap_sat: bigint };
+};
+
+/** Returns its notes, and with --float the figures that have no column. */
+const notesOf = ({ notes, float }: TableLine): string[] => {
+  if (!float) return notes;
+  const { tokens_sat, percent, wanted_percent, swap_sat } = float;
+  const change = swap_sat < 0n ? `${-swap_sat} sat too much` : `${swap_sat} sat more`;
+  return [...notes, `${tokens_sat} sat in tokens: ${percent} percent, ${change} for ${wanted_percent}`];
+};
+
+export async function statusTable(lines: readonly TableLine[]): Promise<string> {
+  if (lines.length === 0) return 'no contracts';
+  const { Chalk } = await import('chalk');
+  const chalk = new Chalk(process.env['NO_COLOR'] ? { level: 0 } : {});
+  const paints: Readonly<Record<string, (text: string) => string>> = {
+    late: chalk.red,
+    dead: chalk.red,
+    lost: chalk.red,
+    due: chalk.yellow,
+  };
+  const cells = lines.map((l) => [
+    l.contract.slice(0, 8),
+    l.role,
+    l.state,
+    l.capacity_sat,
+    l.paid_sat,
+    l.left_sat,
+    l.expiry,
+    l.deadline_height,
+    l.verdict,
+    l.next_duty && `${l.next_duty.does} ${momentWords(l.next_duty)}`,
+    notesOf(l).join('; '),
+  ]);
+  const [head, ...rows] = aligned([HEAD, ...cells], RIGHT);
+  const painted = rows.map((row, i) => row.with(8, (paints[lines[i]!.verdict ?? ''] ?? String)(row[8]!)));
+  return `${chalk.bold(tableText([head!]))}\n${tableText(painted)}`;
+}

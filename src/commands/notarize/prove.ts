@@ -1,7 +1,29 @@
 import { filter } from '../../lib/cli/filter.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { arg, countFlag, heightFlag, nodeFlags, textFlag } from '../../lib/cli/flags.ts';
-import { prove } from './proving.ts';
+import { arg, countFlag, heightFlag, nodeFlags, textFlag, type Values } from '../../lib/cli/flags.ts';
+import { basename, join } from 'node:path';
+import { bytesToHex, equalBytes, hexToBytes } from '../../lib/bitcoin/bytes.ts';
+import { parseHeader } from '../../lib/bitcoin/header.ts';
+import { unlessPruned, type Rpc } from '../../lib/chain/rpc.ts';
+import { factSource } from '../../lib/chain/source.ts';
+import { anchorIn, proofWriter, readBlock, siblingsOf, type Anchor } from '../../lib/notary/tree.ts';
+import { taprootFields } from '../../lib/notary/taproot.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
+import { note } from '../../lib/engine/log.ts';
+import { readInput } from '../../lib/cli/input.ts';
+import { createFile, print } from '../../lib/cli/output.ts';
+import { progress } from '../../lib/cli/progress.ts';
+import { printJson } from '../../lib/protocol/json.ts';
+import { printLines, readPlan, scriptOf, type Named, type Plan } from './plan.ts';
+
+const flags = {
+  ...nodeFlags,
+  block: textFlag('A raw block, as bytes or in hex', 'FILE', { dependsOn: ['height'] }),
+  height: heightFlag('The height of the block'),
+  'min-conf': countFlag('Confirmations at a node', [1], { helpValue: 'N', default: 6 }),
+  out: textFlag('Write the proofs into this folder', 'DIR'),
+};
+type ProveValues = Values<typeof flags>;
 
 export default filter({
   summary: 'Make the proofs of a plan, once a block has the transaction: an .ots file a document',
@@ -11,13 +33,109 @@ export default filter({
     'Without a node\nbitcoin-cli getblock "$HASH" 0 > block.hex && spillway notarize prove plan.ndjson --block block.hex --height 800000 | head -n 1 | jq -r .ots | spillway notarize show',
   ],
   args: { file: arg('The plan (default: stdin)') },
-  flags: {
-    ...nodeFlags,
-    block: textFlag('A raw block, as bytes or in hex', 'FILE', { dependsOn: ['height'] }),
-    height: heightFlag('The height of the block'),
-    'min-conf': countFlag('Confirmations at a node', [1], { helpValue: 'N', default: 6 }),
-    out: textFlag('Write the proofs into this folder', 'DIR'),
-  },
+  flags,
   exits: [0, 2, 3, 65, 66, 69, 70, 73, 76, 77],
-  run: async (flags, { file }) => prove(file, flags, (await chainOf(flags)).rpc),
+  run: async (flags, { file }) => {
+    const plan = await readPlan(file);
+    const anchor =
+      flags.block === undefined
+        ? await anchorAt(plan, flags, (await chainOf(flags)).rpc)
+        : await anchorInFile(plan, flags);
+    if (anchor === 'unknown') return;
+    if (!anchor)
+      throw new Refusal(
+        'funding-unconfirmed',
+        `no transaction that commits to ${bytesToHex(plan.root)} found in a block yet`,
+      );
+    const { leaves, taproot, tree, network } = plan;
+    const written = new Map<string, number>();
+    /** Only the last part of a name counts: a plan cannot write outside the folder. */
+    const fileOf = ({ name, digest }: Named): string => {
+      const last = basename(name ?? bytesToHex(digest));
+      const number = (written.get(last) ?? 0) + 1;
+      written.set(last, number);
+      // Documents of one name from several folders are numbered in the order of the plan.
+      return `${number === 1 ? last : `${last}.${number}`}.${taproot ? 'proof.json' : 'ots'}`;
+    };
+    const ots = taproot ? undefined : proofWriter(tree, anchor);
+    await printLines(leaves, async (leaf, i) => {
+      const head = { type: 'notarize-proof', version: 1, network, name: leaf.name };
+      const about = { ...head, digest: bytesToHex(leaf.digest), txid: anchor.txid, height: anchor.height };
+      const bound = taproot && { ...head, ...taprootFields(leaf, siblingsOf(tree, i), taproot, anchor) };
+      if (flags.out === undefined) return bound ?? { ...about, ots: Buffer.from(ots!(i)).toString('hex') };
+      const path = join(flags.out, fileOf(leaf));
+      await createFile(path, bound ? `${printJson(bound)}\n` : ots!(i), 0o644);
+      return { ...about, file: path };
+    });
+  },
 });
+
+/** Four million weight units, in hex. */
+const BLOCK_LIMIT = 8_100_000;
+
+async function anchorInFile(plan: Plan, flags: ProveValues): Promise<Anchor | undefined> {
+  const bytes = await readInput(flags.block, BLOCK_LIMIT);
+  const text = bytes[0]! < 0x20 ? '' : Buffer.from(bytes).toString('latin1').trim();
+  const { transactions } = readBlock(/^(?:[0-9a-fA-F]{2})+$/.test(text) ? hexToBytes(text) : bytes);
+  return anchorIn(transactions, scriptOf(plan), flags.height!);
+}
+
+/**
+ * Seconds by which a later block may state an earlier time than the plan. It exceeds the median of the eleven before it, so
+ * six blocks in a row would have to take longer.
+ */
+const SLACK = 4 * 60 * 60;
+
+/** Returns the block that has the commitment, deep enough; `unknown` where the node no longer has all that might. */
+async function anchorAt(plan: Plan, flags: ProveValues, rpc: Rpc | undefined): Promise<Anchor | undefined | 'unknown'> {
+  if (!rpc) throw new Refusal('usage', 'no block found: --block FILE with --height, or --chain URL expected');
+  const { facts } = await factSource({ network: plan.network, rpc }).facts({ tip: true });
+  const last = flags.height ?? (facts.tip as number);
+  const first = flags.height ?? (await firstSince(rpc, plan.time - SLACK, last));
+  const script = scriptOf(plan);
+  const line = progress('looking for the commitment …');
+  let unread = 0;
+  try {
+    // The oldest block is the deepest: anybody may commit to a published root once more.
+    for (let height = first; height <= last; height++) {
+      line.say(`looking for the commitment in block ${height} of ${first} to ${last} …`);
+      const hex = await rpc.rawBlock(height).catch(unlessPruned);
+      if (hex === undefined) unread += 1;
+      const found = hex?.includes(script)
+        ? anchorIn(readBlock(hexToBytes(hex)).transactions, script, height)
+        : undefined;
+      if (!found) continue;
+      const known = await rpc.blockAt(height);
+      const isSame = known && equalBytes(parseHeader(hexToBytes(known.header)).root, found.root);
+      const depth = isSame ? known.confirmations : 0;
+      if (depth >= flags.minConf) return found;
+      throw new Refusal(
+        'funding-unconfirmed',
+        `a commitment with ${depth} confirmations found, ${flags.minConf} expected`,
+      );
+    }
+  } finally {
+    line.stop();
+  }
+  return unread > 0 ? unknown(plan, { first, last, unread }) : undefined;
+}
+
+/** The first block whose time is that or later. */
+async function firstSince(rpc: Rpc, time: number, tip: number): Promise<number> {
+  let [low, high] = [0, tip];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((await rpc.blockTime(await rpc.blockHash(middle))) < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Says that the node could not be asked about every block. */
+async function unknown({ network, root }: Plan, searched: object): Promise<'unknown'> {
+  note('the node no longer has all these blocks: ask another one, or name the block with --height and --block');
+  process.exitCode = 3;
+  const about = { type: 'notarize-prove', version: 1, network, status: 'unknown' };
+  await print({ ...about, root: bytesToHex(root), searched });
+  return 'unknown';
+}

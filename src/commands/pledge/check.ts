@@ -3,9 +3,8 @@ import { chainOf } from '../../lib/cli/chain.ts';
 import { arg, chainFlags, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { openInput } from '../../lib/cli/input.ts';
-import { print } from '../../lib/cli/output.ts';
+import { printAll } from '../../lib/cli/output.ts';
 import { factSource } from '../../lib/chain/source.ts';
-import { printJson } from '../../lib/protocol/json.ts';
 import { gatherLines, LINE_LIMIT, MemorySeats } from './gathering.ts';
 import { ownPledges } from './own.ts';
 import { campaignIn } from './shared.ts';
@@ -38,7 +37,7 @@ Without it says how the pledges of a home stand: open, due (the campaign is over
     await withHome(flags, async (home) => {
       const source = factSource({ network: home.network, ...chain });
       const lines = await ownPledges(home, source, chain.rpc);
-      if (lines.length > 0) await print(lines.map((line) => printJson(line)).join('\n'));
+      await printAll(lines);
       if (lines.some(({ verdict }) => verdict === 'due')) process.exitCode = 3;
     });
   },

@@ -1,7 +1,7 @@
 import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
 import { remoteOf } from '../ecash/mint-flags.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
-import { homeFlags, nodeFlags } from '../../lib/cli/flags.ts';
+import { countFlag, homeFlags, nodeFlags, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { ALL_EXITS } from '../../lib/cli/errors.ts';
 import { filter } from '../../lib/cli/filter.ts';
@@ -11,15 +11,16 @@ import { keepBesideFlags, pruningBeside } from '../../lib/cli/keep-flags.ts';
 import { bundlePost, readBundle } from '../../lib/engine/watch-bundle.ts';
 import { note } from '../../lib/engine/log.ts';
 import { homePost } from '../../lib/engine/watch-home.ts';
-import { print } from '../../lib/cli/output.ts';
+import { print, printAll } from '../../lib/cli/output.ts';
 import { watchLoop, type LoopOptions } from '../../lib/cli/watch-loop.ts';
 import { calendar } from '../../lib/engine/calendar.ts';
-import { printJson } from '../../lib/protocol/json.ts';
-import { calendarTable } from './calendar-table.ts';
-import { watchFlags } from './watch-flags.ts';
 import { factSource } from '../../lib/chain/source.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
+import { momentWords, type Moment } from '../../lib/contract/moment.ts';
+import { aligned, tableText } from '../../lib/cli/table.ts';
+import type { WatchEvent } from '../../lib/engine/watch.ts';
 
+const group = 'WATCH';
 export default filter({
   summary: 'Do what falls due: offer closes, exit, refund, send again, bump, and mark what the chain settled',
   description: `Looks at every contract of a home, once (--once, for cron) or again and again until SIGTERM. Both parties: a warning from the freeze height on, a close offered from halfway to the deadline on, the same until it is done, and from there a child for a rollover or close that hangs. The payee: the exit at the deadline, at half the margin also against a rollover or close that hangs. The payer: the refund at expiry. In a restored home the payee waits for reconcile, up to half the margin, and says restored. Whatever is sent is sent again while no mempool has it, and gets a child while its fee rate is below --feerate or the node's estimate, within --fee-budget. What pays the payee less than it was paid is told as overtaken and outbid at any height, what pays it more is left alone. A contract counts as settled, or lost, at --confirmations, not before.
@@ -37,8 +38,26 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
     ...homeFlags,
     ...nodeFlags,
     ...contractFlag,
-    ...watchFlags,
-    ...keepBesideFlags({ exclusive: ['bundle'], helpGroup: 'WATCH' }),
+    bundle: textFlag(
+      'In place of a home: what exit-credit --export or statechain-exit --bundle printed, copies of refunds, or folders of them; read at each look',
+      'FILE|DIR',
+      { multiple: true, exclusive: ['contract'], helpGroup: group },
+    ),
+    once: switchFlag('Look once', { exclusive: ['every'], helpGroup: group }),
+    every: countFlag('Seconds between two looks (default 30)', [1, 86_400], { helpValue: 'S', helpGroup: group }),
+    confirmations: countFlag('From how many on the chain has settled a contract (default 6)', [1, 1_000], {
+      helpValue: 'N',
+      helpGroup: group,
+    }),
+    'dry-run': switchFlag('Send nothing: print what would be sent, from when, by when and at which fee', {
+      exclusive: ['once', 'every', 'keep', 'no-prune'],
+      helpGroup: group,
+    }),
+    'fee-budget': satFlag(
+      'The most that a child may pay, for each contract (default a tenth of what its parent pays this home; with --bundle any child)',
+      'FEES',
+    ),
+    ...keepBesideFlags({ exclusive: ['bundle'], helpGroup: group }),
     feerate: feeFlags.feerate,
   },
   exits: ALL_EXITS,
@@ -69,7 +88,25 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
 /** The calendar: a table on a terminal, a line for each transaction in a pipe. */
 async function showCalendar(network: string, { tip, events }: Awaited<ReturnType<typeof calendar>>): Promise<void> {
   if (events.some(({ event }) => event === 'refused')) process.exitCode = 3;
-  const lines = events.map((event) => printJson({ type: 'watch', version: 1, network, tip, ...event }));
   if (process.stdout.isTTY) await print(calendarTable(events));
-  else if (lines.length > 0) await print(lines.join('\n'));
+  else await printAll(events.map((event) => ({ type: 'watch', version: 1, network, tip, ...event })));
+}
+
+const HEAD = ['contract', 'role', 'does', 'from', 'by', 'fee', 'worth', ''];
+/** Columns that hold numbers. */
+const RIGHT = new Set([3, 4, 5, 6]);
+
+export function calendarTable(events: readonly WatchEvent[]): string {
+  if (events.length === 0) return 'nothing is planned';
+  const cells = events.map((e) => [
+    e.contract?.slice(0, 8) ?? e.file,
+    e.role,
+    e['does'] ?? e.event,
+    momentWords(e as Moment),
+    e['deadline_height'],
+    e['fee_sat'] ?? e['short'],
+    e['worth_sat'],
+    e['why'] ?? e['message'],
+  ]);
+  return tableText(aligned([HEAD, ...cells], RIGHT));
 }

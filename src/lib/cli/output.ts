@@ -17,6 +17,11 @@ export function print(data: string | object): Promise<void> {
   return new Promise((done, fail) => process.stdout.write(whole, (error) => (error ? fail(error) : done())));
 }
 
+/** Prints documents, a line each; nothing where there is none. */
+export async function printAll(documents: readonly object[]): Promise<void> {
+  if (documents.length > 0) await print(documents.map((document) => printJson(document)).join('\n'));
+}
+
 /** A document as one line: as `printJson`, by the engine where it can, which refuses only bigint. */
 export function fastJson(document: object): string {
   try {

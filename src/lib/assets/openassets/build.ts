@@ -30,7 +30,7 @@ export interface Grant {
   script: string;
   units: bigint;
 }
-interface BuildRequest {
+export interface BuildRequest {
   coins: readonly Spent[];
   parents: Parents;
   network: Network;
