@@ -121,8 +121,9 @@ export { exitQuoteOf, type ExitQuote, type WayOut } from './lib/contract/quote.t
 export { settlementOf } from './lib/credit/ways.ts';
 export { statusOf, type CreditStatusLine } from './lib/credit/status.ts';
 export { standingOf, type ExitFacts, type Standing } from './lib/credit/standing.ts';
-export { decide, type CreditDue, type Seen, type WatchedCredit } from './lib/credit/watch.ts';
-export { watchedOf } from './lib/credit/watched.ts';
+export type { ChainView, Due } from './lib/contract/duty.ts';
+export { decide } from './lib/credit/watch.ts';
+export { watchedOf, type WatchedCredit } from './lib/credit/watched.ts';
 export {
   checkPolicy,
   contractAddress,

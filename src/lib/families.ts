@@ -96,7 +96,7 @@ const ALL: readonly Family[] = [
     carries: async () => (await import('./credit/ways.ts')).settlementOf,
     ways: { 'open-credit': creditWaysOut, rollover: creditWaysOut },
     status: { credit: async () => (await import('./ecash/status.ts')).creditShown },
-    duties: async () => [(await import('./credit/watcher.ts')).creditWatcher],
+    duties: async () => [(await import('./credit/watch.ts')).creditWatcher],
     bundled: async () => (await import('./credit/bundle.ts')).creditDocument,
   },
   {

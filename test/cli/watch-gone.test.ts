@@ -9,7 +9,7 @@ import { look, type Post, type WatchEvent } from '../../src/lib/engine/watch.ts'
 import { contractInput } from '../../src/lib/credit/transactions.ts';
 import { rollover } from '../../src/lib/ecash/credit.ts';
 import type { Credit } from '../../src/lib/credit/records.ts';
-import { creditWatcher } from '../../src/lib/credit/watcher.ts';
+import { creditWatcher } from '../../src/lib/credit/watch.ts';
 import type { ReadyTx } from '../../src/lib/contract/fees.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { fakeNode, type Answers } from '../chain/node.ts';

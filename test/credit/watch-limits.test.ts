@@ -34,18 +34,6 @@ describe('heights', () => {
         above: 'not taken',
       },
     ],
-    final: [
-      {
-        takes: (n: number) => due(payee(), seen(900, spent('exit', n))) === 'settled',
-        figures: [rules],
-        below: 'not taken',
-      },
-      {
-        takes: (n: number) => due(payee(), seen(900, spent('refund', n))) === 'lost',
-        figures: [rules],
-        below: 'not taken',
-      },
-    ],
   });
 });
 

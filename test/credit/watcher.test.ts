@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { unsignedHex } from '../../src/lib/bitcoin/transaction.ts';
-import { asShared } from '../../src/lib/credit/watcher.ts';
+import { asShared } from '../../src/lib/credit/watch.ts';
 import { payee, ready, rules } from './watching.ts';
 
 const own = { txid: 'ff'.repeat(32), vout: 0 };

@@ -17,7 +17,7 @@ import { closeCredit } from '../../src/lib/ecash/credit.ts';
 import type { PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
 import { defaultPolicy, payoutScript } from '../../src/lib/credit/terms.ts';
 import { watchedOf } from '../../src/lib/credit/watched.ts';
-import { asShared } from '../../src/lib/credit/watcher.ts';
+import { asShared } from '../../src/lib/credit/watch.ts';
 import { pair, payMessages, type Pair } from '../support/credit.ts';
 import { openOn, setTip } from './funded.ts';
 import { findNode, TestNode } from './node.ts';

@@ -32,9 +32,9 @@ import {
 import type { From } from './moment.ts';
 
 /** A transaction that spends a watched coin, as the party that watches sees it. */
-export interface Way {
+export interface Way<By extends string = string> {
   /** Sort of transaction, as events name it; other: none that is known here. */
-  by: string;
+  by: By;
   /** Satoshis that it pays to the party that watches. */
   paysSat: bigint;
   /** Satoshis that the party loses if it confirms; 0n if it is as good for the party as its own, or was agreed on. */
@@ -109,6 +109,7 @@ export interface Payment {
 export interface Searched extends Payment {
   by: { txid: Hex; hex: Hex; confirmations: number } | null;
 }
+/** Chain facts of one look at a record's coins, with the node's fees. */
 export interface ChainView extends Fees {
   /** Payment of the `goal`; present if the record has a goal whose coin `without` is unspent. */
   payment?: Payment;
@@ -147,6 +148,8 @@ export interface Duty {
   worthSat: bigint;
   /** True if it was sent before. A sent transaction is rebroadcast at any height. */
   sent?: boolean;
+  /** Heights that a report of a shortage names in place of the deadline. */
+  heights?: object;
 }
 
 /** Start of an action, whose first message goes to the counterparty. */
@@ -228,15 +231,17 @@ export function withRival({ outpoint, worthSat }: Duty, seen: ChainView): ChainV
 export const SPENT_OTHERWISE: Act = { do: 'tell', event: 'spent-otherwise', short: true };
 
 /** Decides a duty whose coin is spent by a transaction in a block. */
-export function minedOf({ by, txid, paysSat, lostSat, confirmations }: CoinSpend, rules: Rules): Act {
+export function minedOf(spend: CoinSpend, rules: Rules): Act {
+  const { by, txid, paysSat, lostSat, confirmations } = spend;
   if (txid === null || paysSat === null || lostSat === null) return SPENT_OTHERWISE;
   const isFinal = allows({ least: DUTY_LIMITS.final.least(rules) }, confirmations);
   if (isFinal) return { do: 'end', event: lostSat > 0n ? 'lost' : 'settled', by, txid, paysSat, lostSat };
   if (lostSat === 0n) return { do: 'tell', event: 'confirming' };
-  return { do: 'tell', event: 'overtaken', short: true, more: overtaken({ by, txid, paysSat, lostSat }) };
+  return { do: 'tell', event: 'overtaken', short: true, more: overtaken(spend) };
 }
 
-const overtaken = ({ by, txid, paysSat, lostSat }: Pick<CoinSpend, 'by' | 'txid' | 'paysSat' | 'lostSat'>): object => ({
+/** Returns the loss by a transaction that takes this party's money, as an event states it. */
+export const overtaken = ({ by, txid, paysSat, lostSat }: CoinSpend): object => ({
   by,
   txid,
   pays_sat: paysSat,
@@ -253,8 +258,14 @@ function onPending(duty: Duty, found: CoinSeen, spend: CoinSpend, seen: ChainVie
   return 'event' in outbid && outbid.do !== 'end' ? { ...outbid, beaten } : outbid;
 }
 
-/** A transaction in the mempool that pays this party; a child may pay for it already. */
-function help(duty: Duty, { txid, paying }: CoinSpend, evicted: Evicted | null, seen: ChainView, rules: Rules): Due {
+/** Decides whether to raise the fee of a mempool transaction that pays this party, by a child or a new signature. */
+export function help(
+  duty: Duty,
+  { txid, paying }: CoinSpend,
+  evicted: Evicted | null,
+  seen: ChainView,
+  rules: Rules,
+): Due {
   const { tx } = duty;
   const inMempool: Due = { do: 'tell', event: 'in-mempool' };
   if (!paying) return inMempool;
@@ -271,7 +282,8 @@ function help(duty: Duty, { txid, paying }: CoinSpend, evicted: Evicted | null, 
   return due.do === 'bump' ? { ...due, tx } : asked(duty, due);
 }
 
-function sending(duty: Duty, evicted: Evicted | null, seen: ChainView, rules: Rules): Due {
+/** Decides how a transaction is sent. @param evicted transactions whose place it takes */
+export function sending(duty: Duty, evicted: Evicted | null, seen: ChainView, rules: Rules): Due {
   const { tx } = duty;
   const event = duty.sent ? 'rebroadcast' : duty.does;
   if ('sign' in tx) return signing(duty, tx, evicted, seen, rules, event);
@@ -298,7 +310,7 @@ function signing(duty: Duty, tx: Unsigned, evicted: Evicted | null, fees: Fees, 
 }
 
 /** Reports that a transaction needs a larger budget or a key, to be sent at all or to confirm soon. */
-const asked = ({ tx, by }: Duty, { do: event, wanted, ...short }: Short): Due => ({
+const asked = ({ tx, by, heights }: Duty, { do: event, wanted, ...short }: Short): Due => ({
   do: 'tell',
   event,
   short: true,
@@ -307,7 +319,7 @@ const asked = ({ tx, by }: Duty, { do: event, wanted, ...short }: Short): Due =>
     ...('txid' in tx && { txid: tx.txid }),
     wanted: feerateText(wanted),
     ...('needsSat' in short && { needs_sat: short.needsSat }),
-    deadline_height: by,
+    ...(heights ?? { deadline_height: by }),
   },
 });
 

@@ -33,8 +33,8 @@ import { refund, update } from './transactions.ts';
 import type { WatchedDocument } from '../contract/duty.ts';
 import { readyTxOf, type Child, type ReadyTx } from '../contract/fees.ts';
 import type { Settled } from './states.ts';
-import type { WatchedCredit, CreditWay } from './watch.ts';
-import { asShared } from './watcher.ts';
+import { asShared } from './watch.ts';
+import type { CreditWay, WatchedCredit } from './watched.ts';
 
 /** Contract or refund from a document, in the form that a watchtower needs. */
 export interface Bundled {
@@ -105,7 +105,7 @@ function readExport(document: unknown): Bundled {
   const own = { ...parent, children };
   const paidSat = role === 'payee' ? paidBy(contract, hex) : 0n;
   const back = role === 'payer' ? parent.paysSat : 0n;
-  const ways = [[txidOf(refund(contract)), { by: 'refund', paysSat: back }] as const];
+  const ways = [[txidOf(refund(contract)), { by: 'refund', paysSat: back, lostSat: paidSat }] as const];
   return { network, watched: watching({ id, role, terms, outpoint, contract, script, paidSat }, own, ways) };
 }
 
@@ -143,7 +143,7 @@ const watching = (
   offers: false,
   lapses: false,
   warnsAt: freezeHeight(which.terms),
-  ways: new Map([...ways, [own.txid, { by: own.by, paysSat: own.paysSat }]]),
+  ways: new Map([...ways, [own.txid, { by: own.by, paysSat: own.paysSat, lostSat: 0n }]]),
   knowsAll: false,
   behind: false,
 });

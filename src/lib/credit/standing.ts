@@ -17,8 +17,7 @@ import type { Facts } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { mayLapse, owesNothing, paidOf, type FundedCredit, type Settled } from './states.ts';
 import { payoutScript } from './terms.ts';
-import { shortOf } from './watch.ts';
-import { judged, waysOf } from './watched.ts';
+import { shortOf, strangersWay, waysOf } from './watched.ts';
 
 /** Known facts of the chain; `spends` as far as coins are gone. */
 export type ExitFacts = Pick<Facts, 'tip'> & ChainFacts;
@@ -71,8 +70,7 @@ export function standingOf(c: FundedCredit, facts: ExitFacts): Standing {
 function wayOf(c: FundedCredit, { tx, hex }: OutcomeTx) {
   const known = tx === null ? undefined : waysOf(c).get(tx);
   if (known || hex === null) return known;
-  const way = judged(c, hex, payoutScript(c.terms, c.role));
-  return way.by === 'other' && c.role === 'payer' ? undefined : way;
+  return strangersWay({ contract: c, role: c.role, script: payoutScript(c.terms, c.role), paidSat: paidOf(c) }, hex);
 }
 
 function ended(c: FundedCredit, { by, paysSat }: Settled): Standing {

@@ -1,7 +1,5 @@
 /**
- * Decisions over a credit contract, as data: a pure function of what is watched, what the chain shows
- * and what fees may cost. Whoever watches acts on it (`watcher.ts`) and asks again. Nothing
- * here remembers: a restart, a reorganisation or a second watchtower changes nothing.
+ * A credit contract as `watch` sees it: its coin, its duties, and what is due over it.
  *
  *   margin before it  a merchant warns: invoices are paid no more, take what is owed
  *   freeze            both warn: payments have ended, roll over or close
@@ -11,106 +9,54 @@
  *   expiry            the payer takes its refund
  *   always            what pays the payee less than it was paid is outbid; what pays as much is left alone, and helped
  *
- * A transaction is sent again while it is in no mempool, and paid for by a child while its feerate
- * is too low. One that takes the place of another pays for that too (`contract/fees.ts`); where the budget
- * does not reach so far, it is said and nothing is given up. The chain has settled a contract once
- * a transaction that is deep enough spends its coin; what that pays too little is lost. An exit is
- * never proposed against a transaction that is in a block. Not here: which transactions can spend
- * the coin, and what they pay to whom (`watched.ts`).
+ * The payer replaces nothing, for it has signed whatever else spends the coin. An exit is never proposed against a
+ * transaction that is in a block. Not here: which transactions can spend the coin, and what they pay to whom
+ * (`watched.ts`), documents (`bundle.ts`), how a duty is sent and helped (`contract/duty.ts`).
  */
 import { maxSat } from '../bitcoin/amount.ts';
-import { feerateOf } from '../bitcoin/fee.ts';
-import type { Outpoint } from '../bitcoin/outpoint.ts';
-import { childrenOf, withChildren, type Evicted } from '../bitcoin/replacement.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
+import { withChildren } from '../bitcoin/replacement.ts';
+import { parseTransaction } from '../bitcoin/transaction.ts';
+import {
+  help,
+  minedOf,
+  overtaken,
+  sending,
+  SPENT_OTHERWISE,
+  type About,
+  type Act,
+  type ChainView,
+  type CoinSeen,
+  type Due,
+  type Duty,
+  type CoinSpend,
+  type Watched,
+  type Watcher,
+} from '../contract/duty.ts';
+import { readyTxOf, type ReadyTx, type Rules } from '../contract/fees.ts';
+import type { From } from '../contract/moment.ts';
 import type { Hex } from '../protocol/action.ts';
+import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { deadlineHeight, freezeHeight, type Heights } from './checks.ts';
-import type { CoinSeen, CoinSpend } from '../contract/duty.ts';
-import { helpOf, sendingOf, type Fees, type ChildFee, type ReadyTx, type Rules } from '../contract/fees.ts';
-import type { Settled } from './states.ts';
-import type { Contract, Role } from './terms.ts';
-
-/** Sort of a transaction, and the sum that it pays to the party that watches; other: none that is known here. */
-export type CreditWay = Omit<Settled, 'txid'>;
-/** Contract as `watch` decides over it: terms, sums, and every transaction that can spend its coin. */
-export interface WatchedCredit {
-  id: Hex;
-  role: Role;
-  terms: Heights;
-  outpoint: Outpoint;
-  /** The whole contract, by which its transactions are told; null where only a refund is known of it. */
-  contract: Contract | null;
-  /** The script that pays the party that watches. */
-  script: Hex;
-  /** Sum that the payee was paid: a transaction that pays it less loses money. */
-  paidSat: bigint;
-  /** Exit or refund; null: nothing was paid. */
-  own: ReadyTx | null;
-  /** A rollover or close that this party has finished: it goes first. */
-  pending: ReadyTx | null;
-  /** The exit was printed or sent: it is right at any height. */
-  exiting: boolean;
-  /** Possibility of this party to offer a close; `again`: it has, and nothing came back. */
-  offers: boolean | 'again';
-  /** Transactions that may spend the coin, by txid. */
-  ways: ReadonlyMap<Hex, CreditWay>;
-  /** True if a rollover or close would be among them. */
-  knowsAll: boolean;
-  /**
-   * True if nothing was paid over it: never funded, it ends at its expiry. absent: only if nobody
-   * has funded it for sure.
-   */
-  lapses: boolean | 'absent';
-  /** Height from which its owner is told that payments have ended, or soon end. */
-  warnsAt: number;
-  /** The payee's home was restored and has not read its journal, which may know an exit that pays more. */
-  behind: boolean;
-}
-
-/** Transaction that spends the coin. */
-export interface CreditSpend extends Omit<CoinSpend, 'by' | 'hex' | 'lostSat'> {
-  by: Settled['by'];
-  /** The transaction as this party can pay for it with a child; null where it cannot be read. */
-  tx: ReadyTx | null;
-}
-/** State of a contract's coin on the chain, and the fees of the node. */
-export interface Seen extends Fees, Pick<CoinSeen, 'coin'> {
-  tip: number;
-  /** null for a coin that is spent: by a transaction in a block that nobody can name. */
-  spend: CreditSpend | null;
-  /** Another input of `pending` is spent by another transaction. */
-  conflicted: boolean;
-}
-
-export type Waiting =
-  | 'early'
-  | 'in-mempool'
-  | 'confirming'
-  | 'spent-otherwise'
-  | 'unfunded'
-  /** The coin is gone, and neither its funding nor what spends it can be found. */
-  | 'not-found'
-  | 'nothing-to-exit'
-  /** Waits for the journal: the exit that is known may be an older one. */
-  | 'restored';
-/** Act that is due for a contract, or the reason why none is. */
-export type CreditDue =
-  | { do: 'wait'; why: Waiting }
-  /** Payments have ended: roll over, or close. */
-  | { do: 'warn' }
-  | { do: 'propose-close' }
-  /** Ends the record: it has expired, nothing was paid, and there is no coin. */
-  | { do: 'lapse' }
-  /** `child`: what it pays, and what both pay together; null: alone. */
-  | { do: 'exit' | 'refund' | 'rebroadcast'; tx: ReadyTx; child: ChildFee | null }
-  | { do: 'bump'; tx: ReadyTx; child: ChildFee }
-  /** Asks for money: a child for `needsSat` is needed, more than the budget or the last one. */
-  | { do: 'over-budget'; tx: ReadyTx; wanted: number; needsSat: bigint }
-  /** Asks for a key: it should be bumped, and there is neither key nor child. */
-  | { do: 'needs-bump'; tx: ReadyTx; wanted: number }
-  /** Tells of a loss: a transaction in a block pays this party too little; `lost`: finally. */
-  | { do: 'overtaken' | 'lost'; by: Settled['by']; txid: Hex; paysSat: bigint; lostSat: bigint }
-  | { do: 'settled'; by: Settled['by']; txid: Hex; paysSat: bigint };
+import {
+  cancelled,
+  creditKind,
+  exitingAs,
+  FUNDED,
+  inState,
+  isOpening,
+  mayLapse,
+  rollingOf,
+  settledAs,
+  type Credit,
+  type FundedCredit,
+  type Settled,
+} from './records.ts';
+import { isReverse } from './terms.ts';
+import { finishedOf, strangersWay, warnsAt, watchedOf, type WatchedCredit } from './watched.ts';
 
 /** Halfway from the freeze height to the deadline. */
 const offerAt = (t: Heights): number => deadlineHeight(t) - Math.floor((t.freeze_blocks - t.margin_blocks) / 2);
@@ -127,77 +73,106 @@ export const WATCH_LIMITS = {
   own: { unit: 'height', least: (w: Pick<WatchedCredit, 'role' | 'terms'>) => dueAt(w) },
   /** The payee waits for a rollover, a close or its journal. */
   waits: { unit: 'height', most: (t: Heights) => lastAt(t) - 1 },
-  /** A spend is final. */
-  final: { unit: 'confirmations', least: ({ confirmations }: Pick<Rules, 'confirmations'>) => confirmations },
 } satisfies Limits;
 
-/** Decides what is due for a contract at one look; pure. */
-export function decide(w: WatchedCredit, seen: Seen, rules: Rules): CreditDue {
-  const { spend, coin } = seen;
-  if (spend && spend.confirmations > 0) return onMined(w, spend, rules);
+/** A duty whose transaction is signed. */
+type ReadyDuty = Duty & { tx: ReadyTx };
+
+/** Returns the duties of a contract: a rollover or close that this party has finished, and its exit or refund. */
+function dutiesOf(w: WatchedCredit): { pending: ReadyDuty | undefined; own: ReadyDuty | undefined } {
+  const { id, role, outpoint, own, pending, terms, paidSat } = w;
+  const isPayee = role === 'payee';
+  const duty = (tx: ReadyTx, does: string, why: string, from: From, worth: () => bigint): ReadyDuty => ({
+    id: `${id} ${does} ${outpointText(outpoint)}`,
+    does,
+    why,
+    outpoint,
+    tx,
+    from,
+    by: isPayee ? terms.expiry : null,
+    get worthSat() {
+      return worth();
+    },
+    heights: { expiry: terms.expiry },
+    sent: isPayee && w.exiting,
+  });
+  const from = { height: dueAt(w) + 1 };
+  const why = isPayee ? 'the payer can take a refund at the expiry' : 'the contract has expired';
+  return {
+    pending: pending ? duty(pending, 'rebroadcast', `the ${pending.by} was signed`, null, () => paidSat) : undefined,
+    own: own ? duty(own, isPayee ? 'exit' : 'refund', why, from, () => (isPayee ? paidSat : own.paysSat)) : undefined,
+  };
+}
+
+const REST: Due = { do: 'rest' };
+const IN_MEMPOOL: Due = { do: 'tell', event: 'in-mempool' };
+
+/** Decides what is due over a contract at one look. */
+export function decide(w: WatchedCredit, seen: ChainView, rules: Rules): Due {
+  const found = seen.coins.get(outpointText(w.outpoint))!;
+  const { coin, spend } = found;
+  if (spend && spend.confirmations > 0) return unlessCopy(w, minedOf(spend, rules));
   const nobody = coin === 'absent' || (w.lapses === true && coin !== 'unspent');
   if (nobody && !spend && w.lapses && seen.tip >= w.terms.expiry) return { do: 'lapse' };
-  if (coin === 'absent') return wait(w.own ? 'unfunded' : 'nothing-to-exit');
-  if (coin === 'unclear') return wait(w.own ? 'not-found' : 'nothing-to-exit');
-  if (spend) return onPending(w, seen, spend, rules);
-  if (coin === 'spent') return wait('spent-otherwise');
-  return onUnspent(w, seen, rules);
+  if (coin === 'absent')
+    return w.own ? { do: 'tell', event: 'unfunded', ...(w.role === 'payee' && { short: true }) } : REST;
+  if (coin === 'unclear') return w.own ? unlessCopy(w, { do: 'tell', event: 'not-found', short: true }) : REST;
+  if (spend) return onPending(w, spend, seen, rules);
+  return coin === 'spent' ? unlessCopy(w, SPENT_OTHERWISE) : onUnspent(w, found, seen, rules);
 }
 
-const wait = (why: Waiting): CreditDue => ({ do: 'wait', why });
+/** Returns a report without an alarm for the copy of a refund, which can never say that the coin's end paid what was due. */
+const unlessCopy = (w: WatchedCredit, act: Act): Act =>
+  w.contract === null && act.do === 'tell' ? { do: 'tell', event: act.event } : act;
 
-/** Returns the part of the payee's money that a transaction leaves out. */
-export const shortOf = (w: Pick<WatchedCredit, 'role' | 'paidSat'>, paysSat: bigint): bigint =>
-  w.role === 'payee' ? maxSat(w.paidSat - paysSat, 0n) : 0n;
-
-function onMined(w: WatchedCredit, { by, txid, paysSat, confirmations }: CreditSpend, rules: Rules): CreditDue {
-  // Of another transaction a payer cannot say what was due to it.
-  if (txid === null || paysSat === null || (by === 'other' && w.role === 'payer')) return wait('spent-otherwise');
-  const final = allows({ least: WATCH_LIMITS.final.least(rules) }, confirmations);
-  const lostSat = shortOf(w, paysSat);
-  if (lostSat > 0n) return { do: final ? 'lost' : 'overtaken', by, txid, paysSat, lostSat };
-  return final ? { do: 'settled', by, txid, paysSat } : wait('confirming');
-}
-
-function onUnspent(w: WatchedCredit, seen: Seen, rules: Rules): CreditDue {
-  const { tip, conflicted } = seen;
-  const { own, pending, role, terms } = w;
-  const due = allows({ least: WATCH_LIMITS.own.least(w) }, tip);
-  const late = tip >= deadlineHeight(terms);
+function onUnspent(w: WatchedCredit, { conflicted }: CoinSeen, seen: ChainView, rules: Rules): Due {
+  const { tip } = seen;
+  const { role, terms } = w;
+  const { own, pending } = dutiesOf(w);
+  const isDue = allows({ least: WATCH_LIMITS.own.least(w) }, tip);
   const waits = allows({ most: WATCH_LIMITS.waits.most(terms) }, tip);
-  const givenUp = role === 'payee' ? !waits || (due && conflicted) : due;
+  const givenUp = role === 'payee' ? !waits || (isDue && conflicted) : isDue;
   if (pending && !givenUp) {
-    const sending = late ? sendingOf(pending, null, seen, rules) : { child: null };
-    return 'child' in sending ? { do: 'rebroadcast', tx: pending, ...sending } : { ...sending, tx: pending };
+    if (tip >= deadlineHeight(terms)) return sending(pending, null, seen, rules);
+    return { do: 'send', event: pending.does, tx: pending.tx, child: null };
   }
-  if (w.behind && tip >= freezeHeight(terms) && (!own || waits)) return wait('restored');
-  if (own && (due || (w.exiting && role === 'payee'))) return sendOwn(w, own, null, seen, rules);
-  if (role === 'payee' && !own) return takesMore(w, tip) ? { do: 'warn' } : wait('nothing-to-exit');
+  if (w.behind && tip >= freezeHeight(terms) && (!own || waits))
+    return { do: 'tell', event: 'restored', short: true, more: { exits_at: lastAt(terms) } };
+  if (own && (isDue || own.sent)) return sending(own, null, seen, rules);
+  if (role === 'payee' && !own) return takesMore(w, tip) ? warning(w, tip) : REST;
   const { least, most } = WATCH_LIMITS.offer;
-  if (allows({ least: least(terms), most: most(terms) }, tip) && w.offers) return { do: 'propose-close' };
-  if (tip >= w.warnsAt) return { do: 'warn' };
-  return wait('early');
+  if (allows({ least: least(terms), most: most(terms) }, tip) && w.offers)
+    return { do: 'propose', event: 'propose-close', opening: closing(w), instead: warning(w, tip) };
+  return tip >= w.warnsAt ? warning(w, tip) : REST;
 }
 
 /** Returns whether a merchant that has taken nothing may still be owed something. */
 const takesMore = ({ terms, warnsAt }: WatchedCredit, tip: number): boolean =>
   warnsAt < freezeHeight(terms) && tip >= warnsAt && tip < terms.expiry;
 
-/** Returns the duty where a transaction in the mempool spends the coin. */
-function onPending(w: WatchedCredit, seen: Seen, spend: CreditSpend, rules: Rules): CreditDue {
-  const { tip } = seen;
-  const { own, pending, role } = w;
-  const mine = [own, pending].find((tx) => tx?.txid === spend.txid) ?? null;
-  const enough = shortOf(w, spend.paysSat ?? mine?.paysSat ?? 0n) === 0n;
-  const helped = mine ?? (role === 'payee' && own && enough ? spend.tx : null);
-  const patient = mine !== own && tip < deadlineHeight(w.terms) && !w.exiting;
-  const help = (): CreditDue => (!helped || patient ? wait('in-mempool') : helpWith(helped, spend, seen, rules));
-  // The payer replaces nothing: whatever else spends the coin was signed by it.
-  if (role === 'payer' || !own || mine === own || tip < outbidAt(w, own, spend)) return help();
+/** Decides over a contract whose coin is spent by a transaction in the mempool. */
+function onPending(w: WatchedCredit, spend: CoinSpend, seen: ChainView, rules: Rules): Due {
+  const { own, pending } = dutiesOf(w);
+  const mine = [own, pending].find((duty) => duty?.tx.txid === spend.txid);
+  const isEnough = spend.lostSat === 0n;
+  const { by, hex } = spend;
+  // The counterparty's transaction, as this party can pay for it with a child.
+  const shown = hex === null ? undefined : readyTxOf(by, hex, 0n, w.script, w.own?.children === null ? null : []);
+  const others = shown && own && { ...own, tx: { ...shown, fee: spend.paying?.own.feeSat ?? 0n } };
+  const helped = mine ?? (w.role === 'payee' && isEnough ? others : undefined);
+  const isPatient = mine !== own && seen.tip < deadlineHeight(w.terms) && !w.exiting;
   const evicted = spend.paying && withChildren(spend.paying.all, spend.paying.own);
-  const outbid = sendOwn(w, own, evicted, seen, rules);
+  const helping = (): Due => {
+    if (!helped || isPatient) return IN_MEMPOOL;
+    const { fee: feeSat, vsize } = helped.tx;
+    const paying = spend.paying ?? { all: { feeSat, vsize }, own: { feeSat, vsize } };
+    return help(helped, { ...spend, paying }, evicted, seen, rules);
+  };
+  const isOutbid = w.role === 'payee' && own && mine !== own && seen.tip >= outbidAt(w, own.tx, spend);
+  let due = isOutbid ? sending(own, evicted, seen, rules) : helping();
   // Too dear: what pays as much is rather helped than left.
-  return outbid.do === 'over-budget' && helped && enough ? help() : outbid;
+  if (isOutbid && due.do === 'tell' && due.event === 'over-budget' && helped && isEnough) due = helping();
+  return spend.lostSat !== null && spend.lostSat > 0n ? { ...due, beaten: overtaken(spend) } : due;
 }
 
 /**
@@ -205,29 +180,125 @@ function onPending(w: WatchedCredit, seen: Seen, spend: CreditSpend, rules: Rule
  * where it pays less than was paid, and never where it pays more than the exit. Where it pays as
  * much and does not confirm, it is half the margin.
  */
-function outbidAt(
-  { terms, role, paidSat, knowsAll, behind }: WatchedCredit,
-  own: ReadyTx,
-  { by, paysSat }: CreditSpend,
-): number {
+function outbidAt({ terms, role, paidSat, knowsAll, behind }: WatchedCredit, own: ReadyTx, spend: CoinSpend): number {
   const hangs = behind ? Infinity : lastAt(terms);
-  // Not shown: by a rollover or close, it may be, where such are not known.
-  if (paysSat === null)
-    return by === 'refund' || (by === 'other' && knowsAll && !behind) ? dueAt({ role, terms }) : hangs;
-  if (paysSat < paidSat) return 0;
-  return paysSat > own.paysSat ? Infinity : hangs;
+  // Not shown: a rollover or close, it may be, where such are not known.
+  if (spend.paysSat === null) return knowsAll && !behind ? dueAt({ role, terms }) : hangs;
+  if (spend.paysSat < paidSat) return 0;
+  return spend.paysSat > own.paysSat ? Infinity : hangs;
 }
 
-function sendOwn(w: WatchedCredit, tx: ReadyTx, evicted: Evicted | null, seen: Seen, rules: Rules): CreditDue {
-  const sending = sendingOf(tx, evicted, seen, rules);
-  if (!('child' in sending)) return { ...sending, tx };
-  return { do: w.role === 'payer' ? 'refund' : w.exiting ? 'rebroadcast' : 'exit', tx, ...sending };
+/** Tells a merchant until when it can take what its mint owes, by credit-invoice --check and sign-update. */
+const warning = (w: WatchedCredit, tip: number): Act => ({
+  do: 'tell',
+  event: 'warn',
+  more: {
+    deadline_height: dueAt(w),
+    ...(w.warnsAt < freezeHeight(w.terms) &&
+      tip < freezeHeight(w.terms) && { take_owed_before: freezeHeight(w.terms) }),
+  },
+});
+
+/** A message that was printed may have got lost in a pipe; one that showed a nonce that is gone is made anew. */
+const closing = ({ id, offers }: WatchedCredit) => ({
+  type: 'close-credit',
+  over: idClaim(id),
+  input: { contract: id },
+  again: offers === 'again',
+  // They are told where a close is asked for; here they are no fault, and only no offer.
+  unless: ['update-in-flight', 'owed-unsettled', 'contract-restored', 'home-restored'] as const,
+});
+
+/** The part of a contract that is kept in memory between looks; it holds no transaction. */
+type Resting = Pick<Watched, 'id' | 'role' | 'restsUntil' | 'idleUntil' | 'worthSat'> & { outpoint: Outpoint };
+
+/** A contract whose transaction is sent again never rests. */
+const restsUntil = (warns: number, sends: boolean): number => (sends ? -Infinity : warns);
+
+/** @param work works out the rest, once it is asked for */
+function shared({ outpoint, ...rest }: Resting, work: () => WatchedCredit): Watched {
+  let worked: WatchedCredit | undefined;
+  const w = () => (worked ??= work());
+  return {
+    ...rest,
+    coins: [
+      {
+        outpoint,
+        get ways() {
+          return w().ways;
+        },
+        judge: (hex) => strangersWay(w(), hex),
+        // Of a copy that knows its refund only, every other end is one that it need not name.
+        get unsearched() {
+          return w().lapses === true || w().contract === null;
+        },
+        get beside() {
+          const { pending } = w();
+          return pending ? inputsOf(pending.hex).filter((one) => outpointText(one) !== outpointText(outpoint)) : [];
+        },
+      },
+    ],
+    get duties() {
+      const { pending, own } = dutiesOf(w());
+      return [pending, own].filter((duty) => duty !== undefined);
+    },
+    decide: (seen, rules) => [decide(w(), seen, rules)],
+  };
 }
 
-/** A transaction in the mempool, which another child may pay for already. */
-function helpWith(tx: ReadyTx, { paying }: CreditSpend, seen: Seen, rules: Rules): CreditDue {
-  const all = paying?.all ?? { feeSat: tx.fee, vsize: tx.vsize };
-  const own = paying?.own ?? all;
-  const help = helpOf({ ...tx, fee: own.feeSat }, feerateOf(all.feeSat, all.vsize), childrenOf(all, own), seen, rules);
-  return help === null ? wait('in-mempool') : { ...help, tx };
+const inputsOf = (hex: Hex): Outpoint[] =>
+  parseTransaction(hex).inputs.map((i) => ({ txid: bytesToHex(i.txid), vout: i.index }));
+
+/** A contract that is worked out, without a home. */
+export const asShared = (w: WatchedCredit): Watched =>
+  shared(
+    {
+      id: w.id,
+      role: w.role,
+      outpoint: w.outpoint,
+      restsUntil: restsUntil(w.warnsAt, w.pending !== null || w.exiting),
+      worthSat: maxSat(w.paidSat, w.own?.paysSat ?? 0n),
+    },
+    () => w,
+  );
+
+/** Returns the height below which an unpaid contract is not queried: a merchant that has taken nothing may be owed something. */
+const idleUntil = (c: FundedCredit): number => Math.min(c.terms.expiry, isReverse(c.terms) ? warnsAt(c) : Infinity);
+
+/** Returns the watch view of a record. The contract into which it is rolled over makes its rollover known. */
+function watchedRecord(c: Credit, { beside, restored }: About<Credit>): Watched | undefined {
+  if (isOpening(c) || c.state === 'cancelled' || c.settled) return undefined;
+  const next = beside && 'outpoint' in beside ? beside : undefined;
+  return shared(
+    {
+      id: c.id,
+      role: c.role,
+      outpoint: c.outpoint,
+      restsUntil: restsUntil(warnsAt(c), finishedOf(c) !== null || c.state === 'exiting'),
+      worthSat: c.role === 'payee' ? c.paidSat : c.terms.capacity_sat,
+      ...(mayLapse(c) && c.state !== 'closing' && { idleUntil: idleUntil(c) }),
+    },
+    () => watchedOf(c, next, { restored, knowsAll: beside !== null }),
+  );
 }
+
+export const creditWatcher: Watcher<Credit> = {
+  kind: creditKind,
+  // Those with an exit by their deadline, all others by their expiry; one that nobody has funded comes only then.
+  order: { deadline: 'height', expiry: 'height', unfunded: 'wakes' },
+  beside(c) {
+    const key = rollingOf(c)?.nextKey;
+    return key === undefined ? undefined : keyClaim(key);
+  },
+  watched: watchedRecord,
+  ended: (c, { by, txid, paysSat }) => settledAs(c as FundedCredit, { by: by as Settled['by'], txid, paysSat }),
+  lapsed: (c) => (mayLapse(c) ? cancelled(c) : c),
+  sent(c, { by }) {
+    if (by !== 'exit') return c;
+    const payee = inState(c, 'payee', 'accepted', ...FUNDED);
+    // Only an exit falls due here, and a payee that has one never loses it.
+    if (payee.exit === null) throw new Refusal('bug', `contract ${payee.id} is due, and has no exit`);
+    return exitingAs(payee);
+  },
+  newest: (c, tx) => (tx.by === 'exit' ? watchedOf(c as FundedCredit, undefined).own! : tx),
+};

@@ -3,14 +3,57 @@
  * coin may be spent. Any other is judged by what it pays to whom: an update or a close follows from terms and outputs, so
  * that an older one is known too. Not here: the same from documents, without a home (`bundle.ts`).
  */
+import { maxSat } from '../bitcoin/amount.ts';
+import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { outputsOf, sumSat, txidOf, txidOfHex, type Output, type Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
-import { mayLapse, owesNothing, type FundedCredit, type Settled } from './states.ts';
-import { freezeHeight, meltsEndHeight } from './checks.ts';
-import { isReverse, payoutScript, type Contract } from './terms.ts';
+import { mayLapse, owesNothing, paidOf, type FundedCredit, type Settled } from './states.ts';
+import { freezeHeight, meltsEndHeight, type Heights } from './checks.ts';
+import { isReverse, payoutScript, type Contract, type Role } from './terms.ts';
 import { close, maxPaid, refund, update } from './transactions.ts';
-import { readyLater, readyTxOf } from '../contract/fees.ts';
-import type { WatchedCredit, CreditWay } from './watch.ts';
+import type { Way } from '../contract/duty.ts';
+import { readyLater, readyTxOf, type ReadyTx } from '../contract/fees.ts';
+
+/** A transaction that spends a contract's coin. */
+export type CreditWay = Way<Settled['by']>;
+/** Contract as `watch` decides over it: terms, sums, and every transaction that can spend its coin. */
+export interface WatchedCredit {
+  id: Hex;
+  role: Role;
+  terms: Heights;
+  outpoint: Outpoint;
+  /** The whole contract, by which its transactions are told; null where only a refund is known of it. */
+  contract: Contract | null;
+  /** The script that pays the party that watches. */
+  script: Hex;
+  /** Sum that the payee was paid: a transaction that pays it less loses money. */
+  paidSat: bigint;
+  /** Exit or refund; null: nothing was paid. */
+  own: ReadyTx | null;
+  /** A rollover or close that this party has finished: it goes first. */
+  pending: ReadyTx | null;
+  /** The exit was printed or sent: it is right at any height. */
+  exiting: boolean;
+  /** Possibility of this party to offer a close; `again`: it has, and nothing came back. */
+  offers: boolean | 'again';
+  /** Transactions that may spend the coin, by txid. */
+  ways: ReadonlyMap<Hex, CreditWay>;
+  /** True if a rollover or close would be among them. */
+  knowsAll: boolean;
+  /**
+   * True if nothing was paid over it: never funded, it ends at its expiry. absent: only if nobody
+   * has funded it for sure.
+   */
+  lapses: boolean | 'absent';
+  /** Height from which its owner is told that payments have ended, or soon end. */
+  warnsAt: number;
+  /** The payee's home was restored and has not read its journal, which may know an exit that pays more. */
+  behind: boolean;
+}
+
+/** Returns the part of the payee's money that a transaction leaves out. */
+export const shortOf = (w: Pick<WatchedCredit, 'role' | 'paidSat'>, paysSat: bigint): bigint =>
+  w.role === 'payee' ? maxSat(w.paidSat - paysSat, 0n) : 0n;
 
 const ownOf = (c: FundedCredit): Hex | null => (c.role === 'payer' ? c.refund : c.exit);
 export const finishedOf = (c: FundedCredit): Hex | null => {
@@ -70,24 +113,20 @@ export function watchedOf(
 export function waysOf(c: FundedCredit, next?: Contract): ReadonlyMap<Hex, CreditWay> {
   const script = payoutScript(c.terms, c.role);
   const { tx } = c as { tx?: Hex };
-  const made = (by: Settled['by'], template: Template): [Hex, CreditWay] => [
-    txidOf(template),
-    { by, paysSat: paysTo(template.outputs, script) },
-  ];
-  const ways = new Map([made('refund', refund(c))]);
-  const add = ([txid, way]: [Hex, CreditWay]): void => void ways.set(txid, way);
-  const shown = (by: Settled['by'], hex: Hex): [Hex, CreditWay] => [
-    txidOfHex(hex),
-    { by, paysSat: paysTo(outputsOf(hex), script) },
-  ];
-  if (c.role === 'payer' && c.signedMaxSat > 0n) add(made('exit', update(c, c.signedMaxSat)));
-  if (c.role === 'payee' && c.exit !== null) add(shown('exit', c.exit));
+  const ways = new Map<Hex, CreditWay>();
+  const add = (by: Settled['by'], txid: Hex, paysSat: bigint): void =>
+    void ways.set(txid, { by, paysSat, lostSat: shortOf({ role: c.role, paidSat: paidOf(c) }, paysSat) });
+  const made = (by: Settled['by'], template: Template): void =>
+    add(by, txidOf(template), paysTo(template.outputs, script));
+  const shown = (by: Settled['by'], hex: Hex): void => add(by, txidOfHex(hex), paysTo(outputsOf(hex), script));
+  made('refund', refund(c));
+  if (c.role === 'payer' && c.signedMaxSat > 0n) made('exit', update(c, c.signedMaxSat));
+  if (c.role === 'payee' && c.exit !== null) shown('exit', c.exit);
   // A close at the exit's feerate is the exit, but for its signature: then the later word holds.
-  if (c.signedClose) add(made('close', close(c, c.signedClose.paidSat, c.signedClose.feeSat)));
+  if (c.signedClose) made('close', close(c, c.signedClose.paidSat, c.signedClose.feeSat));
   // The payee is paid by a rollover what it was paid; what comes back to the payer is in the next contract.
-  if (next)
-    add([next.outpoint.txid, { by: 'rollover', paysSat: c.role === 'payee' ? (c.rolling?.paidSat ?? c.paidSat) : 0n }]);
-  if (tx !== undefined) add(shown(finishedAs(c, tx), tx));
+  if (next) add('rollover', next.outpoint.txid, c.role === 'payee' ? (c.rolling?.paidSat ?? c.paidSat) : 0n);
+  if (tx !== undefined) shown(finishedAs(c, tx), tx);
   return ways;
 }
 
@@ -95,7 +134,7 @@ export function waysOf(c: FundedCredit, next?: Contract): ReadonlyMap<Hex, Credi
  * Returns the sort of a transaction that spends the contract's coin, by its outputs alone, and the
  * sum that it pays to that script.
  */
-export function judged(c: Contract, hex: Hex, script: Hex): CreditWay {
+export function judged(c: Contract, hex: Hex, script: Hex): Pick<CreditWay, 'by' | 'paysSat'> {
   const outputs = outputsOf(hex);
   const txid = txidOfHex(hex);
   const paysSat = paysTo(outputs, script);
@@ -104,6 +143,15 @@ export function judged(c: Contract, hex: Hex, script: Hex): CreditWay {
   const fee = c.terms.capacity_sat - sumSat(outputs);
   if (paid <= maxPaid(c.terms) && txid === txidOf(update(c, paid))) return { by: 'exit', paysSat };
   return { by: fee >= 0n && txid === txidOf(close(c, paid, fee)) ? 'close' : 'other', paysSat };
+}
+
+/** Returns a spender that is none of the known ways; undefined where this party cannot say what was due to it. */
+export function strangersWay(
+  w: Pick<WatchedCredit, 'contract' | 'role' | 'script' | 'paidSat'>,
+  hex: Hex,
+): CreditWay | undefined {
+  const way = w.contract && judged(w.contract, hex, w.script);
+  return !way || (way.by === 'other' && w.role === 'payer') ? undefined : { ...way, lostSat: shortOf(w, way.paysSat) };
 }
 
 /** A transaction that this home has finished itself is a close, or else a rollover. */
