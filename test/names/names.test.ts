@@ -4,7 +4,7 @@ import OfferBind from '../../src/commands/offer/bind.ts';
 import OfferResolve from '../../src/commands/offer/resolve.ts';
 import { verifyDnsSignature as verify } from '../../src/commands/offer/dns-signatures.ts';
 import { checkBinding, makeBinding } from '../../src/lib/names/bind.ts';
-import { openProof, parsePersonName, placeOf, resolveName } from '../../src/lib/names/bip353.ts';
+import { openProof, parsePersonName, instructionsName, resolveName } from '../../src/lib/names/bip353.ts';
 import { verifyDnssec } from '../../src/lib/names/dnssec.ts';
 import {
   ALGORITHMS,
@@ -349,7 +349,7 @@ describe('a zone', () => {
     expect(check(pubkey(0x41))).toMatchObject({ bound: true, node_id: pubkey(0x41), valid_until: BigInt(UNTIL) });
     expect(codeOf(() => check(pubkey(0x42)))).toBe('name-unproven');
     expect(codeOf(() => check(pubkey(0x41), BigInt(UNTIL) + 1n))).toBe('dnssec-time');
-    expect(codeOf(() => placeOf(parsePersonName('a..b@example.org')))).toBe('malformed-dns');
+    expect(codeOf(() => instructionsName(parsePersonName('a..b@example.org')))).toBe('malformed-dns');
     expect(codeOf(() => parsePersonName('usér@example.org'))).toBe('usage');
     expect(nameOfLabels(['a'])).toBe(name('a'));
   });

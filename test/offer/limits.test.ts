@@ -14,7 +14,7 @@ import {
   paywindow,
   period,
   RECURRENCE_LIMITS,
-} from '../../src/lib/offer/kinds.ts';
+} from '../../src/lib/offer/codecs.ts';
 import { makeOfferMessage } from '../../src/lib/offer/message.ts';
 import { PREIMAGE_CHAIN_LIMITS } from '../../src/lib/offer/preimages.ts';
 import {

@@ -13,7 +13,7 @@ import { hasLength, PAYLOAD_LIMITS, withLength } from '../../src/lib/onion/paylo
 import { RECIPIENT_DATA, RECIPIENT_LIMITS } from '../../src/lib/onion/recipient-data.ts';
 import { PATH_LIMITS, route, routeDocument, type RouteHop } from '../../src/lib/onion/route.ts';
 import { blindPath } from '../../src/lib/onion/blinding.ts';
-import { payinfos } from '../../src/lib/offer/kinds.ts';
+import { payinfos } from '../../src/lib/offer/codecs.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { RELAY_LIMITS } from '../../src/lib/wire/fees.ts';
 import { AD, fill, hex, keyOf, packetAround, packetOf, pubkeyOf, SESSION, typed } from '../support/onion.ts';

@@ -7,7 +7,7 @@ import { openProof, type GivenProof } from '../../lib/names/bip353.ts';
 import type { DelegatedKey } from '../../lib/names/dnssec.ts';
 import { versionOf } from '../../lib/offer/bolt11-fields.ts';
 import { messageIn, offerDocument, signingOf } from '../../lib/offer/document.ts';
-import { PAYINFO, type FallbackJson, type PayinfoJson } from '../../lib/offer/kinds.ts';
+import { PAYINFO, type FallbackJson, type PayinfoJson } from '../../lib/offer/codecs.ts';
 import type { OfferMessage } from '../../lib/offer/message.ts';
 import { NO_FEES } from '../../lib/wire/fees.ts';
 import { blindedPaths, type BlindedPath } from '../../lib/wire/path.ts';

@@ -1,8 +1,9 @@
 /**
- * Domains and nodes that name each other: a proposal of this project, in no BIP or BOLT. The domain
- * has a TXT record `lightning-node=HEX` at `_bitcoin-node.DOMAIN`, with its DNSSEC proof. The node
- * signs (BIP340) taggedHash("spillway/node-domain", domain ‖ 0 ‖ node id ‖ u64 expiry). One without
- * the other binds nothing.
+ * Domains and nodes that name each other: a proposal of this project, in no BIP or BOLT.
+ *
+ * The domain has a TXT record `lightning-node=HEX` at `_bitcoin-node.DOMAIN`, with its DNSSEC
+ * proof. The node signs (BIP340) taggedHash("spillway/node-domain", domain ‖ 0 ‖ node id ‖ u64
+ * expiry). One without the other binds nothing.
  */
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
 import { pointIn, type Fields } from '../protocol/document.ts';
@@ -17,7 +18,7 @@ import { dnsName } from './records.ts';
 
 export const BIND_LIMITS = { until: { unit: 'Unix seconds', most: (expiresAt: bigint) => expiresAt } } satisfies Limits;
 
-/** The word of a node: it belongs to this domain. */
+/** Signed statement of a node that it belongs to a domain. */
 export interface Binding {
   domain: string;
   nodeId: Uint8Array;
@@ -66,7 +67,7 @@ export function parseBinding(from: Fields): Binding {
 }
 
 /**
- * Checks both directions.
+ * Checks that domain and node name each other.
  * @param at Unix seconds
  * @throws Refusal `signature-invalid`, `offer-expired`, `name-unproven`, and as `provenTexts`
  */

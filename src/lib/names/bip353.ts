@@ -1,8 +1,8 @@
 /**
- * Names of people that stand for payment instructions: `user@domain`, a TXT record, and its proof.
+ * Names of people, `user@domain`, whose TXT record holds payment instructions.
  *
- * BIP353 (https://github.com/bitcoin/bips/blob/master/bip-0353.mediawiki), bLIP-32 (the message in
- * which a proof is sent). Not here: the proof itself (`dnssec.ts`).
+ * BIP353 (https://github.com/bitcoin/bips/blob/master/bip-0353.mediawiki), bLIP-32 (the message
+ * that sends a proof). Not here: proofs themselves (`dnssec.ts`).
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -10,7 +10,7 @@ import { verifyDnssec, type DnssecProof, type DnssecTrust } from './dnssec.ts';
 import { labelsOf, nameOfLabels, dnsName, readName, latin1, DNS_TYPES, type DnsName } from './records.ts';
 
 export const PERSON_NAME_LIMITS = {
-  /** Aliases (CNAME, DNAME) that are followed. */
+  /** Number of aliases (CNAME, DNAME) that are followed. */
   aliases: { unit: 'items', most: 8 },
   time: {
     unit: 'Unix seconds',
@@ -32,16 +32,20 @@ export function parsePersonName(text: string): PersonName {
   return { user, domain: domain! };
 }
 
-/** The DNS name of a person's instructions. @throws Refusal `malformed-dns` for one too long */
-export const placeOf = ({ user, domain }: PersonName): DnsName => dnsName(`${user}.user._bitcoin-payment.${domain}`);
+/**
+ * Returns the DNS name of a person's instructions.
+ * @throws Refusal `malformed-dns` if it is too long
+ */
+export const instructionsName = ({ user, domain }: PersonName): DnsName =>
+  dnsName(`${user}.user._bitcoin-payment.${domain}`);
 
-/** A proof as it came: its records, and the name that came with it, dotted or with an @. */
+/** Proof as it was given: records, and the name that came with them, dotted or with an @. */
 export interface GivenProof {
   records: Uint8Array;
   name?: string;
 }
 
-/** Tells apart bare records, the value of PSBT_OUT_DNSSEC_PROOF, and bLIP-32's message 65538. */
+/** Opens bare records, a value of PSBT_OUT_DNSSEC_PROOF, or bLIP-32's message 65538. */
 export function openProof(bytes: Uint8Array): GivenProof {
   const end = 1 + (bytes[0] ?? 0);
   const name = latin1(bytes.subarray(1, end));
@@ -53,7 +57,7 @@ export function openProof(bytes: Uint8Array): GivenProof {
   return { records: bytes };
 }
 
-/** The texts at a name, aliases followed. */
+/** Returns the texts at a name, behind its aliases. */
 function textsAt({ sets }: DnssecProof, name: DnsName): string[] {
   let at = name;
   for (let aliases = 0; ; aliases++) {
@@ -71,7 +75,7 @@ function textsAt({ sets }: DnssecProof, name: DnsName): string[] {
   }
 }
 
-/** A TXT record's strings, joined. @throws Refusal `malformed-dns` */
+/** Joins the strings of a TXT record. @throws Refusal `malformed-dns` */
 function textIn(data: Uint8Array): string {
   let text = '';
   for (let at = 0; at < data.length; at += 1 + data[at]!) {
@@ -82,31 +86,36 @@ function textIn(data: Uint8Array): string {
   return text;
 }
 
-/** Checks a proof for this name. @throws Refusal `name-unproven`, as `verifyDnssec` */
+/**
+ * Checks a proof, and returns the texts at a name.
+ * @throws Refusal `name-unproven`, as `verifyDnssec`
+ */
 export function provenTexts(
   given: GivenProof,
   place: DnsName,
   trust: DnssecTrust,
 ): { texts: string[]; proof: DnssecProof } {
-  const stated = given.name?.includes('@') ? placeOf(parsePersonName(given.name)) : given.name && dnsName(given.name);
+  const stated = given.name?.includes('@')
+    ? instructionsName(parsePersonName(given.name))
+    : given.name && dnsName(given.name);
   if (stated !== undefined && stated !== place) throw new Refusal('name-unproven', `a proof for ${given.name} found`);
   const proof = verifyDnssec(given.records, trust);
   return { texts: textsAt(proof, place), proof };
 }
 
-/** @param at Unix seconds. @throws Refusal `dnssec-time` */
+/** Checks that a proof holds at a time, in Unix seconds. @throws Refusal `dnssec-time` */
 export function checkProofTime(proof: DnssecProof, at: bigint): void {
   if (!allows({ least: PERSON_NAME_LIMITS.time.least(proof), most: PERSON_NAME_LIMITS.time.most(proof) }, at))
     throw new Refusal('dnssec-time', `${at} found, from ${proof.validFrom} to ${proof.validUntil} expected`);
 }
 
 /**
- * The payment instructions that a proof shows for a name.
+ * Returns the payment instructions that a proof shows for a name.
  * @param at Unix seconds
  * @throws Refusal `name-unproven`, `name-ambiguous`, `dnssec-time`, as `provenTexts`
  */
 export function resolveName(name: PersonName, given: GivenProof, trust: DnssecTrust, at: bigint): object {
-  const { texts, proof } = provenTexts(given, placeOf(name), trust);
+  const { texts, proof } = provenTexts(given, instructionsName(name), trust);
   const uris = texts.filter((text) => /^bitcoin:/i.test(text));
   if (uris.length === 0)
     throw new Refusal('name-unproven', `no payment instructions of ${name.user}@${name.domain} are proven`);
@@ -129,7 +138,7 @@ export function resolveName(name: PersonName, given: GivenProof, trust: DnssecTr
   };
 }
 
-/** The offer and address of a URI (BIP321). @throws Refusal `name-ambiguous` for two of one */
+/** Reads offer and address of a URI (BIP321). @throws Refusal `name-ambiguous` for two of one */
 function instructionsIn(uri: string): { offer?: string; address?: string } {
   const [, path, query = ''] = /^bitcoin:([^?]*)(?:\?(.*))?$/i.exec(uri)!;
   const pairs = query.split('&').map((pair) => pair.split('=', 2));

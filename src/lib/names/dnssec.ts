@@ -1,10 +1,9 @@
 /**
- * DNSSEC proofs, checked offline from the root's keys down: RFC 9102's chain of records.
+ * DNSSEC proofs (RFC 9102), checked offline from the root's keys down.
  *
- * RFC 4035 5, RFC 5155 (NSEC3), RFC 9102 (https://www.rfc-editor.org/rfc/rfc9102), RFC 9276.
- * Signatures are counted, and the first wrong one ends it, so that no proof costs much. Time is not
- * read here: the proof says from when until when it holds. Not here: what the records mean
- * (`bip353.ts`).
+ * RFC 4035 5, RFC 5155 (NSEC3), RFC 9102 (https://www.rfc-editor.org/rfc/rfc9102), RFC 9276. The
+ * number of signatures is bounded, and the first wrong one ends the check, so that no proof costs
+ * much. Not here: what the records mean (`bip353.ts`), and the time at which a proof holds.
  */
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256, sha384 } from '@noble/hashes/sha2.js';
@@ -34,7 +33,7 @@ import {
 
 export const DNSSEC_LIMITS = {
   signatures: { unit: 'items', most: 64 },
-  /** Extra rounds of hashing a name for NSEC3. RFC 9276 asks zones for none, and lets resolvers distrust more. */
+  /** Extra rounds of hashing a name for NSEC3, for which RFC 9276 asks zones to use none. */
   rounds: { unit: 'number', most: 100 },
 } satisfies Limits;
 
@@ -44,19 +43,19 @@ export interface DelegatedKey {
   digestType: number;
   digest: string;
 }
-/** The root's keys of 2017 and 2024, as their DS records have them. */
+/** Keys of the root of 2017 and 2024, as DS records. */
 const ANCHORS: readonly DelegatedKey[] = [
   [20326, 'e06d44b80b8f1d39a95c0b0d7c65d08458e880409bbc683457104237c7f8ec8d'] as const,
   [38696, '683d2d0acb8c9b712a1948b27f741219298d0a450d612c483af444a4c0fb2b16'] as const,
 ].map(([tag, digest]) => ({ tag, algorithm: 8, digestType: 2, digest }));
 
-/** Means to check a proof: a function for signatures, and the root's keys, by default IANA's. */
+/** Means to check a proof: a function for signatures, and the root's keys (by default IANA's). */
 export interface DnssecTrust {
   verify: VerifySignature;
   anchors?: readonly DelegatedKey[];
 }
 
-/** Records of one owner and type, which a zone has signed. */
+/** Records of one owner and type that a zone has signed. */
 export interface ProvenSet {
   owner: DnsName;
   type: number;
@@ -65,10 +64,10 @@ export interface ProvenSet {
 /** Verified chain of signed DNS records. */
 export interface DnssecProof {
   sets: ProvenSet[];
-  /** Unix seconds within which every signature holds. */
+  /** Time, in Unix seconds, from which all signatures hold; then until when. */
   validFrom: bigint;
   validUntil: bigint;
-  /** The seconds for which a resolver may keep it. */
+  /** Seconds for which a resolver may keep the proof. */
   cacheSeconds: bigint;
 }
 
@@ -92,7 +91,9 @@ export function verifyDnssec(bytes: Uint8Array, { verify, anchors = ANCHORS }: D
   let tried = 0;
   const proof: DnssecProof = { sets: [], validFrom: 0n, validUntil: (1n << 32n) - 1n, cacheSeconds: (1n << 32n) - 1n };
 
-  /** The signature of a set by one of these keys; undefined where no known algorithm signed it. */
+  /**
+   * Finds the signature of a set by one of these keys; undefined if no known algorithm signed it.
+   */
   const signedBy = (set: DnsRecord[], zone: DnsName, keys: readonly Uint8Array[]): Rrsig | undefined => {
     const [{ owner, type }] = set as [DnsRecord];
     for (const signature of signatures) {
@@ -160,11 +161,11 @@ export function verifyDnssec(bytes: Uint8Array, { verify, anchors = ANCHORS }: D
   return proof;
 }
 
-/** Records by owner and type. */
+/** Groups records by owner and type. */
 const groups = (records: readonly DnsRecord[]): [DnsRecord, ...DnsRecord[]][] =>
   [...Map.groupBy(records, ({ owner, type }) => `${type} ${owner}`).values()] as [DnsRecord, ...DnsRecord[]][];
 
-/** Flag 256, protocol 3. */
+/** Tells whether a DNSKEY is a zone's: flag 256, protocol 3. */
 const isZoneKey = (data: Uint8Array): boolean => data.length > 4 && (data[0]! & 1) === 1 && data[2] === 3;
 
 function delegatedKeys(values: readonly Uint8Array[]): DelegatedKey[] {
@@ -190,7 +191,7 @@ function isKeyOf({ tag, algorithm, digestType, digest }: DelegatedKey, zone: Dns
   return bytesToHex(hash(concatBytes(bytesOfName(zone), data))) === digest;
 }
 
-/** Labels of an owner, as a signature counts them: without the root and a first `*`. */
+/** Counts the labels of an owner as signatures do: without the root and a first `*`. */
 function labelCount(owner: DnsName): number {
   const labels = labelsOf(owner);
   return labels[0] === '*' ? labels.length - 1 : labels.length;
@@ -205,7 +206,7 @@ const nextCloser = (owner: DnsName, labels: number): DnsName => {
   return nameOfLabels(all.slice(all.length - labels - 1));
 };
 
-/** Tells whether a record covers the gap in which this name would be. */
+/** Tells whether a record covers the gap in which a name would be. */
 function isDenied(name: DnsName, zone: DnsName, sets: readonly ProvenSet[]): boolean {
   const hashes = new Map<string, string>();
   const hashed: HashedName = (salt, rounds) => {
@@ -226,7 +227,7 @@ function isDenied(name: DnsName, zone: DnsName, sets: readonly ProvenSet[]): boo
   });
 }
 
-/** The hash of a name with this salt and so many extra rounds, hex. */
+/** Hashes a name with this salt and this number of extra rounds, to hex. */
 type HashedName = (salt: Uint8Array, rounds: number) => string;
 function hashOf(name: DnsName, salt: Uint8Array, rounds: number): string {
   let hash = sha1(concatBytes(bytesOfName(name), salt));

@@ -1,7 +1,7 @@
-/** Error codes of names that lead to offers, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
+/** Error codes of names. Not here: codes that families share (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
-/** Error codes of the room: exit code and meaning. */
+/** Error codes of names that lead to offers, with exit code and meaning. */
 export const NAMES_ERRORS = {
   'malformed-dns': [65, 'not a chain of DNS records, or a name that none has'],
   'dnssec-invalid': [76, 'a chain of DNS records that the keys of the root do not lead to, or with a wrong signature'],

@@ -13,13 +13,13 @@ import { readUint, writeUint } from '../wire/bigsize.ts';
 export const DNS_LIMITS = {
   proof: { unit: 'bytes', most: 65_536 },
   label: { unit: 'bytes', least: 1, most: 63 },
-  /** A name with the lengths of its labels. */
+  /** Size of a name with the lengths of its labels. */
   name: { unit: 'bytes', most: 255 },
 } satisfies Limits;
 
 export const DNS_TYPES = { CNAME: 5, TXT: 16, DNAME: 39, DS: 43, RRSIG: 46, NSEC: 47, DNSKEY: 48, NSEC3: 50 } as const;
 
-/** A name as on the wire, in small letters, a character a byte; the root is one zero byte. */
+/** Name as on the wire, in lower case, a character for each byte; the root is one zero byte. */
 export type DnsName = string;
 export const ROOT: DnsName = '\0';
 
@@ -39,7 +39,7 @@ export interface Rrsig {
   keyTag: number;
   signer: DnsName;
   bytes: Uint8Array;
-  /** The bytes that are signed in front of the records. */
+  /** Bytes that are signed in front of the records. */
   head: Uint8Array;
 }
 
@@ -50,7 +50,7 @@ export const latin1 = (bytes: Uint8Array): string => String.fromCharCode(...byte
 export const bytesOfName = (name: DnsName): Uint8Array => Uint8Array.from(name, (c) => c.charCodeAt(0));
 const small = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
-/** A name of dotted text, with or without the last dot. @throws Refusal `malformed-dns` */
+/** Reads dotted text, with or without its last dot. @throws Refusal `malformed-dns` */
 export function dnsName(text: string): DnsName {
   const labels = text.replace(/\.$/, '').split('.');
   if (!labels.every((label) => /^[\x21-\x7e]*$/.test(label) && allows(DNS_LIMITS.label, label.length)))
@@ -61,7 +61,7 @@ export function dnsName(text: string): DnsName {
     : malformed(`a name of ${made.length} bytes found, at most ${DNS_LIMITS.name.most} expected`);
 }
 
-/** The labels of a name, the last one of the root left out. */
+/** Splits a name into its labels, without the root's. */
 export function labelsOf(name: DnsName): string[] {
   const labels: string[] = [];
   for (let at = 0; name.charCodeAt(at) !== 0; at += 1 + name.charCodeAt(at))
@@ -76,7 +76,7 @@ export const isWithin = (name: DnsName, zone: DnsName): boolean => {
   return all.length >= last.length && nameOfLabels(all.slice(all.length - last.length)) === zone;
 };
 
-/** The order of RFC 4034 6.1: labels from the last to the first. */
+/** Compares names by RFC 4034 6.1: labels from the last to the first. */
 export function compareNames(a: DnsName, b: DnsName): number {
   const [left, right] = [labelsOf(a).reverse(), labelsOf(b).reverse()];
   for (let i = 0; i < Math.min(left.length, right.length); i++)
@@ -138,7 +138,7 @@ export function readRrsig(data: Uint8Array): Rrsig {
   };
 }
 
-/** The key tag of a DNSKEY's value (RFC 4034, Appendix B). */
+/** Computes the key tag of a DNSKEY's value (RFC 4034, Appendix B). */
 export function keyTagOf(data: Uint8Array): number {
   let sum = 0;
   data.forEach((byte, i) => (sum += i % 2 ? byte : byte << 8));
@@ -146,8 +146,8 @@ export function keyTagOf(data: Uint8Array): number {
 }
 
 /**
- * The bytes that a signature signs: records of one owner and type, sorted, doubles dropped.
- * @param owner as it is signed: of a wildcard, that
+ * Returns the bytes that a signature signs: records of one owner and type, sorted, without doubles.
+ * @param owner as it is signed: for a wildcard, the wildcard
  */
 export function signedData(
   { head, covers, originalTtl }: Rrsig,
@@ -168,12 +168,12 @@ export type DnsKey =
   | { kind: 'rsa'; hash: 'sha256' | 'sha512'; exponent: Uint8Array; modulus: Uint8Array }
   | { kind: 'ec'; curve: 'P-256' | 'P-384'; x: Uint8Array; y: Uint8Array }
   | { kind: 'ed25519'; x: Uint8Array };
-/** Verifies a signature; of ECDSA, r and s follow one another. Malformed input is false. */
+/** Verifies a signature; false for malformed input. An ECDSA signature is r, then s. */
 export type VerifySignature = (key: DnsKey, data: Uint8Array, signature: Uint8Array) => boolean;
 
 const bits = (bytes: Uint8Array): number => 8 * bytes.length - Math.clz32(bytes[0] ?? 0) + 24;
 
-/** Algorithms that are known, by their number: 8, 10, 13, 14, 15. */
+/** Readers of keys, by the numbers of known algorithms. */
 export const ALGORITHMS: ReadonlyMap<number, (key: Uint8Array) => DnsKey | undefined> = new Map([
   [8, (key: Uint8Array) => rsa(key, 'sha256')],
   [10, (key: Uint8Array) => rsa(key, 'sha512')],

@@ -18,20 +18,20 @@ import { bare } from './string.ts';
 import { parseScalar } from '../signing/curve.ts';
 import { recoverEcdsa, verifiesCompact } from '../signing/ecdsa.ts';
 
-/** Tags of which there is one at most: all but fallbacks and routes. */
+/** Tags that may stand once: all but fallbacks and routes. */
 const SINGLE = ['p', 's', 'd', 'h', 'n', 'x', 'c', 'm', '9'];
-/** Even bits of features that BOLT9 has for invoices. */
+/** Even feature bits that BOLT9 knows for invoices. */
 const KNOWN = [8, 14, 16, 24, 36, 48];
 const [SECRET, MPP] = [14, 16];
 const has = (bits: readonly number[], even: number): boolean => bits.includes(even) || bits.includes(even + 1);
 
-/** The key that signed an invoice: named by its field `n`, or recovered from the signature. */
+/** Key that signed an invoice: from its field `n`, or recovered from the signature. */
 export interface Payee {
   key: string;
   by: 'n' | 'recovered';
 }
 
-/** @param fields those of `invoice`, as they are read */
+/** Returns the payee's key; undefined if the signature is not by it. @param fields of `invoice` */
 export function payeeOf({ signature, recovery, hash }: Bolt11, fields: readonly FieldJson[]): Payee | undefined {
   const named = fields
     .map((field) => (field.tag === 'n' ? fieldValue(field) : undefined))
@@ -46,7 +46,10 @@ export function payeeOf({ signature, recovery, hash }: Bolt11, fields: readonly 
   return key && { key: bytesToHex(key), by: 'recovered' };
 }
 
-/** @param lenient passes over fields of a wrong length, as older readers do */
+/**
+ * Lists the rules that an invoice breaks. @param lenient skips fields of a wrong length, as older
+ * readers do
+ */
 export function checkBolt11(invoice: Bolt11, all: readonly FieldJson[], lenient = false): OfferProblem[] {
   const found: OfferProblem[] = [];
   const say = (field: string, text: string, code: ErrorCode = 'offer-field') => found.push({ code, field, text });
@@ -77,10 +80,10 @@ export function checkBolt11(invoice: Bolt11, all: readonly FieldJson[], lenient 
   return found;
 }
 
-/** Seconds for which an invoice is good that does not say, and blocks of its last HTLC. */
+/** Defaults of an invoice: seconds until it expires, and blocks of its last HTLC. */
 const DEFAULTS = { expiry: 3600n, delta: 18n };
 
-/** The end of an invoice. */
+/** Time until which an invoice is good. */
 export const BOLT11_TIME_LIMITS = {
   until: { unit: 'Unix seconds', most: (expiresAt: bigint) => expiresAt },
 } satisfies Limits;
@@ -92,14 +95,14 @@ const first = <T>(fields: readonly FieldJson[], tag: string): T | undefined =>
 const expiresAt = ({ timestamp }: Bolt11, fields: readonly FieldJson[]): bigint =>
   timestamp + (first<bigint>(fields, 'x') ?? DEFAULTS.expiry);
 
-/** The invoice of a document: `string`. @throws Refusal `malformed-bolt11`, `malformed-message` */
+/** Reads the invoice in `string`. @throws Refusal `malformed-bolt11`, `malformed-message` */
 export function invoiceIn(from: Fields): { invoice: Bolt11; string: string } {
   const text = bare(from.need('string', from.text('string'), 'an invoice'));
   from.skip(...from.names());
   return { invoice: readBolt11(text), string: text.toLowerCase() };
 }
 
-/** Returns an invoice as a document, with its payee's key and what is wrong with it. */
+/** Shows an invoice with its payee's key and the rules that it breaks. */
 export function bolt11Document(invoice: Bolt11, string: string, lenient = false): object {
   const fields = fieldsOf(invoice);
   const payee = payeeOf(invoice, fields);
@@ -124,14 +127,17 @@ export function bolt11Document(invoice: Bolt11, string: string, lenient = false)
 }
 
 export interface Expected {
-  /** Unix seconds. */
+  /** Time, in Unix seconds. */
   at: bigint;
   amountMsat?: bigint | undefined;
   preimage?: Uint8Array | undefined;
   lenient?: boolean;
 }
 
-/** Verifies an invoice. @throws Refusal with the first problem; as to time, amount and preimage */
+/**
+ * Verifies an invoice: its rules, time, amount and preimage.
+ * @throws Refusal for the first problem
+ */
 export function verifyBolt11(invoice: Bolt11, { at, amountMsat, preimage, lenient = false }: Expected): void {
   const fields = fieldsOf(invoice);
   refuseFirst(checkBolt11(invoice, fields, lenient));
@@ -146,9 +152,9 @@ export function verifyBolt11(invoice: Bolt11, { at, amountMsat, preimage, lenien
 }
 
 /**
- * Writes the invoice of what `decode` prints, or of network, amount_msat, timestamp and fields.
- * @param now the timestamp where the document has none
- * @throws Refusal `malformed-message`, and the first problem of what is written
+ * Writes an invoice from what `decode` prints, or from network, amount_msat, timestamp and fields.
+ * @param now timestamp for a document without one
+ * @throws Refusal `malformed-message`, or for the first rule that the invoice breaks
  */
 export function encodeBolt11(from: Fields, secret: Uint8Array, now: bigint): object {
   const network = from.text('network') ?? 'mainnet';

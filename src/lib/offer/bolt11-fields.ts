@@ -1,8 +1,9 @@
 /**
- * The tagged fields of BOLT11 invoices: values in words and in JSON. BOLT11, Tagged Fields. A field
- * has `letters` where it is not known, or where its value would be written in other letters. Every
- * invoice can so be written again as it was.
- * Not here: which fields there must be (`bolt11-check.ts`).
+ * Tagged fields of BOLT11 invoices: their values in words and in JSON.
+ *
+ * BOLT11, Tagged Fields. A field has `letters` if its tag is unknown, or if its value would be
+ * written in other letters; so each invoice can be written as it was. Not here: which fields must
+ * stand (`bolt11-document.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { addressOf } from '../bitcoin/address-text.ts';
@@ -16,22 +17,22 @@ import { hexBytes, point, shortChannelId, type Codec } from '../wire/fields.ts';
 import { FEES } from '../wire/fees.ts';
 import { member, structs } from '../wire/struct.ts';
 import { BOLT11_LIMITS, bytesOf, numberWords, wordsNumber, wordsOf, type Tagged } from './bolt11.ts';
-import { utf8Text } from './kinds.ts';
+import { utf8Text } from './codecs.ts';
 import { LETTERS } from './string.ts';
 
-/** Words of a field whose length is fixed. */
+/** Number of words of fields with a fixed length. */
 export const LENGTHS: Readonly<Record<string, number>> = { p: 52, s: 52, h: 52, n: 53 };
 
 interface Bolt11Tag {
   name: string;
-  /** @returns undefined, or throws, for words that are no such value */
+  /** Reads a value; returns undefined, or throws, for words that are none. */
   read(words: readonly number[], network: Network): unknown;
   parse(from: Fields, network: Network): number[];
 }
-/** The hops of a private route, in the order of BOLT11. */
+/** Hops of a private route. */
 const route = structs({ pubkey: member(point, 33), short_channel_id: member(shortChannelId, 8), ...FEES });
 
-/** A field whose words are the bytes of a value. @param length its words, where they are fixed */
+/** Field whose words are the bytes of a value. @param length number of its words, if it is fixed */
 const bytesTag = (name: string, kind: Codec<any>, length?: number): Bolt11Tag => ({
   name,
   read: (words) => (length === undefined || words.length === length ? kind.read(bytesOf(words)) : undefined),
@@ -44,14 +45,17 @@ const numberTag = (name: string): Bolt11Tag => ({
   parse: (from) => numberWords(from.need(name, from.whole(name, (1n << 60n) - 1n))),
 });
 
-/** The output script (hex) of a fallback; undefined for a version that is not known. */
+/** Returns the output script (hex) of a fallback; undefined for an unknown version. */
 function scriptFor(version: number, program: string): string | undefined {
   if (version === 17) return `76a914${program}88ac`;
   if (version === 18) return `a914${program}87`;
   const push = (program.length / 2).toString(16).padStart(2, '0');
   return version > 16 ? undefined : `${version === 0 ? '00' : (0x50 + version).toString(16)}${push}${program}`;
 }
-/** Version (17 and 18 for hashes) and program in hex of an output script; undefined for another. */
+/**
+ * Returns version (17 for P2PKH, 18 for P2SH) and program (hex) of an output script; undefined for
+ * another script.
+ */
 export function versionOf(script: string): [number, string] | undefined {
   const [, key, redeem, version, program] =
     /^(?:76a914([0-9a-f]{40})88ac|a914([0-9a-f]{40})87|(00|5[1-9a-f]|60)[0-9a-f]{2}([0-9a-f]+))$/.exec(script) ?? [];
@@ -117,10 +121,12 @@ const TAGS: Readonly<Record<string, Bolt11Tag>> = {
   },
 };
 
-/** A field as it is shown: its tag, and its value under a name, or its letters. */
+/** Field in JSON: its tag, its value under a name, or its letters. */
 export type FieldJson = { tag: string; letters?: string } & Record<string, unknown>;
 
-/** Shows a field: its value, and its letters where that is missing or written in others. */
+/**
+ * Shows a field: its value, and its letters if there is no value or it would be written in others.
+ */
 export function fieldOf({ tag, words }: Tagged, network: Network): FieldJson {
   const known = TAGS[tag];
   const field: FieldJson = { tag };
@@ -137,10 +143,10 @@ export function fieldOf({ tag, words }: Tagged, network: Network): FieldJson {
   return { ...field, letters: words.map((word) => LETTERS[word]).join('') };
 }
 
-/** The value of a field; undefined where it has none. */
+/** Returns the value of a field; undefined if it has none. */
 export const fieldValue = (field: FieldJson): unknown => field[TAGS[field.tag]?.name ?? ''];
 
-/** Reads a field of a document. @throws Refusal `malformed-message`, `wrong-key`, as `scriptOf` */
+/** Reads a field from JSON. @throws Refusal `malformed-message`, `wrong-key`, as `scriptOf` */
 export function parseField(from: Fields, network: Network): Tagged {
   const tag = from.need('tag', from.text('tag'), 'a letter of bech32');
   if (tag.length !== 1 || !LETTERS.includes(tag)) from.refuse('tag', 'a letter of bech32');

@@ -1,9 +1,9 @@
 /**
- * BOLT11 invoices as letters: prefix with network and amount, time, tagged fields, signature.
+ * BOLT11 invoices as text: prefix with network and amount, time, tagged fields, signature.
  *
  * BOLT11 (https://github.com/lightning/bolts/blob/master/11-payment-encoding.md): Human-Readable
- * Part, Data Part. bech32 with its checksum and without its bound on length. Not here: what a field
- * means (`bolt11-fields.ts`).
+ * Part, Data Part. bech32 with its checksum, of any length. Not here: what a field means
+ * (`bolt11-fields.ts`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bech32 } from '@scure/base';
@@ -16,13 +16,13 @@ import { LETTERS, excerpt } from './string.ts';
 
 export const BOLT11_LIMITS = {
   letters: { unit: 'characters', most: 65_536 },
-  /** Seconds since 1970, of 35 bits. */
+  /** Seconds since 1970 in 35 bits. */
   timestamp: { unit: 'Unix seconds', most: (1n << 35n) - 1n },
-  /** Letters of one field: their number has two letters. */
+  /** Number of words of one field, itself in two words. */
   field: { unit: 'characters', most: 1023 },
 } satisfies Limits;
 
-/** A tag, which is a letter of bech32, and the 5-bit words of its value. */
+/** Tagged field: a letter of bech32, and the 5-bit words of its value. */
 export interface Tagged {
   tag: string;
   words: number[];
@@ -31,19 +31,19 @@ export interface Tagged {
 export interface Bolt11 {
   network: Network;
   amountMsat: bigint | undefined;
-  /** The text before the last `1`, as it was written. */
+  /** Text before the last `1`, as it was written. */
   prefix: string;
   timestamp: bigint;
   tagged: Tagged[];
   /** r and s, 64 bytes. */
   signature: Uint8Array;
   recovery: number;
-  /** The hash that is signed. */
+  /** Hash that is signed. */
   hash: Uint8Array;
 }
 
 const CURRENCIES: Readonly<Record<string, Network>> = { bc: 'mainnet', tb: 'testnet', tbs: 'signet', bcrt: 'regtest' };
-/** Millisatoshis of a multiplier, but for `p`, which is a tenth of one. */
+/** Millisatoshis of each multiplier; `p`, a tenth of one, stands apart. */
 const MULTIPLIERS = [
   ['', 100_000_000_000n],
   ['m', 100_000_000n],
@@ -55,7 +55,7 @@ const malformed = (text: string): never => {
   throw new Refusal('malformed-bolt11', text);
 };
 
-/** Words as bytes; bits that fill none drop out, or are filled up with zeros. */
+/** Joins words to bytes; bits that fill no byte are dropped, or filled up with zeros. */
 export function bytesOf(words: readonly number[], fill = false): Uint8Array {
   const bytes: number[] = [];
   let [held, bits] = [0, 0];
@@ -67,9 +67,9 @@ export function bytesOf(words: readonly number[], fill = false): Uint8Array {
   if (fill && bits > 0) bytes.push((held << (8 - bits)) & 0xff);
   return Uint8Array.from(bytes);
 }
-/** Bytes as words, filled up with zero bits. */
+/** Splits bytes into words, filled up with zero bits. */
 export const wordsOf = (bytes: Uint8Array): number[] => bech32.toWords(bytes);
-/** A number in as few words as it needs, or in `size` of them. */
+/** Writes a number in the fewest words, or in at least `size` of them. */
 export function numberWords(value: bigint, size = 0): number[] {
   const words: number[] = [];
   for (let rest = value; rest > 0n || words.length < size; rest >>= 5n) words.unshift(Number(rest & 31n));
@@ -112,7 +112,7 @@ export function readBolt11(text: string): Bolt11 {
   };
 }
 
-/** Network and amount of a prefix. @throws Refusal `malformed-bolt11` */
+/** Reads network and amount from a prefix. @throws Refusal `malformed-bolt11` */
 export function readPrefix(prefix: string): Pick<Bolt11, 'network' | 'amountMsat'> {
   const [, currency, digits, multiplier = ''] = /^ln(bcrt|bc|tbs|tb)(?:([1-9]\d{0,18})([munp]?))?$/.exec(prefix) ?? [];
   if (currency === undefined) return malformed(`${excerpt(prefix)} found, ln, a currency and an amount expected`);
@@ -126,7 +126,10 @@ export function readPrefix(prefix: string): Pick<Bolt11, 'network' | 'amountMsat
   return { network, amountMsat: BigInt(digits) * factor };
 }
 
-/** The shortest prefix of a network and amount. @throws Refusal `wrong-network` without a prefix */
+/**
+ * Returns the shortest prefix of network and amount.
+ * @throws Refusal `wrong-network` if it has none
+ */
 export function prefixOf(network: Network, amountMsat: bigint | undefined): string {
   const [currency] = Object.entries(CURRENCIES).find(([, each]) => each === network) ?? [];
   if (currency === undefined) throw new Refusal('wrong-network', `${network} found, which has no prefix of invoices`);
@@ -139,9 +142,9 @@ const hashOf = (prefix: string, words: readonly number[]): Uint8Array =>
   sha256(concatBytes(new TextEncoder().encode(prefix), bytesOf(words, true)));
 
 /**
- * Writes and signs an invoice, in lower case.
- * @param prefix as `prefixOf` gives it
- * @throws Refusal `malformed-bolt11` where it is too long; Error for a key out of range
+ * Signs an invoice, and writes it in lower case.
+ * @param prefix as `prefixOf` returns it
+ * @throws Refusal `malformed-bolt11` if it is too long; Error for a key out of range
  */
 export function writeBolt11(
   { prefix, timestamp, tagged }: Pick<Bolt11, 'prefix' | 'timestamp' | 'tagged'>,

@@ -1,9 +1,9 @@
 /**
- * Making BOLT12 messages: an offer of fields, a request that answers an offer or offers a refund,
- * an invoice that answers a request, and their signatures.
+ * BOLT12 messages made and signed: offers, requests that answer an offer or offer a refund,
+ * invoices.
  *
- * BOLT12, Requirements of writers. What a reader would refuse is refused here too. Keys, time and
- * randomness are arguments.
+ * BOLT12, Requirements of writers. Messages that a reader would refuse are refused here too. Keys,
+ * time and randomness are arguments.
  */
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -24,20 +24,23 @@ import { FIELDS, ofRequest, type OfferValues } from './fields.ts';
 import { fieldsWhere, makeOfferMessage, readOfferMessage, refuseFirst, type OfferMessage } from './message.ts';
 import { checkPeriod, dueFor, periodIndex, named, recurrenceOf, periodWindow, type Numbering } from './recurrence.ts';
 
-/** A public key (33 bytes, hex) of a secret key of 32 bytes. @throws Refusal `wrong-key` */
+/**
+ * Returns the public key (33 bytes, hex) of a secret key of 32 bytes.
+ * @throws Refusal `wrong-key`
+ */
 export function publicKeyOf(secret: Uint8Array): string {
   const scalar = parseScalar(secret);
   if (scalar !== undefined) return bytesToHex(publicBytes(scalar));
   throw new Refusal('wrong-key', 'the secret key: 32 bytes from 1 to the order of the curve expected');
 }
 
-/** Refuses what a reader would refuse, signatures apart. */
+/** Refuses a message that breaks a reader's rule, signatures apart. */
 function checked(message: OfferMessage): OfferMessage {
   refuseFirst(checkFields(message));
   return message;
 }
 
-/** Makes an offer of a document, or of its `fields`. @throws Refusal with the first problem */
+/** Makes an offer from a document, or from its `fields`. @throws Refusal for the first problem */
 export function createOffer(document: Fields, issuerId?: string): OfferMessage {
   const from = document.object('fields') ?? document;
   const fields = parseFields(FIELDS, from);
@@ -54,13 +57,13 @@ export function createOffer(document: Fields, issuerId?: string): OfferMessage {
   return checked(makeOfferMessage('offer', fields));
 }
 
-/** Fields, of which those that are undefined are left out. */
+/** Fields, some of them undefined and so left out. */
 export type ChosenFields = { [K in keyof OfferValues]: OfferValues[K] | undefined };
 
-/** Fields of an invoice request that its offer does not give. */
+/** Input of an invoice request, beyond its offer. */
 export interface RequestInput {
   metadata: Uint8Array;
-  /** The payer's public key, 33 bytes in hex. */
+  /** Public key of the payer: 33 bytes in hex. */
   payerId: string;
   fields: ChosenFields;
   recurrence?: { counter?: bigint | undefined; start?: bigint | undefined; cancel?: boolean } | undefined;
@@ -70,8 +73,8 @@ const definedOnly = (fields: ChosenFields): OfferValues =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as OfferValues;
 
 /**
- * Makes a request without a signature; without an offer, a refund of an amount.
- * @throws Refusal with the first problem
+ * Makes a request without a signature; without an offer it is a refund.
+ * @throws Refusal for the first problem
  */
 export function makeRequest(
   offer: OfferMessage | undefined,
@@ -96,24 +99,24 @@ export function makeRequest(
   );
 }
 
-/** Fields of an invoice that its request does not give. */
+/** Input of an invoice, beyond its request. */
 export interface InvoiceInput {
   paymentHash: string;
   createdAt: bigint;
-  /** Seconds; 7200, or until the period closes, by default. */
+  /** Seconds until the invoice expires; by default 7200, or less if its period closes before. */
   expiry?: bigint | undefined;
-  /** The key that signs, where it is known. */
+  /** Public key that signs, if it is known. */
   nodeId?: string | undefined;
   /** Millisatoshis for a unit of the offer's currency. */
   rate?: bigint | undefined;
-  /** Start of period 0, of an offer without a base whose first period is paid already. */
+  /** Start of period 0, for an offer without a base whose first period is already paid. */
   basetime?: bigint | undefined;
   fields: ChosenFields;
 }
 
 /**
- * Makes an invoice without a signature. The request is checked as `verify` checks it.
- * @throws Refusal with the first problem; `usage` where the amount or the node's key is not known
+ * Makes an invoice without a signature, after checking the request as `verify` does.
+ * @throws Refusal for the first problem; `usage` if the amount or the node's key is not known
  */
 export function makeInvoice(request: OfferMessage, input: InvoiceInput): OfferMessage {
   const { createdAt, rate } = input;
@@ -166,7 +169,10 @@ function nodeIdFor(f: OfferValues, own: string | undefined): string {
   return id;
 }
 
-/** The key and hash of a signature. @throws Refusal `not-now` for a message that nobody signs */
+/**
+ * Returns key and hash of a message's signature.
+ * @throws Refusal `not-now` for one that nobody signs
+ */
 function signable(message: OfferMessage): { field: string; key: string; hash: Uint8Array } {
   const { field, key } = signerOf(message);
   const hash = offerHashToSign(message);
@@ -174,7 +180,7 @@ function signable(message: OfferMessage): { field: string; key: string; hash: Ui
   throw new Refusal('not-now', `${message.kind} found, which nobody signs`);
 }
 
-/** Signs with a secret key. @throws Refusal `not-now`; `wrong-key` where another key signs this */
+/** Signs a message. @throws Refusal `not-now`; `wrong-key` if another key signs this message */
 export function signWith(message: OfferMessage, secret: Uint8Array): OfferMessage {
   const { key, hash } = signable(message);
   const own = publicKeyOf(secret);

@@ -1,9 +1,9 @@
 /**
  * Rules for readers of offers, requests and invoices: fields, signatures, time.
  *
- * BOLT12, Requirements of each message. A rule that does not hold is a problem with a code. Not
- * here: recurrence (`recurrence.ts`), payer proofs (`proof-check.ts`), whether one message answers
- * another (`verify.ts`).
+ * BOLT12, Requirements of each message. A broken rule is a problem with a code. Not here:
+ * recurrence (`recurrence.ts`), payer proofs (`proof.ts`), messages that answer one another
+ * (`verify.ts`).
  */
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';
@@ -23,7 +23,7 @@ export const BOLT12_LIMITS = {
     most: ({ offer_quantity_max: max = 0n }: OfferValues) => (max === 0n ? (1n << 64n) - 1n : max),
   },
   requested: { unit: 'msat', least: (f: OfferValues) => expectedMsat(f) ?? 0n },
-  /** The end of an offer, and of an invoice. */
+  /** Time until which an offer is good; then an invoice. */
   offer: { unit: 'Unix seconds', most: ({ offer_absolute_expiry: until = 1n << 64n }: OfferValues) => until },
   invoice: {
     unit: 'Unix seconds',
@@ -31,26 +31,27 @@ export const BOLT12_LIMITS = {
       from + seconds,
   },
 } satisfies Limits;
-/** Seconds for which an invoice is good that does not say. */
+/** Seconds for which an invoice is good by default. */
 export const DEFAULT_EXPIRY = 7200n;
 const MPP = [16, 17];
 
 type Say = (field: FieldName, text: string, code?: ErrorCode) => void;
 
-/** The first even bit that is set and not known, of features in hex. */
+/** Finds the first even bit that is set and not known, in features in hex. */
 function unknownFeature(hex: string, known: readonly number[] = []): number | undefined {
   for (const [i, byte] of hexToBytes(hex).reverse().entries())
     for (let bit = 0; bit < 8; bit += 2) if ((byte >> bit) & 1 && !known.includes(8 * i + bit)) return 8 * i + bit;
   return undefined;
 }
 
-/** Tells whether these fields answer an offer; a refund has neither field. */
+/**
+ * Tells whether these fields answer an offer, which has an issuer or paths; a refund has neither.
+ */
 export const answersOffer = (f: OfferValues): boolean => f.offer_issuer_id !== undefined || f.offer_paths !== undefined;
 
 /**
- * The amount that an offer asks for, in millisatoshis.
+ * Returns the amount that an offer asks for, in millisatoshis; undefined without amount or rate.
  * @param rate millisatoshis for a unit of its currency
- * @returns undefined without an amount, or for a currency without a rate
  */
 export function expectedMsat(f: OfferValues, rate?: bigint): bigint | undefined {
   const each = f.offer_currency === undefined ? 1n : rate;
@@ -58,7 +59,7 @@ export function expectedMsat(f: OfferValues, rate?: bigint): bigint | undefined 
   return f.offer_amount * each * (f.invreq_quantity ?? 1n);
 }
 
-/** All that does not hold in the fields of a message; signatures and time apart. */
+/** Lists the rules that fields break, apart from signatures and time. */
 export function checkFields({ kind, fields, problems }: OfferMessage): OfferProblem[] {
   const found = [...problems];
   const say: Say = (field, text, code = 'offer-field') => found.push({ code, field, text });
@@ -158,7 +159,7 @@ function checkInvoice(f: OfferValues, say: Say): void {
     say('invoice_node_id', 'another key found than that of the offer', 'invoice-differs');
 }
 
-/** The amount due at a time: less for a period of a proportional offer that has begun. */
+/** Returns the amount due at a time: less for a begun period of a proportional offer. */
 function dueAt(f: OfferValues, at: bigint | undefined): bigint | undefined {
   const [r, amount] = [recurrenceOf(f), expectedMsat(f)];
   const index = r && periodIndex(r);
@@ -166,13 +167,13 @@ function dueAt(f: OfferValues, at: bigint | undefined): bigint | undefined {
   return dueFor(r, r.basetime, index, amount, at);
 }
 
-/** The keys that may sign an invoice; undefined where the request answers no offer. */
+/** Lists the keys that may sign an invoice; undefined if its request answers no offer. */
 export function nodeIds(f: OfferValues): string[] | undefined {
   if (f.offer_issuer_id !== undefined) return [f.offer_issuer_id];
   return f.offer_paths?.map(({ hops }) => hops.at(-1)!.blinded_node_id);
 }
 
-/** The field that a message is signed in, and the public key (33 bytes, hex) that signs it. */
+/** Returns the field of a message's signature, and the public key (33 bytes, hex) that signs. */
 export function signerOf({ kind, fields: f }: OfferMessage): {
   field: 'signature' | 'proof_signature';
   key: string | undefined;
@@ -181,13 +182,13 @@ export function signerOf({ kind, fields: f }: OfferMessage): {
   return { field: 'signature', key: kind === 'invoice' ? f.invoice_node_id : f.invreq_payer_id };
 }
 
-/** The 32 bytes that are signed of a message; undefined for an offer. */
+/** Computes the hash that is signed; undefined for an offer. */
 export function offerHashToSign(message: OfferMessage): Uint8Array | undefined {
   const root = message.kind === 'offer' ? undefined : offerRoot(message.records);
   return root && offerDigest(message.kind, signerOf(message).field, root);
 }
 
-/** The key that signed, or what is wrong. An offer has no signature, a refund needs none. */
+/** Checks a signature: returns its key, or the problem. An offer has none, a refund needs none. */
 export function checkOfferSignature(message: OfferMessage): { signedBy?: string; problem?: OfferProblem } {
   const { field, key } = signerOf(message);
   const [hash, signature] = [offerHashToSign(message), message.fields[field]];
@@ -201,7 +202,7 @@ export function checkOfferSignature(message: OfferMessage): { signedBy?: string;
   return verifies(signature, hash, key.slice(2)) ? { signedBy: key } : said(`not by ${key} over these fields`);
 }
 
-/** The problems of a message that is over at a time, in Unix seconds. */
+/** Lists the problem of a message that is over. @param at Unix seconds */
 export function checkOfferTime({ kind, fields: f }: OfferMessage, at: bigint): OfferProblem[] {
   const found: OfferProblem[] = [];
   const until = BOLT12_LIMITS.offer.most(f);

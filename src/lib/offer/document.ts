@@ -1,6 +1,4 @@
-/**
- * BOLT12 messages as JSON, read and shown: the string, ids, fields, who signed, what does not hold.
- */
+/** BOLT12 messages as JSON, read and shown: string, ids, fields, signer, problems. */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -12,8 +10,8 @@ import { checkProof } from './proof.ts';
 import { bare, OFFER_KINDS, readString, writeString, type OfferKind } from './string.ts';
 
 /**
- * Reads a message from a document: `string`, or `hex` and `kind`; passes over other fields.
- * @param wanted the kinds that a command takes
+ * Reads a message from a document: `string`, or `hex` and `kind`.
+ * @param wanted kinds of messages that a command takes
  * @throws Refusal `malformed-offer`, `malformed-message`, and as `readOfferMessage`
  */
 export function messageIn(from: Fields, wanted: readonly OfferKind[] = OFFER_KINDS): OfferMessage {
@@ -36,7 +34,7 @@ function readOne(from: Fields): OfferMessage {
   return readOfferMessage(kind ?? from.refuse('kind', OFFER_KINDS.join(', ')), bytes);
 }
 
-/** All that does not hold in a message, signatures included, time apart; and who signed it. */
+/** Problems of a message, signatures included and time apart; and the key that signed it. */
 export interface MessageFindings {
   problems: OfferProblem[];
   signedBy: string | undefined;
@@ -46,7 +44,7 @@ export function judge(message: OfferMessage): MessageFindings {
   const proof = message.kind === 'payer_proof' && message.problems.length === 0 ? checkProof(message) : [];
   return { problems: [...checkFields(message), ...proof, ...(problem ? [problem] : [])], signedBy };
 }
-/** Returns what is wrong with a message, by BOLT12. */
+/** Lists the rules that a message breaks. */
 export const offerProblems = (message: OfferMessage): OfferProblem[] => judge(message).problems;
 
 const rootHex = (records: readonly TlvPair[], chosen: (type: bigint) => boolean): string | undefined => {
@@ -54,7 +52,7 @@ const rootHex = (records: readonly TlvPair[], chosen: (type: bigint) => boolean)
   return root && bytesToHex(root);
 };
 
-/** Ids of a message: an offer's is the root of its fields, a request's the root of its own. */
+/** Returns the ids of a message: the root of an offer's fields, and that of a request's. */
 export function idsOf({ kind, records, fields }: OfferMessage): { offer_id?: string; request_id?: string } {
   if (kind === 'payer_proof') return {};
   const offer = answersOffer(fields) || kind === 'offer' ? rootHex(records, ofOffer) : undefined;
@@ -62,7 +60,7 @@ export function idsOf({ kind, records, fields }: OfferMessage): { offer_id?: str
   return { ...(offer !== undefined && { offer_id: offer }), ...(request !== undefined && { request_id: request }) };
 }
 
-/** The hash that still has to be signed, and the key; undefined where nothing has. */
+/** Returns hash and key of a signature that is missing; undefined if none is. */
 export function signingOf(message: OfferMessage): { message: string; key: string; field: string } | undefined {
   const { field, key } = signerOf(message);
   const refund = message.kind === 'invoice_request' && !answersOffer(message.fields);
@@ -71,7 +69,7 @@ export function signingOf(message: OfferMessage): { message: string; key: string
   return hash && { message: bytesToHex(hash), key, field };
 }
 
-/** @param records also each record as type, length and hex */
+/** Shows a message. @param records adds each record as type, length and hex */
 export function offerDocument(
   message: OfferMessage,
   { records = false }: { records?: boolean } = {},

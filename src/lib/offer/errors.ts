@@ -1,7 +1,9 @@
-/** Error codes of offers and invoices, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
+/**
+ * Error codes of offers and invoices. Not here: codes that families share (`protocol/refusal.ts`).
+ */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
-/** Error codes of the family: exit code and meaning. */
+/** Error codes of offers and invoices, with exit code and meaning. */
 export const OFFER_ERRORS = {
   'malformed-bolt11': [65, 'not a BOLT11 invoice: prefix, amount, letters or checksum are wrong'],
   'malformed-offer': [65, 'not a BOLT12 string, or of another kind than this command reads'],

@@ -1,9 +1,9 @@
 /**
- * The fields of BOLT12's messages: names, types and values; which message may hold which type.
+ * Fields of BOLT12 messages: names, types, codecs, and which message may have which type.
  *
- * BOLT12, TLV Fields; recurrence by bolts#1240, a draft, under its own numbers and under those of
- * Core Lightning; two proposals of this project in the odd experimental range (`preimages.ts`, and
- * the replacement of an invoice). Types that are not named here go into `custom`.
+ * BOLT12, TLV Fields. Recurrence is by bolts#1240, a draft, under its own numbers and under those
+ * of Core Lightning. Two proposals of this project have odd experimental types (`preimages.ts`, and
+ * the replacement of an invoice). Types without a name go into `custom`.
  */
 import { Refusal } from '../protocol/refusal.ts';
 import { field, hexBytes, point, truncated, type Namespace, type ValuesOf } from '../wire/fields.ts';
@@ -20,10 +20,10 @@ import {
   chainPlace,
   paywindow,
   period,
-} from './kinds.ts';
+} from './codecs.ts';
 import type { OfferKind } from './string.ts';
 
-/** Fields of offers, invoice requests and invoices (BOLT12): type number and form. */
+/** Fields of offers, invoice requests, invoices and payer proofs. */
 export const FIELDS = {
   invreq_metadata: field(0n, hexBytes()),
   offer_chains: field(2n, chains),
@@ -82,25 +82,25 @@ export const FIELDS = {
   cln_invoice_recurrence_basetime: field(3_000_000_177n, truncated(8)),
   proposal_preimage_chain: field(3_000_000_203n, chainPlace),
 } satisfies Namespace;
-/** Values of the fields of a message. */
+/** Fields of a message by name. */
 export type OfferValues = ValuesOf<typeof FIELDS>;
 export type FieldName = keyof typeof FIELDS;
-/** Names by types. */
+/** Names of fields by type. */
 export const NAMES = new Map(Object.entries(FIELDS).map(([name, { type }]) => [type, name as FieldName]));
 
 const between = (type: bigint, ...ranges: readonly (readonly [bigint, bigint])[]): boolean =>
   ranges.some(([first, last]) => type >= first && type <= last);
 const BILLION = 1_000_000_000n;
 
-/** Types 240 to 1000: signatures, which leave the tree. */
+/** Tells whether a type is a signature's (240 to 1000), which is no leaf of the tree. */
 export const isSignature = (type: bigint): boolean => between(type, [240n, 1000n]);
-/** Fields that come from the offer. */
+/** Tells whether a field comes from the offer. */
 export const ofOffer = (type: bigint): boolean => between(type, [1n, 79n], [BILLION, 2n * BILLION - 1n]);
-/** Fields that a request has, and its invoice repeats. */
+/** Tells whether a field is one of a request, which its invoice repeats. */
 export const ofRequest = (type: bigint): boolean => between(type, [0n, 159n], [BILLION, 3n * BILLION - 1n]);
 const ofInvoice = (type: bigint): boolean => between(type, [0n, 239n], [BILLION, 4n * BILLION - 1n]);
 
-/** Tells whether a message of this kind may hold this type; of signatures only its own. */
+/** Tells whether a message of this kind may have this type. */
 export function isAllowed(kind: OfferKind, type: bigint): boolean {
   if (kind === 'offer') return ofOffer(type);
   if (kind === 'invoice_request') return ofRequest(type) || type === 240n;
@@ -109,8 +109,8 @@ export function isAllowed(kind: OfferKind, type: bigint): boolean {
 }
 
 /**
- * Types that a word means in some records: `offer_amount`, `170`, or `amount` for all of that name.
- * @throws Refusal `malformed-message` for one that none of them has
+ * Returns the types that a name means in these records: `offer_amount`, `170`, or `amount`.
+ * @throws Refusal `malformed-message` for a name that none of them has
  */
 export function typesNamed(name: string, records: readonly { type: bigint }[]): bigint[] {
   const found = records

@@ -1,9 +1,9 @@
 /**
- * The Merkle tree that BOLT12 signs, and ids made of it.
+ * Merkle tree that BOLT12 signs, and ids made of its root.
  *
- * BOLT12, Signature Calculation: a leaf for each record but signatures, paired with a nonce by
- * which a proof can leave it out; a list splits at the largest power of two below its length; pairs
- * are hashed in the order of their values.
+ * BOLT12, Signature Calculation: each record but signatures is a leaf, paired with a nonce so that
+ * a proof can leave it out. A list splits at the largest power of two below its length. Pairs are
+ * hashed in the order of their values.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { compareBytes, concatBytes } from '../bitcoin/bytes.ts';
@@ -15,25 +15,28 @@ import type { OfferKind } from './string.ts';
 
 export type TlvPair = Pick<TlvRecord, 'type' | 'value'>;
 
-/** H("LnBranch", lesser ‖ greater). */
+/** Computes H("LnBranch", lesser ‖ greater). */
 export function branch(a: Uint8Array, b: Uint8Array): Uint8Array {
   const [lesser, greater] = compareBytes(a, b) < 0 ? [a, b] : [b, a];
   return taggedHash('LnBranch', lesser, greater);
 }
 
-/** H("LnLeaf", record). */
+/** Computes H("LnLeaf", record). */
 export const leafHash = (record: TlvPair): Uint8Array => taggedHash('LnLeaf', writeStream([record]));
 
-/** Makes the nonces of a stream: H("LnNonce" ‖ first record, type). */
+/** Returns a function that computes the nonces of a stream: H("LnNonce" ‖ first record, type). */
 export function leafNonces(first: TlvPair): (type: bigint) => Uint8Array {
   const tag = sha256(concatBytes(new TextEncoder().encode('LnNonce'), writeStream([first])));
   return (type) => sha256(concatBytes(tag, tag, writeBigSize(type)));
 }
 
-/** The place at which a list of two or more splits: the largest power of two below its length. */
+/**
+ * Returns the index at which a list of two or more splits: the largest power of two below its
+ * length.
+ */
 export const splitAt = (length: number): number => 2 ** Math.ceil(Math.log2(length) - 1);
 
-/** The root over hashes of leaves, at least one. */
+/** Computes the root over the hashes of one leaf or more. */
 function rootOf(hashes: readonly Uint8Array[]): Uint8Array {
   if (hashes.length === 1) return hashes[0]!;
   const at = splitAt(hashes.length);
@@ -42,7 +45,7 @@ function rootOf(hashes: readonly Uint8Array[]): Uint8Array {
 
 const roots = new WeakMap<readonly TlvPair[], Uint8Array>();
 
-/** The root of records, types growing, kept with their list; undefined for signatures alone. */
+/** Computes the root of records, and keeps it with their list; undefined for signatures alone. */
 export function offerRoot(records: readonly TlvPair[]): Uint8Array | undefined {
   const known = roots.get(records);
   if (known) return known;
@@ -54,6 +57,6 @@ export function offerRoot(records: readonly TlvPair[]): Uint8Array | undefined {
   return root;
 }
 
-/** The 32 bytes that are signed: H("lightning" ‖ message ‖ field, root). */
+/** Computes the hash that is signed: H("lightning" ‖ message ‖ field, root). */
 export const offerDigest = (kind: OfferKind, field: string, root: Uint8Array): Uint8Array =>
   taggedHash(`lightning${kind}${field}`, root);

@@ -1,8 +1,8 @@
 /**
- * A BOLT12 message cut into records and read into named fields. What does not hold is listed and
- * not refused, so that a decoder can print what is there.
+ * BOLT12 messages as records and named fields.
  *
- * Not here: the rules of each kind (`check.ts`), the string (`string.ts`).
+ * Rules that a message breaks are listed and not thrown, so that a decoder can print the rest. Not
+ * here: the rules of each kind (`check.ts`), the string (`string.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
@@ -11,30 +11,30 @@ import { readStream, type TlvRecord } from '../wire/tlv.ts';
 import { FIELDS, isAllowed, NAMES, type OfferValues } from './fields.ts';
 import type { OfferKind } from './string.ts';
 
-/** A rule that does not hold: an error code, the field, and words. */
+/** Rule that a message breaks: error code, field, and words. */
 export interface OfferProblem {
   code: ErrorCode;
   field: string;
   text: string;
 }
-/** Offer, invoice request or invoice, as records of a TLV stream. */
+/** BOLT12 message: offer, invoice request, invoice or payer proof. */
 export interface OfferMessage {
   kind: OfferKind;
   bytes: Uint8Array;
   records: TlvRecord[];
   fields: OfferValues;
-  /** Records that are not read or not allowed. */
+  /** Problems of records that cannot be read or are not allowed. */
   problems: OfferProblem[];
 }
 
-/** Throws the first problem, where there is one. @throws Refusal with its code */
+/** Throws the first problem. @throws Refusal with its code */
 export function refuseFirst(problems: readonly OfferProblem[]): void {
   const [first] = problems;
   if (first) throw new Refusal(first.code, `${first.field}: ${first.text}`);
 }
 
 /**
- * Reads a message. A value that its field cannot have stays in `custom`, in hex.
+ * Reads a message. A value that its field cannot have stands in `custom`, in hex.
  * @throws RecordRefusal `tlv-truncated`, `bigsize-not-canonical`, `tlv-order`, `tlv-duplicate`
  */
 export function readOfferMessage(kind: OfferKind, bytes: Uint8Array): OfferMessage {
@@ -64,7 +64,7 @@ export function readOfferMessage(kind: OfferKind, bytes: Uint8Array): OfferMessa
 export const makeOfferMessage = (kind: OfferKind, fields: OfferValues): OfferMessage =>
   readOfferMessage(kind, writeFields(FIELDS, fields));
 
-/** The fields of records that `chosen` takes, as another message repeats them. */
+/** Returns the fields whose types are chosen, such as those that an answer repeats. */
 export const fieldsWhere = (message: OfferMessage, chosen: (type: bigint) => boolean): OfferValues =>
   Object.fromEntries(
     Object.entries(message.fields).flatMap(([name, value]): [string, unknown][] => {

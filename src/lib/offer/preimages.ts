@@ -1,9 +1,9 @@
 /**
  * Chains of preimages, a proposal of this project: the newest proves all payments before it.
  *
- * P(i-1) = taggedHash("spillway/preimage-chain", salt ‖ P(i)), and the payment hash of period i is
- * SHA256(P(i)). Without a salt each hash would be the last preimage: linkable, and a hop that saw
- * P(i+1) could take the payment of period i.
+ * P(i-1) = taggedHash("spillway/preimage-chain", salt ‖ P(i)), and SHA256(P(i)) is the payment hash
+ * of period i. The salt keeps payment hashes from being preimages themselves: periods would be
+ * linkable, and a hop that saw P(i+1) could take the payment of period i.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, equalBytes, hexToBytes } from '../bitcoin/bytes.ts';
@@ -17,7 +17,7 @@ export const PREIMAGE_CHAIN_LIMITS = { count: { unit: 'items', least: 1, most: 1
 const before = (salt: Uint8Array, preimage: Uint8Array): Uint8Array =>
   taggedHash('spillway/preimage-chain', concatBytes(salt, preimage));
 
-/** All preimages of a chain, from period 0 on. @param last that of the last period, 32 bytes */
+/** Computes all preimages of a chain, from period 0 on. @param last preimage of the last period */
 export function preimageChain(salt: Uint8Array, last: Uint8Array, count: number): Uint8Array[] {
   const chain = [last];
   while (chain.length < count) chain.push(before(salt, chain.at(-1)!));
@@ -26,7 +26,7 @@ export function preimageChain(salt: Uint8Array, last: Uint8Array, count: number)
 
 /**
  * Checks that a preimage pays an invoice: its own, or that of a later period of the same chain.
- * @param index the period whose preimage it is, of a chain
+ * @param index period of the preimage, in a chain
  * @throws Refusal `wrong-preimage`, `chain-differs`; `usage` for a message without a payment hash
  */
 export function checkInvoicePreimage(f: OfferValues, preimage: Uint8Array, index?: bigint): void {
@@ -49,7 +49,7 @@ export function checkInvoicePreimage(f: OfferValues, preimage: Uint8Array, index
     );
 }
 
-/** @returns a document with secrets: each preimage pays its period */
+/** Returns a chain as a document of secrets: each preimage pays its period. */
 export const chainDocument = (salt: Uint8Array, last: Uint8Array, count: number): object => ({
   type: 'preimage-chain',
   version: 1,

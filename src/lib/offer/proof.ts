@@ -18,16 +18,16 @@ import { verifies } from '../signing/bip340.ts';
 /** Types that each proof shows: payer, payment hash, features, node and the issuer's signature. */
 const ALWAYS: readonly bigint[] = [88n, 168n, 174n, 176n, 240n];
 
-/** The marker of a record that is left out: the next number that invoices can have. */
+/** Returns the marker of a record that is left out: the next type that invoices can have. */
 const nextMarker = (last: bigint): bigint => (last + 1n === 240n ? 1_000_000_000n : last + 1n);
 
-/** A leaf of the tree of an invoice; left out, or with its hash. */
+/** Leaf of an invoice's tree: left out, or with its hash. */
 type ProofLeaf = { left: boolean; hash?: Uint8Array };
 
 /**
- * The root of a tree of which some leaves are left out. At each node with exactly one side that is
- * wholly left out, `missing` is asked for the hash of that side, in post-order.
- * @returns undefined where all leaves are left out
+ * Computes the root of a tree without some leaves; undefined without all of them.
+ * @param missing returns the hash of a side that is wholly left out beside one that is not, in
+ *   post-order
  */
 function rootAround(
   leaves: readonly ProofLeaf[],
@@ -104,7 +104,7 @@ const NEEDED: readonly FieldName[] = [
 ];
 const isShown = (type: bigint): boolean => type < 240n || type >= 1_000_000_000n;
 
-/** The problems of a proof whose records are all read, the payer's signature apart. */
+/** Lists the problem of a proof without unreadable records, the payer's signature apart. */
 export function checkProof(message: OfferMessage): OfferProblem[] {
   const { fields: f, records } = message;
   const missing = NEEDED.find((name) => f[name] === undefined);
@@ -124,7 +124,7 @@ export function checkProof(message: OfferMessage): OfferProblem[] {
   return [];
 }
 
-/** The root of the invoice. @throws Refusal `payer-proof`, also for hashes left over */
+/** Computes the invoice's root. @throws Refusal `payer-proof`, also for hashes left over */
 function rootOfProof({ records, fields }: OfferMessage): Uint8Array {
   const shown = records.filter(({ type }) => isShown(type));
   const omitted = markersOf(hexToBytes(fields.proof_omitted_tlvs ?? ''));

@@ -1,30 +1,30 @@
 /**
- * Offers that recur: the period that a request pays, when it may be paid, and what is due.
+ * Offers that recur: which period a request pays, when it may be paid, and what is due.
  *
- * bolts#1240 (https://github.com/lightning/bolts/pull/1240), a draft, under its own numbers of
- * fields and under those of Core Lightning. Times are Unix seconds. A month is one of the UTC
- * calendar, counted from the day of the base.
+ * bolts#1240 (https://github.com/lightning/bolts/pull/1240), a draft, under its own field numbers
+ * and under those of Core Lightning. Times are Unix seconds. Months are those of the UTC calendar,
+ * counted from the day of the base.
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { FieldName, OfferValues } from './fields.ts';
 import type { OfferProblem } from './message.ts';
-import type { BaseJson, PaywindowJson, PeriodJson } from './kinds.ts';
+import type { BaseJson, PaywindowJson, PeriodJson } from './codecs.ts';
 import type { OfferKind } from './string.ts';
 
 export type Numbering = 'draft' | 'cln';
 
 export const PERIOD_LIMITS = {
-  /** The number of a period, where the offer has a last one. */
+  /** Number of a period of an offer with a last one. */
   index: { unit: 'number', most: (last: bigint) => last },
   length: { unit: 'number', least: 1n },
-  /** The time at which a period may be paid. */
+  /** Time at which a period may be paid. */
   window: { unit: 'Unix seconds', least: ({ from }: PayWindow) => from, most: ({ until }: PayWindow) => until },
-  /** The shortest window of the first period of an offer without a base. */
+  /** Shortest window of the first period of an offer without a base. */
   first: { unit: 'seconds', least: 60n },
-  /** The start of period 0 of an offer by months. */
+  /** Start of period 0 of an offer by months. */
   base: { unit: 'Unix seconds', most: 253_402_300_799n },
-  /** Years up to which months are counted. */
+  /** Last year up to which months are counted. */
   year: { unit: 'number', most: 200_000 },
 } satisfies Limits;
 
@@ -42,7 +42,7 @@ export interface OfferRecurrence {
   counter: bigint | undefined;
   start: bigint | undefined;
   cancel: boolean;
-  /** Start of period 0: of the offer's base, else of the invoice. */
+  /** Start of period 0, by the offer's base or by the invoice. */
   basetime: bigint | undefined;
 }
 
@@ -58,14 +58,14 @@ const FIELD_NAMES = [
   'invoice_recurrence_basetime',
 ] as const;
 type RecurrenceField = (typeof FIELD_NAMES)[number];
-/** The name of a field under a numbering. */
+/** Returns the name of a field under a numbering. */
 export const named = (numbering: Numbering, name: RecurrenceField): FieldName =>
   numbering === 'cln' ? `cln_${name}` : name;
 
 const hasAny = (f: OfferValues, numbering: Numbering): boolean =>
   FIELD_NAMES.some((name) => f[named(numbering, name)] !== undefined);
 
-/** The recurrence of an offer; undefined where it has none. */
+/** Reads the recurrence of an offer; undefined if it has none. */
 export function recurrenceOf(f: OfferValues): OfferRecurrence | undefined {
   const numbering = hasAny(f, 'cln') ? 'cln' : 'draft';
   const get = <N extends RecurrenceField>(name: N): OfferValues[N] => f[named(numbering, name)] as OfferValues[N];
@@ -87,11 +87,11 @@ export function recurrenceOf(f: OfferValues): OfferRecurrence | undefined {
   };
 }
 
-/** The number of the period that is paid; undefined for a request that does not recur. */
+/** Returns the number of the period that is paid; undefined for a request that does not recur. */
 export const periodIndex = ({ counter, start = 0n }: OfferRecurrence): bigint | undefined =>
   counter === undefined ? undefined : counter + start;
 
-/** The problems of the fields of recurrence. */
+/** Lists the rules that fields of recurrence break. */
 export function checkRecurrence(kind: OfferKind, f: OfferValues): OfferProblem[] {
   const found: OfferProblem[] = [];
   const [draft, cln] = [hasAny(f, 'draft'), hasAny(f, 'cln')];
@@ -127,7 +127,10 @@ export function checkRecurrence(kind: OfferKind, f: OfferValues): OfferProblem[]
 
 const DAY = 86_400n;
 
-/** The start of period `n`. @throws Refusal `offer-field` for a time beyond the calendar */
+/**
+ * Computes the start of period `n`.
+ * @throws Refusal `offer-field` for a time beyond the calendar
+ */
 export function periodStart({ unit, period }: PeriodJson, basetime: bigint, n: bigint): bigint {
   const steps = n * period;
   if (unit !== 'months') return basetime + steps * (unit === 'days' ? DAY : 1n);
@@ -142,7 +145,7 @@ export function periodStart({ unit, period }: PeriodJson, basetime: bigint, n: b
   return BigInt(day) + (basetime % DAY);
 }
 
-/** The window of period `n`, both ends included. @throws Refusal as `periodStart` */
+/** Computes the window of period `n`, both ends included. @throws Refusal as `periodStart` */
 export function periodWindow(r: OfferRecurrence, basetime: bigint, n: bigint): PayWindow {
   const start = periodStart(r.period, basetime, n);
   if (!r.paywindow) {
@@ -154,14 +157,19 @@ export function periodWindow(r: OfferRecurrence, basetime: bigint, n: bigint): P
   return { from: before > start ? 0n : start - before, until: start + (short ? PERIOD_LIMITS.first.least : after) };
 }
 
-/** The amount due for period `n` at a time; of a proportional one, for its rest, rounded up. */
+/**
+ * Computes the amount due for period `n` at a time: for the rest of a proportional one, rounded up.
+ */
 export function dueFor(r: OfferRecurrence, basetime: bigint, n: bigint, amount: bigint, at: bigint): bigint {
   const [start, end] = [periodStart(r.period, basetime, n), periodStart(r.period, basetime, n + 1n)];
   if (!r.base?.proportional || at <= start || at >= end) return amount;
   return (amount * (end - at) + (end - start) - 1n) / (end - start);
 }
 
-/** The problems of a request or invoice that is paid at a time. @throws Refusal `offer-field` */
+/**
+ * Lists the problem of a request or invoice that is paid at a time.
+ * @throws Refusal `offer-field`
+ */
 export function checkPeriod(kind: OfferKind, f: OfferValues, at: bigint): OfferProblem[] {
   const r = kind === 'offer' ? undefined : recurrenceOf(f);
   const index = r && periodIndex(r);
@@ -182,8 +190,8 @@ export function checkPeriod(kind: OfferKind, f: OfferValues, at: bigint): OfferP
 export const CALENDAR_LIMITS = { count: { unit: 'items', least: 1, most: 10_000 } } satisfies Limits;
 
 /**
- * The calendar of an offer that recurs, as JSON, from one period on.
- * @throws Refusal `offer-field` where it does not recur; `usage` without a start of period 0
+ * Shows the calendar of an offer that recurs, from one period on.
+ * @throws Refusal `offer-field` if it does not recur; `usage` without a start of period 0
  */
 export function calendarDocument(f: OfferValues, from: bigint, count: number, given?: bigint): object {
   const r = recurrenceOf(f);

@@ -1,36 +1,36 @@
 /**
- * BOLT12 strings: letters of bech32 without a checksum, a prefix for each kind of message.
+ * BOLT12 strings: a prefix for each kind of message, then letters of bech32 without a checksum.
  *
  * BOLT12 (https://github.com/lightning/bolts/blob/master/12-offer-encoding.md), Encoding. All
- * letters are of one case. A `+` and the white space behind it drop out between two letters. Not
+ * letters are of one case. A `+` between two letters drops out, with white space behind it. Not
  * here: what the bytes say (`message.ts`).
  */
 import { bech32 } from '@scure/base';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** The kinds of messages, under the names by which BOLT12 signs them, and their prefixes. */
+/** Kinds of messages, by their names in BOLT12's signatures, and their prefixes. */
 const PREFIXES = { offer: 'lno', invoice_request: 'lnr', invoice: 'lni', payer_proof: 'lnp' } as const;
 export type OfferKind = keyof typeof PREFIXES;
 export const OFFER_KINDS = Object.keys(PREFIXES) as OfferKind[];
 
-/** 64 kB of records, as long as an onion message can be. */
+/** Length of 64 kB of records, as long as an onion message can be. */
 export const STRING_LIMITS = { letters: { unit: 'characters', most: 104_004 } } satisfies Limits;
 
-/** The letters of bech32, by their numbers. */
+/** Letters of bech32 in the order of their values. */
 export const LETTERS = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
-/** The beginning of a text, for errors. */
+/** Shortens a text for errors. */
 export const excerpt = (text: string): string => JSON.stringify(text.length > 20 ? `${text.slice(0, 20)}…` : text);
 
-/** Texts that are often given in place of a string, and what reads them. */
+/** Texts that are often given in place of a BOLT12 string, and what reads them. */
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [/^ln(?:bc|tb)/, 'spillway invoice decode reads invoices of BOLT11'],
   [/^[0-9a-f]+$/, 'hex is read by spillway offer decode --kind KIND'],
 ];
-/** A string without white space around it and the scheme of a link in front of it. */
+/** Strips white space and the scheme of a link. */
 export const bare = (text: string): string => text.trim().replace(/^lightning:/i, '');
 
-/** Reads a string. @throws Refusal `malformed-offer` of letters or padding, `too-large` */
+/** Reads a string. @throws Refusal `malformed-offer` for its letters or padding, `too-large` */
 export function readString(text: string): { kind: OfferKind; bytes: Uint8Array } {
   if (!allows(STRING_LIMITS.letters, text.length))
     throw new Refusal('too-large', `${text.length} characters found, at most ${STRING_LIMITS.letters.most} expected`);
@@ -63,7 +63,7 @@ export function readString(text: string): { kind: OfferKind; bytes: Uint8Array }
   }
 }
 
-/** The string of a message, in lower case. */
+/** Writes the string of a message, in lower case. */
 export const writeString = (kind: OfferKind, bytes: Uint8Array): string =>
   `${PREFIXES[kind]}1${bech32
     .toWords(bytes)

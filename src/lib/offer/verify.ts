@@ -1,5 +1,5 @@
 /**
- * Messages verified: their rules, and that they repeat what they answer byte for byte.
+ * Messages verified: they keep their rules, and repeat what they answer byte for byte.
  *
  * BOLT12, Requirements for Invoice Requests and Invoices.
  */
@@ -12,7 +12,7 @@ import { checkOfferTime, nodeIds } from './check.ts';
 import { judge, type MessageFindings } from './document.ts';
 import { checkPeriod } from './recurrence.ts';
 
-/** Fields that differ from the message answered. @throws Refusal `usage` for another kind */
+/** Lists fields that differ from the message answered. @throws Refusal `usage` for another kind */
 export function checkMirror(message: OfferMessage, answered: OfferMessage): OfferProblem[] {
   const taken =
     answered.kind === 'offer' && message.kind !== 'offer'
@@ -50,8 +50,8 @@ export function checkMirror(message: OfferMessage, answered: OfferMessage): Offe
 /**
  * Checks a message: all of its rules, its signatures, what it answers, and time.
  * @param at Unix seconds
- * @param answered the offer, or the request of an invoice, that the message answers
- * @throws Refusal with the code of the first problem
+ * @param answered the offer, or the request of an invoice
+ * @throws Refusal for the first problem
  */
 export function verifyMessage(message: OfferMessage, at: bigint, answered?: OfferMessage): MessageFindings {
   const verdict = judge(message);

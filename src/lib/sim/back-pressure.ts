@@ -1,21 +1,20 @@
 /**
  * Onion messages under load: token buckets at every node, and drops that tell senders to slow down.
  *
- * Source: https://gist.github.com/t-bast/e37ee9249d9825e51d260335c94f0fcf (back-pressure for onion messages).
- * A node counts what each peer sends it. A message over the limit is dropped, and the sender is told. The sender
- * halves the limit of the peer that it stored last for that link, and passes the drop on to that peer. Half a
- * minute without an overflow doubles a limit again. The proposal leaves open how far drops travel: `relayDepth`
- * here; and more, which `READINGS` names. All messages count, also those for the node itself.
- * Times are milliseconds. Not here: onions themselves (`onion/`).
+ * Source: https://gist.github.com/t-bast/e37ee9249d9825e51d260335c94f0fcf (back-pressure for onion
+ * messages). A node counts the messages of each peer. It drops one over the limit and tells the
+ * sender. The sender halves the limit of the peer that it stored last for that link, and passes the
+ * drop on to that peer. Half a minute without an overflow doubles a limit again. The proposal
+ * leaves open how far drops travel (`relayDepth`) and what `READINGS` names. All messages count,
+ * also those for the node itself. Times are milliseconds. Not here: onions themselves (`onion/`).
  */
 import { needPeers, type Topology } from '../gossip/topology.ts';
 import type { Draws } from '../protocol/draws.ts';
 
 /**
- * Harsher readings of the proposal, each apart.
- * - `dropper`: the node that drops also halves the limit of the peer whose message it dropped.
- * - `burst`: a halved limit halves the burst, down to one message.
- * - `origin`: an origin does not know its own message, and passes the drop on.
+ * Harsher readings of the proposal, each apart. `dropper`: the node that drops also halves the
+ * limit of the peer whose message it dropped. `burst`: a halved limit halves the burst, down to one
+ * message. `origin`: an origin does not know its own message, and passes the drop on.
  */
 export const READINGS = ['dropper', 'burst', 'origin'] as const;
 export type Reading = (typeof READINGS)[number];
@@ -25,16 +24,16 @@ export interface SimRules {
   seconds: number;
   /** Messages a second that an honest node sends. */
   rate: number;
-  /** Nodes on the walk of a message, its origin included: at least and at most. */
+  /** Least and greatest number of nodes on a message's walk, with its origin. */
   walk: readonly [least: number, most: number];
-  /** Messages a second that a node takes of a peer. */
+  /** Messages a second that a node takes from a peer. */
   limit: number;
-  /** Messages that it takes of the attacker; the same where undefined. */
+  /** Messages a second that a node takes from the attacker; `limit` by default. */
   attackerLimit?: number | undefined;
   burst: number;
-  /** Least that a limit is halved to. */
+  /** Limit below which no halving goes. */
   floor: number;
-  /** Number of nodes that pass a drop on; 0: nobody is told. */
+  /** Number of nodes that pass a drop on; 0 tells nobody. */
   relayDepth: number;
   /** Makes an origin that learns of a drop try another walk, once. */
   retry: boolean;
@@ -59,7 +58,7 @@ export interface SimOutcome {
   drops: number;
   /** Limits halved by nodes that were told of a drop. */
   halvings: number;
-  /** Halvings of a peer by which the dropped message had not come. */
+  /** Halvings of a peer from which the dropped message had not come. */
   misattributed: number;
   retried: number;
 }
@@ -67,7 +66,7 @@ export interface SimOutcome {
 const HOP = 50;
 const RECOVERY = 30_000;
 
-/** Messages that a node takes of one peer: so many a second, saved up to the burst. */
+/** Token bucket: messages that a node takes from one peer. */
 export class Bucket {
   readonly #usual: number;
   readonly #burst: number;
@@ -75,10 +74,10 @@ export class Bucket {
   #limit: number;
   #tokens: number;
   #time = 0;
-  /** Time when it overflowed, was halved or doubled last. */
+  /** Time of the last overflow, halving or doubling. */
   #changed = 0;
 
-  /** @param shrinks whether the burst is halved with the limit */
+  /** Makes a bucket. @param shrinks halves the burst with the limit */
   constructor(limit: number, burst: number, shrinks = false) {
     this.#usual = this.#limit = limit;
     this.#burst = this.#tokens = burst;
@@ -97,7 +96,7 @@ export class Bucket {
     this.#tokens = Math.min(room, this.#tokens + ((now - this.#time) * this.#limit) / 1000);
     this.#time = now;
   }
-  /** Takes a message; false where there is no room. */
+  /** Takes a message; returns false if the bucket is empty. */
   takes(now: number): boolean {
     this.#advance(now);
     // Sums of fractions stay a little below whole numbers.
@@ -123,7 +122,7 @@ interface SimMessage {
   retried: boolean;
 }
 
-/** Events that are put in by the order of their times. */
+/** Queue of events that are added in the order of their times. */
 class Events {
   #waiting: { time: number; run: () => void }[] = [];
   #at = 0;
@@ -142,7 +141,7 @@ class Events {
 }
 
 /**
- * Plays one run. The attacker, where there is one, is a node of its own behind the others.
+ * Plays one run. The attacker is a node of its own behind the others.
  * @throws Refusal `malformed-message` for a network without channels
  */
 export function simulate(topology: Topology, rules: SimRules, attack: Attack, draws: Draws): SimOutcome {
@@ -169,9 +168,9 @@ export function simulate(topology: Topology, rules: SimRules, attack: Attack, dr
   const countsOf = (message: SimMessage): Counts => (message.attacker ? out.attacker : out.honest);
 
   const linkOf = (node: number, peer: number): number => node * peers.length + peer;
-  /** Limits by link: what the node takes of the peer. */
+  /** Buckets by link, for what the node takes from the peer. */
   const buckets = new Map<number, Bucket>();
-  /** Senders by link: who sent last what the node passed on to the peer. */
+  /** Senders by link: the peer whose message the node passed on last. */
   const lastSender = new Map<number, number>();
   function bucketOf(node: number, peer: number): Bucket {
     const link = linkOf(node, peer);
@@ -183,7 +182,7 @@ export function simulate(topology: Topology, rules: SimRules, attack: Attack, dr
     return bucket;
   }
 
-  /** Walks on at random, to no node twice. It ends early where there is no other. */
+  /** Walks on at random, to no node twice, as far as there are others. */
   function walk(start: readonly number[]): number[] {
     const path = [...start];
     const [least, most] = rules.walk;
@@ -199,7 +198,7 @@ export function simulate(topology: Topology, rules: SimRules, attack: Attack, dr
     if (!message.retried) countsOf(message).sent += 1;
     pass(time, message, 1);
   }
-  /** Sends a message on to place `at` of its path. */
+  /** Sends a message on to index `at` of its path. */
   const pass = (now: number, message: SimMessage, at: number): void =>
     flying.put(now + HOP, () => arrive(now + HOP, message, at));
   function arrive(time: number, message: SimMessage, at: number): void {
@@ -218,7 +217,10 @@ export function simulate(topology: Topology, rules: SimRules, attack: Attack, dr
     pass(time, message, at + 1);
   }
 
-  /** Tells `node` that `from` dropped what it sent. @param at its place on the message's path; −1 where it was blamed wrongly */
+  /**
+   * Tells `node` that `from` dropped its message.
+   * @param at its index on the message's path; −1 if it was blamed wrongly
+   */
   function tell(now: number, message: SimMessage, node: number, from: number, at: number, depth: number): void {
     if (depth > 0) flying.put(now + HOP, () => told(now + HOP, message, node, from, at, depth));
   }

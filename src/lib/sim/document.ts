@@ -1,17 +1,20 @@
-/** Runs of one simulation over several seeds, as a document. Not here: the simulation (`back-pressure.ts`). */
+/** Simulation over several seeds, as a document. Not here: a single run (`back-pressure.ts`). */
 import { drawTopology, type Topology } from '../gossip/topology.ts';
 import { Draws, percent } from '../protocol/draws.ts';
 import { simulate, type Attack, type SimOutcome, type SimRules } from './back-pressure.ts';
 
 export interface Setup {
-  /** A network, or how many nodes and channels are drawn. */
+  /** Network, or the number of nodes and channels that are drawn. */
   topology: Topology | { nodes: number; channels: number };
   rules: SimRules;
   attack: Attack;
   seeds: readonly string[];
 }
 
-/** Least, mean and greatest part of a whole over the seeds, in percent; null where there is no whole. */
+/**
+ * Returns least, mean and greatest share of a whole over the seeds, in percent; null without a
+ * whole.
+ */
 function spread(
   outcomes: readonly SimOutcome[],
   of: (outcome: SimOutcome) => readonly [number, number],
@@ -22,7 +25,7 @@ function spread(
   return { least: percent(Math.min(...parts)), mean: percent(mean), greatest: percent(Math.max(...parts)) };
 }
 
-/** Plays every seed. Rates may be fractions, so they are printed as text. */
+/** Plays every seed. Rates are printed as text, since they may be fractions. */
 export function simulationDocument({ topology, rules, attack, seeds }: Setup): object {
   const outcomes = seeds.map((seed) => {
     const draws = new Draws('sim', seed);

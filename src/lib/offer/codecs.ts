@@ -14,9 +14,9 @@ import { RELAY_LIMITS, FEES } from '../wire/fees.ts';
 import { counted, struct, structs, uint, member, truncatedEnd, type Member, type StructOf } from '../wire/struct.ts';
 
 export const VALUE_LIMITS = {
-  /** The features of a path, and a fallback's program. */
+  /** Size of the features of a path, and of a fallback's program. */
   bytes: { unit: 'bytes', most: 0xffff },
-  /** Size of either half of a name. */
+  /** Size of either half of a BIP353 name. */
   name: { unit: 'bytes', most: 255 },
   version: { unit: 'number', most: 255n },
 } satisfies Limits;
@@ -25,7 +25,7 @@ const refuse = (text: string): never => {
   throw new Refusal('tlv-value', text);
 };
 
-/** Text in UTF-8. */
+/** Codec of text in UTF-8. */
 export const utf8Text: Codec<string> = {
   write: (value) => new TextEncoder().encode(value),
   read: (bytes) => utf8Of(bytes) ?? refuse('bytes found that are no UTF-8'),
@@ -35,11 +35,11 @@ export const utf8Text: Codec<string> = {
   },
 };
 
-/** Returns the chain hash of a network's name; undefined for anything else. */
+/** Returns the chain hash of a network; undefined for other names. */
 const hashOf = (name: unknown): string | undefined =>
   typeof name === 'string' && isNetwork(name) ? CHAIN_HASHES[name] : undefined;
 
-/** Chain hashes in hex. JSON may name networks. */
+/** Codec of chain hashes in hex; JSON may name networks. */
 export const chains: Codec<string[]> = {
   write: (value) => concatBytes(...value.map(hexToBytes)),
   read: (bytes) =>
@@ -57,13 +57,13 @@ export const chains: Codec<string[]> = {
       }),
     ),
 };
-/** One chain hash. */
+/** Codec of one chain hash. */
 export const chain: Codec<string> = {
   ...hexBytes(32),
   parse: (from, name) => hashOf(from.json(name)) ?? hexBytes(32).parse(from, name),
 };
 
-/** Fees and limits of a blinded path, `blinded_payinfo`. */
+/** Fees and limits of a blinded path: `blinded_payinfo`. */
 export const PAYINFO = {
   ...FEES,
   htlc_minimum_msat: uint(8, RELAY_LIMITS.htlc_msat),
@@ -73,12 +73,12 @@ export const PAYINFO = {
 export type PayinfoJson = StructOf<typeof PAYINFO>;
 export const payinfos = structs(PAYINFO, { features: '' });
 
-/** Witness programs. */
+/** Witness program. */
 const FALLBACK = { version: uint(1, VALUE_LIMITS.version), program: counted(VALUE_LIMITS.bytes) };
 export type FallbackJson = StructOf<typeof FALLBACK>;
 export const fallbacks = structs(FALLBACK);
 
-/** Half of a BIP353 name behind its length. Its bytes are shown as text, whatever they are. */
+/** Member with half of a BIP353 name, whose bytes are shown as Latin-1. */
 const half: Member<string> = {
   write: (text) => Uint8Array.from([text.length, ...Array.from(text, (c) => c.charCodeAt(0))]),
   read: (take) => String.fromCharCode(...take(take(1)[0]!)),
@@ -89,7 +89,7 @@ const half: Member<string> = {
       : from.refuse(name, `at most ${VALUE_LIMITS.name.most} bytes of text`);
   },
 };
-/** A BIP353 name. */
+/** Codec of a BIP353 name. */
 export const bip353Name = struct({ name: half, domain: half });
 
 export const RECURRENCE_LIMITS = {
@@ -99,7 +99,7 @@ export const RECURRENCE_LIMITS = {
   index: { unit: 'number', most: 0xffff_ffffn },
 } satisfies Limits;
 
-/** Units of a period, at the place of their number. */
+/** Units of a period, in the order of their numbers. */
 const UNITS = ['seconds', 'days', 'months'] as const;
 const unit: Member<(typeof UNITS)[number]> = {
   write: (name) => Uint8Array.of(UNITS.indexOf(name)),
@@ -111,7 +111,7 @@ const unit: Member<(typeof UNITS)[number]> = {
   },
   parse: (from, name) => UNITS.find((each) => each === from.json(name)) ?? from.refuse(name, UNITS.join(', ')),
 };
-/** True where a period that has begun costs its rest. */
+/** Member that is true if a begun period costs only its rest. */
 const proportional: Member<boolean> = {
   write: (value) => Uint8Array.of(value ? 1 : 0),
   read: (take) => {
@@ -136,7 +136,7 @@ export const base = struct(BASE);
 export const paywindow = struct(PAYWINDOW);
 export const chainPlace = struct({ salt: member(hexBytes(32), 32), index: truncatedEnd(4, RECURRENCE_LIMITS.index) });
 
-/** A field without a value, `true` in JSON. */
+/** Codec of a field without a value: `true` in JSON. */
 export const cancel: Codec<true> = {
   write: () => new Uint8Array(),
   read: (bytes) => {
