@@ -63,16 +63,16 @@ export { allTables, describerOf, FAMILIES, register, tableOf, type Describer, ty
 // ── bitcoin: amounts, addresses, transactions, PSBTs, fees ────────────────────────────────────────────────────────────
 export { addressOf, scriptOf } from './lib/bitcoin/address.ts';
 export { btcFromSat, parseSat, satFromBtc } from './lib/bitcoin/amount.ts';
-export { parseCoins, payFrom, type ListedCoin, type Payment } from './lib/bitcoin/coins.ts';
+export { parseCoins, payFrom, type ListedCoin, type PaymentPlan } from './lib/bitcoin/coins.ts';
 export { withChecksum } from './lib/bitcoin/descriptor.ts';
 export { feeFor, feerateOf, feerateText, parseFeerate } from './lib/bitcoin/fee.ts';
-export { finalHex } from './lib/bitcoin/finalize.ts';
+export { finalHex } from './lib/bitcoin/wallet-inputs.ts';
 export { expiryHeight, parseExpiry, type Expiry } from './lib/bitcoin/locktime.ts';
 export { isNetwork, NETWORKS, type Network } from './lib/bitcoin/network.ts';
 export { outpointText, parseOutpoint, type Outpoint } from './lib/bitcoin/outpoint.ts';
 export { childOf, type Parent } from './lib/bitcoin/package.ts';
 export { musigPsbt, readPsbt, readSame, shareOf, templateOf, writePsbt, type MusigShare } from './lib/bitcoin/psbt.ts';
-export { routingFee } from './lib/bitcoin/routing.ts';
+export { routingFee } from './lib/wire/fees.ts';
 export { dustLimit, scriptType, type ScriptType } from './lib/bitcoin/script.ts';
 export { taprootSighash } from './lib/bitcoin/sighash.ts';
 export {

@@ -1,6 +1,6 @@
 /** Signed PSBTs of other wallets, made into transactions. */
 import { describe, expect, it } from 'vitest';
-import { finalHex } from '../../src/lib/bitcoin/finalize.ts';
+import { finalHex } from '../../src/lib/bitcoin/wallet-inputs.ts';
 import { writePsbt } from '../../src/lib/bitcoin/psbt.ts';
 import { toTransaction, txidOf, txidOfHex, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';

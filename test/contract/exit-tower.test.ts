@@ -8,7 +8,7 @@ import Bump from '../../src/commands/tools/bump.ts';
 import Inspect from '../../src/commands/tools/inspect.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
-import { finalHex } from '../../src/lib/bitcoin/finalize.ts';
+import { finalHex, signKeyPath } from '../../src/lib/bitcoin/wallet-inputs.ts';
 import { exitPackage, type ExitPackage } from '../../src/lib/contract/exit-package.ts';
 import { calendar } from '../../src/lib/engine/calendar.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
@@ -20,7 +20,6 @@ import { command } from '../support/command.ts';
 import { ownCoin } from '../support/credit.ts';
 import { TestParty } from '../support/party.ts';
 import { txidOfHex, unsignedHex, withWitness, type Spent, type Template } from '../../src/lib/bitcoin/transaction.ts';
-import { signKeyPath } from '../../src/lib/bitcoin/wallet-inputs.ts';
 import { walletKey } from '../support/wallet.ts';
 import {
   asRead,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { payFrom } from '../../src/lib/bitcoin/coins.ts';
-import { finalHex } from '../../src/lib/bitcoin/finalize.ts';
+import { finalHex } from '../../src/lib/bitcoin/wallet-inputs.ts';
 import { fundingHex, signFunding } from '../../src/lib/bitcoin/funding.ts';
 import { txidOf, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';

@@ -1,6 +1,6 @@
 /** A swap of two homes on a chain in memory, with what either side can do: for tests of `htlc/watch.ts`. */
 import { expect } from 'vitest';
-import { finalHex } from '../../src/lib/bitcoin/finalize.ts';
+import { finalHex } from '../../src/lib/bitcoin/wallet-inputs.ts';
 import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';

@@ -1,5 +1,5 @@
 /** Contracts between two homes of this process, whose funding is on the chain of a real node. */
-import { finalHex } from '../../src/lib/bitcoin/finalize.ts';
+import { finalHex } from '../../src/lib/bitcoin/wallet-inputs.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import type { Policy } from '../../src/lib/credit/terms.ts';
 import type { Pair } from '../support/credit.ts';

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Fields } from '../../src/lib/protocol/document.ts';
-import { routingFee } from '../../src/lib/bitcoin/routing.ts';
+import { routingFee } from '../../src/lib/wire/fees.ts';
 import { route, routeDocument } from '../../src/lib/onion/route.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { fill, hex, pubkeyOf } from '../support/onion.ts';

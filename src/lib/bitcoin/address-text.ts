@@ -1,8 +1,8 @@
 /**
- * The address of an output script.
+ * Addresses of output scripts.
  *
- * Spec: BIP13, BIP173, BIP350, BIP433 (P2A). Written here, since @scure/btc-signer's brings the curve with it, which would be a
- * third of a decoder's start. Not here: reading addresses, where a taproot key must be on the curve (`address.ts`).
+ * BIP13, BIP173, BIP350, BIP433 (P2A). Written here, since @scure/btc-signer's function loads the
+ * curve, a third of a decoder's start. Not here: reading addresses (`address.ts`).
  */
 import { bech32, bech32m, createBase58check } from '@scure/base';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -13,7 +13,10 @@ import { prefixes, type Network } from './network.ts';
 export const base58check = createBase58check(sha256);
 const P2A = '51024e73';
 
-/** Version byte and hash (hex) of a script that pays to a public key's hash or a script's: what base58 addresses are made of. */
+/**
+ * Returns version byte and hash (hex) of a P2PKH or P2SH script, as base58 addresses hold them;
+ * undefined for another script.
+ */
 export function hashPaid(script: string, network: Network): string | undefined {
   const { pubKeyHash, scriptHash } = prefixes(network);
   const [, key, redeem] = /^(?:76a914([0-9a-f]{40})88ac|a914([0-9a-f]{40})87)$/.exec(script) ?? [];
@@ -23,10 +26,10 @@ export function hashPaid(script: string, network: Network): string | undefined {
 const byte = (value: number): string => value.toString(16).padStart(2, '0');
 
 /**
- * Returns the address of an output script (hex); undefined where it has none.
+ * Returns the address of an output script (hex); undefined if it has none.
  * @example
  * ```ts
- * addressOf('0014751e76e8199196d454941c45d1b3a323f1433bd6', 'mainnet'); // 'bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4'
+ * addressOf('51024e73', 'mainnet'); // 'bc1pfeessrawgf'
  * ```
  */
 export function addressOf(script: string, network: Network): string | undefined {

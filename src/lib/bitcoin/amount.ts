@@ -1,9 +1,9 @@
-/** Amounts: satoshis as bigint, and BTC decimals converted through their text, never through a float. */
+/** Amounts: satoshis as bigint, and decimals of BTC, which are never made floats. */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
 export const COIN = 100_000_000n;
-/** No amount is larger (consensus MAX_MONEY). */
+/** Largest amount (consensus MAX_MONEY). */
 export const MAX_SAT = 21_000_000n * COIN;
 export const AMOUNT_LIMITS = { sat: { unit: 'sat', least: 0n, most: MAX_SAT } } satisfies Limits;
 
@@ -39,7 +39,7 @@ export function btcFromSat(sat: bigint): string {
 }
 
 /**
- * Reads whole satoshis: digits only. Undefined for other text and above 21 million bitcoin.
+ * Reads whole satoshis; undefined for other text, and above 21 million bitcoin.
  * @example
  * ```ts
  * parseSat('12000'); // 12000n

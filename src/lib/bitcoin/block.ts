@@ -1,8 +1,8 @@
 /**
- * Blocks as bytes: their transactions without witnesses, and the Merkle tree over the transactions' ids.
+ * Blocks as bytes: their transactions without witnesses, and the Merkle tree over these.
  *
- * Hashes stand here as they are in bytes (not in display order). A row of odd length doubles its last hash. Refusals carry
- * the code of whoever reads. Not here: headers and their work, proofs of single transactions.
+ * Hashes are in the order of bytes, not in display order. A row of odd length doubles its last
+ * hash. Refusals have the code of the caller. Not here: headers (`header.ts`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { ErrorCode } from '../protocol/refusal.ts';
@@ -12,8 +12,8 @@ import { Cursor } from './cursor.ts';
 
 export const doubleHash = (bytes: Uint8Array): Uint8Array => sha256(sha256(bytes));
 
-export interface BareTransaction {
-  /** Serialization without witness. */
+export interface BlockTransaction {
+  /** Serialization without witnesses. */
   bytes: Uint8Array;
   txid: Uint8Array;
   /** True for a coinbase transaction, whose one input spends no output. */
@@ -21,7 +21,7 @@ export interface BareTransaction {
   outputs: { sat: bigint; script: string }[];
 }
 
-function transactionAt(from: Cursor): BareTransaction {
+function transactionAt(from: Cursor): BlockTransaction {
   const version = from.take(4);
   let start = from.at;
   const witness = from.bytes[from.at] === 0 && from.bytes[from.at + 1] === 1;
@@ -45,8 +45,8 @@ function transactionAt(from: Cursor): BareTransaction {
   return { bytes, txid: doubleHash(bytes), coinbase, outputs };
 }
 
-/** Reads a whole transaction, with or without witness. @throws Refusal `code` */
-export function transactionIn(bytes: Uint8Array, code: ErrorCode): BareTransaction {
+/** Reads a transaction, with or without witnesses. @throws Refusal `code` */
+export function transactionIn(bytes: Uint8Array, code: ErrorCode): BlockTransaction {
   const from = new Cursor(bytes, code);
   const made = transactionAt(from);
   if (from.at !== bytes.length) throw new Refusal(code, `${bytes.length - from.at} bytes found behind a transaction`);
@@ -54,12 +54,12 @@ export function transactionIn(bytes: Uint8Array, code: ErrorCode): BareTransacti
 }
 
 export interface Block {
-  /** 80 bytes. */
+  /** Header of 80 bytes. */
   header: Uint8Array;
-  transactions: BareTransaction[];
+  transactions: BlockTransaction[];
 }
 
-/** Cuts a whole block into header and transactions, at least one. @throws Refusal `code` */
+/** Reads a block of one transaction or more. @throws Refusal `code` */
 export function blockIn(bytes: Uint8Array, code: ErrorCode): Block {
   const from = new Cursor(bytes, code);
   const header = from.take(80);
@@ -69,24 +69,24 @@ export function blockIn(bytes: Uint8Array, code: ErrorCode): Block {
   return { header, transactions };
 }
 
-/** A hash as people read it. */
+/** Shows a hash in display order. */
 export const display = (hash: Uint8Array): string => bytesToHex(hash.slice().reverse());
 
-/** Hashes of the row above. */
+/** Computes the row above a row of hashes. */
 function above(row: readonly Uint8Array[]): Uint8Array[] {
   const next: Uint8Array[] = [];
   for (let i = 0; i < row.length; i += 2) next.push(doubleHash(concatBytes(row[i]!, row[i + 1] ?? row[i]!)));
   return next;
 }
 
-/** Returns the Merkle root of at least one leaf. */
+/** Computes the Merkle root of one leaf or more. */
 export function merkleRoot(txids: readonly Uint8Array[]): Uint8Array {
   let row = txids;
   while (row.length > 1) row = above(row);
   return row[0]!;
 }
 
-/** The siblings of a leaf, from the leaf upwards. */
+/** Returns the siblings on the way from a leaf to the root. */
 export function merklePath(txids: readonly Uint8Array[], index: number): Uint8Array[] {
   const path: Uint8Array[] = [];
   for (let row = [...txids], at = index; row.length > 1; row = above(row), at >>= 1) path.push(row[at ^ 1] ?? row[at]!);

@@ -1,9 +1,9 @@
-/** Bytes and hex, under the names that the rest of this room uses. */
+/** Bytes, hex and text. */
 export { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
-/** Comparison without an early end: it compares MACs too. */
+/** Compares bytes in constant time, for MACs too. */
 export { equalBytes } from '@noble/ciphers/utils.js';
 
-/** Compares bytes lexicographically; a prefix comes first. */
+/** Compares bytes in lexicographic order; a prefix comes first. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const at = a.findIndex((byte, i) => byte !== b[i]);
   return at < 0 ? a.length - b.length : a[at]! - (b[at] ?? -1);

@@ -1,5 +1,6 @@
 /**
- * Coins that can fund a transaction, in the shape of Bitcoin Core's `listunspent`, and which of them to take.
+ * Coins that can fund a transaction, in the shape of `listunspent`, and the choice among them.
+ *
  * Selection and change are @scure/btc-signer's (`selectUTXO`).
  */
 import { selectUTXO } from '@scure/btc-signer/utxo.js';
@@ -24,12 +25,12 @@ import {
   type Template,
 } from './transaction.ts';
 
-/** Entry of `listunspent` with the fields that are read. */
+/** Entry of `listunspent`, with the fields that are read. */
 export interface ListedCoin {
   txid: string;
   vout: number;
   address?: string | undefined;
-  /** BTC, as text with eight decimals. */
+  /** Amount in BTC, as text with eight decimals. */
   amount: DecimalText;
   scriptPubKey: string;
   confirmations: number;
@@ -44,7 +45,10 @@ export const listedCoin = (coin: Spent, confirmations: number, network: Network)
   confirmations,
 });
 
-/** Reads the output of `listunspent` (parsed with `parseJson`, so that decimals kept their text). @throws Refusal `malformed-coins` */
+/**
+ * Reads the output of `listunspent`, parsed by `parseJson` to keep decimals as text.
+ * @throws Refusal `malformed-coins`
+ */
 export function parseCoins(json: Json): Spent[] {
   if (!Array.isArray(json)) throw new Refusal('malformed-coins', 'a list of coins, as listunspent prints it, expected');
   const seen = new Set<string>();
@@ -69,8 +73,8 @@ export function parseCoins(json: Json): Spent[] {
   });
 }
 
-/** Outputs to be paid, and how: coins, change, feerate. */
-export interface Payment {
+/** Plan of a payment: outputs, coins, change, feerate. */
+export interface PaymentPlan {
   /** Coins that are spent in any case. */
   required?: readonly Spent[];
   coins: readonly Spent[];
@@ -83,11 +87,12 @@ export interface Payment {
 }
 
 /**
- * The transaction that makes these outputs out of these coins. Inputs and outputs are in the order of BIP69; a change
- * at or below dust goes to the fee. The feerate is rounded up to whole sat/vB.
- * @throws Refusal `unsafe-funding` for coins that are not native segwit, `not-enough-coins`, `fee-too-high`
+ * Makes the transaction of a payment, in the order of BIP69. A change at or below dust goes to the
+ * fee. The feerate is rounded up to whole sat/vB.
+ * @throws Refusal `unsafe-funding` for coins that are not native segwit, `not-enough-coins`,
+ *   `fee-too-high`
  */
-export function payFrom(payment: Payment): Template & { fee: bigint; changeSat: bigint } {
+export function payFrom(payment: PaymentPlan): Template & { fee: bigint; changeSat: bigint } {
   const { required = [], coins, outputs, change, feerate, version, network } = payment;
   const script = changeScript(change, network);
   checkSizes([...required, ...coins]);

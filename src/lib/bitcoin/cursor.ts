@@ -1,8 +1,8 @@
 /**
- * A cursor over bytes that anybody may have written: each read checks that they are there.
+ * Cursor over bytes that anybody may have written: each read checks that they are there.
  *
- * Numbers are big-endian, as Lightning has them; `little` and `compact` are Bitcoin's.
- * Not here: Lightning's BigSize (`wire/bigsize.ts`).
+ * Numbers are big-endian, as in Lightning; `little` and `compact` are Bitcoin's. Not here: BigSize
+ * (`wire/bigsize.ts`).
  */
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 
@@ -12,7 +12,7 @@ export class Cursor {
   readonly #code: ErrorCode;
   at: number;
 
-  /** @param code the code that a read beyond the end is refused with */
+  /** Makes a cursor. @param code error code of a read beyond the end */
   constructor(bytes: Uint8Array, code: ErrorCode, at = 0) {
     this.bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -55,7 +55,7 @@ export class Cursor {
     const first = this.u8();
     return first < 0xfd ? first : this.little(first === 0xfd ? 2 : first === 0xfe ? 4 : 8);
   }
-  /** Takes a number of items that follow, each of `least` bytes or more. */
+  /** Takes the number of items that follow, each of `least` bytes or more. */
   count(least: number): number {
     const count = this.compact();
     if (count * least > this.left) this.refuse(`${count} items found in ${this.left} bytes`);

@@ -1,4 +1,4 @@
-/** The checksum of output descriptors. Source: BIP380. */
+/** Checksum of output descriptors (BIP380). */
 import { Refusal } from '../protocol/refusal.ts';
 
 const INPUT = '0123456789()[],\'/*abcdefgh@:$%{}IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~ijklmnopqrstuvwxyzABCDEFGH`#"\\ ';

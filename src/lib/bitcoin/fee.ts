@@ -1,22 +1,22 @@
-/** Fees and feerates. A feerate is an integer, satoshis for a thousand virtual bytes. */
+/** Fees and feerates. A feerate is a whole number of satoshis for 1000 virtual bytes. */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** No feerate that anyone has paid is near this; a larger one is a slip. */
+/** Feerate above which none was ever paid: a larger one is a slip. */
 export const MAX_FEERATE = 5_000_000;
 export const MIN_FEERATE = 1_000;
 export const FEE_LIMITS = {
-  /** Rates that a user may ask for: some nodes relay less than others. */
+  /** Feerate that a user may ask for; some nodes relay less than 1 sat/vB. */
   asked: { unit: 'sat/kvB', least: 100, most: MAX_FEERATE },
-  /** The fee of a transaction of so many virtual bytes that another party proposes. */
+  /** Fee of a transaction of `vsize` virtual bytes that another party proposes. */
   paid: {
     unit: 'sat',
     least: (vsize: number) => feeFor(MIN_FEERATE, vsize),
     most: (vsize: number) => feeFor(MAX_FEERATE, vsize),
   },
-  /** A tenth of the inputs, unless more is allowed. */
+  /** Fee by the sum of the inputs, unless more is allowed. */
   share: { unit: 'sat', most: (inputs: bigint) => inputs / 10n },
-  /** Default highest feerate of the counterparty's proposals. */
+  /** Highest feerate of the counterparty's proposals, by default. */
   proposed: { unit: 'sat/kvB', most: 100_000 },
 } satisfies Limits;
 
@@ -39,7 +39,7 @@ export const feeFor = (feerate: number, vsize: number): bigint => (BigInt(feerat
 export const feerateOf = (fee: bigint, vsize: number): number => Number((fee * 1000n) / BigInt(vsize));
 
 /**
- * Reads sat/vB with up to three decimals, as people write it. Returns satoshis for 1000 vB.
+ * Reads sat/vB with up to three decimals; returns satoshis for 1000 vB, undefined for other text.
  * @example
  * ```ts
  * parseFeerate('2.5'); // 2500
@@ -53,7 +53,7 @@ export function parseFeerate(text: string): number | undefined {
 }
 
 /**
- * Returns sat/vB for people.
+ * Shows a feerate in sat/vB.
  * @example
  * ```ts
  * feerateText(2500); // '2.5'
@@ -61,7 +61,10 @@ export function parseFeerate(text: string): number | undefined {
  */
 export const feerateText = (feerate: number): string => String(feerate / 1000);
 
-/** Refuses a fee above a tenth of the inputs, unless allowed. Sums in satoshis. @throws Refusal `fee-too-high` */
+/**
+ * Refuses a fee above a tenth of the inputs, unless it is allowed.
+ * @throws Refusal `fee-too-high`
+ */
 export function guardFee(fee: bigint, inputs: bigint, allowed = false): void {
   if (!allowed && fee > FEE_LIMITS.share.most(inputs))
     throw new Refusal(
@@ -76,7 +79,7 @@ export function guardFee(fee: bigint, inputs: bigint, allowed = false): void {
 /**
  * Checks the fee of a transaction that one side proposes and both sign.
  * @param what name of the transaction, for errors
- * @param most highest feerate, satoshis for 1000 vB; undefined for a proposal of this home
+ * @param most highest feerate, in satoshis for 1000 vB; undefined for a proposal of this home
  * @throws Refusal `fee-too-low`, `fee-too-high`
  */
 export function checkProposed(
@@ -96,7 +99,10 @@ export function checkProposed(
     );
 }
 
-/** Refuses a fee below the relay minimum or above any sensible feerate. @throws Refusal `fee-too-low`, `fee-too-high` */
+/**
+ * Refuses a feerate below what nodes relay, or above `MAX_FEERATE`.
+ * @throws Refusal `fee-too-low`, `fee-too-high`
+ */
 export function boundFeerate(fee: bigint, vsize: number): void {
   if (fee < FEE_LIMITS.paid.least(vsize))
     throw new Refusal('fee-too-low', `a fee of ${fee} sat for ${vsize} vB found, at least 1 sat/vB expected`);

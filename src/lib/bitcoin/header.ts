@@ -1,6 +1,7 @@
 /**
  * Block headers: their 80 bytes and their work (`pow.cpp` of Bitcoin Core).
- * Not here: the rules by which one follows another (`notary/headers.ts`), blocks (`block.ts`).
+ *
+ * Not here: chains of headers (`notary/headers.ts`), blocks (`block.ts`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
@@ -14,7 +15,7 @@ export interface Header {
   previous: string;
   /** Merkle root in the order of the header. */
   root: Uint8Array;
-  /** Unix seconds that the miner states. */
+  /** Time that the miner states, in Unix seconds. */
   time: number;
   bits: number;
 }
@@ -33,7 +34,7 @@ export function parseHeader(bytes: Uint8Array, code: ErrorCode = 'header-invalid
   };
 }
 
-/** Returns the target of compact bits; 0 for bits that name none, or one of 2^256 and more. */
+/** Returns the target of compact bits; 0 for bits without a target below 2^256. */
 export function targetOf(bits: number): bigint {
   const [size, mantissa] = [bits >>> 24, BigInt(bits & 0x7fffff)];
   if ((bits & 0x800000) !== 0) return 0n;
@@ -41,6 +42,6 @@ export function targetOf(bits: number): bigint {
   return target >> 256n ? 0n : target;
 }
 
-/** Reports whether the hash lies at or below the header's own target. */
+/** Tells whether a header's hash lies at or below its own target. */
 export const hasWork = ({ hash, bits }: Header): boolean =>
   targetOf(bits) > 0n && BigInt(`0x${hash}`) <= targetOf(bits);

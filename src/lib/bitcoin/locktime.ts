@@ -1,8 +1,8 @@
 /**
  * Heights, and the ways in which people write an expiry.
  *
- * A transaction with nLockTime = h is valid from block h + 1 on, and nodes take it when their tip is h (IsFinalTx).
- * Contracts lock by height only: median time lags by about an hour and would need a second kind of clock.
+ * A transaction with nLockTime = h is valid from block h + 1 on, and nodes take it when their tip
+ * is h (IsFinalTx). Contracts lock by height only: median time lags by about an hour.
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -15,11 +15,11 @@ export const EXPIRY_LIMITS = {
   blocks: { unit: 'blocks', least: 1, most: 9_999_999 },
 } satisfies Limits;
 
-/** Expiry as a person gives it: a height, blocks from the tip, or a date. */
+/** Expiry as a person writes it: a height, blocks from the tip, or a date. */
 export type Expiry = { height: number } | { blocks: number } | { date: number };
 
 /**
- * Reads `HEIGHT`, `+BLOCKS` or a date `YYYY-MM-DD` (UTC). Undefined for other text.
+ * Reads `HEIGHT`, `+BLOCKS` or a date `YYYY-MM-DD` (UTC); undefined for other text.
  * @example
  * ```ts
  * parseExpiry('+144'); // { blocks: 144 }
@@ -36,8 +36,8 @@ export function parseExpiry(text: string): Expiry | undefined {
 }
 
 /**
- * Returns the height that an expiry means; a date counts 144 blocks a day from now (Unix seconds).
- * @throws Refusal `usage` where the tip is needed and not known
+ * Returns the height of an expiry; a date counts 144 blocks a day from `now` (Unix seconds).
+ * @throws Refusal `usage` if the tip is needed and not known
  * @example
  * ```ts
  * expiryHeight({ blocks: 144 }, 850000, 0); // 850144
@@ -52,7 +52,7 @@ export function expiryHeight(expiry: Expiry, tip: number | 'not-checked', now: n
   return tip + ('blocks' in expiry ? expiry.blocks : Math.ceil(((expiry.date - now) / 86_400) * BLOCKS_A_DAY));
 }
 
-/** The height that a date or a number of blocks was taken for, in words; undefined for a height. */
+/** Says which height a date or a number of blocks was taken for; undefined for a height. */
 export function expiryWords(expiry: Expiry, height: number): string | undefined {
   if ('height' in expiry) return undefined;
   const meant =
@@ -63,8 +63,8 @@ export function expiryWords(expiry: Expiry, height: number): string | undefined 
 }
 
 /**
- * Returns the hint for whoever holds a transaction that no node takes yet.
- * @param what the transaction, in words
+ * Returns the hint for the owner of a transaction that no node takes yet.
+ * @param what name of the transaction
  * @param locktime its nLockTime, a height
  */
 export const earlyHint = (what: string, locktime: number, tip: number | 'not-checked'): string =>

@@ -1,4 +1,4 @@
-/** The Bitcoin networks that a home can be made for, and what differs between them. */
+/** Bitcoin networks, and what differs between them. */
 import type { BTC_NETWORK } from '@scure/btc-signer/utils.js';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -12,7 +12,7 @@ const TESTNET: BTC_NETWORK = { bech32: 'tb', pubKeyHash: 0x6f, scriptHash: 0xc4,
 const REGTEST: BTC_NETWORK = { ...TESTNET, bech32: 'bcrt' };
 
 /**
- * Returns whether a name is that of a Bitcoin network.
+ * Tells whether a name is that of a Bitcoin network.
  * @example
  * ```ts
  * isNetwork('signet'); // true
@@ -26,14 +26,14 @@ export function knownNetwork(name: string): Network {
   return name;
 }
 
-/** Address prefixes. The test networks other than regtest share theirs. */
+/** Returns the prefixes of addresses, which all test networks but regtest share. */
 export const prefixes = (network: Network): BTC_NETWORK =>
   network === 'mainnet' ? MAINNET : network === 'regtest' ? REGTEST : TESTNET;
 
-/** The coin type of BIP44: 0 for mainnet, 1 for every test network. */
+/** Returns the coin type of BIP44: 0 for mainnet, 1 for every test network. */
 export const coinType = (network: Network): 0 | 1 => (network === 'mainnet' ? 0 : 1);
 
-/** Hashes of the first blocks, in the order of their bytes. */
+/** Hashes of the genesis blocks, in the order of bytes. */
 export const CHAIN_HASHES: Readonly<Record<Network, string>> = {
   mainnet: '6fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000',
   testnet: '43497fd7f826957108f4a30fd9cec3aeba79972084e90ead01ea330900000000',

@@ -19,7 +19,7 @@ export interface Gone {
 export const outpointText = ({ txid, vout }: Outpoint): string => `${txid}:${vout}`;
 
 /**
- * Reads `txid:vout`. Undefined for other text.
+ * Reads `txid:vout`; undefined for other text.
  * @example
  * ```ts
  * parseOutpoint(`${'ab'.repeat(32)}:1`); // { txid: 'ab'.repeat(32), vout: 1 }

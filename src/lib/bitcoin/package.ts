@@ -1,9 +1,10 @@
 /**
- * A child that pays for its parent (CPFP): for TRUC parents one child of at most 1,000 vB, as
- * BIP431 allows. The child spends the outputs of the parent that its maker may spend: its own, and
- * an anchor (P2A). It adds other coins where they are not enough, and pays what is left to one
- * output.
- * Not here: signing it, handing both to a node (`submitpackage`).
+ * Child transactions that pay for their parent (CPFP).
+ *
+ * A child spends the parent's outputs that its maker may spend: its own, and an anchor (P2A). It
+ * adds other coins if these are not enough, and pays the rest to one output. A TRUC parent may have
+ * one child of at most 1,000 vB (BIP431). Not here: signing, handing both to a node
+ * (`submitpackage`).
  */
 import { checkSizes, outpointsOf } from './coin-checks.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -15,14 +16,14 @@ import { dustLimit, outputSize, scriptType } from './script.ts';
 import { SEQUENCE_RBF, sumSat, type Spent, type Template } from './transaction.ts';
 
 export const CHILD_LIMITS = {
-  /** BIP431: a child of an unconfirmed TRUC transaction. */
+  /** Size of a child of an unconfirmed TRUC transaction (BIP431). */
   size: { unit: 'vB', most: 1_000 },
 } satisfies Limits;
 
-/** An output that anyone may spend, without a witness, to pay for its transaction (pay-to-anchor). */
+/** Tells whether an output is pay-to-anchor, which anyone may spend without a witness. */
 export const isAnchor = (output: { script: string }): boolean => scriptType(output.script) === 'p2a';
 
-/** Transaction that a child pays for; sizes in vB, sums in satoshis. */
+/** Transaction that a child pays for: size in vB, fee in satoshis. */
 export interface Parent {
   version: 2 | 3;
   vsize: number;
@@ -32,31 +33,31 @@ export interface Parent {
 /** Virtual bytes that spending an output adds. */
 const inputVsize = (script: string): number => ({ p2tr: 57.5, p2a: 41.25 })[scriptType(script) as string] ?? 68;
 
-/** Returns the largest virtual size of a child that spends these scripts by key path into one output. */
+/** Returns the largest size of a child that spends these scripts by key path into one output. */
 export const childVsize = (scripts: readonly string[], payTo: string): number =>
   Math.ceil(10.5 + scripts.reduce((sum, script) => sum + inputVsize(script), 0) + outputSize(payTo));
 
 /**
- * Returns the fee of a child of that size, so that parent and child together reach the feerate: at
- * least what relays it alone.
+ * Returns the fee of a child for the feerate of parent and child together; at least the fee that
+ * relays it alone.
  */
 export const childFee = (parent: Omit<Parent, 'version'>, vsize: number, feerate: number): bigint =>
   maxSat(feeFor(feerate, parent.vsize + vsize) - parent.fee, feeFor(MIN_FEERATE, vsize));
 
-/** Returns the inputs of a child that spend other coins than its parent's outputs. */
+/** Returns the inputs of a child that spend other coins than the parent's outputs. */
 export const addedTo = (child: Pick<Template, 'inputs'>, own: readonly Spent[]): Template['inputs'] => {
   const parents = outpointsOf(own);
   return child.inputs.filter((input) => !parents.includes(outpointText(input)));
 };
 
 /**
- * Returns the child.
- * @param own the parent's outputs that are spent
- * @param coins others, taken in their order as far as needed
- * @param feerate the rate of parent and child together
- * @param least the smallest fee of a child of that size
- * @throws Refusal `not-enough-coins`, `truc-limit`, `fee-too-high`
- * @throws Refusal `unsafe-funding` for coins of another size than their script says
+ * Makes the child.
+ * @param own outputs of the parent that are spent
+ * @param coins other coins, taken in order as far as needed
+ * @param feerate feerate of parent and child together
+ * @param least smallest fee of a child of that size
+ * @throws Refusal `not-enough-coins`, `truc-limit`, `fee-too-high`; `unsafe-funding` for coins of
+ *   another size than their script says
  */
 export function childOf(
   parent: Parent,

@@ -1,9 +1,10 @@
 /**
- * PSBTs in and out. A PSBT is a carrier, never an authority: whoever reads one has built the transaction for itself
- * and compares; only nonces, partial signatures and the signatures of other inputs are taken from it.
+ * PSBTs read, compared and written.
  *
- * Spec: BIP174, BIP370 (both versions are read, version 0 is written), BIP371, BIP373 (MuSig2 fields).
- * Not here: making signatures (`signing/`), checking those of wallet inputs (`wallet-inputs.ts`).
+ * A PSBT carries data and decides nothing: its reader has built the transaction by itself, and
+ * compares. Only nonces, partial signatures and signatures of other inputs are taken from it.
+ * BIP174, BIP370 (both versions are read, version 0 is written), BIP371, BIP373 (MuSig2 fields).
+ * Not here: making signatures (`signing/`), checking those of wallets (`wallet-inputs.ts`).
  */
 import { base64 } from '@scure/base';
 import { Transaction } from '@scure/btc-signer/transaction.js';
@@ -12,7 +13,10 @@ import { FORM_LIMITS } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { difference, KEEP_ALL, toTransaction, type Template } from './transaction.ts';
 
-/** Reads a PSBT from base64, of a contract's size unless told otherwise (in characters). @throws Refusal `malformed-psbt`, `too-large` */
+/**
+ * Reads a PSBT from base64. @param options `longest` length in characters, by default a contract's
+ * @throws Refusal `malformed-psbt`, `too-large`
+ */
 export function readPsbt(text: string, { longest = FORM_LIMITS.psbt.most }: { longest?: number } = {}): Transaction {
   if (text.length > longest)
     throw new Refusal('too-large', `a PSBT of ${text.length} characters found, at most ${longest} expected`);
@@ -23,7 +27,10 @@ export function readPsbt(text: string, { longest = FORM_LIMITS.psbt.most }: { lo
   }
 }
 
-/** Writes a PSBT, version 0, in base64. @throws Refusal `malformed-psbt` for one that only version 2 can say */
+/**
+ * Writes a PSBT of version 0 in base64.
+ * @throws Refusal `malformed-psbt` if only version 2 can hold it
+ */
 export function writePsbt(tx: Transaction): string {
   try {
     return base64.encode(tx.toPSBT(0));
@@ -36,8 +43,8 @@ export function writePsbt(tx: Transaction): string {
 }
 
 /**
- * Returns the transaction that a PSBT would sign. Amount and script of an input are 0 and empty
- * where the PSBT does not say them.
+ * Returns the transaction that a PSBT would sign. Amount and script of an input that the PSBT does
+ * not state are 0 and empty.
  */
 export function templateOf(tx: Transaction): Template {
   const inputs = Array.from({ length: tx.inputsLength }, (_, i) => {
@@ -58,13 +65,13 @@ export function templateOf(tx: Transaction): Template {
   return { version: tx.version as Template['version'], locktime: tx.lockTime, inputs, outputs };
 }
 
-/** Returns whether the PSBT holds exactly this transaction, byte for byte. */
+/** Tells whether the PSBT has exactly this transaction, byte for byte. */
 export const holds = (tx: Transaction, template: Template): boolean =>
   equalBytes(toTransaction(template).unsignedTx, tx.unsignedTx);
 
 /**
- * Reads a PSBT that must hold exactly this transaction, to be signed with the default sighash type.
- * @throws Refusal `transaction-differs`, naming the first difference, or `sighash-refused`
+ * Reads a PSBT that must have exactly this transaction, for the default sighash type.
+ * @throws Refusal `transaction-differs`, which names the first difference; `sighash-refused`
  */
 export function readSame(template: Template, psbt: string, from: string): Transaction {
   const tx = readPsbt(psbt);
@@ -88,22 +95,22 @@ export function readSame(template: Template, psbt: string, from: string): Transa
   return tx;
 }
 
-/** A MuSig2 key as PSBTs name it (BIP373): participants and aggregates as 33 bytes, hex. */
+/** MuSig2 key in a PSBT (BIP373): participants and aggregates as 33 bytes in hex. */
 export interface MusigKey {
   /** Public keys in the order of aggregation. */
   participants: readonly string[];
-  /** The aggregate before any tweak, under which the participants stand. */
+  /** Aggregate key before any tweak, which lists the participants. */
   aggregateKey: string;
-  /** The key before the taproot tweak: the aggregate, or with a plain tweak the sum of both. */
+  /** Key before the taproot tweak: the aggregate, or with a plain tweak the sum of both. */
   internalKey: string;
   /** Aggregate key after the taproot tweak, with its true parity. */
   outputKey: string;
 }
-/** One participant's nonce and partial signature in a PSBT. */
+/** Nonce and partial signature of one participant. */
 export interface MusigShare {
-  /** 66 bytes, hex. */
+  /** Public nonce: 66 bytes in hex. */
   pubnonce?: string | undefined;
-  /** 32 bytes, hex. */
+  /** Partial signature: 32 bytes in hex. */
   partial?: string | undefined;
 }
 export type MusigShares = Readonly<Record<string, MusigShare>>;
@@ -135,7 +142,7 @@ export function putMusig(tx: Transaction, index: number, key: MusigKey, shares: 
   return tx;
 }
 
-/** Says of output `index` that it pays a MuSig2 key (PSBT_OUT_MUSIG2_PARTICIPANT_PUBKEYS), for signers that check change. */
+/** States in output `index` that it pays a MuSig2 key, for signers that check change. */
 export function putMusigOutput(tx: Transaction, index: number, key: MusigKey): Transaction {
   tx.updateOutput(
     index,
@@ -149,8 +156,7 @@ export function putMusigOutput(tx: Transaction, index: number, key: MusigKey): T
 }
 
 /**
- * Returns the share of `participant` in input `index` for the output key; its fields are undefined
- * where the PSBT has none.
+ * Returns a participant's share in input `index`; its fields are undefined if the PSBT has none.
  */
 export function shareOf(tx: Transaction, index: number, key: MusigKey, participant: string): MusigShare {
   const { musig2PubNonce, musig2PartialSig } = tx.getInput(index);
@@ -173,6 +179,6 @@ export function shareOf(tx: Transaction, index: number, key: MusigKey, participa
   return { pubnonce: find(musig2PubNonce as never), partial: find(musig2PartialSig as never) };
 }
 
-/** A PSBT for a transaction whose input `index` is spent by a MuSig2 key, with these shares. */
+/** Makes the PSBT of a transaction whose input `index` a MuSig2 key spends, with these shares. */
 export const musigPsbt = (template: Template, index: number, key: MusigKey, shares: MusigShares): string =>
   writePsbt(putMusig(toTransaction(template), index, key, shares));

@@ -1,7 +1,4 @@
-/**
- * Types of output scripts, as far as fees, dust and safety of inputs depend on them. Scripts are
- * hex.
- */
+/** Types of output scripts (hex), for fees, dust and the safety of inputs. */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -30,18 +27,18 @@ export function scriptType(script: string): ScriptType {
   return script.startsWith('6a') ? 'op_return' : 'other';
 }
 
-/** Spent without scriptSig, so that the id of the spending transaction is fixed before it is signed. */
+/** Tells whether a script is spent without scriptSig, so that no signature changes the txid. */
 export const isNativeSegwit = (script: string): boolean => ['p2tr', 'p2wpkh', 'p2wsh'].includes(scriptType(script));
 const isWitness = (script: string): boolean =>
   ['p2tr', 'p2wpkh', 'p2wsh', 'p2a', 'witness'].includes(scriptType(script));
 
 const compactSize = (n: number): number => (n < 253 ? 1 : n < 65_536 ? 3 : 5);
 
-/** Bytes of an output with this script. */
+/** Returns the size of an output with this script. */
 export const outputSize = (script: string): number => 8 + compactSize(script.length / 2) + script.length / 2;
 
 /**
- * Returns the least amount that nodes relay in an output: the cost of making and spending it at 3
+ * Returns the least amount of an output that nodes relay: the cost of making and spending it at 3
  * sat/vB.
  * Source: Bitcoin Core, policy.cpp GetDustThreshold, DUST_RELAY_TX_FEE.
  * @example
@@ -61,7 +58,10 @@ export const DUST_LIMITS = {
   output: { unit: 'sat', least: dustLimit },
 } satisfies Limits;
 
-/** Refuses an output below its dust limit. @param words the error's text, of the least amount @throws Refusal `below-dust` */
+/**
+ * Refuses an output below its dust limit. @param words makes the error's text of the limit
+ * @throws Refusal `below-dust`
+ */
 export function checkDust(
   { sat, script }: { sat: bigint; script: string },
   words: (least: bigint) => string,

@@ -1,8 +1,8 @@
 /**
- * Signature hashes of segwit inputs: BIP143 (version 0 scripts), BIP341 and BIP342 (key path and leaves).
+ * Signature hashes of segwit inputs: BIP143 (version 0), BIP341 and BIP342 (key path and leaves).
  *
- * Parts that all inputs share are hashed once, so that a transaction of a thousand inputs is signed in linear time.
- * Not covered: annexes, OP_CODESEPARATOR, SIGHASH_NONE.
+ * Parts that all inputs share are hashed once, so that signing takes linear time. Not here:
+ * annexes, OP_CODESEPARATOR, SIGHASH_NONE.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { taggedHash } from '../signing/curve.ts';
@@ -26,7 +26,7 @@ function littleEndian(n: number | bigint, size: 4 | 8): Uint8Array {
   else view.setBigUint64(0, BigInt(n), true);
   return bytes;
 }
-/** A length prefix, for at most 65,535 bytes. */
+/** Writes bytes behind their length, up to 65,535 bytes. */
 const sized = (bytes: Uint8Array): Uint8Array =>
   concatBytes(
     bytes.length < 253 ? Uint8Array.of(bytes.length) : Uint8Array.of(253, bytes.length & 255, bytes.length >> 8),
@@ -37,10 +37,10 @@ const output = ({ sat, script }: Output): Uint8Array => concatBytes(littleEndian
 const twice = (bytes: Uint8Array): Uint8Array => sha256(sha256(bytes));
 const ZERO = new Uint8Array(32);
 
-/** The hash of a leaf, version 0xc0 (BIP341), 32 bytes. */
+/** Computes the hash of a leaf of version 0xc0 (BIP341). */
 const leafHash = (leaf: Uint8Array): Uint8Array => taggedHash('TapLeaf', Uint8Array.of(0xc0), sized(leaf));
 
-/** The signature hashes of one transaction. */
+/** Signature hashes of one transaction. */
 export class Sighashes {
   readonly #template: Template;
   readonly #shared = new Map<string, Uint8Array>();
@@ -48,13 +48,13 @@ export class Sighashes {
   constructor(template: Template) {
     this.#template = template;
   }
-  /** Returns the hashes of the same outputs with other inputs; the outputs are not hashed again. */
+  /** Returns the hashes for other inputs and the same outputs, which are not hashed again. */
   withInputs(inputs: readonly Input[]): Sighashes {
     const made = new Sighashes({ ...this.#template, inputs });
     made.#shared.set('outputs', this.#over('outputs'));
     return made;
   }
-  /** SHA256 over one part of every input or output. */
+  /** Computes SHA256 over one part of every input or output. */
   #over(part: 'outpoints' | 'amounts' | 'scripts' | 'sequences' | 'outputs'): Uint8Array {
     let hash = this.#shared.get(part);
     if (!hash) {
@@ -70,14 +70,16 @@ export class Sighashes {
     }
     return hash;
   }
-  /** The same hashed twice, as BIP143 has it. */
+  /** Computes the double SHA256 of BIP143. */
   #twiceOver(part: 'outpoints' | 'sequences' | 'outputs'): Uint8Array {
     const name = `${part} twice`;
     let hash = this.#shared.get(name);
     if (!hash) this.#shared.set(name, (hash = sha256(this.#over(part))));
     return hash;
   }
-  /** BIP143, 32 bytes. `code`: the witness script, or the P2PKH script of a P2WPKH input. */
+  /**
+   * Computes the hash of BIP143. @param code witness script, or the P2PKH script of a P2WPKH input
+   */
   v0(index: number, code: Uint8Array, type: SighashType): Uint8Array {
     const { version, locktime, inputs, outputs } = this.#template;
     const input = inputs[index]!;
@@ -98,7 +100,7 @@ export class Sighashes {
       ),
     );
   }
-  /** BIP341, 32 bytes: of the key path, or with `leaf` of that leaf (BIP342). */
+  /** Computes the hash of BIP341: of the key path, or of a leaf (BIP342). */
   v1(index: number, type: SighashType, leaf?: Uint8Array): Uint8Array {
     const { version, locktime, inputs, outputs } = this.#template;
     const input = inputs[index]!;
@@ -128,7 +130,7 @@ export class Sighashes {
 }
 
 /**
- * The BIP341 signature hash of input `index`: key path, SIGHASH_DEFAULT, no annex. 32 bytes.
+ * Computes BIP341's hash of input `index`: key path, SIGHASH_DEFAULT, no annex.
  * @throws Error for an input that is not there, and for an amount below zero
  */
 export function taprootSighash(template: Template, index: number): Uint8Array {

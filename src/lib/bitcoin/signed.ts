@@ -1,8 +1,8 @@
 /**
- * Signatures of a finished transaction, whatever scripts it spends: each is checked against the keys that the script or the
- * witness holds. A script is not run: what else it asks for (a preimage, a lock) is the maker's word.
+ * Signatures of a finished transaction, each checked against the keys in its script or witness.
  *
- * BIP143, BIP341, BIP342, the older hash for P2SH. Not here: PSBTs of wallets (`wallet-inputs.ts`).
+ * Scripts are not run: what else they ask for (a preimage, a lock) is not checked. BIP143, BIP341,
+ * BIP342, the older hash for P2SH. Not here: PSBTs of wallets (`wallet-inputs.ts`).
  */
 import { tapLeafHash } from '@scure/btc-signer/payment.js';
 import { Script } from '@scure/btc-signer/script.js';
@@ -31,15 +31,15 @@ export function checkSignatures(hex: string, spends: readonly Spent[]): void {
     checkInput({ template, tx, index: i }, script, stacks[i] ?? [], pushesOf(raw.inputs[i]!.finalScriptSig));
 }
 
-/** An input; the transaction is built once for all of them. */
-interface At {
+/** Input of the transaction, with what its check needs. */
+interface SignedInput {
   template: Template;
   tx: ReturnType<typeof toTransaction>;
   index: number;
 }
 
 export const SIGNED_LIMITS = {
-  /** A script's keys, or its signatures: every signature is tried with every key (OP_CHECKMULTISIG takes as many). */
+  /** Number of keys, and of signatures, in a script: each is tried with each (OP_CHECKMULTISIG). */
   tried: { unit: 'items', most: 20 },
 } satisfies Limits;
 
@@ -47,7 +47,7 @@ type Stack = readonly Uint8Array[];
 const invalid = (index: number, why: string): Refusal =>
   new Refusal('signature-invalid', `the signature of input ${index} does not verify: ${why}`);
 
-function checkInput(at: At, script: string, stack: Stack, pushes: Stack): void {
+function checkInput(at: SignedInput, script: string, stack: Stack, pushes: Stack): void {
   const { template, tx, index } = at;
   const type = scriptType(script);
   if (type === 'p2a') {
@@ -63,7 +63,7 @@ function checkInput(at: At, script: string, stack: Stack, pushes: Stack): void {
   throw invalid(index, `a ${type} output found, which this program does not spend`);
 }
 
-function checkP2sh(at: At, script: string, stack: Stack, pushes: Stack): void {
+function checkP2sh(at: SignedInput, script: string, stack: Stack, pushes: Stack): void {
   const { tx, index } = at;
   const redeem = pushes.at(-1);
   if (!redeem || `a914${bytesToHex(hash160(redeem))}87` !== script)
@@ -74,7 +74,7 @@ function checkP2sh(at: At, script: string, stack: Stack, pushes: Stack): void {
   checkEcdsa(index, pushes.slice(0, -1), redeem, (type) => tx['preimageLegacy'](index, redeem, type));
 }
 
-function checkP2wsh({ template, tx, index }: At, program: string, stack: Stack): void {
+function checkP2wsh({ template, tx, index }: SignedInput, program: string, stack: Stack): void {
   const script = stack.at(-1);
   if (!script || `0020${bytesToHex(sha256(script))}` !== program)
     throw invalid(index, 'another script than the output has');
@@ -82,7 +82,7 @@ function checkP2wsh({ template, tx, index }: At, program: string, stack: Stack):
   checkEcdsa(index, stack.slice(0, -1), script, (type) => tx.preimageWitnessV0(index, script, type, sat));
 }
 
-/** Verifies every signature in a witness by the keys in its script and stack. At least one is expected. */
+/** Verifies every signature in a witness, at least one, by the keys in its script and stack. */
 function checkEcdsa(index: number, elements: Stack, script: Uint8Array, hashOf: (type: number) => Uint8Array): void {
   const keys = [...pushesOf(script), ...elements].filter(isKey);
   const signatures = elements.filter(isDer);
@@ -103,7 +103,7 @@ const isKey = (bytes: Uint8Array): boolean => bytes.length === 33 && (bytes[0] =
 const isDer = (bytes: Uint8Array): boolean =>
   bytes.length >= 9 && bytes.length <= 73 && bytes[0] === 0x30 && bytes[1] === bytes.length - 3;
 
-function checkLeaf({ template, tx, index }: At, script: string, stack: Stack): void {
+function checkLeaf({ template, tx, index }: SignedInput, script: string, stack: Stack): void {
   const control = stack.at(-1)!;
   const leaf = stack.at(-2)!;
   const version = control[0]! & 0xfe;

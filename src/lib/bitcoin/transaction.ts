@@ -1,8 +1,9 @@
 /**
- * Transactions as values: a template says everything that is signed, and each party can build it for itself.
+ * Transactions as values: a template has everything that is signed, so that each party can build
+ * it.
  *
- * Spec: BIP144 (serialisation). Reading the bytes is left to @scure/btc-signer.
- * Not here: signature hashes (`sighash.ts`), PSBTs (`psbt.ts`), fees (`fee.ts`).
+ * BIP144 (serialization). Bytes are read by @scure/btc-signer. Not here: signature hashes
+ * (`sighash.ts`), PSBTs (`psbt.ts`), fees (`fee.ts`).
  */
 import { RawTx } from '@scure/btc-signer/script.js';
 import { Transaction } from '@scure/btc-signer/transaction.js';
@@ -41,7 +42,7 @@ export const SEQUENCE_LOCKTIME = 0xfffffffe;
 /** Sequence as wallets set it: replacement signalled, nLockTime counts. */
 export const SEQUENCE_RBF = 0xfffffffd;
 
-/** Options that keep @scure/btc-signer from dropping or judging what a contract decides itself. */
+/** Options that keep @scure/btc-signer from dropping or judging what contracts decide. */
 export const KEEP_ALL = {
   allowUnknownOutputs: true,
   allowUnknownInputs: true,
@@ -51,18 +52,18 @@ export const KEEP_ALL = {
   proprietary: 'ignore',
 } as const;
 
-/** Outputs in the order of BIP69: amount, then script. A fixed order, so that both parties build the same bytes. */
+/** Sorts outputs by BIP69: amount, then script. All parties build the same bytes. */
 export function sortOutputs<O extends Output>(outputs: readonly O[]): O[] {
   return [...outputs].sort((a, b) =>
     a.sat < b.sat ? -1 : a.sat > b.sat ? 1 : a.script < b.script ? -1 : a.script > b.script ? 1 : 0,
   );
 }
-/** Inputs in the order of BIP69: txid in display order, then index. */
+/** Sorts inputs by BIP69: txid in display order, then index. */
 export function sortInputs<O extends Outpoint>(inputs: readonly O[]): O[] {
   return [...inputs].sort((a, b) => (a.txid < b.txid ? -1 : a.txid > b.txid ? 1 : a.vout - b.vout));
 }
 
-/** The template as a transaction (and PSBT) of the library. */
+/** Makes the library's transaction (and PSBT) of a template. */
 export function toTransaction(template: Template): Transaction {
   const tx = new Transaction({ ...KEEP_ALL, version: template.version, lockTime: template.locktime });
   for (const { txid, vout, sequence, sat, script } of template.inputs)
@@ -71,12 +72,15 @@ export function toTransaction(template: Template): Transaction {
   return tx;
 }
 
-/** Parts of a transaction that its txid covers: nothing of the spent outputs but their outpoints. */
+/** Parts of a transaction that its txid covers. */
 export type Bare = Pick<Template, 'version' | 'locktime' | 'outputs'> & {
   inputs: readonly (Outpoint & { sequence: number })[];
 };
 
-/** The serialisation without witnesses, or with one stack an input. @throws Error for what no transaction can hold */
+/**
+ * Serializes a transaction, with one witness stack for each input if given.
+ * @throws Error for values that no transaction can have
+ */
 function encoded(
   { version, locktime, inputs, outputs }: Bare,
   stacks?: readonly (readonly Uint8Array[])[],
@@ -95,7 +99,7 @@ function encoded(
   }
   return to.u32(locktime).written();
 }
-/** A txid as the bytes of a transaction have it. @throws Error for any other length */
+/** Returns the bytes of a txid. @throws Error for another length */
 function txidBytes(txid: string): Uint8Array {
   const bytes = hexToBytes(txid);
   if (bytes.length !== 32) throw new Error(`a txid of ${bytes.length} bytes found`);
@@ -103,10 +107,10 @@ function txidBytes(txid: string): Uint8Array {
 }
 const idOf = (bare: Uint8Array): string => bytesToHex(sha256(sha256(bare)).reverse());
 
-/** The bytes (hex) that every signature of the transaction commits to, without any witness. */
+/** Serializes a transaction (hex) without witnesses. */
 export const unsignedHex = (template: Bare): string => bytesToHex(encoded(template));
 
-/** The id in display order. It is final where every input is native segwit. */
+/** Computes the txid in display order. It is final if every input is native segwit. */
 export const txidOf = (template: Bare): string => idOf(encoded(template));
 
 /** Returns what `txidOf` and `unsignedHex` return. */
@@ -115,7 +119,10 @@ export function unsignedOf(template: Bare): { txid: string; unsigned: string } {
   return { txid: idOf(bytes), unsigned: bytesToHex(bytes) };
 }
 
-/** The finished transaction (hex) with these witness stacks, one an input; that of an anchor is empty. */
+/**
+ * Serializes a finished transaction (hex) with one witness stack for each input; an anchor's is
+ * empty.
+ */
 export const withWitness = (template: Bare, stacks: readonly (readonly Uint8Array[])[]): string =>
   bytesToHex(encoded(template, stacks));
 
@@ -131,7 +138,7 @@ function decoded(hex: string): { bytes: Uint8Array; raw: ReturnType<typeof RawTx
 export const parseTransaction = (hex: string): ReturnType<typeof RawTx.decode> => decoded(hex).raw;
 
 const sized = (length: number): number => (length < 253 ? 1 : length < 65_536 ? 3 : 5) + length;
-/** Returns the serialisation without witnesses: cut out of the bytes, which costs less than writing it anew. */
+/** Cuts the serialization without witnesses out of the bytes, which is faster than writing it. */
 function withoutWitness({ bytes, raw: { segwitFlag, inputs, outputs } }: ReturnType<typeof decoded>): Uint8Array {
   if (!segwitFlag) return bytes;
   const counts = sized(inputs.length) - inputs.length + sized(outputs.length) - outputs.length;
@@ -142,14 +149,14 @@ function withoutWitness({ bytes, raw: { segwitFlag, inputs, outputs } }: ReturnT
 }
 const bareBytes = (hex: string): Uint8Array => withoutWitness(decoded(hex));
 
-/** The id (display order) of a finished transaction. @throws Refusal `malformed-transaction` */
+/** Computes the txid of a finished transaction. @throws Refusal `malformed-transaction` */
 export const txidOfHex = (hex: string): string => idOf(bareBytes(hex));
 
 const vsizeOf = (bare: Uint8Array, hex: string): number => Math.ceil((3 * bare.length + hex.length / 2) / 4);
-/** Virtual size of a finished transaction. @throws Refusal `malformed-transaction` */
+/** Computes the virtual size of a finished transaction. @throws Refusal `malformed-transaction` */
 export const vsizeOfHex = (hex: string): number => vsizeOf(bareBytes(hex), hex);
 
-/** Virtual size of a template whose every input is a taproot key-path spend with a 64-byte signature. */
+/** Computes the virtual size of a template whose inputs are all taproot key-path spends. */
 export function keySpendVsize(template: {
   inputs: readonly unknown[];
   outputs: readonly Pick<Output, 'script'>[];
@@ -158,15 +165,15 @@ export function keySpendVsize(template: {
   return Math.ceil((4 * base + 2 + 66 * template.inputs.length) / 4);
 }
 
-/** Virtual size of a transaction that spends one taproot coin by its key, to outputs of these scripts. */
+/** Computes the virtual size of a key-path spend of one taproot coin to these scripts. */
 export const sweepVsize = (...scripts: readonly string[]): number =>
   keySpendVsize({ inputs: [null], outputs: scripts.map((script) => ({ script })) });
 
 export const sumSat = (parts: readonly { sat: bigint }[]): bigint => parts.reduce((sum, p) => sum + p.sat, 0n);
-/** Returns the fee in satoshis; negative where the outputs exceed the inputs. */
+/** Returns the fee in satoshis; negative if outputs exceed inputs. */
 export const feeOf = (template: Template): bigint => sumSat(template.inputs) - sumSat(template.outputs);
 
-/** Returns the difference between two unsigned transactions, in words; undefined where they are the same. */
+/** Says how two unsigned transactions differ; undefined if they are the same. */
 export function difference(expected: Template, found: Template): string | undefined {
   const field = (name: string, want: unknown, got: unknown) =>
     want === got ? undefined : `${name} ${got} found, ${want} expected`;
@@ -194,9 +201,12 @@ export function difference(expected: Template, found: Template): string | undefi
   return all.find((d) => d !== undefined);
 }
 
-/** A transaction as a template, without amounts and scripts of its inputs, its id and its witnesses. */
+/** Template without amounts and scripts of its inputs, with txid and witness stacks. */
 export type BareTransaction = Template & { txid: string; stacks: readonly (readonly Uint8Array[])[] };
-/** Reads a transaction as a template. @throws Refusal `malformed-transaction` */
+/**
+ * Reads a finished or unsigned transaction as a template.
+ * @throws Refusal `malformed-transaction`
+ */
 export function parseBareTransaction(hex: string): BareTransaction {
   const found = decoded(hex);
   const { raw } = found;
@@ -218,10 +228,13 @@ export function parseBareTransaction(hex: string): BareTransaction {
 
 const outputsIn = ({ outputs }: ReturnType<typeof RawTx.decode>): Output[] =>
   outputs.map((o) => ({ sat: o.amount, script: bytesToHex(o.script) }));
-/** Outputs of a transaction in hex, in order. @throws Refusal `malformed-transaction` */
+/** Reads the outputs of a transaction (hex). @throws Refusal `malformed-transaction` */
 export const outputsOf = (hex: string): Output[] => outputsIn(parseTransaction(hex));
 
-/** Reads id, virtual size and outputs of a finished transaction. @throws Refusal `malformed-transaction` */
+/**
+ * Reads id, virtual size and outputs of a finished transaction.
+ * @throws Refusal `malformed-transaction`
+ */
 export function parseFinished(hex: string): { txid: string; vsize: number; outputs: Output[] } {
   const found = decoded(hex);
   const bare = withoutWitness(found);

@@ -1,9 +1,9 @@
 /**
- * Inputs that a wallet owns, beside those of contracts: signing them with the home's own keys, taking signatures from
- * a PSBT that another wallet signed, and checking each before it counts.
+ * Inputs that a wallet owns: signed by the home's keys, or taken from a PSBT and checked.
  *
- * Only native segwit inputs, so that the transaction id is final before anybody signs. A key-path or P2WPKH signature is
- * verified in full; of any other witness only the sighash types are, since its script is not known here.
+ * Only native segwit inputs, so that the txid is final before anybody signs. A key-path or P2WPKH
+ * signature is verified in full. Of other witnesses only sighash types are checked, since their
+ * scripts are unknown.
  */
 import { Transaction } from '@scure/btc-signer/transaction.js';
 import { hash160 } from '@scure/btc-signer/utils.js';
@@ -15,14 +15,16 @@ import { bytesToHex, equalBytes, hexToBytes } from './bytes.ts';
 import { isAnchor } from './package.ts';
 import { scriptType } from './script.ts';
 import { taprootSighash } from './sighash.ts';
-import { toTransaction, type Template } from './transaction.ts';
+import { toTransaction, withWitness, type Template } from './transaction.ts';
+import { readPsbt, templateOf } from './psbt.ts';
 
 /** Witnesses of the signed inputs, by index. */
 export type Witnesses = ReadonlyMap<number, readonly Uint8Array[]>;
 
 /**
- * Signs input `index` with the key of its output (untweaked, 32 bytes): BIP86's, or over the script tree of a Merkle root.
- * `aux` are 32 random bytes.
+ * Signs input `index` with the key of its output (untweaked, 32 bytes), by BIP86 or over a script
+ * tree.
+ * @param aux 32 random bytes
  */
 export function signKeyPath(
   template: Template,
@@ -35,8 +37,9 @@ export function signKeyPath(
 }
 
 /**
- * The witnesses that a signed PSBT holds for these inputs, each checked; that of an anchor is empty.
- * @throws Refusal `signature-invalid` or `sighash-refused`
+ * Returns the witnesses that a signed PSBT has for these inputs, each checked; an anchor's is
+ * empty.
+ * @throws Refusal `signature-invalid`, `sighash-refused`
  */
 export function witnessesOf(template: Template, signed: Transaction, indexes: readonly number[]): Witnesses {
   const found = new Map<number, readonly Uint8Array[]>();
@@ -66,7 +69,10 @@ function stackOf(input: ReturnType<Transaction['getInput']>): Uint8Array[] | und
     : undefined;
 }
 
-/** @param tx of the template, once for all of its inputs @throws Refusal `signature-invalid` or `sighash-refused` */
+/**
+ * Checks the witness of an input. @param tx the template's transaction, made once for all inputs
+ * @throws Refusal `signature-invalid`, `sighash-refused`
+ */
 export function checkWitness(
   template: Template,
   index: number,
@@ -116,7 +122,7 @@ export function checkWitness(
   }
 }
 
-/** Returns the script code of a P2WPKH spend (BIP143): the P2PKH script of the key's hash. @param script of the output */
+/** Returns the script code of a P2WPKH spend (BIP143): the P2PKH script of its hash. */
 export const p2wpkhCode = (script: string): Uint8Array => hexToBytes(`76a914${script.slice(4)}88ac`);
 
 function schnorrType(signature: Uint8Array, index: number): number {
@@ -126,9 +132,32 @@ function schnorrType(signature: Uint8Array, index: number): number {
   return type;
 }
 
-/** Puts the witnesses into a PSBT's inputs as final ones, so that any wallet can extract the transaction; an anchor has none to put. */
+/** Puts final witnesses into a PSBT, so that any wallet can extract it; an anchor has none. */
 export function putWitnesses(tx: Transaction, witnesses: Witnesses): Transaction {
   for (const [index, stack] of witnesses)
     if (stack.length > 0) tx.updateInput(index, { finalScriptWitness: [...stack] }, true);
   return tx;
+}
+
+/**
+ * Returns the finished transaction (hex) of a PSBT whose inputs are all signed.
+ * @throws Refusal `malformed-psbt`, `not-signed`, `signature-invalid`, `sighash-refused`
+ */
+export function finalHex(psbt: string): { hex: string; template: Template } {
+  const tx = readPsbt(psbt);
+  const template = templateOf(tx);
+  const all = template.inputs.map((_, i) => i);
+  const witnesses = witnessesOf(template, tx, all);
+  const missing = all.find((i) => !witnesses.has(i));
+  if (missing !== undefined)
+    throw new Refusal('not-signed', `input ${missing} of the PSBT is not signed`, {
+      hint: 'sign it in the wallet that owns its coins',
+    });
+  return {
+    hex: withWitness(
+      template,
+      all.map((i) => witnesses.get(i)!),
+    ),
+    template,
+  };
 }

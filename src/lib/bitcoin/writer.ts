@@ -1,14 +1,15 @@
 /**
- * Bytes as they are written, one behind the other: little-endian numbers and lengths, as transactions have them.
+ * Writer of bytes: little-endian numbers and lengths, as in transactions.
  *
- * Each number is checked, since a `DataView` would drop what does not fit. Not here: reading (`cursor.ts`).
+ * Each number is checked, since a `DataView` would drop what does not fit. Not here: reading
+ * (`cursor.ts`).
  */
-/** @throws RangeError for a number that its bytes cannot hold */
+/** Refuses a number. @throws RangeError unless it fits its bytes */
 function fit(fits: boolean, n: number | bigint | string): void {
   if (!fits) throw new RangeError(`${n} does not fit its bytes`);
 }
 
-/** Returns the value of a digit of hex, below 0 for any other character. */
+/** Returns the value of a hex digit; below 0 for another character. */
 const digitOf = (hex: string, at: number): number => DIGITS[hex.charCodeAt(at)] ?? -1;
 const DIGITS = new Int8Array(128).fill(-1);
 for (const [value, digits] of [...'0123456789abcdef'].entries())
@@ -19,7 +20,7 @@ export class Writer {
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
 
-  /** Makes room for `size` bytes, and returns the place of the first. */
+  /** Makes room for `size` bytes, and returns the offset of the first. */
   #room(size: number): number {
     const at = this.#at;
     this.#at += size;
@@ -55,7 +56,7 @@ export class Writer {
     this.#view.setBigUint64(at, n, true);
     return this;
   }
-  /** Writes a length in the fewest bytes that hold it. */
+  /** Writes a CompactSize. */
   compact(n: number): this {
     if (n < 0xfd) return this.u8(n);
     if (n > 0xffff) return this.u8(0xfe).u32(n);
@@ -72,7 +73,10 @@ export class Writer {
   sized(bytes: Uint8Array): this {
     return this.compact(bytes.length).put(bytes);
   }
-  /** Writes bytes, given in hex, behind their length. @throws RangeError for a text that is no hex */
+  /**
+   * Writes bytes, given in hex, behind their length.
+   * @throws RangeError for text that is not hex
+   */
   sizedHex(hex: string): this {
     const size = hex.length / 2;
     const at = this.compact(size).#room(size);
@@ -83,7 +87,7 @@ export class Writer {
     }
     return this;
   }
-  /** Returns what was written so far, not copied. */
+  /** Returns the bytes written so far, not copied. */
   written(): Uint8Array {
     return this.#bytes.subarray(0, this.#at);
   }

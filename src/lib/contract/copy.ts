@@ -3,7 +3,7 @@
  * spends, so it can be sent and fee-bumped after the home is lost. Not here: other fields of a family's copies.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
-import { finalHex } from '../bitcoin/finalize.ts';
+import { finalHex } from '../bitcoin/wallet-inputs.ts';
 import { parseTransaction, type Spent } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 

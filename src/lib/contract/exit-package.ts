@@ -13,7 +13,7 @@
 import * as v from 'valibot';
 import { maxSat, minSat } from '../bitcoin/amount.ts';
 import { feerateOf } from '../bitcoin/fee.ts';
-import { finalHex } from '../bitcoin/finalize.ts';
+import { finalHex } from '../bitcoin/wallet-inputs.ts';
 import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
 import { isNetwork, type Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';

@@ -2,7 +2,7 @@
  * Input of `broadcast`, `bump` and `inspect`: any document that this program prints, a PSBT, or a transaction. Of a way out in
  * several steps also which are in a block, and which is next.
  */
-import { finalHex } from '../bitcoin/finalize.ts';
+import { finalHex } from '../bitcoin/wallet-inputs.ts';
 import { parseTransaction, parseBareTransaction, txidOfHex, type BareTransaction } from '../bitcoin/transaction.ts';
 import { copySettlement, type FinishedTx, type Settlement } from '../contract/copy.ts';
 import { FAMILIES } from '../families.ts';

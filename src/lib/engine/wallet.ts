@@ -5,7 +5,7 @@
 import { pubSchnorr } from '@scure/btc-signer/utils.js';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { isMature, checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
-import { listedCoin, type ListedCoin, payFrom, type Payment } from '../bitcoin/coins.ts';
+import { listedCoin, type ListedCoin, payFrom, type PaymentPlan } from '../bitcoin/coins.ts';
 import { withChecksum } from '../bitcoin/descriptor.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
@@ -123,7 +123,7 @@ function descriptor(keys: HomeKeys, at: WalletPath): string {
  */
 export async function pay(
   home: Home | undefined,
-  { change, ...how }: Omit<Payment, 'change' | 'version'> & { change: string | undefined },
+  { change, ...how }: Omit<PaymentPlan, 'change' | 'version'> & { change: string | undefined },
   seen: Facts['coins'],
 ): Promise<{ funding: Funding; checked: string }> {
   if (change === undefined && !home)

@@ -6,7 +6,7 @@
  * are not charged.
  * Not here: packets (`onion/`), finding routes.
  */
-import { MAX_HTLC_CLTV, MOST_MSAT, routingFee } from '../bitcoin/routing.ts';
+import { MAX_HTLC_CLTV, MOST_MSAT, routingFee } from '../wire/fees.ts';
 import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';

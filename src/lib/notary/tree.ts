@@ -8,7 +8,7 @@
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { blockIn, display, merklePath, merkleRoot, type BareTransaction, type Block } from '../bitcoin/block.ts';
+import { blockIn, display, merklePath, merkleRoot, type BlockTransaction, type Block } from '../bitcoin/block.ts';
 import { bytesToHex, concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { unsignedHex, type Output, type Template } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -159,7 +159,11 @@ export interface Anchor {
  * @param transactions all transactions of the block, in order
  * @returns undefined if none has it
  */
-export function anchorIn(transactions: readonly BareTransaction[], script: string, height: number): Anchor | undefined {
+export function anchorIn(
+  transactions: readonly BlockTransaction[],
+  script: string,
+  height: number,
+): Anchor | undefined {
   const index = transactions.findIndex(({ outputs }) => outputs.some((output) => output.script === script));
   if (index < 0) return undefined;
   const { bytes, txid } = transactions[index]!;

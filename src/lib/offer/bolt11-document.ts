@@ -7,7 +7,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { isNetwork } from '../bitcoin/network.ts';
-import { MOST_MSAT } from '../bitcoin/routing.ts';
+import { MOST_MSAT } from '../wire/fees.ts';
 import type { Fields } from '../protocol/document.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';

@@ -1,5 +1,5 @@
 /**
- * Fees of a hop or of a whole path, and the blocks that it adds to an expiry.
+ * Fees of hops and whole paths, the blocks that they add to an expiry, and bounds of an HTLC.
  *
  * BOLT4 (`payment_relay`), BOLT7 (HTLC Fees), BOLT11 (tag `r`), BOLT12 (`blinded_payinfo`).
  */
@@ -23,3 +23,18 @@ export const FEES = {
 /** Fees in millisatoshis and millionths, and a delta in blocks. */
 export type Relay = StructOf<typeof FEES>;
 export const NO_FEES: Relay = { fee_base_msat: 0n, fee_proportional_millionths: 0n, cltv_expiry_delta: 0n };
+
+/** Number of blocks from the tip within which an HTLC expires (BOLT4). */
+export const MAX_HTLC_CLTV = 2016n;
+/** Largest amount in millisatoshis: 21 million bitcoin. */
+export const MOST_MSAT = 2_100_000_000_000_000_000n;
+
+/**
+ * Returns the fee of a channel for an amount that leaves through it, in millisatoshis, rounded down.
+ * @example
+ * ```ts
+ * routingFee(5_000_000n, 1_000n, 100n); // 1500n
+ * ```
+ */
+export const routingFee = (amountMsat: bigint, base: bigint, millionths: bigint): bigint =>
+  base + (amountMsat * millionths) / 1_000_000n;
