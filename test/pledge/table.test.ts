@@ -520,7 +520,7 @@ describe('seats of coins that are spent', () => {
     const one = openedIn(round, offer);
     await round.look([one]);
     expect(place(one, { tip: 1, coins: 'not-checked' }, { unchecked: true })).toBe('not-checked');
-    expect(one.held.gathering.sum.count).toBe(2);
+    expect(one.campaign.gathering.sum.count).toBe(2);
     expect(await round.keep()).toBe(true);
     expect(await seatsOf(collector.home, campaign.id)).toHaveLength(2);
   });

@@ -1,6 +1,5 @@
 /**
- * Parts that the commands which build asset transactions share: grants, coins, fee rate, and how a
- * result is printed.
+ * Builders of asset transactions: their flags, coins, fee rate, and the document that is printed.
  * Not here: the transactions (`assets/openassets/build.ts`).
  */
 import { plainCoins, sortCoins } from '../../lib/assets/check.ts';
@@ -44,7 +43,7 @@ export const buildFlags = {
 
 type BuildValues = Values<typeof buildFlags>;
 
-/** @throws Refusal `usage`, `plain-address`, or as addresses do */
+/** Reads `ADDRESS=UNITS`. @throws Refusal `usage`, `plain-address`, or as addresses do */
 function grantsOf(to: readonly string[], network: Network, plain: boolean): Grant[] {
   return to.map((text) => {
     const [, address, units] = /^([^=]+)=([1-9]\d{0,18})$/.exec(text) ?? [];
@@ -59,7 +58,7 @@ function grantsOf(to: readonly string[], network: Network, plain: boolean): Gran
   });
 }
 
-/** The rate that is paid, and where it comes from. */
+/** Returns the fee rate, and where it comes from. */
 async function rateOf(flags: Values<typeof payFlags>): Promise<{ feerate: number; from: string }> {
   if (flags.feerate !== undefined) return { feerate: flags.feerate, from: 'flag' };
   const { factSource } = await import('../../lib/chain/source.ts');

@@ -51,7 +51,7 @@ export default filter({
   },
 });
 
-/** The decoder for these flags, over any parents. */
+/** Returns the decoder for these flags, over any parents. */
 async function openAssetsDecoder({
   network,
   explain,
@@ -71,7 +71,7 @@ async function openAssetsDecoder({
   };
 }
 
-/** @throws Refusal `invalid-marker` with the reason */
+/** Turns a reader's error into a refusal. @throws Refusal `invalid-marker` */
 function refusing<T>(read: () => T): T {
   try {
     return read();
@@ -81,7 +81,7 @@ function refusing<T>(read: () => T): T {
   }
 }
 
-/** A payload or a script by itself, as a document or as a byte table. @throws Refusal `invalid-marker`, `malformed` */
+/** Decodes a payload or a script alone. @throws Refusal `invalid-marker`, `malformed` */
 export function markerAlone(given: {
   marker: string | undefined;
   script: string | undefined;
@@ -94,7 +94,7 @@ export function markerAlone(given: {
   return printJson(refusing(() => alone(bytes, isScript, given.network)));
 }
 
-/** No payload begins as a script that returns data does. */
+/** Returns whether the bytes are a script that returns data; no payload begins so. */
 const returns = (bytes: Uint8Array): boolean => bytes[0] === OP_RETURN;
 
 function payloadOf(bytes: Uint8Array, isScript: boolean): Uint8Array {
@@ -110,13 +110,13 @@ function alone(bytes: Uint8Array, isScript: boolean, network: Network): object {
   return issues ? scriptNames(bytes, network) : decodeMarkerScript(bytes);
 }
 
-/** `{"marker":hex}` and `{"script":hex}` in a batch. */
+/** Answers to `{"marker":hex}` and `{"script":hex}` in a batch. */
 const asidesOf = (network: Network): Asides => ({
   marker: (hex) => refusing(() => alone(bytesOfHex(hex, 'malformed'), false, network)),
   script: (hex) => refusing(() => alone(bytesOfHex(hex, 'malformed'), true, network)),
 });
 
-/** @throws Refusal `bad-checksum`, `malformed-address`, `wrong-network` */
+/** Converts an address or asset id. @throws Refusal `bad-checksum`, `wrong-network` */
 async function addressDocument(
   address: string | undefined,
   assetId: string | undefined,
@@ -133,5 +133,5 @@ const table = (pieces: readonly Piece[]): string => {
   return tableText(aligned([['offset', 'bytes', 'meaning'], ...rows], new Set([0])));
 };
 
-/** The byte table of a decoded transaction's marker. */
+/** Returns the byte table of a decoded transaction's marker. */
 const tableOf = (document: Decoded): string => table((document['explain'] ?? []) as Piece[]);

@@ -1,7 +1,7 @@
 /**
- * The one runner of every decoder: read a transaction (hex, PSBT, JSON, or a line of each with `--batch`), find its
- * parents, decode, print. Decoders are pure and stand still where a parent is missing; here it is fetched, or named.
- * Not here: protocols (`assets/`), the flags of single decoders (`commands/`).
+ * Runner of every decoder: reads a transaction (hex, PSBT or JSON, or one a line), finds its
+ * parents, decodes and prints. A decoder is pure: what it misses is fetched here, or named.
+ * Not here: protocols (`lib/assets`), the flags of single decoders.
  */
 import type { Decoded } from '../../lib/assets/document.ts';
 import { ofJson, type DecodeSubject } from '../../lib/assets/subject.ts';
@@ -37,16 +37,16 @@ export type DecodeValues = Values<typeof decodeFlags>;
 export type Answer = Pick<Decoded, 'missing'>;
 /** Decodes transactions that share parents: what was traced for one is known for the next. */
 export interface Decoder<A extends Answer = Answer> {
-  /** Asked again after each parent that was fetched. */
+  /** Decodes as far as parents are known; called again after each that was fetched. */
   decode(tx: Tx): A;
-  /** The text of an answer, where it is not the document itself. */
+  /** Returns the text to be printed, where it is not the document itself. */
   show?(document: A, tx: Tx): string;
 }
 
 /** Answers, by field, to a line of a batch that is no transaction but `{field: hex}`. */
 export type Asides = { readonly [field: string]: (hex: string) => object };
 
-/** Reads one input, or each line of a batch, and prints what a decoder over its parents makes of it. */
+/** Reads one input, or each line of a batch, and prints what a decoder makes of it. */
 export async function decode<A extends Answer>(
   flags: DecodeValues,
   file: string | undefined,
@@ -66,7 +66,7 @@ export async function decode<A extends Answer>(
   process.exitCode = document.missing.length > 0 ? 3 : 0;
 }
 
-/** Looks, and fetches what is missing, until nothing is or the node knows it as little. */
+/** Decodes and fetches missing parents, until none is missing or the node has none of them. */
 export async function fetching<A extends Answer>(
   parents: Parents,
   look: () => A,
@@ -83,7 +83,7 @@ export async function fetching<A extends Answer>(
   return found;
 }
 
-/** A transaction from a file or stdin, with the parents that come with it and those that all share. */
+/** Reads a transaction with its own parents, and those that all share. */
 export async function readSubject(
   flags: Pick<SourceValues, 'maxInput'>,
   file: string | undefined,
@@ -109,10 +109,10 @@ async function fromPsbt(bytes: Uint8Array, limit: number, shared: Parents): Prom
   return ofPsbt(readPsbt(Buffer.from(bytes).toString('base64'), { longest: limit * 2 }), shared);
 }
 
-/** An object of one field in hex needs no parser. */
+/** Object of one field in hex, read without a parser. */
 const ONE_FIELD = /^\{"([a-z]+)": ?"([0-9a-f]*)"\}$/;
 
-/** The answer to a document that is no transaction; undefined where it may be one. */
+/** Returns the answer to a document that is no transaction; undefined where it may be one. */
 function answerAside(json: Json, asides: Asides): object | undefined {
   for (const [field, answer] of Object.entries(asides)) {
     const hex = (json as { [field: string]: Json } | null)?.[field];
@@ -122,7 +122,7 @@ function answerAside(json: Json, asides: Asides): object | undefined {
 }
 
 export const BATCH_LIMITS = {
-  /** Answers that wait for the next to the same piece of the input: more are written at once. */
+  /** Size of the answers that are held back for one write. */
   held: { unit: 'characters', most: 65_536 },
 } satisfies Limits;
 

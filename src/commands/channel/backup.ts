@@ -1,4 +1,4 @@
-/** Face of `channel-import` and `channel-exit`: backups and secrets of nodes read, files of channels written. */
+/** Backups and secrets of nodes, read by `channel-import` and `channel-exit`; files of channels. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { choiceFlag, countFlag, hexFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
@@ -50,10 +50,10 @@ export const importFlags = {
   opener: choiceFlag(['local', 'remote'], 'Who opened it', seed),
 };
 type ImportValues = Values<typeof importFlags>;
-/** A backup of 100,000 channels. */
+/** Most bytes of a backup: 100,000 channels. */
 const BACKUP_LIMIT = 64_000_000;
 
-/** Returns the channels of a backup, or the one that is named. @throws Refusal `usage`, and as `readLndBackup` */
+/** Reads the channels of a backup, or one by outpoint. @throws Refusal as `readLndBackup` */
 export async function backedBy(
   flags: Values<typeof backupFlags>,
   file: string | undefined,
@@ -81,7 +81,7 @@ async function writeChannel(dir: string, channel: Channel, keys: ChannelKeys): P
 const printFound = (network: string, channels: readonly object[]): Promise<void> =>
   print({ type: 'channel-import', version: 1, network, channels });
 
-/** Imports the channels of an lnd backup. @throws Refusal `usage`, `cannot-write`, and as `readLndBackup` */
+/** Imports the channels of an lnd backup. @throws Refusal `cannot-write`, and as `backedBy` */
 export async function importLnd(flags: ImportValues, file: string | undefined): Promise<void> {
   const channels = [];
   for (const one of await backedBy(flags, file)) {
@@ -101,12 +101,15 @@ export async function importLnd(flags: ImportValues, file: string | undefined): 
   await printFound(flags.network, channels);
 }
 
-/** Returns a public key of a flag. @throws Refusal `wrong-key` */
+/** Returns the public key of a flag. @throws Refusal `wrong-key` */
 function pointFrom(name: string, bytes: Uint8Array): Uint8Array {
   if (!parsePoint(bytes)) throw new Refusal('wrong-key', `--${name}: a compressed public key in hex expected`);
   return bytes;
 }
-/** Imports a channel by the secret of its node. @throws Refusal `usage`, `malformed-backup`, `secret-exposed`, `wrong-key` */
+/**
+ * Imports a channel by the secret of its node.
+ * @throws Refusal `usage`, `malformed-backup`, `secret-exposed`, `wrong-key`
+ */
 export async function importSeed(flags: ImportValues): Promise<void> {
   const { outpoint = '', opener, format, network, hsmSecret: hsm, eclairSeed: eclair } = flags;
   const { peer, dbid, fundingPubkey: funding } = flags;

@@ -68,7 +68,7 @@ export default filter({
   },
 });
 
-/** An unconfirmed coin would make a second parent of the child, which BIP431 does not allow. @throws Refusal `truc-limit` */
+/** Refuses unconfirmed coins: a child has one parent (BIP431). @throws Refusal `truc-limit` */
 function checkConfirmed(json: Json): void {
   for (const coin of Array.isArray(json) ? json : [])
     if ((coin as { confirmations?: Json } | null)?.confirmations === 0)

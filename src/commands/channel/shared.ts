@@ -1,4 +1,4 @@
-/** Parts that the `channel-*` commands share: the channel and its keys by file, transactions in hex. */
+/** Inputs of the `channel-*` commands: the channel and its keys by file, transactions in hex. */
 import { hexFlag, textFlag } from '../../lib/cli/flags.ts';
 import type { Channel } from '../../lib/channel/commitment.ts';
 import { readChannel, readChannelKeys, readStore, type ChannelKeys } from '../../lib/channel/document.ts';
@@ -34,7 +34,7 @@ function documentFrom<T>(json: Json, file: string, read: (from: Fields) => T): T
 }
 const jsonFrom = async (file: string): Promise<Json> => parseJson(utf8(await readInput(file)));
 
-/** Returns the channel of a document, or of a file. @throws Refusal `usage` where there is none, and as `readChannel` */
+/** Reads the channel of a document, or of a file. @throws Refusal `usage`, and as `readChannel` */
 export async function channelFrom(file: string | undefined, document?: Fields): Promise<Channel> {
   const inside = document?.object('channel');
   if (inside) return readChannel(inside);
@@ -45,7 +45,7 @@ export async function channelFrom(file: string | undefined, document?: Fields): 
 /** Returns the keys in a file. @throws Refusal `secret-exposed`, and as `readChannelKeys` */
 export const keysFrom = async (file: string | undefined): Promise<ChannelKeys | undefined> =>
   file === undefined ? undefined : documentFrom(await readSecretJson(file), file, readChannelKeys);
-/** Returns the store of secrets in a file. @throws Refusal as `readStore` */
+/** Reads the store of secrets in a file. @throws Refusal as `readStore` */
 export const storeFrom = async (file: string | undefined): Promise<SecretStore | undefined> =>
   file === undefined ? undefined : documentFrom(await jsonFrom(file), file, readStore);
 

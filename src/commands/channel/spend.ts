@@ -1,4 +1,4 @@
-/** Face of `channel-sweep` and `channel-penalty`: flags, fees, coins, and the exit code of what waits for a key. */
+/** Run of `channel-sweep` and `channel-penalty`: flags, fees, and exit 3 while a key is missing. */
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import type { Channel } from '../../lib/channel/commitment.ts';
 import type { ChannelKeys } from '../../lib/channel/document.ts';
@@ -20,7 +20,10 @@ export const channelSpendFlags = {
   ...chainFlags,
 };
 
-/** Reads a transaction, has it spent, prints; exit 3 while a signature is missing. @throws Refusal `usage`, and as `spend` */
+/**
+ * Reads a transaction, spends it and prints the result; exit 3 while a signature is missing.
+ * @throws Refusal `usage`, and as `spend`
+ */
 export async function runChannelSpend(
   flags: Values<typeof channelSpendFlags>,
   file: string | undefined,

@@ -120,7 +120,7 @@ export async function withChildren(
   return printJson({ ...document, children });
 }
 
-/** A child has no other coins: what one fee rate takes too much of is said with that rate. */
+/** Names the fee rate in the refusal of a child, which has no other coins to pay from. */
 const atRate = (error: unknown, feerate: number): unknown =>
   error instanceof Refusal && (error.code === 'not-enough-coins' || error.code === 'fee-too-high')
     ? new Refusal(error.code, `a child for ${feerateText(feerate)} sat/vB: ${error.message}`, {

@@ -63,7 +63,7 @@ export default filter({
     }),
 });
 
-/** Returns the plan of new contracts, and what all exits at once take. @param most exits of a day */
+/** Returns a plan of new contracts, and what all exits at once take. @param most exits a day */
 function planOf({ days }: Liquidity, tip: number, policy: Policy, most: number, wanted: number, exits: MassExits) {
   const deadlines = days.flatMap((day) => Array.from({ length: day.exits }, () => day.from_height));
   const made = spread(deadlines, tip, policy, most, wanted);
@@ -72,7 +72,7 @@ function planOf({ days }: Liquidity, tip: number, policy: Policy, most: number, 
 }
 export type Planned = Liquidity & { plan?: ReturnType<typeof planOf> };
 
-/** The longest bar, where the terminal is wide enough. */
+/** Length of the longest bar, where the terminal is wide enough. */
 const BAR = 40;
 
 /** Returns the table for a terminal: the sums, and a bar a day. @param columns its width */
@@ -97,7 +97,7 @@ export function liquidityTable(l: Planned, columns: number): string {
 
 const counted = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
 
-/** A line a day; the longest bar is the day with the most paid. */
+/** Returns a line a day; the longest bar is the day with the most paid. */
 function bars({ days }: Planned, columns: number): string[] {
   if (days.length === 0) return [];
   const most = days.reduce((max, { paid_sat: sat }) => maxSat(max, sat), 1n);

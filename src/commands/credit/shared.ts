@@ -1,4 +1,4 @@
-/** Flags of credit contracts: fees, issuer, policy, programs outside. Not here: those that all contract commands have. */
+/** Flags of credit contracts: fees, issuer, policy, programs outside. */
 import type { Network } from '../../lib/bitcoin/network.ts';
 import { feeFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
 import { countFlag, satFlag, textFlag, camelName, type Values } from '../../lib/cli/flags.ts';
@@ -11,12 +11,12 @@ export const uncheckedFlag = {
 };
 
 const ecash = 'ECASH';
-/** Statements of a payee about the ecash that payments may become, when it offers a contract. */
+/** Flags of a payee that offers a contract, about the ecash that payments may become. */
 export const issuerFlags = {
   ecash: oneOf(ISSUERS, 'Payee: who issues ecash for what is paid (default none)', ecash),
   mint: text('Payee: URL of the mint behind the contract; needed for --ecash cdk', 'URL', ecash),
 };
-/** Programs outside, for a payee whose mint is not in its home. */
+/** Flags for programs outside, for a payee whose mint is not in its home. */
 export const programFlags = {
   signer: textFlag('Payee: program that signs blinded outputs, JSON in and out, for --ecash signer', 'COMMAND', ecash),
   notify: textFlag(
@@ -27,7 +27,7 @@ export const programFlags = {
 };
 
 const count = (summary: string) => countFlag(summary, [1, 1_000_000], { helpValue: 'N', helpGroup: 'POLICY' });
-/** The payee's policy, a flag for each bound. */
+/** Flags of the payee's policy, one for each bound. */
 export const policyFlags = {
   'min-amount': satFlag('Smallest contract (default 10000)', 'POLICY'),
   'max-amount': satFlag('Largest contract (default 100000000)', 'POLICY'),
@@ -52,7 +52,7 @@ export const offerFlag = {
     (hours) => hours * 3_600,
   ),
 };
-/** Offer of a server to whoever asks. */
+/** Flags for the offer of a server to anybody. */
 export const standingFlags = { ...policyFlags, ...offerFlag };
 type PolicyValues = Partial<Values<typeof policyFlags>>;
 
@@ -74,7 +74,7 @@ export async function policyFrom(values: PolicyValues, network: Network): Promis
   });
 }
 
-/** Flags by which both parties say what a contract is to be, in an opening or a rollover, beside its amount and funding. */
+/** Flags for the terms of an opening or a rollover, beside its amount and funding. */
 export const termsFlags = {
   ...keyFlags,
   ...feeFlags,

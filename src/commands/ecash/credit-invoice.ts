@@ -70,7 +70,10 @@ interface InvoiceOptions {
   memo?: string | undefined;
 }
 
-/** One line. @throws Refusal `wrong-state` for a contract that no mint pays over, `contract-restored`, `amount-not-growing`, `usage` for a long memo */
+/**
+ * Returns an invoice, on one line.
+ * @throws Refusal `wrong-state`, `contract-restored`, `amount-not-growing`, `usage` for a long memo
+ */
 async function makeInvoice(home: Home, { contract, amountSat, seconds, memo }: InvoiceOptions): Promise<string> {
   const c = await change<{ contract: Credit }, Credit | undefined>(
     home.store,
@@ -97,7 +100,7 @@ async function makeInvoice(home: Home, { contract, amountSat, seconds, memo }: I
   return signInvoice({ network, mint: mint!, contract, amountSat, id, payerAuth, expiry, memo }, secret);
 }
 
-/** Drawn in half blocks, dark on light, on stderr: stdout has the line alone. */
+/** Draws it in half blocks, dark on light, on stderr: stdout has the line alone. */
 async function printQr(line: string): Promise<void> {
   const { default: qrcode } = await import('qrcode-generator');
   const code = qrcode(0, 'L');

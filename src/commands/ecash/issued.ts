@@ -1,5 +1,5 @@
 /**
- * Ecash of a contract's payments after a restore: what is known to be issued, and what its operator says once it has looked.
+ * Ecash of a contract's payments after a restore: what is known, or confirmed, to be issued.
  * A contract and its ledger are reconciled as one.
  */
 import { FUNDED, creditKind, isFunded, inState, paidOf, type Credit } from '../../lib/credit/records.ts';
@@ -34,9 +34,9 @@ function figuresOf(c: Credit, ledger: Ledger | undefined): object {
 }
 
 /**
- * The operator has looked how much of a contract's payments became ecash, or was reported.
+ * Confirms by the operator's word how much of a contract's payments became ecash.
  * @param issued all that was paid, where it is not given
- * @throws Refusal `home-restored`, `unknown-contract`, `not-your-turn`, `wrong-state`, `amount-differs`
+ * @throws Refusal `home-restored`, `unknown-contract`, `wrong-state`, `amount-differs`
  */
 export async function confirmIssued(
   { store, network, restored }: Home,

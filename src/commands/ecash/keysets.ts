@@ -1,4 +1,4 @@
-/** The keysets of a home: made, retired, offered again after a restore, taken in from an outside signer, listed. What a keyset is: `ecash/keyset.ts`. */
+/** Keysets of a home: made, retired, offered again after a restore, taken from a signer outside. */
 import {
   ACTIVE,
   checkKeyset,
@@ -31,7 +31,10 @@ export const keysetsOf = (home: Home): Promise<KeysetRecord[]> => listRecords(ho
 type Rs = { active: KeysetRecord; keyset: KeysetRecord };
 const KINDS = { active: keysetKind, keyset: keysetKind };
 
-/** A new keyset with keys of the home, or with those of a signer outside, becomes the active one. @throws Refusal `keyset-differs`, `already-known` */
+/**
+ * Makes a keyset of the home's keys, or of those of a signer outside, the active one.
+ * @throws Refusal `keyset-differs`, `already-known`
+ */
 export async function addKeyset(home: Home, outside: Json | undefined): Promise<MintKeyset> {
   await loadCashu();
   const keys = (await home.keys()).keysWith([]);
@@ -49,10 +52,7 @@ export async function addKeyset(home: Home, outside: Json | undefined): Promise<
   );
 }
 
-/**
- * Retires a keyset: it signs for the contracts that it was offered for, and no new ones.
- * @throws Refusal `no-keyset`
- */
+/** Retires a keyset: it signs no more for new contracts. @throws Refusal `no-keyset` */
 export const retireKeyset = (home: Home, id: string): Promise<MintKeyset> =>
   change<Rs, MintKeyset>(
     home.store,
@@ -65,10 +65,7 @@ export const retireKeyset = (home: Home, id: string): Promise<MintKeyset> =>
     },
   );
 
-/**
- * Offers a keyset from now on, by its operator's word, in place of the one before.
- * @throws Refusal `no-keyset`
- */
+/** Offers a keyset again, in place of the active one. @throws Refusal `no-keyset` */
 export const activateKeyset = (home: Home, id: string): Promise<MintKeyset> =>
   change<Rs, MintKeyset>(
     home.store,
@@ -86,8 +83,8 @@ export const activateKeyset = (home: Home, id: string): Promise<MintKeyset> =>
   );
 
 /**
- * Once the journal was brought in: the keyset that was active when the store was lost, and was not retired since, is offered
- * again, unless another one is by now.
+ * Offers the keyset again that was active when the store was lost, once the journal was read. One
+ * that was retired since, or replaced, stays so.
  */
 export async function trustKeysets(home: Home): Promise<void> {
   const own = (await keysetsOf(home)).filter((r) => r.role === 'mint');

@@ -50,12 +50,12 @@ An invoice that expired, was paid by another or is refused for good is given up:
     };
     const change = changeOut === undefined ? undefined : changeFile(changeOut, append);
     const line = invoice === undefined ? undefined : await lineOrFile(invoice);
-    const done = await alone([noteFile, ...(changeOut === undefined ? [] : [changeOut])], () =>
+    const done = await holdingFiles([noteFile, ...(changeOut === undefined ? [] : [changeOut])], () =>
       line === undefined
         ? giveUpMelt({ ...at, change: change! })
         : meltEcash({ ...at, change, invoice: line, point: stopAt }),
     );
-    const rests = restOf(done);
+    const rests = wordsOfRest(done);
     if (rests === undefined) return;
     note(rests);
     process.exitCode = 3;
@@ -64,7 +64,7 @@ An invoice that expired, was paid by another or is refused for good is given up:
 
 const PRIVATE = 0o600;
 
-/** @returns undefined where there is no such file @throws Refusal `no-input` */
+/** Reads a file; undefined where there is none. @throws Refusal `no-input` */
 const textOf = (path: string): Promise<string | undefined> =>
   readFile(path, 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
@@ -72,10 +72,10 @@ const textOf = (path: string): Promise<string | undefined> =>
   });
 
 /**
- * Does the work while no other run is at one of these files: each stays as the run before has left it.
+ * Does the work while no other run is at one of these files.
  * @throws Refusal `concurrent`, `cannot-write`
  */
-async function alone<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
+async function holdingFiles<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
   const held: (() => void)[] = [];
   try {
     for (const path of paths) {
@@ -92,17 +92,14 @@ async function alone<T>(paths: readonly string[], work: () => Promise<T>): Promi
   }
 }
 
-/** The note of a payment in a file. @throws Refusal `no-input` where it cannot be read: what it leads to would be lost */
+/** Keeps the note of a payment in a file. @throws Refusal `no-input` where it cannot be read */
 export const fileJournal = (path: string): MeltJournal => ({
   read: () => textOf(path),
   write: (text) => writeFileWhole(path, `${text}\n`, PRIVATE),
   remove: () => rm(path, { force: true }),
 });
 
-/**
- * A file that takes change, a token a line.
- * @param append whether tokens of other payments may be in it, and stay
- */
+/** Keeps change in a file, a token a line. @param append true if other tokens in it may stay */
 export function changeFile(path: string, append: boolean): ChangeFile {
   const others = async (isOwn: (line: string) => boolean): Promise<string[]> => {
     const lines = ((await textOf(path)) ?? '').split('\n').filter((line) => line.trim() !== '' && !isOwn(line));
@@ -123,7 +120,7 @@ export function changeFile(path: string, append: boolean): ChangeFile {
   };
 }
 
-/** @throws Refusal `usage` where the change would take the place of the token, or of the note beside it */
+/** Refuses change in the place of the token or its note. @throws Refusal `usage` */
 async function refuseSameFile(change: string, ...others: readonly string[]): Promise<void> {
   const place = async (path: string): Promise<string | undefined> => {
     const found = await stat(path, { bigint: true }).catch(() => undefined);
@@ -135,7 +132,7 @@ async function refuseSameFile(change: string, ...others: readonly string[]): Pro
       throw new Refusal('usage', `--change-out ${change} found, a file apart from the token and its note expected`);
 }
 
-/** The document that says what a run has done. */
+/** Returns the document that says what a run has done. */
 const meltDocument = (done: Melted | GivenUp): object => ({
   type: 'ecash-melt',
   version: 1,
@@ -145,7 +142,7 @@ const meltDocument = (done: Melted | GivenUp): object => ({
 });
 
 /** Returns the rest that is still to be had, in words; undefined where there is none. */
-function restOf(done: Melted | GivenUp): string | undefined {
+function wordsOfRest(done: Melted | GivenUp): string | undefined {
   if ('pendingSat' in done)
     return done.pendingSat > 0n ? 'the mint still holds coins of the payment: run it again later' : undefined;
   if (done.receipt !== null) return undefined;

@@ -1,4 +1,4 @@
-/** Flags of the commands around a running mint, and what they mean: mints that were named, texts that may also be files. */
+/** Flags of the commands around a running mint: named mints, texts that may also be files. */
 import { repeated, textFlag } from '../../lib/cli/flags.ts';
 import { stopAt, type AskRemote } from '../../lib/cli/contract.ts';
 import { readInput } from '../../lib/cli/input.ts';
@@ -20,7 +20,7 @@ export const askFlags = {
   ),
 };
 
-/** The values of `askFlags`, and --mint of commands that have it: what it names is named too. */
+/** Values of `askFlags`, and of --mint, which names a mint too. */
 interface AskValues {
   /** Private mints; the variable gives one, not a list. */
   privateMint?: string[] | string | undefined;
@@ -47,11 +47,11 @@ export const remoteOf =
 
 export const mintFlag = (summary: string) => textFlag(summary, 'URL', 'MINT');
 
-/** A line given as itself (a JSON object) or as a file that holds it. @throws Refusal `no-input` */
+/** Returns a line given as itself (JSON) or as a file that holds it. @throws Refusal `no-input` */
 export const lineOrFile = async (text: string): Promise<string> =>
   (text.trimStart().startsWith('{') ? text : utf8(await readInput(text, 20_000))).trim();
 
-/** The quote that a payment request names. @throws Refusal `malformed-request`, `no-input` */
+/** Returns the quote of a payment request. @throws Refusal `malformed-request`, `no-input` */
 export async function quoteIn(text: string): Promise<string> {
   const { parseRequest } = await import('../../lib/ecash/request.ts');
   return parseRequest(await lineOrFile(text)).quote;

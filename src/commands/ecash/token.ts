@@ -9,11 +9,11 @@ import { parseJson, type Json } from '../../lib/protocol/json.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 
-/** Whatever is no JSON is taken for a token; what is wrong with it, its reader says. */
+/** Takes any text that is no JSON for a token; its reader says what is wrong with it. */
 const rawToken = (text: string): Json | undefined =>
   text === '' || /^[{[]/.test(text) ? undefined : { token: text.replace(/\s+/g, '') };
 
-/** Command lines can be seen by others, and error messages would repeat it. @throws Refusal `usage` */
+/** Refuses a token on the command line, which others can see. @throws Refusal `usage` */
 function refuseTokenAsFile(file: string | undefined): void {
   if (file !== undefined && /^(?:(?:web\+)?cashu:|cashu[AB]|6372617742)/i.test(file))
     throw new Refusal(
@@ -22,7 +22,7 @@ function refuseTokenAsFile(file: string | undefined): void {
     );
 }
 
-/** The keysets of all files. @throws Refusal `no-input`, `too-large`, and as `readMintKeys` does */
+/** Reads the keysets of all files. @throws Refusal `no-input`, and as `readMintKeys` */
 async function readKeysets(files: readonly string[] = []): Promise<MintKeys[]> {
   const read = await Promise.all(files.map(async (file) => readMintKeys(parseJson(utf8(await readInput(file))))));
   return read.flat();

@@ -1,4 +1,4 @@
-/** Networks as the feasibility commands read them: channels with members, or any dump of gossip. Not here: the theory. */
+/** Networks for the feasibility commands: channels with members, or any dump of gossip. */
 import { flagOf, textFlag } from '../../lib/cli/flags.ts';
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
@@ -19,12 +19,12 @@ export const amountFlag = flagOf('SAT', (input) => {
 });
 export const wealthFlag = textFlag('What each member owns, {member: sat} (default: wealth_sat of the network)', 'FILE');
 
-/** A seed for draws that nobody asked to repeat; it is printed, so that they can be. */
+/** Returns a random seed for draws. It is printed, so that they can be repeated. */
 export const freshSeed = (): string => randomBytes(8).toString('hex');
 
 export interface ReadNetwork {
   network: ChannelNetwork;
-  /** The document itself, where it is one of ours. */
+  /** Document of the network; undefined for a dump of gossip. */
   document: Fields | undefined;
 }
 
@@ -41,10 +41,7 @@ export async function readNetwork(file: string | undefined, limit: number): Prom
   return { network, document: undefined };
 }
 
-/**
- * Reads the members' wealth from a file or the network's own document.
- * @throws Refusal `usage` where neither says
- */
+/** Reads the members' wealth from a file, or the network's document. @throws Refusal `usage` */
 export async function wealthOf({ network, document }: ReadNetwork, file: string | undefined): Promise<Wealth> {
   const from = file === undefined ? document?.object('wealth_sat') : await readDocument(file, 64_000_000);
   if (!from) throw new Refusal('usage', 'wealth_sat is not in the network, and --wealth is not given');

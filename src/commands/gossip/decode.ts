@@ -1,7 +1,7 @@
 import { filter } from '../../lib/cli/filter.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { gossipLine } from '../../lib/gossip/verify.ts';
-import { dumpFlag, inflate, printLines } from './dumps.ts';
+import { dumpFlag, inflate, printAnswers } from './dumps.ts';
 
 export default filter({
   summary: 'The messages of a gossip_store, or of lines of hex, one JSON document a line',
@@ -13,5 +13,5 @@ export default filter({
   args: { file: arg('The dump (default: stdin)') },
   flags: { dump: dumpFlag },
   run: ({ dump }, { file }) =>
-    printLines(file, dump, ({ message, ...found }) => gossipLine(message, { inflate, ...found })),
+    printAnswers(file, dump, ({ message, ...found }) => gossipLine(message, { inflate, ...found })),
 });

@@ -1,6 +1,6 @@
 /**
- * Dumps of gossip as commands read them: what they are is told by their first bytes, gzip is undone, messages come one by
- * one in memory that does not grow. Not here: the formats (`gossip/`).
+ * Dumps of gossip: told by their first bytes, unzipped, and read as a stream of messages.
+ * Not here: the formats (`lib/gossip`).
  */
 import { choiceFlag } from '../../lib/cli/flags.ts';
 import { Readable, pipeline } from 'node:stream';
@@ -20,7 +20,7 @@ export const inflate: Inflate = (bytes, most) => inflateSync(bytes, { maxOutputL
 
 type Pieces = AsyncIterable<Uint8Array>;
 
-/** Reads pieces until so many bytes are there, then hands all of them on. */
+/** Reads at least so many bytes; `pieces` yields them again. */
 async function begun(from: Pieces, least: number): Promise<{ start: Uint8Array; pieces: Pieces }> {
   const iterator = from[Symbol.asyncIterator]();
   let start: Uint8Array = new Uint8Array();
@@ -71,7 +71,7 @@ interface OpenOptions {
   /** Bytes that `start` has, unless the dump is shorter. */
   least?: number;
 }
-/** Opens a dump, gzip or not, and tells its format. @throws Refusal `no-input`, `malformed-dump`, `too-large` */
+/** Opens a dump and tells its format. @throws Refusal `no-input`, `malformed-dump`, `too-large` */
 export async function openDump(
   file: string | undefined,
   { limit = Infinity, dump, least = 32 }: OpenOptions,
@@ -99,8 +99,8 @@ async function* messagesOf(file: string | undefined, given: Dump | undefined): A
 
 /** Bytes of lines that are printed together. */
 const HELD = 65_536;
-/** Prints a line for each message that there is an answer to, many to a write. @throws Refusal as `messagesOf` */
-export async function printLines(
+/** Prints the answer to each message, many to a write. @throws Refusal as `messagesOf` */
+export async function printAnswers(
   file: string | undefined,
   dump: Dump | undefined,
   answer: (found: FoundMessage) => object | undefined | Promise<object>,
@@ -116,7 +116,7 @@ export async function printLines(
   if (held !== '') await print(held);
 }
 
-/** Reads the graph of a dump; says on stderr what of it could not be used. @throws Refusal as `GraphReader` */
+/** Reads the graph of a dump, and notes what is of no use. @throws Refusal as `GraphReader` */
 export async function graphIn({ dump, pieces }: Opened, base?: Graph): Promise<Graph> {
   const reader = graphReader(dump, base);
   for await (const piece of pieces) reader.push(piece);

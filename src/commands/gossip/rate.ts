@@ -1,7 +1,7 @@
 import { filter } from '../../lib/cli/filter.ts';
 import { arg, heightFlag } from '../../lib/cli/flags.ts';
 import { GossipRate } from '../../lib/gossip/rate.ts';
-import { dumpFlag, printLines } from './dumps.ts';
+import { dumpFlag, printAnswers } from './dumps.ts';
 
 export default filter({
   summary: 'Which gossip of version 2 is kept by one message a block, and why the rest is not',
@@ -17,7 +17,7 @@ export default filter({
   },
   run: ({ dump, tip }, { file }) => {
     const rate = new GossipRate(tip);
-    return printLines(file, dump, ({ message }) => {
+    return printAnswers(file, dump, ({ message }) => {
       const rated = rate.judge(message);
       return rated && { type: 'gossip-rated', version: 1, ...rated };
     });

@@ -54,7 +54,7 @@ const BLOCK_LIMIT = 8_000_100;
 const HEADERS_LIMIT = 162_000_000;
 
 type MakeValues = ChainValues & { channel?: string | undefined; block?: string | undefined };
-/** Makes the proof of a channel that flags name. @throws Refusal `usage`, `malformed-spv`, `chain-unavailable`, `no-input` */
+/** Makes the proof of a channel by flags. @throws Refusal `usage`, `malformed-spv`, `no-input` */
 async function proofOfChannel({ channel = '', block, ...chain }: MakeValues): Promise<SpvProof> {
   const bytes = scidBytes(channel);
   if (!bytes) throw new Refusal('usage', '--channel: a short channel id like 700000x5x1 expected');
@@ -71,7 +71,7 @@ async function proofOfChannel({ channel = '', block, ...chain }: MakeValues): Pr
 const textOf = async (file: string, limit: number): Promise<string> => utf8(await readInput(file, limit)).trim();
 
 type AnchorValues = ChainValues & { headerHash?: string | undefined; headers?: string | undefined };
-/** Returns hashes of blocks that the verifier knows for the best chain's. @throws Refusal `malformed-spv`, `chain-unavailable` */
+/** Returns the hashes of known blocks of the best chain. @throws Refusal `malformed-spv` */
 async function spvAnchors({ headerHash, headers, ...chain }: AnchorValues, height: number): Promise<string[]> {
   const known = headerHash === undefined ? [] : [headerHash.toLowerCase()];
   for (const line of headers === undefined ? [] : (await textOf(headers, HEADERS_LIMIT)).split('\n'))

@@ -4,7 +4,7 @@ import { arg, nodeFlags, textFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag, readDocument } from '../../lib/cli/stateless.ts';
 import { gossipLine, Verifier, type ChannelOutput } from '../../lib/gossip/verify.ts';
 import { ERRORS } from '../../lib/protocol/refusal.ts';
-import { dumpFlag, inflate, printLines, readGraph } from './dumps.ts';
+import { dumpFlag, inflate, printAnswers, readGraph } from './dumps.ts';
 import { readGossip, typeOf } from '../../lib/gossip/message.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
 import { scidParts } from '../../lib/wire/fields.ts';
@@ -38,7 +38,7 @@ export default filter({
         verifier.channel(scid, one, String(two), sat === undefined ? sat : BigInt(sat));
     let wrong: number | undefined;
     let unsure = false;
-    await printLines(file, flags.dump, async ({ message, ...found }) => {
+    await printAnswers(file, flags.dump, async ({ message, ...found }) => {
       await chain?.look(message);
       const line = gossipLine(message, { verifier, inflate, ...found });
       if (line.valid === false) wrong ??= ERRORS[line.problems[0]!.code][0];
@@ -64,10 +64,10 @@ async function readOutputs(file: string): Promise<Map<string, ChannelOutput>> {
   );
 }
 
-/** Blocks whose txids are kept: channels of one block come together. */
+/** Number of blocks whose txids are kept: channels of one block come together. */
 const KEPT_BLOCKS = 50;
 
-/** Looks channels up at a node: the block at the height, the transaction in it, the output where it is unspent. */
+/** Looks up the unspent outputs of channels at a node, by their short channel ids. */
 function chainOutputs(rpc: Rpc) {
   const found = new Map<string, ChannelOutput>();
   const blocks = new Map<number, readonly string[]>();
@@ -82,7 +82,7 @@ function chainOutputs(rpc: Rpc) {
   }
   return {
     known: (scid: string): ChannelOutput | undefined => found.get(scid),
-    /** Looks for the output of an announcement; of any other message nothing. */
+    /** Looks up the output of an announcement; ignores any other message. */
     look: async (message: Uint8Array): Promise<void> => {
       if (![256, 267].includes(typeOf(message))) return;
       const scid: string | undefined = readGossip(message).values['short_channel_id'];

@@ -54,7 +54,7 @@ Never run two copies of a home, and never put back an image of a machine, or a s
   },
 });
 
-/** Shows the words to the person at the terminal, if there is one; never into a file or a log. */
+/** Prints the words to a terminal, if there is one, and never into a file or a log. */
 function showOnce(mnemonic: string, home: string): void {
   if (process.stderr.isTTY && !process.env['CI']) {
     process.stderr.write(`\n${mnemonic}\n\nWrite these words down: they are not shown again.\n\n`);

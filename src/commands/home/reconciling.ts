@@ -1,6 +1,6 @@
 /**
- * Findings of `reconcile`: journals by name or by folder, and the end of each record.
- * Not here: how records are merged (`home/reconcile.ts`), what a contract's payments came to (`ecash/issued.ts`).
+ * Journals of `reconcile`, by name or by folder, and its findings: the end of each record.
+ * Not here: how records are merged (`home/reconcile.ts`).
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { Reconciliation } from '../../lib/home/reconcile.ts';
 import { unreadable } from '../../lib/protocol/refusal.ts';
 import { withFigures } from '../ecash/issued.ts';
 
-/** Files as they are, folders as the journals in them: whatever else has such a name there is passed over. @throws Refusal `no-input` */
+/** Returns these files, and the journals in these folders. @throws Refusal `no-input` */
 export function journalsIn(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     try {
@@ -25,7 +25,7 @@ export function journalsIn(paths: readonly string[]): string[] {
   });
 }
 
-/** Brings the journal in; whatever rests on all of it holds again. */
+/** Reads the journal into the home, and trusts again what rests on the whole of it. */
 export async function bringIn(home: Home, ...what: Parameters<Home['reconcile']>): Promise<ReconcileReport> {
   const done = await home.reconcile(...what);
   const { trustKeysets } = await import('../ecash/keysets.ts');

@@ -1,7 +1,7 @@
 /**
- * Refunds that were kept outside the home, taken back into it: each is read, and where it pays an address of this
- * home, that address is marked as used, so that its coins are found.
- * Not here: how the copies are written (`home/refunds.ts`) and what is in them (`credit/refund.ts`).
+ * Refunds that were kept outside the home, taken back into it. An address of this home that one
+ * pays is marked as used, so that its coins are found.
+ * Not here: how the copies are written (`home/refunds.ts`).
  */
 import * as v from 'valibot';
 import type { Home } from '../../lib/home/home.ts';
@@ -11,7 +11,7 @@ const Hex = v.pipe(v.string(), v.regex(/^(?:[0-9a-f]{2})+$/));
 const Id = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 export const COPY_LIMITS = {
   address: { unit: 'characters', most: 100 },
-  /** BIP32: above it are hardened ones. */
+  /** Number of an address below the hardened ones (BIP32). */
   index: { unit: 'number', least: 0, most: 2 ** 31 - 1 },
 } satisfies Limits;
 const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -35,10 +35,7 @@ export type RefundCopy = v.InferOutput<typeof RefundCopy>;
 /** Printed line of `restore` for one refund. `ours`: it pays an address of this home. */
 export type RestoredRefund = Omit<RefundCopy, 'type' | 'path'> & { type: 'restore'; ours: boolean };
 
-/**
- * Reads the refunds kept for this network. The names of files that hold no such refund come back as
- * `unreadable`.
- */
+/** Reads the refunds for this network, and the names of files that hold no such refund. */
 export function readRefunds(home: Pick<Home, 'copies' | 'network'>): { read: RefundCopy[]; unreadable: string[] } {
   const { copies, unreadable: broken } = home.copies();
   const read: RefundCopy[] = [];
@@ -55,7 +52,7 @@ export function readRefunds(home: Pick<Home, 'copies' | 'network'>): { read: Ref
 const isOurs = async (home: Pick<Home, 'keys'>, { path, address }: RefundCopy): Promise<boolean> =>
   path !== null && (await (await home.keys()).address(path)).address === address;
 
-/** Takes their addresses into the home. */
+/** Takes the addresses of kept refunds into the home. */
 export async function restoreRefunds(home: Home): Promise<{ refunds: RestoredRefund[]; unreadable: string[] }> {
   const { read, unreadable } = readRefunds(home);
   const refunds: RestoredRefund[] = [];

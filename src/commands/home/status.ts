@@ -49,7 +49,7 @@ const HEAD = ['contract', 'role', 'state', 'capacity', 'paid', 'left', 'expiry',
 /** Columns that hold numbers. */
 const RIGHT = new Set([3, 4, 5, 6, 7]);
 
-/** Fields that the table has a column or a note for, where the family of the line has them. */
+/** Line of `status` with the fields of single families that have a column or a note. */
 type TableLine = StatusLine & {
   capacity_sat?: bigint;
   paid_sat?: bigint;
@@ -59,7 +59,7 @@ type TableLine = StatusLine & {
   float?: { tokens_sat: bigint; percent: number; wanted_percent: number; swap_sat: bigint };
 };
 
-/** Returns its notes, and with --float the figures that have no column. */
+/** Returns the notes of a line, and with --float the figures that have no column. */
 const notesOf = ({ notes, float }: TableLine): string[] => {
   if (!float) return notes;
   const { tokens_sat, percent, wanted_percent, swap_sat } = float;

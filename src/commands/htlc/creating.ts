@@ -1,4 +1,4 @@
-/** `htlc create`: flags and files to an HTLC, a fresh preimage where none is given. */
+/** Run of `htlc create`: an HTLC by flags and files, with a fresh preimage where none is given. */
 import { choiceFlag, switchFlag, textFlag, chainFlags, homeFlags, type Values } from '../../lib/cli/flags.ts';
 import { NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
 import { createHtlc, KEY_ORDERS, type PartyKey } from '../../lib/htlc/create.ts';
@@ -60,14 +60,17 @@ export const createFlags = {
 
 type CreateValues = Values<typeof createFlags>;
 
-/** Payment hash or HASH160, told by its length. @throws Refusal `usage` */
+/** Reads a payment hash or HASH160, told by its length. @throws Refusal `usage` */
 export function hashFlag(text: string): Hash {
   if (!/^(?:[0-9a-f]{64}|[0-9a-f]{40})$/i.test(text))
     throw new Refusal('usage', `--hash of ${text.length} characters found, 32 or 20 bytes in hex expected`);
   return hashFrom(text.toLowerCase());
 }
 
-/** A public key, or the output of `htlc key` in a file. @throws Refusal `usage`, `wrong-key`, `no-input`, `wrong-network` */
+/**
+ * Reads a public key, or the output of `htlc key` in a file.
+ * @throws Refusal `usage`, `wrong-key`, `no-input`, `wrong-network`
+ */
 async function keyFrom(name: string, text: string, network: Network): Promise<PartyKey> {
   if (/^0[23][0-9a-f]{64}$/.test(text)) return { pubkey: text, auth: null };
   if (/^[0-9a-fA-F]{64,}$/.test(text))
@@ -83,7 +86,7 @@ async function keyFrom(name: string, text: string, network: Network): Promise<Pa
   return { pubkey: bytesToHex(pointIn(from, 'pubkey')), auth: auth ? bytesToHex(auth) : null };
 }
 
-/** An HTLC made without a home, where nobody can know whether the hash is `reused`. */
+/** Created HTLC; without a home `reused` is not known. */
 type Made = Omit<Created, 'reused'> & { reused: Created['reused'] | undefined };
 
 export async function runCreate(flags: CreateValues): Promise<void> {
@@ -108,7 +111,7 @@ export async function runCreate(flags: CreateValues): Promise<void> {
   });
 }
 
-/** @throws Refusal `usage` for flags that contradict each other */
+/** Refuses flags that contradict each other. @throws Refusal `usage` */
 function checkFlags(flags: CreateValues): void {
   const { variant, type = typesOf(variant)[0], internalKey: internal, keyOrder: order } = flags;
   const refuse = (text: string): never => {

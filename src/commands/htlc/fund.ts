@@ -69,7 +69,7 @@ export default filter({
   },
 });
 
-/** --cancel: its coins are free for something else, unless a node shows one of its outputs. */
+/** Frees the coins of a payment (--cancel), unless a node shows one of its outputs. */
 async function cancelled(
   home: Home | undefined,
   pubkey: string,

@@ -1,5 +1,5 @@
 /**
- * A home's part in HTLCs outside the contract actions: fresh keys and preimages, found again by key and by hash.
+ * HTLCs of a home outside the contract actions: keys and preimages, found by key and by hash.
  * Not here: cooperative spends and swaps (the one runner).
  */
 import { createHtlc, type CreateInput, type PartyKey } from '../../lib/htlc/create.ts';
@@ -30,7 +30,7 @@ async function drawn(home: Home): Promise<HtlcKey> {
   return keyRecord(keys, freshKeys({ keys, random: await home.random() }));
 }
 
-/** A fresh key, and the hash of a fresh preimage. */
+/** Draws a key and a preimage, and keeps their record. */
 export const freshKey = (home: Home): Promise<HtlcKey> =>
   change<{ key: HtlcKey }, HtlcKey>(
     home.store,
@@ -49,7 +49,7 @@ export type Parts = Omit<CreateInput, 'hash' | 'claim' | 'refund'> & {
   refund: PartyKey | undefined;
 };
 
-/** True if an HTLC of this home had the hash before. The lost end of a restored store may know one. */
+/** True if an HTLC of this home had the hash before; `unknown`: the store may have lost it. */
 type Reused = boolean | 'unknown';
 export interface Created {
   htlc: Htlc;
@@ -58,7 +58,7 @@ export interface Created {
 
 /**
  * Creates an HTLC; what is not given comes from the home.
- * @param sameHash a hash that was, or may have been, in another HTLC is meant
+ * @param sameHash true if a hash that may have been in another HTLC is meant
  * @throws Refusal `same-hash`
  */
 export async function createInHome(home: Home, given: Parts, sameHash = false): Promise<Created> {
@@ -103,15 +103,15 @@ const sameHashFound = ({ hash160 }: Hash, reused: true | 'unknown'): Refusal =>
     { hint: 'whoever claims one of them can claim the other: give --same-hash only where that is meant' },
   );
 
-/** The secret key behind a public key, where it is the home's. */
+/** Returns the secret key behind a public key, where it is the home's. */
 export async function secretBehind(home: Home, pubkey: Hex): Promise<Uint8Array | undefined> {
   const key = await loadRecord(home.store, htlcKeyKind, keyClaim(pubkey));
   return key && (await home.keys()).contract(key.record.own.path);
 }
 
 /**
- * The preimage of an HTLC, where it is the home's and may go into this claim.
- * @param signed all signatures of the claim are there; `own`: with a key of this home, or one that was given with it
+ * Returns the preimage of an HTLC, where it is the home's and may go into this claim.
+ * @param signed `all`: the claim is signed; `own`: by a key of this home, or one given with it
  * @throws Refusal `preimage-kept`
  */
 export async function preimageFor(
@@ -153,7 +153,7 @@ const changeKey = <T>(
   );
 
 /**
- * The address that claims and refunds by this key pay: the same at each run, drawn at the first one.
+ * Returns the address that claims and refunds by this key pay, the same at each run.
  * @returns undefined where the key is not the home's
  */
 export const payoutFor = (home: Home, pubkey: Hex, fresh: () => Promise<string>): Promise<string | undefined> =>
@@ -167,7 +167,7 @@ export const payoutFor = (home: Home, pubkey: Hex, fresh: () => Promise<string>)
  * Returns the payment of an HTLC whose refund key is the home's: made once, its coins reserved, and
  * the same from then on.
  * @returns undefined where the key is not the home's
- * @throws Refusal `answered-otherwise` where it is paid otherwise already, `home-restored` where it may be
+ * @throws Refusal `answered-otherwise` where it is paid otherwise, `home-restored` where it may be
  */
 export const fundOnce = (
   home: Home,
@@ -205,7 +205,7 @@ export const fundOnce = (
 /**
  * Frees the coins of a payment that nobody has sent, and returns them.
  * @param check refuses one that was sent
- * @throws Refusal `unknown-contract` where none is kept, `home-restored` where another may have come after it
+ * @throws Refusal `unknown-contract`, `home-restored` where another may have come after it
  */
 export const freeFunding = (
   home: Home,

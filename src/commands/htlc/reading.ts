@@ -1,4 +1,4 @@
-/** `htlc secret` and `htlc identify`: scripts, witnesses and transactions in, in whatever form they come. */
+/** Scripts, witnesses and transactions in any form, for `htlc secret` and `htlc identify`. */
 import { readPsbt } from '../../lib/bitcoin/psbt.ts';
 import { bytesToHex, hexToBytes } from '../../lib/bitcoin/bytes.ts';
 import {
@@ -18,7 +18,7 @@ import { hashFlag } from './creating.ts';
 import { htlcIn, TRANSACTION_LIMIT } from './shared.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 
-/** A transaction begins with its version, 1 to 3; no known script does. */
+/** First bytes of a transaction, its version from 1 to 3; no known script begins so. */
 const TRANSACTION = /^0[123]000000/;
 
 /** Reads an HTLC without JSON around it, told by its first bytes. */
@@ -84,7 +84,7 @@ export async function runIdentify(flags: { batch?: boolean }, file: string | und
   });
 }
 
-/** An own document says more than its scripts: of a taproot output both leaves, of BOLT3 the lock that is no opcode. */
+/** Identifies an own document, which also says both leaves, and the lock of BOLT3. */
 function identifyDocument(document: Fields): object {
   const htlc = htlcIn(document);
   const built = build(htlc);

@@ -1,6 +1,6 @@
 /**
- * Parts that the stateless `htlc` commands share: documents, keys by flag, coins as TXID:VOUT:SAT,
- * and the one way in which a claim and a refund are made.
+ * Inputs of the `htlc` commands: documents, keys, coins as TXID:VOUT:SAT, facts of the chain. Also
+ * the run of `htlc claim` and `htlc refund`.
  * Not here: the transactions (`htlc/`), homes (`home.ts`).
  */
 import { scriptOf } from '../../lib/bitcoin/address.ts';
@@ -42,7 +42,7 @@ import { runStateless } from '../../lib/cli/stateless.ts';
 import { refundExit, refundWay } from '../../lib/htlc/ways.ts';
 import { payoutFor, preimageFor, secretBehind } from './home.ts';
 
-/** A transaction of the largest block, in hex. */
+/** Most bytes of a transaction in hex: that of a whole block. */
 export const TRANSACTION_LIMIT = 8_100_000;
 const group = 'SPEND';
 
@@ -68,7 +68,7 @@ export const preimageFlags = secretFlags('preimage', 'The preimage', group);
 
 type SpendValues = Values<typeof spendFlags> & Partial<Values<typeof preimageFlags & typeof packageFlags>>;
 
-/** The document of an HTLC. @throws Refusal as `readHtlc` */
+/** Reads the document of an HTLC. @throws Refusal as `readHtlc` */
 export function htlcIn(from: Fields): Htlc {
   const view: Record<string, Json | undefined> = {};
   for (const name of Object.keys(htlcEntries)) view[name] = from.json(name);
@@ -78,12 +78,12 @@ export function htlcIn(from: Fields): Htlc {
   return readHtlc({ ...view, claim_pubkey: view['claim_pubkey'] ?? null });
 }
 
-/** The HTLC in a file. @throws Refusal as `readHtlc`, `no-input` */
+/** Reads the HTLC in a file. @throws Refusal as `readHtlc`, `no-input` */
 export async function htlcFrom(file: string): Promise<Htlc> {
   return htlcIn(new Fields(parseJson(utf8(await readInput(file))), file));
 }
 
-/** @throws Refusal `usage` */
+/** Reads TXID:VOUT:SAT. @throws Refusal `usage` */
 export function coinFrom(text: string): Omit<Spent, 'script'> {
   const at = text.lastIndexOf(':');
   const outpoint = parseOutpoint(text.slice(0, at));
@@ -93,7 +93,7 @@ export function coinFrom(text: string): Omit<Spent, 'script'> {
   return { ...outpoint, sat };
 }
 
-/** The transaction that made a coin. @throws Refusal `parent-differs`, `unsafe-funding`, `malformed-transaction` */
+/** Reads the transaction that made a coin. @throws Refusal `parent-differs`, `unsafe-funding` */
 async function previousOf(file: string | undefined, coin: Spent): Promise<Uint8Array | undefined> {
   if (file === undefined) return undefined;
   const hex = Buffer.from(await readInput(file, TRANSACTION_LIMIT))
@@ -124,7 +124,7 @@ export async function factsFor(
   return { facts: facts as ChainFacts, checks };
 }
 
-/** Checks that a node shows no output of a payment that is given up. @throws Refusal `wrong-state` */
+/** Checks that a node shows no output of a given-up payment. @throws Refusal `wrong-state` */
 export async function checkUnsent(
   paid: Template,
   factsOf: (at: readonly string[]) => ReturnType<typeof factsFor>,
@@ -267,7 +267,7 @@ function shown(made: Spend, known: Known, previous: Uint8Array | undefined) {
   };
 }
 
-/** Notes what the height means for a spend: a refund that is not valid yet, a claim that races with the refund. */
+/** Notes a refund that is not valid yet, and a claim that races with the refund. */
 function warnEarly({ htlc, path }: Spend, tip: number | 'not-checked'): void {
   if (tip === 'not-checked' || isRelative(htlc.lock) || htlc.lock.kind !== 'height') return;
   const { value } = htlc.lock;

@@ -1,6 +1,6 @@
 /**
  * Plans of many documents under one root: lines of JSON, first that of the root.
- * Not here: who pays (`stamping.ts`), proofs (`proving.ts`).
+ * Not here: who pays (`stamping.ts`), proofs (`prove.ts`).
  */
 import { isNetwork, type Network } from '../../lib/bitcoin/network.ts';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
@@ -25,22 +25,22 @@ import { fastJson, print } from '../../lib/cli/output.ts';
 
 const LINES_AT_ONCE = 200;
 
-/** A document of a plan. */
-export interface Named extends DocumentLeaf {
+/** Document of a plan. */
+export interface PlannedLeaf extends DocumentLeaf {
   name: string | undefined;
 }
 export interface Plan {
   network: Network;
   /** Unix seconds. No block before has the commitment. */
   time: number;
-  /** Null: an OP_RETURN output commits to the root. */
+  /** Key and leaf of a taproot output; null for OP_RETURN. */
   taproot: TaprootCommitment | null;
   root: Uint8Array;
   leaves: Leaves;
 }
 
 /** Returns the script of the output that commits to the root of a plan. */
-export function scriptOf({ taproot, root }: Pick<Plan, 'taproot' | 'root'>): Hex {
+export function planScript({ taproot, root }: Pick<Plan, 'taproot' | 'root'>): Hex {
   return taproot ? committedScript(taproot.internalKey, root) : commitment(root).script;
 }
 
@@ -49,8 +49,8 @@ export async function printPlan(plan: Plan, payment: object): Promise<void> {
   const { network, time, taproot, leaves, root } = plan;
   const head = { type: 'notarize-stamp', version: 1, network, root: bytesToHex(root), count: leaves.length };
   const bound = taproot && { internal_key: taproot.internalKey, leaf: taproot.leaf };
-  await print(printJson({ ...head, time, script: scriptOf(plan), ...bound, ...payment }));
-  await printLines(leaves, ({ digest, nonce, name }) => ({
+  await print(printJson({ ...head, time, script: planScript(plan), ...bound, ...payment }));
+  await printLeaves(leaves, ({ digest, nonce, name }) => ({
     type: 'notarize-leaf',
     version: 1,
     digest: bytesToHex(digest),
@@ -60,9 +60,9 @@ export async function printPlan(plan: Plan, payment: object): Promise<void> {
 }
 
 /** Prints many lines in few writes. */
-export async function printLines(
+export async function printLeaves(
   leaves: Leaves,
-  line: (leaf: Named, i: number) => object | Promise<object>,
+  line: (leaf: PlannedLeaf, i: number) => object | Promise<object>,
 ): Promise<void> {
   for (let from = 0; from < leaves.length; from += LINES_AT_ONCE) {
     const made: string[] = [];
@@ -72,19 +72,19 @@ export async function printLines(
   }
 }
 
-/** Reads lines of JSON objects; empty lines are passed over. @throws Refusal of the line that is none */
-export async function* objects(file: string | undefined): AsyncGenerator<Fields> {
+/** Reads JSON objects, a line each, and skips empty lines. @throws Refusal as `parseJson` */
+export async function* readObjects(file: string | undefined): AsyncGenerator<Fields> {
   for await (const line of linesOf(await openInput(file))) {
     if ('refusal' in line) throw line.refusal;
     if (line.text.trim() !== '') yield new Fields(parseJson(line.text), `line ${line.number}`);
   }
 }
 
-/** Reads a plan. @throws Refusal `unknown-type`, `malformed-message`, `root-differs` where its lines lead to another root */
+/** Reads a plan and checks its root. @throws Refusal `unknown-type`, `root-differs`, `malformed` */
 export async function readPlan(file: string | undefined): Promise<Plan & { tree: StampTree }> {
   const leaves = new Leaves();
   let head: Omit<Plan, 'leaves'> | undefined;
-  for await (const from of objects(file)) {
+  for await (const from of readObjects(file)) {
     if (!head) head = headIn(from);
     else {
       const digest = from.need('digest', from.bytes('digest', 32));

@@ -14,7 +14,7 @@ import { readInput } from '../../lib/cli/input.ts';
 import { createFile, print } from '../../lib/cli/output.ts';
 import { progress } from '../../lib/cli/progress.ts';
 import { printJson } from '../../lib/protocol/json.ts';
-import { printLines, readPlan, scriptOf, type Named, type Plan } from './plan.ts';
+import { printLeaves, readPlan, planScript, type PlannedLeaf, type Plan } from './plan.ts';
 
 const flags = {
   ...nodeFlags,
@@ -49,8 +49,8 @@ export default filter({
       );
     const { leaves, taproot, tree, network } = plan;
     const written = new Map<string, number>();
-    /** Only the last part of a name counts: a plan cannot write outside the folder. */
-    const fileOf = ({ name, digest }: Named): string => {
+    /** Returns a file name by the last part of a name: a plan cannot write outside the folder. */
+    const fileOf = ({ name, digest }: PlannedLeaf): string => {
       const last = basename(name ?? bytesToHex(digest));
       const number = (written.get(last) ?? 0) + 1;
       written.set(last, number);
@@ -58,7 +58,7 @@ export default filter({
       return `${number === 1 ? last : `${last}.${number}`}.${taproot ? 'proof.json' : 'ots'}`;
     };
     const ots = taproot ? undefined : proofWriter(tree, anchor);
-    await printLines(leaves, async (leaf, i) => {
+    await printLeaves(leaves, async (leaf, i) => {
       const head = { type: 'notarize-proof', version: 1, network, name: leaf.name };
       const about = { ...head, digest: bytesToHex(leaf.digest), txid: anchor.txid, height: anchor.height };
       const bound = taproot && { ...head, ...taprootFields(leaf, siblingsOf(tree, i), taproot, anchor) };
@@ -77,22 +77,22 @@ async function anchorInFile(plan: Plan, flags: ProveValues): Promise<Anchor | un
   const bytes = await readInput(flags.block, BLOCK_LIMIT);
   const text = bytes[0]! < 0x20 ? '' : Buffer.from(bytes).toString('latin1').trim();
   const { transactions } = readBlock(/^(?:[0-9a-fA-F]{2})+$/.test(text) ? hexToBytes(text) : bytes);
-  return anchorIn(transactions, scriptOf(plan), flags.height!);
+  return anchorIn(transactions, planScript(plan), flags.height!);
 }
 
 /**
- * Seconds by which a later block may state an earlier time than the plan. It exceeds the median of the eleven before it, so
- * six blocks in a row would have to take longer.
+ * Seconds by which a later block may state an earlier time than the plan. Its time exceeds the
+ * median of the eleven before it, so six blocks in a row would have to take longer.
  */
 const SLACK = 4 * 60 * 60;
 
-/** Returns the block that has the commitment, deep enough; `unknown` where the node no longer has all that might. */
+/** Searches the node's blocks for the commitment; `unknown` where some are pruned. */
 async function anchorAt(plan: Plan, flags: ProveValues, rpc: Rpc | undefined): Promise<Anchor | undefined | 'unknown'> {
   if (!rpc) throw new Refusal('usage', 'no block found: --block FILE with --height, or --chain URL expected');
   const { facts } = await factSource({ network: plan.network, rpc }).facts({ tip: true });
   const last = flags.height ?? (facts.tip as number);
   const first = flags.height ?? (await firstSince(rpc, plan.time - SLACK, last));
-  const script = scriptOf(plan);
+  const script = planScript(plan);
   const line = progress('looking for the commitment …');
   let unread = 0;
   try {
@@ -120,7 +120,7 @@ async function anchorAt(plan: Plan, flags: ProveValues, rpc: Rpc | undefined): P
   return unread > 0 ? unknown(plan, { first, last, unread }) : undefined;
 }
 
-/** The first block whose time is that or later. */
+/** Returns the height of the first block of that time or later. */
 async function firstSince(rpc: Rpc, time: number, tip: number): Promise<number> {
   let [low, high] = [0, tip];
   while (low < high) {

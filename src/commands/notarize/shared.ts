@@ -1,5 +1,5 @@
 /**
- * Proofs of existence at the command line: proof files, documents to be hashed, and the blocks that a proof names.
+ * Proofs of existence: files of proofs, documents to be hashed, and the blocks that a proof names.
  * Not here: the format of proofs, headers, what a proof says (`lib/notary`).
  */
 import { createHash } from 'node:crypto';
@@ -31,15 +31,15 @@ import { openInput, readInput } from '../../lib/cli/input.ts';
 
 const PROOF_LIMIT = 1_000_000;
 const BRACE = 0x7b;
-/** A million headers. */
+/** Most bytes of headers: a million of them. */
 const HEADERS_LIMIT = 160_000_000;
 
-/** Reads a proof: a taproot proof, or an .ots file. @throws Refusal as `readTaprootProof` and `readOtsFile` do */
+/** Reads a taproot proof or an .ots file. @throws Refusal as `readTaprootProof`, `readOtsFile` */
 export async function readProof(file: string | undefined): Promise<StampProof> {
   const bytes = await readInput(file, PROOF_LIMIT);
   return bytes[0] === BRACE ? readTaprootProof(new Fields(parseJson(utf8(bytes)))) : otsIn(bytes);
 }
-/** Reads an .ots file, as bytes or in hex. @throws Refusal `malformed-ots`, and as `readInput` does */
+/** Reads an .ots file, as bytes or in hex. @throws Refusal `malformed-ots`, and as `readInput` */
 export const readOtsFile = async (file: string | undefined): Promise<OtsFile> =>
   otsIn(await readInput(file, PROOF_LIMIT));
 function otsIn(bytes: Uint8Array): OtsFile {
@@ -48,7 +48,7 @@ function otsIn(bytes: Uint8Array): OtsFile {
 }
 
 const ALGORITHMS = { sha1: 'sha1', ripemd160: 'ripemd160', sha256: 'sha256' } as const;
-/** Hashes a document as it streams by. @throws Refusal `usage` for a hash function that cannot stream, and as `openInput` does */
+/** Hashes a document as a stream. @throws Refusal `usage` for keccak256, and as `openInput` */
 export async function digestOf(file: string, hash: HashName): Promise<Uint8Array> {
   if (hash === 'keccak256') throw new Refusal('usage', 'a proof of keccak256 found: give the digest with --digest');
   const hashing = createHash(ALGORITHMS[hash]);
@@ -65,8 +65,8 @@ export interface VerifyValues extends ChainValues {
   network: Network;
 }
 
-/** Verifies a proof against its document and the block that it names; the second value is the exit code. */
-export async function verified(
+/** Verifies a proof against its document and block; the second value is the exit code. */
+export async function verifyProof(
   file: string | undefined,
   flags: VerifyValues,
 ): Promise<[document: object, exit: 0 | 3]> {
@@ -106,7 +106,7 @@ export async function verified(
   return [document, isProved ? 0 : 3];
 }
 
-/** @throws Refusal `digest-differs` */
+/** Compares a proof with its document or digest. @throws Refusal `digest-differs` */
 async function compareDigest(
   { hash, digest }: StampProof,
   file: string | undefined,
@@ -125,7 +125,7 @@ async function compareDigest(
   return 'compared';
 }
 
-/** `little-work`: headers that somebody else than the network may have made. */
+/** Proof of the header; `little-work`: anybody may have made those headers. */
 type How = 'node' | 'chain-of-headers' | 'little-work' | 'not-checked';
 async function blocksFor(proof: StampProof, flags: VerifyValues): Promise<{ blocks: VouchedBlock[]; how: How }> {
   const unknown = { medianTime: null, confirmations: null, transactions: null };

@@ -41,7 +41,7 @@ export default filter({
   run: (flags, { file }) =>
     withHome(flags, async (home) => {
       const { root, hex } =
-        flags.contract === undefined ? await named(file, home) : await recorded(home, flags.contract);
+        flags.contract === undefined ? await committedIn(file, home) : await committedBy(home, flags.contract);
       const { keys, random } = await homeHand(home);
       const secret = internalSecret(keys, root);
       const script = committedScript(xOnlyKey(secret), root);
@@ -89,12 +89,12 @@ export default filter({
 
 interface Committed {
   root: Uint8Array;
-  /** The transaction with the commitment; its witnesses do not matter. */
+  /** Transaction with the commitment; its witnesses do not matter. */
   hex: string;
 }
 
-/** Reads a plan's first line, or a proof. @throws Refusal `unknown-type`, `wrong-network`, `malformed-psbt` */
-async function named(file: string | undefined, { network }: Home): Promise<Committed> {
+/** Reads a plan's first line, or a proof. @throws Refusal `unknown-type`, `wrong-network` */
+async function committedIn(file: string | undefined, { network }: Home): Promise<Committed> {
   const from = await readDocument(file);
   const type = from.text('type');
   if (type !== 'notarize-stamp' && type !== 'notarize-proof')
@@ -111,7 +111,7 @@ const planned = (from: Fields): Committed => ({
   hex: unsignedHex(templateOf(readPsbt(from.need('psbt', from.text('psbt'), 'the PSBT of a payment')))),
 });
 
-async function recorded(home: Home, prefix: string): Promise<Committed> {
+async function committedBy(home: Home, prefix: string): Promise<Committed> {
   const root = (await contractNamed(home, prefix))!;
   const kept = await loadRecord(home.store, stampKind, idClaim(root));
   if (!kept) throw new Refusal('unknown-contract', `this home keeps no payment for the root ${root}`);

@@ -1,5 +1,5 @@
 /**
- * Stamping: documents are hashed and hidden under one root, and a transaction that commits to it is paid.
+ * Stamps: documents are hashed and hidden under one root, to which a paid transaction commits.
  * Not here: the tree (`notary/tree.ts`), the lines of a plan (`plan.ts`).
  */
 import { basename } from 'node:path';
@@ -25,7 +25,7 @@ import type { HomeValues } from '../../lib/cli/home.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { print } from '../../lib/cli/output.ts';
 import { checkUnsent, factsFor, paymentFields, withOwnHome } from '../htlc/shared.ts';
-import { objects, printPlan, scriptOf, type Plan } from './plan.ts';
+import { readObjects, printPlan, planScript, type Plan } from './plan.ts';
 import { digestOf } from './shared.ts';
 
 /** Secret of a home from which the nonces of one plan follow. */
@@ -75,7 +75,7 @@ async function stampFor(home: Home | undefined, files: readonly string[], flags:
   const make = async (): Promise<Funding> => {
     const { facts, checks: named } = await factsFor(flags, network, outpointsOf(coins!));
     const { pay } = await import('../../lib/engine/wallet.ts');
-    const output = { sat: isTaproot ? (flags.amount ?? DEFAULT_AMOUNT) : 0n, script: scriptOf(plan) };
+    const output = { sat: isTaproot ? (flags.amount ?? DEFAULT_AMOUNT) : 0n, script: planScript(plan) };
     if (isTaproot) checkDust(output, (least) => `${output.sat} sat found, at least ${least} sat expected`);
     const how = { coins: coins!, outputs: [output], change: flags.change, feerate: facts.feerate, network };
     const { funding, checked } = await pay(home, { ...how, allowFee: flags.allowFee }, facts.coins);
@@ -93,7 +93,7 @@ async function stampFor(home: Home | undefined, files: readonly string[], flags:
   return printPlan(plan, coins ? { ...paymentFields(await make()), ...checks } : {});
 }
 
-/** Reads documents, or their digests, in order. `request` is the same for the same ones. @throws Refusal `malformed` for none */
+/** Hashes documents, or reads digests; `request` follows from them. @throws Refusal `malformed` */
 async function documents(files: readonly string[], commit: string): Promise<{ leaves: Leaves; request: Uint8Array }> {
   const leaves = new Leaves();
   const hashing = createHash('sha256').update(`${commit}\0`);
@@ -103,7 +103,8 @@ async function documents(files: readonly string[], commit: string): Promise<{ le
   };
   for (const file of files) add(await digestOf(file, 'sha256'), basename(file));
   if (files.length === 0)
-    for await (const from of objects(undefined)) add(from.need('digest', from.bytes('digest', 32)), from.text('name'));
+    for await (const from of readObjects(undefined))
+      add(from.need('digest', from.bytes('digest', 32)), from.text('name'));
   if (leaves.length === 0) throw new Refusal('malformed', 'no document and no digest found, one at least expected');
   return { leaves, request: hashing.digest() };
 }
@@ -140,7 +141,7 @@ const stampOnce = (
         network,
         root,
         time: known?.time ?? time,
-        script: scriptOf(plan),
+        script: planScript(plan),
         taproot,
         payout: null,
         spends: [],
@@ -152,7 +153,7 @@ const stampOnce = (
   );
 };
 
-/** Checks that a payment that was made before holds as much as is asked for. @throws Refusal `answered-otherwise` */
+/** Checks the amount of a payment that was made before. @throws Refusal `answered-otherwise` */
 function checkAmount({ funding, script }: Stamp, amount: bigint): void {
   const { sat } = funding.template.outputs.find((output) => output.script === script)!;
   if (sat !== amount)
@@ -161,7 +162,7 @@ function checkAmount({ funding, script }: Stamp, amount: bigint): void {
     });
 }
 
-/** --cancel: its coins are free for something else. @throws Refusal `unknown-contract`, `wrong-state` where a node shows the payment */
+/** Frees the coins of a payment (--cancel). @throws Refusal `unknown-contract`, `wrong-state` */
 async function giveUp(home: Home, flags: StampValues): Promise<void> {
   const root = (await contractNamed(home, flags.contract!))!;
   const hint = 'the same documents give its plan again; notarize spend spends the coin of a taproot commitment';

@@ -1,7 +1,7 @@
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { arg, choiceFlag, hexFlag, nodeFlags, textFlag } from '../../lib/cli/flags.ts';
-import { verified } from './shared.ts';
+import { verifyProof } from './shared.ts';
 
 export default filter({
   summary: 'Verify a proof, .ots or taproot: these bytes existed before block H',
@@ -24,7 +24,7 @@ export default filter({
   },
   exits: [0, 2, 3, 65, 66, 69, 70, 73, 76],
   run: async (flags, { file }) => {
-    const [document, exit] = await verified(file, flags);
+    const [document, exit] = await verifyProof(file, flags);
     process.exitCode = exit;
     return document;
   },

@@ -11,7 +11,7 @@ function jwk(key: DnsKey): Record<string, string> {
 const hashOf = (key: DnsKey): string | null =>
   key.kind === 'rsa' ? key.hash : key.kind === 'ec' ? (key.curve === 'P-256' ? 'sha256' : 'sha384') : null;
 
-/** Bytes that are no key, or no signature, sign nothing. */
+/** Verifies a signature; false for bytes that are no key or no signature. */
 export const verifyDnsSignature: VerifySignature = (key, data, signature) => {
   try {
     const read = createPublicKey({ key: jwk(key), format: 'jwk' });

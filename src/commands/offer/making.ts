@@ -13,15 +13,24 @@ import { parsePoint } from '../../lib/signing/curve.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag } from '../../lib/cli/stateless.ts';
 import { print } from '../../lib/cli/output.ts';
-import { answerOffer, chainOf, fallbacksOf, messageFile, networkFlag, now, pathsFile, proposalFlag } from './shared.ts';
+import {
+  answerOffer,
+  chainHashOf,
+  fallbacksOf,
+  messageFile,
+  networkFlag,
+  now,
+  pathsFile,
+  proposalFlag,
+} from './shared.ts';
 
-/** A public key in a flag. @throws Refusal `wrong-key` */
-const pointFlag = (bytes: Uint8Array, name: string): string => {
+/** Returns the public key of a flag. @throws Refusal `wrong-key` */
+const pointOfFlag = (bytes: Uint8Array, name: string): string => {
   if (!parsePoint(bytes)) throw new Refusal('wrong-key', `--${name}: bytes found that are no point of the curve`);
   return bytesToHex(bytes);
 };
 
-/** A name as a request states it. @throws Refusal `usage` */
+/** Returns a name as a request states it. @throws Refusal `usage` */
 function statedName(text: string): OfferValues['invreq_bip_353_name'] {
   const { user, domain } = parsePersonName(text);
   return { name: user, domain };
@@ -51,14 +60,14 @@ export const requestFlags = {
 /** Prepares requests. @throws Refusal `usage` without a payer, and as `readKey` */
 export async function runRequest(flags: Values<typeof requestFlags>) {
   const key = await readKey(flags, 'payerKey');
-  const id = flags.payerId && pointFlag(flags.payerId, 'payer-id');
+  const id = flags.payerId && pointOfFlag(flags.payerId, 'payer-id');
   const payerId = key ? publicKeyOf(key) : id;
   if (payerId === undefined)
     throw new Refusal('usage', 'no payer found', { hint: 'give --payer-key-file FILE, or --payer-id POINT' });
   if ((flags.proposal !== undefined) !== (flags.replaces !== undefined))
     throw new Refusal('usage', '--proposal replace and --replaces are given together');
   const fields: ChosenFields = {
-    invreq_chain: chainOf(flags.network),
+    invreq_chain: chainHashOf(flags.network),
     invreq_amount: flags.amountMsat,
     invreq_quantity: flags.quantity,
     invreq_payer_note: flags.note,
@@ -108,7 +117,7 @@ export const invoiceFlags = {
 };
 
 /**
- * Fields that differ from the nearest offer: whoever asks may have made up another amount.
+ * Returns the differences from the nearest offer: a request may state another amount.
  * @throws Refusal `usage` without an offer
  */
 function mirrorOfAny(request: OfferMessage, offers: readonly OfferMessage[]): OfferProblem[] {
@@ -129,7 +138,7 @@ export async function runInvoice(flags: Values<typeof invoiceFlags>): Promise<(r
     throw new Refusal('usage', '--proposal preimages, --salt and --index are given together');
   const { paths, payinfos } = await pathsFile(flags.paths);
   const offers = await Promise.all((flags.offer ?? []).map(messageFile));
-  const given = flags.nodeId && pointFlag(flags.nodeId, 'node-id');
+  const given = flags.nodeId && pointOfFlag(flags.nodeId, 'node-id');
   return (request) => {
     if (answersOffer(request.fields)) refuseFirst(mirrorOfAny(request, offers));
     const made = makeInvoice(request, {
@@ -151,6 +160,6 @@ export async function runInvoice(flags: Values<typeof invoiceFlags>): Promise<(r
   };
 }
 
-/** The message signed, where the key is at hand; else as it waits for its signature. */
+/** Signs a message where the key is given; otherwise it is printed without signature, exit 3. */
 export const signedOr = (message: OfferMessage, key: Uint8Array | undefined): object =>
   answerOffer(key ? signWith(message, key) : message);

@@ -24,14 +24,14 @@ import { Unfinished } from '../../lib/cli/stateless.ts';
 export const kindFlag = choiceFlag(OFFER_KINDS, 'What the hex is that is read');
 export const networkFlag = choiceFlag(NETWORKS, 'The Bitcoin network (default mainnet)');
 export const atFlag = wholeFlag('Time in Unix seconds (default: now)', { helpValue: 'UNIX' });
-/** A root of one's own, as a DS record: key tag, algorithm, digest type, digest. */
+/** Flag of another DNS root, as a DS record: key tag, algorithm, digest type, digest. */
 export const anchorFlag = flagOf('"TAG ALGORITHM TYPE HEX"', (input): { anchors: DelegatedKey[] } => {
   const [, tag, algorithm, digestType, digest] = /^(\d{1,5}) (\d{1,3}) (\d{1,3}) ([0-9a-f]{40,96})$/.exec(input) ?? [];
   if (digest === undefined) throw new Refusal('usage', 'a DS record expected: tag, algorithm, type, digest in hex');
   return { anchors: [{ tag: Number(tag), algorithm: Number(algorithm), digestType: Number(digestType), digest }] };
 })("A key of another root than the internet's, as its DS record");
 export const now = (): bigint => BigInt(Math.floor(Date.now() / 1000));
-/** The flag behind which a proposal of this project stands. */
+/** Returns the flag without which a proposal of this project is refused. */
 export const proposalFlag = <N extends string>(name: N, what: string) =>
   choiceFlag([name], `${what}: a proposal of this project, in no BOLT or BIP`);
 
@@ -50,25 +50,25 @@ export const rawOffer =
     return { string: text };
   };
 
-/** A file as a document: what `raw` makes of it, else JSON. @throws Refusal as `readInput` */
+/** Reads a file as a document: as `raw`, else as JSON. @throws Refusal as `readInput` */
 async function fileDocument(file: string, raw: (text: string) => Json | undefined = () => undefined): Promise<Json> {
   const text = utf8(await readInput(file, MESSAGE_LIMIT)).trim();
   return raw(text) ?? parseJson(text);
 }
 
-/** The message in a file, as a string or a document. @throws Refusal as `messageIn` */
+/** Reads the message in a file, a string or a document. @throws Refusal as `messageIn` */
 export const messageFile = async (file: string): Promise<OfferMessage> =>
   messageIn(new Fields(await fileDocument(file, rawOffer())));
 
-/** A message as it is printed; with exit 3 where its signature is still to come. */
+/** Returns the document of a message; exit 3 where its signature is missing. */
 export function answerOffer(message: OfferMessage, options: { records?: boolean } = {}): object {
   const document = offerDocument(message, options);
   return signingOf(message) ? new Unfinished(document) : document;
 }
 
 /**
- * Paths in a file, as `onion-blind make` prints them, one or a list. Payinfo that is not said:
- * nothing is charged, any amount fits.
+ * Reads paths from a file, as `onion-blind make` prints them, one or a list. Without payinfo a path
+ * charges nothing and carries any amount.
  */
 export async function pathsFile(file: string): Promise<{ paths: BlindedPath[]; payinfos: PayinfoJson[] }> {
   const json = await fileDocument(file);
@@ -86,7 +86,7 @@ export async function pathsFile(file: string): Promise<{ paths: BlindedPath[]; p
   return { paths: blindedPaths.parse(list, 'paths'), payinfos };
 }
 
-/** Witness programs of addresses. @throws Refusal as `scriptOf`; `usage` for no such address */
+/** Returns the witness programs of addresses. @throws Refusal `usage`, and as `scriptOf` */
 export function fallbacksOf(
   addresses: readonly string[] = [],
   network: Network = 'mainnet',
@@ -99,8 +99,8 @@ export function fallbacksOf(
   });
 }
 
-/** The hash of a network's chain; undefined for mainnet, which messages leave out. */
-export const chainOf = (network: Network = 'mainnet'): string | undefined =>
+/** Returns the hash of a network's chain; undefined for mainnet, which messages leave out. */
+export const chainHashOf = (network: Network = 'mainnet'): string | undefined =>
   network === 'mainnet' ? undefined : CHAIN_HASHES[network];
 
 /** Refuses a message for other chains than a network's. @throws Refusal `wrong-network` */
@@ -111,7 +111,7 @@ export function checkNetwork({ kind, fields: f }: OfferMessage, network: Network
     throw new Refusal('wrong-network', `chains ${chains.join(', ')} found, ${network} expected`);
 }
 
-/** A DNSSEC proof in hex. @throws Refusal `malformed-dns`, `no-input` */
+/** Reads a DNSSEC proof in hex. @throws Refusal `malformed-dns`, `no-input` */
 export async function proofFile(file: string | undefined): Promise<GivenProof> {
   const text = utf8(await readInput(file, MESSAGE_LIMIT)).replace(/\s+/g, '');
   if (!/^(?:[0-9a-fA-F]{2})+$/.test(text)) throw new Refusal('malformed-dns', 'records in hex expected');

@@ -14,7 +14,7 @@ const about = ({ fields, given }: GivenHop): string => {
   return fields.short_channel_id === undefined ? `takes ${what}` : `forwards ${what} over ${fields.short_channel_id}`;
 };
 
-/** Draws a packet's layers: what each hop sees of it, and where its bytes go. @throws Refusal `onion-overflow` */
+/** Draws what each hop sees of a packet, byte for byte. @throws Refusal `onion-overflow` */
 export function drawLayers({ hops, size }: BuildInput): string {
   const used = checkBudget(
     hops.map(({ payload }) => payload),

@@ -101,7 +101,7 @@ class ReplayLog {
     closeSync(this.#fd);
   }
 
-  /** Takes in what was appended, also by others. The mark of the first line with this name. */
+  /** Reads appended lines, also of other runs. Returns the mark of the first with this name. */
   #readOn(name?: string): string | undefined {
     let first: string | undefined;
     const buffer = Buffer.alloc(65536);

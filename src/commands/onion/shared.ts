@@ -14,13 +14,13 @@ import type { nodeKeyFlags } from '../../lib/cli/stateless.ts';
 
 type KeyValues = Partial<Values<typeof nodeKeyFlags>>;
 
-/** The scalar of `--key-file` or `--key-fd`; undefined where neither is given. @throws Refusal `wrong-key`, `secret-exposed` */
+/** Returns the scalar of a key flag, if any. @throws Refusal `wrong-key`, `secret-exposed` */
 export async function keyOf(flags: KeyValues): Promise<bigint | undefined> {
   const bytes = await readKey(flags, 'key');
   return bytes && needScalar(bytes, 'the key');
 }
 
-/** @throws Refusal `usage` where no key is given */
+/** Returns the scalar of a key flag. @throws Refusal `usage` where no key is given */
 export async function neededKey(flags: KeyValues): Promise<bigint> {
   const key = await keyOf(flags);
   if (key === undefined)
@@ -28,13 +28,13 @@ export async function neededKey(flags: KeyValues): Promise<bigint> {
   return key;
 }
 
-/** One key, or those of a path. @throws Refusal as above */
+/** Returns one key, or those of a path. @throws Refusal as `neededKey` */
 export async function peelKeys(flags: KeyValues & { all?: string | undefined }): Promise<bigint[]> {
   if (flags.all === undefined) return [await neededKey(flags)];
   return (await readKeyList(flags.all)).map((bytes, i) => needScalar(bytes, `key ${i}`));
 }
 
-/** A packet that comes without JSON around it, told by its first bytes: version 0, then a compressed key. */
+/** Reads a packet without JSON, told by its first bytes: version 0, then a compressed key. */
 export function rawPacket(text: string): Json | undefined {
   const folded = text.replace(/\s+/g, '');
   if (/^[0-9a-f]{2}0[0-9a-f]{65}[0-9a-f]*$/i.test(folded)) return { onion: folded };
@@ -42,7 +42,7 @@ export function rawPacket(text: string): Json | undefined {
   return undefined;
 }
 
-/** Says in words why, and stops the run, unless the answer to it was asked for. */
+/** Prints the reason in words and throws it, unless the node's answer was asked for. */
 export function throwRefused(
   { refusal, hop }: RefusedPacket,
   flags: { failure?: boolean; explain?: boolean; all?: string | undefined },

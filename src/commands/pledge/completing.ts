@@ -41,7 +41,7 @@ interface Done {
   missing: readonly Pledge[];
 }
 
-/** Completes what the flags name. @throws Refusal `overfunded`, `expired`, and as the inputs' readers */
+/** Completes a campaign by flags. @throws Refusal `overfunded`, `expired`, and as its readers */
 export async function completeFrom(flags: CompleteValues, file: string | undefined): Promise<Done> {
   const chain = await chainOf(flags);
   const sourceOn = (network: Network) => factSource({ network, ...chain });
@@ -114,7 +114,7 @@ export async function completeFrom(flags: CompleteValues, file: string | undefin
   });
 }
 
-/** Returns the coin of a pledge of this home that was gathered, with its key. @throws Refusal `unknown-contract` */
+/** Returns the coin of an own gathered pledge, with its key. @throws Refusal `unknown-contract` */
 async function lockOf(home: Home, pledges: readonly Pledge[], at: string): Promise<LockingPledge> {
   const pledge = pledges.find((one) => outpointText(one) === at);
   const path = pledge && (await home.store.ours([pledge.script])).get(pledge.script);
@@ -125,7 +125,7 @@ async function lockOf(home: Home, pledges: readonly Pledge[], at: string): Promi
   return { ...pledge, secret: (await home.keys()).keysWith([]).wallet(path), aux: (await home.random())(32) };
 }
 
-/** Reads pledges, a line each; those that do not count are told and left out. */
+/** Reads pledges, a line each, and notes those that do not count. */
 async function pledgesIn(gate: Gate, file: string | undefined): Promise<readonly Pledge[]> {
   const seats = new MemorySeats(gate);
   const round = await seats.begin();

@@ -24,33 +24,33 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 
 export const LINE_LIMIT = MESSAGE_LIMIT;
 
-/** A pledge as it was brought: plain, encrypted to the collector, or a PSBT that does not say for which campaign. */
+/** Brought pledge: plain, encrypted to the collector, or a PSBT that names no campaign. */
 export type Offer = { campaign: Hex; network: string; plain: Pledge | null; sealed: Sealed | null } | { psbt: string };
 
-/** A campaign in one round, and what opens pledges that are encrypted to its collector. */
+/** Campaign in one round, and what opens pledges that are encrypted to its collector. */
 export interface OpenCampaign {
   gathering: Gathering;
   open(sealed: Sealed): Pledge;
 }
-/** An offer whose campaign is known, and the pledge that it holds. */
+/** Offer whose campaign is known, and the pledge that it holds. */
 export interface OpenedOffer {
-  held: OpenCampaign;
+  campaign: OpenCampaign;
   pledge: Pledge;
 }
 /** Seats of the campaigns of one group of lines. */
 export interface Round {
-  /** Returns the campaign of an offer. @throws Refusal `unknown-contract`, `wrong-state`, `usage` */
+  /** Returns an offer's campaign. @throws Refusal `unknown-contract`, `wrong-state`, `usage` */
   of(offer: Offer): OpenCampaign;
-  /** Finds out which of these coins are in a seat already. */
+  /** Looks up which of these coins are in a seat already. */
   look(offers: readonly OpenedOffer[]): Promise<void>;
-  /** Keeps what was taken; false where another run was faster. */
+  /** Keeps the pledges that were taken; false where another run was faster. */
   keep(): Promise<boolean>;
 }
 export interface Seats {
   begin(offers: readonly Offer[]): Promise<Round>;
 }
 
-/** Reads a pledge as `pledge make` prints it, or a PSBT. @throws Refusal as the table's parser and `sniff` */
+/** Reads a pledge of `pledge make`, or a PSBT. @throws Refusal as the table's parser and `sniff` */
 export function offerIn(bytes: Uint8Array): Offer {
   const input = sniff(bytes);
   if (input.form === 'psbt') return { psbt: Buffer.from(input.bytes).toString('base64') };
@@ -61,14 +61,14 @@ export function offerIn(bytes: Uint8Array): Offer {
   return { campaign: message.campaign, network: message.network, plain: message.pledge, sealed: message.sealed };
 }
 
-/** Returns the pledge of an offer. @throws Refusal as `Round.of`, `sealed-unreadable`, `wrong-network` */
+/** Returns an offer's pledge. @throws Refusal `sealed-unreadable`, and as `Round.of` */
 export function openedIn(seated: Round, offer: Offer): OpenedOffer {
-  const held = seated.of(offer);
-  const { campaign, network } = held.gathering.gate;
-  if ('psbt' in offer) return { held, pledge: pledgeOfPsbt(campaign, network, offer.psbt) };
+  const open = seated.of(offer);
+  const { campaign, network } = open.gathering.gate;
+  if ('psbt' in offer) return { campaign: open, pledge: pledgeOfPsbt(campaign, network, offer.psbt) };
   if (offer.network !== network)
     throw new Refusal('wrong-network', `a pledge on ${offer.network} found, one on ${network} expected`);
-  return { held, pledge: offer.plain ?? held.open(offer.sealed!) };
+  return { campaign: open, pledge: offer.plain ?? open.open(offer.sealed!) };
 }
 
 /** Line of an answer; `missing` after a pledge that counts. */
@@ -86,7 +86,7 @@ const attempt = <T>(work: () => T): T | AnswerLine => {
 /**
  * Gathers pledges and prints a line for each. Sets the exit code: that of the first refusal, else 3
  * until the goal is reached.
- * @param whole the input is one pledge of at most so many bytes; undefined: one a line
+ * @param whole most bytes of the one pledge of the input; undefined: one a line
  * @throws Refusal of a single pledge
  */
 export async function gatherLines(
@@ -121,9 +121,12 @@ export async function gatherLines(
   process.exitCode = first || (open ? 3 : 0);
 }
 
-/** Checks a pledge and gives it a seat, once. @returns how its coin was judged @throws Refusal as `Gate.check`, `Gathering.add` */
+/**
+ * Checks a pledge and gives it a seat, once. Returns the verdict on its coin.
+ * @throws Refusal as `Gate.check`, `Gathering.add`
+ */
 export function place(
-  { held: { gathering }, pledge: one }: OpenedOffer,
+  { campaign: { gathering }, pledge: one }: OpenedOffer,
   looked: PledgeFacts,
   trust: PledgeTrust,
 ): string {
@@ -158,7 +161,7 @@ const round = (
         ? one
         : attempt((): AnswerLine => {
             const coin = place(one, looked, trust);
-            const { gate, sum } = one.held.gathering;
+            const { gate, sum } = one.campaign.gathering;
             const said = gathered(gate, sum, one.pledge);
             const text = printJson({ type: pledge.type, version: 1, ...said, checks: { tip: checks['tip'], coin } });
             return { text, exit: 0, missing: said.missing_sat };
@@ -167,7 +170,7 @@ const round = (
     return (await seated.keep()) ? answers : undefined;
   });
 
-/** Seats in memory, of one campaign: nothing is kept. */
+/** Seats of one campaign in memory. */
 export class MemorySeats implements Seats {
   readonly gathering: Gathering;
 

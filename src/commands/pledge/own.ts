@@ -1,6 +1,6 @@
 /**
  * Pledges of a home: taking one back, and how they all stand.
- * Not here: the transaction that takes back (`lib/pledge/complete.ts`), verdicts (`status.ts` there).
+ * Not here: the transaction that takes back (`lib/pledge/complete.ts`), verdicts (`status.ts`).
  */
 import { contractNamed } from '../../lib/cli/named.ts';
 import type { Exit } from '../../lib/contract/exit-package.ts';
@@ -21,7 +21,10 @@ import { goalWithout, searchedTo } from '../../lib/pledge/watch.ts';
 import type { FactSource } from '../../lib/protocol/ports.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-/** Returns the pledge of a campaign that is meant; one that was given up only where there is no other. @throws Refusal `unknown-contract`, `usage` */
+/**
+ * Returns the pledge to a campaign. One that was given up is returned only where there is no other.
+ * @throws Refusal `unknown-contract`, `usage`
+ */
 export async function pledgeNamed(home: Home, prefix: string, coin: string | undefined): Promise<OwnPledge> {
   const id = await contractNamed(home, prefix);
   const all = (await home.store.byName(id!))
@@ -109,7 +112,7 @@ export interface PledgeLine {
   spent_by: string | null;
 }
 
-/** Returns how the pledges of a home stand. @param rpc asked whether a campaign was paid without the coin */
+/** Returns how pledges stand. @param rpc node that shows campaigns paid without the coin */
 export async function ownPledges(home: Home, source: FactSource, rpc: Rpc | undefined): Promise<PledgeLine[]> {
   const all = (await listRecords(home.store, pledgeKind)).filter(({ state }) => state !== 'cancelled');
   if (all.length === 0) return [];
@@ -142,7 +145,7 @@ export async function ownPledges(home: Home, source: FactSource, rpc: Rpc | unde
   return lines;
 }
 
-/** Searches all blocks since the pledge was made, and keeps how far it came. */
+/** Searches all blocks since the pledge was made, and keeps the height that it reached. */
 async function searchFor(own: OwnPledge, { store }: Home, payments: PaymentSearch, tip: number, depth: number) {
   const goal = goalWithout(own);
   const after = goal.after ?? tip - depth;

@@ -1,6 +1,6 @@
 /**
- * Seats of a collector's home: pledges that are kept, each in a record of its own, and the sum in
- * the record of the campaign. A group of pledges is one commit.
+ * Seats of a collector's home: kept pledges, each a record, and their sum in the record of the
+ * campaign. A group of pledges is one commit.
  */
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
 import { loadRecord, plainCommit, retryRace, writeOf } from '../../lib/home/change.ts';
@@ -26,11 +26,11 @@ import type { FactSource } from '../../lib/protocol/ports.ts';
 import { homeRestored, Refusal } from '../../lib/protocol/refusal.ts';
 import type { OpenCampaign, Offer, Round, Seats } from './gathering.ts';
 
-/** A campaign of the home in one round. */
-interface HomeHeld extends OpenCampaign {
+/** Campaign of the home in one round. */
+interface HomeCampaign extends OpenCampaign {
   record: CampaignRecord;
   rev: number;
-  /** Seats of coins that were gone, by claim. */
+  /** Free seats, of coins that were gone, by claim. */
   free: Map<Claim, SeatRow>;
 }
 interface SeatRow {
@@ -41,7 +41,7 @@ interface SeatRow {
 export class HomeSeats implements Seats {
   readonly #home: Home;
   readonly #named: Hex | undefined;
-  /** Gates that were worked out, by campaign. */
+  /** Gates that were made, by campaign. */
   readonly #gates = new Map<Hex, Gate>();
 
   /** @param named campaign of PSBTs */
@@ -56,22 +56,22 @@ export class HomeSeats implements Seats {
     const idOf = (offer: Offer): Hex | undefined => ('psbt' in offer ? this.#named : offer.campaign);
     const isSealed = offers.some((offer) => 'sealed' in offer && offer.sealed);
     const keys = isSealed ? (await home.keys()).keysWith([]) : undefined;
-    const held = await this.#load([...new Set(offers.flatMap((offer) => idOf(offer) ?? []))], keys);
+    const campaigns = await this.#load([...new Set(offers.flatMap((offer) => idOf(offer) ?? []))], keys);
     return {
       of(offer) {
         const id = idOf(offer);
         if (id === undefined)
           throw new Refusal('usage', 'a PSBT does not say for which campaign it is: give --contract');
-        const one = held.get(id);
+        const one = campaigns.get(id);
         if (!one) throw new Refusal('unknown-contract', `this home has no campaign ${id}`);
         checkKept(one.record);
         return one;
       },
       async look(opened) {
         const byClaim = new Map(
-          opened.map(({ held: { gathering }, pledge }) => {
+          opened.map(({ campaign: { gathering }, pledge }) => {
             const { id } = gathering.gate.campaign;
-            return [seatClaim(id, outpointText(pledge)), held.get(id)!] as const;
+            return [seatClaim(id, outpointText(pledge)), campaigns.get(id)!] as const;
           }),
         );
         const { found } = await home.store.load([...byClaim.keys()]);
@@ -83,20 +83,20 @@ export class HomeSeats implements Seats {
           else free.set(claim, { seat, rev: hit.rev });
         }
         // Read only where not all of them fit: then the smallest have to be known.
-        for (const { gathering } of held.values()) {
+        for (const { gathering } of campaigns.values()) {
           const { gate, sum } = gathering;
           const most = { count: sum.count + opened.length, weight: sum.weight + 300 * opened.length, netSat: 0n };
           if (gate.goal.fits(most)) continue;
           gathering.before = (await seatsOf(home, gate.campaign.id)).map(({ pledge }) => pledge);
         }
       },
-      keep: () => this.#commit([...held.values()].filter(({ gathering }) => gathering.pledges.length > 0)),
+      keep: () => this.#commit([...campaigns.values()].filter(({ gathering }) => gathering.pledges.length > 0)),
     };
   }
 
-  async #load(ids: readonly Hex[], keys: Keys | undefined): Promise<Map<Hex, HomeHeld>> {
+  async #load(ids: readonly Hex[], keys: Keys | undefined): Promise<Map<Hex, HomeCampaign>> {
     const { found } = await this.#home.store.load(ids.map(idClaim));
-    const held = new Map<Hex, HomeHeld>();
+    const campaigns = new Map<Hex, HomeCampaign>();
     for (const id of ids) {
       const hit = found.get(idClaim(id));
       if (hit?.kind !== campaignKind.name) continue;
@@ -104,12 +104,12 @@ export class HomeSeats implements Seats {
       const gate = this.#gates.get(id) ?? new Gate(record.campaign, this.#home.network);
       this.#gates.set(id, gate);
       const open = (sealed: Sealed): Pledge => openPledge(id, sealed, keys!.auth(record.own.path));
-      held.set(id, { gathering: new Gathering(gate, record.sum), open, record, rev: hit.rev, free: new Map() });
+      campaigns.set(id, { gathering: new Gathering(gate, record.sum), open, record, rev: hit.rev, free: new Map() });
     }
-    return held;
+    return campaigns;
   }
 
-  async #commit(changed: readonly HomeHeld[]): Promise<boolean> {
+  async #commit(changed: readonly HomeCampaign[]): Promise<boolean> {
     const { store } = this.#home;
     if (changed.length > 0) return store.commit(changeOf(changed.map(changedBy)));
     await store.flush();
@@ -118,7 +118,7 @@ export class HomeSeats implements Seats {
 }
 
 /** Returns a campaign with the seats that a round has given. */
-function changedBy({ gathering: { sum, pledges }, record, rev, free }: HomeHeld): Changed {
+function changedBy({ gathering: { sum, pledges }, record, rev, free }: HomeCampaign): Changed {
   const { network, campaign, changes } = record;
   const seats = pledges.map((pledge): SeatRow => {
     const was = free.get(seatClaim(campaign.id, outpointText(pledge)));
@@ -163,8 +163,8 @@ export const seatsOf = async (home: Pick<Home, 'store'>, id: Hex): Promise<reado
   (await takenOf(home, id)).map(({ seat }) => seat);
 
 /**
- * Frees the seats of coins that are spent, for they keep smaller pledges out. A coin whose spender no block has yet may come
- * back, and so may one that completes the campaign.
+ * Frees the seats of spent coins, for they keep smaller pledges out. A coin whose spender is in no
+ * block may come back, and so may one that completes the campaign.
  */
 export async function freeSeats(home: Home, id: Hex, missing: readonly Pledge[], source: FactSource): Promise<void> {
   await retryRace(async () => {

@@ -13,7 +13,7 @@ import { parseJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { checkSeal } from '../../lib/signing/seal.ts';
 
-/** First lines of help: what a campaign promises, and what it does not. */
+/** First lines of each help: promises of a campaign, and their bounds. */
 export const PROMISE = `Promised: either all outputs are paid at once, or nobody's coin moves; until then each pledger takes back alone.
 Not promised: that others pay (who owns an output can add what is missing and gets it back: pay third parties, not the collector); that a pledge which is left over ends (completed without it, a campaign can be paid a second time with it: take it back, spillway pledge revoke); that a pledge expires (it ends only by spending its coin).`;
 
@@ -28,7 +28,7 @@ export function outputFrom(text: string): { address: string | null; sat: bigint 
   return { address: address ?? null, sat };
 }
 
-/** Returns those of the addresses that hold coins; undefined where no node is there to say so. */
+/** Returns those of the addresses that hold coins; undefined without a node. */
 export async function paidAmong(
   outputs: readonly { address: string | null }[],
   network: Network,
@@ -42,7 +42,7 @@ export async function paidAmong(
   return addresses.filter((_, i) => coins.some(({ script }) => script === scripts[i]));
 }
 
-/** Reads a campaign from a file, with what is worked out of it. @throws Refusal as its table, `bad-seal`, `terms-differ` */
+/** Reads a campaign from a file. @throws Refusal as its table, `bad-seal`, `terms-differ` */
 export async function campaignIn(file: string): Promise<Gate> {
   const json = parseJson(utf8(await readInput(file)));
   const message = pledge.parse(json);

@@ -1,4 +1,4 @@
-/** The flags that sketches are made with. Not here: what they mean (`sketch/sketch.ts`). */
+/** Flags of sketches. Not here: what they mean (`sketch/sketch.ts`). */
 import { countFlag } from '../../lib/cli/flags.ts';
 import { FIELD_LIMITS } from '../../lib/sketch/field.ts';
 import { SKETCH_LIMITS } from '../../lib/sketch/sketch.ts';

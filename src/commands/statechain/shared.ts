@@ -1,4 +1,4 @@
-/** Words and flags that the statechain commands share: what is experimental about them, what can be lost, the operator's policy. */
+/** Flags of the statechain commands, and the words about their risks that stand in each help. */
 import { countFlag, satFlag, textFlag, camelName, type Values } from '../../lib/cli/flags.ts';
 import { count, step } from '../../lib/cli/step-flags.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
@@ -11,7 +11,7 @@ What the operator and a previous owner can do together: spend the coin at once, 
 An image of a whole machine put back, of the operator or of a receiver, is not noticed and breaks the scheme. The operator's shares lie in HOME.shares beside its home: no backup may hold them, and a home that was restored or copied only states what it knows.`;
 
 const bound = (summary: string) => countFlag(summary, [1, 1_000_000], { helpValue: 'N', helpGroup: 'POLICY' });
-/** The operator's policy, a flag for each bound. */
+/** Flags of the operator's policy, one for each bound. */
 export const statechainPolicyFlags = {
   'min-amount': satFlag('Smallest coin (default 10000)', 'POLICY'),
   'max-amount': satFlag('Largest coin (default 100000000)', 'POLICY'),
@@ -21,7 +21,7 @@ export const statechainPolicyFlags = {
   'min-remaining': bound('Blocks before its backup at which a transfer may still begin (default 288)'),
   'min-conf': bound('Confirmations of the funding before the first transfer (default 3, on regtest 1)'),
 };
-/** The policy: at a start with its defaults, otherwise only where a flag was given (and then no row takes it). */
+/** Returns the policy: at a start with defaults, later only where a flag was given. */
 export async function statechainPolicy(
   values: Values<typeof statechainPolicyFlags>,
   starts: boolean,
@@ -61,7 +61,7 @@ export const operatorFlag = {
     operatorFrom,
   ),
 };
-/** @throws Refusal `usage` */
+/** Reads an operator's key. @throws Refusal `usage` */
 export function operatorFrom(text: string): string {
   if (!/^[0-9a-f]{64}$/.test(text))
     throw new Refusal('usage', '--operator: a public key of 32 bytes in lowercase hex expected');

@@ -10,7 +10,7 @@ import { note } from '../../lib/engine/log.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
 /**
- * Sends groups of transactions, one after the other; one that is not valid yet ends it, once something was sent.
+ * Sends groups of transactions in order; ends at one that is not valid yet, once one was sent.
  * @throws Refusal as `send`
  */
 async function sendAll(

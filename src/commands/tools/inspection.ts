@@ -1,4 +1,4 @@
-/** Any document, PSBT or transaction in words: what it says, what of that holds, who acts next. Prints nothing secret. */
+/** Any document, PSBT or transaction in words: its facts, its checks, who acts next. No secrets. */
 import { addressOf, scriptOf } from '../../lib/bitcoin/address.ts';
 import { feerateOf, feerateText } from '../../lib/bitcoin/fee.ts';
 import { NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
@@ -33,16 +33,16 @@ export interface Inspection {
   of: string;
   facts: Fact[];
   checks: Check[];
-  /** Rows that act next, and their effect. */
+  /** Next rows, and their effect. */
   next: readonly string[];
-  /** A sequence diagram of the action, with the step that was read. */
+  /** Sequence diagram of the action, with the step that was read. */
   mermaid: string | undefined;
 }
 
 /** Documents that can be inspected: more than other commands read. */
 export type Inspectable = ReadDocument | { text: string } | { coins: Json };
 
-/** Reads a document, a PSBT, a transaction, a token, an address or a list of coins. @throws Refusal as the parsers do */
+/** Reads a document, PSBT, transaction, token, address or list of coins. @throws Refusal */
 export async function readInspectable(file: string | undefined): Promise<Inspectable> {
   const bytes = await readInput(file);
   const text = Buffer.from(bytes).toString('latin1').trim();
@@ -52,7 +52,7 @@ export async function readInspectable(file: string | undefined): Promise<Inspect
 
 const UNCHECKED = { checks: [], next: [], mermaid: undefined };
 
-/** @throws Refusal as the parsers do */
+/** Inspects anything that can be read. @throws Refusal as the parsers do */
 export async function inspect(read: Inspectable, network: Network | undefined): Promise<Inspection> {
   if ('text' in read) return { ...UNCHECKED, ...(await inspectText(read.text)) };
   if ('coins' in read) return { ...UNCHECKED, of: 'a list of coins', facts: coinFacts(read.coins) };
@@ -100,7 +100,7 @@ async function inspectDocument(document: Document): Promise<Inspection> {
   return { of: `${type} at '${step}' on ${network}`, facts, checks, next, mermaid: sequence(table, step) };
 }
 
-/** A document that no action reads: its fields, and the transactions that come with it. */
+/** Inspects a document that no action reads: its fields, and its transactions. */
 function inspectPrinted(document: Document, describe?: Describer): Inspection {
   const { type, step, network, hex, psbt, package: txs } = document;
   const facts = fieldFacts(document);
@@ -125,10 +125,7 @@ function inspectPrinted(document: Document, describe?: Describer): Inspection {
   return { ...UNCHECKED, of: visible(of.join(' '), 200) + unchecked, facts, checks };
 }
 
-/**
- * Reads a document whose form nobody has looked at.
- * @throws Refusal `malformed-message`
- */
+/** Reads a document whose form is not checked. @throws Refusal `malformed-message` */
 function asPrinted<T>(read: () => T): T {
   try {
     return read();
@@ -196,7 +193,7 @@ function templateFacts(template: Template, hex: string | undefined, network: str
   return facts;
 }
 
-/** The action's rows as a sequence diagram; what lies behind the given step is solid, what is to come dotted. */
+/** Draws an action's rows as a sequence diagram: solid up to the step, dotted after it. */
 export function sequence(table: Action<any, any, any>, step: string | null): string {
   const parties = [...new Set(table.rows.map((row) => row.by))];
   const past = new Set<string>();
@@ -211,7 +208,7 @@ export function sequence(table: Action<any, any, any>, step: string | null): str
   return ['sequenceDiagram', ...parties.map((p) => `  participant ${p}`), ...new Set(lines)].join('\n');
 }
 
-/** Returns aligned lines for people. */
+/** Returns an inspection as aligned lines. */
 export function inText({ of, facts, checks, next }: Inspection): string {
   const rows: Fact[] = [
     ...facts,
@@ -224,10 +221,10 @@ export function inText({ of, facts, checks, next }: Inspection): string {
 
 /** Fields whose values are money or keys. */
 const SECRET = /(?:^|_)(?:secrets?|preimage|session_key|mnemonic|proofs|tokens?)$/;
-/** Fields that say what the document is; others show transactions, which are told in lines of their own. */
+/** Fields without a line: the kind of the document, and transactions, which have own lines. */
 const TOLD = new Set(['type', 'version', 'step', 'network', 'hex', 'psbt', 'package', 'steps', 'checks']);
 
-/** Returns the fields of a document as label and value; a field of a field has a label with dots. */
+/** Returns the fields of a document as label and value; nested labels are joined by dots. */
 function fieldFacts(document: Document): Fact[] {
   return Object.entries(document)
     .filter(([name]) => !TOLD.has(name))
@@ -269,7 +266,7 @@ const wordsFor = (text: string) => FAMILIES.find(({ texts }) => texts?.form.test
 const isText = (text: string): boolean =>
   wordsFor(text) !== undefined || (ADDRESS.test(text) && !/^(?:[0-9a-f]{2})+$/.test(text));
 
-/** Returns what a token or an address says. @throws Refusal `malformed-token`, `duplicate-secret`, `malformed-address` */
+/** Returns what a token or an address says. @throws Refusal as their readers */
 const inspectText = async (text: string): Promise<{ of: string; facts: Fact[] }> =>
   ((await wordsFor(text)?.()) ?? inspectAddress)(text);
 

@@ -85,7 +85,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
   },
 });
 
-/** The calendar: a table on a terminal, a line for each transaction in a pipe. */
+/** Prints the calendar: a table on a terminal, a line for each transaction in a pipe. */
 async function showCalendar(network: string, { tip, events }: Awaited<ReturnType<typeof calendar>>): Promise<void> {
   if (events.some(({ event }) => event === 'refused')) process.exitCode = 3;
   if (process.stdout.isTTY) await print(calendarTable(events));
