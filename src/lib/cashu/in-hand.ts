@@ -34,10 +34,7 @@ export const LEDGER_LIMITS = {
   held: { unit: 'milliseconds', most: 60_000 },
 } satisfies Limits;
 
-/**
- * Runs work alone: runs that make or print ecash of a home wait for each other.
- * @throws Refusal `concurrent`
- */
+/** Runs work alone: runs that use a home's ecash take turns. @throws Refusal `concurrent` */
 export async function alone<T>({ dir }: Home, work: () => Promise<T>): Promise<T> {
   const free = await holdFor(join(dir, 'ecash.lock'), LEDGER_LIMITS.held);
   if (!free)
@@ -86,10 +83,7 @@ export interface Purse {
 
 export type MintPurse = Purse & { wallet: Wallet };
 
-/**
- * Returns a keyset from the home's record, else from the mint.
- * @throws Refusal `no-keyset`, `mint-unavailable`
- */
+/** Returns a keyset, the home's or the mint's. @throws Refusal `no-keyset`, `mint-unavailable` */
 export async function knownKeyset({ home, wallet }: Purse, id: Hex): Promise<Keyset> {
   const own = await loadRecord(home.store, keysetKind, keysetClaim('wallet', id));
   if (own) return own.record.keyset;
@@ -99,19 +93,13 @@ export async function knownKeyset({ home, wallet }: Purse, id: Hex): Promise<Key
   return { id, unit: unit as 'sat', keys: Object.fromEntries(texts) };
 }
 
-/**
- * Returns the text of a token, every blind signature checked.
- * @throws Refusal `dleq-invalid`, `promises-differ`, …
- */
+/** Returns the text of a token, checked. @throws Refusal `dleq-invalid`, `promises-differ`, … */
 async function textOf(purse: Purse, t: SignedToken): Promise<string> {
   const seed = (await purse.home.keys()).seed();
   return tokenOf(seed, t.places, await knownKeyset(purse, t.keyset), t.promises, t.mint);
 }
 
-/**
- * Prints a token, then stores that it was printed.
- * @throws what `print` throws; the token is then printed again
- */
+/** Prints a token, then stores that. @throws what `print` throws; then nothing is stored */
 export async function handOver(purse: Purse, t: SignedToken, print: PrintToken): Promise<string> {
   const text = await textOf(purse, t);
   await print(text);
@@ -152,10 +140,7 @@ export async function askedBack(purse: MintPurse, t: TokenRecord): Promise<Token
   return other;
 }
 
-/**
- * Stores blind signatures if they verify; others are requested again.
- * @throws Refusal `dleq-invalid`, `promises-differ`
- */
+/** Stores blind signatures if they verify. @throws Refusal `dleq-invalid`, `promises-differ` */
 export async function keepSigned(
   purse: Purse,
   t: TokenRecord,

@@ -171,10 +171,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
   }
 }
 
-/**
- * Returns the contract's keys, and its quotes at the mint.
- * @throws Refusal `quote-unknown`, and as `inState`
- */
+/** Returns a contract's keys, and its quotes. @throws Refusal `quote-unknown`, and as `inState` */
 const quotesOf = ({ store }: Home, contract: Hex): Promise<Pick<Credit, 'own'> & { quotes: QuotedLedger }> =>
   change<{ contract: Credit; ledger: Ledger }, Pick<Credit, 'own'> & { quotes: QuotedLedger }>(
     store,

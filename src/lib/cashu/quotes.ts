@@ -41,7 +41,7 @@ export interface NewMintQuote extends MintQuote {
 }
 
 /**
- * Returns a mint's URL in the form of contracts: http(s), without a trailing slash.
+ * Returns a mint's URL as contracts have it: http(s), no slash at the end.
  * @throws Refusal `usage`
  */
 export function mintUrlOf(text: string): string {
@@ -58,10 +58,7 @@ export function mintUrlOf(text: string): string {
  */
 export const isUnknownQuote = (detail: string): boolean => /unknown quote|quote not found/i.test(detail);
 
-/**
- * Reads the figures of a quote.
- * @throws Refusal `mint-private`, `mint-unavailable` for no answer or a malformed one
- */
+/** Reads the figures of a quote. @throws Refusal `mint-private`, `mint-unavailable` */
 export async function mintQuote(mint: MintAt, id: string): Promise<MintQuote | 'unknown'> {
   const { ok, status, json } = await call(mint, `/v1/mint/quote/credit/${encodeURIComponent(id)}`);
   if (ok) {
@@ -75,7 +72,7 @@ export async function mintQuote(mint: MintAt, id: string): Promise<MintQuote | '
 }
 
 /**
- * Asks for a quote that is locked to a key.
+ * Makes a quote locked to a key.
  * @throws Refusal `mint-private`, `mint-unavailable`, `mint-refused`
  */
 export async function newMintQuote(mint: MintAt, key: Hex, amountSat?: bigint): Promise<NewMintQuote> {

@@ -50,10 +50,7 @@ export interface FoundSignatures {
   next: number;
 }
 
-/**
- * Finds all that the mint has signed of a keyset's outputs from a counter on.
- * @param seed wallet seed, 64 bytes
- */
+/** Finds all signatures of a wallet's outputs from a counter on. `seed`: the wallet's 64 bytes. */
 export async function signedFrom(mint: Mint, seed: Uint8Array, keyset: Hex, first: number): Promise<FoundSignatures> {
   const found: { place: OutputPlace; promise: BlindPromise }[] = [];
   let next = first;

@@ -118,10 +118,7 @@ export class FundingSpend {
     }
     return found.length > 0;
   }
-  /**
-   * Returns the MuSig2 session of both public nonces.
-   * @throws Refusal `nonce-missing`, `peer-nonce-invalid`
-   */
+  /** Returns the session of both nonces. @throws Refusal `nonce-missing`, `peer-nonce-invalid` */
   session({ local, remote }: BySide): musig2.Session {
     if (!local || !remote) throw new Refusal('nonce-missing', 'the public nonces of both sides expected');
     for (const nonce of [local, remote]) checkNonce(nonce);

@@ -114,11 +114,7 @@ const gather = (
 /** Basepoints of both sides. */
 export type ChannelPoints = { format: FormatName } & Readonly<Record<ChannelSide, { points: Basepoints }>>;
 
-/**
- * Returns the known keys of a commitment.
- * @param point the holder's per-commitment point
- * @throws Refusal `wrong-key`
- */
+/** Returns the known keys; `point` is the holder's for this number. @throws Refusal `wrong-key` */
 export const commitmentKeys = (
   channel: ChannelPoints,
   holder: ChannelSide,

@@ -118,10 +118,7 @@ export interface Backed {
 
 /** Returns the secret of a family and index, 32 bytes. */
 type KeyLookup = (family: number, index: number) => Uint8Array;
-/**
- * Opens a backup of all channels, or of one.
- * @throws Refusal `malformed-backup`, `wrong-seed`, `wrong-network`
- */
+/** Opens a backup. @throws Refusal `malformed-backup`, `wrong-seed`, `wrong-network` */
 export const readLndBackup = (file: Uint8Array, root: Root): Backed[] =>
   parseBackup(opened(file, root), root.network, (family, index) => lndKey(root, family, index));
 

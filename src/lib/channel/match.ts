@@ -38,10 +38,7 @@ export interface Knowledge {
   /** Side whose keys are at hand. */
   owner?: ChannelSide | undefined;
 }
-/**
- * Reads `{number?, per_commitment_point?, htlcs?, spent?}`.
- * @throws Refusal `malformed-message`, `wrong-key`
- */
+/** Reads what a document adds to the keys. @throws Refusal `malformed-message`, `wrong-key` */
 export function readKnowledge(
   channel: Channel,
   from: Fields,
@@ -107,10 +104,7 @@ function candidates(
   return found;
 }
 
-/**
- * Returns the kind of a transaction and the number of its commitment.
- * @param stated number given for an HTLC transaction
- */
+/** Returns the kind of a transaction and the number of its commitment, for HTLCs as `stated`. */
 export function kindOf(
   channel: Channel,
   { inputs, locktime }: Template,

@@ -36,10 +36,7 @@ export const dustCost = (): object => ({
   core_sat: { p2pkh: 546, p2sh: 540, p2wpkh: 294, p2wsh: 330, p2tr: 330, p2a: 240 },
 });
 
-/**
- * Transactions that one client puts on the chain, and their size without fee children, by the
- * number of clients.
- */
+/** Transactions of one client and their size without fee children, by the number of clients. */
 const BRANCHES = {
   8: [5n, 878n],
   16: [6n, 1088n],

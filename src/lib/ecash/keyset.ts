@@ -83,10 +83,7 @@ export const keysetKind: Kind<KeysetRecord> = {
   beside: (r) => (r.role === 'mint' ? { ...r, active: false, doubted: false } : r),
 };
 
-/**
- * Returns a wallet's first record of a keyset.
- * @param mayRepeat true if a lost store may have used its counters
- */
+/** Returns a new wallet's record; `mayRepeat`: a lost store may have used its counters. */
 export const newWallet = (keyset: Keyset, mayRepeat: boolean): WalletKeyset => ({
   role: 'wallet',
   keyset,

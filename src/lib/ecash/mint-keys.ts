@@ -62,10 +62,7 @@ function checked({ id, unit, input_fee_ppk, final_expiry, keys }: v.InferOutput<
   return { id, unit, keys };
 }
 
-/**
- * Returns the keyset of a full or short id; undefined if there is none.
- * @throws Refusal `keyset-ambiguous`
- */
+/** Returns the keyset of a full or short id, or undefined. @throws Refusal `keyset-ambiguous` */
 export function keysetById(id: string, among: readonly MintKeys[]): MintKeys | undefined {
   const [found, ...more] = new Map(among.filter((set) => set.id.startsWith(id)).map((set) => [set.id, set])).values();
   if (more.length > 0)

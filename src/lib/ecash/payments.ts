@@ -144,10 +144,7 @@ export function payForQuote<L extends PayerLedger>(
   return { ...paid, inflight: hasArrived(paid, now, found) ? left : [...left, now] };
 }
 
-/**
- * Returns the ledger once the payee counts this sum as paid. Of two payments at one place the one
- * with this sum stays.
- */
+/** Returns the ledger once the payee counts this sum as paid; other payments at its place end. */
 function acceptedUpTo<L extends PayerLedger>(l: L, paidSat: bigint, found: Facts['remote']): L {
   const accepted = l.inflight.find((p) => p.paidSat === paidSat);
   const inflight = l.inflight.filter((p) => !accepted || p.paidSat <= fromOf(accepted) || p.paidSat >= paidSat);

@@ -43,10 +43,7 @@ export interface PaymentEvent {
   beforeSat: bigint;
   afterSat: bigint;
 }
-/**
- * Reason of a stop: the mint is behind what it acknowledged, or ahead of what it was told, or the
- * home was restored.
- */
+/** Reason of a stop: a mint behind what it acknowledged or ahead of reports, or a restored home. */
 export type Stop = 'mint-behind' | 'mint-ahead' | 'home-restored';
 
 /** State of a quote at its mint. */
@@ -242,10 +239,7 @@ export function cutEvent(q: Quote): Quote | undefined {
 /** Returns the id of an event, made of quote, before and after; no other event ever has it. */
 export const paymentId = (q: Quote, event: PaymentEvent): string => `${q.id}:${event.beforeSat}:${event.afterSat}`;
 
-/**
- * Returns the quote after the mint's figures.
- * @param figures `unknown` if the mint does not know the quote
- */
+/** Returns the quote after the mint's figures; `unknown`: the mint does not know it. */
 export function acknowledge(q: Quote, figures: MintFigures | 'unknown'): Quote {
   if (q.stopped || q.retired) return q;
   if (figures === 'unknown') return { ...q, stopped: 'mint-behind' };

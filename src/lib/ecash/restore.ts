@@ -78,10 +78,7 @@ const answer = {
 const steps = {
   asked: base,
   answered: answer,
-  /**
-   * Result: `token` is money, null if nothing was lost; `search` is 'more' if the next counters may
-   * be used too.
-   */
+  /** Result: `token` is money, or null; `search` is 'more' if later counters may be used. */
   restored: {
     contract: contractSchema,
     id: hexOf(16),

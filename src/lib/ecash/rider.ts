@@ -284,10 +284,7 @@ function payForEcash(
   };
 }
 
-/**
- * Limits what a payer may pay before ecash for earlier payments has come.
- * @throws Refusal `ecash-awaited`
- */
+/** Limits what is paid before ecash for earlier payments came. @throws Refusal `ecash-awaited` */
 function checkAwaited({ awaited }: PayerLedger, m: UpdateAt<'requested'>, most: bigint | undefined): void {
   const others = awaited.filter((a) => a.paidSat !== m.paid_sat);
   const sum = sumOf(others);

@@ -1,7 +1,4 @@
-/**
- * Credit contracts in `status` with their ecash. Not here: the rest of the line
- * (`credit/status.ts`).
- */
+/** Credit contracts in `status`, with ecash. Not here: the rest of a line (`credit/status.ts`). */
 import { isFunded, creditKind, type Credit, type PayerCredit } from '../credit/records.ts';
 import { total } from '../credit/spans.ts';
 import { followed } from '../credit/standing.ts';

@@ -154,10 +154,7 @@ export function decodeToken(
   };
 }
 
-/**
- * Writes the token of a document, or another token, in a format.
- * @throws Refusal as `tokenIn` and `writeToken`
- */
+/** Writes a token, or a document of one, in a format. @throws Refusal as `tokenIn`, `writeToken` */
 export function encodeToken(document: Fields, keysets: readonly MintKeys[], format: TokenFormat): string {
   return writeToken(resolved(tokenIn(document), keysets), format);
 }

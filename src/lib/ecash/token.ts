@@ -18,8 +18,7 @@ import { amount, formed, inBytes, inHex, list, object, someText, cashuText } fro
 import { cashu } from './library.ts';
 
 /**
- * Proof that the mint signed with its published key, scalars in hex. Without `r` only the mint's
- * customer can check it.
+ * DLEQ proof of the mint's signature, scalars in hex. Without `r` only the customer can check it.
  */
 export interface Dleq {
   e: string;
@@ -204,10 +203,7 @@ function readCbor(bytes: Uint8Array): Token {
 
 // ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/**
- * Writes a token; V4 shortens the ids of V2 keysets.
- * @throws Refusal `malformed-message` for what its format cannot hold
- */
+/** Writes a token; V4 shortens V2 keyset ids. @throws Refusal `malformed-message` if impossible */
 export function writeToken(token: Omit<Token, 'format'>, format: TokenFormat): string {
   const mint = token.mint.replace(/\/+$/, '');
   return format === 'V3' ? writeJson({ ...token, mint }) : writeCbor({ ...token, mint });

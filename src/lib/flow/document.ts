@@ -67,10 +67,7 @@ export function liquidityDocument(network: ChannelNetwork, payment: PairPayment)
   return { ...payHead(network, payment), feasible, most_sat: most, ...(!feasible && { certificate }) };
 }
 
-/**
- * Counts distributions, and the payments of each amount that cannot be made.
- * @throws Refusal `too-many-states`
- */
+/** Counts distributions, and payments that cannot be made. @throws Refusal `too-many-states` */
 export function countDocument(
   network: ChannelNetwork,
   amounts: readonly number[],
@@ -114,10 +111,7 @@ export interface SampleOptions {
   list: boolean;
 }
 
-/**
- * Draws pairs, and counts those that can pay each amount.
- * @throws Refusal `sample-too-rare`, `malformed-message`
- */
+/** Draws pairs, and counts who can pay. @throws Refusal `sample-too-rare`, `malformed-message` */
 export function sampleDocument(network: ChannelNetwork, { pairs, seed, draw, amounts, list }: SampleOptions): object {
   const { samples, drawn } = drawSamples(network, pairs, new Draws('sample', seed), draw);
   const sorted = samples.map(({ most }) => most).sort((a, b) => a - b);

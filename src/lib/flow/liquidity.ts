@@ -44,9 +44,7 @@ export class NetworkBalances {
   readonly #network: ChannelNetwork;
   readonly #flow: FlowNetwork;
 
-  /**
-   * @param liquidity part of each channel that each member holds; what is above its least can move
-   */
+  /** @param liquidity part of each channel that each member holds; only that above least moves */
   constructor(network: ChannelNetwork, liquidity: ChannelLiquidity) {
     this.#network = network;
     const free = network.channels.map(({ least }, i) =>

@@ -129,10 +129,7 @@ function perMember(from: Fields, name: string, members: readonly NodeName[]): nu
   return made;
 }
 
-/**
- * Reads `{member: sat}`; other members own nothing.
- * @throws Refusal `malformed-message` for an unknown member
- */
+/** Reads `{member: sat}`, else 0. @throws Refusal `malformed-message` for unknown members */
 export function parseWealth(from: Fields, { members }: ChannelNetwork): Wealth {
   const wealth = members.map((member) => satIn(from, String(member)) ?? 0);
   const others = from.names().filter((name) => !members.some((member) => String(member) === name));

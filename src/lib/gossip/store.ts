@@ -23,10 +23,7 @@ export interface FoundMessage {
 }
 /** Reader of messages from the pieces of a dump. */
 export interface MessageReader {
-  /**
-   * Yields the messages that this piece completes.
-   * @throws Refusal `malformed-dump`, `malformed-gossip`
-   */
+  /** Yields the messages whole by now. @throws Refusal `malformed-dump`, `malformed-gossip` */
   push(piece: Uint8Array): Iterable<FoundMessage>;
   /** Yields what is left at the end. @throws Refusal as `push` */
   end(): Iterable<FoundMessage>;

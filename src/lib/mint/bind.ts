@@ -168,10 +168,7 @@ export const ecashQuote = table<QuoteMessage, BindRecords, QuoteInput>(
 const atMint = (c: Credit | undefined, id: string): Queries['remote'] =>
   c && 'terms' in c && c.terms.ecash === 'cdk' ? [{ at: mintOf(c.terms), id }] : [];
 
-/**
- * Returns the URL of a contract's mint.
- * @throws Refusal `wrong-state` if its ecash comes from elsewhere
- */
+/** Returns the URL of a contract's mint. @throws Refusal `wrong-state` if it has none */
 export function mintOf({ ecash, mint_url }: Terms): string {
   if (ecash !== 'cdk')
     throw new Refusal('wrong-state', `a contract with ecash '${ecash}' found, one with a running mint expected`);

@@ -81,10 +81,7 @@ export function signInvoice(terms: InvoiceTerms, secret: Uint8Array): string {
   return line;
 }
 
-/**
- * Parses an invoice; `checkInvoice` verifies it.
- * @throws Refusal `not-an-invoice`, `malformed-invoice`
- */
+/** Parses an invoice, unverified. @throws Refusal `not-an-invoice`, `malformed-invoice` */
 export function parseInvoice(line: string): Invoice {
   // Settled inside the mint, a request for ecash would be paid without any contract.
   if (looksLikeRequest(line))

@@ -48,10 +48,7 @@ export type MeltResult =
 export const MELT_LIMITS = {
   /** Last second in which an invoice can be paid. */
   payable: { unit: 'Unix seconds', most: (expiry: number) => expiry - 1 },
-  /**
-   * Melts of one invoice that may be quoted before one is sent: anyone who has its line can ask,
-   * and each is stored.
-   */
+  /** Melts quoted for one invoice before one is sent: anyone with its line can ask for them. */
   quotes: { unit: 'items', most: 20 },
 } satisfies Limits;
 
@@ -59,10 +56,7 @@ type Reverse = PayerCredit & { state: 'open'; owedSat: bigint };
 /** Context that is known without asking anybody. */
 type Here = Pick<MeltContext, 'network' | 'mint'> & { facts: Pick<Facts, 'now'> };
 
-/**
- * Returns the merchant's contract of an invoice.
- * @throws Refusal `not-an-invoice` if this home has none such
- */
+/** Returns the merchant's contract of an invoice. @throws Refusal `not-an-invoice` if not served */
 function reverseOf(c: Credit | undefined, invoice: Invoice, now: Here): Reverse {
   const ours =
     c?.role === 'payer' && c.state === 'open' && c.owedSat !== null && c.id === invoice.contract
@@ -93,10 +87,7 @@ export function checkOwable(c: Reverse, amountSat: bigint, expiry: number, { fac
   checkPaid(c.terms, c.owedSat + amountSat);
 }
 
-/**
- * Checks the same by chain and mint.
- * @throws Refusal `frozen`, `funding-missing`, `chain-unavailable`, …
- */
+/** Checks the same by chain and mint. @throws Refusal `frozen`, `funding-missing`, … */
 function checkShown(c: Reverse, { facts, stopped }: MeltContext): void {
   if (stopped) throw stopped;
   if (facts.tip === 'not-checked') throw new Refusal('chain-unavailable', 'no height of the chain is known');
@@ -222,10 +213,7 @@ const verdictOf = ({ digest, amountSat, paid }: InvoiceRecord): MeltResult => ({
   proof: paid!.proof,
 });
 
-/**
- * Returns the invoices that are still due; settled ones make room.
- * @throws Refusal `invoices-unsettled`
- */
+/** Returns the due invoices; settled ones make room. @throws Refusal `invoices-unsettled` */
 export function checkDue(due: readonly OwedInvoice[], settledSat: bigint): readonly OwedInvoice[] {
   const left = due.length < TAB_LIMITS.due.most ? due : due.filter(({ owedSat }) => owedSat > settledSat);
   // Counts this melt too.

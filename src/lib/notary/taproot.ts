@@ -95,10 +95,7 @@ export const taprootFields = (
 });
 const sideOf = ({ isLeft, hash }: Sibling) => ({ [isLeft ? 'left' : 'right']: bytesToHex(hash) });
 
-/**
- * Reads a proof, and checks that its transaction has the output.
- * @throws Refusal `malformed-message`, `root-differs`
- */
+/** Reads a proof and checks its output. @throws Refusal `malformed-message`, `root-differs` */
 export function readTaprootProof(from: Fields): TaprootProof {
   const need = (name: string, length?: number): Uint8Array => from.need(name, from.bytes(name, length), 'hex');
   const siblings = (name: string): Sibling[] => from.need(name, from.objects(name, siblingIn), 'a list');

@@ -225,10 +225,7 @@ const without = (word: 'append' | 'prepend', size: number): Uint8Array =>
   opBytes(op(word, new Uint8Array(size))).subarray(0, -size);
 const [BEFORE, AFTER, HIDE] = [without('prepend', HASH), without('append', HASH), without('append', NONCE_SIZE)];
 
-/**
- * Reads a raw block.
- * @throws Refusal `malformed-block`, `root-differs` if its transactions are not its header's
- */
+/** Reads a raw block. @throws Refusal `malformed-block`, `root-differs` for a wrong Merkle root */
 export function readBlock(bytes: Uint8Array): Block {
   const block = blockIn(bytes, 'malformed-block');
   if (!equalBytes(merkleRoot(block.transactions.map(({ txid }) => txid)), block.header.subarray(36, 68)))

@@ -97,10 +97,7 @@ export const defaultMin = (goal: bigint): bigint => {
   return (goal + parts - 1n) / parts;
 };
 
-/**
- * Checks that a campaign has the id of its terms.
- * @throws Refusal `terms-differ`; as `campaignOf`
- */
+/** Checks that a campaign has its terms' id. @throws Refusal `terms-differ`; as `campaignOf` */
 export function checkCampaign(stated: Campaign, network: Network): Campaign {
   const made = campaignOf(stated, network);
   if (made.id !== stated.id)

@@ -138,8 +138,8 @@ export function withRoom<P extends Pledge>(
 }
 
 /**
- * Returns whether two pledges are the same bytes.
- * @throws Refusal `pledge-known` for another pledge of one coin
+ * Returns whether pledges are the same bytes.
+ * @throws Refusal `pledge-known` if only the coin is
  */
 export function isSame(known: Pledge, offered: Pledge): boolean {
   if (known.signature === offered.signature && known.pubkey === offered.pubkey) return true;

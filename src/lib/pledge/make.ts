@@ -54,7 +54,7 @@ export const ADDRESSES_NEEDED = 3;
 export type ChosenCoin = { coin: Spent } | { split: bigint };
 
 /**
- * Returns the coin to pledge whole, or the value of a split.
+ * Returns the coin to pledge, or the value to split.
  * @throws Refusal `usage`, `not-enough-coins`
  */
 export function chosen({ amount, coin, utxo }: MakeInput): ChosenCoin {

@@ -89,20 +89,14 @@ export class PledgeHashes {
       : one.v0(0, p2wpkhCode(coin.script), SIGHASH_ALL_ACP);
   }
 
-  /**
-   * Signs a taproot coin by its untweaked key (BIP86, 32 bytes).
-   * @param aux 32 random bytes
-   */
+  /** Signs a taproot coin by its untweaked key (BIP86, 32 bytes). @param aux 32 random bytes */
   sign(coin: Spent, secret: Uint8Array, aux: Uint8Array): Pledge {
     const made = signHash(this.of(coin), keyPathSecret(secret), aux);
     const { txid, vout, sat: amount, script } = coin;
     return { txid, vout, sat: amount, script, signature: `${made}81`, pubkey: null };
   }
 
-  /**
-   * Checks script and signature.
-   * @throws Refusal `pledge-script`, `sighash-refused`, `signature-invalid`
-   */
+  /** Checks a pledge. @throws Refusal `pledge-script`, `sighash-refused`, `signature-invalid` */
   check(pledge: Pledge): void {
     checkScript(pledge);
     const at = outpointText(pledge);

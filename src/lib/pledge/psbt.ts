@@ -21,11 +21,7 @@ import { checkScript, pledgeTemplate, type Pledge } from './pledge.ts';
 /** Bits of TX_MODIFIABLE: inputs may be added, outputs may not. */
 const INPUTS_ONLY = 1;
 
-/**
- * Returns the PSBT of a pledge for another wallet.
- * @param version 0, or 2 (BIP370)
- * @throws Refusal `pledge-script`
- */
+/** Returns a pledge's PSBT of version 0 or 2 (BIP370). @throws Refusal `pledge-script` */
 export function pledgePsbt(campaign: Campaign, network: Network, coin: Spent, version: 0 | 2 = 0): Psbt {
   checkScript(coin);
   const tx = toTransaction(pledgeTemplate(campaign, network, [coin]));

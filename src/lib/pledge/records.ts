@@ -67,9 +67,7 @@ export function gateOf(record: CampaignRecord): Gate {
 /** Pledge of this home. */
 export interface OwnPledge {
   network: string;
-  /**
-   * `split`: not printed yet, since its coin does not exist; `spent`: its coin is gone for good.
-   */
+  /** `split`: not printed, since its coin does not exist yet; `spent`: its coin is gone. */
   state: 'split' | 'made' | 'revoked' | 'cancelled' | 'spent';
   campaign: Campaign;
   /** Amount or coin of its start; the same command finds the record by it. */

@@ -84,10 +84,7 @@ function parsePre(pre: Uint8Array): Parsed {
   return { R, s };
 }
 
-/**
- * Verifies a pre-signature by an x-only key (32 bytes).
- * @throws Refusal `adaptor-invalid`, `scalar-range`, `wrong-key`
- */
+/** Verifies a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range`, `wrong-key` */
 export function verifyPre(pubkey: Uint8Array, message: Uint8Array, adaptor: Uint8Array, pre: Uint8Array): void {
   const T = adaptorPoint(adaptor);
   const P = pubkey.length === 32 ? parsePoint(concatBytes(Uint8Array.of(2), pubkey)) : undefined;
@@ -99,10 +96,7 @@ export function verifyPre(pubkey: Uint8Array, message: Uint8Array, adaptor: Uint
     throw invalid('it does not verify for this key, message and adaptor point');
 }
 
-/**
- * Returns the BIP340 signature (64 bytes) of a pre-signature and t.
- * @throws Refusal `adaptor-invalid`, `scalar-range`
- */
+/** Returns the BIP340 signature (64 bytes). @throws Refusal `adaptor-invalid`, `scalar-range` */
 export function adapt(pre: Uint8Array, secret: Uint8Array): Uint8Array {
   const { R, s } = parsePre(pre);
   const t = adaptorSecret(secret);
@@ -135,10 +129,7 @@ export interface Together {
   agg: musig2.KeyAgg;
   commitment: Uint8Array;
 }
-/**
- * Returns the nonce with T added to its first point.
- * @throws Refusal `peer-nonce-invalid`, `adaptor-invalid`
- */
+/** Returns the nonce, T added. @throws Refusal `peer-nonce-invalid`, `adaptor-invalid` */
 function withAdaptor(nonce: Uint8Array, adaptor: Uint8Array): Uint8Array {
   const pair = musig2.parseNonce(nonce);
   if (!pair) throw new Refusal('peer-nonce-invalid', 'a public nonce found that is no pair of points');
@@ -165,10 +156,7 @@ export function signLastPre(
   return { pubnonce, partial };
 }
 
-/**
- * Returns the session of both partial signatures.
- * @throws Refusal `peer-nonce-invalid`, `adaptor-invalid`
- */
+/** Returns the session of both parties. @throws Refusal `peer-nonce-invalid`, `adaptor-invalid` */
 export function sessionPre(
   { agg }: Together,
   openerNonce: Uint8Array,

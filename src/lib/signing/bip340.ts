@@ -20,10 +20,7 @@ import {
   xBytes,
 } from './curve.ts';
 
-/**
- * Zero auxiliary randomness. The nonce still depends on key and message, so signing again gives the
- * same bytes.
- */
+/** Zero auxiliary randomness: the nonce still depends on key and message, so results repeat. */
 const NO_AUX = new Uint8Array(32);
 
 /**

@@ -58,10 +58,7 @@ export function parsePre(pre: Uint8Array): { R: Point; R1: Point; s: bigint; e: 
   return { R, R1, s, e, proof };
 }
 
-/**
- * Verifies a pre-signature by a key of 33 bytes.
- * @throws Refusal `adaptor-invalid`, `scalar-range`, `wrong-key`
- */
+/** Verifies a pre-signature. @throws Refusal `adaptor-invalid`, `scalar-range`, `wrong-key` */
 export function verifyPre(pubkey: Uint8Array, message: Uint8Array, adaptor: Uint8Array, pre: Uint8Array): void {
   const Y = adaptorPoint(adaptor);
   const X = parsePoint(pubkey);

@@ -22,9 +22,7 @@ export function signEcdsa(hash: Uint8Array, secret: Uint8Array, lowR = true): Ui
 /** Returns r and s (64 bytes) as DER. @throws Error for numbers that are out of range */
 export const derOf = (compact: Uint8Array): Uint8Array => secp256k1.Signature.fromBytes(compact).toBytes('der');
 
-/**
- * Returns whether a DER signature (low s) of a key of 33 or 65 bytes verifies; false if malformed.
- */
+/** Returns whether a DER signature (low s) of a 33- or 65-byte key verifies; false if malformed. */
 export function verifiesEcdsa(signature: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
   const compact = compactOf(signature);
   const point = backend().parse(key);

@@ -32,10 +32,7 @@ export interface KeySet extends MusigKey {
 const CACHED_KEY_SETS = 256;
 const keySetCache = new Map<string, KeySet>();
 
-/**
- * Returns the set of keys (33 bytes, hex) in BIP390's order.
- * @throws InvalidContribution for a key that is no point
- */
+/** Returns the set of these keys (33 bytes, hex) in BIP390's order. @throws InvalidContribution */
 export const sortedKeySet = (pubkeys: readonly string[]): KeySet =>
   keySet(keySort(pubkeys.map(hexToBytes)).map(bytesToHex));
 

@@ -62,9 +62,7 @@ export class BinaryField {
     else this.#fill(this.#nibbles, 32, row[2 * at]!, row[2 * at + 1]!, 1);
   }
 
-  /**
-   * Fills tables of `size` entries: sums of (lo, hi), (lo, hi) · x^step, … by bits of the index.
-   */
+  /** Fills `size` entries: sums of (lo, hi), (lo, hi) · x^step, … by the bits of the index. */
   #fill(table: Uint32Array, size: number, lo: number, hi: number, step: number): void {
     const { bits } = this;
     const top = this.#wide ? 1 << (bits - 33) : 1 << (bits - 1);
@@ -156,10 +154,7 @@ export class BinaryField {
     }
   }
 
-  /**
-   * Sets to[toAt + i · step] = from[fromAt + i]² for `count` elements, the last one first, so that
-   * both may be one row.
-   */
+  /** Sets to[toAt + i · step] = from[fromAt + i]², last first, so that both may be one row. */
   square(to: Uint32Array, toAt: number, from: Uint32Array, fromAt: number, count = 1, step = 1): void {
     const T = this.#squares;
     for (let n = count - 1; n >= 0; n--) {

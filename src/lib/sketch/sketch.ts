@@ -99,10 +99,7 @@ export function sketchBytes({ bits, syndromes }: Sketch): Uint8Array {
   return bytes;
 }
 
-/**
- * Reads a sketch of a known capacity.
- * @throws Refusal `malformed-message` for a wrong length, or bits set in the padding
- */
+/** Reads a sketch. @throws Refusal `malformed-message` for a wrong length, or bits in padding */
 export function readSketch(bytes: Uint8Array, bits: number, capacity: number): Sketch {
   const size = Math.ceil((bits * capacity) / 8);
   if (bytes.length !== size)
