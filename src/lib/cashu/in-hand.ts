@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 import type { Wallet } from '@cashu/cashu-ts';
 import {
+  coinFields,
   isSignedToken,
   newToken,
   spentPart,
@@ -124,9 +125,7 @@ export async function askedBack(purse: MintPurse, t: TokenRecord): Promise<Token
     const promise = found[i];
     return promise ? [{ place: { counter, amountSat: promise.amount_sat }, promise }] : [];
   });
-  const places = coins.map(({ place }) => place);
-  const promises = coins.map(({ promise }) => promise);
-  const other: SignedToken = { ...t, places, promises, state: 'signed', older: true };
+  const other: SignedToken = { ...t, ...coinFields(coins), state: 'signed', older: true };
   await textOf(purse, other);
   await change<{ token: TokenRecord; keyset: KeysetRecord }, void>(
     home.store,

@@ -31,7 +31,7 @@ export interface ChangeFile {
   /** Replaces this payment's earlier lines of the file by the token. @throws Refusal as `check` */
   keep(token: string, isOwn: (line: string) => boolean): Promise<void>;
 }
-interface AtMint<Done> {
+interface MeltRun<Done> {
   mint: string;
   token: string;
   /** Journal, locked by this run until its end. */
@@ -39,7 +39,7 @@ interface AtMint<Done> {
   /** Resolves once the outcome is printed; until then a repeated run prints it again. */
   print(done: Done): Promise<void>;
 }
-export interface MeltEcash extends AtMint<Melted> {
+export interface MeltEcash extends MeltRun<Melted> {
   invoice: string;
   /** Takes the change before the invoice is paid; undefined if there must be none. */
   change: ChangeFile | undefined;
@@ -130,7 +130,7 @@ export async function meltEcash({ invoice, change, point, ...at }: MeltEcash): P
 export async function giveUpMelt({
   change,
   ...at
-}: AtMint<Melted | GivenUp> & { change: ChangeFile }): Promise<Melted | GivenUp> {
+}: MeltRun<Melted | GivenUp> & { change: ChangeFile }): Promise<Melted | GivenUp> {
   const payment = await MeltPayment.open(at);
   const before = await payment.quote();
   if (before?.state === 'PAID' || before?.state === 'PENDING')
@@ -162,26 +162,17 @@ class MeltPayment {
   /** True if an earlier run began it. */
   readonly underWay: boolean;
   note: MeltNote;
-  readonly #token: string;
-  readonly #journal: MeltJournal;
-  readonly #print: (done: Melted) => Promise<void>;
+  readonly #at: MeltRun<Melted>;
 
-  private constructor(
-    { mint, token, journal, print }: AtMint<Melted>,
-    wallet: Wallet,
-    underWay: boolean,
-    note: MeltNote,
-  ) {
-    this.mint = mint;
+  private constructor(at: MeltRun<Melted>, wallet: Wallet, underWay: boolean, note: MeltNote) {
+    this.#at = at;
+    this.mint = at.mint;
     this.wallet = wallet;
     this.underWay = underWay;
     this.note = note;
-    this.#token = token;
-    this.#journal = journal;
-    this.#print = print;
   }
 
-  static async open(at: AtMint<Melted>): Promise<MeltPayment> {
+  static async open(at: MeltRun<Melted>): Promise<MeltPayment> {
     const found = await at.journal.read();
     const note = found === undefined ? { seed: bytesToHex(randomBytes(64)), kept: [] } : readNote(found);
     // The payer named this mint.
@@ -193,10 +184,10 @@ class MeltPayment {
 
   async write(change: Partial<MeltNote>): Promise<void> {
     this.note = { ...this.note, ...change };
-    await this.#journal.write(printJson(this.note));
+    await this.#at.journal.write(printJson(this.note));
   }
   end(): Promise<void> {
-    return this.#journal.remove();
+    return this.#at.journal.remove();
   }
 
   /** Calls the mint. A refusal of a payment under way gets a hint on how to end it. */
@@ -231,7 +222,7 @@ class MeltPayment {
   }
   #decoded() {
     try {
-      return this.wallet.decodeToken(this.#token);
+      return this.wallet.decodeToken(this.#at.token);
     } catch {
       throw new Refusal('malformed-token', 'no token found in the file'); // the words of the library could quote it
     }
@@ -274,13 +265,8 @@ class MeltPayment {
     // Only a signature by the invoice's key is a receipt.
     const isReceipt = isInvoiceReceipt(String(shown), parseInvoice(this.note.invoice!));
     const receipt = isReceipt ? String(shown) : null;
-    const done = {
-      quote: paid.quote,
-      amountSat: BigInt(String(paid.amount)),
-      receipt,
-      changeSat: sum(rest),
-    };
-    await this.#print(done);
+    const done = { quote: paid.quote, amountSat: BigInt(String(paid.amount)), receipt, changeSat: sum(rest) };
+    await this.#at.print(done);
     // A payment without its receipt is not done; the next run requests it again.
     if (isReceipt) await this.end();
     return done;

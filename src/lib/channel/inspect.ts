@@ -15,7 +15,7 @@ import type { Channel } from './commitment.ts';
 import { ANCHOR_SAT, type FormatName } from './format.ts';
 import { FundingSpend } from './funding.ts';
 import { hiddenNumber } from './keys.ts';
-import { kindOf, match, matchTransaction, type Knowledge } from './match.ts';
+import { kindOf, match, matchTransaction, spendsFunding, type Knowledge } from './match.ts';
 import { P2A, recognise, type Recognised } from './scripts.ts';
 import { outputView } from './view.ts';
 
@@ -114,10 +114,6 @@ export function inspectTransaction(hex: string, context?: { channel: Channel; kn
     }),
   };
 }
-
-/** Returns whether a transaction spends the funding output and nothing else. */
-const spendsFunding = ({ funding }: Channel, { inputs }: Template): boolean =>
-  inputs.length === 1 && outpointText(inputs[0]!) === outpointText(funding);
 
 /** Returns the fee of a spend of the funding output, and whether its witness is valid. */
 function fundingFacts(channel: Channel, { inputs, stacks, ...rest }: BareTransaction): object {

@@ -104,15 +104,17 @@ function candidates(
   return found;
 }
 
+/** Returns whether a transaction spends the funding output and nothing else. */
+export const spendsFunding = ({ funding }: Channel, { inputs }: Pick<Template, 'inputs'>): boolean =>
+  inputs.length === 1 && outpointText(inputs[0]!) === outpointText(funding);
+
 /** Returns the kind of a transaction and the number of its commitment, for HTLCs as `stated`. */
 export function kindOf(
   channel: Channel,
   { inputs, locktime }: Template,
   stated: bigint | undefined,
 ): Pick<Matched, 'kind' | 'number'> {
-  const [input] = inputs;
-  const isSpend = inputs.length === 1 && outpointText(input!) === outpointText(channel.funding);
-  const hidden = isSpend ? hiddenNumber(locktime, input!.sequence) : undefined;
+  const hidden = spendsFunding(channel, { inputs }) ? hiddenNumber(locktime, inputs[0]!.sequence) : undefined;
   if (hidden === undefined) return { kind: 'second stage', number: stated };
   const mask = maskOf(channel);
   return { kind: 'commitment', number: mask === undefined ? undefined : reveal(hidden, mask) };

@@ -78,7 +78,7 @@ export function withoutSpent(t: SignedToken, spent: ReadonlySet<number>): TokenR
   const left = coins.filter(({ place }) => !spent.has(place.counter));
   return {
     ...t,
-    ...made(left),
+    ...coinFields(left),
     spent: [...t.spent, ...coins.filter(({ place }) => spent.has(place.counter))],
     ...(left.length === 0 && { state: 'spent' }),
   };
@@ -86,9 +86,10 @@ export function withoutSpent(t: SignedToken, spent: ReadonlySet<number>): TokenR
 
 /** Returns the coins of a token that its mint called spent, as a token; undefined if none. */
 export const spentPart = (t: TokenRecord): SignedToken | undefined =>
-  t.spent.length === 0 ? undefined : { ...t, ...made(t.spent), spent: [], state: 'printed' };
+  t.spent.length === 0 ? undefined : { ...t, ...coinFields(t.spent), spent: [], state: 'printed' };
 
-const made = (coins: readonly TokenCoin[]) => ({
+/** Returns the fields of a token with these coins. */
+export const coinFields = (coins: readonly TokenCoin[]) => ({
   places: coins.map(({ place }) => place),
   promises: coins.map(({ promise }) => promise),
 });

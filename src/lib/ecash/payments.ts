@@ -13,7 +13,7 @@ import type { UpdateAt, UpdateMessage } from '../credit/update-messages.ts';
 import type { Claim, Facts, Queries } from '../protocol/action.ts';
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { spanOf, type Inflight, type Ledger, type PayeeLedger, type PayerLedger } from './ledger.ts';
+import { spanOf, sumOf, type Inflight, type Ledger, type PayeeLedger, type PayerLedger } from './ledger.ts';
 import {
   checkUnpaidQuote,
   creditQuote,
@@ -125,7 +125,7 @@ export function payForQuote<L extends PayerLedger>(
   const known = acceptedUpTo(l, m.previous_paid_sat, found);
   const replaced = (p: Inflight): boolean => p.paidSat > m.previous_paid_sat && p.paidSat <= m.paid_sat;
   const left = stillInflight(known, found).filter((p) => !replaced(p));
-  const sum = left.reduce((all, p) => all + p.amountSat, 0n);
+  const sum = sumOf(left);
   const isOver = most === undefined ? left.length > 0 : sum + m.amount_sat > most;
   if (m.paid_sat > signedMaxSat && isOver)
     throw new Refusal('ecash-awaited', `${sum} sat were paid and have not arrived at the mint`, {

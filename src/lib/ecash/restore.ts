@@ -21,7 +21,7 @@ import {
 } from './keyset.ts';
 import { newToken, tokenClaim, tokenKind, type TokenRecord } from './in-hand.ts';
 import { loadCashu } from './library.ts';
-import { blindedOutputs, promise, tokenOf, type BlindPromise, type OutputPlace } from './outputs.ts';
+import { blindedOutputs, placesFrom, promise, tokenOf, type BlindPromise, type OutputPlace } from './outputs.ts';
 import { outputNote } from './promise.ts';
 import { table, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
@@ -34,6 +34,7 @@ import {
   ledgerOf,
   payerLedger,
   receiving,
+  sumOf,
   type Awaited,
   type Ledger,
   type PayerLedger,
@@ -136,7 +137,7 @@ export const ecashRestore = table<EcashRestoreMessage, RestoreRecords, EcashRest
         const wallet = records.keyset?.role === 'wallet' ? records.keyset : undefined;
         const ledger = payerLedger(c, records.ledger);
         const own = wallet ? awaitedOf(ledger, wallet.keyset.id).flatMap((a) => paymentPlaces(a, wallet.keyset)) : [];
-        const next = nextPlaces(input.from ?? wallet?.counter ?? 0);
+        const next = placesFrom(input.from ?? wallet?.counter ?? 0, UNITS);
         const places = once([...own, ...next, ...(input.due ?? [])]).slice(0, RESTORE_LIMITS.outputs.most);
         const made = blindedOutputs(hand.keys.seed(), input.keyset, places);
         const search: EcashSearch = { keyset: input.keyset, id: bytesToHex(hand.random(16)) };
@@ -234,7 +235,7 @@ export const ecashRestore = table<EcashRestoreMessage, RestoreRecords, EcashRest
             keyset_id: keyset.id,
             next_counter: next,
             search: covered ? 'complete' : 'more',
-            token_sat: places.reduce((sum, { amountSat }) => sum + amountSat, 0n),
+            token_sat: sumOf(places),
             token,
           },
           writes: {
@@ -310,9 +311,8 @@ function payerOf(c: Credit | undefined): PayerCredit {
   return inState(c, 'payer', ...FUNDED);
 }
 
+const UNITS = Array.from({ length: WINDOW }, () => 1n);
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
-const nextPlaces = (first: number): OutputPlace[] =>
-  range(first, first + WINDOW).map((counter) => ({ counter, amountSat: 1n }));
 /** Returns the places with each counter once, where it stands first. */
 function once(places: readonly OutputPlace[]): OutputPlace[] {
   const seen = new Set<number>();

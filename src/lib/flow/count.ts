@@ -4,7 +4,7 @@
  */
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { freeOf, reservedOf, sum, type ChannelNetwork } from './network.ts';
+import { freeOf, reservedOf, sum, type ChannelNetwork, type MemberPair } from './network.ts';
 
 export const COUNT_LIMITS = { states: { unit: 'number', most: 10_000_000n } } satisfies Limits;
 
@@ -64,7 +64,7 @@ export interface PaymentCounts {
 export function countPayments(
   { feasible, places, base, reserved }: Distributions,
   amount: number,
-  pair?: { payer: number; payee: number },
+  pair?: MemberPair,
 ): PaymentCounts {
   const counts: PaymentCounts = { infeasible: 0, payments: 0, infeasibleFunded: 0, paymentsFunded: 0 };
   const all = places.flatMap((_, payer) => places.map((_, payee) => ({ payer, payee })));

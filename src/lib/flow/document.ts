@@ -4,10 +4,11 @@ import { Draws, percent, quantiles } from '../protocol/draws.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { allDistributions, countPayments, feasibleStates } from './count.ts';
 import { NetworkBalances } from './liquidity.ts';
-import { sum, type ChannelNetwork, type Wealth } from './network.ts';
+import { sum, type ChannelNetwork, type MemberPair, type Wealth } from './network.ts';
 import { drawSamples, wilson } from './sample.ts';
 import { decideWealth, paid, type WealthVerdict } from './wealth.ts';
 
+type PairPayment = MemberPair & { amount: number };
 const head = (question: string) => ({ type: 'feasibility', version: 1, question });
 
 const verdictDocument = ({ channels, members }: ChannelNetwork, verdict: WealthVerdict): object =>
@@ -27,12 +28,6 @@ export const wealthDocument = (network: ChannelNetwork, wealth: Wealth): object 
   ...verdictDocument(network, decideWealth(network, wealth)),
 });
 
-export interface PairPayment {
-  /** Indexes of two different members. */
-  payer: number;
-  payee: number;
-  amount: number;
-}
 const payHead = ({ members }: ChannelNetwork, { payer, payee, amount }: PairPayment) => ({
   ...head('pay'),
   payer: members[payer]!,
@@ -68,11 +63,7 @@ export function liquidityDocument(network: ChannelNetwork, payment: PairPayment)
 }
 
 /** Counts distributions, and payments that cannot be made. @throws Refusal `too-many-states` */
-export function countDocument(
-  network: ChannelNetwork,
-  amounts: readonly number[],
-  pair?: { payer: number; payee: number },
-): object {
+export function countDocument(network: ChannelNetwork, amounts: readonly number[], pair?: MemberPair): object {
   const states = feasibleStates(network);
   const all = Number(allDistributions(network.capacity, network.members.length));
   const largest = network.members.map((_, member) =>

@@ -137,12 +137,13 @@ export function parseWealth(from: Fields, { members }: ChannelNetwork): Wealth {
   return wealth;
 }
 
+/** Indexes of two different members. */
+export interface MemberPair {
+  payer: number;
+  payee: number;
+}
 /** Returns the indexes of two different members. @throws Refusal `malformed-message` */
-export function memberPair(
-  { members }: ChannelNetwork,
-  payer: string,
-  payee: string,
-): { payer: number; payee: number } {
+export function memberPair({ members }: ChannelNetwork, payer: string, payee: string): MemberPair {
   const place = (name: string, what: string): number => {
     const found = members.findIndex((member) => String(member) === name);
     if (found >= 0) return found;

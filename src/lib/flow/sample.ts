@@ -9,7 +9,7 @@ import type { Draws } from '../protocol/draws.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { NetworkBalances, type ChannelLiquidity } from './liquidity.ts';
-import type { ChannelNetwork } from './network.ts';
+import type { ChannelNetwork, MemberPair } from './network.ts';
 import { decideWealth } from './wealth.ts';
 
 export const SAMPLE_LIMITS = {
@@ -18,9 +18,7 @@ export const SAMPLE_LIMITS = {
   tries: { unit: 'items', most: 10_000 },
 } satisfies Limits;
 
-export interface Sample {
-  payer: number;
-  payee: number;
+export interface Sample extends MemberPair {
   /** Most that can be paid. */
   most: number;
 }

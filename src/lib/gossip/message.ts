@@ -1,7 +1,8 @@
 /**
  * Gossip messages, read into fields and written again: one table has the fields of each type.
+ *
  * - Version 1: BOLT7 (https://github.com/lightning/bolts/blob/master/07-routing-gossip.md), fixed
- * fields. Bytes after them stay with the message, because signatures cover them.
+ *   fields. Bytes after them stay with the message, because signatures cover them.
  * - Version 2: https://github.com/lightning/bolts/pull/1059, TLV streams, in the bytes of lnd 0.21.
  * - Records of a gossip_store: gossipd/gossip_store_wire.csv of Core Lightning.
  *

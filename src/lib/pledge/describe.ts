@@ -1,6 +1,6 @@
 /** Documents of pledges in words, with checks of their terms, and their transactions. */
 import { btcFromSat } from '../bitcoin/amount.ts';
-import { isNetwork, type Network } from '../bitcoin/network.ts';
+import { isNetwork } from '../bitcoin/network.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
@@ -16,7 +16,12 @@ export function describePledge(m: Document): Description {
   const checks: Check[] = [];
   if (m['step'] === 'campaign' && m['type'] === 'pledge') describeCampaign(m, facts, checks);
   else facts.push(['campaign', String(m['campaign'])]);
-  if (m['step'] === 'pledged') describePledged(m, facts, checks);
+  const pledge = m['pledge'] as Pledge | null;
+  if (m['step'] === 'pledged' && !pledge) facts.push(['pledge', 'encrypted to the collector']);
+  if (m['step'] === 'pledged' && pledge) {
+    facts.push(['pledge', `${pledge.sat} sat at ${outpointText(pledge)}, signed ALL|ANYONECANPAY`]);
+    checks.push(['signature', 'not checked without the campaign: spillway pledge check']);
+  }
   if (m['step'] === 'gathered') facts.push(['coin', `${m['coin']}, worth ${m['worth_sat']} sat after its fee`]);
   if (m['missing_sat'] !== undefined)
     facts.push([
@@ -45,21 +50,11 @@ function describeCampaign(m: Document, facts: Fact[], checks: Check[]): void {
   const network = String(m['network']);
   checks.push(
     attempt('campaign', () => {
-      if (isNetwork(network)) checkCampaign(campaign, network as Network);
+      if (isNetwork(network)) checkCampaign(campaign, network);
       return 'its id follows from its terms';
     }),
     sealedBy(m, { collector: campaign.auth }),
   );
-}
-
-function describePledged(m: Document, facts: Fact[], checks: Check[]): void {
-  const pledge = m['pledge'] as Pledge | null;
-  if (!pledge) {
-    facts.push(['pledge', 'encrypted to the collector']);
-    return;
-  }
-  facts.push(['pledge', `${pledge.sat} sat at ${outpointText(pledge)}, signed ALL|ANYONECANPAY`]);
-  checks.push(['signature', 'not checked without the campaign: spillway pledge check']);
 }
 
 /** Returns the transaction of a split, a completed campaign, or a pledge that is taken back. */
