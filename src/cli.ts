@@ -8,8 +8,8 @@ import type { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
 import { Refusal } from './lib/protocol/refusal.ts';
 
-/** `require` loads the file of a command when it is called. */
-const MODULES: Record<string, () => { default: Command.Class }> = {
+/** `require` loads the file of a command when it is called. A small topic has one file, with its commands by name. */
+const MODULES: Record<string, () => Record<string, Command.Class>> = {
   adaptor: () => require('./commands/channel/adaptor.ts'),
   address: () => require('./commands/home/address.ts'),
   backup: () => require('./commands/home/backup.ts'),
@@ -28,13 +28,13 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'check-assets': () => require('./commands/assets/check-assets.ts'),
   coins: () => require('./commands/home/coins.ts'),
   completion: () => require('./commands/tools/completion.ts'),
-  'cost:ads': () => require('./commands/cost/ads.ts'),
-  'cost:channel': () => require('./commands/cost/channel.ts'),
-  'cost:dust': () => require('./commands/cost/dust.ts'),
-  'cost:exit': () => require('./commands/cost/exit.ts'),
-  'cost:jit': () => require('./commands/cost/jit.ts'),
-  'cost:phoenixd': () => require('./commands/cost/phoenixd.ts'),
-  'cost:reserve': () => require('./commands/cost/reserve.ts'),
+  'cost:ads': () => require('./commands/cost.ts'),
+  'cost:channel': () => require('./commands/cost.ts'),
+  'cost:dust': () => require('./commands/cost.ts'),
+  'cost:exit': () => require('./commands/cost.ts'),
+  'cost:jit': () => require('./commands/cost.ts'),
+  'cost:phoenixd': () => require('./commands/cost.ts'),
+  'cost:reserve': () => require('./commands/cost.ts'),
   'credit-invoice': () => require('./commands/ecash/credit-invoice.ts'),
   dividends: () => require('./commands/assets/dividends.ts'),
   'ecash-keyset': () => require('./commands/ecash/keyset.ts'),
@@ -50,11 +50,11 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'decode-epobc': () => require('./commands/assets/decode-epobc.ts'),
   'decode-openassets': () => require('./commands/assets/decode-openassets.ts'),
   'exit-credit': () => require('./commands/credit/exit.ts'),
-  'feasibility:count': () => require('./commands/feasibility/count.ts'),
-  'feasibility:pay': () => require('./commands/feasibility/pay.ts'),
-  'feasibility:sample': () => require('./commands/feasibility/sample.ts'),
-  'feasibility:throughput': () => require('./commands/feasibility/throughput.ts'),
-  'feasibility:wealth': () => require('./commands/feasibility/wealth.ts'),
+  'feasibility:count': () => require('./commands/feasibility.ts'),
+  'feasibility:pay': () => require('./commands/feasibility.ts'),
+  'feasibility:sample': () => require('./commands/feasibility.ts'),
+  'feasibility:throughput': () => require('./commands/feasibility.ts'),
+  'feasibility:wealth': () => require('./commands/feasibility.ts'),
   'gossip:announce': () => require('./commands/gossip/announce.ts'),
   'gossip:decode': () => require('./commands/gossip/decode.ts'),
   'gossip:graph': () => require('./commands/gossip/graph.ts'),
@@ -75,9 +75,9 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'htlc:swap': () => require('./commands/htlc/swap.ts'),
   init: () => require('./commands/home/init.ts'),
   inspect: () => require('./commands/tools/inspect.ts'),
-  'invoice:decode': () => require('./commands/invoice/decode.ts'),
-  'invoice:encode': () => require('./commands/invoice/encode.ts'),
-  'invoice:verify': () => require('./commands/invoice/verify.ts'),
+  'invoice:decode': () => require('./commands/invoice.ts'),
+  'invoice:encode': () => require('./commands/invoice.ts'),
+  'invoice:verify': () => require('./commands/invoice.ts'),
   'issue-openassets': () => require('./commands/assets/issue-openassets.ts'),
   liquidity: () => require('./commands/credit/liquidity.ts'),
   'offer:bind': () => require('./commands/offer/bind.ts'),
@@ -123,10 +123,10 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
   'statechain-transfer': () => require('./commands/statechain/transfer.ts'),
   'statechain-verify': () => require('./commands/statechain/verify.ts'),
   'statechain-withdraw': () => require('./commands/statechain/withdraw.ts'),
-  'sketch:decode': () => require('./commands/sketch/decode.ts'),
-  'sketch:extend': () => require('./commands/sketch/extend.ts'),
-  'sketch:make': () => require('./commands/sketch/make.ts'),
-  'sketch:merge': () => require('./commands/sketch/merge.ts'),
+  'sketch:decode': () => require('./commands/sketch.ts'),
+  'sketch:extend': () => require('./commands/sketch.ts'),
+  'sketch:make': () => require('./commands/sketch.ts'),
+  'sketch:merge': () => require('./commands/sketch.ts'),
   status: () => require('./commands/home/status.ts'),
   'transfer-openassets': () => require('./commands/assets/transfer-openassets.ts'),
   watch: () => require('./commands/tools/watch.ts'),
@@ -135,7 +135,10 @@ const MODULES: Record<string, () => { default: Command.Class }> = {
 export const COMMANDS: Record<string, Command.Class> = Object.defineProperties(
   {},
   Object.fromEntries(
-    Object.entries(MODULES).map(([id, load]) => [id, { enumerable: true, get: () => load().default }]),
+    Object.entries(MODULES).map(([id, load]) => [
+      id,
+      { enumerable: true, get: () => load()['default'] ?? load()[id.slice(id.indexOf(':') + 1)] },
+    ]),
   ),
 );
 

@@ -192,9 +192,11 @@ describe('the engine', () => {
   });
 });
 
+/** Commands that a file holds: one, or those of a small topic. */
+const doorsIn = (file: string): number =>
+  textOf(file).match(/^export (?:default|const \w+ =) (?:filter|contractDoor)\(/gm)?.length ?? 0;
 /** A command. Beside the doors of a family lies what they share. */
-const isDoor = (file: string): boolean =>
-  file.startsWith('src/commands/') && /^export default (?:filter|contractDoor)\(/m.test(textOf(file));
+const isDoor = (file: string): boolean => file.startsWith('src/commands/') && doorsIn(file) > 0;
 
 describe('files', () => {
   it('begin with a block that says what they are', () => {
@@ -208,7 +210,9 @@ describe('files', () => {
     expect(long).toEqual([]);
   });
   it('of commands are doors: at most 160 lines, with what one command alone does', () => {
-    expect(sources.filter((file) => isDoor(file) && textOf(file).split('\n').length > 160)).toEqual([]);
+    expect(
+      sources.filter((file) => isDoor(file) && textOf(file).split('\n').length > 120 + 40 * doorsIn(file)),
+    ).toEqual([]);
   });
   it('write sats as bigint or integers, never as a fraction of a coin', () => {
     expect(sources.filter((file) => isPure(file) && /parseFloat|1e8|toFixed/.test(codeOf(file)))).toEqual([]);

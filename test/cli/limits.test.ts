@@ -164,8 +164,9 @@ describe('numbers in flags', () => {
     const files = readdirSync(join(ROOT, 'src/commands'), { recursive: true, encoding: 'utf8' });
     let tried = 0;
     for (const file of files.filter((name) => name.endsWith('.ts'))) {
-      const { default: command } = (await import(join(ROOT, 'src/commands', file))) as { default?: { flags?: object } };
-      for (const [name, flag] of Object.entries((command?.flags ?? {}) as Record<string, NumberFlag>)) {
+      const found = (await import(join(ROOT, 'src/commands', file))) as Record<string, { flags?: object } | undefined>;
+      const all = Object.values(found).flatMap((command) => Object.entries(command?.flags ?? {}));
+      for (const [name, flag] of all as [string, NumberFlag][]) {
         const takes = (n: number) =>
           flag.parse(String(n), {}, { ...flag, name }).then(
             () => true,

@@ -1,12 +1,14 @@
 /** Costs: the figures that their sources publish, and answers of no that say why. */
 import { describe, expect, it } from 'vitest';
-import CostAds from '../../src/commands/cost/ads.ts';
-import CostChannel from '../../src/commands/cost/channel.ts';
-import CostDust from '../../src/commands/cost/dust.ts';
-import CostExit from '../../src/commands/cost/exit.ts';
-import CostJit from '../../src/commands/cost/jit.ts';
-import CostPhoenixd from '../../src/commands/cost/phoenixd.ts';
-import CostReserve from '../../src/commands/cost/reserve.ts';
+import {
+  ads as CostAds,
+  channel as CostChannel,
+  dust as CostDust,
+  exit as CostExit,
+  jit as CostJit,
+  phoenixd as CostPhoenixd,
+  reserve as CostReserve,
+} from '../../src/commands/cost.ts';
 import { exitCost, reserveCost } from '../../src/lib/cost/chain.ts';
 import { adsCost, jitCost, phoenixdCost, phoenixdRate } from '../../src/lib/cost/service.ts';
 import { command, refusedCommand, type Made } from '../support/command.ts';

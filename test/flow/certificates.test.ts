@@ -6,8 +6,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import FeasibilityPay from '../../src/commands/feasibility/pay.ts';
-import FeasibilityWealth from '../../src/commands/feasibility/wealth.ts';
+import { pay as FeasibilityPay, wealth as FeasibilityWealth } from '../../src/commands/feasibility.ts';
 import { command } from '../support/command.ts';
 import { drawer } from '../support/gossip.ts';
 

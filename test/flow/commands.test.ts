@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import FeasibilityCount from '../../src/commands/feasibility/count.ts';
-import FeasibilityPay from '../../src/commands/feasibility/pay.ts';
-import FeasibilitySample from '../../src/commands/feasibility/sample.ts';
-import FeasibilityThroughput from '../../src/commands/feasibility/throughput.ts';
-import FeasibilityWealth from '../../src/commands/feasibility/wealth.ts';
+import {
+  count as FeasibilityCount,
+  pay as FeasibilityPay,
+  sample as FeasibilitySample,
+  throughput as FeasibilityThroughput,
+  wealth as FeasibilityWealth,
+} from '../../src/commands/feasibility.ts';
 import { command, refusedCommand } from '../support/command.ts';
 import { gossmap, makeNetwork } from '../support/gossip.ts';
 

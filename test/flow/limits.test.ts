@@ -1,6 +1,6 @@
 /** The limits of networks, counts and samples. */
 import { describe } from 'vitest';
-import FeasibilitySample from '../../src/commands/feasibility/sample.ts';
+import { sample as FeasibilitySample } from '../../src/commands/feasibility.ts';
 import { allDistributions, COUNT_LIMITS } from '../../src/lib/flow/count.ts';
 import { NETWORK_LIMITS, parseNetwork } from '../../src/lib/flow/network.ts';
 import { SAMPLE_LIMITS } from '../../src/lib/flow/sample.ts';

@@ -1,8 +1,10 @@
 /** BOLT11 invoices: the published examples in both directions, two libraries that would differ, LDK. */
 import { describe, expect, it } from 'vitest';
-import InvoiceDecode from '../../src/commands/invoice/decode.ts';
-import InvoiceEncode from '../../src/commands/invoice/encode.ts';
-import InvoiceVerify from '../../src/commands/invoice/verify.ts';
+import {
+  decode as InvoiceDecode,
+  encode as InvoiceEncode,
+  verify as InvoiceVerify,
+} from '../../src/commands/invoice.ts';
 import { prefixOf, readBolt11 } from '../../src/lib/offer/bolt11.ts';
 import { payeeOf, bolt11Document, encodeBolt11, invoiceIn, verifyBolt11 } from '../../src/lib/offer/bolt11-document.ts';
 import { verifiesCompact } from '../../src/lib/signing/ecdsa.ts';

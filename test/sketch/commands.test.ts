@@ -3,10 +3,12 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import SketchDecode from '../../src/commands/sketch/decode.ts';
-import SketchExtend from '../../src/commands/sketch/extend.ts';
-import SketchMake from '../../src/commands/sketch/make.ts';
-import SketchMerge from '../../src/commands/sketch/merge.ts';
+import {
+  decode as SketchDecode,
+  extend as SketchExtend,
+  make as SketchMake,
+  merge as SketchMerge,
+} from '../../src/commands/sketch.ts';
 import { command, refusedCommand } from '../support/command.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sketch-'));

@@ -3,7 +3,7 @@ import { describe } from 'vitest';
 import { decodeSketchDocument, makeDocument, parseSketch } from '../../src/lib/sketch/document.ts';
 import { FIELD_LIMITS } from '../../src/lib/sketch/field.ts';
 import { makeSketch, SKETCH_LIMITS } from '../../src/lib/sketch/sketch.ts';
-import SketchDecode from '../../src/commands/sketch/decode.ts';
+import { decode as SketchDecode } from '../../src/commands/sketch.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { command } from '../support/command.ts';

@@ -7,7 +7,7 @@ import { MOST_BYTES, reconcileGossip } from '../../lib/gossip/reconcile.ts';
 import { drawTopology, topologyOf } from '../../lib/gossip/topology.ts';
 import { Draws } from '../../lib/protocol/draws.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { bitsFlag, capacityFlag } from '../sketch/shared.ts';
+import { bitsFlag, capacityFlag } from '../sketch.ts';
 import { readGraph } from './dumps.ts';
 
 const simulated = { dependsOn: ['simulate'], helpGroup: 'SIMULATION', helpValue: 'N' };
