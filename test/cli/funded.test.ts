@@ -83,7 +83,7 @@ describe('a contract that nobody has funded', () => {
     for (const c of unfunded) coins.set(at(c), coinOf(c));
     const found = async () => {
       const { otherwise, tip } = await lookOver(home.store, source);
-      return liquidityOf('regtest', tip, await home.totals(creditKind, otherwise));
+      return liquidityOf('regtest', tip, await home.store.totals(creditKind, otherwise));
     };
     const [paid] = (await home.store.list('credit')).map(({ record }) => creditKind.parse(record) as PayeeCredit);
     coins.set(at(paid!), coinOf(paid!));

@@ -85,7 +85,7 @@ describe('a look at the coins of all contracts', () => {
     };
     const wanted = liquidity('regtest', all, facts);
     expect(wanted.pending_sat).toBeGreaterThan(0n);
-    expect(liquidityOf('regtest', look.tip, await home.totals(creditKind, look.otherwise))).toEqual(wanted);
+    expect(liquidityOf('regtest', look.tip, await home.store.totals(creditKind, look.otherwise))).toEqual(wanted);
     // Of four coins that are gone, one had nothing paid over it: it is kept all the same, for it locks nothing any more.
     expect(look.otherwise.size).toBe(4);
   });
@@ -127,7 +127,7 @@ describe('a look at the coins of all contracts', () => {
     const facts = { tip: first!.terms.expiry, coins: 'not-checked', known: 'not-checked' } as const;
     const wanted = liquidity('regtest', all, facts);
     expect(wanted.contracts).toBe(all.length - 1);
-    expect(liquidityOf('regtest', look.tip, await home.totals(creditKind, look.otherwise))).toEqual(wanted);
+    expect(liquidityOf('regtest', look.tip, await home.store.totals(creditKind, look.otherwise))).toEqual(wanted);
   });
 
   it('shows each contract to who wants to see them, with or without a node', async () => {
@@ -161,6 +161,6 @@ describe('one contract', () => {
   });
   it('costs the sums no record at all', async () => {
     const { home } = await scene(20);
-    expect(await bodiesDuring(home, () => home.totals(creditKind))).toBe(0);
+    expect(await bodiesDuring(home, () => home.store.totals(creditKind))).toBe(0);
   });
 });

@@ -27,7 +27,7 @@ async function put(home: Home, claim: Claim, more: Partial<Thing>): Promise<bool
 }
 const sums = async (home: Home) =>
   Object.fromEntries(
-    [...(await home.totals(things))].map(([name, { records, sum }]) => [name, [records, Number(sum)]]),
+    [...(await home.store.totals(things))].map(([name, { records, sum }]) => [name, [records, Number(sum)]]),
   );
 
 /** SQL that is run beside the program. */
@@ -88,7 +88,7 @@ function suite(name: string, runs: number, database: () => Promise<{ store?: str
         const add = (claim: Claim) => ({ ...write(null, 0, thing(claim)), figures: storedFigures(huge, thing(claim)) });
         for (let i = 0; i < 5; i += 1)
           expect(await home.store.commit(commitOf({ writes: [add(`id:${i}0`), add(`id:${i}1`)] }))).toBe(true);
-        expect((await home.totals(huge)).get('sat')).toEqual({ records: 10, sum: 10n * most });
+        expect((await home.store.totals(huge)).get('sat')).toEqual({ records: 10, sum: 10n * most });
       });
     });
 
@@ -160,7 +160,7 @@ function suite(name: string, runs: number, database: () => Promise<{ store?: str
         await put(home, claimOf(1), { paid: 10 });
         const [{ id, rev } = { id: 0, rev: 0 }] = await home.store.inOrder(things, 'paid', { most: 1 });
         const otherwise = new Map([[id, { rev, was: { paid: 5n, open: 1n }, is: { lost: 5n } }]]);
-        const said = async () => Object.fromEntries(await home.totals(things, otherwise));
+        const said = async () => Object.fromEntries(await home.store.totals(things, otherwise));
         expect(await said()).toEqual({
           lost: { records: 1, sum: 5n },
           open: { records: 1, sum: 1n },

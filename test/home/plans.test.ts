@@ -47,7 +47,7 @@ async function work(home: Home): Promise<void> {
   await store.pending('quote', 7);
   await store.inOrder(things, 'paid', { most: 10, upTo: 50n, after: { value: 3n, id: 7 } });
   await store.stated(things, 'paid', { most: 10, after: { value: 3n, id: 7 } });
-  await home.totals(things, new Map([[5, { rev: 1, was: {}, is: {} }]]));
+  await home.store.totals(things, new Map([[5, { rev: 1, was: {}, is: {} }]]));
   const rev = async (claim: Claim) => (await store.load([claim])).found.get(claim)?.rev ?? 0;
   const open = nonceOf(A);
   const first = commitOf({ key: 'one', writes: [write(A, 0, thing(A, { nonces: ['aa'] }))], opens: [open] });

@@ -92,7 +92,9 @@ function suite(base: Base): void {
       for (const table of ['claim', 'reply', 'reply_of', 'nonce'])
         expect([table, await count(payee, table)]).toEqual([table, 0]);
       // What it came to stays in the sums; that there is such a contract does not.
-      expect(await payee.home.totals(creditKind)).toEqual(new Map([['settled_sat', { records: 1, sum: 50_000n }]]));
+      expect(await payee.home.store.totals(creditKind)).toEqual(
+        new Map([['settled_sat', { records: 1, sum: 50_000n }]]),
+      );
     });
 
     it('is kept by a clock that was set forward, by a node that is ahead, and where no height is known', async () => {
@@ -286,7 +288,7 @@ describe('what a home has dropped', () => {
   /** Contracts, and what all of them were settled for, in the sums. */
   const settled = async ({ home }: TestParty) => [
     (await home.store.list('credit')).length,
-    Number((await home.totals(creditKind)).get('settled_sat')?.sum ?? 0n),
+    Number((await home.store.totals(creditKind)).get('settled_sat')?.sum ?? 0n),
   ];
   const dropped = async (party: TestParty): Promise<void> => {
     await pruneAt(party, { days: 1 });

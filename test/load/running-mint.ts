@@ -154,7 +154,7 @@ export class RunningMint {
       if (left.length > 0)
         throw new Error(`${left.length} ${kind} are left: ${left.map(({ name }) => name).join(', ')}`);
     }
-    const settled = totalOf(await operator.home.totals(creditKind), 'settled_sat').sum;
+    const settled = totalOf(await operator.home.store.totals(creditKind), 'settled_sat').sum;
     if (settled !== this.#settledSat) throw new Error(`${settled} sat in the sums, ${this.#settledSat} were settled`);
   }
 }

@@ -153,7 +153,7 @@ describe('what was owed above what was settled, once the contract has ended', ()
     const said = statusOf(reverse, await operator.record(reverse), facts);
     expect(said).toMatchObject({ state: 'exiting', owed_sat: 2_000n, paid_sat: 500n });
     expect(said.notes).toContain('1500 sat are owed and not signed');
-    expect((await operator.home.totals(creditKind)).get('owed_sat')).toEqual({ records: 1, sum: 1_500n });
+    expect((await operator.home.store.totals(creditKind)).get('owed_sat')).toEqual({ records: 1, sum: 1_500n });
     // The merchant is told, and that no update of this contract brings it.
     const queried = await merchant.run(creditInvoice, over());
     const stated = await operator.run(creditInvoice, { on: queried.message, served });

@@ -16,9 +16,9 @@ export async function walked({ store }: Pick<Home, 'store'>, kind: Kind<any>): P
 }
 
 /** @param all by default those of all families */
-export async function expectSums(home: Pick<Home, 'store' | 'totals'>, all?: readonly Kind<any>[]): Promise<void> {
+export async function expectSums(home: Pick<Home, 'store'>, all?: readonly Kind<any>[]): Promise<void> {
   for (const kind of (all ?? (await allKinds())).filter(({ figures }) => figures !== undefined))
-    expect(sorted(await home.totals(kind)), kind.name).toEqual(sorted(await walked(home, kind)));
+    expect(sorted(await home.store.totals(kind)), kind.name).toEqual(sorted(await walked(home, kind)));
 }
 
 const sorted = (totals: Totals) => [...totals].sort(([a], [b]) => (a < b ? -1 : 1));

@@ -152,7 +152,7 @@ async function searchFor(own: OwnPledge, { store }: Home, payments: PaymentSearc
   if (tip - after > KEPT_BLOCKS)
     note(`${tip - after} blocks are searched for a payment without ${outpointText(own.pledge)}`);
   for (;;) {
-    const payment = await payments({ ...goal, after }, tip);
+    const payment = await payments(tip).payment({ ...goal, after });
     if (searchedTo(own, { payment, tip }))
       await change<{ it: OwnPledge }, void>(
         store,

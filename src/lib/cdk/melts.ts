@@ -138,7 +138,7 @@ export class Melts {
     const now = clock();
     try {
       // What a program without figures has written since this one began is counted by that.
-      await home.totals(quoteKind);
+      await home.store.totals(quoteKind);
       // Of another mint it stops what belongs to that one.
       const [stopped] = await home.store.inOrder(quoteKind, stoppedAt(mint), { most: 1 });
       if (stopped) checkNotStopped(quoteKind.parse(stopped.record));

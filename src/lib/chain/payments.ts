@@ -4,9 +4,8 @@
  * look, each once for all who ask at the same time. A search goes on where it ended, as long as the process lives; the newest
  * blocks are looked at again, for they may be taken back.
  */
-import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
-import { parseTransaction, unsignedHex, type Output } from '../bitcoin/transaction.ts';
+import { outputsOf, unsignedHex, type Output } from '../bitcoin/transaction.ts';
 import type { Goal, Payment, Searched } from '../contract/duty.ts';
 import { standingAt } from '../contract/outcome.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -15,13 +14,15 @@ import { inTurn, KEPT_BLOCKS, outpointHex, RECENT_LIMITS, spends } from './block
 import { unlessPruned, type Rpc } from './rpc.ts';
 
 type HashAt = (height: number) => Promise<Hex>;
-/** @param hashAt returns the hash of the block at a height; absent to query the node */
-export interface PaymentSearch {
-  /** @param goal `after` is a height here */
-  (goal: Goal & { after: number }, tip: number, hashAt?: HashAt): Promise<Payment>;
+/** Search of blocks, as they stand at one tip. */
+export interface BlockSearch {
+  /** Searches for the payment of a goal, of which `after` is a height here. */
+  payment(goal: Goal & { after: number }): Promise<Payment>;
   /** Searches for what spends a coin. @param after height of the last block that need not be read */
-  spender(outpoint: Outpoint, after: number, tip: number, hashAt?: HashAt): Promise<Searched>;
+  spender(outpoint: Outpoint, after: number): Promise<Searched>;
 }
+/** @param hashAt returns the hash of the block at a height; absent to query the node */
+export type PaymentSearch = (tip: number, hashAt?: HashAt) => BlockSearch;
 
 /** Outputs with their count, as a transaction has them. */
 const bytesOf = (outputs: readonly Output[]): Hex =>
@@ -70,31 +71,23 @@ export function paymentsIn(rpc: Rpc): PaymentSearch {
   }
   // Reads one block at a time, since blocks are large, and each for all that is sought by then.
   const turn = inTurn();
-  const find = (sought: Sought, tip: number, hashAt: HashAt = (height) => rpc.blockHash(height)): Promise<Searched> => {
-    wanted.add(sought.bytes);
-    return turn(() => search(sought, tip, hashAt));
+  return (tip, hashAt = (height) => rpc.blockHash(height)) => {
+    const find = (sought: Sought): Promise<Searched> => {
+      wanted.add(sought.bytes);
+      return turn(() => search(sought, tip, hashAt));
+    };
+    return {
+      payment({ outputs, without, after }) {
+        const bytes = bytesOf(outputs);
+        const is = (hex: Hex): boolean => pays(hex, bytes) && !spends(hex, without);
+        return find({ key: outpointText(without), bytes, is, after });
+      },
+      spender(outpoint, after) {
+        const is = (hex: Hex): boolean => spends(hex, outpoint);
+        return find({ key: `spender ${outpointText(outpoint)}`, bytes: outpointHex(outpoint), is, after });
+      },
+    };
   };
-  const payments = ({ outputs, without, after }: Goal & { after: number }, tip: number, hashAt?: HashAt) => {
-    const bytes = bytesOf(outputs);
-    const is = (hex: Hex): boolean => pays(hex, bytes) && !spends(hex, without);
-    return find({ key: outpointText(without), bytes, is, after }, tip, hashAt);
-  };
-  return Object.assign(payments, {
-    spender: (outpoint: Outpoint, after: number, tip: number, hashAt?: HashAt) =>
-      find(
-        {
-          key: `spender ${outpointText(outpoint)}`,
-          bytes: outpointHex(outpoint),
-          is: (hex) => spends(hex, outpoint),
-          after,
-        },
-        tip,
-        hashAt,
-      ),
-  });
 }
 
-function pays(hex: Hex, bytes: Hex): boolean {
-  const paid = parseTransaction(hex).outputs.map(({ amount, script }) => ({ sat: amount, script: bytesToHex(script) }));
-  return bytesOf(paid) === bytes;
-}
+const pays = (hex: Hex, bytes: Hex): boolean => bytesOf(outputsOf(hex)) === bytes;

@@ -98,7 +98,7 @@ export class Rpc extends JsonRpc {
    * @throws RpcError where it is pruned
    */
   async blockWith(hash: Hex, bytes: Hex): Promise<readonly { txid: Hex; hex: Hex }[]> {
-    if (!text('getblock', await this.call('getblock', hash, 0)).includes(bytes)) return [];
+    if (!(await this.blockHex(hash)).includes(bytes)) return [];
     const block = new Answer('getblock', await this.call('getblock', hash, 2));
     // btcd calls them otherwise.
     return block
@@ -139,14 +139,13 @@ export class Rpc extends JsonRpc {
 
   /** The whole block at a height, in hex. @throws RpcError above the tip, or where it is pruned */
   async rawBlock(height: number): Promise<Hex> {
-    const hash = text('getblockhash', await this.call('getblockhash', height));
-    return text('getblock', await this.call('getblock', hash, 0));
+    return this.blockHex(await this.blockHash(height));
   }
 
   /** The block at a height: its header in hex and what the node knows of it; undefined above the tip. */
   async blockAt(height: number): Promise<KnownBlock | undefined> {
     try {
-      const hash = text('getblockhash', await this.call('getblockhash', height));
+      const hash = await this.blockHash(height);
       const header = text('getblockheader', await this.call('getblockheader', hash, false));
       const known = new Answer('getblockheader', await this.call('getblockheader', hash, true));
       const may = (key: string) => (known.has(key) ? known.whole(key) : null);

@@ -6,7 +6,7 @@
  */
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Rpc } from '../chain/rpc.ts';
-import type { PaymentSearch } from '../chain/payments.ts';
+import type { BlockSearch } from '../chain/payments.ts';
 import { medianTimeAt } from '../chain/blocks.ts';
 import { anyMissing, spendOf, type Blocks } from '../chain/spends.ts';
 import type { Act, CoinSeen, ActionStart, ChainView, Watched, WatchedCoin } from '../contract/duty.ts';
@@ -67,7 +67,7 @@ export interface Teller {
 }
 interface At {
   rpc: Rpc;
-  blocks: Required<Blocks> & { payments: PaymentSearch };
+  blocks: Required<Blocks> & { payments: BlockSearch };
   tip: number;
   fees: Fees;
   rules: Rules;
@@ -200,15 +200,15 @@ async function seenBy({ rpc, blocks, tip, fees }: At, { coins, duties, goal }: W
       ? ((await rpc.blockchainInfo()).medianTime ?? (await medianTimeAt(rpc, tip)) ?? 0)
       : 0;
   const seen = await Promise.all(
-    coins.map(
-      async (coin) => [outpointText(coin.outpoint), await coinSeen(rpc, blocks, coin, needsDepth, tip)] as const,
-    ),
+    coins.map(async (coin) => [outpointText(coin.outpoint), await coinSeen(rpc, blocks, coin, needsDepth)] as const),
   );
   const aged = async ([at, one]: (typeof seen)[number]) => [at, await ageOf(rpc, tip, medianTime, one)] as const;
   const found = new Map(needsAge ? await Promise.all(seen.map(aged)) : seen);
   const { coin, depth = 0 } = (goal && found.get(outpointText(goal.without))) ?? {};
   const payment =
-    goal && coin === 'unspent' ? await blocks.payments({ ...goal, after: goal.after ?? tip - depth }, tip) : undefined;
+    goal && coin === 'unspent'
+      ? await blocks.payments.payment({ ...goal, after: goal.after ?? tip - depth })
+      : undefined;
   return { tip, medianTime, coins: found, ...(payment && { payment }), ...fees };
 }
 
@@ -224,14 +224,13 @@ async function coinSeen(
   { recent, spenders, payments }: At['blocks'],
   { outpoint, ways, judge, unsearched, after, beside }: WatchedCoin,
   needsDepth: boolean,
-  tip: number,
 ): Promise<CoinSeen> {
   const found = await spendOf(rpc, outpoint, ways.keys(), {
     recent,
     ...(judge && !unsearched && { spenders }),
   });
   const isLost = !found.spend && (found.coin === 'spent' || found.coin === 'unclear');
-  const searched = isLost && after !== undefined ? await payments.spender(outpoint, after, tip) : undefined;
+  const searched = isLost && after !== undefined ? await payments.spender(outpoint, after) : undefined;
   const spend = searched?.by ? { ...searched.by, paying: null } : found.spend;
   const coin = searched?.by ? 'spent' : found.coin;
   const isThere = coin === 'unspent';

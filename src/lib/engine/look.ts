@@ -93,8 +93,8 @@ export function lookingOver(
 }
 
 /** Returns the sums over all contracts and their ledgers. */
-export const homeTotals = async (home: Pick<Home, 'totals'>, otherwise?: Look['otherwise']): Promise<Totals> =>
-  new Map([...(await home.totals(ledgerKind)), ...(await home.totals(creditKind, otherwise))]);
+export const homeTotals = async ({ store }: Pick<Home, 'store'>, otherwise?: Look['otherwise']): Promise<Totals> =>
+  new Map([...(await store.totals(ledgerKind)), ...(await store.totals(creditKind, otherwise))]);
 
 /** The nearest height at which this home must exit; undefined where it has nothing to exit with. */
 export async function nextDeadline(

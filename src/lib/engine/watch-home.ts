@@ -169,7 +169,7 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
         }
     }
     // What a program without figures has written since this one began is counted by that.
-    for (const { kind } of watchers) await home.totals(kind);
+    for (const { kind } of watchers) await home.store.totals(kind);
     // A transaction can be in the block after the tip.
     const next = BigInt(tip) + 1n;
     const due: (RestingRecord | Unread)[] = [];

@@ -5,7 +5,6 @@
  * Not here: whose records (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`cli/watch-loop.ts`).
  */
 import { MIN_FEERATE } from '../bitcoin/fee.ts';
-import type { Outpoint } from '../bitcoin/outpoint.ts';
 import { RpcError, type Rpc } from '../chain/rpc.ts';
 import { paymentsIn, type PaymentSearch } from '../chain/payments.ts';
 import { recentBlocks, spendersIn } from '../chain/blocks.ts';
@@ -76,9 +75,7 @@ export async function look(
   const blocks = {
     recent: recentBlocks(node.rpc),
     spenders: (node.spenders ??= spendersIn(node.rpc)),
-    payments: Object.assign((goal: Parameters<PaymentSearch>[0], at: number) => payments(goal, at, hashAt), {
-      spender: (outpoint: Outpoint, after: number, at: number) => payments.spender(outpoint, after, at, hashAt),
-    }) satisfies PaymentSearch,
+    payments: payments(tip, hashAt),
   };
   await lookOver(listed, post, { rpc, blocks, tip, fees, rules }, teller, stopped);
   const lapsed = (await post.after?.(stopped)) ?? [];

@@ -97,6 +97,20 @@ export async function loadRecords<Rs extends Records>(
   }
 }
 
+/**
+ * Returns the kind of this name.
+ * @param where words for what holds such a record
+ * @param use verb of the hint
+ * @throws Refusal `store-newer` for a kind that this program does not know
+ */
+export function kindOf(kinds: ReadonlyMap<string, Kind<any>>, name: string, where: string, use: string): Kind<any> {
+  const kind = kinds.get(name);
+  if (kind) return kind;
+  throw new Refusal('store-newer', `${where} holds a record of the unknown kind '${name}'`, {
+    hint: `${use} it with the version of spillway that wrote it`,
+  });
+}
+
 const heldBy = (kind: Kind<any>, record: unknown): readonly HeldRecord[] =>
   record === undefined ? [] : (kind.holds?.(record) ?? []);
 

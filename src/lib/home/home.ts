@@ -10,7 +10,6 @@ import { join, resolve } from 'node:path';
 import type { Network } from '../bitcoin/network.ts';
 import type { Copy, Kind } from '../protocol/action.ts';
 import type { Shares } from '../protocol/ports.ts';
-import type { Totals } from '../protocol/figures.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import {
   checkSeed,
@@ -39,7 +38,6 @@ import {
 } from './identity.ts';
 import { Journal, journalBeside } from './journal.ts';
 import type { Sql } from './database.ts';
-import type { Otherwise } from './figures.ts';
 import type { HomeKeys } from './keys.ts';
 import {
   goOn,
@@ -200,11 +198,6 @@ export interface Home {
   copy(copies: readonly Copy[]): Promise<void>;
   /** Returns the copies kept outside the home. */
   copies(): ReturnType<typeof keptCopies>;
-  /**
-   * Returns the sums of the figures of a kind's records.
-   * @param otherwise figures of records that are known to count otherwise (`Ordered.id`)
-   */
-  totals(kind: Pick<Kind<any>, 'name'>, otherwise?: ReadonlyMap<number, Otherwise>): Promise<Totals>;
   /** Backs the home up into a new directory, consistently, while other runs go on. @throws Refusal `home-exists`, `cannot-write` */
   backup(to: string, options: { seed: boolean }): Promise<Backup>;
   /**
@@ -322,7 +315,6 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       await renew();
       return made;
     },
-    totals: (kind, otherwise = new Map()) => store.totals(kind, otherwise),
     async reconcile(journals, { complete = false } = {}) {
       const { gather, reconcile, refuseIncomplete, finish } = await import('./reconcile.ts');
       const before = await lostOf(store);

@@ -6,13 +6,12 @@
  */
 import type { HeldRecord, Kind } from '../protocol/action.ts';
 import { parseJson } from '../protocol/json.ts';
-import { Refusal } from '../protocol/refusal.ts';
-import { noLongerHeld, writeOf } from './change.ts';
+import { kindOf, noLongerHeld, writeOf } from './change.ts';
 import { all, get, marks, put, together, type Counter, type Sql } from './database.ts';
 import type { Lost, SettledStore } from './lost.ts';
 import { keepAddresses } from './places.ts';
 import { forgetAll } from './replies.ts';
-import { besideOf, ownersOf, writeRecords } from './sql-pieces.ts';
+import { besideOf, ownersOf, writeRecords, type ClaimOwner } from './sql-pieces.ts';
 
 export interface Provenance {
   /** Place where it lay. */
@@ -62,8 +61,11 @@ export function* settle(
   // Computes all figures again, because a backup has none.
   yield* put('DELETE FROM figure');
   const letGo: HeldRecord[] = [];
-  for (const { id } of yield* all('SELECT id FROM record ORDER BY id'))
-    letGo.push(...(yield* restore(id as number, known, number)));
+  for (const { id } of yield* all('SELECT id FROM record ORDER BY id')) {
+    const row = (yield* get('SELECT id, kind, body FROM record WHERE id = ?', id as number)) as unknown as ClaimOwner;
+    const kind = kindOf(known, row.kind, 'this store was restored or copied, and', 'open');
+    letGo.push(...(yield* rewrite(row, kind, (record) => kind.restored(record), number)));
+  }
   for (const held of letGo) letGo.push(...(yield* release(held, number)));
   yield* setMeta('restored', 'pending' satisfies Lost);
   yield* setMeta('settled', JSON.stringify({ number, had: found.commits, above } satisfies SettledStore));
@@ -73,39 +75,24 @@ export function* settle(
   return number;
 }
 
-function* recordAt(id: number, known: ReadonlyMap<string, Kind<any>>): Sql<{ kind: Kind<any>; record: unknown }> {
-  const { kind: name, body } = (yield* get('SELECT kind, body FROM record WHERE id = ?', id)) as {
-    kind: string;
-    body: string;
-  };
-  const kind = known.get(name);
-  if (!kind)
-    throw new Refusal(
-      'store-newer',
-      `this store was restored or copied, and holds a record of the unknown kind '${name}'`,
-      {
-        hint: 'open it with the version of spillway that wrote it',
-      },
-    );
-  return { kind, record: kind.parse(parseJson(body)) };
-}
-
-/** @returns what the record held and, restored, holds no more */
-function* restore(id: number, known: ReadonlyMap<string, Kind<any>>, number: number): Sql<readonly HeldRecord[]> {
-  const { kind, record: before } = yield* recordAt(id, known);
-  const record = kind.restored(before);
+/** Writes a record anew. @returns what it held, and holds no more */
+function* rewrite(
+  { id, body }: { id: number; body: string },
+  kind: Kind<any>,
+  next: (record: unknown) => unknown,
+  number: number,
+): Sql<readonly HeldRecord[]> {
+  const before: unknown = kind.parse(parseJson(body));
+  const record = next(before);
   yield* writeRecords([writeOf(kind, record, null, 0)], [id], yield* besideOf([id]), number);
   return noLongerHeld(kind, before, record);
 }
 
-/** @returns what it held, and holds no more */
+/** Releases a record that another one held. */
 function* release({ claim, kind }: HeldRecord, number: number): Sql<readonly HeldRecord[]> {
   const held = (yield* ownersOf([claim])).get(claim);
   if (held?.kind !== kind.name || !kind.released) return [];
-  const before: unknown = kind.parse(parseJson(held.body));
-  const record: unknown = kind.released(before);
-  yield* writeRecords([writeOf(kind, record, null, 0)], [held.id], yield* besideOf([held.id]), number);
-  return noLongerHeld(kind, before, record);
+  return yield* rewrite(held, kind, (record) => kind.released!(record), number);
 }
 
 export function* getMeta(key: string): Sql<string | undefined> {

@@ -22,6 +22,7 @@ import { parseJson } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { kindOf } from './change.ts';
 import {
   addMark,
   dropFollowed,
@@ -232,7 +233,7 @@ async function partsOf(
   for (let last = -1; !stopped(); await pause(0)) {
     const rows = await store.snapshot(() => ofKinds(names, last, SLICE));
     for (const { id, kind: name, rev, body } of rows) {
-      const kind = kindOf(name, kinds);
+      const kind = kindOf(kinds, name, 'this store', 'prune');
       const { of, over } = kind.part!(kind.parse(parseJson(body)));
       found.get(of)?.push({ id, kind: name, rev, over });
     }
@@ -259,7 +260,7 @@ interface DueRecord {
 }
 /** The record where it is over by what its kind says now, and old enough. */
 function dueOf(row: OldRecord, kinds: ReadonlyMap<string, Kind<any>>, ended: number): DueRecord[] {
-  const kind = kindOf(row.kind, kinds);
+  const kind = kindOf(kinds, row.kind, 'this store', 'prune');
   const record: unknown = kind.parse(parseJson(row.body));
   const { over } = kind.row(record);
   if (over === undefined || (over === 'ended' && row.rev > ended)) return [];
@@ -279,13 +280,4 @@ async function spentDeep({ source, keepDays }: PruneRun, coins: readonly Gone[])
   return new Set(
     [...(spends ?? [])].flatMap(([outpoint, { confirmations }]) => (allows(deep, confirmations) ? [outpoint] : [])),
   );
-}
-
-function kindOf(name: string, kinds: ReadonlyMap<string, Kind<any>>): Kind<any> {
-  const kind = kinds.get(name);
-  if (!kind)
-    throw new Refusal('store-newer', `this store holds a record of the unknown kind '${name}'`, {
-      hint: 'prune it with the version of spillway that wrote it',
-    });
-  return kind;
 }

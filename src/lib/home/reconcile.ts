@@ -11,7 +11,7 @@
 import type { Claim, Kind, Note, WalletPath } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { change, plainCommit, releasedBy, writeOf } from './change.ts';
+import { change, kindOf, plainCommit, releasedBy, writeOf } from './change.ts';
 import { readJournal } from './journal.ts';
 import type { SettledStore } from './lost.ts';
 import type { HomeStore } from './sql-store.ts';
@@ -56,6 +56,7 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
   const others: string[] = [];
   let lines = 0;
   let newest = { commit: 0, at: 0 };
+  const known = new Map(kinds.map((kind) => [kind.name, kind]));
   for (const path of paths) {
     const file = readJournal(path, key);
     if (file.cut) cut.push(path);
@@ -64,7 +65,7 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
     for (const line of file.lines) {
       lines += 1;
       for (const { kind: sort, name, rev, record: written } of line.records) {
-        const kind = kindOf(sort, kinds, path);
+        const kind = kindOf(known, sort, path, 'read');
         const parsed: unknown = kind.parse(written);
         const record = kind.restored(parsed);
         // What it doubted for being restored it may have doubted no more.
@@ -96,15 +97,6 @@ function mergedVersions(versions: readonly Merged[]): ReadonlyMap<string, Merged
     }
   }
   return records;
-}
-
-function kindOf(name: string, kinds: Kinds, path: string): Kind<any> {
-  const kind = kinds.find((k) => k.name === name);
-  if (!kind)
-    throw new Refusal('store-newer', `${path} holds a record of the unknown kind '${name}'`, {
-      hint: 'read it with the version of spillway that wrote it',
-    });
-  return kind;
 }
 
 /**

@@ -15,7 +15,7 @@ import type { Commit, Loaded, Reply, EncryptedNonce, Store } from '../protocol/p
 import { Refusal } from '../protocol/refusal.ts';
 import { all, marks, put, together, type Database, type Sql } from './database.ts';
 import { recordsInOrder, statedInOrder, totalsOf, type Otherwise } from './figures.ts';
-import type { Journal } from './journal.ts';
+import type { Journal, Written } from './journal.ts';
 import { decryptNonce, encryptNonce } from './at-rest.ts';
 import {
   addNote,
@@ -122,14 +122,8 @@ export class HomeStore implements Store {
       entry: { id: ids[i]!, kind, name: row.name, rev: number, record },
     }));
     for (const { entry } of written.filter(({ passing }) => passing)) this.#journal?.skips(entry);
-    await this.#journal?.append({
-      commit: number,
-      records: written.filter(({ passing }) => !passing).map(({ entry }) => entry),
-      notes: commit.notes,
-      addresses: addresses.map(({ chain, index }) => ({ chain, index })),
-    });
-    this.#point?.('before-tide');
-    this.#watch?.rise(number);
+    const records = written.filter(({ passing }) => !passing).map(({ entry }) => entry);
+    await this.#tell(number, { records, notes: commit.notes, addresses });
     return true;
   }
 
@@ -240,7 +234,7 @@ export class HomeStore implements Store {
    * The sums over all records of a kind.
    * @param otherwise records that are known to count otherwise than they say, by the store's numbers
    */
-  async totals(kind: Pick<Kind<any>, 'name'>, otherwise: ReadonlyMap<number, Otherwise>): Promise<Totals> {
+  async totals(kind: Pick<Kind<any>, 'name'>, otherwise: ReadonlyMap<number, Otherwise> = new Map()): Promise<Totals> {
     return this.#db.ask(() => totalsOf(kind, otherwise));
   }
 
@@ -279,9 +273,16 @@ export class HomeStore implements Store {
       return added.includes(true) ? yield* counter.next() : 0;
     });
     if (number === 0) return;
-    const addresses = places.map(({ chain, index }) => ({ chain, index }));
-    await this.#journal?.append({ commit: number, records: [], notes: [], addresses });
-    this.#watch?.rise(number);
+    await this.#tell(number, { addresses: places });
+  }
+
+  /** Writes a commit to the journal, then to the tides. */
+  async #tell(commit: number, line: Partial<Pick<Written, 'records' | 'notes' | 'addresses'>>): Promise<void> {
+    const { records = [], notes = [], addresses = [] } = line;
+    const paths = addresses.map(({ chain, index }) => ({ chain, index }));
+    await this.#journal?.append({ commit, records, notes, addresses: paths });
+    this.#point?.('before-tide');
+    this.#watch?.rise(commit);
   }
 
   /** Refuses before a commit whose journal or tide could not be written. */
@@ -377,8 +378,7 @@ export class HomeStore implements Store {
       return { dropped, number: dropped > 0 ? yield* counter.next() : 0 };
     });
     if (dropped === 0) return 0;
-    await this.#journal?.append({ commit: number, records: [], notes: [], addresses: [] });
-    this.#watch?.rise(number);
+    await this.#tell(number, {});
     return dropped;
   }
 
