@@ -34,7 +34,7 @@ export function decrypt(sealed: Uint8Array, aad: Uint8Array, key: Uint8Array): U
 export const encryptNonce = (nonce: OpenNonce, key: Uint8Array): Uint8Array =>
   encrypt(nonce.secret, nonceAad(nonce), key);
 
-/** @throws Refusal `store-damaged` where the row was altered or is another seed's */
+/** Decrypts a nonce. @throws Refusal `store-damaged` where the row was altered or is another seed's */
 export function decryptNonce(nonce: Omit<OpenNonce, 'secret'>, sealed: Uint8Array, key: Uint8Array): OpenNonce {
   try {
     return { ...nonce, secret: decrypt(sealed, nonceAad(nonce), key) };

@@ -51,16 +51,16 @@ const PAGE = 500;
 
 export interface Backup {
   dir: string;
-  /** The newest commit in it. */
+  /** Number of the newest commit in the backup. */
   commit: number;
-  /** Records by kind. */
+  /** Number of records of each kind. */
   records: Readonly<Record<string, number>>;
   seed: 'encrypted' | 'plain' | 'left-out';
   open_nonces: number;
   shares: number;
-  /** Files of the journal of which it holds every line; none while the home may lack some itself (`lost.ts`). */
+  /** Journal files of which the backup holds every line; none while the home may lack some itself (`lost.ts`). */
   covered: readonly string[];
-  /** Files of the journal that the home has never read. */
+  /** Journal files that the home has never read. */
   unread: readonly string[];
 }
 
@@ -76,7 +76,7 @@ export interface BackupOptions {
   journal: Journal;
 }
 
-/** @throws Refusal `home-exists`, `cannot-write`, `store-unavailable` */
+/** Makes a backup of a home that may be in use. @throws Refusal `home-exists`, `cannot-write`, `store-unavailable` */
 export async function backupHome({ dir, to, seed, config, store, journal }: BackupOptions): Promise<Backup> {
   if (isWithin(dir, realPath(to)))
     throw new Refusal('cannot-write', `${to} lies in the home itself, a place that outlives it expected`);
@@ -106,7 +106,7 @@ function isWithin(dir: string, path: string): boolean {
 const seedForm = (dir: string) =>
   readFileSync(join(dir, SEED_FILE), 'utf8').startsWith(ARMOR) ? ('encrypted' as const) : ('plain' as const);
 
-/** A new SQLite file with all of the store at one moment, but for what must not be in a copy. */
+/** Copies the store at one moment to a new SQLite file, without what must not be in a copy. */
 async function copyStore(store: HomeStore, path: string) {
   closeSync(openSync(path, 'wx', 0o600));
   // In one file: what a log beside it holds would not be in the copy, and its end cannot say that the disk was full.
@@ -158,23 +158,23 @@ const valuesOf = ({ columns }: Copied, row: SqlRow): Value[] =>
   columns.map((column) => row[column.replaceAll('"', '')] as Value);
 
 export interface RestoreOptions {
-  /** A backup. */
+  /** Directory of the backup. */
   from: string;
   dir: string;
-  /** Recorded as the home's own in place of those of the lost one. */
+  /** Folder to record in place of that of the lost home. */
   refundsDir?: string;
   journalDir?: string;
-  /** The URL of an empty PostgreSQL database; a SQLite file otherwise. */
+  /** URL of an empty PostgreSQL database; absent for a SQLite file. */
   store?: string;
-  /** The words, where the backup was made without them. */
+  /** Words of the home, for a backup that was made without them. */
   mnemonic?: string;
   passphrase?: string;
 }
 
 /**
  * Makes a home of a backup, whole or not at all.
- * @throws Refusal `no-home`, `home-exists`, `cannot-write`, `store-unavailable`, `store-damaged`, `store-newer`; `usage` where it has no seed
- * and no words are given, or both; `wrong-seed` for words of another home
+ * @throws Refusal `no-home`, `home-exists`, `cannot-write`, `store-unavailable`, `store-damaged`, `store-newer`
+ * @throws Refusal `usage` for no seed and no words, or both; `wrong-seed` for words of another home
  */
 export async function restoreHome(options: RestoreOptions): Promise<Config> {
   const { from, dir, store, refundsDir, journalDir, mnemonic, passphrase } = options;
@@ -224,7 +224,7 @@ export async function restoreHome(options: RestoreOptions): Promise<Config> {
   return made;
 }
 
-/** Statements that put all of a SQLite store into an empty PostgreSQL one. */
+/** Copies all of a SQLite store into an empty PostgreSQL store. */
 function* fill(source: Connection): Sql<void> {
   for (const copied of TABLES) {
     const sql = insertInto(copied, copied.table === 'record' ? 'OVERRIDING SYSTEM VALUE' : '');

@@ -160,8 +160,8 @@ export async function releasedBy(
 }
 
 /**
- * Returns the writes of released records, and of those that these held in turn. Each is written once, and none that is
- * written anyway.
+ * Returns the writes of released records, and of those that these held in turn. A record is written once, and not here
+ * if it is written anyway.
  * @param pairs each written record, before and after
  */
 function releases(
@@ -221,7 +221,7 @@ export function writesOf<Rs extends Records>(
   return [...own, ...releases(pairs, held)];
 }
 
-/** Empty reply, of changes that answer no message. */
+/** Empty reply of a change that answers no message. */
 export const NO_REPLY: Commit['reply'] = { text: '', exit: 0, type: '', row: '', stands: false, flags: '', copies: [] };
 
 /** Returns a commit without message, reply or nonces. */
@@ -242,8 +242,8 @@ interface Changed<Rs extends Records, T> {
 }
 
 /**
- * @param take decides on the records that are there; what it asks of others it asks after they were loaded, so that the
- * commit stands only if nothing moved on meanwhile
+ * Changes records: loads what `find` names, lets `take` decide, and commits. Starts again where another run was faster.
+ * @param take may query services, since the commit stands only if no record moved on meanwhile
  * @throws Refusal `concurrent` where others are faster again and again, and whatever `take` throws
  */
 export async function change<Rs extends Records, T>(

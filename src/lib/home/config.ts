@@ -13,26 +13,26 @@ import type { HomeKeys } from './keys.ts';
 export const CONFIG_VERSION = 1;
 export const CONFIG_FILE = 'config.json';
 export const BACKUP_FILE = 'backup.json';
-/** The words, beside it. */
+/** File with the words, beside the configuration. */
 export const SEED_FILE = 'seed';
 
 export interface Config {
   version: number;
   network: Network;
-  /** 32 random hex digits: names the home in its refunds folder. */
+  /** Name of the home in its refunds folder: 32 random hex digits. */
   id: string;
   /** True if its randomness is `--insecure-seed`. */
   insecure: boolean;
-  /** Folder of its refunds, if not beside it. */
+  /** Folder of the refunds; absent if beside the home. */
   refunds?: string;
-  /** Folder of its journal, if not beside it. */
+  /** Folder of the journal; absent if beside the home. */
   journal?: string;
   /**
-   * Encrypts the journal, hex: with it a run that needs no key needs no seed and no passphrase either. Whoever can read it
-   * here can read the store.
+   * Key that encrypts the journal, hex. A run that needs no other key so needs no seed and no passphrase. Whoever can
+   * read it here can read the store too.
    */
   journal_key: string;
-  /** The URL of its PostgreSQL database without a password, if its store is not in the directory. */
+  /** URL of the PostgreSQL database without a password; absent if the store is in the directory. */
   store?: string;
 }
 
@@ -43,7 +43,11 @@ export const writeConfig = (dir: string, config: Config, file = CONFIG_FILE): vo
 export const journalKeyText = ({ journalKey }: Pick<HomeKeys, 'journalKey'>): string =>
   Buffer.from(journalKey).toString('hex');
 
-/** @param what is looked at: `the seed is` @throws Refusal `wrong-seed` for keys of another seed than made the home */
+/**
+ * Checks that keys are of the seed that made the home.
+ * @param what words for the keys, such as `the seed is`
+ * @throws Refusal `wrong-seed`
+ */
 export function checkSeed(config: Config, keys: Pick<HomeKeys, 'journalKey'>, what: string): void {
   if (journalKeyText(keys) !== config.journal_key)
     throw new Refusal('wrong-seed', `${what} not of the home that the configuration describes`, {
@@ -51,7 +55,10 @@ export function checkSeed(config: Config, keys: Pick<HomeKeys, 'journalKey'>, wh
     });
 }
 
-/** A URL as a configuration holds it. @throws Refusal `usage` where a parameter of it is a password */
+/**
+ * Returns a URL without its password, as a configuration holds it.
+ * @throws Refusal `usage` where a parameter of it is a password
+ */
 export function withoutPassword(store: string): string {
   const url = new URL(store);
   const secret = [...url.searchParams.keys()].find((name) => /password/i.test(name));
@@ -63,7 +70,10 @@ export function withoutPassword(store: string): string {
   return url.href;
 }
 
-/** @throws Refusal `no-home`, `store-damaged`, `store-newer`; `no-input` where it may not be read */
+/**
+ * Reads the configuration of a home or backup.
+ * @throws Refusal `no-home`, `store-damaged`, `store-newer`; `no-input` where it may not be read
+ */
 export function readConfig(dir: string, file: string = CONFIG_FILE): Config {
   const path = join(dir, file);
   let text: string;

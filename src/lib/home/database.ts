@@ -24,7 +24,7 @@ export function* all(sql: string, ...values: Value[]): Sql<SqlRow[]> {
 export function* get(sql: string, ...values: Value[]): Sql<SqlRow | undefined> {
   return (yield* all(sql, ...values))[0];
 }
-/** Statement that changes rows. If it fails, the transaction fails, at the next read or at its end. */
+/** Yields a statement that changes rows. A failure shows at the next read or at the end of the transaction. */
 export function* put(sql: string, ...values: Value[]): Sql<void> {
   yield [{ sql, values, read: false }];
 }
@@ -66,11 +66,11 @@ export interface Database {
   /** Runs `work` in one round trip: it sends all its statements at once. */
   ask<T>(work: () => Sql<T>): Promise<T>;
   /**
-   * All of `work` or nothing of it: a throw or `false` rolls back, and `false` also says that the race was lost.
-   * @param names what it reads and writes: no other `work` that shares one runs meanwhile; 'all': none runs at all
+   * Runs all of `work` or nothing of it: a throw or `false` rolls back. `false` also says that the race was lost.
+   * @param names locks: no other `work` with one of these names runs meanwhile; 'all' for none at all
    */
   write<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T | false>;
-  /** @throws Refusal `store-damaged` where the database itself finds damage */
+  /** Looks for damage, as far as the database can. @throws Refusal `store-damaged` */
   check(): Promise<void>;
   close(): void;
 }

@@ -10,7 +10,7 @@ import { CONFIG_FILE } from './config.ts';
 import { isMissing, syncDirectory, syncParent } from './files.ts';
 import { hold } from './hold.ts';
 
-/** Suffix of the directory in which a run works, beside the file that it holds for as long as it lives. */
+/** Suffix of the directory in which a run works. Beside it lies a file that the run locks while it lives. */
 const DRAFT = /\.[0-9a-f]{12}\.tmp$/;
 const HELD = '.spillway-lock';
 
@@ -47,7 +47,7 @@ interface Draft {
   end(): void;
 }
 
-/** Held before it is made: what is there and not held was left behind. */
+/** Makes a draft and locks it. The lock comes first, since a draft without one counts as left behind. */
 async function newDraft(dir: string): Promise<Draft> {
   const made = `${dir}.${randomBytes(6).toString('hex')}.tmp`;
   const free = await hold(made + HELD);
@@ -87,7 +87,7 @@ async function sweep(parent: string): Promise<void> {
   }
 }
 
-/** @throws Refusal `home-exists`, `cannot-write` */
+/** Checks that the place is free. @throws Refusal `home-exists`, `cannot-write` */
 function refuseOccupied(dir: string): void {
   if (existsSync(join(dir, CONFIG_FILE)))
     throw new Refusal('home-exists', `there is a home at ${dir}`, {

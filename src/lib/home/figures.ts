@@ -13,10 +13,10 @@ import { all, marks, put, together, type SqlRow, type Sql } from './database.ts'
 import { UNIT } from './schema.ts';
 import type { Stretch } from './store.ts';
 
-/** Records of one query. */
+/** Number of records in one query. */
 const PAGE = 500;
 
-/** The figures of one record as the store names them: behind the name of its kind. */
+/** Returns the figures of a record under the names of the store: the name of the kind comes first. */
 export const storedFigures = <R>(kind: Kind<R>, record: R): Figures =>
   Object.fromEntries(
     Object.entries(kind.figures?.(record) ?? {}).flatMap(([name, value]) =>
@@ -46,11 +46,11 @@ export function* putFigures(id: number, held: FigureValues, figures: Figures): S
   yield* put(sql, ...fresh.flatMap((figure) => [id, ...figure]));
 }
 
-/** The records of a kind in the order of one of their figures. */
+/** Yields the records of a kind in the order of one of their figures. */
 export const recordsInOrder = (kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Sql<SqlRow[]> =>
   stretchOf(kind, figure, stretch, 'kind, record.name, state, rev, body', '');
 
-/** The same of those that claim a stated outpoint. ';' follows the ':' behind the name of such a claim. */
+/** Yields those of them that claim a stated outpoint. ';' follows ':' in the order of claims. */
 export const statedInOrder = (kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Sql<SqlRow[]> => {
   const claims = `JOIN claim ON claim.record = figure.record AND claim >= '${fundingClaim('')}' AND claim < 'funding;'`;
   return stretchOf(kind, figure, stretch, 'record.name, claim', claims);
@@ -71,14 +71,14 @@ function* stretchOf(
   return yield* all(sql, figureName(kind, figure), value, id, ...(upTo === undefined ? [] : [upTo]), most);
 }
 
-/** Figures of a record beside those that it counts by itself, valid for one revision. */
+/** Figures that count in place of a record's own, valid for one revision. */
 export interface Otherwise {
   rev: number;
   was: Figures;
   is: Figures;
 }
 
-/** The sums over all records of a kind, some of which are known to count otherwise. */
+/** Yields the sums over all records of a kind. @param otherwise figures that count in place of those of some records */
 export function* totalsOf(kind: Pick<Kind<any>, 'name'>, otherwise: ReadonlyMap<number, Otherwise>): Sql<Totals> {
   const parts: number[][] = [];
   for (let ids = [...otherwise.keys()]; ids.length > 0; ids = ids.slice(PAGE)) parts.push(ids.slice(0, PAGE));

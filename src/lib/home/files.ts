@@ -35,10 +35,10 @@ const NETWORK_DISKS: ReadonlyMap<number, string> = new Map([
   [0x0bd00bd0, 'lustre'],
 ]);
 const FUSE = 0x65735546;
-/** FUSE also carries local disks, so only the mount's name tells. */
+/** Types of network mounts among those of FUSE, which also carries local disks. */
 const NETWORK_FUSE = /^fuse\.(sshfs|rclone|s3fs|goofys|davfs|davfs2|glusterfs|gcsfuse|ceph|cephfs|curlftpfs)$/;
 
-/** @throws Refusal `secret-exposed` where group or world may read, write or enter it */
+/** Checks the mode of a secret. @throws Refusal `secret-exposed` where group or world may read, write or enter it */
 export function refuseExposed(path: string, mode = statSync(path).mode): void {
   if (!POSIX || (mode & 0o077) === 0) return;
   throw new Refusal(
@@ -65,8 +65,9 @@ export function refuseWritable(dir: string): void {
 }
 
 /**
- * @param typeOf statfs type of a path; the real one outside tests
- * @throws Refusal `network-disk` for a directory on a network file system (Linux only)
+ * Checks that a directory is on a disk of this machine (Linux only).
+ * @param typeOf returns the statfs type of a path
+ * @throws Refusal `network-disk`
  */
 export function refuseNetworkDisk(dir: string, typeOf: (dir: string) => number = (at) => statfsSync(at).type): void {
   if (process.platform !== 'linux') return;
@@ -78,7 +79,7 @@ export function refuseNetworkDisk(dir: string, typeOf: (dir: string) => number =
   });
 }
 
-/** The name of the network FUSE that the deepest mount point over `dir` has, if it is one. */
+/** Returns the type of the deepest mount over `dir` if it is a network FUSE. */
 function fuseMount(dir: string): string | undefined {
   const at = resolve(dir);
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
@@ -104,7 +105,10 @@ export function writePrivate(path: string, content: string | Uint8Array): void {
   }
 }
 
-/** A path without symbolic links, also of what is not there yet: by each of its names a home has the same folders beside it. */
+/**
+ * Resolves symbolic links, also of a path that is not there yet. A home so has the same folders beside it by each of
+ * its names.
+ */
 export function realPath(path: string): string {
   const whole = resolve(path);
   try {
@@ -129,7 +133,7 @@ export function replacePrivate(path: string, text: string): void {
 }
 
 /**
- * All of a file that somebody else may have put there: a pipe, socket or device in its place would be waited for, or never end.
+ * Reads a whole file that somebody else may have replaced. A pipe, socket or device would never end, so it is refused.
  * @throws as `readFileSync` does
  */
 export function readPlain(path: string, encoding: 'utf8' | 'latin1'): string {
@@ -163,7 +167,7 @@ export function syncFile(path: string): void {
   }
 }
 
-/** Makes the names in a directory last through a power cut. */
+/** Syncs a directory, so that the names in it outlast a power cut. */
 export function syncDirectory(dir: string): void {
   if (!POSIX) return;
   const handle = openSync(dir, 'r');
@@ -174,7 +178,7 @@ export function syncDirectory(dir: string): void {
   }
 }
 
-/** Makes the name of `path` itself last. */
+/** Syncs the directory that holds `path`. */
 export const syncParent = (path: string): void => syncDirectory(dirname(resolve(path)));
 
 export const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';

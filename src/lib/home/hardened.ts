@@ -12,7 +12,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { mod, parseScalar, publicBytes, toBytes, toNumber } from '../signing/curve.ts';
 
-/** Above, the numbers of hardened levels begin. */
+/** Index of a level; hardened levels are counted above it. */
 export const LEVEL_LIMITS = { index: { unit: 'number', least: 0, most: 2 ** 31 - 1 } } satisfies Limits;
 
 /** A private key (32 bytes) and its chain code (32 bytes). */
@@ -21,15 +21,17 @@ export interface KeyNode {
   chain: Uint8Array;
 }
 
-/** The node m of a seed. */
+/** Returns the node m of a seed. */
 export const masterNode = (seed: Uint8Array): KeyNode =>
   split(createHmac('sha512', 'Bitcoin seed').update(seed).digest());
 
-/** The node at `index`' below; `index` is less than 2^31. */
+/** Returns the hardened child at `index`', less than 2^31. */
 export const hardenedChild = (node: KeyNode, index: number): KeyNode =>
   child(node, Uint8Array.of(0, ...node.key), level(index) + 2 ** 31);
 
-/** The node at `index` below, without a hardened level: who knows its parent's public key and chain code knows its public key. */
+/**
+ * Returns the child at `index` without hardening: its public key follows from that of the parent and the chain code.
+ */
 export const normalChild = (node: KeyNode, index: number): KeyNode =>
   child(node, publicBytes(toNumber(node.key)), level(index));
 
@@ -39,7 +41,7 @@ function level(index: number): number {
   return index;
 }
 
-/** @param parent 33 bytes */
+/** Derives a child. @param parent serialised parent key, 33 bytes */
 function child(node: KeyNode, parent: Uint8Array, number: number): KeyNode {
   const data = new Uint8Array(37);
   data.set(parent);

@@ -12,9 +12,9 @@ import { Refusal } from '../protocol/refusal.ts';
 const BUSY = 5; // SQLITE_BUSY
 
 /**
- * Tries once, without waiting.
- * @param make whether the file is made where there is none
- * @returns what ends the lock; undefined where another run has it
+ * Takes a lock if it is free.
+ * @param make true if the file is made where there is none
+ * @returns the function that ends the lock; undefined where another run has it
  * @throws Refusal `cannot-write` where the file can be neither opened nor made, or nothing can be locked there
  */
 export async function hold(path: string, make = true): Promise<(() => void) | undefined> {
@@ -60,7 +60,7 @@ export async function holdBriefly(path: string): Promise<(() => void) | undefine
 }
 
 /**
- * Tries until it is held, without holding up other runs of this process.
+ * Waits for a lock without holding up other runs of this process.
  * @param limit in milliseconds
  * @returns as `hold`; undefined where another run has it for longer
  */

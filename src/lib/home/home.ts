@@ -66,16 +66,16 @@ import { tidesOf } from './tide.ts';
 export interface InitOptions {
   dir: string;
   network: string;
-  /** Words to restore from; new ones otherwise. */
+  /** Words to restore from; absent for new ones. */
   mnemonic?: string;
   passphrase?: string;
-  /** 32 bytes, see `random.ts`. */
+  /** Seed of repeatable randomness, 32 bytes (`random.ts`). */
   insecureSeed?: Uint8Array;
   /** Recorded as the home's own; beside it otherwise. */
   refundsDir?: string;
   /** Recorded as the home's own; beside it otherwise. */
   journalDir?: string;
-  /** The URL of an empty PostgreSQL database, recorded without its password; a SQLite file in the home otherwise. */
+  /** URL of an empty PostgreSQL database, recorded without its password; absent for a SQLite file. */
   store?: string;
   random?: Random;
 }
@@ -83,7 +83,8 @@ export interface InitOptions {
 /**
  * Makes a home, all of it or nothing: it is made beside its place and moved there.
  * @returns the words, for their owner to write down
- * @throws Refusal `home-exists`, `cannot-write`, `insecure-home`, `usage` for an unknown network, `malformed` for wrong words
+ * @throws Refusal `home-exists`, `cannot-write`, `insecure-home`, `usage` for an unknown network, `malformed` for wrong
+ * words
  */
 export async function initHome(options: InitOptions): Promise<{ id: string; mnemonic: string }> {
   const { network, passphrase, insecureSeed, refundsDir, journalDir, store } = options;
@@ -153,9 +154,9 @@ export interface OpenOptions {
   insecureSeed?: Uint8Array;
   /** Further folder for copies of refunds. */
   refundsDir?: string;
-  /** Journal folder, in place of the recorded one. */
+  /** Journal folder to use in place of the recorded one. */
   journalDir?: string;
-  /** URL of its PostgreSQL database, in place of the recorded one: with a password, or at another address. */
+  /** URL of the PostgreSQL database to use in place of the recorded one, as with a password. */
   store?: string;
   /** Returns the kinds of all families; called only if the store was restored or copied. */
   kinds: () => Promise<readonly Kind<any>[]>;
@@ -192,7 +193,7 @@ export interface Home {
   journalKey(): Promise<Uint8Array>;
   /** Reads the seed the first time. @throws Refusal `wrong-passphrase`, `secret-exposed` or `store-damaged` */
   keys(): Promise<HomeKeys>;
-  /** Randomness for one attempt of one step. */
+  /** Returns the randomness for one attempt of one step. */
   random(): Promise<Random>;
   /** Writes and syncs copies of documents outside the home. */
   copy(copies: readonly Copy[]): Promise<void>;
@@ -213,7 +214,10 @@ export interface Home {
   close(): void;
 }
 
-/** @throws Refusal `no-home`, `secret-exposed`, `insecure-home`, `store-unavailable`, `store-damaged` or `store-newer` */
+/**
+ * Opens a home, and checks that its store is the last one.
+ * @throws Refusal `no-home`, `secret-exposed`, `insecure-home`, `store-unavailable`, `store-damaged`, `store-newer`
+ */
 export async function openHome(options: OpenOptions): Promise<Home> {
   // What lies beside a home lies beside the place where it is, by whatever name it is called.
   const dir = realPath(options.dir);

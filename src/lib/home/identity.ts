@@ -45,7 +45,7 @@ export const identityText = (homeId: string): string =>
 
 export const newLife = (): string => randomBytes(8).toString('hex');
 
-/** Place of a store; `set`: the times of its file were set, as whoever puts it back over itself does. */
+/** Place of a store. `set`: the times of its file were set, as by a program that puts it back over itself. */
 export interface StorePlace {
   /**
    * Returns the place as the store keeps it.
@@ -53,8 +53,8 @@ export interface StorePlace {
    */
   text(kept: string): string;
   /**
-   * Compares the place with the one that the store has kept.
-   * @throws Refusal `store-unsafe` where it is opened by another name of its files
+   * Compares the place with the stored one.
+   * @throws Refusal `store-unsafe` where the home is opened by another name of its files
    */
   compare(kept: string): 'same' | 'set' | 'touched' | 'other';
 }
@@ -62,7 +62,7 @@ export interface StorePlace {
 const PLACE =
   /^(store \d+ mark (?:none|\d+)) (\d+) wrote (\d+) set (\d+) disk (\d+) path (\w+) file (identity(?:-[0-9a-f]{8})?)$/;
 const markFile = (kept: string): string => PLACE.exec(kept)?.[7] ?? IDENTITY_FILE;
-/** A write gives a file both of its times at once. */
+/** Largest difference of the two times that one write gives a file, in nanoseconds. */
 const SET_NS = 1_000_000_000n;
 
 /**
@@ -96,7 +96,7 @@ export const filePlace = (dir: string): StorePlace => ({
 
 const DAY_MS = 24 * 3_600_000;
 export const IDENTITY_LIMITS = {
-  /** A store that has been known by one file for so long gets another. */
+  /** Age at which the file that identifies the store is replaced. */
   age: { unit: 'milliseconds', most: DAY_MS },
 } satisfies Limits;
 
@@ -107,9 +107,8 @@ export function isWorn(dir: string, kept: string, now: number): boolean {
 }
 
 /**
- * Replaces the file by which the store is known, in one step. Files of before, put back over the
- * present ones, are then another store's. Does nothing where the store is not itself, or the disk
- * takes no file.
+ * Replaces the file that identifies the store, in one step. Older files, put back over it, then identify another store.
+ * Does nothing where the store is not itself, or the disk takes no file.
  */
 export async function renewIdentity(dir: string, homeId: string, store: HomeStore): Promise<void> {
   const place = filePlace(dir);
@@ -130,7 +129,10 @@ export async function renewIdentity(dir: string, homeId: string, store: HomeStor
   rmSync(join(dir, left!), { force: true });
 }
 
-/** Each name has locks and a write-ahead log of its own: used by two of them, the one file would be damaged. */
+/**
+ * Returns the refusal of a hard link: each name has locks and a write-ahead log of its own, which would damage the one
+ * file.
+ */
 const linked = (dir: string, names: bigint): Refusal =>
   new Refusal(
     'store-unsafe',
@@ -140,7 +142,7 @@ const linked = (dir: string, names: bigint): Refusal =>
     },
   );
 
-/** Numbers of commits, as the tides tell them. */
+/** Numbers of commits in the two tides. */
 interface TideMarks {
   kept: number;
   journal: number;
@@ -159,7 +161,7 @@ function judge(place: StorePlace, { identity, commits }: Provenance, marks: Tide
   return agree(marks, commits) ? 'touched' : 'lost';
 }
 
-/** A run that has committed writes its journal and its tides next. */
+/** Time to wait for a run that has committed and writes its journal and tides next. */
 const BEHIND_MS = 1_000;
 /**
  * Returns whether the tides come to agree with the store while nobody else can commit. Runs under
@@ -196,7 +198,7 @@ export interface StoreIdentity {
   held: boolean;
 }
 
-/** Finds out whether the store is itself, and makes it harmless where it is not (`HomeStore.settle`). */
+/** Checks whether the store is itself, and makes it harmless where it is not (`HomeStore.settle`). */
 export async function checkIdentity({ place, store, tides, kinds, tell }: Checks): Promise<StoreIdentity> {
   const { kept, journal } = tides;
   const marksOf = (life: string): TideMarks => ({ kept: kept.read(life), journal: journal.read(life) });

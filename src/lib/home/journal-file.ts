@@ -14,7 +14,7 @@ import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { isMissing, readPlain } from './files.ts';
 import { decrypt } from './at-rest.ts';
 
-/** A record as the commit `rev` wrote it. */
+/** Record in the version that the commit `rev` wrote. */
 export interface JournalRecord {
   kind: string;
   name: string;
@@ -33,15 +33,15 @@ export interface JournalLine {
 
 const VERSION = 1;
 export const ENDS = '.journal';
-/** Sealed by a backup: whoever has it open begins another. */
+/** End of the name of a sealed file. A process that has it open begins another. */
 export const SEALED = `.sealed${ENDS}`;
 const HEADER_BEGINS = '{"type":"journal"';
 export interface JournalHeader {
   type: 'journal';
   version: number;
-  /** Tells journals of other seeds apart, 8 bytes. */
+  /** Mark of the seed, 8 bytes. */
   of: string;
-  /** 16 random bytes: every file has its own key. */
+  /** Salt of the key of this file, 16 random bytes. */
   salt: string;
   home: string;
   life: string;
@@ -53,14 +53,14 @@ export const markOf = (key: Uint8Array): string => Buffer.from(derived(key, '', 
 /** Returns the data that a line is bound to. */
 export const lineAad = (line: number): Uint8Array => Buffer.from(`line|${line}`);
 
-/** The header of a new file. */
+/** Returns the header of a new file. */
 export const headerText = (named: Pick<JournalHeader, 'of' | 'salt' | 'home' | 'life'>): string =>
   `${JSON.stringify({ type: 'journal', version: VERSION, ...named } satisfies JournalHeader)}\n`;
 
-/** Longer than any header. */
+/** Number of bytes that are read for a header, more than any has. */
 const HEADER_BYTES = 512;
 
-/** undefined where the file is gone, or no journal. */
+/** Reads the header of a file; undefined if the file is gone or no journal. */
 export function readHeader(path: string): JournalHeader | undefined {
   try {
     const file = openSync(path, 'r');
@@ -97,14 +97,14 @@ export function filesIn(dir: string): string[] {
 
 export interface JournalFile {
   lines: readonly JournalLine[];
-  /** The last line is not whole: its process died over it, or the file was cut. */
+  /** True if the last line is not whole: its process died over it, or the file was cut. */
   cut: boolean;
   /** Home that wrote it. */
   home?: string;
 }
 
 /**
- * Reads a file as a home of these keys wrote it.
+ * Reads a file with the key of a home.
  * @throws Refusal `no-input`, `malformed` for another file, `unknown-version`, `journal-foreign`, `journal-altered`
  */
 export function readJournal(path: string, key: Uint8Array): JournalFile {

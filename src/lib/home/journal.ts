@@ -87,7 +87,7 @@ interface OpenFile {
 
 export interface FoundFile {
   path: string;
-  /** Writer: this life of the store; one before it, or of a copy; another home of the same words. */
+  /** Writer: this life of the store, an earlier one or a copy, or another home of the same words. */
   by: 'this' | 'lost' | 'another';
 }
 
@@ -124,13 +124,13 @@ export class Journal {
     this.#life = life;
   }
 
-  /** Remembers a version that was read. It is written with the next line, unless that has a newer one. */
+  /** Remembers a version that was read. The next line holds it, unless a newer one was written. */
   saw(thing: Entry): void {
     const id = idOf(thing);
     if ((this.#versions.get(id) ?? -1) < revOf(thing)) this.#read.set(id, thing);
   }
 
-  /** Marks a version as needing no line: earlier lines tell a restored home as much. */
+  /** Marks a version that needs no line, because earlier lines tell a restored home as much. */
   skips({ id: number, rev }: Pick<WrittenRecord, 'id' | 'rev'>): void {
     const id = `record ${number}`;
     if (this.#versions.has(id) || this.#read.has(id)) this.#versions.set(id, rev);
@@ -273,10 +273,10 @@ export class Journal {
   }
 
   /**
-   * Ends files before a backup reads the store. What was written into one, and not once more into another, was committed
-   * before: a process that writes looks afterwards whether its file was sealed.
-   * @param ends which of them
-   * @returns those that are ended, oldest first
+   * Ends files before a backup reads the store. A process that writes looks afterwards whether its file was sealed, and
+   * then writes the lines again into another.
+   * @param ends selects the files
+   * @returns the ended files, oldest first
    * @throws Refusal `cannot-write`
    */
   async seal(ends = ({ by }: FoundFile): boolean => by === 'this'): Promise<string[]> {
@@ -324,7 +324,7 @@ function isThere({ path, fd }: OpenFile): boolean {
   return found !== undefined && found.ino === own.ino && found.dev === own.dev;
 }
 
-/** Undefined if the file is gone: another backup sealed it, or its owner removed it. */
+/** Runs `work`; undefined if the file is gone, because another backup sealed it or its owner removed it. */
 function unlessGone<T>(work: () => T): T | undefined {
   try {
     return work();
@@ -350,6 +350,6 @@ const isRecord = (thing: Entry): thing is WrittenRecord => 'rev' in thing;
 const isPlace = (thing: Entry): thing is WalletPath => 'chain' in thing;
 const idOf = (thing: Entry): string =>
   isRecord(thing) ? `record ${thing.id}` : isPlace(thing) ? `${thing.chain}/${thing.index}` : thing.name;
-/** A note or an address has one version. */
+/** Returns the revision of a record; 0 for a note or an address, which never change. */
 const revOf = (thing: Entry): number => (isRecord(thing) ? thing.rev : 0);
 const now = (): number => Math.floor(Date.now() / 1000);

@@ -27,26 +27,26 @@ const PURPOSE = 8383;
 const CACHED = 512;
 const TEST_VERSIONS: Versions = { private: 0x04358394, public: 0x043587cf };
 
-/** A place of the home's wallet with its address and output script. */
+/** Address and output script of a place in the wallet. */
 export interface WalletScript {
   address: string;
   script: Hex;
 }
 
 export interface HomeKeys extends Omit<Keys, 'nonce' | 'share'> {
-  /** Encrypts open nonces at rest, 32 bytes. */
+  /** Key that encrypts open nonces at rest, 32 bytes. */
   readonly storeKey: Uint8Array;
-  /** Encrypts the journal, 32 bytes. */
+  /** Key that encrypts the journal, 32 bytes. */
   readonly journalKey: Uint8Array;
-  /** The BIP86 address and output script of a place. */
+  /** Returns the BIP86 address and output script of a place. */
   address(path: WalletPath): Promise<WalletScript>;
-  /** The account for descriptors: `tr([fingerprint/path]xpub/0/*)`. */
+  /** Returns the account for descriptors: `tr([fingerprint/path]xpub/0/*)`. */
   account(): { fingerprint: Hex; path: string; xpub: string };
   /** Returns the keys of a step: these, and the nonces and shares that were loaded with its records. */
   keysWith(nonces: readonly OpenNonce[], shares?: ReadonlyMap<string, Uint8Array>): Keys;
 }
 
-/** @param seed the 64 bytes of BIP39 */
+/** Derives the keys of a home. @param seed the 64 bytes of BIP39 */
 export function homeKeys(seed: Uint8Array, network: Network): HomeKeys {
   const coin = coinType(network);
   const contracts = hardenedChild(hardenedChild(masterNode(seed), PURPOSE), coin);

@@ -36,14 +36,14 @@ export interface Begun {
    */
   identity: (kept: string) => string;
   life: string;
-  /** A number that the lost store has reached. */
+  /** Highest number of a commit that tides or journal know of the lost store. */
   above: number;
   still: (found: Provenance) => boolean;
 }
 
 /**
- * Begins another life, all in one transaction, of a store that was restored or copied.
- * @returns the number from which it goes on; false where it does not stand as it did
+ * Begins another life of a store that was restored or copied, all in one transaction.
+ * @returns the number from which it goes on; false if the store has changed meanwhile
  * @throws Refusal `store-newer` for a record of an unknown kind
  */
 export function* settle(

@@ -18,15 +18,15 @@ interface MetaStore {
   setMeta(key: string, value: string): Promise<void>;
 }
 
-/** undefined: it was never lost. */
+/** Returns what a store may lack; undefined if it was never lost. */
 export const lostOf = async (store: MetaStore): Promise<Lost | undefined> =>
   (await store.meta('restored')) as Lost | undefined;
 export const mayLack = (lost: Lost | undefined): boolean => lost === 'words' || lost === 'pending';
 
-/** A file keeps this part of its name when a backup seals it. */
+/** Returns the part of a file name that a seal does not change. */
 const stem = (path: string): string => basename(path).replace(/(\.sealed)?\.journal$/, '');
 
-/** Bytes by name; a file that was longer by the time has more than what was read. */
+/** Maps each journal file to the bytes that were read of it; a longer file has more. */
 export type ReadLengths = Readonly<Record<string, number>>;
 export const readOf = async (store: MetaStore): Promise<ReadLengths> =>
   JSON.parse((await store.meta('read')) ?? '{}') as ReadLengths;
@@ -69,9 +69,9 @@ export function without(files: readonly string[], others: readonly string[]): re
 export interface SettledStore {
   /** Number under which its records were made harmless. */
   number: number;
-  /** The last commit that is in it. */
+  /** Number of the last commit in the store. */
   had: number;
-  /** The last one of which tide or journal knew, 0 where they did not. */
+  /** Number of the last commit in tide or journal; 0 if unknown. */
   above: number;
 }
 
@@ -81,7 +81,7 @@ export async function settledOf(store: MetaStore): Promise<SettledStore | undefi
   return text === undefined ? undefined : (JSON.parse(text) as SettledStore);
 }
 
-/** The owner goes on. @param read what was brought in */
+/** Records that the owner goes on. @param read journals that were brought in */
 export async function goOn(store: MetaStore, read: ReadLengths): Promise<void> {
   await store.setMeta('read', JSON.stringify({ ...(await readOf(store)), ...read }));
   await store.setMeta('restored', 'accepted' satisfies Lost);

@@ -8,7 +8,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { all, get, marks, put, type Sql } from './database.ts';
 import type { StoredAddress, StoreSecrets } from './store.ts';
 
-/** The last place in use of each chain: a home that has lost some goes on after it. */
+/** Yields the last place in use of each chain. A home that has lost some goes on after it. */
 export function* lastAddresses(): Sql<WalletPath[]> {
   const last = [0, 1].map(
     (chain) => `SELECT ${chain} AS chain, max(idx) AS "index" FROM address WHERE chain = ${chain}`,
@@ -16,16 +16,16 @@ export function* lastAddresses(): Sql<WalletPath[]> {
   return (yield* all(last.join(' UNION ALL '))).filter(({ index }) => index !== null) as unknown as WalletPath[];
 }
 
-/** Receiving addresses that are to be given again, the first ones first. */
+/** Yields receiving addresses that may be given again, the first ones first. */
 export function* spareAddresses(count: number): Sql<OwnAddress[]> {
   const sql = `SELECT chain, idx AS "index", address FROM address WHERE spare = 1 AND chain = 0 ORDER BY idx LIMIT ?`;
   return (yield* all(sql, count)) as unknown as OwnAddress[];
 }
 
 /**
- * Puts a place to use.
- * @param record for which it is, where there is one
- * @returns false where it is in use
+ * Marks a place as used.
+ * @param record for which it is used; null if there is none
+ * @returns false if it is in use already
  */
 export function* useAddress({ chain, index, script, address }: StoredAddress, record: number | null): Sql<boolean> {
   const sql = `INSERT INTO address(chain, idx, script, address, record) VALUES (?, ?, ?, ?, ?)
@@ -47,7 +47,7 @@ export const keepAddress = ({ chain, index }: WalletPath): Sql<void> =>
 export const keepAddresses = (): Sql<void> =>
   put('UPDATE address SET record = NULL, spare = 0 WHERE record IS NOT NULL OR spare = 1');
 
-/** The place of each of these scripts that is the home's. */
+/** Maps those of these scripts that are the home's to their places. */
 export function* placesOf(scripts: readonly Hex[]): Sql<ReadonlyMap<Hex, WalletPath>> {
   const rows = yield* all(`SELECT script, chain, idx FROM address WHERE script IN (${marks(scripts)})`, ...scripts);
   return new Map(
@@ -60,7 +60,7 @@ export function* allAddresses(): Sql<StoredAddress[]> {
   return rows.map((row) => ({ ...row }) as unknown as StoredAddress);
 }
 
-/** Receiving addresses behind all that are in use. */
+/** Returns receiving addresses behind all that are in use. */
 export async function addressesAfter(
   used: readonly WalletPath[],
   count: number,
@@ -73,7 +73,7 @@ export async function addressesAfter(
   return Promise.all(paths.map(async (path) => ({ ...path, address: (await address(path)).address })));
 }
 
-/** The place of an address with its script. @throws Refusal `bug` where it is not its */
+/** Returns an address with its script. @throws Refusal `bug` where the address is not that of the place */
 export async function placeOf(own: OwnAddress, { address }: StoreSecrets): Promise<StoredAddress> {
   const made = await address(own);
   if (made.address !== own.address)

@@ -28,19 +28,19 @@ import { HomeStore, type StoreOptions } from './sql-store.ts';
 import { getMeta, setMeta } from './life.ts';
 
 const WAIT_MS = 10_000;
-/** An answer takes no longer than a few waits for locks; a server that has vanished says nothing at all. */
+/** Time to wait for an answer: a few waits for locks. A server that has vanished never answers. */
 const ANSWER_MS = 3 * WAIT_MS;
 const CONNECTIONS = 4;
 const INT8 = 20;
 
 /**
- * The next number, in the log as it is. `nextval` would log one 32 numbers ahead: a copy of the disk could begin
- * above the commits that it lacks. The lock ends with the statement, long before the commit is synced.
+ * Draws the next number. `nextval` would log a number 32 ahead, so that a copy of the disk could begin above the
+ * commits that it lacks. The lock ends with the statement, long before the commit is synced.
  */
 const NEXT = `SELECT pg_advisory_lock(0, 0),
   setval('commit_number', coalesce(pg_sequence_last_value('commit_number'), 0) + 1) AS number,
   pg_advisory_unlock(0, 0)`;
-/** A statement that fails leaves the counter's lock to its session, where other processes would wait for it. */
+/** Rolls back, and frees the lock of the counter, which a failed statement leaves to its session. */
 const ROLLBACK = 'ROLLBACK; SELECT pg_advisory_unlock_all()';
 const counter: Counter = {
   *next() {
@@ -56,8 +56,8 @@ const counter: Counter = {
 };
 
 /**
- * Puts the schema into an empty database, and what the store holds from the start: all of it or nothing.
- * @param begin is given the identity that the store has there (`identity.ts`)
+ * Puts the schema and the first rows into an empty database, all of it or nothing.
+ * @param begin receives the identity of the store (`identity.ts`)
  * @throws Refusal `home-exists` where a home has its store there
  */
 export async function createPostgres(
@@ -73,7 +73,11 @@ export async function createPostgres(
   }
 }
 
-/** @throws Refusal `store-unavailable`, `store-damaged`, `store-foreign`, `commit-unsynced`, `store-pooled`, `store-newer` */
+/**
+ * Opens the store of a home.
+ * @throws Refusal `store-unavailable`, `store-damaged`, `store-foreign`, `commit-unsynced`, `store-pooled`,
+ * `store-newer`
+ */
 export async function openPostgres(
   url: string,
   homeId: string,
@@ -105,17 +109,17 @@ const WAITS: Waits = { waitMs: WAIT_MS, answerMs: ANSWER_MS };
 class Postgres implements Database {
   readonly counter = counter;
   readonly #pool: pg.Pool;
-  /** Place in messages: without user and password. */
+  /** Name of the database in messages, without user and password. */
   readonly #place: string;
   readonly #examined = new WeakSet<pg.PoolClient>();
   #identity: string | undefined;
   /**
-   * The highest number of this process's commits: no server that it goes on with is behind that. Commits of others may not
-   * be on its disk yet. Whatever else a server writes does not raise it.
+   * Highest number of this process's commits, which no server may be behind. Commits of others are not counted, since
+   * they may not be on its disk yet.
    */
   #committed = 0;
 
-  /** @param waits shorter ones for tests */
+  /** Prepares a pool of connections. @param waits shorter ones for tests */
   constructor(url: string, { waitMs, answerMs }: Waits = WAITS) {
     const { host, pathname } = new URL(url);
     this.#place = `PostgreSQL at ${host || 'the local socket'}${pathname}`;
@@ -169,7 +173,7 @@ class Postgres implements Database {
     return this.#transaction(WRITE, locks, work());
   }
 
-  /** Brings the schema up to date, once, whoever else does it at the same time. */
+  /** Brings the schema up to date, once, even if others do it at the same time. */
   async migrate(homeId: string): Promise<void> {
     await this.#alone(this.#migrate(homeId, false));
     this.#identity = await this.identity();
@@ -219,7 +223,7 @@ class Postgres implements Database {
     void this.#pool.end().catch(() => {});
   }
 
-  /** false: `work` says so, or has lost a race that the server noticed. */
+  /** Runs a transaction. Returns false if `work` does, or has lost a race that the server noticed. */
   async #transaction<T>(begin: string, locks: readonly Query[], work: Sql<T>): Promise<T | false> {
     return this.#use(async (client) => {
       const sent: Promise<pg.QueryResult>[] = [];
@@ -268,7 +272,7 @@ class Postgres implements Database {
     }
   }
 
-  /** @throws Refusal where this server, or the cluster behind its address, is not to be worked with */
+  /** Examines the server behind a connection. @throws Refusal where it, or its cluster, is not to be worked with */
   async #examine(client: pg.PoolClient): Promise<void> {
     // Without a listener, a connection that breaks while nothing is asked of it would end the process.
     client.on('error', () => {});
@@ -312,7 +316,7 @@ interface State {
   database: string;
   meta: string | null;
 }
-/** The timeline from the log that is written now: `pg_control` still has the old one just after a promotion. */
+/** State of the server. The timeline is that of the log, since `pg_control` has the old one just after a promotion. */
 const STATE = `
   SELECT pg_backend_pid() AS pid, current_setting('fsync') AS fsync, pg_is_in_recovery() AS standby,
     coalesce(pg_sequence_last_value(to_regclass('commit_number')), 0) AS commits,
@@ -327,7 +331,7 @@ const READ = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 const WRITE = 'BEGIN ISOLATION LEVEL READ COMMITTED';
 type Query = string | pg.QueryConfig;
 const LOCK_ALL = 'LOCK TABLE record, claim, nonce, reply, meta IN EXCLUSIVE MODE';
-/** Both in one order, by hash and by id: whoever locks more than one does so in the same order. */
+/** Locks names. Both locks are taken in one order, by hash and by id, so that two commits never wait in a circle. */
 const lockNames = (names: readonly string[]): Query => ({
   name: 'names',
   text: `SELECT pg_advisory_xact_lock(hash) FROM
@@ -343,13 +347,13 @@ const lockRecords = (names: readonly string[]): Query => ({
 /** Returns whether the error is the server's own answer: then its connection is as it was before. */
 const isAnswer = (error: unknown): boolean => error instanceof Refusal || error instanceof pg.DatabaseError;
 
-/** The rows of each. @throws what the first that failed says: those behind it say no more than that it did */
+/** Returns the rows of each statement. @throws the error of the first that failed: those behind it repeat it */
 async function answers(sent: readonly Promise<pg.QueryResult>[]): Promise<SqlRow[][]> {
   await Promise.allSettled(sent);
   return (await Promise.all(sent)).map(({ rows }) => rows as SqlRow[]);
 }
 
-/** Statements by their text, which are few and fixed, with `$1` for `?`; one without values may be several in one. */
+/** Prepared statements by their text, with `$1` for `?`. A text without values may hold several statements. */
 const texts = new Map<string, { name: string; text: string }>();
 function prepared({ sql, values }: Statement): pg.QueryConfig {
   if (values.length === 0) return { text: sql };
@@ -365,14 +369,14 @@ function prepared({ sql, values }: Statement): pg.QueryConfig {
 const RACES = ['40001', '40P01']; // serialization_failure, deadlock_detected
 const LOCKED = '55P03';
 const UNSUPPORTED = '08P01';
-/** Data, constraints, syntax and RAISE: what the program must not have asked. */
+/** SQLSTATE of data, constraints, syntax and RAISE: faults of this program. */
 const FAULTS = /^(22|23|42|P0)/;
-/** No such database, or one that this user may not enter or use: it does not pass by itself. */
+/** SQLSTATE of a database that does not exist, or does not let this user in: lasting faults. */
 const CLOSED = /^(28|3D|42501)/;
 
 /**
- * Returns the refusal of a pooler. Whatever a commit relies on belongs to its connection: limits of
- * waiting, prepared statements, statements sent ahead of answers.
+ * Returns the refusal of a pooler. A commit relies on its connection: timeouts, prepared statements, statements sent
+ * ahead of answers.
  */
 const pooled = (place: string): Refusal =>
   new Refusal('store-pooled', `${place}: a connection pooler found, PostgreSQL itself expected`, {

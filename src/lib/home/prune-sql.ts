@@ -11,7 +11,7 @@ import { all, get, marks, put, type Counter, type Sql } from './database.ts';
 import { UNIT } from './schema.ts';
 import { dropClaims } from './sql-pieces.ts';
 
-/** A time by the home's clock (Unix seconds), and a height of the chain; null where no node was asked. */
+/** Time by the clock of the home (Unix seconds), and height of the chain; null where no node was asked. */
 export interface MarkTime {
   at: number;
   height: number | null;
@@ -26,7 +26,7 @@ export function* mayMark({ at }: Pick<MarkTime, 'at'>, spacing: number): Sql<boo
   return !last || allows({ least: spacing }, Math.abs(at - (last['at'] as number)));
 }
 
-/** Notes how far the store has come, unless that was done less than `spacing` seconds ago. */
+/** Records the number of the last commit, unless that was done less than `spacing` seconds ago. */
 export function* addMark(counter: Counter, { at, height }: MarkTime, spacing: number): Sql<void> {
   if (!(yield* mayMark({ at }, spacing))) return;
   // Of a store that has come no further the first mark stands.
@@ -34,7 +34,7 @@ export function* addMark(counter: Counter, { at, height }: MarkTime, spacing: nu
   yield* put('INSERT INTO mark(number, at, height) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', number, at, height);
 }
 
-/** The last commit that is so old: before `at`, and below `height` where one is given; -1 for none. */
+/** Yields the newest commit that is older than this time and height; -1 for none. */
 export function* lastBefore({ at, height }: MarkTime): Sql<number> {
   const below = height === null ? '' : ' AND height <= ?';
   const values = height === null ? [at] : [at, height];
@@ -45,12 +45,12 @@ export function* lastBefore({ at, height }: MarkTime): Sql<number> {
 /** Deletes the marks below one, which say no more than it does. */
 export const dropMarks = (number: number): Sql<void> => put('DELETE FROM mark WHERE number < ?', number);
 
-/** Place where the last look at replies ended. */
+/** Position at which the last look at replies ended. */
 export interface ReplyCursor {
   number: number;
   key: string;
 }
-/** The next replies, up to a commit. */
+/** Yields the next replies, up to a commit. */
 export function* repliesAfter({ number, key }: ReplyCursor, upTo: number, limit: number): Sql<ReplyCursor[]> {
   const rows = yield* all(
     'SELECT number, key FROM reply WHERE (number, key) > (?, ?) AND number <= ? ORDER BY number, key LIMIT ?',
@@ -62,15 +62,14 @@ export function* repliesAfter({ number, key }: ReplyCursor, upTo: number, limit:
   return rows as unknown as ReplyCursor[];
 }
 
-/** A later answer of the same action over the same record, which stands for good where this one does. */
+/** Query for a later answer of the same action over the same record, which stands for good where this one does. */
 const FOLLOWED = `SELECT 1 FROM reply_of AS next JOIN reply AS later ON later.key = next.reply
   WHERE next.record = own.record AND next.type = own.type AND next.number > own.number AND next.number <= ?
   AND later.stands >= reply.stands`;
 
 /**
- * Deletes the replies that these follow, and those of them that belong to no record. The last
- * answer of an action over a record that is not over stays, whatever its age. So does the last that
- * stands for good.
+ * Deletes replies that these follow, and those of them that belong to no record. The last answer of an action over a
+ * record that has not ended stays, whatever its age. So does the last that stands for good.
  * @returns the keys of the deleted replies
  */
 export function* dropFollowed(keys: readonly string[], upTo: number, dry: boolean): Sql<string[]> {
@@ -99,7 +98,7 @@ export interface OldRecord {
   over: number;
   body: string;
 }
-/** The next records that are over, up to a commit. */
+/** Yields the next ended records, up to a commit. */
 export function* overAfter({ rev, id }: Pick<OldRecord, 'rev' | 'id'>, upTo: number, limit: number): Sql<OldRecord[]> {
   const rows = yield* all(
     `SELECT id, kind, rev, over, body FROM record WHERE over > 0 AND (rev, id) > (?, ?) AND rev <= ?
@@ -112,7 +111,7 @@ export function* overAfter({ rev, id }: Pick<OldRecord, 'rev' | 'id'>, upTo: num
   return rows as unknown as OldRecord[];
 }
 
-/** The next records of these kinds, in the order in which they were begun. */
+/** Yields the next records of these kinds, in the order in which they were begun. */
 export function* ofKinds(kinds: readonly string[], after: number, limit: number): Sql<OldRecord[]> {
   const sql = `SELECT id, kind, rev, over, body FROM record WHERE id > ? AND kind IN (${marks(kinds)}) ORDER BY id LIMIT ?`;
   return (yield* all(sql, after, ...kinds, limit)) as unknown as OldRecord[];

@@ -44,9 +44,9 @@ import { setMeta } from './life.ts';
 
 const DAY = { seconds: 86_400, blocks: 144 };
 export const PRUNE_LIMITS = {
-  /** Blocks upon what ended, however few days are kept. */
+  /** Least depth of what ended, however few days are kept. */
   deep: { unit: 'blocks', least: (keepDays: number) => Math.max(DAY.blocks, Math.ceil(keepDays * DAY.blocks)) },
-  /** Time for which a record that came to nothing is kept, and no longer. */
+  /** Time for which a record that came to nothing is kept. */
   nothing: { unit: 'seconds', least: DAY.seconds },
   /** Spacing of two marks. */
   marks: {
@@ -67,32 +67,35 @@ export interface PruneOptions {
   spaced?: boolean;
   /** Only counts what would go, and notes nothing. */
   dry?: boolean;
-  /** Called after each transaction, with what is gone by then: others have their turn. */
+  /** Called after each transaction with the number of rows deleted so far, to give others their turn. */
   pause?: (gone: number) => Promise<void>;
   stopped?: () => boolean;
 }
 export interface Pruned {
   replies: number;
   notes: number;
-  /** Numbers by kind. */
+  /** Number of deleted records of each kind. */
   records: Readonly<Record<string, number>>;
-  /** Records that are over and old enough, whose coins the node did not show spent deep enough, or of which a part is not over. */
+  /** Number of ended and old records that stay: their coins are not spent deep enough, or a part has not ended. */
   unseen: number;
 }
 
-/** Tools of a run. */
+/** Options of a run, with its time and height. */
 interface PruneRun extends Required<Omit<PruneOptions, 'pause' | 'spaced'>> {
   /**
    * Runs after each transaction.
    * @param more rows deleted by it
    */
   pause: (more: number) => Promise<void>;
-  /** Now. */
+  /** Present time, Unix seconds. */
   at: number;
   height: number | null;
 }
 
-/** @throws Refusal `store-newer` for a record of an unknown kind, and as the store and the source do */
+/**
+ * Deletes what is no longer needed.
+ * @throws Refusal `store-newer` for a record of an unknown kind, and as the store and the source do
+ */
 export async function prune({
   dry = false,
   spaced = false,
@@ -126,7 +129,10 @@ export async function prune({
   return { replies, notes, records, unseen };
 }
 
-/** The last commits before which a record may go: one that has ended, and one that came to nothing. None without a height. */
+/**
+ * Returns the last commits before which a record may go: an ended one, and one that came to nothing. None without a
+ * height.
+ */
 async function limitsOf(work: PruneRun): Promise<{ ended: number; nothing: number }> {
   const oldest = (days: number): Promise<number> =>
     work.store.snapshot(() => lastBefore(ago(work, days * DAY.seconds, PRUNE_LIMITS.deep.least(days))));
@@ -221,7 +227,10 @@ interface PartRecord extends Pick<OldRecord, 'id' | 'kind' | 'rev'> {
   over: boolean;
 }
 
-/** The records that go with these, by a claim of theirs. All that go with any are read, so it is asked only where one is due. */
+/**
+ * Returns the records that go with these, by a claim of theirs. It reads all records of such kinds, so it is called
+ * only where one is due.
+ */
 async function partsOf(
   { store, pause, stopped }: PruneRun,
   kinds: ReadonlyMap<string, Kind<any>>,
@@ -258,7 +267,7 @@ interface DueRecord {
   claims: readonly string[];
   coins: readonly Gone[];
 }
-/** The record where it is over by what its kind says now, and old enough. */
+/** Returns the record if its kind says that it has ended, and if it is old enough. */
 function dueOf(row: OldRecord, kinds: ReadonlyMap<string, Kind<any>>, ended: number): DueRecord[] {
   const kind = kindOf(kinds, row.kind, 'this store', 'prune');
   const record: unknown = kind.parse(parseJson(row.body));
@@ -268,7 +277,7 @@ function dueOf(row: OldRecord, kinds: ReadonlyMap<string, Kind<any>>, ended: num
   return [{ row: { id, kind: name, rev }, claims: kind.claims(record), coins: kind.spent?.(record) ?? [] }];
 }
 
-/** The outpoints of these that the node shows spent, so deep that no reorganisation brings them back. */
+/** Returns the outpoints that the node shows spent, too deep for a reorganisation. */
 async function spentDeep({ source, keepDays }: PruneRun, coins: readonly Gone[]): Promise<ReadonlySet<string>> {
   if (coins.length === 0) return new Set();
   const at = coins.map(({ outpoint }) => outpointText(outpoint));

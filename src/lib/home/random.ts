@@ -11,14 +11,17 @@ export type Random = (bytes: number) => Uint8Array;
 
 export const realRandom: Random = (bytes) => randomFillSync(new Uint8Array(bytes));
 
-/** The 32 bytes of `--insecure-seed HEX`. @throws Refusal `usage` */
+/** Reads the 32 bytes of `--insecure-seed HEX`. @throws Refusal `usage` */
 export function parseInsecureSeed(hex: string): Uint8Array {
   if (!/^[0-9a-f]{64}$/.test(hex))
     throw new Refusal('usage', 'the insecure seed is something else, 64 lowercase hex digits expected');
   return new Uint8Array(Buffer.from(hex, 'hex'));
 }
 
-/** sha256(tag ‖ seed ‖ home ‖ commits ‖ call ‖ block), block after block; each call begins a new run of blocks. */
+/**
+ * Returns a repeatable stream: sha256(tag ‖ seed ‖ home ‖ commits ‖ call ‖ block), block after block. Each call begins
+ * a new run of blocks.
+ */
 export function insecureRandom(seed: Uint8Array, home: string, commits: number): Random {
   let call = 0;
   return (bytes) => {

@@ -29,9 +29,9 @@ interface Merged {
   /** All of them, where the kind holds others: what one held and the last does not was let go of. */
   versions: readonly unknown[];
 }
-/** All that some journals say. */
+/** Content of journals. */
 export interface Gathered {
-  /** Records by kind and key or name, merged over their versions. */
+  /** Records by kind and by key or name, each merged over its versions. */
   records: ReadonlyMap<string, Merged>;
   notes: ReadonlyMap<string, Note>;
   addresses: ReadonlyMap<string, WalletPath>;
@@ -40,12 +40,13 @@ export interface Gathered {
   cut: readonly string[];
   /** Files that another home of the same words has written. */
   others: readonly string[];
-  /** The highest number of a commit, and when its line was written (Unix time). */
+  /** Highest number of a commit, and the time of its line (Unix seconds). */
   newest: { commit: number; at: number };
 }
 
 /**
- * @param key of their home, which is this one or of the same words
+ * Reads journals.
+ * @param key of this home, or of another with the same words
  * @throws Refusal as `readJournal`; `store-newer` for a kind that this program does not know
  */
 export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, home: string): Gathered {
@@ -83,7 +84,10 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
   return { records: mergedVersions(versions), notes, addresses, lines, cut, others, newest };
 }
 
-/** One of each record, in the order in which it was written: of two versions that say as much the newer counts. */
+/**
+ * Merges the versions of each record, in the order in which they were written. Of two versions that say as much the
+ * newer counts.
+ */
 function mergedVersions(versions: readonly Merged[]): ReadonlyMap<string, Merged> {
   const records = new Map<string, Merged>();
   for (const version of versions.toSorted((a, b) => a.rev - b.rev)) {
@@ -120,9 +124,9 @@ export interface Reconciliation {
 }
 
 /**
- * Brings it all into the store, a record a commit; where it is interrupted, it is done once more from the start.
- * @param settled what the store was when it was found to be restored: its records are no newer than that
- * @param hasAll whether all of a file of the journal is in the store, or was
+ * Brings journals into the store, one record a commit. If it is interrupted, it is run again from the start.
+ * @param settled state of the store when it was found to be restored: its records are no newer
+ * @param hasAll returns whether the store has, or had, all of a journal file
  */
 export async function reconcile(
   store: HomeStore,
@@ -177,7 +181,7 @@ const asItWas = ({ kind, name, record }: Merged): Reconciliation => ({
   record,
 });
 
-/** One record; undefined where the store has none such and `add` is not given. */
+/** Brings in one record; undefined where the store has none such and `add` is false. */
 async function into(
   store: HomeStore,
   entry: Merged,
@@ -219,8 +223,8 @@ async function into(
 }
 
 /**
- * Ends records that came back of the journal, where a record had let go of them before.
- * @param back the claims of all that came back
+ * Ends records that came back from the journal, but that a record had let go of before.
+ * @param back claims of all that came back
  */
 async function endLetGo(store: HomeStore, { kind, record, versions }: Merged, back: ReadonlySet<Claim>): Promise<void> {
   const held = versions.flatMap((version) => kind.holds?.(version) ?? []).filter(({ claim }) => back.has(claim));
@@ -261,9 +265,8 @@ async function usedBefore(store: HomeStore, known: readonly WalletPath[]): Promi
 }
 
 /**
- * The owner says that the journal's last commit was the last of the lost store: what its records doubt for that reason alone
- * they doubt no more.
- * @returns how many records
+ * Ends the doubts of records that come only from the journal's unknown end, because its owner declares it complete.
+ * @returns the number of records
  */
 export async function finish(store: HomeStore, kinds: Kinds): Promise<number> {
   let done = 0;
@@ -281,7 +284,7 @@ export async function finish(store: HomeStore, kinds: Kinds): Promise<number> {
   return done;
 }
 
-/** @throws Refusal `journal-incomplete` where something is known to be missing */
+/** Checks that nothing is known to be missing. @throws Refusal `journal-incomplete` */
 export function refuseIncomplete(
   { newest, cut }: Gathered,
   notGiven: readonly string[],
@@ -302,7 +305,10 @@ export function refuseIncomplete(
     });
 }
 
-/** A record keeps its name, but for an opening that went on: then one's claims hold all of the other's. */
+/**
+ * Returns whether two records are versions of one. Names stay, except for an opening that went on: then the claims of
+ * one hold all of the other.
+ */
 function isSame(kind: Kind<any>, mine: unknown, other: unknown): boolean {
   if (kind.key) return kind.key(mine) === kind.key(other);
   if (kind.row(mine).name === kind.row(other).name) return true;
@@ -310,7 +316,7 @@ function isSame(kind: Kind<any>, mine: unknown, other: unknown): boolean {
   return a.every((claim) => b.includes(claim)) || b.every((claim) => a.includes(claim));
 }
 
-/** Throws what is more than that the store has got something meanwhile that was about to be added. */
+/** Throws every error but that a record or note is there already. */
 function refuseUnlessKnown(error: unknown): void {
   if (!(error instanceof Refusal) || error.code !== 'already-known') throw error;
 }

@@ -18,8 +18,8 @@ import { isMissing, readPlain, replacePrivate, syncDirectory, syncParent } from 
 export const defaultRefunds = (home: string): string => `${home.replace(/\/+$/, '')}.refunds`;
 
 /**
- * Folders of copies: the one that the home has recorded, and one that a run adds. The added one is
- * asked first, and where it takes them the recorded one may be out of reach.
+ * Folders of copies: the recorded one, and one that a run adds. The added one is tried first; if it takes the copies,
+ * the recorded one may fail.
  */
 export interface CopyFolders {
   recorded: string;
@@ -37,7 +37,7 @@ export function keepCopies({ recorded, added }: CopyFolders, copies: readonly Co
   }
 }
 
-/** The copies of every folder, each once. */
+/** Returns the copies of both folders, each once. */
 export function keptCopies({ recorded, added = recorded }: CopyFolders): ReturnType<typeof readCopies> {
   const [first, second] = [readCopies(added), readCopies(recorded)];
   const all = new Map([...second.copies, ...first.copies].map((copy) => [copy.name, copy]));
@@ -64,7 +64,7 @@ export function writeCopies(dir: string, copies: readonly Copy[]): void {
   }
 }
 
-/** All copies in a folder, by name. One that cannot be read is named in `unreadable`, so that it does not hide the others. */
+/** Reads all copies in a folder, by name. A copy that cannot be read is listed in `unreadable` and hides no other. */
 export function readCopies(dir: string): { copies: readonly Copy[]; unreadable: readonly string[] } {
   const copies: Copy[] = [];
   const unreadable: string[] = [];

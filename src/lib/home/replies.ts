@@ -32,7 +32,9 @@ export function* replyTo(key: Hex): Sql<ReturnType<typeof readReply> | undefined
   return row && readReply(row);
 }
 
-/** The last reply of an action over the record behind a claim, cancels included; none where that is no longer live. */
+/**
+ * Yields the last reply of an action over the record behind a claim, cancels included; none if it is no longer live.
+ */
 export function* lastReply(type: string, claim: Claim): Sql<ReturnType<typeof readReply> | undefined> {
   const sql = `SELECT ${COLUMNS}, ${LIVE} AS live FROM reply JOIN reply_of ON reply_of.reply = reply.key
     WHERE reply_of.record = (SELECT record FROM claim WHERE claim = ?) AND reply_of.type = ?
@@ -41,7 +43,7 @@ export function* lastReply(type: string, claim: Claim): Sql<ReturnType<typeof re
   return live ? readReply(row) : undefined;
 }
 
-/** The records that a reply is linked to, as they are now. */
+/** Yields the records that a reply is linked to, as they are now. */
 export const recordsOf = (key: Hex): Sql<SqlRow[]> =>
   all('SELECT id, kind, name, rev, body FROM record JOIN reply_of ON record = id WHERE reply = ?', key);
 
@@ -49,7 +51,7 @@ export function* isAnswered(key: Hex | null): Sql<boolean> {
   return key !== null && (yield* get(`SELECT 1 FROM reply WHERE key = ? AND ${LIVE}`, key)) !== undefined;
 }
 
-/** Takes away what an action has answered over these records: by a cancel its steps, by a step its cancels. */
+/** Deletes replies of an action over these records: a cancel those of its steps, a step those of its cancels. */
 export function* forget({ type, ends = false }: Commit['reply'], records: readonly number[]): Sql<void> {
   if (type === '' || records.length === 0) return;
   const linked = `record IN (${marks(records)})`;
@@ -62,9 +64,8 @@ export function* forget({ type, ends = false }: Commit['reply'], records: readon
 }
 
 /**
- * Deletes replies that can never be said again, because a nonce is gone, where a later answer of
- * their action over these claims has come. The last one stays: `--again` must not take
- * the one before it for the last.
+ * Deletes replies that cannot be repeated because a nonce is gone, if a later answer of the action over these claims
+ * has come. The last one stays: `--again` must not take an earlier one for the last.
  */
 export function* forgetDead(
   { type }: Pick<Commit['reply'], 'type'>,

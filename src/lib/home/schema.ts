@@ -20,10 +20,10 @@
  * lost is not given again. Numbers of commits come from a sequence, which nobody waits for.
  */
 
-/** Size of the first part of a sum, which counts apart from the rest. */
+/** Divisor that splits a sum in two columns. */
 export const UNIT = 1_000_000_000;
 
-/** Condition of an index of the records that somebody has still to be told of, and of its users, word for word. */
+/** Condition of the index of pending records, which queries repeat word for word. */
 export const PENDING = `state = 'pending'`;
 
 interface Dialect {
@@ -32,7 +32,7 @@ interface Dialect {
   text: string;
   bytes: string;
   id: string;
-  /** Clauses behind a table, and behind one that is found by its key alone. */
+  /** Clauses behind a table, and behind a table that is found by its key alone. */
   strict: string;
   keyed: string;
   unlogged: string;
@@ -46,9 +46,9 @@ interface Guard {
   name: string;
   on: 'UPDATE' | 'DELETE';
   table: string;
-  /** Condition over the rows NEW and OLD; every change of that sort otherwise. */
+  /** Condition over the rows NEW and OLD; absent: every change is refused. */
   when?: string;
-  /** A query: where it finds a row, the change is allowed. */
+  /** Query that allows the change if it finds a row. */
   unless?: string;
   message: string;
 }
@@ -230,7 +230,7 @@ const schema = (d: Dialect): string => `
   )${d.strict};
   ${GUARDS.map(d.guard).join('')}`;
 
-/** The whole condition of a guard, where it has one. */
+/** Returns the whole condition of a guard; empty if it has none. */
 const conditionOf = ({ when, unless }: Guard): string =>
   [when, unless && `NOT EXISTS (${unless})`].filter((part) => part !== undefined).join(' AND ');
 

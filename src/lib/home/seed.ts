@@ -14,7 +14,7 @@ import type { Random } from './random.ts';
 
 export const ARMOR = '-----BEGIN AGE ENCRYPTED FILE-----';
 
-/** 24 new words. */
+/** Draws 24 new words. */
 export async function makeMnemonic(random: Random): Promise<string> {
   const { entropyToMnemonic, wordlist } = await words();
   return entropyToMnemonic(random(32), wordlist);
@@ -54,7 +54,7 @@ export async function writeSeed(path: string, mnemonic: string, passphrase?: str
 }
 
 /**
- * The BIP39 seed, 64 bytes.
+ * Reads the BIP39 seed, 64 bytes.
  * @param passphrase asked only where the file is encrypted
  * @throws Refusal `secret-exposed`, `wrong-passphrase`, or `store-damaged` where there is no seed in the file
  */

@@ -71,7 +71,7 @@ export class ShareFolder implements Shares {
     return join(this.#dir, `${this.#prefix}${name}.share`);
   }
 
-  /** The life of the store that the folder belongs to; undefined where it names none. */
+  /** Reads the life of the store that owns the folder; undefined if it names none. */
   #owner(): string | undefined {
     try {
       return readPlain(this.#ownerFile, 'latin1').trim();
@@ -130,7 +130,7 @@ export class ShareFolder implements Shares {
     });
   }
 
-  /** Files and claims after a commit: a file that is still claimed is never destroyed. @throws Refusal `bug` */
+  /** Checks files against claims after a commit: a claimed file is never destroyed. @throws Refusal `bug` */
   async #agree(made: readonly ShareFile[], gone: readonly string[], store: Pick<Store, 'load'>): Promise<void> {
     const claim = (name: string): Claim => `share:${name}`;
     const { found } = await store.load([...made.map(({ name }) => name), ...gone].map(claim));
@@ -142,9 +142,8 @@ export class ShareFolder implements Shares {
   }
 
   /**
-   * Destroys the files that no record of the store claims: left by a crash, or put back with a backup. Only where the folder is
-   * the store's own.
-   * @param options `take`: it is from now on, whichever it names
+   * Destroys files that no record claims, left by a crash or put back with a backup, if the folder is the store's own.
+   * @param options `take`: true makes the folder the store's own
    */
   async sweep(store: Pick<HomeStore, 'load' | 'claimed'>, { take = false } = {}): Promise<void> {
     if (this.#files().length === 0) return;
@@ -194,7 +193,7 @@ export class ShareFolder implements Shares {
     }
   }
 
-  /** Waits without holding up other runs of this process. */
+  /** Waits for the lock without holding up other runs of this process. */
   async #hold(): Promise<() => void> {
     const free = await holdFor(join(this.#dir, `${this.#prefix}lock`), WAIT_LIMITS.held);
     if (free) return free;

@@ -76,7 +76,8 @@ export function* besideOf(ids: readonly (number | undefined)[]): Sql<readonly Re
 }
 
 /**
- * @param ids of the records that are written over, with what lies beside each
+ * Writes records with their claims, nonces, figures and freed addresses.
+ * @param ids of the records that are replaced, with what lies beside each
  * @returns the ids of all
  */
 export function* writeRecords(
@@ -144,7 +145,7 @@ export function* dropClaims(dropped: readonly Claim[]): Sql<void> {
   yield* put(`DELETE FROM claim WHERE claim IN (${marks(dropped)})`, ...dropped);
 }
 
-/** Ends the nonces for these claims, but for those of the signature hashes that `stay`. */
+/** Ends the nonces of these claims, except for signature hashes in `stay`. */
 function* endNonces(claims: readonly Claim[], stay: readonly Hex[] = []): Sql<void> {
   if (claims.length === 0) return;
   const but = stay.length === 0 ? '' : ` AND sighash NOT IN (${marks(stay)})`;
@@ -165,7 +166,7 @@ const inUse = (claim: Claim, owner: ClaimOwner | undefined): Refusal =>
     owner ? { hint: freeing(owner) } : {},
   );
 
-/** @param number of its commit, from which the time of one that lapses is counted */
+/** Writes a note. @param number of its commit, from which a lapsing note is counted */
 export function* addNote({ name, body, lapses }: Note, number: number): Sql<void> {
   const sql = 'INSERT INTO note(name, body, lapses) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING name';
   if (!(yield* get(sql, name, canonicalJson(body), lapses ? number : null)))
@@ -192,7 +193,7 @@ export function* consumedOf(spends: readonly NonceId[]): Sql<NonceId | undefined
 export const endNonce = ({ of, sighash }: NonceId): Sql<void> =>
   put('DELETE FROM nonce WHERE of_claim = ? AND sighash = ?', of, sighash);
 
-/** Row of the table `record`, whose body is parsed on first use. */
+/** Returns a row of the table `record`, whose body is parsed on each use. */
 export function lazily<L extends ListedRecord>({ body, ...row }: SqlRow): L {
   return Object.defineProperty(row, 'record', {
     get: () => parseJson(body as string),
@@ -200,7 +201,7 @@ export function lazily<L extends ListedRecord>({ body, ...row }: SqlRow): L {
   }) as unknown as L;
 }
 
-/** Lock name under which commits that use addresses wait for each other. */
+/** Name of the lock that commits with addresses share. */
 export const ADDRESSES = 'addresses';
 
 /** Returns the lock names of a commit (`Database.write`). */

@@ -52,7 +52,7 @@ import type { CommitWatch, ListedRecord, Ordered, StatedSum, StoredAddress, Stor
 export interface StoreOptions {
   secrets: () => Promise<StoreSecrets>;
   watch?: CommitWatch;
-  /** Journal of the commits outside the store; absent for a store that a backup is being made of or from. */
+  /** Journal of the commits outside the store; absent while a backup is made or read. */
   journal?: Journal;
   /** Labelled points within a commit, where tests interrupt a run. */
   point?: ((label: string) => void) | undefined;
@@ -192,7 +192,7 @@ export class HomeStore implements Store {
     return this.#listed(where.length > 0 ? `WHERE ${where.join(' AND ')}` : '', ...values);
   }
 
-  /** Returns quotes with something pending, written by commits above this number, in the order of their commits. */
+  /** Returns records of a kind with something pending, written by commits above this number, in order. */
   pending = async (kind: string, above: number) => this.#db.ask(() => pendingAbove(kind, above));
   /** Returns the records of an issuer for which more was paid than is issued or reported. */
   async unissued(issuer: string): Promise<readonly ListedRecord[]> {
@@ -224,15 +224,15 @@ export class HomeStore implements Store {
     const rows = await this.#db.ask(() => recordsInOrder(kind, figure, stretch));
     return rows.map((row) => lazily<Ordered>({ ...row, value: BigInt(row['value'] as number) }));
   }
-  /** The same of those that claim an outpoint which the other side has stated, without their bodies. */
+  /** Returns the records of a kind that claim a stated outpoint, in the order of this figure, without bodies. */
   async stated(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly StatedSum[]> {
     const rows = await this.#db.ask(() => statedInOrder(kind, figure, stretch));
     return rows.map((row) => ({ ...row, value: BigInt(row['value'] as number) }) as unknown as StatedSum);
   }
 
   /**
-   * The sums over all records of a kind.
-   * @param otherwise records that are known to count otherwise than they say, by the store's numbers
+   * Returns the sums over all records of a kind.
+   * @param otherwise figures that count in place of a record's own, by its id
    */
   async totals(kind: Pick<Kind<any>, 'name'>, otherwise: ReadonlyMap<number, Otherwise> = new Map()): Promise<Totals> {
     return this.#db.ask(() => totalsOf(kind, otherwise));
@@ -325,9 +325,9 @@ export class HomeStore implements Store {
   }
 
   /**
-   * Notes where it lies now.
-   * @param identity is told where it lay
-   * @returns false where it does not stand as it did
+   * Stores the present place of the store.
+   * @param identity returns it, given the stored place
+   * @returns false if the store has changed meanwhile
    */
   async placed(
     identity: (kept: string) => string,
@@ -355,8 +355,8 @@ export class HomeStore implements Store {
   }
 
   /**
-   * Begins another life (`life.ts`), and makes a copied or restored store harmless.
-   * @returns the number of that, which no commit before has reached; undefined where the store does not stand as it did
+   * Begins another life (`life.ts`), which makes a copied or restored store harmless.
+   * @returns the number of that commit, higher than all before; undefined if the store has changed meanwhile
    * @throws Refusal `store-damaged`; `store-newer` for a record of an unknown kind
    */
   async settle(begun: Begun, kinds: readonly Kind<any>[]): Promise<number | undefined> {
@@ -365,11 +365,13 @@ export class HomeStore implements Store {
     return number === false ? undefined : number;
   }
 
-  /** A piece of pruning, in a transaction of its own. @param names what it deletes, as `namesOf` */
+  /** Runs a piece of pruning in a transaction of its own. @param names locks, as of `namesToLock` */
   async prune<T>(names: readonly string[], work: (counter: Database['counter']) => Sql<T>): Promise<T> {
     return this.#retried(names, () => work(this.#db.counter));
   }
-  /** The same, where records go: a commit like others, for whoever looks for a store that was put back. */
+  /**
+   * Runs a piece of pruning that deletes records. It counts as a commit, so that a store that is put back is noticed.
+   */
   async pruneRecords(names: readonly string[], work: () => Sql<number>): Promise<number> {
     await this.#ready();
     const { counter } = this.#db;
@@ -382,7 +384,7 @@ export class HomeStore implements Store {
     return dropped;
   }
 
-  /** Repeats a write until it wins its race, for those that nothing else would make. */
+  /** Repeats a write until it wins its race, where nobody would make it again. */
   async #retried<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T> {
     const { done } = await retryRace(async () => {
       const written = await this.#db.write(names, work);

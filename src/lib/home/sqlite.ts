@@ -18,19 +18,22 @@ import { getMeta, setMeta } from './life.ts';
 
 export interface SqliteOptions extends StoreOptions {
   path: string;
-  /** Set if the file was empty. */
+  /** Set for an empty file. */
   made?: 'new';
 }
 
 export class SqliteStore extends HomeStore {
-  /** @throws Refusal `network-disk`, as `Connection`, or `secret-exposed` where others may read the file */
+  /**
+   * Opens the store.
+   * @throws Refusal `network-disk`, as `Connection`, or `secret-exposed` where others may read the file
+   */
   constructor({ path, made, ...options }: SqliteOptions) {
     refuseNetworkDisk(dirname(path));
     refuseExposed(path);
     super(databaseOf(new Connection(path, MIGRATIONS, made ? {} : { holds: 'a store' })), options);
   }
 
-  /** Makes an empty store; SQLite gives its journals the mode of the file. */
+  /** Makes an empty store. SQLite gives its journals the mode of the file. */
   static create(options: SqliteOptions): SqliteStore {
     closeSync(openSync(options.path, 'wx', 0o600));
     return new SqliteStore({ ...options, made: 'new' });
@@ -83,7 +86,7 @@ export class Connection {
 
   /**
    * Opens the file, which must be there, and brings its schema up to date.
-   * @param options `holds`: an empty file was emptied; `journal`: DELETE keeps all in one file, which others may copy
+   * @param options `holds`: refuses an emptied file; `journal`: DELETE keeps all in one file, for copying
    * @throws Refusal `store-unavailable`, `store-damaged`, `store-unsafe`, `store-newer`
    */
   constructor(
@@ -228,7 +231,7 @@ const UNSHARED = [4618, 4874, 5386]; // SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSI
 const BUSY = [5, 6, 15]; // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL
 const DAMAGED = [11, 26]; // SQLITE_CORRUPT, SQLITE_NOTADB
 const SHUT = [3, 8, 13, 14]; // SQLITE_PERM, SQLITE_READONLY, SQLITE_FULL, SQLITE_CANTOPEN
-/** SQLITE_IOERR_ WRITE, FSYNC, DIR_FSYNC, TRUNCATE, SHMSIZE, SHMMAP: how a full disk shows where SQLite does not look for it. */
+/** SQLITE_IOERR_ WRITE, FSYNC, DIR_FSYNC, TRUNCATE, SHMSIZE, SHMMAP: codes of a full disk outside SQLITE_FULL. */
 const UNWRITTEN = [778, 1034, 1290, 1546, 4874, 5386];
 const CONSTRAINT = 19;
 

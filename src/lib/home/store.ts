@@ -14,18 +14,18 @@ export interface ListedRecord {
   /** The record, parsed on first use, since most looks at many records read few. */
   readonly record: Json;
 }
-/** A record by one of its figures. */
+/** Record with the value of one of its figures. */
 export interface Ordered extends ListedRecord {
   /** Row number in the store. */
   id: number;
   value: bigint;
 }
-/** Amount that the other side has stated to fund a contract, by one of the contract's figures. */
+/** Outpoint that the counterparty has stated for a contract, with one of the figures of the contract. */
 export interface StatedSum extends Pick<Ordered, 'id' | 'value' | 'name'> {
-  /** A `fundingClaim`. */
+  /** Claim of the outpoint (`fundingClaim`). */
   claim: Claim;
 }
-/** A part of a list in the order of a figure. */
+/** Part of a list that a figure orders. */
 export interface Stretch {
   /** Position after which the part begins. */
   after?: Pick<Ordered, 'id' | 'value'> | undefined;
@@ -33,7 +33,7 @@ export interface Stretch {
   upTo?: bigint;
   most: number;
 }
-/** A record on which something waits, by its name. */
+/** Record with something still to be reported. */
 export type Pending = Pick<ListedRecord, 'name' | 'rev'>;
 export interface StoredAddress extends OwnAddress {
   script: Hex;
@@ -41,7 +41,7 @@ export interface StoredAddress extends OwnAddress {
 
 /** Secrets of the seed that a store needs, loaded only for nonces and addresses. */
 export interface StoreSecrets {
-  /** Encrypts nonces at rest, 32 bytes. */
+  /** Key that encrypts nonces at rest, 32 bytes. */
   storeKey: Uint8Array;
   address(path: WalletPath): Promise<WalletScript>;
 }

@@ -17,7 +17,7 @@ import type { CommitWatch } from './store.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 
 export const COMMIT_LIMITS = {
-  /** No home makes so many; above, whole numbers would soon not be told apart any more. */
+  /** Number of commits. No home makes more, and larger numbers would lose their last digits. */
   commit: { unit: 'number', least: 0, most: 10 ** 15 - 1 },
 } satisfies Limits;
 
@@ -25,8 +25,8 @@ export const COMMIT_LIMITS = {
 export const digits = (commit: number): string => String(commit).padStart(20, '0');
 
 /**
- * Reads the number of a commit; undefined for any other text. A home goes on counting from the highest, so one that leaves no
- * room to count is a damaged file's, and no number.
+ * Reads the number of a commit; undefined for any other text. A home goes on counting from the highest, so a number
+ * without room to count is refused.
  */
 export function commitIn(text: string): number | undefined {
   const commit = /^\d{20}$/.test(text) ? Number(text) : NaN;
@@ -36,18 +36,18 @@ export function commitIn(text: string): number | undefined {
 export interface TideOptions {
   /** Folder of the tide file. */
   dir: string;
-  /** Folders in which it may have been written before. */
+  /** Folders in which the tide may have been written before. */
   also?: readonly string[];
   home: string;
-  /** 32 bytes: signs it. */
+  /** Key that signs the tide, 32 bytes. */
   key: Uint8Array;
   /** Advice where the folder cannot be written. */
   hint: string;
 }
 
-/** Bytes of a tide: 20 digits, a space, 16 hex digits and the end of the line. */
+/** Length in bytes: 20 digits, a space, 16 hex digits and the end of the line. */
 const BYTES = 38;
-/** A link in its place would lead the write elsewhere, and a pipe would hold it up. */
+/** Flags against a link, which would lead the write elsewhere, and a pipe, which would hold it up. */
 const SAFE = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 class Tide implements CommitWatch {
@@ -63,7 +63,7 @@ class Tide implements CommitWatch {
     return join(dir, `.tide-${this.#options.home}-${life}`);
   }
 
-  /** The highest counter of a life in any of its folders; 0 where there is none, or none that is whole. */
+  /** Reads the highest counter of a life in all folders; 0 if there is none that is whole. */
   read(life: string): number {
     const { dir, also = [] } = this.#options;
     return Math.max(...[...new Set([dir, ...also])].map((folder) => this.#readIn(this.#path(folder, life), life)));
@@ -104,7 +104,7 @@ class Tide implements CommitWatch {
     return `${number} ${seal.digest('hex').slice(0, 16)}\n`;
   }
 
-  /** A life that has ended in its own place: whatever is put back of it is below this. */
+  /** Ends the tide of a life at a number that is above all that may be put back of it. */
   end(life: string, commits: number): void {
     try {
       const file = openSync(this.#path(this.#options.dir, life), constants.O_WRONLY | SAFE);
@@ -118,7 +118,7 @@ class Tide implements CommitWatch {
     }
   }
 
-  /** Lets it tell of this life from now on. */
+  /** Follows another life from now on. */
   follow(life: string): void {
     this.close();
     this.#life = life;
@@ -166,7 +166,10 @@ export interface Tides {
   close(): void;
 }
 
-/** @param journals the folder that the journal is written to, and others where it may lie */
+/**
+ * Returns the two tides of a home.
+ * @param journals the folder that the journal is written to, and others where it may lie
+ */
 export function tidesOf(
   home: string,
   key: Uint8Array,
