@@ -117,7 +117,7 @@ describe('time', () => {
 
 describe('a look', () => {
   const home = (totals: () => Promise<unknown>): Home =>
-    ({ network: 'regtest', totals, store: { inOrder: async () => [] } }) as unknown as Home;
+    ({ network: 'regtest', store: { totals, inOrder: async () => [] } }) as unknown as Home;
   const source = (facts: () => Promise<unknown>): FactSource => ({ facts }) as unknown as FactSource;
   const chain = source(async () => ({ facts: { tip: 7, coins: new Map(), known: new Map() }, checks: {} }));
   const shown = async (look: () => Promise<HomeFigures>): Promise<Scraped> => scraped(await metricsOf(look));

@@ -16,7 +16,7 @@ export const NODE_LIMITS = {
   answer: { unit: 'bytes', most: 64_000_000 },
 } satisfies Limits;
 const SHOWN = 300;
-/** Calls in one request. */
+/** Largest number of calls in one request. */
 const TOGETHER = 200;
 /** Error codes of a connection that the other side has closed. */
 const CLOSED: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
@@ -28,15 +28,15 @@ const codeOf = (error: unknown): string | undefined => ((error as Error).cause a
 export interface RpcOptions {
   /** `http://[user:password@]host:port[/wallet/NAME]` */
   url: string;
-  /** The node's cookie file, for `user:password`; read anew where the node no longer takes it. */
+  /** Path of the node's cookie file, for `user:password`; it is read again if the node refuses the login. */
   cookie?: string;
-  /** 30,000 by default. */
+  /** Time to wait for an answer; 30,000 by default. */
   timeoutMs?: number;
-  /** Calls that are made in one moment go in one request. */
+  /** True if simultaneous calls go in one request. */
   together?: boolean;
 }
 
-/** The node understood the call and answered with an error. */
+/** Error with which a node answers a call that it has understood. */
 export class RpcError extends Refusal {
   /** Bitcoin Core's number, such as -5 (not found), -25 to -27 (not accepted), -32601 (no such method). */
   readonly rpcCode: number;
@@ -64,7 +64,7 @@ interface Waiting extends Call {
 }
 
 export class JsonRpc {
-  /** host:port, for people. */
+  /** Address of the node in messages, `host:port`. */
   readonly at: string;
   readonly #options: RpcOptions;
   readonly #url: string;
@@ -74,7 +74,7 @@ export class JsonRpc {
   #calls = 0;
   #waiting: Waiting[] = [];
 
-  /** @throws Refusal `usage` for anything but an http URL, without repeating it */
+  /** Prepares a client. @throws Refusal `usage` for anything but an http URL, without repeating it */
   constructor(options: RpcOptions) {
     const { url, cookie, timeoutMs = TIMEOUT_MS } = options;
     const parsed = URL.parse(url);
@@ -102,8 +102,9 @@ export class JsonRpc {
   }
 
   /**
+   * Calls a method.
    * @throws RpcError where the node answers with an error
-   * @throws Refusal `chain-unavailable` where it does not answer, not in JSON or without end; `no-input` without a cookie file
+   * @throws Refusal `chain-unavailable` for no answer, no JSON or an endless one; `no-input` for no cookie file
    */
   call(method: string, ...params: readonly Json[]): Promise<Json> {
     if (!this.#options.together) return this.callWithin(this.#timeoutMs, method, ...params);
@@ -127,8 +128,8 @@ export class JsonRpc {
   }
 
   /**
-   * Sends calls in one request. Calls not answered so are sent one by one: to a node that takes one
-   * call a request, or where one answer is too long.
+   * Sends calls in one request. Those without an answer are sent one by one, to a node that takes one call a request or
+   * where one answer is too long.
    */
   async #together(calls: readonly Waiting[]): Promise<void> {
     let answers: ReadonlyMap<Waiting, Json> = new Map();
@@ -282,8 +283,8 @@ export class JsonRpc {
 }
 
 /**
- * Reads the text of an HTTP answer as it comes, and no further than its limit: no server fills the memory of this program.
- * @throws Error where it is longer, and the connection is given up
+ * Reads the text of an HTTP answer up to a limit, so that no server fills the memory.
+ * @throws Error for a longer one
  */
 async function textWithin(limit: { readonly most: number }, answer: Response): Promise<string> {
   const parts: Uint8Array[] = [];

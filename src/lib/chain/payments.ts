@@ -24,14 +24,14 @@ export interface BlockSearch {
 /** @param hashAt returns the hash of the block at a height; absent to query the node */
 export type PaymentSearch = (tip: number, hashAt?: HashAt) => BlockSearch;
 
-/** Outputs with their count, as a transaction has them. */
+/** Serializes outputs with their count, as a transaction has them. */
 const bytesOf = (outputs: readonly Output[]): Hex =>
   unsignedHex({ version: 2, locktime: 0, inputs: [], outputs }).slice(2 * 5, -2 * 4);
 
 /** Transaction that is searched for. */
 interface Sought {
   key: string;
-  /** Bytes that it has. */
+  /** Bytes that it holds, hex. */
   bytes: Hex;
   is(hex: Hex): boolean;
   after: number;
@@ -39,7 +39,7 @@ interface Sought {
 
 export function paymentsIn(rpc: Rpc): PaymentSearch {
   const wanted = new Set<Hex>();
-  /** Transactions by block and by the bytes that they have. */
+  /** Transactions by block and by the bytes that they hold. */
   const read = new Map<Hex, ReadonlyMap<Hex, readonly { txid: Hex; hex: Hex }[]>>();
   /** Heights up to which nothing was found, by outputs or coin. */
   const searched = new Map<string, number>();

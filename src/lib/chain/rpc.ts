@@ -14,9 +14,9 @@ import { JsonRpc, RpcError } from './json-rpc.ts';
 
 export { RpcError, type RpcOptions } from './json-rpc.ts';
 
-/** A scan reads all unspent outputs of the chain. */
+/** Time to wait for a scan, which reads all unspent outputs of the chain. */
 const SCAN_MS = 600_000;
-/** BTC for 1000 vB above which a node refuses; its own default, which btcd wants to hear. */
+/** Feerate above which a node refuses, BTC for 1000 vB: Bitcoin Core's default, which btcd needs. */
 const MAX_FEERATE = new DecimalText('0.10');
 const NOT_FOUND = -5;
 const OUT_OF_RANGE = -8;
@@ -31,7 +31,7 @@ export function unlessPruned(error: unknown): undefined {
   if (!(error instanceof RpcError) || isStarting(error)) throw error;
 }
 
-/** The node has judged the call, and is no longer starting. */
+/** Returns whether the node has judged the call, and is no longer starting. */
 const isAnswer = (error: unknown): boolean => error instanceof RpcError && !isStarting(error);
 
 export interface ChainInfo {
@@ -40,11 +40,14 @@ export interface ChainInfo {
   blocks: number;
   bestBlock: Hex;
   initialDownload: boolean;
-  /** Time of the newest block, Unix seconds; btcd says it only in the block's header. The median of eleven: BIP113. */
+  /**
+   * Time of the newest block (Unix seconds), and the median of eleven (BIP113). btcd states the time in the block's
+   * header only.
+   */
   time: number | undefined;
   medianTime: number | undefined;
 }
-/** A descriptor that ends in `*`, and the first and last number that take the place of it. */
+/** Descriptor that ends in `*`, with the first and last number to put in its place. */
 export type RangedDescriptor = { desc: string; range: readonly [number, number] };
 export interface ScannedCoin extends Outpoint {
   script: Hex;
@@ -116,33 +119,33 @@ export class Rpc extends JsonRpc {
     return { depth: header.whole('confirmations'), previous: header.may('previousblockhash').previousblockhash };
   }
 
-  /** The transactions of a block. @throws RpcError where it is pruned */
+  /** Returns the txids of a block, and the block before it. @throws RpcError where it is pruned */
   async block(hash: Hex): Promise<{ txids: readonly Hex[]; previous: Hex | undefined }> {
     const block = new Answer('getblock', await this.call('getblock', hash, 1));
     return { txids: block.texts('tx'), previous: block.may('previousblockhash').previousblockhash };
   }
 
-  /** The block at a height of the best chain. @throws RpcError above its tip */
+  /** Returns the hash of the block at a height. @throws RpcError above the tip */
   async blockHash(height: number): Promise<Hex> {
     return text('getblockhash', await this.call('getblockhash', height));
   }
 
-  /** A block in hex. @throws RpcError where it is pruned */
+  /** Returns a block in hex. @throws RpcError where it is pruned */
   async blockHex(hash: Hex): Promise<Hex> {
     return text('getblock', await this.call('getblock', hash, 0));
   }
 
-  /** Unix seconds that the header of a block states. */
+  /** Returns the time in the header of a block, Unix seconds. */
   async blockTime(hash: Hex): Promise<number> {
     return new Answer('getblockheader', await this.call('getblockheader', hash, true)).whole('time');
   }
 
-  /** The whole block at a height, in hex. @throws RpcError above the tip, or where it is pruned */
+  /** Returns the block at a height, in hex. @throws RpcError above the tip, or where it is pruned */
   async rawBlock(height: number): Promise<Hex> {
     return this.blockHex(await this.blockHash(height));
   }
 
-  /** The block at a height: its header in hex and what the node knows of it; undefined above the tip. */
+  /** Returns the header of the block at a height, and the facts that the node has of it; undefined above the tip. */
   async blockAt(height: number): Promise<KnownBlock | undefined> {
     try {
       const hash = await this.blockHash(height);
@@ -161,7 +164,10 @@ export class Rpc extends JsonRpc {
     }
   }
 
-  /** An output that neither chain nor mempool (`mempool` false: nor the chain) spends; undefined where it is spent or unknown. */
+  /**
+   * Returns an unspent output; undefined if it is spent or unknown.
+   * @param mempool false counts spenders in the chain only
+   */
   async txOut({ txid, vout }: Outpoint, mempool = true): Promise<Coin | undefined> {
     const result = await this.call('gettxout', txid, vout, mempool);
     if (result === null) return undefined;
@@ -174,7 +180,7 @@ export class Rpc extends JsonRpc {
     };
   }
 
-  /** Satoshis for 1000 vB; undefined where the node cannot tell (a young chain, btcd). */
+  /** Returns the estimated feerate in satoshis for 1000 vB; undefined if the node cannot tell (a young chain, btcd). */
   async feerate(blocks: number): Promise<number | undefined> {
     try {
       const answer = new Answer('estimatesmartfee', await this.call('estimatesmartfee', blocks));
@@ -186,8 +192,8 @@ export class Rpc extends JsonRpc {
   }
 
   /**
-   * Returns the least feerates of its mempool in satoshis for 1000 vB: of any transaction, and the
-   * increment of a replacement (`relay`). Undefined where the node does not say (btcd).
+   * Returns the least feerates of the mempool, in satoshis for 1000 vB: of any transaction, and the increment of a
+   * replacement (`relay`). Undefined where the node does not say (btcd).
    */
   async mempoolRates(): Promise<{ least?: number; relay?: number }> {
     try {
@@ -202,12 +208,12 @@ export class Rpc extends JsonRpc {
     }
   }
 
-  /** The txid. @throws RpcError -25 to -27 where the node does not accept it */
+  /** Sends a transaction, and returns its txid. @throws RpcError -25 to -27 where the node does not accept it */
   async sendTransaction(tx: Hex): Promise<Hex> {
     return text('sendrawtransaction', await this.call('sendrawtransaction', tx));
   }
 
-  /** Parents first. */
+  /** Sends a package, parents first. */
   async submitPackage(txs: readonly Hex[]): Promise<PackageResult> {
     const answer = new Answer('submitpackage', await this.call('submitpackage', txs));
     const transactions = answer
@@ -230,7 +236,7 @@ export class Rpc extends JsonRpc {
     });
   }
 
-  /** The coins of descriptors, from the chain without the mempool. Takes minutes on mainnet. */
+  /** Finds the coins of descriptors on the chain, without the mempool. Takes minutes on mainnet. */
   async scan(descriptors: readonly RangedDescriptor[]): Promise<{ height: number; coins: readonly ScannedCoin[] }> {
     const found = new Answer('scantxoutset', await this.callWithin(SCAN_MS, 'scantxoutset', 'start', descriptors));
     const coins = found.list('unspents').map((coin) => ({
@@ -245,7 +251,10 @@ export class Rpc extends JsonRpc {
     return { height: found.whole('height'), coins };
   }
 
-  /** The transaction in hex; undefined where the node does not know it (without txindex: outside the mempool and a block that is named). */
+  /**
+   * Returns a transaction in hex; undefined if the node does not know it (without txindex: outside the mempool and the
+   * named block).
+   */
   async transaction(txid: Hex, block?: Hex): Promise<Hex | undefined> {
     try {
       const named = block === undefined ? [] : [false, block];
@@ -317,7 +326,7 @@ export class Rpc extends JsonRpc {
     }
   }
 
-  /** Mines on regtest: hashes of the blocks. btcd has `generate` with an address of its own instead. */
+  /** Mines on regtest, and returns the hashes of the blocks. btcd has another method. */
   async generate(blocks: number, address: string): Promise<readonly Hex[]> {
     return texts('generatetoaddress', await this.call('generatetoaddress', blocks, address));
   }
@@ -389,7 +398,7 @@ function text(method: string, value: Json | undefined, key = ''): string {
 const odd = (method: string, expected: string): Refusal =>
   new Refusal('chain-unavailable', `${method}: the node's answer is of another form, ${expected} expected`);
 
-/** btcd writes amounts below 100 sat as 5.4e-7. */
+/** Writes a decimal without an exponent: btcd has 5.4e-7 for amounts below 100 sat. */
 function withoutExponent(decimal: string): string {
   const found = /^(\d)(?:\.(\d+))?e-0?(\d)$/i.exec(decimal);
   return found ? `0.${'0'.repeat(Number(found[3]) - 1)}${found[1]}${found[2] ?? ''}` : decimal;

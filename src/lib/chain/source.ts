@@ -15,9 +15,9 @@ import { minedSince, recentBlocks, spendersIn } from './blocks.ts';
 import type { ChainInfo, Rpc } from './rpc.ts';
 import { spendOf, type Blocks } from './spends.ts';
 
-/** Satoshis for 1000 vB, where no node says anything. */
+/** Feerate where no node says anything, satoshis for 1000 vB. */
 export const DEFAULT_FEERATE = 2000;
-/** Blocks within which a transaction should confirm. */
+/** Number of blocks within which a transaction should confirm. */
 const TARGET = 6;
 export const CHAIN_LIMITS = {
   /** Age of a node's newest block. */
@@ -30,7 +30,7 @@ export const CHAIN_LIMITS = {
    */
   estimate: { unit: 'sat/kvB', least: MIN_FEERATE, most: MAX_FEERATE },
 } satisfies Limits;
-/** Coins of one batch request. */
+/** Number of coins in one batch. */
 const AT_ONCE = 200;
 
 const NETWORK_OF: Readonly<Record<string, Network>> = {
@@ -43,7 +43,7 @@ const NETWORK_OF: Readonly<Record<string, Network>> = {
   testnet3: 'testnet',
 };
 
-/** A network by the name that Bitcoin Core or btcd gives it. */
+/** Returns the network by the name that Bitcoin Core or btcd gives it. */
 export const networkOfNode = (chain: string): string => NETWORK_OF[chain] ?? chain;
 
 export interface SourceOptions {
@@ -61,7 +61,10 @@ export interface SourceOptions {
   remote?: (asked: Remote) => Promise<object | 'unknown'>;
 }
 
-/** The facts refuse with `wrong-network`, `chain-stale`, `chain-unavailable`, `fee-too-high` or `mint-unavailable`. */
+/**
+ * Returns a source of facts. Its facts refuse with `wrong-network`, `chain-stale`, `chain-unavailable`, `fee-too-high`
+ * or `mint-unavailable`.
+ */
 export function factSource({
   network,
   tip,
@@ -154,7 +157,10 @@ function spendsIn(node: Rpc): NonNullable<FactSource['spends']> {
       return spend ? [outpointText(outpoint), spend] : undefined;
     });
 }
-/** A node that has started anew has no estimate yet; where its mempool is full, it takes no less than this. */
+/**
+ * Returns a mempool's minimum above the default feerate. A node that has just started has no estimate, but may take no
+ * less.
+ */
 const aboveDefault = (least: number | undefined): number | undefined =>
   least !== undefined && !allows(CHAIN_LIMITS.relayed, least) ? least : undefined;
 

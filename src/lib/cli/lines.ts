@@ -9,13 +9,13 @@ import { print } from './output.ts';
 import { utf8 } from '../engine/sniff.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** `number` counts from 1. */
+/** Line of a batch, or its refusal. `number` counts from 1. */
 export type InputLine = { number: number; text: string } | { number: number; refusal: Refusal };
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
-/** Lines end in LF or CRLF; the last may end with the stream. An empty line is a line. */
+/** Yields the lines of a stream. They end in LF or CRLF; the last may end with the stream. An empty line is a line. */
 export async function* linesOf(source: AsyncIterable<Uint8Array>, limit = MESSAGE_LIMIT): AsyncGenerator<InputLine> {
   for await (const lines of groupsOf(source, limit)) yield* lines;
 }
@@ -75,8 +75,8 @@ export async function* groupsOf(source: AsyncIterable<Uint8Array>, limit = MESSA
 }
 
 /**
- * Answers a stream of lines, one line out for each in, in order; a refused line gives its error object, and the lines behind
- * it are answered all the same. Sets the exit code: that of the first answer that was not 0.
+ * Answers each line with one line, in order. A refused line gives its error object. Sets the exit code: that of the
+ * first answer that was not 0.
  */
 export async function answerLines(
   source: AsyncIterable<Uint8Array>,

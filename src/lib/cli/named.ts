@@ -29,8 +29,8 @@ export async function contractNamed(home: Home, prefix: string | undefined): Pro
 }
 
 /**
- * A claim of the record of this home whose name, or own key, begins so: of several records of one name the one that holds it,
- * else the newest.
+ * Returns a claim of the record whose name, or own key, begins so. Of several with one name it is the one that holds
+ * the name, else the newest.
  * @throws Refusal `usage`, `unknown-contract`
  */
 export async function claimNamed(home: Home, prefix: string): Promise<Claim> {
@@ -53,7 +53,7 @@ async function ownKeys({ store }: Home, prefix: string): Promise<Claim[]> {
   return holders.flatMap(({ claim }, i) => (first[i]!.includes(claim) ? [claim] : []));
 }
 
-/** The claims that records hold from first to last, of kinds that have one. */
+/** Returns the claims that records hold from first to last, of kinds that have one. */
 async function firstKeys(listed: readonly ListedRecord[]): Promise<Claim[]> {
   const all = await allKinds();
   return listed.flatMap(({ kind, record }) => {

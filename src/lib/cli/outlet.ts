@@ -24,18 +24,18 @@ export interface Outlet {
 const PATIENCE_MS = 1_000;
 const STDOUT = 1;
 export const OUTLET_LIMITS = {
-  /** Bytes that wait for a reader, or for room on a disk; more is lost. */
+  /** Bytes that may wait for a reader, or for room on a disk; more is lost. */
   waiting: { unit: 'bytes', most: 16_000_000 },
 } satisfies Limits;
 
-/** The file descriptor itself. */
+/** Writes to the file descriptor, past the stream of Node.js. */
 const DESCRIPTOR = {
   isFile: (): boolean => fstatSync(STDOUT).isFile(),
   /** Returns how many bytes were taken. */
   write: (bytes: Uint8Array): number => writeSync(STDOUT, bytes),
 };
 
-/** @param onLost called at the first line that could not be written after lines that were */
+/** Takes over stdout. @param onLost called at the first line that cannot be written after lines that were */
 export function outlet(onLost: (why: Refusal) => void, descriptor = DESCRIPTOR): Outlet {
   const { stdout } = process;
   /** Lines that could not be written; of the first one, perhaps only its end. */

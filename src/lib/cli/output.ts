@@ -22,7 +22,7 @@ export async function printAll(documents: readonly object[]): Promise<void> {
   if (documents.length > 0) await print(documents.map((document) => printJson(document)).join('\n'));
 }
 
-/** A document as one line: as `printJson`, by the engine where it can, which refuses only bigint. */
+/** Prints a document as one line like `printJson`, by the engine unless it holds a bigint. */
 export function fastJson(document: object): string {
   try {
     return JSON.stringify(document);
@@ -32,7 +32,7 @@ export function fastJson(document: object): string {
 }
 
 /**
- * Puts a file in place in one step: a reader sees the old content or the new, also after a crash.
+ * Writes a file in one step: a reader sees the old content or the new, also after a crash.
  * @throws Refusal `cannot-write`
  */
 export async function writeFileWhole(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
@@ -49,7 +49,7 @@ export async function writeFileWhole(path: string, data: string | Uint8Array, mo
 }
 
 /**
- * Makes a file that is not there yet, for what must never replace anything.
+ * Writes a new file, and never replaces one.
  * @throws Refusal `cannot-write`, also where there is a file of that name
  */
 export async function createFile(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
@@ -68,7 +68,7 @@ async function writeNew(path: string, data: string | Uint8Array, mode: number): 
   await file.sync();
 }
 
-/** A name is on the disk only once its folder is. Windows has no such call. */
+/** Syncs a folder, so that names in it last. Windows has no such call. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   await using folder = await open(path, 'r');

@@ -17,7 +17,7 @@ export interface LoopOptions {
   post: Post;
   node: WatchedNode;
   rules: Rules;
-  /** undefined: look once. */
+  /** Pause between looks; undefined to look once. */
   everySeconds: number | undefined;
   /** Begins work that goes on beside looks, after each that went well. @param say a line for the log */
   beside?: ((say: (line: string) => void) => Beside) | undefined;
@@ -43,12 +43,13 @@ const STATES = new Set([
   'refused',
 ]);
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-/** Waits no longer than this for a node that is gone. */
+/** Longest pause while the node is away, in seconds. */
 const RETRY_S = 60;
 
 /**
- * @returns whether all that was due could be done at the last look
- * @throws Refusal where it looks once, as `look` does; in the end `cannot-write`, where events could not be told
+ * Looks again and again until a signal.
+ * @returns true if all that was due could be done at the last look
+ * @throws Refusal as `look` for a single look; `cannot-write` at the end, if events could not be told
  */
 export async function watchLoop({ post, node, rules, everySeconds, beside }: LoopOptions): Promise<boolean> {
   const stop = new AbortController();

@@ -81,8 +81,8 @@ export async function settlement(document: Document): Promise<Settlement> {
 }
 
 /**
- * Returns which of several are in a block. One whose outputs are spent a node may not know any more: its child, or a later
- * one, then proves it.
+ * Returns the indexes of the groups that are in a block. A node may forget one whose outputs are spent; then its child,
+ * or a later one, proves it.
  * @param groups each with its child behind it
  */
 export async function minedSteps(rpc: Rpc, groups: readonly (readonly Hex[])[]): Promise<ReadonlySet<number>> {
@@ -104,8 +104,9 @@ export async function minedSteps(rpc: Rpc, groups: readonly (readonly Hex[])[]):
 }
 
 /**
- * Returns the step that needs a fee: the first in the mempool, else the first that is in no block as far as the node shows.
- * @param rpc undefined: nobody can say, and it is the first of all
+ * Returns the step that needs a fee: the first in the mempool, else the first that is in no block as far as the node
+ * shows.
+ * @param rpc undefined returns the first step
  * @throws Refusal `nothing-to-bump` where all are in a block
  */
 export async function nextStep(rpc: Rpc | undefined, { later, ...first }: Settlement): Promise<FinishedTx> {

@@ -14,7 +14,7 @@ import type { Failure } from './failure.ts';
 export type Why = Pick<Failure, 'code' | 'message'>;
 
 export interface Said {
-  /** undefined: nothing worth a line. */
+  /** Event to print; undefined for none. */
   event?: string;
   more?: object;
   /** True if something is due that could not be done. */
@@ -26,7 +26,7 @@ export interface Sending {
   event: string;
   tx: ReadyTx;
   made?: { txs: readonly Hex[]; fee_sat: bigint; feerate: number };
-  /** Failure before. */
+  /** Reason why it has no child, or is not stored. */
   why?: Why | undefined;
 }
 

@@ -21,7 +21,10 @@ export interface SniffOptions {
 const MAGIC = Buffer.from('70736274ff', 'hex');
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** @throws Refusal `malformed`, `malformed-json` (not UTF-8), `malformed-psbt`, `malformed-transaction` */
+/**
+ * Tells the kind of an input by its first bytes.
+ * @throws Refusal `malformed`, `malformed-json` (not UTF-8), `malformed-psbt`, `malformed-transaction`
+ */
 export function sniff(bytes: Uint8Array, wanted: SniffOptions = {}): SniffedInput {
   const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (input.subarray(0, 5).equals(MAGIC)) return { form: 'psbt', encoding: 'binary', bytes };

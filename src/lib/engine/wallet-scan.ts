@@ -19,11 +19,11 @@ import type { WalletPath } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** Addresses behind the last one that is known to be in use. */
+/** Number of addresses to search behind the last known one. */
 export const GAP = {
-  /** The home knows every address that it has given out; another wallet with its words may have given out more. */
+  /** Gap of a home that knows every address it has given out. Another wallet with its words may have given out more. */
   known: 1_000,
-  /** Made of words or a backup: more than strangers get offered by a server in two days by default (`--offers`). */
+  /** Gap of a home made of words or a backup: more addresses than a server offers in two days (`--offers`). */
   lost: 200_000,
 } as const;
 export const SCAN_LIMITS = {
@@ -31,13 +31,13 @@ export const SCAN_LIMITS = {
   /** Bitcoin Core refuses a longer range. */
   range: { unit: 'items', most: 1_000_000 },
   looks: { unit: 'items', most: 10 },
-  /** The last but one of BIP32: Bitcoin Core counts on behind the end of a range, and never ends at that of the numbers. */
+  /** Last index but one of BIP32. At the last one Bitcoin Core never ends a search. */
   index: { unit: 'number', most: 2 ** 31 - 2 },
 } satisfies Limits;
 
 export const gapOf = ({ mayRepeat }: Pick<Home, 'mayRepeat'>): number => (mayRepeat ? GAP.lost : GAP.known);
 
-/** Places of one chain that a node is asked for, both ends among them. */
+/** Range of places of one chain, both ends included. */
 interface Reach {
   chain: 0 | 1;
   from: number;
@@ -49,14 +49,15 @@ export interface PlacedCoin extends ScannedCoin {
 }
 export interface Scanned {
   coins: readonly PlacedCoin[];
-  /** The last place that was looked at, where it holds coins so close to that that more may lie behind. */
+  /** Last place of the search, if it holds coins so near that more may lie behind. */
   cutAt: WalletPath | undefined;
 }
 
 /**
+ * Searches the chain for coins of the wallet.
  * @param used the last place in use of each chain
- * @param gap of the chain that the home gives out addresses of; of the other, which other wallets use, it is `GAP.known`
- * @throws Refusal `chain-unavailable`, also for a coin that is none of this home
+ * @param gap gap of the receiving chain; that of the other chain is `GAP.known`
+ * @throws Refusal `chain-unavailable`, also for a coin that is not of this home
  */
 export async function scanWallet(
   rpc: Pick<Rpc, 'scan'>,
@@ -90,7 +91,7 @@ export async function scanWallet(
   }
 }
 
-/** One, or as many as it takes by the longest range. */
+/** Returns the descriptors of a range, split by the longest range that the node takes. */
 function descriptors(keys: HomeKeys, { chain, from, to }: Reach): RangedDescriptor[] {
   const { fingerprint, path, xpub } = keys.account();
   const desc = withChecksum(`tr([${fingerprint}/${path}]${xpub}/${chain}/*)`);

@@ -50,10 +50,10 @@ export interface OwnCoin extends ListedCoin {
 }
 
 /**
- * The confirmed coins of the home that no transaction spends, in the mempool neither; oldest first. Left out and counted
- * are those that a live proposal of the home has reserved, as Bitcoin Core leaves out locked coins.
- * Places that turn out to hold coins are marked as used: a home made from its words knows none.
- * @param gap how many addresses in a row without a coin end the search
+ * Returns the confirmed coins of the home that no transaction spends, in the mempool neither; oldest first. Coins that
+ * a live proposal has reserved are left out and counted, as Bitcoin Core leaves out locked coins. Places with coins are
+ * marked as used: a home made from its words knows none.
+ * @param gap number of addresses in a row without a coin that ends the search
  * @throws Refusal `chain-unavailable`, `chain-stale` or `wrong-network`
  */
 export async function walletCoins(

@@ -19,7 +19,7 @@ import { pieces } from './slices.ts';
 import type { Resting } from './duties.ts';
 import type { Post } from './watch.ts';
 
-/** Size of the exports of a folder of contracts; a line each. */
+/** Largest size of a file: the exports of many contracts, a line each. */
 const LIMIT = 256_000_000;
 
 /** Number of records that are looked at in one go. */
@@ -28,7 +28,7 @@ const AT_ONCE = 200;
 export interface Bundle {
   network: Network;
   watched: Watched[];
-  /** Copies of which nothing is due any more, or that are not watched. */
+  /** Number of copies of which nothing is due, or that are not watched. */
   left: number;
   bad: readonly Bad[];
 }
@@ -37,13 +37,14 @@ export interface Bad {
   file: string;
   why: Refusal;
 }
-/** Documents of each file when it was last good, which stand in for it while it is not. */
+/** Documents of each file when it was last readable. They stand in for it while it is not. */
 type Last = Map<string, readonly WatchedDocument[]>;
 
 /**
- * One bad document does not keep the contracts of the others from what is due for them: it is named.
- * @param network the only one that counts; undefined: there must be one only
- * @throws Refusal as families do where nothing is good, `malformed` for an empty bundle, `wrong-network` for two networks
+ * Reads exports and copies. A bad document is listed, and does not keep others from what is due for them.
+ * @param network the only one that counts; undefined: all must be for one
+ * @throws Refusal as families do where nothing is good, `malformed` for an empty bundle, `wrong-network` for two
+ * networks
  */
 export async function readBundle(names: readonly string[], network?: string, last: Last = new Map()): Promise<Bundle> {
   const bad: Bad[] = [];
@@ -69,7 +70,7 @@ export async function readBundle(names: readonly string[], network?: string, las
   return { network: networks[0], watched: newest(found), left, bad };
 }
 
-/** undefined: it is refused. */
+/** Runs a reader; undefined if it refuses, which is listed. */
 async function tolerant<T>(bad: Bad[], file: string, read: () => T | Promise<T>): Promise<T | undefined> {
   try {
     return await read();
@@ -100,7 +101,7 @@ async function readByFamily(document: unknown): Promise<WatchedDocument | null> 
   );
 }
 
-/** Documents of one record and party, which may be two parties of one contract. */
+/** Returns the key of documents of one record and party. One contract may have two parties. */
 const keyOf = ({ id, role, duties, coins }: Watched): string =>
   [role, id, ...coins.map(({ outpoint }) => outpointText(outpoint)), ...duties.map((duty) => duty.id)].join(' ');
 const madeOf = ({ duties }: Watched): ReadyTx[] => duties.flatMap(({ tx }) => ('txid' in tx ? [tx] : []));
@@ -135,7 +136,7 @@ const isIn =
   (file: string): boolean =>
     file === name || dirname(file) === name;
 
-/** The file, or the documents of a folder. @throws Refusal `no-input` */
+/** Returns the file, or the documents of a folder. @throws Refusal `no-input` */
 async function filesOf(name: string): Promise<string[]> {
   try {
     if (!(await stat(name)).isDirectory()) return [name];
@@ -149,7 +150,10 @@ async function filesOf(name: string): Promise<string[]> {
   }
 }
 
-/** One document over many lines, or one a line; each with its place. @throws Refusal `malformed` where there is none: what wrote it failed */
+/**
+ * Reads one document over many lines, or one a line, each with its place.
+ * @throws Refusal `malformed` for an empty file
+ */
 async function documentsOf(file: string): Promise<(readonly [at: string, text: string])[]> {
   // A pipe in the folder would hold up all that is due.
   const kind = await stat(file).catch(() => undefined);
@@ -162,20 +166,20 @@ async function documentsOf(file: string): Promise<(readonly [at: string, text: s
   return full.length === 1 ? [[file, full[0]![1]]] : full;
 }
 
-/** A child that was signed beforehand. */
+/** Returns a child that was signed beforehand. */
 function childOf({ hex, children }: ReadyTx, feeSat: bigint): { txs: readonly Hex[]; fee_sat: bigint } {
   const child = children!.find((one) => one.fee === feeSat)!;
   return { txs: [hex, child.hex], fee_sat: child.fee };
 }
 
-/** Records that fall due first come first. */
+/** Returns the height by which records are ordered: those that fall due first come first. */
 const firstDue = ({ restsUntil, duties }: Watched): number => {
   const from = duties[0]?.from;
   return from && 'height' in from ? from.height : restsUntil;
 };
 
 export function bundlePost(network: string, names: readonly string[]): Post {
-  /** Documents that this process has seen settled; another process sees them again. */
+  /** Documents that this process has seen settled. */
   const settled = new Set<string>();
   const last: Last = new Map();
   const endOf = (watched: Watched): string => [keyOf(watched), ...madeOf(watched).map(({ txid }) => txid)].join(' ');

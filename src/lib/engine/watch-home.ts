@@ -26,7 +26,7 @@ import type { Post } from './watch.ts';
 /** Number of records that are read, and looked at, in one go. */
 const AT_ONCE = 200;
 
-/** Part of a record that is held of it between looks. */
+/** Part of a record that is kept between looks. */
 interface RestingRecord extends Omit<Resting, 'open'> {
   watcher: Watcher<any>;
   claim: Claim;
@@ -114,14 +114,14 @@ async function chargeOf(
   );
 }
 
-/** A message that nobody can print again, or that must wait, is no fault here. */
+/** Ignores refusals with these codes. */
 const unlessCode =
   (...codes: readonly string[]) =>
   (error: unknown): undefined => {
     if (!(error instanceof Refusal) || !codes.includes(error.code)) throw error;
   };
 
-/** @param only name of the record that is watched; undefined: all */
+/** Returns the post that watches the records of a home. @param only name of the record to watch; undefined for all */
 export function homePost(home: Home, ports: Ports, only: string | undefined): Post {
   const { store } = home;
   let held: ReadonlyMap<string, RestingRecord | undefined> = new Map();
@@ -225,14 +225,14 @@ const DUE: Partial<Record<Falls, (next: bigint) => Part>> = {
   height: (next) => ({ upTo: next }),
   wakes: (next) => ({ upTo: next - 1n }),
 };
-/** All others of it. */
+/** All other records of a figure. */
 const LATER: Partial<Record<Falls, (next: bigint, restored: boolean) => Part | undefined>> = {
   height: (next) => from(next + 1n),
   wakes: (next, restored) => (restored ? from(next) : undefined),
   never: () => ({}),
 };
 
-/** A child that spends the anchor and an output of this home, and nothing else, at a fee that its budget has bounded. */
+/** Returns a child that spends the anchor and an output of this home, at a fee that its budget has bounded. */
 async function childAt(home: Home, { hex, fee }: ReadyTx, feeSat: bigint) {
   const stuck = { network: home.network, hex, feeSat: fee };
   // A tenth of what a small contract pays may be too little to save it.

@@ -21,7 +21,7 @@ export type { Post };
 export interface WatchedNode {
   rpc: Rpc;
   source: FactSource;
-  /** Findings of a look for the next. */
+  /** Findings that the next look uses too. */
   spenders?: ReturnType<typeof spendersIn>;
   payments?: PaymentSearch;
 }
@@ -35,7 +35,11 @@ export interface WatchEvent {
 }
 export type Tell = (tip: number, event: WatchEvent) => Promise<void>;
 
-/** @returns whether all that was due could be done @throws Refusal `chain-unavailable`, `chain-stale`, `wrong-network` */
+/**
+ * Looks once at all that is watched.
+ * @returns true if all that was due could be done
+ * @throws Refusal `chain-unavailable`, `chain-stale`, `wrong-network`
+ */
 export async function look(
   post: Post,
   node: WatchedNode,
@@ -98,7 +102,7 @@ export async function nodeFees(node: WatchedNode, network: string): Promise<{ fe
   return { fees: { feerate, least, relay: Math.max(relay, MIN_FEERATE) }, unread };
 }
 
-/** A call may fail that only one record needs, or none. @throws the error where the node itself is away */
+/** Throws an error again if the node itself is away, and not one call. */
 async function refuseAway(node: WatchedNode, network: string, error: unknown): Promise<void> {
   if (!(error instanceof Refusal) || !endsLook(error)) return;
   if (error instanceof RpcError || !(await isThere(node, network))) throw error;

@@ -8,7 +8,7 @@
  */
 import { BlockList, isIP, SocketAddress } from 'node:net';
 
-/** Addresses that begin with the same bits. */
+/** Network of addresses that begin with the same bits. */
 export interface Subnet {
   address: string;
   family: 'ipv4' | 'ipv6';
@@ -21,7 +21,7 @@ const BITS = { ipv4: 32, ipv6: 128 } as const;
 /** Address of sockets that were reset before their address was read; they count as one client. */
 const GONE = 'gone';
 
-/** An address, or a network as `ADDRESS/BITS`; undefined for any other text. */
+/** Reads an address, or a network as `ADDRESS/BITS`; undefined for any other text. */
 export function readSubnet(text: string): Subnet | undefined {
   const [, host = '', bits] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const family = familyOf(host);
@@ -37,7 +37,7 @@ export function proxiesIn(networks: readonly Subnet[]): IsProxy {
 }
 
 /**
- * The client's address, in one form for each. Never throws, whatever the header holds.
+ * Returns the client's address, in one form for each. Never throws, whatever the header holds.
  * @param remote the address of the socket, if it still has one
  * @param forwarded X-Forwarded-For
  */

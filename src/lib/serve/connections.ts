@@ -15,7 +15,7 @@ export const CONNECTION_LIMITS = {
   address: { unit: 'items', most: (queue: number) => Math.ceil(queue / 4) },
 } satisfies Limits;
 
-/** Milliseconds that the reader of a refusal may take before its connection is gone. */
+/** Time for a client to read a refusal, in milliseconds. */
 const REFUSED_MS = 1_000;
 
 export interface Connections {
@@ -29,7 +29,7 @@ export interface Connections {
   stop(): void;
 }
 
-/** A request that is not answered yet. */
+/** Request that is not answered yet. */
 interface PendingRequest {
   request: IncomingMessage;
   response: ServerResponse;

@@ -17,19 +17,19 @@ import { parseJson, printJson, type Json } from '../protocol/json.ts';
 import { answeredRefusal, envelope } from '../protocol/message.ts';
 import { ERRORS, generic, HOME_FAULTS, Refusal, type ErrorCode } from '../protocol/refusal.ts';
 
-/** Claims of a message about itself; none is believed yet. */
+/** Message that was parsed and not checked yet. */
 export interface ReceivedMessage {
   text: string;
   json: Json;
   action: Action<any, any, any>;
   step: string;
-  /** The first record that it names: messages of one contract keep their order. */
+  /** First record that it names. Messages of one record keep their order. */
   key: string;
-  /** The same as a claim; undefined: it names none, anybody can send it, and taking it may make one. */
+  /** Claim of that record; undefined for a message that names none, which may create one. */
   claim: Claim | undefined;
 }
 
-/** @throws Refusal as the parser of its table, `unknown-type` */
+/** Parses a message by the table of its type. @throws Refusal as the parser, `unknown-type` */
 export async function receive(text: string): Promise<ReceivedMessage> {
   const json = parseJson(text);
   // A server sends no requests, so a refusal in its input is an error of the peer.
@@ -44,20 +44,20 @@ export async function receive(text: string): Promise<ReceivedMessage> {
   return { text, json, action, step: message.step, key, claim };
 }
 
-/** One request in the log. */
+/** Request in the log. */
 export interface LogEntry {
   from: string;
   received?: ReceivedMessage | undefined;
   code: string;
   ms: number;
-  /** Milliseconds of it that the runner took for its answer, without waiting for its turn. */
+  /** Time that the runner took, in milliseconds, without waiting for its turn. */
   workMs?: number | undefined;
   /** Path of a request for health or metrics, which brings no message. */
   look?: string | undefined;
 }
 export type Log = (entry: LogEntry) => void;
 
-/** A line on stderr: when, by which way, type, step, the beginning of the contract's id or key, how it ended, how long it took. */
+/** Writes a line on stderr: time, way, type, step, beginning of the contract's id or key, result, duration. */
 export const logLine: Log = ({ from, received, look, code, ms }) => {
   const { action, step = '-', key = '' } = received ?? {};
   const contract = /:([0-9a-f]{8})/.exec(key)?.[1] ?? '-';
@@ -66,15 +66,15 @@ export const logLine: Log = ({ from, received, look, code, ms }) => {
   );
 };
 
-/** The line that answers a message, and how long the runner took for it; a worker that refuses does not say. */
+/** Line that answers a message, and the time that the runner took; unknown for a refusal of a worker. */
 export interface Worked {
   line: string;
   workMs?: number | undefined;
 }
 export type Work = (received: ReceivedMessage) => Promise<Worked>;
-/** Door that lets messages in. */
+/** Admission of messages to a server. */
 export interface Admission {
-  /** @param address whose message it is; undefined where that says nothing, as of what comes on a pipe */
+  /** Returns whether a message is let in. @param address address of its sender; undefined for a pipe */
   admits(message: Pick<ReceivedMessage, 'action' | 'claim'>, address: string | undefined): Promise<boolean>;
 }
 
