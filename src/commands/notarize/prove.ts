@@ -4,7 +4,7 @@ import { arg, countFlag, heightFlag, nodeFlags, textFlag, type Values } from '..
 import { basename, join } from 'node:path';
 import { bytesToHex, equalBytes, hexToBytes } from '../../lib/bitcoin/bytes.ts';
 import { parseHeader } from '../../lib/bitcoin/header.ts';
-import { unlessPruned, type Rpc } from '../../lib/chain/rpc.ts';
+import { unlessJudged, type Rpc } from '../../lib/chain/rpc.ts';
 import { factSource } from '../../lib/chain/source.ts';
 import { anchorIn, proofWriter, readBlock, siblingsOf, type Anchor } from '../../lib/notary/tree.ts';
 import { taprootFields } from '../../lib/notary/taproot.ts';
@@ -99,7 +99,8 @@ async function anchorAt(plan: Plan, flags: ProveValues, rpc: Rpc | undefined): P
     // The oldest block is the deepest: anybody may commit to a published root once more.
     for (let height = first; height <= last; height++) {
       line.say(`looking for the commitment in block ${height} of ${first} to ${last} …`);
-      const hex = await rpc.rawBlock(height).catch(unlessPruned);
+      const block = rpc.blockHash(height).then((hash) => rpc.blockHex(hash));
+      const hex = await block.catch(unlessJudged);
       if (hex === undefined) unread += 1;
       const found = hex?.includes(script)
         ? anchorIn(readBlock(hexToBytes(hex)).transactions, script, height)

@@ -10,7 +10,7 @@ import type { Limits } from '../protocol/limit.ts';
 import type { Hex, SpentBy } from '../protocol/action.ts';
 import type { Mined } from '../protocol/ports.ts';
 import { parseHeader } from '../bitcoin/header.ts';
-import { unlessPruned, type Rpc } from './rpc.ts';
+import { unlessJudged, type Rpc } from './rpc.ts';
 
 export const RECENT_LIMITS = {
   /** Blocks that a pruned node keeps at least (Bitcoin Core: MIN_BLOCKS_TO_KEEP). */
@@ -34,7 +34,7 @@ export function recentBlocks(rpc: Rpc): Recent {
   let next: { hash: Hex; depth: number } | null = null;
 
   async function readNext({ hash, depth }: { hash: Hex; depth: number }): Promise<typeof next> {
-    const block = await rpc.block(hash).catch(unlessPruned);
+    const block = await rpc.block(hash).catch(unlessJudged);
     if (!block) return null;
     const { txids, previous } = block;
     read.push({ depth, txids: Buffer.from(txids.join(''), 'hex') });
@@ -104,7 +104,7 @@ export function spendersIn(rpc: Rpc): Spenders {
     const now = new Set(before);
     let hash: Hex | undefined = (await rpc.blockchainInfo()).bestBlock;
     for (let n = 0; n < KEPT_BLOCKS && hash !== undefined && !before?.has(hash); n++) {
-      const hits = await rpc.blockWith(hash, outpointHex(outpoint)).catch(unlessPruned);
+      const hits = await rpc.blockWith(hash, outpointHex(outpoint)).catch(unlessJudged);
       const hit = hits?.find(({ hex }) => spends(hex, outpoint));
       if (hit) found.set(at, { ...hit, block: hash });
       if (!hits || hit) break;
@@ -156,7 +156,7 @@ export async function minedSince(rpc: Rpc, since: Hex | undefined): Promise<Mine
   let block: Hex | undefined = best;
   for (let read = 0; block !== since; read += 1) {
     if (block === undefined || read === MINED_LIMITS.blocks.most) return { best, txids: undefined };
-    const found: Awaited<ReturnType<Rpc['block']>> | undefined = await rpc.block(block).catch(unlessPruned);
+    const found: Awaited<ReturnType<Rpc['block']>> | undefined = await rpc.block(block).catch(unlessJudged);
     if (!found) return { best, txids: undefined };
     for (const txid of found.txids) txids.add(txid);
     block = found.previous;

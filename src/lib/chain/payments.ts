@@ -11,7 +11,7 @@ import { standingAt } from '../contract/outcome.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows } from '../protocol/limit.ts';
 import { inTurn, KEPT_BLOCKS, outpointHex, RECENT_LIMITS, spends } from './blocks.ts';
-import { unlessPruned, type Rpc } from './rpc.ts';
+import { unlessJudged, type Rpc } from './rpc.ts';
 
 type HashAt = (height: number) => Promise<Hex>;
 /** Search of blocks, as they stand at one tip. */
@@ -47,7 +47,7 @@ export function paymentsIn(rpc: Rpc): PaymentSearch {
   async function having(block: Hex, bytes: Hex): Promise<readonly { txid: Hex; hex: Hex }[] | undefined> {
     const known = read.get(block)?.get(bytes);
     if (known) return known;
-    const hex = await rpc.blockHex(block).catch(unlessPruned);
+    const hex = await rpc.blockHex(block).catch(unlessJudged);
     if (hex === undefined) return undefined;
     const found = new Map<Hex, readonly { txid: Hex; hex: Hex }[]>();
     for (const one of wanted) found.set(one, hex.includes(one) ? await rpc.blockWith(block, one) : []);

@@ -26,13 +26,19 @@ const IN_WARMUP = -28;
 /** Returns whether the node says that it is still starting. */
 export const isStarting = (error: RpcError): boolean => error.rpcCode === IN_WARMUP;
 
-/** Returns undefined for the error about a block that a pruned node no longer has. @throws any other error */
-export function unlessPruned(error: unknown): undefined {
+/**
+ * Returns undefined for an error with which the node has judged the call, as for a block that it has pruned.
+ * @throws any other error
+ */
+export function unlessJudged(error: unknown): undefined {
   if (!(error instanceof RpcError) || isStarting(error)) throw error;
 }
-
-/** Returns whether the node has judged the call, and is no longer starting. */
-const isAnswer = (error: unknown): boolean => error instanceof RpcError && !isStarting(error);
+/** Returns a handler that returns undefined for an error with this number. @throws any other error */
+const unlessCode =
+  (code: number) =>
+  (error: unknown): undefined => {
+    if (!(error instanceof RpcError) || error.rpcCode !== code) throw error;
+  };
 
 export interface ChainInfo {
   /** Network as the node calls it: main, test, testnet4, signet, regtest; btcd: mainnet, testnet3 … */
@@ -140,28 +146,19 @@ export class Rpc extends JsonRpc {
     return new Answer('getblockheader', await this.call('getblockheader', hash, true)).whole('time');
   }
 
-  /** Returns the block at a height, in hex. @throws RpcError above the tip, or where it is pruned */
-  async rawBlock(height: number): Promise<Hex> {
-    return this.blockHex(await this.blockHash(height));
-  }
-
   /** Returns the header of the block at a height, and the facts that the node has of it; undefined above the tip. */
   async blockAt(height: number): Promise<KnownBlock | undefined> {
-    try {
-      const hash = await this.blockHash(height);
-      const header = text('getblockheader', await this.call('getblockheader', hash, false));
-      const known = new Answer('getblockheader', await this.call('getblockheader', hash, true));
-      const may = (key: string) => (known.has(key) ? known.whole(key) : null);
-      return {
-        header,
-        confirmations: known.whole('confirmations'),
-        medianTime: may('mediantime'),
-        transactions: may('nTx'),
-      };
-    } catch (error) {
-      if (error instanceof RpcError && error.rpcCode === OUT_OF_RANGE) return undefined;
-      throw error;
-    }
+    const hash = await this.blockHash(height).catch(unlessCode(OUT_OF_RANGE));
+    if (hash === undefined) return undefined;
+    const header = text('getblockheader', await this.call('getblockheader', hash, false));
+    const known = new Answer('getblockheader', await this.call('getblockheader', hash, true));
+    const may = (key: string) => (known.has(key) ? known.whole(key) : null);
+    return {
+      header,
+      confirmations: known.whole('confirmations'),
+      medianTime: may('mediantime'),
+      transactions: may('nTx'),
+    };
   }
 
   /**
@@ -182,13 +179,10 @@ export class Rpc extends JsonRpc {
 
   /** Returns the estimated feerate in satoshis for 1000 vB; undefined if the node cannot tell (a young chain, btcd). */
   async feerate(blocks: number): Promise<number | undefined> {
-    try {
-      const answer = new Answer('estimatesmartfee', await this.call('estimatesmartfee', blocks));
-      return answer.has('feerate') ? Number(answer.sat('feerate')) : undefined;
-    } catch (error) {
-      if (isAnswer(error)) return undefined;
-      throw error;
-    }
+    const found = await this.call('estimatesmartfee', blocks).catch(unlessJudged);
+    if (found === undefined) return undefined;
+    const answer = new Answer('estimatesmartfee', found);
+    return answer.has('feerate') ? Number(answer.sat('feerate')) : undefined;
   }
 
   /**
@@ -196,16 +190,13 @@ export class Rpc extends JsonRpc {
    * replacement (`relay`). Undefined where the node does not say (btcd).
    */
   async mempoolRates(): Promise<{ least?: number; relay?: number }> {
-    try {
-      const info = new Answer('getmempoolinfo', await this.call('getmempoolinfo'));
-      return {
-        ...(info.has('mempoolminfee') && { least: Number(info.sat('mempoolminfee')) }),
-        ...(info.has('incrementalrelayfee') && { relay: Number(info.sat('incrementalrelayfee')) }),
-      };
-    } catch (error) {
-      if (isAnswer(error)) return {};
-      throw error;
-    }
+    const found = await this.call('getmempoolinfo').catch(unlessJudged);
+    if (found === undefined) return {};
+    const info = new Answer('getmempoolinfo', found);
+    return {
+      ...(info.has('mempoolminfee') && { least: Number(info.sat('mempoolminfee')) }),
+      ...(info.has('incrementalrelayfee') && { relay: Number(info.sat('incrementalrelayfee')) }),
+    };
   }
 
   /** Sends a transaction, and returns its txid. @throws RpcError -25 to -27 where the node does not accept it */
@@ -256,13 +247,9 @@ export class Rpc extends JsonRpc {
    * named block).
    */
   async transaction(txid: Hex, block?: Hex): Promise<Hex | undefined> {
-    try {
-      const named = block === undefined ? [] : [false, block];
-      return text('getrawtransaction', await this.call('getrawtransaction', txid, ...named));
-    } catch (error) {
-      if (error instanceof RpcError && error.rpcCode === NOT_FOUND) return undefined;
-      throw error;
-    }
+    const named = block === undefined ? [] : [false, block];
+    const found = await this.call('getrawtransaction', txid, ...named).catch(unlessCode(NOT_FOUND));
+    return found === undefined ? undefined : text('getrawtransaction', found);
   }
 
   /**
@@ -270,15 +257,12 @@ export class Rpc extends JsonRpc {
    * it (without txindex: outside the mempool).
    */
   async confirmations(txid: Hex): Promise<number | undefined> {
-    try {
-      const tx = new Answer('getrawtransaction', await this.call('getrawtransaction', txid, 1));
-      if (!tx.has('blockhash')) return 0;
-      // The index still knows blocks that a reorganisation took back: there, confirmations are 0.
-      return tx.whole('confirmations') || undefined;
-    } catch (error) {
-      if (error instanceof RpcError && error.rpcCode === NOT_FOUND) return undefined;
-      throw error;
-    }
+    const found = await this.call('getrawtransaction', txid, 1).catch(unlessCode(NOT_FOUND));
+    if (found === undefined) return undefined;
+    const tx = new Answer('getrawtransaction', found);
+    if (!tx.has('blockhash')) return 0;
+    // The index still knows blocks that a reorganisation took back: there, confirmations are 0.
+    return tx.whole('confirmations') || undefined;
   }
 
   /**
@@ -286,30 +270,23 @@ export class Rpc extends JsonRpc {
    * of spenders. Undefined where there is none, or the node does not say (btcd).
    */
   async spender({ txid, vout }: Outpoint): Promise<{ txid: Hex; block: Hex | undefined } | undefined> {
-    try {
-      const [found] = list('gettxspendingprevout', await this.call('gettxspendingprevout', [{ txid, vout }]));
-      const { spendingtxid } = found?.may('spendingtxid') ?? {};
-      return spendingtxid === undefined ? undefined : { txid: spendingtxid, block: found!.may('blockhash').blockhash };
-    } catch (error) {
-      if (isAnswer(error)) return undefined;
-      throw error;
-    }
+    const answer = await this.call('gettxspendingprevout', [{ txid, vout }]).catch(unlessJudged);
+    const [found] = answer === undefined ? [] : list('gettxspendingprevout', answer);
+    const { spendingtxid } = found?.may('spendingtxid') ?? {};
+    return spendingtxid === undefined ? undefined : { txid: spendingtxid, block: found!.may('blockhash').blockhash };
   }
 
   /** Returns the fees of a mempool transaction; undefined where the node does not say. */
   async mempoolFee(txid: Hex): Promise<MempoolFees | undefined> {
-    try {
-      const entry = new Answer('getmempoolentry', await this.call('getmempoolentry', txid));
-      const fees = entry.inner('fees');
-      return {
-        feeSat: fees.sat('descendant'),
-        vsize: entry.whole('descendantsize'),
-        own: { feeSat: fees.sat('base'), vsize: entry.whole('vsize') },
-      };
-    } catch (error) {
-      if (isAnswer(error)) return undefined;
-      throw error;
-    }
+    const found = await this.call('getmempoolentry', txid).catch(unlessJudged);
+    if (found === undefined) return undefined;
+    const entry = new Answer('getmempoolentry', found);
+    const fees = entry.inner('fees');
+    return {
+      feeSat: fees.sat('descendant'),
+      vsize: entry.whole('descendantsize'),
+      own: { feeSat: fees.sat('base'), vsize: entry.whole('vsize') },
+    };
   }
 
   /**
@@ -317,13 +294,10 @@ export class Rpc extends JsonRpc {
    * made. btcd refuses `transaction` without one.
    */
   async hasIndex(): Promise<boolean> {
-    try {
-      const info = new Answer('getindexinfo', await this.call('getindexinfo'));
-      return info.has('txindex') && info.inner('txindex').yes('synced');
-    } catch (error) {
-      if (error instanceof RpcError && error.rpcCode === NO_SUCH_METHOD) return true;
-      throw error;
-    }
+    const found = await this.call('getindexinfo').catch(unlessCode(NO_SUCH_METHOD));
+    if (found === undefined) return true;
+    const info = new Answer('getindexinfo', found);
+    return info.has('txindex') && info.inner('txindex').yes('synced');
   }
 
   /** Mines on regtest, and returns the hashes of the blocks. btcd has another method. */

@@ -73,11 +73,7 @@ export async function createPostgres(
   }
 }
 
-/**
- * Opens the store of a home.
- * @throws Refusal `store-unavailable`, `store-damaged`, `store-foreign`, `commit-unsynced`, `store-pooled`,
- * `store-newer`
- */
+/** Opens a store. @throws Refusal `store-unavailable`, `store-damaged`, `store-foreign`, `commit-unsynced`, `store-pooled`, `store-newer` */
 export async function openPostgres(
   url: string,
   homeId: string,
