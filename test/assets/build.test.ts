@@ -6,7 +6,7 @@ import { divide, readSnapshot, REMAINDERS } from '../../src/lib/assets/dividends
 import { buildIssue, buildTransfer, type BuiltTransaction } from '../../src/lib/assets/openassets/build.ts';
 import { OpenAssets } from '../../src/lib/assets/openassets/decode.ts';
 import { assetHash } from '../../src/lib/assets/openassets/ids.ts';
-import { ofPsbt } from '../../src/lib/assets/psbt.ts';
+import { subjectOfPsbt } from '../../src/lib/assets/psbt.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { readPsbt } from '../../src/lib/bitcoin/psbt.ts';
@@ -44,7 +44,7 @@ const issued = buildIssue({
 }) as BuiltTransaction;
 const asset = assetHash(script(1));
 const decode = (built: BuiltTransaction): any => {
-  const subject = ofPsbt(readPsbt(built.psbt), parents);
+  const subject = subjectOfPsbt(readPsbt(built.psbt), parents);
   return new OpenAssets({ network: 'mainnet', parents: subject.parents }).decode(subject.tx);
 };
 
@@ -154,7 +154,7 @@ describe('issue', () => {
 });
 
 describe('transfer', () => {
-  const subject = ofPsbt(readPsbt(issued.psbt), parents);
+  const subject = subjectOfPsbt(readPsbt(issued.psbt), parents);
   parents.add(subject.tx.bytes);
   const coins = subject.tx.outputs
     .flatMap((o, vout) => (vout === 2 ? [] : [coin(issued.txid, vout, o.sat, o.script)]))
@@ -208,7 +208,7 @@ describe('transfer', () => {
     );
   });
   it('the guard sees what moves and what is lost', () => {
-    const moved: any = fates(ofPsbt(readPsbt(transfer(70n).psbt), parents).tx, { network: 'mainnet', parents });
+    const moved: any = fates(subjectOfPsbt(readPsbt(transfer(70n).psbt), parents).tx, { network: 'mainnet', parents });
     expect(moved.fates).toMatchObject([{ protocol: 'openassets', spent: 100n, kept: 100n, destroyed: 0n }]);
     const naive = readTxOf([{ txid: issued.txid, vout: 0 }], [{ sat: 500n, script: P2PKH }]);
     const lost: any = fates(naive.tx, { network: 'mainnet', parents });

@@ -11,7 +11,7 @@ import {
   readSffc,
   type ColuPayload,
 } from '../../src/lib/assets/colu/payload.ts';
-import { returning } from '../../src/lib/assets/script.ts';
+import { opReturnScript } from '../../src/lib/assets/script.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { codeOf } from '../support/refusal.ts';
@@ -85,7 +85,7 @@ describe('colours', () => {
     return { known, root: known.add(funding).txid };
   };
   const plain = { sat: 600n, script: P2PKH };
-  const data = (payload: string) => ({ sat: 0n, script: returning(hex(payload)) });
+  const data = (payload: string) => ({ sat: 0n, script: opReturnScript(hex(payload)) });
 
   it('an issuance, a transfer, its rest to the last output', () => {
     const { known, root } = parents();
@@ -210,7 +210,7 @@ describe('colours', () => {
         const bytes = Uint8Array.of(0x43, 0x43, version, opcode, ...rest);
         const found = orMalformed(() => readColuPayload(bytes));
         const { status } = colu.decode(
-          readTxOf([{ txid: root, vout: 0 }], [plain, { sat: 0n, script: returning(bytes) }, plain]).tx,
+          readTxOf([{ txid: root, vout: 0 }], [plain, { sat: 0n, script: opReturnScript(bytes) }, plain]).tx,
         );
         expect(status === 'invalid').toBe(found instanceof Malformed);
       }),

@@ -6,7 +6,7 @@ import { carriedBy, rc4 } from '../../src/lib/assets/counterparty/carrier.ts';
 import { cborJson } from '../../src/lib/assets/counterparty/cbor.ts';
 import { readCounterpartyMessage } from '../../src/lib/assets/counterparty/decode.ts';
 import { packedAddress, shortAddress, subassetName } from '../../src/lib/assets/counterparty/names.ts';
-import { returning } from '../../src/lib/assets/script.ts';
+import { opReturnScript } from '../../src/lib/assets/script.ts';
 import type { Tx } from '../../src/lib/assets/transaction.ts';
 import { concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { makeTx, P2PKH } from './make.ts';
@@ -222,9 +222,9 @@ describe('carriers', () => {
     else expect(found).toMatchObject({ encoding: 'multisig', obfuscated: false, message: { length: message } });
   });
 
-  const push = (bytes: Uint8Array) => returning(bytes).subarray(1);
+  const push = (bytes: Uint8Array) => opReturnScript(bytes).subarray(1);
   const reveal = (...parts: Uint8Array[]): Tx => ({
-    ...makeTx([{ txid, vout: 0 }], [{ sat: 0n, script: returning(PREFIX) }]),
+    ...makeTx([{ txid, vout: 0 }], [{ sat: 0n, script: opReturnScript(PREFIX) }]),
     witnesses: [
       [
         new Uint8Array(64),

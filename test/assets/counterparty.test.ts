@@ -8,7 +8,7 @@ import { ascii, orMalformed, Malformed } from '../../src/lib/assets/bytes.ts';
 import { carriedBy, rc4 } from '../../src/lib/assets/counterparty/carrier.ts';
 import { decodeCounterparty, readCounterpartyMessage } from '../../src/lib/assets/counterparty/decode.ts';
 import { assetName, packedAddress, shortAddress, subassetName } from '../../src/lib/assets/counterparty/names.ts';
-import { readOps, returning } from '../../src/lib/assets/script.ts';
+import { readOps, opReturnScript } from '../../src/lib/assets/script.ts';
 import { readTx, txFromHex, type Tx } from '../../src/lib/assets/transaction.ts';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { fixture, vectors } from '../support/vectors.ts';
@@ -118,9 +118,9 @@ describe('forms', () => {
 describe('carriers', () => {
   const MESSAGE = hex('00000000000000000000000100000000000003e8');
   const txid = '11'.repeat(32);
-  const sealed = (bytes: Uint8Array) => returning(rc4(hex(txid), bytes));
+  const sealed = (bytes: Uint8Array) => opReturnScript(rc4(hex(txid), bytes));
   const prefixed = Uint8Array.of(...ascii('CNTRPRTY'), ...MESSAGE);
-  const push = (bytes: Uint8Array) => Uint8Array.of(...returning(bytes).subarray(1));
+  const push = (bytes: Uint8Array) => Uint8Array.of(...opReturnScript(bytes).subarray(1));
   const to = { sat: 600n, script: P2PKH };
 
   it('OP_RETURN, whose destination stands before it', () => {
@@ -198,7 +198,7 @@ describe('carriers', () => {
     expect(carriedBy(tx)).toMatchObject({ encoding: 'p2sh', message: MESSAGE });
   });
   const reveal = (envelope: Uint8Array): Tx => ({
-    ...makeTx([{ txid, vout: 0 }], [{ sat: 0n, script: returning(ascii('CNTRPRTY')) }]),
+    ...makeTx([{ txid, vout: 0 }], [{ sat: 0n, script: opReturnScript(ascii('CNTRPRTY')) }]),
     witnesses: [[new Uint8Array(64), envelope, new Uint8Array(33)]],
   });
   const enveloped = (...parts: Uint8Array[]) =>

@@ -1,7 +1,7 @@
 /** Transactions for tests of the asset rooms: any inputs and outputs, serialised and read back. */
 import { RawOldTx } from '@scure/btc-signer/script.js';
 import { writeMarker } from '../../src/lib/assets/openassets/marker.ts';
-import { returning } from '../../src/lib/assets/script.ts';
+import { opReturnScript } from '../../src/lib/assets/script.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
 import { readTx, type Tx } from '../../src/lib/assets/transaction.ts';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
@@ -37,7 +37,7 @@ export const makeTx = (inputs: readonly In[], outputs: readonly Out[], version =
 
 export const empty = new Uint8Array();
 export const marker = (quantities: readonly bigint[]): Uint8Array =>
-  returning(writeMarker({ quantities, metadata: empty }));
+  opReturnScript(writeMarker({ quantities, metadata: empty }));
 
 /**
  * A transaction behind a marker, whose inputs were each issued by a script of their own: `issued[i]` are the units of the

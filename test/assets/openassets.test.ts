@@ -10,7 +10,7 @@ import { assetHash, assetId, scriptNames, readAssetId, readOaAddress } from '../
 import { readPayee } from '../../src/lib/assets/openassets/payee.ts';
 import { explainMarker, markerIn, readMarker, writeMarker } from '../../src/lib/assets/openassets/marker.ts';
 import { checkDefinition, embeddedPointer, readPointer } from '../../src/lib/assets/openassets/pointer.ts';
-import { readOps, returned, returning } from '../../src/lib/assets/script.ts';
+import { readOps, opReturnPushes, opReturnScript } from '../../src/lib/assets/script.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
 import { txFromHex, type Tx } from '../../src/lib/assets/transaction.ts';
 import { hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
@@ -41,7 +41,7 @@ describe('markers', () => {
   it.each(given.script_parse as { script: string; payload: string | null; why?: string }[])(
     'finds the pushes of $script',
     ({ script, payload, why }) => {
-      const found = returned(hex(script));
+      const found = opReturnPushes(hex(script));
       const wellFormed = found && !found.truncated && found.ops.every(({ code }) => code <= 0x60);
       const first = wellFormed ? found.pushes[0] : undefined;
       const shown = first ? Buffer.from(first).toString('hex') : null;
@@ -87,7 +87,7 @@ describe('markers', () => {
     expect(decodeMarkerScript(hex(`6a0161${'22'}${TEXTBOOK}`))).toMatchObject({ quantities: ['20'] });
   });
   it.each(given.script_build as { script: string; payload: string }[])('writes $script', ({ script, payload }) => {
-    expect(Buffer.from(returning(hex(payload))).toString('hex')).toBe(script);
+    expect(Buffer.from(opReturnScript(hex(payload))).toString('hex')).toBe(script);
   });
   it.each((vectors<any>('openassets/leb128.json') ?? small.leb128) as any[])(
     'LEB128 $hex',
@@ -222,7 +222,7 @@ describe('colouring', () => {
     const quantities = given.asset_quantities.map(BigInt);
     // Every quantity is written, 0 at the end too.
     const list = quantities.flatMap((units: bigint) => [Number(units)]);
-    const marker = returning(Uint8Array.of(0x4f, 0x41, 1, 0, list.length, ...list, 0));
+    const marker = opReturnScript(Uint8Array.of(0x4f, 0x41, 1, 0, list.length, ...list, 0));
     const outputs = Array.from({ length: given.output_count }, (_, vout) => ({
       sat: 600n,
       script: vout === given.marker_index ? marker : P2PKH,
@@ -267,7 +267,7 @@ describe('colouring', () => {
   it('a marker that asks for too much is none, and the next is tried', () => {
     const { tx, parents } = coloured([[100n]], { quantities: [500n] }, [
       P2PKH,
-      returning(writeMarker({ quantities: [0n, 0n, 40n], metadata: hex('') })),
+      opReturnScript(writeMarker({ quantities: [0n, 0n, 40n], metadata: hex('') })),
       P2PKH,
     ]);
     const document: any = new OpenAssets({ network: 'mainnet', parents }).decode(tx);
@@ -282,14 +282,14 @@ describe('colouring', () => {
     [['4f4101000000', '4f410200'], [1], []],
     [['00', '4f4101000000'], [0], []],
   ])('of %j those before the marker are warned of that were meant as one', (payloads, rejected, warnings) => {
-    const outputs = payloads.map((payload) => ({ sat: 0n, script: returning(hex(payload)) }));
+    const outputs = payloads.map((payload) => ({ sat: 0n, script: opReturnScript(hex(payload)) }));
     const tx = makeTx([{ txid: 'aa'.repeat(32), vout: 0 }], outputs);
     const document: any = new OpenAssets({ network: 'mainnet', parents: new Parents() }).decode(tx);
     expect(document.rejected_markers.map(({ vout }: { vout: number }) => vout)).toEqual(rejected);
     expect(document.warnings).toEqual(warnings);
   });
   it('a second marker that is valid is an ordinary output', () => {
-    const second = returning(writeMarker({ quantities: [1n], metadata: hex('') }));
+    const second = opReturnScript(writeMarker({ quantities: [1n], metadata: hex('') }));
     const { tx, parents } = coloured([[100n, 9800n]], { quantities: [100n, 9800n] }, [second, P2PKH]);
     const document: any = new OpenAssets({ network: 'mainnet', parents }).decode(tx);
     expect(document.outputs.map((o: any) => o.quantity)).toEqual(['0', '100', '9800']);

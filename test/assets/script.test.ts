@@ -3,7 +3,7 @@ import { safeNumber } from '../../src/lib/wire/bigsize.ts';
 import { expect, it } from 'vitest';
 import { orMalformed, PayloadCursor } from '../../src/lib/assets/bytes.ts';
 import { memoized } from '../../src/lib/assets/document.ts';
-import { isPush, multisigKeys, readOps, returned, returning } from '../../src/lib/assets/script.ts';
+import { isPush, multisigKeys, readOps, opReturnPushes, opReturnScript } from '../../src/lib/assets/script.ts';
 import { readTx } from '../../src/lib/assets/transaction.ts';
 import { concatBytes, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
 import { codeOf } from '../support/refusal.ts';
@@ -48,9 +48,9 @@ it.each([
   [257, 4],
 ])('%i bytes are returned in the shortest form', (length, head) => {
   const data = new Uint8Array(length).fill(9);
-  const script = returning(data);
+  const script = opReturnScript(data);
   expect(script).toHaveLength(head + length);
-  expect(returned(script)).toMatchObject({ pushes: [data], truncated: false });
+  expect(opReturnPushes(script)).toMatchObject({ pushes: [data], truncated: false });
 });
 
 it.each([

@@ -1,6 +1,6 @@
 /** What decoders are given: a transaction, and parents in every form. */
 import { describe, expect, it } from 'vitest';
-import { addParentLine, ofJson } from '../../src/lib/assets/subject.ts';
+import { addParentLine, subjectOfJson } from '../../src/lib/assets/subject.ts';
 import { Parents } from '../../src/lib/assets/trace.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { parseJson } from '../../src/lib/protocol/json.ts';
@@ -13,7 +13,11 @@ const [tx, prev] = [bytesToHex(child.bytes), { [parent.tx.txid]: bytesToHex(pare
 const given = (json: unknown) => {
   const unknown: string[] = [];
   const shared = new Parents();
-  return { ...ofJson(parseJson(JSON.stringify(json)), (field) => void unknown.push(field), shared), unknown, shared };
+  return {
+    ...subjectOfJson(parseJson(JSON.stringify(json)), (field) => void unknown.push(field), shared),
+    unknown,
+    shared,
+  };
 };
 
 describe('a document', () => {

@@ -9,9 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
-import { needPoint } from '../../src/lib/onion/keys.ts';
+import { needPoint, N, secretTimes } from '../../src/lib/signing/curve.ts';
 import { buildPacket } from '../../src/lib/onion/packet.ts';
-import { N, secretTimes } from '../../src/lib/signing/curve.ts';
 import { fill, hex, pubkeyOf, typed } from '../support/onion.ts';
 import { interleaved, report, runToEnd, type Line } from './measure.ts';
 

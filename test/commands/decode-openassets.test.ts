@@ -7,7 +7,7 @@ import { json } from 'node:stream/consumers';
 import { Transaction } from '@scure/btc-signer';
 import { describe, expect, it } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/lib/bitcoin/bytes.ts';
-import { returning } from '../../src/lib/assets/script.ts';
+import { opReturnScript } from '../../src/lib/assets/script.ts';
 import { marker, P2PKH, readTxOf, script } from '../assets/make.ts';
 import { freshDir } from '../cli/run.ts';
 import { warm as spillway } from '../support/host.ts';
@@ -320,7 +320,7 @@ describe('builders in a pipe', () => {
       'Colu',
       readTxOf(FROM, [
         { sat: 500_000n, script: segwit },
-        { sat: 0n, script: returning(hexToBytes(COLU)) },
+        { sat: 0n, script: opReturnScript(hexToBytes(COLU)) },
       ]),
     ],
     ['EPOBC', readTxOf([{ ...FROM[0]!, sequence: 0x25 }], [{ sat: 500_000n, script: segwit }])],

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { Fields } from '../../src/lib/protocol/document.ts';
-import { onionHops, parseRoute, planRoute, routeDocument } from '../../src/lib/htlc/route.ts';
+import { onionHops, parseRoute, planRoute, routePlanDocument } from '../../src/lib/htlc/route.ts';
 import { drawMermaid, drawText } from '../../src/lib/htlc/route-drawing.ts';
 import { parseJson, printJson } from '../../src/lib/protocol/json.ts';
 import { codeOf, refusal } from '../support/refusal.ts';
@@ -32,7 +32,7 @@ const textbook = (more: object = {}, each: object = {}) => ({
 });
 const plan = (json: object) => parseRoute(new Fields(parseJson(printJson(json))));
 const routed = (json: object, unsafe = true) => planRoute(plan(json), unsafe);
-const document = (json: object): any => parseJson(printJson(routeDocument(plan(json), routed(json))));
+const document = (json: object): any => parseJson(printJson(routePlanDocument(plan(json), routed(json))));
 
 describe("the textbook's five", () => {
   it('amounts, expiries and balances', () => {

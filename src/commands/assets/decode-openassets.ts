@@ -6,7 +6,7 @@ import type { Decoded } from '../../lib/assets/document.ts';
 import { assetNames, decodeMarker, decodeMarkerScript, OpenAssets } from '../../lib/assets/openassets/decode.ts';
 import { scriptNames, readAssetId } from '../../lib/assets/openassets/ids.ts';
 import { explainMarker, markerIn } from '../../lib/assets/openassets/marker.ts';
-import { OP_RETURN, returned } from '../../lib/assets/script.ts';
+import { OP_RETURN, opReturnPushes } from '../../lib/assets/script.ts';
 import type { Parents } from '../../lib/assets/trace.ts';
 import { bytesOfHex } from '../../lib/assets/transaction.ts';
 import { addressOf } from '../../lib/bitcoin/address-text.ts';
@@ -101,7 +101,7 @@ function payloadOf(bytes: Uint8Array, isScript: boolean): Uint8Array {
   if (!isScript && !returns(bytes)) return bytes;
   const found = markerIn(bytes);
   if (found && !(found instanceof Malformed)) return found.payload;
-  return returned(bytes)?.pushes[0] ?? new Uint8Array();
+  return opReturnPushes(bytes)?.pushes[0] ?? new Uint8Array();
 }
 
 function alone(bytes: Uint8Array, isScript: boolean, network: Network): object {

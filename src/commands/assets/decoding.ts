@@ -4,7 +4,7 @@
  * Not here: protocols (`lib/assets`), the flags of single decoders.
  */
 import type { Decoded } from '../../lib/assets/document.ts';
-import { ofJson, type DecodeSubject } from '../../lib/assets/subject.ts';
+import { subjectOfJson, type DecodeSubject } from '../../lib/assets/subject.ts';
 import type { Parents } from '../../lib/assets/trace.ts';
 import type { Tx } from '../../lib/assets/transaction.ts';
 import { parseJson, printJson, type Json } from '../../lib/protocol/json.ts';
@@ -96,17 +96,17 @@ const unknownField = (field: string): void => note(`field ${JSON.stringify(field
 
 function subjectFrom(bytes: Uint8Array, limit: number, shared: Parents): DecodeSubject | Promise<DecodeSubject> {
   const input = sniff(bytes, { transaction: true });
-  if (input.form === 'json') return ofJson(parseJson(input.text), unknownField, shared);
+  if (input.form === 'json') return subjectOfJson(parseJson(input.text), unknownField, shared);
   if (input.form === 'transaction') return { tx: shared.read(input.bytes), parents: shared };
   return fromPsbt(input.bytes, limit, shared);
 }
 
 async function fromPsbt(bytes: Uint8Array, limit: number, shared: Parents): Promise<DecodeSubject> {
-  const [{ readPsbt }, { ofPsbt }] = await Promise.all([
+  const [{ readPsbt }, { subjectOfPsbt }] = await Promise.all([
     import('../../lib/bitcoin/psbt.ts'),
     import('../../lib/assets/psbt.ts'),
   ]);
-  return ofPsbt(readPsbt(Buffer.from(bytes).toString('base64'), { longest: limit * 2 }), shared);
+  return subjectOfPsbt(readPsbt(Buffer.from(bytes).toString('base64'), { longest: limit * 2 }), shared);
 }
 
 /** Object of one field in hex, read without a parser. */
@@ -161,7 +161,7 @@ async function batch(
     const subject =
       json === undefined
         ? subjectFrom(Buffer.from(line.text), flags.maxInput, shared)
-        : ofJson(json, unknownField, shared);
+        : subjectOfJson(json, unknownField, shared);
     return subject instanceof Promise ? subject.then(decoded) : decoded(subject);
   };
   for await (const lines of groupsOf(from, flags.maxInput)) {

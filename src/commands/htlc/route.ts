@@ -2,7 +2,7 @@ import { filter } from '../../lib/cli/filter.ts';
 import { arg, choiceFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { drawMermaid, drawText } from '../../lib/htlc/route-drawing.ts';
-import { onionHops, parseRoute, planRoute, routeDocument } from '../../lib/htlc/route.ts';
+import { onionHops, parseRoute, planRoute, routePlanDocument } from '../../lib/htlc/route.ts';
 
 export default filter({
   summary: 'Plan a routed payment: the chain of HTLCs, expiries and balances before, during and after',
@@ -22,7 +22,7 @@ export default filter({
   },
   exits: [0, 2, 65, 66, 70, 77],
   run: async ({ format, unsafeDeltas }, { file }) => {
-    const show = { json: routeDocument, text: drawText, mermaid: drawMermaid, onion: onionHops }[format];
+    const show = { json: routePlanDocument, text: drawText, mermaid: drawMermaid, onion: onionHops }[format];
     await runStateless({ file }, (document) => {
       const plan = parseRoute(document);
       return show(plan, planRoute(plan, unsafeDeltas));

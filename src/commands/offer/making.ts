@@ -9,7 +9,7 @@ import type { OfferValues } from '../../lib/offer/fields.ts';
 import { refuseFirst, type OfferMessage, type OfferProblem } from '../../lib/offer/message.ts';
 import { checkMirror } from '../../lib/offer/verify.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { parsePoint } from '../../lib/signing/curve.ts';
+import { needPoint } from '../../lib/signing/curve.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag } from '../../lib/cli/stateless.ts';
 import { print } from '../../lib/cli/output.ts';
@@ -26,7 +26,7 @@ import {
 
 /** Returns the public key of a flag. @throws Refusal `wrong-key` */
 const pointOfFlag = (bytes: Uint8Array, name: string): string => {
-  if (!parsePoint(bytes)) throw new Refusal('wrong-key', `--${name}: bytes found that are no point of the curve`);
+  needPoint(bytes, `--${name}`);
   return bytesToHex(bytes);
 };
 

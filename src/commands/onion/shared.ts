@@ -3,7 +3,7 @@
  * about a refused packet.
  */
 import { explain } from '../../lib/onion/answer.ts';
-import { needScalar } from '../../lib/onion/keys.ts';
+import { needScalar } from '../../lib/signing/curve.ts';
 import type { RefusedPacket } from '../../lib/onion/peel.ts';
 import type { Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';

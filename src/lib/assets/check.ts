@@ -37,7 +37,7 @@ interface UnitsIn {
   held(tx: Tx, missing: Set<string>, moved?: boolean): readonly AssetUnits[] | undefined;
 }
 
-function way<C extends { outputs: readonly unknown[] }>(
+function unitsIn<C extends { outputs: readonly unknown[] }>(
   protocol: Protocol,
   rule: Rule<C>,
   { parents }: AssetContext,
@@ -57,18 +57,18 @@ function way<C extends { outputs: readonly unknown[] }>(
   };
 }
 
-const waysOf = (context: AssetContext): readonly UnitsIn[] => {
+const unitsOfEach = (context: AssetContext): readonly UnitsIn[] => {
   const { network } = context;
   return [
-    way(
+    unitsIn(
       'openassets',
       openAssets,
       context,
       (units) => [[assetId(units!.asset, network), units!.units]],
       (units) => units!.type === 'issuance',
     ),
-    way('colu', colu, context, (holdings) => holdings.map(({ asset, units }) => [asset, units] as const)),
-    way('epobc', epobc, context, (units) => [[units!.colour, units!.units]]),
+    unitsIn('colu', colu, context, (holdings) => holdings.map(({ asset, units }) => [asset, units] as const)),
+    unitsIn('epobc', epobc, context, (units) => [[units!.colour, units!.units]]),
   ];
 };
 
@@ -85,7 +85,7 @@ export type SortedCoin = { coin: Spent } & CarriedUnits;
  * @throws Refusal `malformed-coins` for a coin that is not what its transaction says
  */
 export function sortCoins(coins: readonly Spent[], context: AssetContext): SortedCoin[] {
-  const ways = waysOf(context);
+  const ways = unitsOfEach(context);
   return coins.map((coin) => {
     const tx = context.parents.get(coin.txid);
     if (!tx) return { coin, missing: coin.txid };
@@ -110,7 +110,7 @@ export const plainCoins = (sorted: readonly SortedCoin[]): { plain: Spent[]; mis
 /** Tells what becomes of the units in a transaction, or which parents are missing. */
 export function fates(tx: Tx, context: AssetContext): { fates: Fate[] } | { missing: string[] } {
   const { parents } = context;
-  const ways = waysOf(context);
+  const ways = unitsOfEach(context);
   const missing = new Set<string>();
   const found = ways.flatMap(({ protocol, held }) => {
     const before = tx.inputs.map(({ txid, vout }) => {

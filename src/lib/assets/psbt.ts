@@ -7,8 +7,8 @@ import type { Parents } from './trace.ts';
 /**
  * Returns the transaction that a PSBT makes, with the parents that it carries (`non_witness_utxo`).
  */
-export function ofPsbt(psbt: Transaction, shared: Parents): DecodeSubject {
-  const parents = shared.over();
+export function subjectOfPsbt(psbt: Transaction, shared: Parents): DecodeSubject {
+  const parents = shared.layer();
   for (let i = 0; i < psbt.inputsLength; i++) {
     const { nonWitnessUtxo } = psbt.getInput(i);
     if (nonWitnessUtxo) parents.add(RawTx.encode(nonWitnessUtxo as never));

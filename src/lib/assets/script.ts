@@ -42,14 +42,14 @@ export function readOps(script: Uint8Array, from = 0): Script {
 export const isPush = ({ code }: ScriptOp): boolean => code <= OP_16 && code !== 0x50;
 
 /** Returns the pushes behind an OP_RETURN; undefined for a script that does not begin with it. */
-export function returned(script: Uint8Array): (Script & { pushes: readonly Uint8Array[] }) | undefined {
+export function opReturnPushes(script: Uint8Array): (Script & { pushes: readonly Uint8Array[] }) | undefined {
   if (script[0] !== OP_RETURN) return undefined;
   const read = readOps(script, 1);
   return { ...read, pushes: read.ops.flatMap(({ data }) => (data ? [data] : [])) };
 }
 
 /** Makes the OP_RETURN script that pushes these bytes, in the shortest form. */
-export function returning(data: Uint8Array): Uint8Array {
+export function opReturnScript(data: Uint8Array): Uint8Array {
   const { length } = data;
   const head = length <= 75 ? [length] : length <= 0xff ? [76, length] : [77, length & 0xff, length >> 8];
   return Uint8Array.of(OP_RETURN, ...head, ...data);

@@ -17,7 +17,7 @@ export interface DecodeSubject {
  * Reads hex, or `{"tx":hex,"prev":{txid:hex}}`. @param unknown is told of each other field
  * @throws Refusal `malformed`, `malformed-transaction`, `parent-differs`
  */
-export function ofJson(json: Json, unknown: (field: string) => void, shared: Parents): DecodeSubject {
+export function subjectOfJson(json: Json, unknown: (field: string) => void, shared: Parents): DecodeSubject {
   if (typeof json === 'string') return { tx: shared.read(bytesOfHex(json)), parents: shared };
   const fields = objectOf(json, 'an object {"tx":hex,"prev":{txid:hex}}');
   for (const field of Object.keys(fields)) if (field !== 'tx' && field !== 'prev') unknown(field);
@@ -25,7 +25,7 @@ export function ofJson(json: Json, unknown: (field: string) => void, shared: Par
     throw new Refusal('malformed', 'a document without tx, a transaction in hex, found');
   const tx = shared.read(bytesOfHex(fields['tx']));
   if (fields['prev'] === undefined) return { tx, parents: shared };
-  const parents = shared.over();
+  const parents = shared.layer();
   addParents(parents, fields['prev']);
   return { tx, parents };
 }

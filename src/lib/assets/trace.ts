@@ -22,20 +22,20 @@ export const parentTx = (txid: string): Ask => ({ of: 'tx', txid });
 export const parentColours = (txid: string): Ask => ({ of: 'colours', txid });
 
 /** Further source of parents, as bytes or already read. */
-export type More = (txid: string) => Uint8Array | Tx | undefined;
+export type ParentSource = (txid: string) => Uint8Array | Tx | undefined;
 
 /** Transactions by id. Each is read once, and its id is computed from its bytes. */
 export class Parents {
   readonly #known = new Map<string, Tx>();
-  readonly #more: More | undefined;
+  readonly #more: ParentSource | undefined;
   readonly #hash: Sha256 | undefined;
 
-  constructor(more?: More, hash?: Sha256) {
+  constructor(more?: ParentSource, hash?: Sha256) {
     this.#more = more;
     this.#hash = hash;
   }
   /** Returns a layer over these parents, for those of one transaction. */
-  over(): Parents {
+  layer(): Parents {
     return new Parents((txid) => this.get(txid), this.#hash);
   }
   /** Reads the transaction that is to be decoded. @throws Refusal `malformed-transaction` */

@@ -70,7 +70,7 @@ export function blockIn(bytes: Uint8Array, code: ErrorCode): Block {
 }
 
 /** Shows a hash in display order. */
-export const display = (hash: Uint8Array): string => bytesToHex(hash.slice().reverse());
+export const displayHash = (hash: Uint8Array): string => bytesToHex(hash.slice().reverse());
 
 /** Computes the row above a row of hashes. */
 function above(row: readonly Uint8Array[]): Uint8Array[] {

@@ -7,7 +7,7 @@ import { checkSpendable, outpointsOf } from './coin-checks.ts';
 import { payFrom } from './coins.ts';
 import { guardFee } from './fee.ts';
 import { isAnchor } from './package.ts';
-import { holds, readPsbt, readSame, templateOf, writePsbt } from './psbt.ts';
+import { hasTransaction, readPsbt, readSame, templateOf, writePsbt } from './psbt.ts';
 import { bytesToHex, hexToBytes } from './bytes.ts';
 import { isNativeSegwit, scriptType } from './script.ts';
 import {
@@ -116,7 +116,7 @@ export function signFunding(hand: Hand, funding: Funding, ours: Facts['ours'], s
   const witnesses: Record<string, readonly Hex[]> = { ...funding.witnesses };
   const open = template.inputs.map((_, i) => i).filter((i) => !skip.includes(i) && !witnesses[i]);
   // Other PSBTs of the same step (its refund) come back by the same flag; the runner refuses what belongs to none.
-  for (const psbt of hand.merged.filter((text) => holds(readPsbt(text), template))) {
+  for (const psbt of hand.merged.filter((text) => hasTransaction(readPsbt(text), template))) {
     const signed = readSame(template, psbt, 'wallet');
     for (const [i, stack] of witnessesOf(template, signed, open)) witnesses[i] = stack.map((part) => bytesToHex(part));
   }

@@ -45,7 +45,7 @@ export const childFee = (parent: Omit<Parent, 'version'>, vsize: number, feerate
   maxSat(feeFor(feerate, parent.vsize + vsize) - parent.fee, feeFor(MIN_FEERATE, vsize));
 
 /** Returns the inputs of a child that spend other coins than the parent's outputs. */
-export const addedTo = (child: Pick<Template, 'inputs'>, own: readonly Spent[]): Template['inputs'] => {
+export const addedInputs = (child: Pick<Template, 'inputs'>, own: readonly Spent[]): Template['inputs'] => {
   const parents = outpointsOf(own);
   return child.inputs.filter((input) => !parents.includes(outpointText(input)));
 };

@@ -66,7 +66,7 @@ export function templateOf(tx: Transaction): Template {
 }
 
 /** Tells whether the PSBT has exactly this transaction, byte for byte. */
-export const holds = (tx: Transaction, template: Template): boolean =>
+export const hasTransaction = (tx: Transaction, template: Template): boolean =>
   equalBytes(toTransaction(template).unsignedTx, tx.unsignedTx);
 
 /**
@@ -75,7 +75,7 @@ export const holds = (tx: Transaction, template: Template): boolean =>
  */
 export function readSame(template: Template, psbt: string, from: string): Transaction {
   const tx = readPsbt(psbt);
-  if (!holds(tx, template)) {
+  if (!hasTransaction(tx, template)) {
     const words = difference(template, templateOf(tx)) ?? 'an encoding of its own found';
     throw new Refusal(
       'transaction-differs',

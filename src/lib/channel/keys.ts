@@ -7,12 +7,10 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes } from '../bitcoin/bytes.ts';
-import { Refusal } from '../protocol/refusal.ts';
 import {
   linear,
   mod,
-  parsePoint,
-  Point,
+  needPoint,
   pointBytes,
   publicBytes,
   publicSum,
@@ -56,15 +54,9 @@ export const keyOwner = (name: KeyName, holder: ChannelSide): ChannelSide =>
 
 const numberOf = (...parts: readonly Uint8Array[]): bigint => mod(toNumber(sha256(concatBytes(...parts))));
 
-/** Returns the point of 33 bytes. @throws Refusal `wrong-key` for bytes that are none */
-function pointOf(bytes: Uint8Array, what: string): Point {
-  const point = parsePoint(bytes);
-  if (!point) throw new Refusal('wrong-key', `${what}: bytes found that are no point of the curve`);
-  return point;
-}
 /** Returns basepoint + SHA256(point ‖ basepoint)·G, 33 bytes. @throws Refusal `wrong-key` */
 export const deriveKey = (basepoint: Uint8Array, point: Uint8Array): Uint8Array =>
-  pointBytes(linear(pointOf(basepoint, 'basepoint'), 1n, numberOf(point, basepoint)));
+  pointBytes(linear(needPoint(basepoint, 'basepoint'), 1n, numberOf(point, basepoint)));
 /** Returns the secret of `deriveKey`, 32 bytes. */
 export const deriveSecret = (base: Uint8Array, point: Uint8Array): Uint8Array =>
   toBytes(mod(secretScalar(base) + numberOf(point, publicBytes(secretScalar(base)))));
@@ -73,7 +65,7 @@ export const deriveSecret = (base: Uint8Array, point: Uint8Array): Uint8Array =>
 export const revocationKey = (basepoint: Uint8Array, point: Uint8Array): Uint8Array =>
   pointBytes(
     publicSum(
-      [pointOf(basepoint, 'revocation basepoint'), pointOf(point, 'per-commitment point')],
+      [needPoint(basepoint, 'revocation basepoint'), needPoint(point, 'per-commitment point')],
       [numberOf(basepoint, point), numberOf(point, basepoint)],
     ),
   );

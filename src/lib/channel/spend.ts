@@ -6,7 +6,7 @@
  * fee, coins of a wallet do (SINGLE|ANYONECANPAY lets inputs be added). Not here: which transaction
  * is on the chain.
  */
-import { holds, readPsbt, readSame } from '../bitcoin/psbt.ts';
+import { hasTransaction, readPsbt, readSame } from '../bitcoin/psbt.ts';
 import { feeFor, guardFee } from '../bitcoin/fee.ts';
 import { Sighashes } from '../bitcoin/sighash.ts';
 import { dustLimit, scriptType } from '../bitcoin/script.ts';
@@ -153,7 +153,7 @@ export function spendClaims(
     });
   const [first] = spends;
   for (const psbt of paying.merged ?? [])
-    if (first && !spends.some(({ template }) => holds(readPsbt(psbt), template)))
+    if (first && !spends.some(({ template }) => hasTransaction(readPsbt(psbt), template)))
       readSame(first.template, psbt, 'wallet');
   return { spends, left };
 }
@@ -209,7 +209,7 @@ function finish(claims: readonly OutputClaim[], template: Template, feeSat: bigi
     if (stage) return stageWitness(hashes, index, stage, { peer: stage.peer, secret, preimage });
     return channelWitness(lock, way, { sig: signWay(hashes, index, lock, way, secret), preimage, key });
   });
-  const merged = (paying.merged ?? []).filter((psbt) => holds(readPsbt(psbt), template));
+  const merged = (paying.merged ?? []).filter((psbt) => hasTransaction(readPsbt(psbt), template));
   const ways = claims.map(({ lock, way }) => [lock, way] as const);
   return { template, claims, feeSat, ...finishWith(template, stacks, merged, ways) };
 }

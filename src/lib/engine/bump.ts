@@ -5,7 +5,7 @@
 import { scriptOf } from '../bitcoin/address.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { feerateOf, feerateText, MIN_FEERATE, feeFor } from '../bitcoin/fee.ts';
-import { addedTo, childOf, isAnchor } from '../bitcoin/package.ts';
+import { addedInputs, childOf, isAnchor } from '../bitcoin/package.ts';
 import { parseTransaction, sumSat, txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { fundingHex, fundingPsbt, isSigned, signFunding, withAnchors } from '../bitcoin/funding.ts';
@@ -74,7 +74,7 @@ export async function bump(home: Home, stuck: Stuck, options: BumpOptions) {
   const spent = [anchor, own].filter((output) => output !== undefined);
   const { coins, feerate, allowFee, least } = options;
   const child = childOf({ version, vsize, fee }, spent, coins, payTo, feerate, allowFee, least);
-  const added = addedTo(child, spent);
+  const added = addedInputs(child, spent);
   const reserved = await reservedIn(home.store, outpointsOf(added));
   checkSpendable({ coins: options.seen ?? 'not-checked', reserved }, added);
   const signed = signFunding(await homeHand(home, options.merged), withAnchors(child), ours);

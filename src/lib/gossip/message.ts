@@ -29,7 +29,7 @@ import {
   type Codec,
   type Namespace,
 } from '../wire/fields.ts';
-import { counted, member, type Members } from '../wire/struct.ts';
+import { counted, member, type StructMembers } from '../wire/struct.ts';
 
 /** Transaction id in internal byte order, and the output index as u16. */
 const outpoint: Codec<string> = {
@@ -85,12 +85,12 @@ interface Layout {
   /** Names of the signature fields, in their order. */
   signatures: readonly string[];
   /** Fixed fields: version 1, and a gossip_store's own. */
-  parts?: Members;
+  parts?: StructMembers;
   /** Records of the TLV stream: version 2. */
   records?: Namespace;
 }
 /** Leading signatures cover all bytes after them; later ones belong to another message. */
-const fields = (kind: string, parts: Members): Layout => ({
+const fields = (kind: string, parts: StructMembers): Layout => ({
   kind,
   parts,
   signatures: Object.keys(parts).filter((_, i, names) => names.slice(0, i + 1).every((at) => parts[at] === SIGNATURE)),

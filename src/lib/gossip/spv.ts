@@ -8,7 +8,7 @@
  * show that its block is in the best chain: the verifier brings that as an anchor. Not here: blocks
  * and their trees (`bitcoin/block.ts`), MerkleBlocks of several transactions.
  */
-import { blockIn, display, merklePath, transactionIn, doubleHash } from '../bitcoin/block.ts';
+import { blockIn, displayHash, merklePath, transactionIn, doubleHash } from '../bitcoin/block.ts';
 import { bytesToHex, equalBytes, hexToBytes, concatBytes } from '../bitcoin/bytes.ts';
 import { hasWork, parseHeader, HEADER_SIZE } from '../bitcoin/header.ts';
 import { Fields } from '../protocol/document.ts';
@@ -236,7 +236,7 @@ export function verifySpvProof(proof: SpvProof, anchors: readonly string[], anno
     short_channel_id: scid,
     block_hash: header.hash,
     height,
-    txid: display(txid),
+    txid: displayHash(txid),
     vout,
     amount_sat: output.sat,
     script: output.script,

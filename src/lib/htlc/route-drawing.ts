@@ -1,5 +1,5 @@
 /** A planned route as a picture: aligned lines for a terminal, or a mermaid sequence diagram. */
-import type { Balances, RouteHop, RoutePlan } from './route.ts';
+import type { Balances, PlannedHop, RoutePlan } from './route.ts';
 
 const COIN_MSAT = 100_000_000_000n;
 
@@ -9,10 +9,10 @@ function btc(msat: bigint): string {
   return part === '' ? String(msat / COIN_MSAT) : `${msat / COIN_MSAT}.${part}`;
 }
 const sides = ({ from, to }: Balances): string => `${btc(from)}:${btc(to)}`;
-const ahead = (plan: RoutePlan, hop: RouteHop): string => `+${hop.expiry - plan.height}`;
+const ahead = (plan: RoutePlan, hop: PlannedHop): string => `+${hop.expiry - plan.height}`;
 
 /** One line a hop. */
-export function drawText(plan: RoutePlan, hops: readonly RouteHop[]): string {
+export function drawText(plan: RoutePlan, hops: readonly PlannedHop[]): string {
   const head = ['', 'htlc', 'expiry', 'before', 'pending', 'settled', 'failed'];
   const rows = hops.map((hop) => [
     `${hop.channel.from} → ${hop.channel.to}`,
@@ -34,7 +34,7 @@ export function drawText(plan: RoutePlan, hops: readonly RouteHop[]): string {
     .join('\n');
 }
 
-export function drawMermaid(plan: RoutePlan, hops: readonly RouteHop[]): string {
+export function drawMermaid(plan: RoutePlan, hops: readonly PlannedHop[]): string {
   const nodes = [hops[0]!.channel.from, ...hops.map(({ channel }) => channel.to)];
   const id = (name: string): string => `n${nodes.indexOf(name)}`;
   return [

@@ -75,7 +75,7 @@ export interface Balances {
   pending: bigint;
   to: bigint;
 }
-export interface RouteHop {
+export interface PlannedHop {
   channel: Channel;
   amountMsat: bigint;
   expiry: bigint;
@@ -133,12 +133,12 @@ function nameIn(from: Fields, name: string): string {
  * @param unsafe allows deltas that leave no time to react
  * @throws Refusal `malformed-message`, `unsafe-expiry`, `route-limit`
  */
-export function planRoute(plan: RoutePlan, unsafe = false): RouteHop[] {
+export function planRoute(plan: RoutePlan, unsafe = false): PlannedHop[] {
   checkChain(plan.channels);
   checkDeltas(plan, unsafe);
   let amount = plan.amountMsat;
   let expiry = plan.height + plan.finalDelta;
-  const hops: RouteHop[] = [];
+  const hops: PlannedHop[] = [];
   for (const channel of plan.channels.toReversed()) {
     checkHop(channel, amount, expiry, plan.height);
     const { fromMsat, toMsat } = channel;
@@ -211,7 +211,7 @@ function checkHop(channel: Channel, amount: bigint, expiry: bigint, height: bigi
 const balances = ({ from, pending, to }: Balances) => ({ from_msat: from, htlc_msat: pending, to_msat: to });
 
 /** Returns the document that `htlc route` prints. */
-export function routeDocument(plan: RoutePlan, hops: readonly RouteHop[]): object {
+export function routePlanDocument(plan: RoutePlan, hops: readonly PlannedHop[]): object {
   return {
     type: 'htlc-route',
     version: 1,
@@ -234,7 +234,7 @@ export function routeDocument(plan: RoutePlan, hops: readonly RouteHop[]): objec
 }
 
 /** Returns the hops for `onion-build`: the payload of each node but the first. @throws Refusal `malformed-message` */
-export function onionHops(plan: RoutePlan, hops: readonly RouteHop[]): object {
+export function onionHops(plan: RoutePlan, hops: readonly PlannedHop[]): object {
   const need = <T>(value: T | undefined, i: number, name: string): T => {
     if (value === undefined)
       throw new Refusal('malformed-message', `channels[${i}].${name}: nothing found, expected for onions`);

@@ -9,7 +9,7 @@
 import { tapLeafHash } from '@scure/btc-signer/payment.js';
 import { taprootTweakPubkey } from '@scure/btc-signer/utils.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { doubleHash, display, transactionIn } from '../bitcoin/block.ts';
+import { doubleHash, displayHash, transactionIn } from '../bitcoin/block.ts';
 import { bytesToHex, concatBytes, hexToBytes } from '../bitcoin/bytes.ts';
 import { keySpendVsize, SEQUENCE_RBF, withWitness, type Spent, type Template } from '../bitcoin/transaction.ts';
 import { checkWitness, signKeyPath } from '../bitcoin/wallet-inputs.ts';
@@ -120,7 +120,7 @@ export function readTaprootProof(from: Fields): TaprootProof {
     internalKey,
     root,
     transaction: bytes,
-    txid: display(txid),
+    txid: displayHash(txid),
     height: Number(from.need('height', from.whole('height', BigInt(LOCKTIME_THRESHOLD - 1)))),
     merkleRoot: climb(txid, branch, doubleHash),
     depth: branch.length,

@@ -8,7 +8,7 @@
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { blockIn, display, merklePath, merkleRoot, type BlockTransaction, type Block } from '../bitcoin/block.ts';
+import { blockIn, displayHash, merklePath, merkleRoot, type BlockTransaction, type Block } from '../bitcoin/block.ts';
 import { bytesToHex, concatBytes, equalBytes } from '../bitcoin/bytes.ts';
 import { unsignedHex, type Output, type Template } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -169,7 +169,7 @@ export function anchorIn(
   const { bytes, txid } = transactions[index]!;
   const txids = transactions.map((transaction) => transaction.txid);
   const branch = merklePath(txids, index).map((hash, row) => ({ isLeft: (index >> row) % 2 === 1, hash }));
-  return { height, root: merkleRoot(txids), bytes, txid: display(txid), branch };
+  return { height, root: merkleRoot(txids), bytes, txid: displayHash(txid), branch };
 }
 
 /** Checks that a proof can hold a transaction. @throws Refusal `stamp-too-large` */

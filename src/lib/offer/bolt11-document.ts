@@ -14,7 +14,7 @@ import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { BOLT11_LIMITS, prefixOf, readBolt11, readPrefix, writeBolt11, type Bolt11, type Tagged } from './bolt11.ts';
 import { fieldOf, parseField, fieldValue, LENGTHS, type FieldJson } from './bolt11-fields.ts';
 import { refuseFirst, type OfferProblem } from './message.ts';
-import { bare } from './string.ts';
+import { bareString } from './string.ts';
 import { parseScalar } from '../signing/curve.ts';
 import { recoverEcdsa, verifiesCompact } from '../signing/ecdsa.ts';
 
@@ -97,7 +97,7 @@ const expiresAt = ({ timestamp }: Bolt11, fields: readonly FieldJson[]): bigint 
 
 /** Reads the invoice in `string`. @throws Refusal `malformed-bolt11`, `malformed-message` */
 export function invoiceIn(from: Fields): { invoice: Bolt11; string: string } {
-  const text = bare(from.need('string', from.text('string'), 'an invoice'));
+  const text = bareString(from.need('string', from.text('string'), 'an invoice'));
   from.skip(...from.names());
   return { invoice: readBolt11(text), string: text.toLowerCase() };
 }

@@ -8,7 +8,7 @@
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { signHash, verifies } from '../signing/bip340.ts';
-import { bytesToHex, parseScalar, publicBytes } from '../signing/curve.ts';
+import { bytesToHex, needScalar, publicBytes } from '../signing/curve.ts';
 import { parseFields, writeFields } from '../wire/fields.ts';
 import {
   checkFields,
@@ -20,19 +20,21 @@ import {
   signerOf,
 } from './check.ts';
 import { offerProblems } from './document.ts';
-import { FIELDS, ofRequest, type OfferValues } from './fields.ts';
+import { FIELDS, isRequestField, type OfferValues } from './fields.ts';
 import { fieldsWhere, makeOfferMessage, readOfferMessage, refuseFirst, type OfferMessage } from './message.ts';
-import { checkPeriod, dueFor, periodIndex, named, recurrenceOf, periodWindow, type Numbering } from './recurrence.ts';
+import {
+  checkPeriod,
+  dueFor,
+  periodIndex,
+  fieldNamed,
+  recurrenceOf,
+  periodWindow,
+  type Numbering,
+} from './recurrence.ts';
 
-/**
- * Returns the public key (33 bytes, hex) of a secret key of 32 bytes.
- * @throws Refusal `wrong-key`
- */
-export function publicKeyOf(secret: Uint8Array): string {
-  const scalar = parseScalar(secret);
-  if (scalar !== undefined) return bytesToHex(publicBytes(scalar));
-  throw new Refusal('wrong-key', 'the secret key: 32 bytes from 1 to the order of the curve expected');
-}
+/** Returns the public key (33 bytes, hex) of a secret key. @throws Refusal `wrong-key` */
+export const publicKeyOf = (secret: Uint8Array): string =>
+  bytesToHex(publicBytes(needScalar(secret, 'the secret key')));
 
 /** Refuses a message that breaks a reader's rule, signatures apart. */
 function checked(message: OfferMessage): OfferMessage {
@@ -88,9 +90,9 @@ export function makeRequest(
       ...copied,
       ...definedOnly({
         ...fields,
-        [named(numbering, 'invreq_recurrence_counter')]: recurrence.counter,
-        [named(numbering, 'invreq_recurrence_start')]: recurrence.start,
-        [named(numbering, 'invreq_recurrence_cancel')]: recurrence.cancel || undefined,
+        [fieldNamed(numbering, 'invreq_recurrence_counter')]: recurrence.counter,
+        [fieldNamed(numbering, 'invreq_recurrence_start')]: recurrence.start,
+        [fieldNamed(numbering, 'invreq_recurrence_cancel')]: recurrence.cancel || undefined,
       }),
       ...(copied.custom && { custom: copied.custom }),
       invreq_metadata: bytesToHex(metadata),
@@ -138,7 +140,7 @@ export function makeInvoice(request: OfferMessage, input: InvoiceInput): OfferMe
       throw new Refusal('usage', `period ${index} found, and not when period 0 began`, {
         hint: 'give --basetime UNIX',
       });
-    recurs[named(r.numbering, 'invoice_recurrence_basetime') as 'invoice_recurrence_basetime'] = basetime;
+    recurs[fieldNamed(r.numbering, 'invoice_recurrence_basetime') as 'invoice_recurrence_basetime'] = basetime;
     refuseFirst(checkPeriod(request.kind, { ...f, ...recurs }, createdAt));
     until = periodWindow(r, basetime, index).until;
     if (f.invreq_amount === undefined) amount = dueFor(r, basetime, index, amount, createdAt);
@@ -146,7 +148,7 @@ export function makeInvoice(request: OfferMessage, input: InvoiceInput): OfferMe
   const left = until === undefined || until - createdAt >= DEFAULT_EXPIRY ? DEFAULT_EXPIRY : until - createdAt;
   const expiry = input.expiry ?? left;
   const made = makeOfferMessage('invoice', {
-    ...fieldsWhere(request, ofRequest),
+    ...fieldsWhere(request, isRequestField),
     ...definedOnly(input.fields),
     ...recurs,
     invoice_created_at: createdAt,

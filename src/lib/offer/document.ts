@@ -3,11 +3,11 @@ import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Fields } from '../protocol/document.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { answersOffer, checkFields, checkOfferSignature, expectedMsat, offerHashToSign, signerOf } from './check.ts';
-import { ofOffer, ofRequest } from './fields.ts';
+import { isOfferField, isRequestField } from './fields.ts';
 import { offerRoot, type TlvPair } from './merkle.ts';
 import { readOfferMessage, type OfferMessage, type OfferProblem } from './message.ts';
 import { checkProof } from './proof.ts';
-import { bare, OFFER_KINDS, readString, writeString, type OfferKind } from './string.ts';
+import { bareString, OFFER_KINDS, readString, writeString, type OfferKind } from './string.ts';
 
 /**
  * Reads a message from a document: `string`, or `hex` and `kind`.
@@ -25,7 +25,7 @@ function readOne(from: Fields): OfferMessage {
   const text = from.text('string');
   from.skip(...from.names());
   if (text !== undefined) {
-    const { kind, bytes } = readString(bare(text));
+    const { kind, bytes } = readString(bareString(text));
     return readOfferMessage(kind, bytes);
   }
   const kind = OFFER_KINDS.find((each) => each === from.json('kind'));
@@ -39,13 +39,13 @@ export interface MessageFindings {
   problems: OfferProblem[];
   signedBy: string | undefined;
 }
-export function judge(message: OfferMessage): MessageFindings {
+export function messageFindings(message: OfferMessage): MessageFindings {
   const { problem, signedBy } = checkOfferSignature(message);
   const proof = message.kind === 'payer_proof' && message.problems.length === 0 ? checkProof(message) : [];
   return { problems: [...checkFields(message), ...proof, ...(problem ? [problem] : [])], signedBy };
 }
 /** Lists the rules that a message breaks. */
-export const offerProblems = (message: OfferMessage): OfferProblem[] => judge(message).problems;
+export const offerProblems = (message: OfferMessage): OfferProblem[] => messageFindings(message).problems;
 
 const rootHex = (records: readonly TlvPair[], chosen: (type: bigint) => boolean): string | undefined => {
   const root = offerRoot(records.filter(({ type }) => chosen(type)));
@@ -55,8 +55,8 @@ const rootHex = (records: readonly TlvPair[], chosen: (type: bigint) => boolean)
 /** Returns the ids of a message: the root of an offer's fields, and that of a request's. */
 export function idsOf({ kind, records, fields }: OfferMessage): { offer_id?: string; request_id?: string } {
   if (kind === 'payer_proof') return {};
-  const offer = answersOffer(fields) || kind === 'offer' ? rootHex(records, ofOffer) : undefined;
-  const request = kind === 'offer' ? undefined : rootHex(records, ofRequest);
+  const offer = answersOffer(fields) || kind === 'offer' ? rootHex(records, isOfferField) : undefined;
+  const request = kind === 'offer' ? undefined : rootHex(records, isRequestField);
   return { ...(offer !== undefined && { offer_id: offer }), ...(request !== undefined && { request_id: request }) };
 }
 
@@ -73,7 +73,7 @@ export function signingOf(message: OfferMessage): { message: string; key: string
 export function offerDocument(
   message: OfferMessage,
   { records = false }: { records?: boolean } = {},
-  { problems, signedBy }: MessageFindings = judge(message),
+  { problems, signedBy }: MessageFindings = messageFindings(message),
 ): object {
   const { kind, bytes, fields } = message;
   const root = offerRoot(message.records);

@@ -95,17 +95,17 @@ const BILLION = 1_000_000_000n;
 /** Tells whether a type is a signature's (240 to 1000), which is no leaf of the tree. */
 export const isSignature = (type: bigint): boolean => between(type, [240n, 1000n]);
 /** Tells whether a field comes from the offer. */
-export const ofOffer = (type: bigint): boolean => between(type, [1n, 79n], [BILLION, 2n * BILLION - 1n]);
+export const isOfferField = (type: bigint): boolean => between(type, [1n, 79n], [BILLION, 2n * BILLION - 1n]);
 /** Tells whether a field is one of a request, which its invoice repeats. */
-export const ofRequest = (type: bigint): boolean => between(type, [0n, 159n], [BILLION, 3n * BILLION - 1n]);
-const ofInvoice = (type: bigint): boolean => between(type, [0n, 239n], [BILLION, 4n * BILLION - 1n]);
+export const isRequestField = (type: bigint): boolean => between(type, [0n, 159n], [BILLION, 3n * BILLION - 1n]);
+const isInvoiceField = (type: bigint): boolean => between(type, [0n, 239n], [BILLION, 4n * BILLION - 1n]);
 
 /** Tells whether a message of this kind may have this type. */
 export function isAllowed(kind: OfferKind, type: bigint): boolean {
-  if (kind === 'offer') return ofOffer(type);
-  if (kind === 'invoice_request') return ofRequest(type) || type === 240n;
-  if (kind === 'invoice') return ofInvoice(type) || type === 240n;
-  return ofInvoice(type) || between(type, [240n, 241n], [1001n, 1005n]);
+  if (kind === 'offer') return isOfferField(type);
+  if (kind === 'invoice_request') return isRequestField(type) || type === 240n;
+  if (kind === 'invoice') return isInvoiceField(type) || type === 240n;
+  return isInvoiceField(type) || between(type, [240n, 241n], [1001n, 1005n]);
 }
 
 /**

@@ -59,16 +59,16 @@ const FIELD_NAMES = [
 ] as const;
 type RecurrenceField = (typeof FIELD_NAMES)[number];
 /** Returns the name of a field under a numbering. */
-export const named = (numbering: Numbering, name: RecurrenceField): FieldName =>
+export const fieldNamed = (numbering: Numbering, name: RecurrenceField): FieldName =>
   numbering === 'cln' ? `cln_${name}` : name;
 
 const hasAny = (f: OfferValues, numbering: Numbering): boolean =>
-  FIELD_NAMES.some((name) => f[named(numbering, name)] !== undefined);
+  FIELD_NAMES.some((name) => f[fieldNamed(numbering, name)] !== undefined);
 
 /** Reads the recurrence of an offer; undefined if it has none. */
 export function recurrenceOf(f: OfferValues): OfferRecurrence | undefined {
   const numbering = hasAny(f, 'cln') ? 'cln' : 'draft';
-  const get = <N extends RecurrenceField>(name: N): OfferValues[N] => f[named(numbering, name)] as OfferValues[N];
+  const get = <N extends RecurrenceField>(name: N): OfferValues[N] => f[fieldNamed(numbering, name)] as OfferValues[N];
   const compulsory = get('offer_recurrence_compulsory');
   const period = compulsory ?? get('offer_recurrence_optional');
   if (!period) return undefined;
@@ -98,14 +98,14 @@ export function checkRecurrence(kind: OfferKind, f: OfferValues): OfferProblem[]
   if (!draft && !cln) return found;
   const numbering = cln ? 'cln' : 'draft';
   const say = (name: RecurrenceField, text: string) =>
-    found.push({ code: 'offer-field', field: named(numbering, name), text });
+    found.push({ code: 'offer-field', field: fieldNamed(numbering, name), text });
   if (draft && cln) say('offer_recurrence_optional', 'both numberings found in one message');
   const r = recurrenceOf(f);
   if (!r) {
     say('offer_recurrence_optional', 'nothing found beside other fields of recurrence');
     return found;
   }
-  const both = FIELD_NAMES.slice(0, 2).every((name) => f[named(numbering, name)] !== undefined);
+  const both = FIELD_NAMES.slice(0, 2).every((name) => f[fieldNamed(numbering, name)] !== undefined);
   if (both) say('offer_recurrence_optional', 'found beside a compulsory recurrence');
   if (!allows(PERIOD_LIMITS.length, r.period.period)) say('offer_recurrence_optional', 'a period of length 0 found');
   if (kind === 'offer') return found;
@@ -120,7 +120,7 @@ export function checkRecurrence(kind: OfferKind, f: OfferValues): OfferProblem[]
   const index = periodIndex(r)!;
   if (r.limit !== undefined && !allows({ most: PERIOD_LIMITS.index.most(r.limit) }, index))
     say('invreq_recurrence_counter', `period ${index} found, ${r.limit} is the last one`);
-  if (kind === 'invoice' && f[named(numbering, 'invoice_recurrence_basetime')] === undefined)
+  if (kind === 'invoice' && f[fieldNamed(numbering, 'invoice_recurrence_basetime')] === undefined)
     say('invoice_recurrence_basetime', 'nothing found, the request recurs');
   return found;
 }
@@ -176,7 +176,7 @@ export function checkPeriod(kind: OfferKind, f: OfferValues, at: bigint): OfferP
   if (!r || index === undefined || r.basetime === undefined || r.cancel) return [];
   const window = periodWindow(r, r.basetime, index);
   const bounds = { least: PERIOD_LIMITS.window.least(window), most: PERIOD_LIMITS.window.most(window) };
-  const field = named(r.numbering, 'invreq_recurrence_counter');
+  const field = fieldNamed(r.numbering, 'invreq_recurrence_counter');
   const text = `period ${index} can be paid from ${window.from} to ${window.until}`;
   if (!allows(bounds, at)) return [{ code: 'period-closed', field, text }];
   const { invoice_created_at: created, invoice_relative_expiry: seconds = 7200n } = f;

@@ -28,7 +28,7 @@ const HINTS: readonly (readonly [RegExp, string])[] = [
   [/^[0-9a-f]+$/, 'hex is read by spillway offer decode --kind KIND'],
 ];
 /** Strips white space and the scheme of a link. */
-export const bare = (text: string): string => text.trim().replace(/^lightning:/i, '');
+export const bareString = (text: string): string => text.trim().replace(/^lightning:/i, '');
 
 /** Reads a string. @throws Refusal `malformed-offer` for its letters or padding, `too-large` */
 export function readString(text: string): { kind: OfferKind; bytes: Uint8Array } {

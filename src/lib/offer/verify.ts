@@ -6,19 +6,19 @@
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { TlvPair } from './merkle.ts';
-import { NAMES, ofOffer, ofRequest } from './fields.ts';
+import { NAMES, isOfferField, isRequestField } from './fields.ts';
 import { refuseFirst, type OfferMessage, type OfferProblem } from './message.ts';
 import { checkOfferTime, nodeIds } from './check.ts';
-import { judge, type MessageFindings } from './document.ts';
+import { messageFindings, type MessageFindings } from './document.ts';
 import { checkPeriod } from './recurrence.ts';
 
 /** Lists fields that differ from the message answered. @throws Refusal `usage` for another kind */
 export function checkMirror(message: OfferMessage, answered: OfferMessage): OfferProblem[] {
   const taken =
     answered.kind === 'offer' && message.kind !== 'offer'
-      ? ofOffer
+      ? isOfferField
       : answered.kind === 'invoice_request' && message.kind === 'invoice'
-        ? ofRequest
+        ? isRequestField
         : undefined;
   if (!taken)
     throw new Refusal(
@@ -54,7 +54,7 @@ export function checkMirror(message: OfferMessage, answered: OfferMessage): Offe
  * @throws Refusal for the first problem
  */
 export function verifyMessage(message: OfferMessage, at: bigint, answered?: OfferMessage): MessageFindings {
-  const verdict = judge(message);
+  const verdict = messageFindings(message);
   refuseFirst(verdict.problems);
   if (answered) refuseFirst(checkMirror(message, answered));
   // A payment that is proven stays proven.

@@ -43,13 +43,13 @@ export function answerTo(
   refusal: Refusal,
   onion: Uint8Array,
   secret: Uint8Array | undefined,
-  { standing, htlc, final }: { standing: PathPosition; htlc?: PacketHtlc | undefined; final: boolean },
+  { position, htlc, final }: { position: PathPosition; htlc?: PacketHtlc | undefined; final: boolean },
 ): NodeAnswer {
   const digest = onionDigest(onion);
   const malformed = MALFORMED[refusal.code];
-  const inside = standing === 'inside';
+  const inside = position === 'inside';
   const name =
-    inside || standing === 'introduction' ? 'invalid_onion_blinding' : (malformed ?? codeFor(refusal, final));
+    inside || position === 'introduction' ? 'invalid_onion_blinding' : (malformed ?? codeFor(refusal, final));
   const code = FAILURES[name]![0];
   const message = concatBytes(writeUint(BigInt(code), 2), dataFor(name, refusal, digest, htlc));
   const failure = { ...readFailure(message), failure_message: bytesToHex(message) };

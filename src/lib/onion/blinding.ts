@@ -6,9 +6,9 @@
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { pointBytes, publicTimes, secretTimes, toNumber, type Point, ecdh } from '../signing/curve.ts';
+import { pointBytes, publicTimes, secretTimes, toNumber, ecdh, needPoint, type Point } from '../signing/curve.ts';
 import type { BlindedPath } from '../wire/path.ts';
-import { blindingFactor, keyFor, needPoint, sharedAlong } from './keys.ts';
+import { blindingFactor, keyFor, sharedAlong } from './keys.ts';
 import { blindedSecret } from './packet.ts';
 import { decryptData, encryptData, type RecipientData } from './recipient-data.ts';
 

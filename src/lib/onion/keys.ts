@@ -7,8 +7,7 @@ import { chacha20 } from '@noble/ciphers/chacha.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
-import { Refusal } from '../protocol/refusal.ts';
-import { mod, parsePoint, parseScalar, publicBytes, toNumber, type Point, ecdh } from '../signing/curve.ts';
+import { ecdh, mod, needPoint, needScalar, publicBytes, toNumber } from '../signing/curve.ts';
 
 export type Purpose = 'rho' | 'mu' | 'um' | 'pad' | 'ammag' | 'ammagext' | 'blinded_node_id';
 
@@ -35,20 +34,6 @@ export function xorInto(to: Uint8Array, from: Uint8Array): Uint8Array {
  */
 export const blindingFactor = (publicKey: Uint8Array, secret: Uint8Array): bigint =>
   mod(toNumber(sha256.create().update(publicKey).update(secret).digest()));
-
-/** Reads a secret key of 32 bytes. @throws Refusal `wrong-key`, which begins with `name` */
-export function needScalar(bytes: Uint8Array, name: string): bigint {
-  const scalar = parseScalar(bytes);
-  if (scalar === undefined)
-    throw new Refusal('wrong-key', `${name}: 32 bytes from 1 to the order of the curve expected`);
-  return scalar;
-}
-/** Reads a public key. @throws Refusal `wrong-key`, which begins with `name` */
-export function needPoint(bytes: Uint8Array, name: string): Point {
-  const found = parsePoint(bytes);
-  if (!found) throw new Refusal('wrong-key', `${name}: bytes found that are no point of the curve`);
-  return found;
-}
 
 export interface Shared {
   /** Ephemeral secret key for this hop, known to the origin only. */

@@ -49,7 +49,7 @@ export interface Refused {
   secret: Uint8Array | undefined;
   hmac: Uint8Array | undefined;
   final: boolean;
-  standing: PathPosition;
+  position: PathPosition;
 }
 
 /** Peels one layer with a node's secret scalar. */
@@ -57,7 +57,7 @@ export function peel(packet: Packet, key: bigint, options: PeelOptions = {}): Pe
   const { onion, associatedData, size, pathKey, htlc } = packet;
   let opened: PeeledPacket | undefined;
   let final = false;
-  let standing: PathPosition = pathKey ? 'inside' : 'outside';
+  let position: PathPosition = pathKey ? 'inside' : 'outside';
   try {
     const blinding: Blinding | undefined = pathKey && blindingFor(key, pathKey);
     opened = openPacket(onion, blinding?.blindedKey ?? key, associatedData, size);
@@ -66,7 +66,7 @@ export function peel(packet: Packet, key: bigint, options: PeelOptions = {}): Pe
     const read = layer.legacy
       ? { values: readLegacyFrame(layer.payload, final), places: new Map<string, { type: bigint; offset: number }>() }
       : readFields(PAYLOAD, layer.payload, options.known);
-    if (!pathKey && !final && read.values.current_path_key !== undefined) standing = 'introduction';
+    if (!pathKey && !final && read.values.current_path_key !== undefined) position = 'introduction';
     const placed = placePayload(read, { final, key, blinding, htlc });
     return {
       payload: placed.payload,
@@ -85,7 +85,7 @@ export function peel(packet: Packet, key: bigint, options: PeelOptions = {}): Pe
     };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return { refusal: error, secret: opened?.secret, hmac: opened?.hmac, final, standing };
+    return { refusal: error, secret: opened?.secret, hmac: opened?.hmac, final, position };
   }
 }
 
@@ -191,15 +191,15 @@ export function peelPath(
 
 function replayed({ hmac, secret, packet }: { hmac: Uint8Array; secret: Uint8Array | undefined; packet: Packet }) {
   const refusal = new Refusal('onion-replay', `a packet with the HMAC ${bytesToHex(hmac)} was peeled before`);
-  return { refusal, secret, hmac, final: false, standing: packet.pathKey ? 'inside' : 'outside', packet } as const;
+  return { refusal, secret, hmac, final: false, position: packet.pathKey ? 'inside' : 'outside', packet } as const;
 }
 
-export function refusalDocument({ refusal, secret, standing, final, packet, hop }: RefusedPacket): object {
+export function refusalDocument({ refusal, secret, position, final, packet, hop }: RefusedPacket): object {
   return {
     type: 'onion-failure',
     version: 1,
     refused: refusal.code,
     hop,
-    ...answerTo(refusal, packet.onion, secret, { standing, final, htlc: packet.htlc }),
+    ...answerTo(refusal, packet.onion, secret, { position, final, htlc: packet.htlc }),
   };
 }

@@ -9,7 +9,7 @@ import { base64 } from '@scure/base';
 import { Transaction } from '@scure/btc-signer/transaction.js';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { holds, readPsbt, templateOf as readTemplate, writePsbt } from '../bitcoin/psbt.ts';
+import { hasTransaction, readPsbt, templateOf as readTemplate, writePsbt } from '../bitcoin/psbt.ts';
 import { scriptType } from '../bitcoin/script.ts';
 import { SIGHASH_ALL_ACP } from '../bitcoin/sighash.ts';
 import { difference, KEEP_ALL, toTransaction, type Spent } from '../bitcoin/transaction.ts';
@@ -46,7 +46,7 @@ export function pledgeOfPsbt(campaign: Campaign, network: Network, psbt: Psbt): 
       blame: PLEDGER,
     });
   const expected = pledgeTemplate(campaign, network, [coin]);
-  if (!holds(tx, expected)) {
+  if (!hasTransaction(tx, expected)) {
     const words = difference(expected, found) ?? 'an encoding of its own found';
     throw new Refusal('transaction-differs', `the PSBT is not one of this campaign: ${words}`, { blame: PLEDGER });
   }

@@ -4,7 +4,7 @@
  * (`json.ts`), what the fields mean.
  */
 import { hexToBytes, MAX_U64 } from '../bitcoin/bytes.ts';
-import { parsePoint } from '../signing/curve.ts';
+import { needPoint } from '../signing/curve.ts';
 import { DecimalText, type Json } from './json.ts';
 import { Refusal } from './refusal.ts';
 
@@ -122,7 +122,6 @@ export class Fields {
 /** A compressed public key of a document. @throws Refusal `malformed-message`, `wrong-key` */
 export function pointIn(from: Fields, name: string): Uint8Array {
   const bytes = from.need(name, from.bytes(name, 33), 'a compressed public key in hex');
-  if (!parsePoint(bytes))
-    throw new Refusal('wrong-key', `${from.path(name)}: bytes found that are no point of the curve`);
+  needPoint(bytes, from.path(name));
   return bytes;
 }

@@ -12,6 +12,7 @@ import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/
 import { equalBytes } from '../bitcoin/bytes.ts';
 import { sha256After, type Hasher } from '../bitcoin/hash.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import { negated, pairSums } from './affine.ts';
 import { N, type Affine, type Backend } from './backend.ts';
 import { libsecp256k1 } from './libsecp256k1.ts';
@@ -85,6 +86,13 @@ export function parseScalar(bytes: Uint8Array): bigint | undefined {
   const scalar = toNumber(bytes);
   return bytes.length === 32 && allows(SCALAR_LIMITS.secret, scalar) ? scalar : undefined;
 }
+/** Reads a secret key. @throws Refusal `wrong-key`, which begins with `name` */
+export function needScalar(bytes: Uint8Array, name: string): bigint {
+  const scalar = parseScalar(bytes);
+  if (scalar === undefined)
+    throw new Refusal('wrong-key', `${name}: 32 bytes from 1 to the order of the curve expected`);
+  return scalar;
+}
 /** Parses a number from 0 to N − 1 in 32 bytes; undefined for any other. */
 export function parseResidue(bytes: Uint8Array): bigint | undefined {
   const n = toNumber(bytes);
@@ -144,6 +152,12 @@ export function parsePoint(bytes: Uint8Array): Point | undefined {
   if (pointCache.size >= CACHED_POINTS) pointCache.delete(pointCache.keys().next().value!);
   const point = new Point(affine);
   pointCache.set(name, point);
+  return point;
+}
+/** Reads a public key of 33 bytes. @throws Refusal `wrong-key`, which begins with `name` */
+export function needPoint(bytes: Uint8Array, name: string): Point {
+  const point = parsePoint(bytes);
+  if (!point) throw new Refusal('wrong-key', `${name}: bytes found that are no point of the curve`);
   return point;
 }
 /** Returns a compressed point, 33 bytes. @throws Error for infinity */

@@ -6,7 +6,15 @@
  * one consumes it. Where a party's key lives in another wallet, its part is taken from a PSBT that came back
  * (`--merge`). The calls return undefined until it is there. Not here: sessions of more than two parties.
  */
-import { holds, musigPsbt, readPsbt, readSame, shareOf, type MusigKey, type MusigShare } from '../bitcoin/psbt.ts';
+import {
+  hasTransaction,
+  musigPsbt,
+  readPsbt,
+  readSame,
+  shareOf,
+  type MusigKey,
+  type MusigShare,
+} from '../bitcoin/psbt.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
 import { withWitness, type Template } from '../bitcoin/transaction.ts';
 import type { Hand, Hex, NonceId, OpenNonce, Party, Path } from '../protocol/action.ts';
@@ -283,7 +291,7 @@ function aggregate(own: FullShare, theirs: FullShare, s: Session): Uint8Array {
 
 /** Returns the merged PSBTs of this transaction. The runner refuses those of no transaction in the step. */
 function mergedHere(hand: Hand, job: Job): ReturnType<typeof readPsbt>[] {
-  return hand.merged.map((text) => readPsbt(text)).filter((tx) => holds(tx, job.template));
+  return hand.merged.map((text) => readPsbt(text)).filter((tx) => hasTransaction(tx, job.template));
 }
 
 /** Returns this party's share in the PSBTs that came back: the fullest one. */

@@ -10,7 +10,7 @@ import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { fundingHex, isSigned, signFunding, withAnchors } from '../bitcoin/funding.ts';
 import { earlyHint } from '../bitcoin/locktime.ts';
 import type { Network } from '../bitcoin/network.ts';
-import { addedTo, childOf } from '../bitcoin/package.ts';
+import { addedInputs, childOf } from '../bitcoin/package.ts';
 import { txidOfHex, vsizeOfHex, type Spent } from '../bitcoin/transaction.ts';
 import { outcomeNeeds, type TrackedCoin } from '../contract/outcome.ts';
 import type { Verdict } from '../contract/status.ts';
@@ -250,7 +250,7 @@ function packageOf(
   const anchor = { txid: bundle.txid, vout: ANCHOR_VOUT, ...ANCHOR };
   const parent = { version: 3, vsize: vsizeOfHex(bundle.hex), fee: 0n } as const;
   const child = childOf(parent, [anchor, output], utxo, script, facts.feerate, allowFee);
-  checkSpendable(facts, addedTo(child, [anchor, output]));
+  checkSpendable(facts, addedInputs(child, [anchor, output]));
   const signed = signFunding(hand, withAnchors(child), new Map([...facts.ours, [script, bundle.path]]));
   if (!isSigned(signed)) throw new Refusal('not-signed', 'a coin of --utxo is not of this home');
   const hex = fundingHex(signed);

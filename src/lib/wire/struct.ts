@@ -52,13 +52,13 @@ export const counted = (limit: { most: number }): Member<string> => ({
   },
 });
 
-export type Members = Readonly<Record<string, Member<any>>>;
-export type StructOf<P extends Members> = { -readonly [K in keyof P]: P[K] extends Member<infer T> ? T : never };
+export type StructMembers = Readonly<Record<string, Member<any>>>;
+export type StructOf<P extends StructMembers> = { -readonly [K in keyof P]: P[K] extends Member<infer T> ? T : never };
 
-export const writeStruct = <P extends Members>(parts: P, value: StructOf<P>): Uint8Array =>
+export const writeStruct = <P extends StructMembers>(parts: P, value: StructOf<P>): Uint8Array =>
   concatBytes(...Object.entries(parts).map(([name, each]) => each.write(value[name])));
 
-export const readStruct = <P extends Members>(parts: P, take: Take): StructOf<P> =>
+export const readStruct = <P extends StructMembers>(parts: P, take: Take): StructOf<P> =>
   Object.fromEntries(Object.entries(parts).map(([name, each]) => [name, each.read(take)])) as StructOf<P>;
 
 /**
@@ -66,7 +66,7 @@ export const readStruct = <P extends Members>(parts: P, take: Take): StructOf<P>
  * @param missing values of absent members
  * @throws as their `parse`
  */
-export const parseStruct = <P extends Members>(
+export const parseStruct = <P extends StructMembers>(
   parts: P,
   from: Fields,
   missing: Partial<StructOf<P>> = {},
@@ -93,7 +93,7 @@ function cut<T>(bytes: Uint8Array, one: (take: Take) => T): T[] {
 }
 
 /** Codec of one struct, an object in JSON. */
-export const struct = <P extends Members>(parts: P): Codec<StructOf<P>> => ({
+export const struct = <P extends StructMembers>(parts: P): Codec<StructOf<P>> => ({
   write: (value) => writeStruct(parts, value),
   read: (bytes) => {
     const [value, ...more] = cut(bytes, (take) => readStruct(parts, take));
@@ -108,7 +108,7 @@ export const struct = <P extends Members>(parts: P): Codec<StructOf<P>> => ({
   },
 });
 /** Codec of any number of structs, a list in JSON. @param missing values of absent members */
-export const structs = <P extends Members>(parts: P, missing?: Partial<StructOf<P>>): Codec<StructOf<P>[]> => ({
+export const structs = <P extends StructMembers>(parts: P, missing?: Partial<StructOf<P>>): Codec<StructOf<P>[]> => ({
   write: (values) => concatBytes(...values.map((value) => writeStruct(parts, value))),
   read: (bytes) => (bytes.length === 0 ? [] : cut(bytes, (take) => readStruct(parts, take))),
   parse: (from, name) =>

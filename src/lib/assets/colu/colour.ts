@@ -10,7 +10,7 @@ import { ripemd160 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { base58check } from '../../bitcoin/address-text.ts';
 import { ascii, orMalformed, Malformed } from '../bytes.ts';
-import { multisigKeys, returned } from '../script.ts';
+import { multisigKeys, opReturnPushes } from '../script.ts';
 import { parentColours, parentTx, type Rule, type Walk } from '../trace.ts';
 import { isCoinbase, type Tx } from '../transaction.ts';
 import {
@@ -55,7 +55,7 @@ export function assetIdOf({ locked, policy, divisibility }: IssuanceFlags, origi
 /** Reads the first output that has a payload. */
 export function payloadIn(tx: Tx): Pick<ColuColours, 'vout' | 'payload'> {
   for (const [vout, { script }] of tx.outputs.entries()) {
-    const data = returned(script)?.pushes[0];
+    const data = opReturnPushes(script)?.pushes[0];
     if (data && data[0] === 0x43 && data[1] === 0x43)
       return { vout, payload: orMalformed(() => readColuPayload(data)) };
   }

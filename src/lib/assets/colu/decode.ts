@@ -7,7 +7,7 @@ import type { Network } from '../../bitcoin/network.ts';
 import { bytesToHex } from '../../bitcoin/bytes.ts';
 import { orMalformed, Malformed } from '../bytes.ts';
 import { documentHead, outputDocument, sumByName, type AssetContext, type Decoded } from '../document.ts';
-import { returned } from '../script.ts';
+import { opReturnPushes } from '../script.ts';
 import { Trace } from '../trace.ts';
 import { bytesOfHex, type Tx } from '../transaction.ts';
 import { coluColours, hiddenHashes, lockedId, payloadIn, type ColuColours, type ColuHolding } from './colour.ts';
@@ -105,7 +105,7 @@ export class Colu {
 /** Reads a payload (hex), or the OP_RETURN script that holds it. @throws Refusal `malformed` */
 export function coluPayload(hex: string): object {
   const bytes = bytesOfHex(hex, 'malformed');
-  const found = orMalformed(() => readColuPayload(returned(bytes)?.pushes[0] ?? bytes));
+  const found = orMalformed(() => readColuPayload(opReturnPushes(bytes)?.pushes[0] ?? bytes));
   const head = { type: 'colu-payload', version: 1 };
   return found instanceof Malformed
     ? { ...head, status: 'invalid', reason: found.reason, found: found.message }

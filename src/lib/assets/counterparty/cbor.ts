@@ -58,17 +58,17 @@ const CHECKS = {
 };
 
 /** Item of a list: its type, and the fields that it gives. */
-interface Item {
+interface ListItem {
   type: keyof typeof CHECKS;
   read(value: any, network: Network, all: readonly any[]): MessageFields;
 }
-const item = (name: string, type: Item['type'], show = (value: any): unknown => value): Item => ({
+const item = (name: string, type: ListItem['type'], show = (value: any): unknown => value): ListItem => ({
   type,
   read: (value) => ({ [name]: show(value) }),
 });
-const int = (name: string): Item => item(name, 'int');
-const amount = (name: string): Item => item(name, 'int', BigInt);
-const bool = (name: string): Item => item(name, 'bool');
+const int = (name: string): ListItem => item(name, 'int');
+const amount = (name: string): ListItem => item(name, 'int', BigInt);
+const bool = (name: string): ListItem => item(name, 'bool');
 
 const assetOf = (id: number | bigint): string => assetName(BigInt(id));
 const shown = (value: string | Uint8Array | null): unknown => (value instanceof Uint8Array ? textOrHex(value) : value);
@@ -96,7 +96,7 @@ const subasset = [
   description,
 ];
 
-const LISTS: Readonly<Record<number, readonly Item[]>> = {
+const LISTS: Readonly<Record<number, readonly ListItem[]>> = {
   2: [
     asset,
     quantity,

@@ -18,7 +18,7 @@ import { dustLimit, outputSize, scriptType } from '../../bitcoin/script.ts';
 import { allows } from '../../protocol/limit.ts';
 import { Refusal } from '../../protocol/refusal.ts';
 import { plainCoins, sortCoins, type SortedCoin } from '../check.ts';
-import { returning } from '../script.ts';
+import { opReturnScript } from '../script.ts';
 import type { Parents } from '../trace.ts';
 import { readTx } from '../transaction.ts';
 import { OpenAssets } from './decode.ts';
@@ -86,7 +86,7 @@ function markerOf(quantities: readonly bigint[], metadata: Uint8Array = new Uint
   const limit = MARKER_LIMITS.marker;
   if (!allows(limit, payload.length))
     throw new Refusal('usage', `a marker of ${payload.length} bytes found, at most ${limit.most} expected`);
-  return { sat: 0n, script: bytesToHex(returning(payload)) };
+  return { sat: 0n, script: bytesToHex(opReturnScript(payload)) };
 }
 
 /**

@@ -9,7 +9,7 @@
 import type { Limits } from '../../protocol/limit.ts';
 import { bytesToHex } from '../../bitcoin/bytes.ts';
 import { PayloadCursor, Malformed, type Piece } from '../bytes.ts';
-import { isPush, returned } from '../script.ts';
+import { isPush, opReturnPushes } from '../script.ts';
 
 export interface Marker {
   /** Units of each output but the marker's, from 0 to 2^63 − 1. */
@@ -125,7 +125,7 @@ export interface FoundMarker extends Marker {
  * ends the search.
  */
 export function markerIn(script: Uint8Array): FoundMarker | Malformed | undefined {
-  const found = returned(script);
+  const found = opReturnPushes(script);
   if (!found) return undefined;
   const { pushes, ops, truncated } = found;
   // Bytes behind the data that push nothing are no list of pushes.
