@@ -255,7 +255,7 @@ export type { From as ValidFrom } from './lib/contract/moment.ts';
 export { planRoute, type Channel, type RoutePlan } from './lib/htlc/route.ts';
 export { readScript, SCRIPT_TYPES, VARIANTS, wholeForm, writeScript } from './lib/htlc/scripts.ts';
 export { secretIn, shownBy, type Secret } from './lib/htlc/secret.ts';
-export { carrier, finish, merged, signatureBy, type Finished, type Known } from './lib/htlc/sign.ts';
+export { carrier, finishSpend, merged, signatureBy, type Finished, type Known } from './lib/htlc/sign.ts';
 export { spend, type Spend } from './lib/htlc/spend.ts';
 export { htlcSwap } from './lib/htlc/swap.ts';
 export type { SwapInput, SwapMessage } from './lib/htlc/swap-messages.ts';

@@ -10,7 +10,7 @@ import { openCredit } from '../../src/lib/credit/open.ts';
 import { creditKind, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
-import type { Coin } from '../../src/lib/protocol/action.ts';
+import type { Utxo } from '../../src/lib/protocol/action.ts';
 import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { parties, payeeOf, refused } from '../credit/helpers.ts';
@@ -20,7 +20,7 @@ import { many } from '../support/many.ts';
 const lookOver = (...of: Parameters<typeof lookingOver>) => lookingOver(...of)();
 
 const at = ({ outpoint: { txid, vout } }: PayeeCredit): string => `${txid}:${vout}`;
-const coinOf = (c: PayeeCredit, more: Partial<Coin> = {}): Coin => ({
+const coinOf = (c: PayeeCredit, more: Partial<Utxo> = {}): Utxo => ({
   sat: c.terms.capacity_sat,
   script: keysOf(c.terms).script,
   confirmations: 1,
@@ -31,7 +31,7 @@ const keyOf = (): string => bytesToHex(publicKey(randomBytes(32)));
 
 /** A node whose newest block is `best`, with what it was asked. */
 function nodeOf(tip: number) {
-  const coins = new Map<string, Coin>();
+  const coins = new Map<string, Utxo>();
   const asked: string[] = [];
   const since: (string | undefined)[] = [];
   const state = { best: 'b1', mined: undefined as ReadonlySet<string> | undefined, now: 0 };

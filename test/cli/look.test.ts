@@ -8,7 +8,7 @@ import { liquidity, liquidityOf } from '../../src/lib/credit/liquidity.ts';
 import { creditKind, type Credit, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { plainCommit, writeOf } from '../../src/lib/home/change.ts';
 import type { Home } from '../../src/lib/home/home.ts';
-import type { Coin } from '../../src/lib/protocol/action.ts';
+import type { Utxo } from '../../src/lib/protocol/action.ts';
 import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { parties, payeeOf, payerOf } from '../credit/helpers.ts';
 import { opened, payMessages } from '../support/credit.ts';
@@ -16,7 +16,7 @@ import { many } from '../support/many.ts';
 
 const lookOver = (...of: Parameters<typeof lookingOver>) => lookingOver(...of)();
 
-const there = (c: PayeeCredit): Coin => ({ sat: c.terms.capacity_sat, script: '', confirmations: 9 });
+const there = (c: PayeeCredit): Utxo => ({ sat: c.terms.capacity_sat, script: '', confirmations: 9 });
 const at = ({ outpoint: { txid, vout } }: PayeeCredit): string => `${txid}:${vout}`;
 
 /** A home with this many contracts beside the one of which they are copies, one in three not paid over. */
@@ -35,7 +35,7 @@ async function scene(count: number) {
   return { both, id, all, home: both.payee.home };
 }
 /** @returns a node that shows these coins, and what it was asked */
-function node(coins: ReadonlyMap<string, Coin>, tip = 1_000) {
+function node(coins: ReadonlyMap<string, Utxo>, tip = 1_000) {
   const asked: number[] = [];
   const source: FactSource = {
     async facts({ coins: wanted = [], known = [] }) {

@@ -10,7 +10,7 @@ import {
 } from '../../src/lib/credit/checks.ts';
 import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';
-import type { Coin } from '../../src/lib/protocol/action.ts';
+import type { Utxo } from '../../src/lib/protocol/action.ts';
 import { checkCoins } from '../../src/lib/bitcoin/coin-checks.ts';
 import { opened, ownCoin, payMessages } from '../support/credit.ts';
 import { parties, payeeOf, policy, refused, show, tip } from './helpers.ts';
@@ -19,7 +19,7 @@ import { contractWith } from './things.ts';
 const contract = contractWith();
 const { terms } = contract;
 const at = `${contract.outpoint.txid}:1`;
-const good: Coin = { sat: terms.capacity_sat, script: keysOf(terms).script, confirmations: 1 };
+const good: Utxo = { sat: terms.capacity_sat, script: keysOf(terms).script, confirmations: 1 };
 const code = (f: () => unknown): unknown => {
   try {
     return f();
@@ -43,9 +43,9 @@ describe('heights', () => {
 });
 
 describe('the contract’s coin', () => {
-  const check = (coin: Coin | 'missing' | undefined) =>
+  const check = (coin: Utxo | 'missing' | undefined) =>
     code(() => checkFunding(coin === undefined ? new Map() : new Map([[at, coin]]), contract));
-  it.each<[string, Coin | 'missing' | undefined, string]>([
+  it.each<[string, Utxo | 'missing' | undefined, string]>([
     ['as agreed', good, 'confirmed'],
     ['not there', 'missing', 'funding-missing'],
     ['not answered for', undefined, 'funding-missing'],
@@ -59,8 +59,8 @@ describe('the contract’s coin', () => {
 
 describe('coins that a party adds', () => {
   const coin = { txid: 'bb'.repeat(32), vout: 0, sat: 5_000n, script: '0014' + '11'.repeat(20) };
-  const check = (shown: Coin | 'missing') => code(() => checkCoins(new Map([[`${coin.txid}:0`, shown]]), [coin]));
-  it.each<[string, Coin | 'missing', string]>([
+  const check = (shown: Utxo | 'missing') => code(() => checkCoins(new Map([[`${coin.txid}:0`, shown]]), [coin]));
+  it.each<[string, Utxo | 'missing', string]>([
     ['there', { ...coin, confirmations: 1 }, 'confirmed'],
     ['in the mempool only', { ...coin, confirmations: 0 }, 'coin-missing'],
     ['spent', 'missing', 'coin-missing'],
@@ -143,7 +143,7 @@ describe('in the steps', () => {
     const input = { utxo: [coin], amount: 1_500_000n, expires: { blocks: 4_320 } };
     const proposed = await payer.run(rollover, { on: offered.message, input });
     show(both, c);
-    const shown = payee.chain.coins as Map<string, Coin | 'missing'>;
+    const shown = payee.chain.coins as Map<string, Utxo | 'missing'>;
     const accept = () => payee.run(rollover, { on: proposed.message });
     for (const [found, expected] of [
       [{ ...coin, confirmations: 0 }, 'coin-missing'],

@@ -3,7 +3,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect } from 'vitest';
 import { ERRORS, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
-import type { Coin } from '../../src/lib/protocol/action.ts';
+import type { Utxo } from '../../src/lib/protocol/action.ts';
 import type { FundedCredit, PayeeCredit, PayerCredit } from '../../src/lib/credit/records.ts';
 import { canonicalJson, printJson } from '../../src/lib/protocol/json.ts';
 import { defaultPolicy, keysOf } from '../../src/lib/credit/terms.ts';
@@ -47,7 +47,7 @@ export const payeeOf = async (both: Pair, id: string) => (await both.payee.recor
 export const payerOf = async (both: Pair, id: string) => (await both.payer.record(id)) as PayerCredit;
 
 /** Both chains show the contract's coin so. */
-export function show(both: Pair, c: FundedCredit, coin: Partial<Coin> | 'missing' = {}): void {
+export function show(both: Pair, c: FundedCredit, coin: Partial<Utxo> | 'missing' = {}): void {
   const at = `${c.outpoint.txid}:${c.outpoint.vout}`;
   const script = coinScript(c);
   const shown = coin === 'missing' ? coin : { sat: c.terms.capacity_sat, script, confirmations: 6, ...coin };

@@ -8,7 +8,7 @@ import { txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { closeCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { settledAs, type Credit, type Settled } from '../../src/lib/credit/records.ts';
 import { statusOf } from '../../src/lib/credit/status.ts';
-import type { Coin } from '../../src/lib/protocol/action.ts';
+import type { Utxo } from '../../src/lib/protocol/action.ts';
 import type { SpentBy } from '../../src/lib/protocol/action.ts';
 import { opened, openedMint, ecashMessages, payMessages } from '../support/credit.ts';
 import { parties, payeeOf, payerOf, policy } from './helpers.ts';
@@ -80,7 +80,7 @@ describe('the sums', () => {
     const id = await opened(both);
     const c = { ...(await payeeOf(both, id)), funded: true as const };
     const at = `${c.outpoint.txid}:${c.outpoint.vout}`;
-    const said = (tip: number, coins: ReadonlyMap<string, 'missing' | Coin> | 'not-checked') => {
+    const said = (tip: number, coins: ReadonlyMap<string, 'missing' | Utxo> | 'not-checked') => {
       const facts = { tip, coins, known: new Map([[c.outpoint.txid, false]]) };
       const { contracts, locked_sat } = liquidity('regtest', [c], facts);
       return [contracts, locked_sat, statusOf(id, c, facts).verdict];

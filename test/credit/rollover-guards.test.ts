@@ -1,6 +1,6 @@
 /** What stands between an accepted rollover and a signature under it: a look at every coin, and no own close that is out. */
 import { describe, expect, it } from 'vitest';
-import type { Coin } from '../../src/lib/protocol/action.ts';
+import type { Utxo } from '../../src/lib/protocol/action.ts';
 import { closeCredit, rollover } from '../../src/lib/ecash/credit.ts';
 import { opened, ownCoin } from '../support/credit.ts';
 import { parties, payeeOf, payerOf, policy, refused, show } from './helpers.ts';
@@ -29,7 +29,7 @@ describe('a payee looks at the contract’s coin and at the added ones', () => {
     }
     const c = await payeeOf(both, id);
     show(both, c);
-    const seen = payee.chain.coins as Map<string, Coin | 'missing'>;
+    const seen = payee.chain.coins as Map<string, Utxo | 'missing'>;
     const sign = () => payee.run(rollover, { on: message });
     for (const [found, code] of [
       ['missing', 'coin-missing'],

@@ -10,7 +10,7 @@ import { openCredit } from '../../src/lib/credit/open.ts';
 import { rollover } from '../../src/lib/ecash/credit.ts';
 import { defaultPolicy } from '../../src/lib/credit/terms.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
-import type { Coin } from '../../src/lib/protocol/action.ts';
+import type { Utxo } from '../../src/lib/protocol/action.ts';
 import { exitStatechain } from '../../src/lib/statechain/exit.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import { opened, ownCoin } from '../support/credit.ts';
@@ -23,7 +23,7 @@ import { ACCEPT, GIVE, OFFER, pair, straight, WANT, type Pair } from './scenes.t
 let seed = 140;
 
 const at = ({ txid, vout }: Pick<Spent, 'txid' | 'vout'>): string => `${txid}:${vout}`;
-const seen = (coin: Spent, more: Partial<Coin> = {}): [string, Coin] => [
+const seen = (coin: Spent, more: Partial<Utxo> = {}): [string, Utxo] => [
   at(coin),
   { sat: coin.sat, script: coin.script, confirmations: 6, ...more },
 ];

@@ -19,12 +19,12 @@ import { playAgain } from '../../src/lib/engine/play.ts';
 import { htlcKeyKind, preimageOf } from '../../src/lib/htlc/records.ts';
 import { htlcSwap } from '../../src/lib/htlc/swap.ts';
 import { signatureBy } from '../../src/lib/htlc/sign.ts';
-import { finish } from '../../src/lib/htlc/sign.ts';
+import { finishSpend } from '../../src/lib/htlc/sign.ts';
 import { spend } from '../../src/lib/htlc/spend.ts';
 import { htlcsOf } from '../../src/lib/htlc/swap-terms.ts';
 import { swapKind, type Swap } from '../../src/lib/htlc/swap-records.ts';
 import { hashClaim } from '../../src/lib/protocol/claims.ts';
-import type { Claim, Coin } from '../../src/lib/protocol/action.ts';
+import type { Claim, Utxo } from '../../src/lib/protocol/action.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { reseal, sealSecret } from '../credit/alter.ts';
 import { ownCoin } from '../support/credit.ts';
@@ -42,7 +42,7 @@ class Killed extends Error {}
 /** A chain that judges what a model needs: which coins there are, and from which height a transaction may be mined. */
 class Chain {
   tip = 1000;
-  readonly #coins = new Map<string, Coin & { from: number }>();
+  readonly #coins = new Map<string, Utxo & { from: number }>();
   readonly #txs = new Map<string, number>();
   /** By outpoint. */
   readonly #spends = new Map<string, { txid: string; hex: string; at: number }>();
@@ -71,7 +71,7 @@ class Chain {
   holds = (at: string): boolean => this.#coins.has(at);
   /** As a node answers. */
   shown(): Pick<TestParty['chain'], 'tip' | 'coins' | 'known' | 'spends'> {
-    const coins = new Map<string, Coin | 'missing'>();
+    const coins = new Map<string, Utxo | 'missing'>();
     coins.get = (at) => {
       const coin = this.#coins.get(at);
       return coin ? { ...coin, confirmations: this.tip - coin.from + 1 } : 'missing';
@@ -318,7 +318,7 @@ class World {
           const made = spend(htlc, 'refund', { coin, to: `5120${'11'.repeat(32)}`, feerate: 2000 });
           const { path } = await this.#keyOf(party, htlc.refund);
           const signatures = { refund: signatureBy(made, keys.contract(path)) };
-          expect(this.chain.send(finish(made, { signatures }).hex), 'a refund').toBe(true);
+          expect(this.chain.send(finishSpend(made, { signatures }).hex), 'a refund').toBe(true);
         }
       }
     }

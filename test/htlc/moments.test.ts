@@ -12,7 +12,7 @@ import { swapKind } from '../../src/lib/htlc/swap-records.ts';
 import { htlcKeyKind } from '../../src/lib/htlc/records.ts';
 import type { Htlc } from '../../src/lib/htlc/terms.ts';
 import { hashClaim } from '../../src/lib/protocol/claims.ts';
-import type { Action, Coin, Path } from '../../src/lib/protocol/action.ts';
+import type { Action, Utxo, Path } from '../../src/lib/protocol/action.ts';
 import { canonicalJson, printJson } from '../../src/lib/protocol/json.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import { isSealedBy } from '../../src/lib/signing/seal.ts';
@@ -244,7 +244,7 @@ const ROUNDS: Record<string, (both: Pair, play: Play) => Promise<void>> = {
     const funded = await fund(both, play, await accept(play, await offer(play, {}), {}), {});
     const { chain } = both.alice;
     const spent = { sat: 150_000n, script: (await ownCoin(both.alice, 1n)).script, confirmations: 6 };
-    chain.coins = new Map<string, Coin | 'missing'>([
+    chain.coins = new Map<string, Utxo | 'missing'>([
       [`${'c1'.repeat(32)}:0`, spent],
       [`${funded['first'].txid}:${funded['first'].vout}`, 'missing'],
     ]);

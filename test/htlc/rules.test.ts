@@ -11,7 +11,7 @@ import { htlcKeyKind, preimageOf } from '../../src/lib/htlc/records.ts';
 import type { Swap } from '../../src/lib/htlc/swap-records.ts';
 import { hashOf, type Htlc } from '../../src/lib/htlc/terms.ts';
 import { readHtlc, viewOf } from '../../src/lib/htlc/view.ts';
-import type { Coin } from '../../src/lib/protocol/action.ts';
+import type { Utxo } from '../../src/lib/protocol/action.ts';
 import { keyClaim } from '../../src/lib/protocol/claims.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
 import { reseal, sealSecret } from '../credit/alter.ts';
@@ -85,13 +85,13 @@ const swapOf = async ({ home }: TestParty): Promise<Swap> =>
   withSats((await home.store.list('htlc-swap'))[0]!.record) as Swap;
 const leg = (m: Message, name: 'first' | 'second') => readHtlc(m['htlcs'][name]);
 const at = (m: Message, name: 'first' | 'second'): string => `${m[name].txid}:${m[name].vout}`;
-const there = (m: Message, name: 'first' | 'second'): [string, Coin] => [
+const there = (m: Message, name: 'first' | 'second'): [string, Utxo] => [
   at(m, name),
   { sat: name === 'first' ? GIVE : WANT, script: m['htlcs'][name].output_script, confirmations: 6 },
 ];
 /** The coins that it has paid with, gone. */
-const lost = (m: Message, name: 'first' | 'second'): [string, Coin | 'missing'][] => [[at(m, name), 'missing']];
-const gone = async (party: TestParty): Promise<[string, Coin | 'missing'][]> =>
+const lost = (m: Message, name: 'first' | 'second'): [string, Utxo | 'missing'][] => [[at(m, name), 'missing']];
+const gone = async (party: TestParty): Promise<[string, Utxo | 'missing'][]> =>
   ((await swapOf(party)) as { coins: readonly string[] } & Swap).coins.map((coin) => [coin, 'missing']);
 const ALL = { all: true, own: true };
 
@@ -426,7 +426,7 @@ describe('a swap and the other HTLCs of its home', () => {
       const { alice, bob } = both;
       const { matched } = await played(both, 'matched');
       const utxo = ((await swapOf(bob)) as { coins: readonly string[] }).coins;
-      const unspent = (coin: string): [string, Coin] => [coin, { sat: 140_000n, script: '', confirmations: 6 }];
+      const unspent = (coin: string): [string, Utxo] => [coin, { sat: 140_000n, script: '', confirmations: 6 }];
       bob.chain.coins = new Map([...lost(matched, 'second'), ...utxo.map(unspent)]);
       await bob.run(htlcSwap, { input: { contract: matched['offer'].hash } });
       const proposed = await propose(alice, 'refunder', matched, 'first');

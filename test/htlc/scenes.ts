@@ -9,9 +9,9 @@ import type { Htlc } from '../../src/lib/htlc/terms.ts';
 import { messageHash, seal } from '../../src/lib/signing/seal.ts';
 import { parseTransaction, txidOfHex, withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { htlcKeyKind } from '../../src/lib/htlc/records.ts';
-import { finish, signatureBy } from '../../src/lib/htlc/sign.ts';
+import { finishSpend, signatureBy } from '../../src/lib/htlc/sign.ts';
 import { spend } from '../../src/lib/htlc/spend.ts';
-import type { Action, Coin } from '../../src/lib/protocol/action.ts';
+import type { Action, Utxo } from '../../src/lib/protocol/action.ts';
 import { keyClaim } from '../../src/lib/protocol/claims.ts';
 import { sealSecret } from '../credit/alter.ts';
 import { ownCoin } from '../support/credit.ts';
@@ -110,7 +110,7 @@ export async function unsent(pair: Pair, stage: Stage): Promise<Message> {
   const coin = await ownCoin(alice, 150_000n);
   const funded = await stage('alice', htlcSwap, { on: accepted, input: { utxo: [coin] } });
   const there = { sat: coin.sat, script: coin.script, confirmations: 6 };
-  alice.chain.coins = new Map<string, Coin | 'missing'>([
+  alice.chain.coins = new Map<string, Utxo | 'missing'>([
     [`${coin.txid}:${coin.vout}`, there],
     [`${funded['first'].txid}:${funded['first'].vout}`, 'missing'],
   ]);
@@ -138,12 +138,12 @@ export async function spendOf(
   const { own } = htlcKeyKind.parse((await home.store.load([claim])).found.get(claim)!.record);
   const made = spend(htlc, path, { coin, to: `5120${'11'.repeat(32)}`, feerate: 2000 });
   const signatures = { [path]: signatureBy(made, (await home.keys()).contract(own.path)) };
-  return finish(made, { signatures, preimage }).hex;
+  return finishSpend(made, { signatures, preimage }).hex;
 }
 
 /** From now on this party's node shows what a transaction spends as spent by it; in so many blocks, 0 for the mempool. */
 export function showSpent({ chain }: TestParty, hex: string, confirmations: number): void {
-  const coins = chain.coins === 'not-checked' ? new Map<string, Coin | 'missing'>() : new Map(chain.coins);
+  const coins = chain.coins === 'not-checked' ? new Map<string, Utxo | 'missing'>() : new Map(chain.coins);
   for (const { txid, index } of parseTransaction(hex).inputs) {
     const at = `${bytesToHex(txid)}:${index}`;
     coins.set(at, 'missing');

@@ -9,7 +9,15 @@ import { dustLimit } from '../../src/lib/bitcoin/script.ts';
 import { finishedHex } from '../../src/lib/htlc/finalize.ts';
 import { isRelative, lockNumber, type Lock } from '../../src/lib/htlc/lock.ts';
 import { PATHS, type PathName } from '../../src/lib/htlc/scripts.ts';
-import { carrier, checkSignature, finish, merged, missing, ownerOf, signatureBy } from '../../src/lib/htlc/sign.ts';
+import {
+  carrier,
+  checkSignature,
+  finishSpend,
+  merged,
+  missing,
+  ownerOf,
+  signatureBy,
+} from '../../src/lib/htlc/sign.ts';
 import { spend } from '../../src/lib/htlc/spend.ts';
 import { build, hashOf } from '../../src/lib/htlc/terms.ts';
 import { N, toBytes } from '../../src/lib/signing/curve.ts';
@@ -68,7 +76,7 @@ describe.each(FORMS.map((f) => [formName(f), f] as const))('%s', (_, form) => {
     const back = merged(made, parts);
     expect(missing(made, back)).toHaveLength(path === 'claim' && parts.length === 0 ? 1 : 0);
     const whole = { ...back, preimage: path === 'claim' ? PREIMAGE : undefined };
-    const { hex, psbt, txid } = finish(made, whole, previous);
+    const { hex, psbt, txid } = finishSpend(made, whole, previous);
     expect(readPsbt(psbt).getInput(0).finalScriptWitness ?? readPsbt(psbt).getInput(0).finalScriptSig).toBeDefined();
     expect(bytesToHex(readPsbt(psbt).extract())).toBe(hex);
     expect(Transaction.fromRaw(hexToBytes(hex), KEEP_ALL).id).toBe(txid);
@@ -186,11 +194,15 @@ describe('what comes back wrong', () => {
       () => merged(claim, [psbt(claim.template, { hash160: [[hexToBytes(hashOf(PREIMAGE).hash160), secret(8)]] })]),
       'wrong-preimage',
     ],
-    ['another preimage', () => finish(claim, { ...known(claim), preimage: secret(8) }), 'wrong-preimage'],
-    ['a preimage of 33 bytes', () => finish(claim, { ...known(claim), preimage: new Uint8Array(33) }), 'preimage-size'],
+    ['another preimage', () => finishSpend(claim, { ...known(claim), preimage: secret(8) }), 'wrong-preimage'],
+    [
+      'a preimage of 33 bytes',
+      () => finishSpend(claim, { ...known(claim), preimage: new Uint8Array(33) }),
+      'preimage-size',
+    ],
     [
       'a signature of another transaction, to be finished',
-      () => finish(refund, { signatures: { refund: signatureBy(other, SECRETS.refund) } }),
+      () => finishSpend(refund, { signatures: { refund: signatureBy(other, SECRETS.refund) } }),
       'signature-invalid',
     ],
     ['the key of the other path', () => ownerOf(claim, SECRETS.refund), 'wrong-key'],

@@ -14,7 +14,7 @@ import { checkOrder, checkTime, claimBy, fundBy, matchBy } from '../../src/lib/h
 import { createHtlc } from '../../src/lib/htlc/create.ts';
 import { readHtlc, viewOf } from '../../src/lib/htlc/view.ts';
 import { withSats } from '../../src/lib/protocol/json.ts';
-import type { Coin } from '../../src/lib/protocol/action.ts';
+import type { Utxo } from '../../src/lib/protocol/action.ts';
 import { htlcKeyKind } from '../../src/lib/htlc/records.ts';
 import { swapKind } from '../../src/lib/htlc/swap-records.ts';
 import { reseal, sealSecret } from '../credit/alter.ts';
@@ -233,7 +233,7 @@ describe('the order of heights', () => {
 });
 
 describe('what a node says of the other side', () => {
-  const paid = (message: Message, name: 'first' | 'second', amount: bigint, change: Partial<Coin> = {}) =>
+  const paid = (message: Message, name: 'first' | 'second', amount: bigint, change: Partial<Utxo> = {}) =>
     new Map([
       [
         `${message[name].txid}:${message[name].vout}`,
@@ -255,9 +255,9 @@ describe('what a node says of the other side', () => {
       input: { utxo: [await ownCoin(two.alice, 150_000n)] },
     });
     const coin = await ownCoin(two.bob, 140_000n);
-    const own: [string, Coin] = [`${coin.txid}:${coin.vout}`, { sat: coin.sat, script: coin.script, confirmations: 6 }];
+    const own: [string, Utxo] = [`${coin.txid}:${coin.vout}`, { sat: coin.sat, script: coin.script, confirmations: 6 }];
     const match = () => two.bob.run(htlcSwap, { on: funded, input: { utxo: [coin] } });
-    const cases: [Map<string, Coin> | 'not-checked', string][] = [
+    const cases: [Map<string, Utxo> | 'not-checked', string][] = [
       ['not-checked', 'funding-unchecked'],
       [new Map([own]), 'funding-missing'],
       [new Map([own, ...paid(funded, 'first', GIVE - 1n)]), 'unsafe-funding'],
@@ -287,7 +287,7 @@ describe('what a node says of the other side', () => {
       [new Map(), 'funding-missing'],
       [paid(matched, 'second', WANT + 1n), 'unsafe-funding'],
       [paid(matched, 'second', WANT, { confirmations: 0 }), 'funding-unconfirmed'],
-    ] as [Map<string, Coin> | 'not-checked', string][]) {
+    ] as [Map<string, Utxo> | 'not-checked', string][]) {
       two.alice.chain.coins = coins;
       expect(await refused(claim())).toBe(code);
     }

@@ -1,7 +1,7 @@
 /** Lies that fit: everything signed and sealed again by whoever could, so that one rule alone sees each. */
 import { describe, expect, it } from 'vitest';
 import { signStatement, transferOf } from '../../src/lib/statechain/statements.ts';
-import { keep, pay } from '../../src/lib/statechain/send.ts';
+import { keep, keepReceipt } from '../../src/lib/statechain/send.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import type { OperatorRecord, OwnerRecord } from '../../src/lib/statechain/records.ts';
 import { transferStatechain } from '../../src/lib/statechain/transfer.ts';
@@ -130,11 +130,11 @@ describe('a sender', () => {
     const c = (await coinOf(alice, id)) as OwnerRecord;
     const knowing = (change: object): OwnerRecord => ({ ...c, given: [{ ...c.given[0]!, ...change }] });
     const moved = transferStatechain.parse(said[5]!);
-    expect(pay(moved as never, { coin: knowing({}) }, { ours: new Map() })).toMatchObject({
+    expect(keepReceipt(moved as never, { coin: knowing({}) }, { ours: new Map() })).toMatchObject({
       message: { step: 'paid' },
     });
     for (const change of [{ sent: false }, { owner_pubkey: `02${'11'.repeat(32)}` }])
-      expect(refusal(() => pay(moved as never, { coin: knowing(change) }, { ours: new Map() }))).toMatchObject({
+      expect(refusal(() => keepReceipt(moved as never, { coin: knowing(change) }, { ours: new Map() }))).toMatchObject({
         code: 'state-moved-on',
       });
   });

@@ -9,7 +9,7 @@ import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { taprootSighash } from '../../src/lib/bitcoin/sighash.ts';
 import { parseTransaction, withWitness } from '../../src/lib/bitcoin/transaction.ts';
 import { checkHistory, type History } from '../../src/lib/statechain/history.ts';
-import type { Entry, PublicRecord } from '../../src/lib/statechain/statements.ts';
+import type { OwnerEntry, PublicRecord } from '../../src/lib/statechain/statements.ts';
 import { locktimeAt, NO_OFFSET } from '../../src/lib/statechain/terms.ts';
 import { backup, backupSighash, withdraw } from '../../src/lib/statechain/transactions.ts';
 import { spentCoin } from '../../src/lib/statechain/terms.ts';
@@ -29,7 +29,7 @@ const stating = (h: History, change: Partial<PublicRecord>): History => ({
   ...h,
   record: recordOf(h.coin, h.record.entries, change),
 });
-const entriesWith = (h: History, n: number, change: Partial<Entry>): History =>
+const entriesWith = (h: History, n: number, change: Partial<OwnerEntry>): History =>
   stating(h, { entries: h.record.entries.map((e, i) => (i === n ? { ...e, ...change } : e)) });
 const codes = (h: History): string[] => [...new Set(checkHistory(h, h.coin.terms.operator).map((f) => f.code))].sort();
 
@@ -159,7 +159,7 @@ describe('a history', () => {
   /** Owners picked from it, with their backups, what was signed and the count; `anew`: heights and words as they would be. */
   const picked = (h: History, owners: readonly number[], anew: boolean): History => {
     const { coin, record } = h;
-    const at = (n: number, place: number): Entry => {
+    const at = (n: number, place: number): OwnerEntry => {
       const entry = { ...record.entries[n]!, ...(anew && { locktime: locktimeAt(coin.terms, place) }) };
       return { ...entry, sighash: backupSighash(coin, entry) };
     };

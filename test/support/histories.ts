@@ -8,7 +8,7 @@ import { keySet } from '../../src/lib/signing/keyset.ts';
 import { nonceAgg, nonceGen, partialAgg, publicKey, session, sign } from '../../src/lib/signing/musig2.ts';
 import { xOnlyKey } from '../../src/lib/signing/bip340.ts';
 import type { History } from '../../src/lib/statechain/history.ts';
-import { signStatement, type Entry, type PublicRecord } from '../../src/lib/statechain/statements.ts';
+import { signStatement, type OwnerEntry, type PublicRecord } from '../../src/lib/statechain/statements.ts';
 import { coinId, locktimeAt, NO_OFFSET, viewOf, type Coin, type Terms } from '../../src/lib/statechain/terms.ts';
 import { backup, backupSighash } from '../../src/lib/statechain/transactions.ts';
 import { ADDRESSES } from '../credit/things.ts';
@@ -38,7 +38,7 @@ export function honest(owners: number, change: Partial<Terms> = {}): History {
     ...change,
   };
   const coin: Coin = { id: coinId(terms), terms, outpoint: { txid: 'aa'.repeat(32), vout: 1 } };
-  const entries: Entry[] = [];
+  const entries: OwnerEntry[] = [];
   const backups: string[] = [];
   shares.forEach(([s, o], n) => {
     const pair: UpdatePair = [pub(s), pub(o)];
@@ -74,7 +74,11 @@ export function honest(owners: number, change: Partial<Terms> = {}): History {
   });
   return { coin, backups, record: recordOf(coin, entries) };
 }
-export const recordOf = (coin: Coin, entries: readonly Entry[], change: Partial<PublicRecord> = {}): PublicRecord => {
+export const recordOf = (
+  coin: Coin,
+  entries: readonly OwnerEntry[],
+  change: Partial<PublicRecord> = {},
+): PublicRecord => {
   const record = {
     coin: viewOf(coin),
     state: 'open' as const,

@@ -11,7 +11,7 @@ import {
   type HtlcType,
   type Variant,
 } from '../../src/lib/htlc/scripts.ts';
-import { finish, signatureBy, type Finished, type Known } from '../../src/lib/htlc/sign.ts';
+import { finishSpend, signatureBy, type Finished, type Known } from '../../src/lib/htlc/sign.ts';
 import { spend, type Spend } from '../../src/lib/htlc/spend.ts';
 import { hashOf, type Htlc } from '../../src/lib/htlc/terms.ts';
 import { publicKey } from '../../src/lib/signing/musig2.ts';
@@ -85,7 +85,7 @@ export const known = (made: Spend, secrets: Record<PathName, Uint8Array> = SECRE
   signatures: Object.fromEntries(made.signers.map((who) => [who, signatureBy(made, secrets[who])])),
   preimage: PREIMAGE,
 });
-export const finished = (made: Spend): Finished => finish(made, known(made));
+export const finished = (made: Spend): Finished => finishSpend(made, known(made));
 
 /** The same spend with other transaction fields, signed: what a script must refuse. */
 export const altered = (made: Spend, template: Partial<Spend['template']>): Spend => ({

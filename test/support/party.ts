@@ -24,7 +24,7 @@ import { toldOf } from '../../src/lib/ecash/status.ts';
 import type { MintAnswer } from '../../src/lib/ecash/quote.ts';
 import { restoreHome } from '../../src/lib/home/backup.ts';
 import { initHome, openHome, type Home } from '../../src/lib/home/home.ts';
-import type { Action, Claim, Coin, Facts, Remote, SpentBy } from '../../src/lib/protocol/action.ts';
+import type { Action, Claim, Utxo, Facts, Remote, SpentBy } from '../../src/lib/protocol/action.ts';
 import { permitServed, type Ports } from '../../src/lib/protocol/ports.ts';
 import { parseJson, withSats } from '../../src/lib/protocol/json.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
@@ -32,7 +32,7 @@ import { Refusal } from '../../src/lib/protocol/refusal.ts';
 /** What the party's chain shows; a test may change it between runs. */
 export interface ChainView {
   tip: number | 'not-checked';
-  coins: Map<string, Coin | 'missing'> | 'not-checked';
+  coins: Map<string, Utxo | 'missing'> | 'not-checked';
   known: Map<string, boolean> | 'not-checked';
   /** What spends coins that are missing, by outpoint. */
   spends: Map<string, SpentBy>;

@@ -1,5 +1,5 @@
 /** Statecoins made through the real steps, for tests that begin in the middle. */
-import type { Coin } from '../../src/lib/protocol/action.ts';
+import type { Utxo } from '../../src/lib/protocol/action.ts';
 import { auditStatechain } from '../../src/lib/statechain/audit.ts';
 import { openStatechain } from '../../src/lib/statechain/open.ts';
 import type { Statecoin } from '../../src/lib/statechain/records.ts';
@@ -105,7 +105,7 @@ export async function coinOf(party: TestParty, id: string): Promise<Statecoin> {
 }
 
 /** All chains show the coin so. */
-export function show(all: Cast, c: Statecoin, coin: Partial<Coin> | 'missing' = {}): void {
+export function show(all: Cast, c: Statecoin, coin: Partial<Utxo> | 'missing' = {}): void {
   if (!('outpoint' in c)) throw new Error('no outpoint');
   const at = `${c.outpoint.txid}:${c.outpoint.vout}`;
   const shown =

@@ -19,7 +19,7 @@ import { bytesToHex, hexToBytes } from '../../lib/bitcoin/bytes.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
 import { isRelative } from '../../lib/htlc/lock.ts';
 import type { PathName } from '../../lib/htlc/scripts.ts';
-import { carrier, finish, merged, missing, ownerOf, signatureBy, type Known } from '../../lib/htlc/sign.ts';
+import { carrier, finishSpend, merged, missing, ownerOf, signatureBy, type Known } from '../../lib/htlc/sign.ts';
 import { spend, type Spend } from '../../lib/htlc/spend.ts';
 import { checkPreimage, type Htlc } from '../../lib/htlc/terms.ts';
 import { htlcEntries, readHtlc } from '../../lib/htlc/view.ts';
@@ -247,7 +247,7 @@ async function gather(
 function shown(made: Spend, known: Known, previous: Uint8Array | undefined) {
   const { htlc, path, template, feeSat, validFrom } = made;
   const lacks = missing(made, known);
-  const done = lacks.length === 0 ? finish(made, known, previous) : undefined;
+  const done = lacks.length === 0 ? finishSpend(made, known, previous) : undefined;
   if (!done) {
     note(`still missing: ${lacks.join(', ')}; let another wallet sign the PSBT, and give it back with --merge FILE`);
     process.exitCode = 3;

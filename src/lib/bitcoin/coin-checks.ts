@@ -2,7 +2,7 @@
  * The one gate for coins: are they on the chain, deep enough, what they are said to be, and held by nothing else of this home?
  * Asked before anything is signed. A fact that is not known is named, never guessed.
  */
-import type { Coin, Facts, Party } from '../protocol/action.ts';
+import type { Utxo, Facts, Party } from '../protocol/action.ts';
 import { freeing } from '../protocol/claims.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -22,9 +22,9 @@ export const COIN_LIMITS = {
  * Returns false for the reward of a young block: the contract's lock may have run out before it can
  * be spent.
  */
-export const isMature = ({ coinbase, confirmations }: Pick<Coin, 'coinbase' | 'confirmations'>): boolean =>
+export const isMature = ({ coinbase, confirmations }: Pick<Utxo, 'coinbase' | 'confirmations'>): boolean =>
   !coinbase || allows(COIN_LIMITS.reward, confirmations);
-export const maturing = (at: string, { confirmations }: Coin): string =>
+export const maturing = (at: string, { confirmations }: Utxo): string =>
   `the coin ${at} is the reward of a block with ${confirmations} confirmations, ${COIN_LIMITS.reward.least} expected`;
 
 /**
@@ -60,7 +60,7 @@ export function checkUnpaid(coins: Facts['coins'], expected: Spent, blame: Party
   const coin = coins === 'not-checked' ? undefined : coins.get(outpointText(expected));
   if (coin && coin !== 'missing') checkSame(coin, expected, blame);
 }
-function checkSame(coin: Coin, expected: Spent, blame: Party): void {
+function checkSame(coin: Utxo, expected: Spent, blame: Party): void {
   if (coin.sat !== expected.sat || coin.script !== expected.script)
     throw new Refusal(
       'unsafe-funding',
@@ -96,7 +96,7 @@ export function checkCoins(coins: Facts['coins'], claimed: readonly Spent[]): st
   if (coins === 'not-checked') return 'not-checked';
   for (const c of claimed) {
     const at = outpointText(c);
-    const coin: Coin | 'missing' = coins.get(at) ?? 'missing';
+    const coin: Utxo | 'missing' = coins.get(at) ?? 'missing';
     if (coin === 'missing') throw new Refusal('coin-missing', `the coin ${at} is not among the unspent ones`);
     if (!allows(COIN_LIMITS.own, coin.confirmations))
       throw new Refusal('coin-missing', `the coin ${at} is not confirmed yet`);

@@ -7,7 +7,7 @@
  */
 import { satFromBtc } from '../bitcoin/amount.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
-import type { Coin, Hex } from '../protocol/action.ts';
+import type { Utxo, Hex } from '../protocol/action.ts';
 import { DecimalText, type Json } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { JsonRpc, RpcError } from './json-rpc.ts';
@@ -165,7 +165,7 @@ export class Rpc extends JsonRpc {
    * Returns an unspent output; undefined if it is spent or unknown.
    * @param mempool false counts spenders in the chain only
    */
-  async txOut({ txid, vout }: Outpoint, mempool = true): Promise<Coin | undefined> {
+  async txOut({ txid, vout }: Outpoint, mempool = true): Promise<Utxo | undefined> {
     const result = await this.call('gettxout', txid, vout, mempool);
     if (result === null) return undefined;
     const out = new Answer('gettxout', result);

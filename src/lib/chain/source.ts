@@ -7,7 +7,7 @@
 import { feerateText, MAX_FEERATE, MIN_FEERATE } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../bitcoin/outpoint.ts';
-import type { Coin, Facts, Remote } from '../protocol/action.ts';
+import type { Utxo, Facts, Remote } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -212,7 +212,7 @@ async function ofMany<T, R>(
   return found;
 }
 
-const coinsOf = (node: Rpc, outpoints: readonly string[]): Promise<ReadonlyMap<string, Coin | 'missing'>> =>
+const coinsOf = (node: Rpc, outpoints: readonly string[]): Promise<ReadonlyMap<string, Utxo | 'missing'>> =>
   ofMany(node, outpoints, async (together, text) => {
     const outpoint = parseOutpoint(text);
     if (!outpoint) throw new Refusal('bug', `${text} is no outpoint`);

@@ -19,7 +19,7 @@ export const ONCE =
 export const SIGN =
   'let the wallet that holds the key sign this PSBT (once: its nonce is in it), and give it back with --merge FILE';
 
-type Wait = { waits: Psbts; hint: string };
+type WalletWait = { waits: Psbts; hint: string };
 
 /**
  * Returns the fields of the three messages.
@@ -57,7 +57,8 @@ export function openSpend<const P extends string, const S extends string, M exte
   step: S,
   stated: M,
   kept: (opened: { outside?: Outside }) => K,
-): K & (Wait | { message: { step: S; network: string; psbt: Record<P, string> } & M; opens: readonly OpenNonce[] }) {
+): K &
+  (WalletWait | { message: { step: S; network: string; psbt: Record<P, string> } & M; opens: readonly OpenNonce[] }) {
   const opened = open(hand, job);
   const psbts = { [name]: psbtOf(job, { own: opened?.share }) } as Record<P, string>;
   if (!opened) return { ...kept({}), waits: psbts, hint: ONCE };
@@ -76,7 +77,7 @@ export function signSpend<const P extends string, const S extends string, M exte
   step: S,
   message: M & { psbt: Record<P, string> },
   kept: K,
-): K & (Wait | { message: Omit<M, 'step'> & { step: S; psbt: Record<P, string> } }) {
+): K & (WalletWait | { message: Omit<M, 'step'> & { step: S; psbt: Record<P, string> } }) {
   const { peer } = sharesIn(job, message.psbt[name]);
   const own = signLast(hand, job, peer);
   const psbts = { [name]: psbtOf(job, { own, peer }) } as Record<P, string>;

@@ -15,7 +15,7 @@ import type { Ordered, StatedSum } from '../home/store.ts';
 import { fundingClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { isThere } from '../credit/checks.ts';
 import type { Home } from '../home/home.ts';
-import type { Coin, Facts } from '../protocol/action.ts';
+import type { Utxo, Facts } from '../protocol/action.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { seenOf } from './status.ts';
 import { pages, pagesOf, slices } from './slices.ts';
@@ -147,7 +147,7 @@ const judged = (
   home: Home,
   id: string,
   coins: Facts['coins'],
-  mined: Coin | 'missing' | undefined,
+  mined: Utxo | 'missing' | undefined,
 ): Promise<Credit | undefined> =>
   changeCredit(home, idClaim(id), (c) => {
     if (!isUnfunded(c)) return undefined;

@@ -164,24 +164,24 @@ const writeLock = (lock: Lock): Uint8Array =>
   concatBytes(pushOf(lockNumber(lock)), Uint8Array.of(OP[lockOpcode(lock) as keyof typeof OP]));
 
 /** Bytes that always stand there, or the name of a hole. */
-type Part = Uint8Array | HoleName | 'lock';
+type ScriptPart = Uint8Array | HoleName | 'lock';
 /** Returns the same parts with all bytes that stand side by side in one. */
-const joined = (parts: readonly Part[]): Part[] =>
-  parts.reduce<Part[]>((all, part) => {
+const joined = (parts: readonly ScriptPart[]): ScriptPart[] =>
+  parts.reduce<ScriptPart[]>((all, part) => {
     const last = all.at(-1);
     return last instanceof Uint8Array && part instanceof Uint8Array
       ? [...all.slice(0, -1), concatBytes(last, part)]
       : [...all, part];
   }, []);
-const known = new Map<string, readonly Part[]>();
+const known = new Map<string, readonly ScriptPart[]>();
 /**
  * Returns the parts of a script template; the push length of a hole is in the bytes before it. Caches the few
  * templates.
  */
-function partsOf(text: string): readonly Part[] {
+function partsOf(text: string): readonly ScriptPart[] {
   let parts = known.get(text);
   if (!parts) {
-    const pieces = text.split(/ ?(<[a-z0-9-]+>) ?/).flatMap((piece): Part[] => {
+    const pieces = text.split(/ ?(<[a-z0-9-]+>) ?/).flatMap((piece): ScriptPart[] => {
       if (piece === '') return [];
       if (piece === '<lock>') return ['lock'];
       if (piece.startsWith('<'))
@@ -194,7 +194,7 @@ function partsOf(text: string): readonly Part[] {
   return parts;
 }
 
-const fill = (parts: readonly Part[], holes: Holes): Uint8Array =>
+const fill = (parts: readonly ScriptPart[], holes: Holes): Uint8Array =>
   concatBytes(
     ...parts.map((part) => {
       if (typeof part !== 'string') return part;
@@ -214,7 +214,7 @@ export function scriptsAlike(text: string, shared: Omit<Holes, 'lock'>): (rest: 
   const parts = joined(
     partsOf(text).map((part) => (typeof part === 'string' && part !== 'lock' && shared[part]) || part),
   );
-  const [first] = parts as [Uint8Array, ...Part[]];
+  const [first] = parts as [Uint8Array, ...ScriptPart[]];
   const hashBehind = sha256After(first);
   return (rest) => {
     const code = fill(parts, rest);

@@ -57,7 +57,7 @@ export function ownerOf(spend: Spend, secret: Uint8Array): PathName {
   return who;
 }
 
-/** Signs a path, and returns the signature as its witness element. `finish` verifies it. */
+/** Signs a path, and returns the signature as its witness element. `finishSpend` verifies it. */
 export function signatureBy(spend: Spend, secret: Uint8Array): Uint8Array {
   const hash = sighashOf(spend);
   if (spend.built.type === 'p2tr') return hexToBytes(signHash(hash, secret));
@@ -183,7 +183,7 @@ export const missing = (spend: Spend, { signatures, preimage }: Known): string[]
  * Returns the finished transaction. Verifies everything again, so that nodes accept what is printed.
  * @throws Refusal `wrong-preimage`, `preimage-size`, `signature-invalid`, `sighash-refused`
  */
-export function finish(spend: Spend, known: Known, previous?: Uint8Array): Finished {
+export function finishSpend(spend: Spend, known: Known, previous?: Uint8Array): Finished {
   if (spend.elements.includes('preimage')) checkPreimage(known.preimage!, spend.htlc.hash);
   for (const who of spend.signers) checkSignature(spend, who, known.signatures[who]!);
   const hex = finishedHex(spend, known.signatures, known.preimage);

@@ -18,7 +18,7 @@ import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
 import { isSigned, signFunding, type Funding } from '../bitcoin/funding.ts';
 import { keyRecord, type HtlcKey } from './records.ts';
-import { finish, signatureBy } from './sign.ts';
+import { finishSpend, signatureBy } from './sign.ts';
 import { spend } from './spend.ts';
 import type { Swap } from './swap-records.ts';
 import {
@@ -102,7 +102,7 @@ export const fundingNeeds = (input: Paying, others: readonly Outpoint[]) =>
   }) as const;
 
 /** Pays an HTLC, or continues an earlier payment that another wallet has signed. */
-export function pay(
+export function payHtlc(
   hand: Hand,
   had: Swap,
   terms: SwapTerms,
@@ -187,7 +187,7 @@ function refundCopy(
     allowFee: true,
   });
   const signatures = { refund: signatureBy(made, hand.keys.contract(refunding.own.path)) };
-  const { txid, hex } = finish(made, { signatures });
+  const { txid, hex } = finishSpend(made, { signatures });
   const body = {
     type: 'refund-copy',
     version: 1,
@@ -241,7 +241,7 @@ export function claim(
   }
   const made = spend(htlc, 'claim', { coin, to, feerate: facts.feerate, allowFee: input.allowFee ?? false });
   const signature = signatureBy(made, hand.keys.contract(claiming.own.path));
-  const { txid, hex } = finish(made, { signatures: { claim: signature }, preimage });
+  const { txid, hex } = finishSpend(made, { signatures: { claim: signature }, preimage });
   return { txid, hex };
 }
 

@@ -27,7 +27,7 @@ import {
   fundingNeeds,
   hinted,
   networkOf,
-  pay,
+  payHtlc,
   recorded,
   statedBy,
 } from './swap-steps.ts';
@@ -190,7 +190,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
         );
         checkSame({ htlcs: swapViews(terms) }, m, 'responder');
         const { first, second } = htlcsOf(terms);
-        const paying = pay(hand, had, terms, first, had.offer.give_sat, records.refunding!, input, facts);
+        const paying = payHtlc(hand, had, terms, first, had.offer.give_sat, records.refunding!, input, facts);
         return {
           message: {
             step: 'funded',
@@ -230,7 +230,7 @@ export const htlcSwap = table<SwapMessage, Rs, SwapInput>(
           input.unchecked ?? false,
         );
         checkTime(facts.tip, matchBy(terms), 'the responder pays');
-        const paying = pay(hand, had, terms, second, had.offer.want_sat, records.refunding!, input, facts);
+        const paying = payHtlc(hand, had, terms, second, had.offer.want_sat, records.refunding!, input, facts);
         return {
           message: {
             step: 'matched',

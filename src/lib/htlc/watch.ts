@@ -39,7 +39,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { preimageOf } from './records.ts';
 import { preimageShown } from './secret.ts';
-import { finish, signatureBy } from './sign.ts';
+import { finishSpend, signatureBy } from './sign.ts';
 import { spend } from './spend.ts';
 import { spentBy } from './swap-outcome.ts';
 import { ownExpiry, swapKind, type PaidSwap, type Swap } from './swap-records.ts';
@@ -122,7 +122,7 @@ export function unsigned({ htlc, coin, path, key, script, leastSat = 0n, secret 
       const one = made(maxSat(feeSat, leastSat));
       const signature = signatureBy(one, hand.keys.contract(key.path));
       const preimage = secret?.(hand);
-      const { hex } = finish(one, { signatures: { [path]: signature }, ...(preimage && { preimage }) });
+      const { hex } = finishSpend(one, { signatures: { [path]: signature }, ...(preimage && { preimage }) });
       return readyTxOf(path, hex, coin.sat, script, null);
     },
   };

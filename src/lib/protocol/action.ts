@@ -32,7 +32,7 @@ export interface OwnAddress extends WalletPath {
   address: string;
 }
 /** Unspent output as a node shows it. */
-export interface Coin {
+export interface Utxo {
   sat: bigint;
   script: Hex;
   confirmations: number;
@@ -84,7 +84,7 @@ export interface Remote {
 /** Answers to the queries of a row. */
 export interface Facts {
   tip: number | 'not-checked';
-  coins: ReadonlyMap<string, Coin | 'missing'> | 'not-checked';
+  coins: ReadonlyMap<string, Utxo | 'missing'> | 'not-checked';
   /** Maps each outpoint to its spender, as far as known. */
   spends: ReadonlyMap<string, SpentBy>;
   /** Maps each reserved outpoint to the record that holds it. */
@@ -234,7 +234,7 @@ export interface ProgramRequest<Out, Rs extends Records> {
 export interface Step {
   readonly step: string;
 }
-type At<M extends Step, S> = S extends null ? null : Extract<M, { step: S }>;
+type Msg<M extends Step, S> = S extends null ? null : Extract<M, { step: S }>;
 /** Condition under which a row takes a step, with its words for people. */
 export type When<In, Rs extends Records, I> = readonly [
   words: string,
@@ -290,14 +290,14 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
     after: A;
     by: Party;
     does: string;
-    unattended?: When<At<M, NoInfer<A>>, Rs, I>;
-    when?: When<At<M, NoInfer<A>>, Rs, I>;
-    needs?: (seen: StepContext<At<M, NoInfer<A>>, Rs, I>) => Pick<Queries, Q>;
-    loads?: (seen: StepContext<At<M, NoInfer<A>>, Rs, I>) => Promise<unknown> | undefined;
+    unattended?: When<Msg<M, NoInfer<A>>, Rs, I>;
+    when?: When<Msg<M, NoInfer<A>>, Rs, I>;
+    needs?: (seen: StepContext<Msg<M, NoInfer<A>>, Rs, I>) => Pick<Queries, Q>;
+    loads?: (seen: StepContext<Msg<M, NoInfer<A>>, Rs, I>) => Promise<unknown> | undefined;
     secret?: true;
     stands?: true;
     ends?: true;
-    take(given: TakeArgs<At<M, NoInfer<A>>, Rs, I, NoInfer<K>, NoInfer<Q>>): TakeResult<At<M, NoInfer<N | W>>, Rs>;
+    take(given: TakeArgs<Msg<M, NoInfer<A>>, Rs, I, NoInfer<K>, NoInfer<Q>>): TakeResult<Msg<M, NoInfer<N | W>>, Rs>;
   },
 ) => Row<M, Rs, I>;
 

@@ -327,18 +327,18 @@ export function signLastIn(hand: Hand, job: Job, psbt: string): string {
 }
 
 /** Finished transaction of one input, with the nonce that it used up. */
-interface Completed {
+interface CompletedSpend {
   hex: Hex;
   spends: FinishedSignature['spends'];
 }
 /** Request to the wallet that has to sign first: the PSBT for it, and what the record keeps. */
-interface Unsigned {
+interface UnsignedRequest {
   psbt: string;
   outside: Outside;
 }
 
 /** Completes a transaction of one input. @param outside as for `finish` */
-export function completeIn(hand: Hand, job: Job, psbt: string, outside?: Outside): Completed | Unsigned {
+export function completeIn(hand: Hand, job: Job, psbt: string, outside?: Outside): CompletedSpend | UnsignedRequest {
   const { own, peer } = sharesIn(job, psbt);
   const done = finish(hand, job, peer, outside);
   return done
@@ -347,4 +347,5 @@ export function completeIn(hand: Hand, job: Job, psbt: string, outside?: Outside
 }
 
 /** Completes a transaction of one input by a key of this home. */
-export const finishIn = (hand: Hand, job: Job, psbt: string): Completed => completeIn(hand, job, psbt) as Completed;
+export const finishIn = (hand: Hand, job: Job, psbt: string): CompletedSpend =>
+  completeIn(hand, job, psbt) as CompletedSpend;

@@ -8,7 +8,7 @@ import type { Copy, Facts, Hex } from '../protocol/action.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { wholeIn, type Limits } from '../protocol/limit.ts';
 import { height, hexOf, hexText, text } from '../protocol/message.ts';
-import { STATEMENT_LIMITS, type Entry } from './statements.ts';
+import { STATEMENT_LIMITS, type OwnerEntry } from './statements.ts';
 import { coinSchema, confirmBefore, scriptOfCoin, viewOf, type Coin, type Terms } from './terms.ts';
 import { backup } from './transactions.ts';
 
@@ -42,7 +42,7 @@ export const bundleEntries = {
 const bundleSchema = v.strictObject(bundleEntries);
 export type StatecoinBundle = v.InferOutput<typeof bundleSchema>;
 
-export function bundleOf(coin: Coin, entries: readonly Entry[], hex: Hex, ours: Facts['ours']): StatecoinBundle {
+export function bundleOf(coin: Coin, entries: readonly OwnerEntry[], hex: Hex, ours: Facts['ours']): StatecoinBundle {
   const { address, locktime } = entries.at(-1)!;
   const owners = entries.length;
   return {
@@ -81,6 +81,6 @@ export function backupCopy(bundle: StatecoinBundle, network: string, moved = fal
 
 /** Returns the copy of a coin that this home has passed on. It replaces the copy of the backup that this home had. */
 export const movedCopy = (
-  c: Coin & { entries: readonly Entry[]; backups: readonly Hex[] },
+  c: Coin & { entries: readonly OwnerEntry[]; backups: readonly Hex[] },
   ours: Facts['ours'],
 ): Copy => backupCopy(bundleOf(c, c.entries, c.backups.at(-1)!, ours), c.terms.network, true);

@@ -111,7 +111,7 @@ export const exitStatechain = table<ExitDocument, Rs, ExitInput>(
       },
       take: ({ records, input, facts, ...hand }) => {
         const { coin, bundle } = input.from
-          ? readBundle(input.from, hand.network as Network)
+          ? readStatecoinBundle(input.from, hand.network as Network)
           : ownBundle(holder(records.coin), facts.ours);
         const path = pathOf(hand, coin, bundle, facts.ours);
         const { hex, ...rest } = bundle;
@@ -194,7 +194,7 @@ const ownBundle = (c: OwnerRecord, ours: Facts['ours']): { coin: Coin; bundle: S
 });
 
 /** A bundle from outside, believed only as far as it proves itself. @throws Refusal `terms-differ`, `transaction-differs`, … */
-export function readBundle(
+export function readStatecoinBundle(
   from: NonNullable<ExitInput['from']>,
   network: Network,
 ): { coin: Coin; bundle: StatecoinBundle } {

@@ -16,7 +16,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { verifies } from '../signing/bip340.ts';
 import { coinKey } from '../signing/key-update.ts';
-import { isSignedBy, type Entry, type PublicRecord } from './statements.ts';
+import { isSignedBy, type OwnerEntry, type PublicRecord } from './statements.ts';
 import { locktimeAt, NO_OFFSET, pointOf, scriptOfCoin, spentCoin, type Coin } from './terms.ts';
 import { backup } from './transactions.ts';
 
@@ -64,7 +64,7 @@ export function checkRecord(coin: Coin, record: PublicRecord, operator: Hex): Hi
 }
 
 /** Checks point 4, the first owner's keys against the terms, and the step between locktimes. */
-function checkEntries(coin: Coin, entries: readonly Entry[]): HistoryFault[] {
+function checkEntries(coin: Coin, entries: readonly OwnerEntry[]): HistoryFault[] {
   const { terms } = coin;
   const P = pointOf(terms);
   const seen = new Set<string>();
@@ -77,14 +77,14 @@ function checkEntries(coin: Coin, entries: readonly Entry[]): HistoryFault[] {
       add(4, 'keyagg-mismatch', 'its keys and offset do not sum to the key of the coin');
     const own = [e.operator_pubkey, e.owner_pubkey, e.sighash].filter(twice);
     if (own.length > 0) add(7, 'chain-duplicate', `a key or sighash that an earlier owner has`);
-    const first: Partial<Entry> = {
+    const first: Partial<OwnerEntry> = {
       operator_pubkey: terms.operator_pubkey,
       owner_pubkey: terms.owner_pubkey,
       owner_auth: terms.owner_auth,
       offset: NO_OFFSET,
       address: terms.owner_address,
     };
-    if (n === 0 && Object.entries(first).some(([name, value]) => e[name as keyof Entry] !== value))
+    if (n === 0 && Object.entries(first).some(([name, value]) => e[name as keyof OwnerEntry] !== value))
       add(4, 'terms-differ', 'not the one of the terms');
     if (e.locktime !== locktimeAt(terms, n))
       add(7, 'locktime-step', `locktime ${e.locktime} found, ${locktimeAt(terms, n)} expected`);
@@ -116,7 +116,7 @@ export function checkCount({ signed, count, entries, state }: PublicRecord): His
 }
 
 /** Points 7 and 8: each backup is the transaction that its entry gives, with a valid signature. */
-function checkBackups(coin: Coin, entries: readonly Entry[], backups: readonly Hex[]): HistoryFault[] {
+function checkBackups(coin: Coin, entries: readonly OwnerEntry[], backups: readonly Hex[]): HistoryFault[] {
   const found: HistoryFault[] = [];
   const add = (code: ErrorCode, text: string) => found.push({ point: 7, code, text });
   if (backups.length < entries.length)
@@ -138,7 +138,7 @@ function checkBackups(coin: Coin, entries: readonly Entry[], backups: readonly H
 }
 
 /** @throws Refusal `transaction-differs`, `signature-invalid`, `malformed-transaction`, `malformed-address` */
-export function checkBackup(coin: Coin, e: Pick<Entry, 'address' | 'locktime' | 'sighash'>, hex: Hex): void {
+export function checkBackup(coin: Coin, e: Pick<OwnerEntry, 'address' | 'locktime' | 'sighash'>, hex: Hex): void {
   const template = backup(coin, e);
   if (bytesToHex(taprootSighash(template, 0)) !== e.sighash)
     throw new Refusal('transaction-differs', 'another sighash than the operator has recorded');

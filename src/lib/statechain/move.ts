@@ -24,7 +24,7 @@ import {
   isStatement,
   transferOf,
   type Cancelled,
-  type Entry,
+  type OwnerEntry,
   type Invite,
   type Opening,
 } from './statements.ts';
@@ -152,7 +152,7 @@ export function move(hand: Hand, m: At<'received'>, records: StepRecords, facts:
   const secrets = secretsIn(hand.keys.share(frozen.share));
   const offset = offsetFrom(coin, frozen, m, secrets, hand.keys.share(coin.share!));
   const locked = nextEntry(m.invite, m.opening, locktimeAt(coin.terms, coin.entries.length));
-  const entry: Entry = { ...locked, offset, sighash: backupSighash(coin, locked) };
+  const entry: OwnerEntry = { ...locked, offset, sighash: backupSighash(coin, locked) };
   // Its locktime is a step below that of every backup before.
   if (coin.signed.some((s) => s.sighash === entry.sighash))
     throw new Refusal('bug', 'this backup was signed before, for another owner');
@@ -204,7 +204,7 @@ function offsetFrom(
   return made;
 }
 
-function signBackup(hand: Hand, coin: OperatorRecord, m: At<'received'>, entry: Entry, share: Uint8Array): string {
+function signBackup(hand: Hand, coin: OperatorRecord, m: At<'received'>, entry: OwnerEntry, share: Uint8Array): string {
   return signLastIn(hand, operatorJob(share, entry, backup(coin, entry)), m.psbt.backup);
 }
 

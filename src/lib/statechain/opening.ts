@@ -13,7 +13,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { answerOf, checkAnswer, finishIn } from '../signing/exchange.ts';
 import { ownerJob } from './jobs.ts';
 import { isOwners, type OwnerRecord, type Statecoin } from './records.ts';
-import type { Entry } from './statements.ts';
+import type { OwnerEntry } from './statements.ts';
 import {
   checkKeys,
   checkLock,
@@ -32,7 +32,7 @@ import { backup, backupSighash } from './transactions.ts';
 export const outputOf = (terms: Terms): Output => ({ sat: terms.amount_sat, script: scriptOfCoin(terms) });
 
 /** The first owner, as the terms have it. */
-export function firstEntry(coin: Coin): Entry {
+export function firstEntry(coin: Coin): OwnerEntry {
   const { operator_pubkey, owner_pubkey, owner_auth, owner_address: address, locktime } = coin.terms;
   const sighash = backupSighash(coin, { address, locktime });
   return { operator_pubkey, owner_pubkey, owner_auth, offset: NO_OFFSET, address, locktime, sighash };

@@ -21,7 +21,7 @@ import { ownerJob, receiverJob } from './jobs.ts';
 import { drawSecret } from './operator.ts';
 import { atRest, isOwners, isPending, inState, type OwnerRecord, type PendingCoin } from './records.ts';
 import { followedCoin, standingOf, windowOf, type CoinFacts } from './standing.ts';
-import { checkReceipt, isSignedBy, isStatement, transferOf, type Entry } from './statements.ts';
+import { checkReceipt, isSignedBy, isStatement, transferOf, type OwnerEntry } from './statements.ts';
 import { checkLock, checkStep, knownTip, locktimeAt, pointOf, readCoin, spentCoin, type Coin } from './terms.ts';
 import {
   isOpenFor,
@@ -47,7 +47,7 @@ export function invite(hand: Hand, operator: Hex, address: string): Out<'invited
 }
 
 /** Checks points 1 to 11; without a finding, returns m2 and opens the nonce. */
-export function receive(
+export function receiveCoin(
   hand: Hand,
   m: At<'sent'>,
   { next }: StepRecords,
@@ -190,7 +190,7 @@ export function receiveAgain(hand: Hand, m: At<'moved'>, { next }: StepRecords):
 interface Received extends Coin {
   side: Side;
   opening: { operator_pubkey: Hex };
-  entries: readonly Entry[];
+  entries: readonly OwnerEntry[];
   locktime: number;
 }
 
@@ -198,13 +198,13 @@ interface Received extends Coin {
  * Checks point 12: the coin has moved to exactly these keys, with no other signature meanwhile.
  * @throws Refusal `terms-differ`, `state-moved-on`, `keyagg-mismatch`, `bad-receipt`, `bad-record`, `signature-count`, …
  */
-function movedTo(had: Received, m: At<'moved'>): { entry: Entry; record: At<'moved'>['record'] } {
+function movedTo(had: Received, m: At<'moved'>): { entry: OwnerEntry; record: At<'moved'>['record'] } {
   checkMine(had.side, m.invite);
   if (Object.entries(had.opening).some(([name, key]) => m.opening[name as keyof typeof m.opening] !== key))
     throw new Refusal('state-moved-on', 'this home has answered another opening', { blame: 'operator' });
   const { offset, record, receipt } = m;
   const locked = nextEntry(m.invite, m.opening, had.locktime);
-  const entry: Entry = { ...locked, offset, sighash: backupSighash(had, locked) };
+  const entry: OwnerEntry = { ...locked, offset, sighash: backupSighash(had, locked) };
   if (coinKey([entry.operator_pubkey, entry.owner_pubkey], offset) !== pointOf(had.terms))
     throw new Refusal('keyagg-mismatch', 'the new keys and their offset do not sum to the key of the coin', {
       blame: 'operator',

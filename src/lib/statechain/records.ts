@@ -47,8 +47,8 @@ function claimsOf(c: Statecoin): readonly Claim[] {
 }
 
 /** Coin of an owner. The operator's key finds it while it has its first owner, whatever else the message holds. */
-type Opened = Pick<OwnerCoin, 'id' | 'side' | 'terms'> & Partial<Pick<OwnerCoin, 'entries' | 'superseded'>>;
-const ownerClaims = (c: Opened): Claim[] => [
+type OpenedCoin = Pick<OwnerCoin, 'id' | 'side' | 'terms'> & Partial<Pick<OwnerCoin, 'entries' | 'superseded'>>;
+const ownerClaims = (c: OpenedCoin): Claim[] => [
   ...(c.superseded ? [] : [idClaim(c.id)]),
   keyClaim(c.side.pubkey),
   ...((c.entries ?? []).length < 2 ? [keyClaim(c.terms.operator_pubkey)] : []),

@@ -182,7 +182,11 @@ const lostOf = ({ operator_pubkey, owner_pubkey }: Cancelled): AnsweredOpening =
  * what this home has signed away. The new pair comes to the coin's key, which it could not without
  * this home's half.
  */
-export function pay(m: At<'moved'>, { coin }: Partial<TransferRecords>, { ours }: Pick<Facts, 'ours'>): Out<'paid'> {
+export function keepReceipt(
+  m: At<'moved'>,
+  { coin }: Partial<TransferRecords>,
+  { ours }: Pick<Facts, 'ours'>,
+): Out<'paid'> {
   const c = inState(coin, 'owner', 'sent', 'owned', 'offering', 'gone');
   const { invite, opening, receipt, network } = m;
   checkGiven(c, m);
@@ -266,11 +270,11 @@ export function keep(m: At<'freed'>, { coin }: Partial<TransferRecords>): Out<'k
   };
 }
 
-type Named = Pick<Cancelled, 'operator_pubkey' | 'owner_pubkey'>;
-const isGiven = (c: OwnerRecord, named: Named): boolean =>
+type NamedKeys = Pick<Cancelled, 'operator_pubkey' | 'owner_pubkey'>;
+const isGiven = (c: OwnerRecord, named: NamedKeys): boolean =>
   c.given.some((g) => g.operator_pubkey === named.operator_pubkey && g.owner_pubkey === named.owner_pubkey);
 /** Returns whether it is the opening of the current transfer. */
-const isUnder = (c: Extract<OwnerRecord, { state: 'sent' }>, { operator_pubkey }: Named): boolean =>
+const isUnder = (c: Extract<OwnerRecord, { state: 'sent' }>, { operator_pubkey }: NamedKeys): boolean =>
   c.opening.operator_pubkey === operator_pubkey;
 
 const WHO_COULD =

@@ -22,7 +22,7 @@ export const STATEMENT_LIMITS = {
   signed: { unit: 'items', most: 4_000 },
   cancelled: { unit: 'items', most: 4_000 },
 } satisfies Limits;
-export const count = wholeIn(STATEMENT_LIMITS.count);
+export const countForm = wholeIn(STATEMENT_LIMITS.count);
 /** Form of a list with an item for each owner, in order. */
 export const ofOwners = <const S extends v.GenericSchema>(each: S) =>
   v.pipe(v.array(each), v.minLength(STATEMENT_LIMITS.owners.least), v.maxLength(STATEMENT_LIMITS.owners.most));
@@ -47,7 +47,7 @@ const entrySchema = v.strictObject({
   /** Signature hash of its backup. */
   sighash: hexOf(32),
 });
-export type Entry = v.InferOutput<typeof entrySchema>;
+export type OwnerEntry = v.InferOutput<typeof entrySchema>;
 
 /** Cancelled opening. */
 export const cancelledSchema = v.strictObject({
@@ -55,7 +55,7 @@ export const cancelledSchema = v.strictObject({
   owner_pubkey: pubkey,
   owner_auth: hexOf(32),
   /** Number of owners at the time: the last one was to send it. */
-  owners: count,
+  owners: countForm,
   /** The receiver's signature that it will not complete it. */
   declined: v.nullable(hexOf(64)),
 });
@@ -70,7 +70,7 @@ const recordEntries = {
     v.array(v.strictObject({ kind: v.picklist(['backup', 'withdraw']), sighash: hexOf(32) })),
     v.maxLength(STATEMENT_LIMITS.signed.most),
   ),
-  count,
+  count: countForm,
   opening: v.nullable(v.strictObject({ ...openingSchema.entries, owner_pubkey: pubkey, owner_auth: hexOf(32) })),
   cancelled: v.pipe(v.array(cancelledSchema), v.maxLength(STATEMENT_LIMITS.cancelled.most)),
   /** The tip when it was written. */
@@ -87,26 +87,26 @@ const receiptEntries = {
   text: v.literal(RECEIPT_TEXT),
   coin: hexOf(32),
   /** The number of owners, this one included. */
-  owners: count,
+  owners: countForm,
   from_pubkey: pubkey,
   owner_pubkey: pubkey,
   owner_auth: hexOf(32),
   operator_pubkey: pubkey,
   offset: hexOf(32),
-  count,
+  count: countForm,
   sighash: hexOf(32),
 };
 export const receiptSchema = v.strictObject({ ...receiptEntries, signature: hexOf(64) });
 /** Operator's receipt for a transfer. */
 export type Receipt = v.InferOutput<typeof receiptSchema>;
 
-type Kind = 'record' | 'receipt' | 'transfer' | 'declined';
-const hashOf = (kind: Kind, statement: object): Uint8Array =>
+type StatementKind = 'record' | 'receipt' | 'transfer' | 'declined';
+const hashOf = (kind: StatementKind, statement: object): Uint8Array =>
   taggedTextHash(`spillway/statechain/${kind}`, canonicalJson(statement));
 
-export const signStatement = (kind: Kind, statement: object, secret: Uint8Array): string =>
+export const signStatement = (kind: StatementKind, statement: object, secret: Uint8Array): string =>
   signHash(hashOf(kind, statement), secret);
-export const isStatement = (kind: Kind, statement: object, signature: string, key: string): boolean =>
+export const isStatement = (kind: StatementKind, statement: object, signature: string, key: string): boolean =>
   verifies(signature, hashOf(kind, statement), key);
 
 /** Returns whether the operator has signed the statement. */

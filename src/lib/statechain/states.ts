@@ -15,7 +15,7 @@ import type { Funding } from '../bitcoin/funding.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Own } from '../signing/exchange.ts';
 import type { Side } from '../signing/side.ts';
-import type { Cancelled, Entry, Invite, Opening, PublicRecord, Receipt } from './statements.ts';
+import type { Cancelled, OwnerEntry, Invite, Opening, PublicRecord, Receipt } from './statements.ts';
 import type { Coin, Offer, Terms } from './terms.ts';
 
 export type Role = 'operator' | 'owner';
@@ -31,7 +31,7 @@ export interface Settled {
 export interface OperatorCoin extends Coin {
   role: 'operator';
   own: Own;
-  entries: readonly Entry[];
+  entries: readonly OwnerEntry[];
   signed: PublicRecord['signed'];
   /** The file of the present share; null in a restored home. */
   share: string | null;
@@ -67,7 +67,7 @@ export interface OwnerCoin extends Coin {
   role: 'owner';
   own: Own;
   side: Side;
-  entries: readonly Entry[];
+  entries: readonly OwnerEntry[];
   /** The finished backups, hex, one an entry; the last is this owner's. */
   backups: readonly Hex[];
   cancelled: readonly Cancelled[];
@@ -102,7 +102,7 @@ export interface PendingCoin extends Coin {
   side: Side;
   opening: Opening;
   /** Entries as the operator's record had them. */
-  entries: readonly Entry[];
+  entries: readonly OwnerEntry[];
   backups: readonly Hex[];
   cancelled: readonly Cancelled[];
   locktime: number;

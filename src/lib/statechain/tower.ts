@@ -9,7 +9,7 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { decideDuty, SPENT_OTHERWISE, type CoinSeen, type Due, type WatchedDocument } from '../contract/duty.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { Document } from '../protocol/message.ts';
-import { parseBundle, readBundle } from './exit.ts';
+import { parseBundle, readStatecoinBundle } from './exit.ts';
 import { exitDuty, exitOf } from './watch.ts';
 
 export const TOWER_LIMITS = {
@@ -33,7 +33,7 @@ export function watchedBundle(document: Document): WatchedDocument | null | unde
   if (!isBundle(document)) return undefined;
   const from = parseBundle(document);
   const network = knownNetwork(from.network);
-  const { coin, bundle } = readBundle(from, network);
+  const { coin, bundle } = readStatecoinBundle(from, network);
   if (from.moved === true) return null;
   const exit = exitOf(coin, bundle.hex, scriptOf(bundle.address, network), new Set());
   // Bundles of two owners of one coin are two.

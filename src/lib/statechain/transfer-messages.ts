@@ -33,13 +33,13 @@ import { bundleEntries } from './backup.ts';
 import type { Statecoin } from './records.ts';
 import {
   cancelledSchema,
-  count,
+  countForm,
   inviteSchema,
   ofOwners,
   openingSchema,
   receiptSchema,
   recordSchema,
-  type Entry,
+  type OwnerEntry,
   type Invite,
   type Opening,
   type PublicRecord,
@@ -62,7 +62,7 @@ const steps = {
     ...opened,
     transfer_signature: hexOf(64),
     /** Number of signatures that the operator must have made so far, and not one more. */
-    expected_count: count,
+    expected_count: countForm,
     /** null: the coin has moved already, only the nonce is new. */
     m2: v.nullable(sealedBy),
     psbt: backupPsbt,
@@ -170,7 +170,7 @@ export const nextEntry = (
   invite: Invite,
   opening: Opening,
   locktime: number,
-): Pick<Entry, 'operator_pubkey' | 'owner_pubkey' | 'owner_auth' | 'address' | 'locktime'> => ({
+): Pick<OwnerEntry, 'operator_pubkey' | 'owner_pubkey' | 'owner_auth' | 'address' | 'locktime'> => ({
   operator_pubkey: opening.operator_pubkey,
   owner_pubkey: invite.pubkey,
   owner_auth: invite.auth,

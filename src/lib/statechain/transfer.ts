@@ -14,8 +14,8 @@ import { decline, declineNamed } from './decline.ts';
 import { dropOpening, free, freeze, move } from './move.ts';
 import { OPERATOR } from './operator.ts';
 import { cancelled, isOperators, isOwners, isPending, statecoinKind, statedCoin, type Statecoin } from './records.ts';
-import { invite, own, receive, receiveAgain } from './receive.ts';
-import { keep, offer, pay, send, takeBack } from './send.ts';
+import { invite, own, receiveCoin, receiveAgain } from './receive.ts';
+import { keep, offer, keepReceipt, send, takeBack } from './send.ts';
 import {
   parseTransfer,
   TYPE,
@@ -161,7 +161,7 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       does: 'checks everything, answers with its half and the nonce of its own backup',
       may: ['minRemaining', 'minConf', 'maxLock'],
       needs: ({ message }) => coinOf(message),
-      take: ({ message, records, input, facts, ...hand }) => receive(hand, message, records, facts, input),
+      take: ({ message, records, input, facts, ...hand }) => receiveCoin(hand, message, records, facts, input),
     }),
     row({
       name: 'moved',
@@ -206,7 +206,7 @@ export const transferStatechain = table<TransferMessage, TransferRecords, Transf
       needs: ({ records: { coin } }) => ({
         ours: isOwners(coin) ? [scriptOf(coin.entries.at(-1)!.address, coin.terms.network)] : [],
       }),
-      take: ({ message, records, facts }) => pay(message, records, facts),
+      take: ({ message, records, facts }) => keepReceipt(message, records, facts),
     }),
     row({
       name: 'freed',
