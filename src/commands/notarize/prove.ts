@@ -15,6 +15,7 @@ import { createFile, print } from '../../lib/cli/output.ts';
 import { progress } from '../../lib/cli/progress.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { printLeaves, readPlan, planScript, type PlannedLeaf, type Plan } from './plan.ts';
+import { bytesOrHex } from './shared.ts';
 
 const flags = {
   ...nodeFlags,
@@ -75,8 +76,7 @@ const BLOCK_LIMIT = 8_100_000;
 
 async function anchorInFile(plan: Plan, flags: ProveValues): Promise<Anchor | undefined> {
   const bytes = await readInput(flags.block, BLOCK_LIMIT);
-  const text = bytes[0]! < 0x20 ? '' : Buffer.from(bytes).toString('latin1').trim();
-  const { transactions } = readBlock(/^(?:[0-9a-fA-F]{2})+$/.test(text) ? hexToBytes(text) : bytes);
+  const { transactions } = readBlock(bytesOrHex(bytes));
   return anchorIn(transactions, planScript(plan), flags.height!);
 }
 

@@ -1,9 +1,6 @@
 import * as Args from '@oclif/core/args';
-import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { filter } from '../../lib/cli/filter.ts';
-import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
-import { chainFlags, choiceFlag, homeFlags, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
-import { stamp } from './stamping.ts';
+import { stamp, stampFlags } from './stamping.ts';
 
 export default filter({
   summary: 'Put documents under one root that a transaction commits to: a plan, a line each',
@@ -19,33 +16,7 @@ With --home the home's coins are signed, and reserved until they are spent; chan
   args: {
     files: Args.string({ description: 'Documents (default: lines {digest, name} on stdin)', ignoreStdin: true }),
   },
-  flags: {
-    network: choiceFlag(NETWORKS, "The network of the transaction (default: the home's, else mainnet)"),
-    commit: choiceFlag(['op-return', 'taproot'], 'How the transaction commits to the root', {
-      default: 'op-return',
-      helpGroup: 'FUNDING',
-    }),
-    amount: satFlag('What the output of a taproot commitment holds (default 10000)', 'FUNDING'),
-    utxo: textFlag("Coins to pay from, in the shape of Bitcoin Core's listunspent", 'FILE', 'FUNDING'),
-    change: textFlag("Address for the change (default: a fresh one of the home's)", 'ADDRESS', {
-      dependsOn: ['utxo'],
-      helpGroup: 'FUNDING',
-    }),
-    cancel: switchFlag('Free the coins of a payment that was never sent', {
-      dependsOn: ['home', 'contract'],
-      helpGroup: 'FUNDING',
-    }),
-    contract: {
-      ...contractFlag.contract,
-      summary: 'Root of the plan, or its beginning: for --cancel',
-      dependsOn: ['cancel'],
-      helpGroup: 'FUNDING',
-    },
-    feerate: feeFlags.feerate,
-    'allow-fee': switchFlag('Allow a fee above a tenth of the coins', 'FEES'),
-    ...homeFlags,
-    ...chainFlags,
-  },
+  flags: stampFlags,
   exits: [0, 2, 3, 65, 66, 69, 70, 73, 75, 77],
   run: (flags, _, { argv }) => stamp(argv as string[], flags),
 });

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
 import type { Funding } from '../../lib/bitcoin/funding.ts';
-import type { Network } from '../../lib/bitcoin/network.ts';
+import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { checkDust } from '../../lib/bitcoin/script.ts';
 import type { Spent } from '../../lib/bitcoin/transaction.ts';
 import { change } from '../../lib/home/change.ts';
@@ -19,9 +19,8 @@ import { idClaim } from '../../lib/protocol/claims.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { xOnlyKey } from '../../lib/signing/bip340.ts';
 import { note } from '../../lib/engine/log.ts';
-import type { ChainValues } from '../../lib/cli/chain.ts';
-import { coinsFrom } from '../../lib/cli/contract-flags.ts';
-import type { HomeValues } from '../../lib/cli/home.ts';
+import { chainFlags, choiceFlag, homeFlags, satFlag, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
+import { coinsFrom, contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { print } from '../../lib/cli/output.ts';
 import { checkUnsent, factsFor, paymentFields, withOwnHome } from '../htlc/shared.ts';
@@ -33,17 +32,34 @@ const NONCES = 2;
 /** Default value of a taproot commitment, in satoshis. */
 const DEFAULT_AMOUNT = 10_000n;
 
-export interface StampValues extends ChainValues, HomeValues {
-  network?: Network | undefined;
-  commit: 'op-return' | 'taproot';
-  amount?: bigint | undefined;
-  utxo?: string | undefined;
-  change?: string | undefined;
-  contract?: string | undefined;
-  cancel: boolean;
-  feerate?: number | undefined;
-  allowFee: boolean;
-}
+export const stampFlags = {
+  network: choiceFlag(NETWORKS, "The network of the transaction (default: the home's, else mainnet)"),
+  commit: choiceFlag(['op-return', 'taproot'], 'How the transaction commits to the root', {
+    default: 'op-return',
+    helpGroup: 'FUNDING',
+  }),
+  amount: satFlag('What the output of a taproot commitment holds (default 10000)', 'FUNDING'),
+  utxo: textFlag("Coins to pay from, in the shape of Bitcoin Core's listunspent", 'FILE', 'FUNDING'),
+  change: textFlag("Address for the change (default: a fresh one of the home's)", 'ADDRESS', {
+    dependsOn: ['utxo'],
+    helpGroup: 'FUNDING',
+  }),
+  cancel: switchFlag('Free the coins of a payment that was never sent', {
+    dependsOn: ['home', 'contract'],
+    helpGroup: 'FUNDING',
+  }),
+  contract: {
+    ...contractFlag.contract,
+    summary: 'Root of the plan, or its beginning: for --cancel',
+    dependsOn: ['cancel'],
+    helpGroup: 'FUNDING',
+  },
+  feerate: feeFlags.feerate,
+  'allow-fee': switchFlag('Allow a fee above a tenth of the coins', 'FEES'),
+  ...homeFlags,
+  ...chainFlags,
+};
+type StampValues = Values<typeof stampFlags>;
 
 /** Prints a plan: a line with the root, then a line a document. */
 export const stamp = (files: readonly string[], flags: StampValues): Promise<void> =>

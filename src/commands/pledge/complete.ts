@@ -1,8 +1,7 @@
 import { filter } from '../../lib/cli/filter.ts';
-import { arg, chainFlags, homeFlags, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
+import { arg } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
-import { completeFrom } from './completing.ts';
-import { unchecked } from './shared.ts';
+import { completeFlags, completeFrom } from './completing.ts';
 
 export default filter({
   summary: 'Complete a campaign: the transaction that pays the whole goal, once the pledges suffice',
@@ -14,23 +13,7 @@ Whoever sees the transaction can exchange its inputs for other pledges, so its i
     'The collector adds what is missing, and binds the transaction\nspillway pledge make --home bridge --amount "$MISSING" --utxo coins.json campaign.json | tee own.json | spillway pledge join --home bridge\nspillway pledge complete --home bridge --contract "$CAMPAIGN" --lock "$(jq -r \'.pledge | "\\(.txid):\\(.vout)"\' own.json)"',
   ],
   args: { file: arg('With --campaign: the pledges, a line each (default: stdin)') },
-  flags: {
-    ...homeFlags,
-    ...chainFlags,
-    contract: textFlag('Id of a campaign of this home, or at least its first 8 digits', 'ID', 'ACTION'),
-    campaign: textFlag('The campaign; no home is needed', 'FILE', {
-      exclusive: ['contract', 'lock'],
-      helpGroup: 'ACTION',
-    }),
-    without: textFlag('Leave out the pledge of this coin', 'TXID:VOUT', { ...repeated, helpGroup: 'ACTION' }),
-    lock: textFlag(
-      "Sign this home's own pledged coin for all inputs, so that nobody exchanges one",
-      'TXID:VOUT',
-      'ACTION',
-    ),
-    unchecked,
-    'allow-fee': switchFlag('Allow any excess as fee', 'FEES'),
-  },
+  flags: completeFlags,
   exits: [0, 2, 3, 65, 66, 69, 70, 73, 75, 76, 77],
   run: async (flags, { file }) => {
     const { document, completed } = await completeFrom(flags, file);

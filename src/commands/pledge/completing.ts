@@ -8,8 +8,9 @@ import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
 import { factSource } from '../../lib/chain/source.ts';
-import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
-import { withHome, type HomeValues } from '../../lib/cli/home.ts';
+import { chainOf } from '../../lib/cli/chain.ts';
+import { chainFlags, homeFlags, repeated, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
+import { withHome } from '../../lib/cli/home.ts';
 import { openInput } from '../../lib/cli/input.ts';
 import { linesOf } from '../../lib/cli/lines.ts';
 import { note } from '../../lib/engine/log.ts';
@@ -24,16 +25,26 @@ import { idClaim } from '../../lib/protocol/claims.ts';
 import { homeRestored, Refusal } from '../../lib/protocol/refusal.ts';
 import { bytesOf, MemorySeats, offerIn, openedIn, place } from './gathering.ts';
 import { freeSeats, seatsOf } from './seats.ts';
-import { campaignIn } from './shared.ts';
+import { campaignIn, unchecked } from './shared.ts';
 
-export interface CompleteValues extends HomeValues, ChainValues {
-  contract?: string | undefined;
-  campaign?: string | undefined;
-  without?: string[] | undefined;
-  lock?: string | undefined;
-  unchecked: boolean;
-  allowFee: boolean;
-}
+export const completeFlags = {
+  ...homeFlags,
+  ...chainFlags,
+  contract: textFlag('Id of a campaign of this home, or at least its first 8 digits', 'ID', 'ACTION'),
+  campaign: textFlag('The campaign; no home is needed', 'FILE', {
+    exclusive: ['contract', 'lock'],
+    helpGroup: 'ACTION',
+  }),
+  without: textFlag('Leave out the pledge of this coin', 'TXID:VOUT', { ...repeated, helpGroup: 'ACTION' }),
+  lock: textFlag(
+    "Sign this home's own pledged coin for all inputs, so that nobody exchanges one",
+    'TXID:VOUT',
+    'ACTION',
+  ),
+  unchecked,
+  'allow-fee': switchFlag('Allow any excess as fee', 'FEES'),
+};
+type CompleteValues = Values<typeof completeFlags>;
 interface Done {
   document: object;
   completed?: { txid: string; hex: string };
