@@ -6,7 +6,7 @@ import DecodeOpenassets from '../../src/commands/assets/decode-openassets.ts';
 import OnionRoute from '../../src/commands/onion/route.ts';
 import { portsOf } from '../../src/lib/cli/contract.ts';
 import { parentSource } from '../../src/commands/assets/parents.ts';
-import { readBundle } from '../../src/lib/engine/watch-bundle.ts';
+import { readWatchBundle } from '../../src/lib/engine/watch-bundle.ts';
 import { toTransaction, txidOf, type Template } from '../../src/lib/bitcoin/transaction.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { exitCredit } from '../../src/lib/ecash/credit.ts';
@@ -120,9 +120,9 @@ it('exports for two networks in one bundle are refused, unless one of them is na
       return { id, at: file(`${network}.json`, text) };
     }),
   );
-  expect(await readBundle([here!.at])).toMatchObject({ network: 'regtest', bad: [] });
-  await expect(readBundle([here!.at, there!.at])).rejects.toMatchObject({ code: 'wrong-network' });
-  expect(await readBundle([here!.at, there!.at], 'signet')).toMatchObject({
+  expect(await readWatchBundle([here!.at])).toMatchObject({ network: 'regtest', bad: [] });
+  await expect(readWatchBundle([here!.at, there!.at])).rejects.toMatchObject({ code: 'wrong-network' });
+  expect(await readWatchBundle([here!.at, there!.at], 'signet')).toMatchObject({
     watched: [{ id: there!.id }],
     bad: [{ file: here!.at }],
   });

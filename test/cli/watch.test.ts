@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
-import { bundlePost, readBundle } from '../../src/lib/engine/watch-bundle.ts';
+import { bundlePost, readWatchBundle } from '../../src/lib/engine/watch-bundle.ts';
 import { bump, leastChild } from '../../src/lib/engine/bump.ts';
 import { lapseAll } from '../../src/lib/engine/contracts.ts';
 import { withChildren } from '../../src/commands/credit/exit.ts';
@@ -554,7 +554,7 @@ describe('a watchtower', () => {
     const old = await exported(both, id);
     await payMessages(both, id, 9_000n);
     const path = file(await exported(both, id), old);
-    expect((await readBundle([path])).watched.map(paysOf)).toEqual([59_000n]);
+    expect((await readWatchBundle([path])).watched.map(paysOf)).toEqual([59_000n]);
     const post = bundlePost('regtest', [path]);
     await payMessages(both, id, 1_000n);
     writeFileSync(path, JSON.stringify(await exported(both, id), null, 2));
@@ -573,15 +573,15 @@ describe('a watchtower', () => {
   it('refuses an empty bundle and two networks in one', async () => {
     const empty = file();
     writeFileSync(empty, '\n');
-    await refused(() => readBundle([empty]), 'malformed');
-    await refused(() => readBundle([file({ type: 'status' })]), 'malformed-message');
-    await refused(() => readBundle(['/nowhere/bundle']), 'no-input');
+    await refused(() => readWatchBundle([empty]), 'malformed');
+    await refused(() => readWatchBundle([file({ type: 'status' })]), 'malformed-message');
+    await refused(() => readWatchBundle(['/nowhere/bundle']), 'no-input');
   });
   it('waits for no pipe that lies in the folder', async () => {
     const { both, id } = await scene();
     const dir = dirname(file(await exported(both, id)));
     pipeAt(join(dir, 'pipe.json'));
-    const { watched, bad } = await readBundle([dir]);
+    const { watched, bad } = await readWatchBundle([dir]);
     expect([watched.map((w) => w.id), bad.map(({ why }) => why.code)]).toEqual([[id], ['no-input']]);
   });
 });

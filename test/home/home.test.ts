@@ -15,13 +15,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { initHome, openHome, type OpenOptions } from '../../src/lib/home/home.ts';
+import { initHome, openHome, type OpenHomeOptions } from '../../src/lib/home/home.ts';
 import { commitOf, tempDir, thing, things, write } from './fixture.ts';
 
 const WORDS = 'abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about';
 const SEED = new Uint8Array(32).fill(7);
 const kinds = async () => [things];
-const open = (dir: string, more: Partial<OpenOptions> = {}) => openHome({ dir, kinds, ...more });
+const open = (dir: string, more: Partial<OpenHomeOptions> = {}) => openHome({ dir, kinds, ...more });
 
 describe('initHome', () => {
   it('makes a private directory, and nothing beside it', async () => {

@@ -17,7 +17,7 @@ import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { ownPledges, revoke } from '../../src/commands/pledge/own.ts';
 import { watchLoop } from '../../src/lib/cli/watch-loop.ts';
-import { bundlePost, readBundle } from '../../src/lib/engine/watch-bundle.ts';
+import { bundlePost, readWatchBundle } from '../../src/lib/engine/watch-bundle.ts';
 import { change } from '../../src/lib/home/change.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type WatchedNode, type WatchEvent } from '../../src/lib/engine/watch.ts';
@@ -296,7 +296,7 @@ describe('a copy of a way back in a folder that is watched', () => {
     const { put, dir, body } = await tower(UNTIL);
     const found = async (change: object): Promise<string | undefined> => {
       put(change);
-      return readBundle([dir], 'regtest').then(
+      return readWatchBundle([dir], 'regtest').then(
         () => undefined,
         (error: { code?: string }) => error.code,
       );

@@ -4,7 +4,7 @@ import { openCredit } from '../../src/lib/credit/open.ts';
 import { signUpdate } from '../../src/lib/ecash/credit.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import { ERRORS, HOME_FAULTS, Refusal, type ErrorCode } from '../../src/lib/protocol/refusal.ts';
-import { codeOf, desk, errorLine, receive, type LogEntry } from '../../src/lib/serve/desk.ts';
+import { codeOf, desk, errorLine, receiveMessage, type LogEntry } from '../../src/lib/serve/desk.ts';
 import { httpStatus } from '../../src/lib/serve/http.ts';
 import { served, workHere } from '../../src/lib/serve/work.ts';
 import { openMessages, pair, payMessages, rollMessages, type Pair } from '../support/credit.ts';
@@ -72,7 +72,7 @@ describe('order', () => {
   it('is that of the record: by payee key while there is no id, then by id', async () => {
     const opening = await openMessages(both);
     const { id } = opening[3]!['contract'];
-    const keyOf = async (message: object) => (await receive(printJson(message))).key;
+    const keyOf = async (message: object) => (await receiveMessage(printJson(message))).key;
     expect(await Promise.all(opening.map(keyOf))).toEqual(opening.map(() => `key:${opening[0]!['offer'].pubkey}`));
     const asked = await both.payer.run(openCredit, { input: { as: 'payer' } });
     expect(await keyOf(asked.message)).toMatch(/^[0-9a-f]{64}$/);

@@ -5,7 +5,7 @@ import type { Home } from '../../src/lib/home/home.ts';
 import { printJson } from '../../src/lib/protocol/json.ts';
 import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
-import { desk, receive, type LogEntry } from '../../src/lib/serve/desk.ts';
+import { desk, receiveMessage, type LogEntry } from '../../src/lib/serve/desk.ts';
 import type { HomeFigures } from '../../src/lib/serve/figures.ts';
 import { lookAt, metricsOf, type Metrics } from '../../src/lib/serve/metrics.ts';
 import { served, workHere, workTimed } from '../../src/lib/serve/work.ts';
@@ -32,7 +32,7 @@ const counting = (): Promise<Metrics> => metricsOf(async () => nothing);
 const scraped = async (metrics: Metrics): Promise<Scraped> => new Scraped(await metrics.scrape());
 const entry = async (change: Partial<LogEntry> = {}): Promise<LogEntry> => ({
   from: 'test',
-  received: await receive(signed),
+  received: await receiveMessage(signed),
   code: 'ok',
   ms: 30,
   workMs: 20,
@@ -99,9 +99,9 @@ describe('messages', () => {
 describe('time', () => {
   it('is that of the runner, told by a worker in front of its line; a refusal has none', async () => {
     const here = workHere(served(both.payee.ports()), {}, 256);
-    const { line, workMs } = await here(await receive(signed));
+    const { line, workMs } = await here(await receiveMessage(signed));
     expect(workMs).toBeGreaterThan(0);
-    const timed = await workTimed(here)(await receive(signed));
+    const timed = await workTimed(here)(await receiveMessage(signed));
     const [, ms, rest] = /^(\d+\.\d{3}) (\{.*\})$/.exec(timed.line)!;
     expect([Number(ms) > 0, rest]).toEqual([true, line]);
     const entries: LogEntry[] = [];

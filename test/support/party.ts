@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Network } from '../../src/lib/bitcoin/network.ts';
 import { mintQuote } from '../../src/lib/cashu/quotes.ts';
-import { play, type Printed } from '../../src/lib/engine/play.ts';
+import { play, type PrintedReply } from '../../src/lib/engine/play.ts';
 import { promptFrom } from '../../src/lib/cli/prompt.ts';
 import { allKinds } from '../../src/lib/families.ts';
 import { isFunded, type Credit, type PayeeCredit, type PayerCredit } from '../../src/lib/credit/records.ts';
@@ -198,7 +198,7 @@ export class TestParty {
       over: options.over,
       ...(options.served && { standing: options.served }),
     };
-    const printed: Printed = await play(table, line, this.ports(options));
+    const printed: PrintedReply = await play(table, line, this.ports(options));
     return { message: JSON.parse(printed.text) as Message, text: printed.text, exit: printed.exit, hint: printed.hint };
   }
 

@@ -52,8 +52,8 @@ export default filter({
         const make = async (): Promise<Funding> => {
           const { feerate } = facts;
           const how = { coins, outputs: [{ sat, script: output }], change: flags.change, feerate, network };
-          const { pay } = await import('../../lib/engine/wallet.ts');
-          const made = await pay(home, { ...how, allowFee: flags.allowFee ?? false }, facts.coins);
+          const { payCoins } = await import('../../lib/engine/wallet.ts');
+          const made = await payCoins(home, { ...how, allowFee: flags.allowFee ?? false }, facts.coins);
           seen = made.checked;
           return made.funding;
         };

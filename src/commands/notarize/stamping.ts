@@ -90,11 +90,11 @@ async function stampFor(home: Home | undefined, files: readonly string[], flags:
   let checks: object = {};
   const make = async (): Promise<Funding> => {
     const { facts, checks: named } = await factsFor(flags, network, outpointsOf(coins!));
-    const { pay } = await import('../../lib/engine/wallet.ts');
+    const { payCoins } = await import('../../lib/engine/wallet.ts');
     const output = { sat: isTaproot ? (flags.amount ?? DEFAULT_AMOUNT) : 0n, script: planScript(plan) };
     if (isTaproot) checkDust(output, (least) => `${output.sat} sat found, at least ${least} sat expected`);
     const how = { coins: coins!, outputs: [output], change: flags.change, feerate: facts.feerate, network };
-    const { funding, checked } = await pay(home, { ...how, allowFee: flags.allowFee }, facts.coins);
+    const { funding, checked } = await payCoins(home, { ...how, allowFee: flags.allowFee }, facts.coins);
     if (!isTaproot) checkFits(funding.template);
     checks = { checks: { ...named, coins: checked } };
     return funding;

@@ -8,7 +8,7 @@ import { filter } from '../../lib/cli/filter.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { keepBesideFlags, pruningBeside } from '../../lib/cli/keep-flags.ts';
-import { bundlePost, readBundle } from '../../lib/engine/watch-bundle.ts';
+import { bundlePost, readWatchBundle } from '../../lib/engine/watch-bundle.ts';
 import { note } from '../../lib/engine/log.ts';
 import { homePost } from '../../lib/engine/watch-home.ts';
 import { print, printAll } from '../../lib/cli/output.ts';
@@ -72,7 +72,7 @@ Events are JSON on stdout, a line each; log lines go to stderr. With --bundle th
       else await showCalendar(what.post.network, await calendar(what.post, node, rest.rules));
     };
     if (bundle) {
-      const { network, left } = await readBundle(bundle);
+      const { network, left } = await readWatchBundle(bundle);
       if (left > 0) note(`${left} copies are not watched`);
       return watch({ post: bundlePost(network, bundle) }, factSource({ network, rpc, feerate: flags.feerate }));
     }

@@ -91,7 +91,7 @@ export interface MempoolFees {
 
 export class Rpc extends JsonRpc {
   async blockchainInfo(): Promise<ChainInfo> {
-    const info = new Answer('getblockchaininfo', await this.call('getblockchaininfo'));
+    const info = new NodeAnswer('getblockchaininfo', await this.call('getblockchaininfo'));
     return {
       chain: info.text('chain'),
       blocks: info.whole('blocks'),
@@ -108,7 +108,7 @@ export class Rpc extends JsonRpc {
    */
   async blockWith(hash: Hex, bytes: Hex): Promise<readonly { txid: Hex; hex: Hex }[]> {
     if (!(await this.blockHex(hash)).includes(bytes)) return [];
-    const block = new Answer('getblock', await this.call('getblock', hash, 2));
+    const block = new NodeAnswer('getblock', await this.call('getblock', hash, 2));
     // btcd calls them otherwise.
     return block
       .list(block.has('rawtx') ? 'rawtx' : 'tx')
@@ -121,13 +121,13 @@ export class Rpc extends JsonRpc {
    * was taken back.
    */
   async blockDepth(hash: Hex): Promise<{ depth: number; previous: Hex | undefined }> {
-    const header = new Answer('getblockheader', await this.call('getblockheader', hash, true));
+    const header = new NodeAnswer('getblockheader', await this.call('getblockheader', hash, true));
     return { depth: header.whole('confirmations'), previous: header.may('previousblockhash').previousblockhash };
   }
 
   /** Returns the txids of a block, and the block before it. @throws RpcError where it is pruned */
   async block(hash: Hex): Promise<{ txids: readonly Hex[]; previous: Hex | undefined }> {
-    const block = new Answer('getblock', await this.call('getblock', hash, 1));
+    const block = new NodeAnswer('getblock', await this.call('getblock', hash, 1));
     return { txids: block.texts('tx'), previous: block.may('previousblockhash').previousblockhash };
   }
 
@@ -143,7 +143,7 @@ export class Rpc extends JsonRpc {
 
   /** Returns the time in the header of a block, Unix seconds. */
   async blockTime(hash: Hex): Promise<number> {
-    return new Answer('getblockheader', await this.call('getblockheader', hash, true)).whole('time');
+    return new NodeAnswer('getblockheader', await this.call('getblockheader', hash, true)).whole('time');
   }
 
   /** Returns the header of the block at a height, and the facts that the node has of it; undefined above the tip. */
@@ -151,7 +151,7 @@ export class Rpc extends JsonRpc {
     const hash = await this.blockHash(height).catch(unlessCode(OUT_OF_RANGE));
     if (hash === undefined) return undefined;
     const header = text('getblockheader', await this.call('getblockheader', hash, false));
-    const known = new Answer('getblockheader', await this.call('getblockheader', hash, true));
+    const known = new NodeAnswer('getblockheader', await this.call('getblockheader', hash, true));
     const may = (key: string) => (known.has(key) ? known.whole(key) : null);
     return {
       header,
@@ -168,7 +168,7 @@ export class Rpc extends JsonRpc {
   async txOut({ txid, vout }: Outpoint, mempool = true): Promise<Utxo | undefined> {
     const result = await this.call('gettxout', txid, vout, mempool);
     if (result === null) return undefined;
-    const out = new Answer('gettxout', result);
+    const out = new NodeAnswer('gettxout', result);
     return {
       sat: out.sat('value'),
       script: out.inner('scriptPubKey').text('hex'),
@@ -181,7 +181,7 @@ export class Rpc extends JsonRpc {
   async feerate(blocks: number): Promise<number | undefined> {
     const found = await this.call('estimatesmartfee', blocks).catch(unlessJudged);
     if (found === undefined) return undefined;
-    const answer = new Answer('estimatesmartfee', found);
+    const answer = new NodeAnswer('estimatesmartfee', found);
     return answer.has('feerate') ? Number(answer.sat('feerate')) : undefined;
   }
 
@@ -192,7 +192,7 @@ export class Rpc extends JsonRpc {
   async mempoolRates(): Promise<{ least?: number; relay?: number }> {
     const found = await this.call('getmempoolinfo').catch(unlessJudged);
     if (found === undefined) return {};
-    const info = new Answer('getmempoolinfo', found);
+    const info = new NodeAnswer('getmempoolinfo', found);
     return {
       ...(info.has('mempoolminfee') && { least: Number(info.sat('mempoolminfee')) }),
       ...(info.has('incrementalrelayfee') && { relay: Number(info.sat('incrementalrelayfee')) }),
@@ -206,7 +206,7 @@ export class Rpc extends JsonRpc {
 
   /** Sends a package, parents first. */
   async submitPackage(txs: readonly Hex[]): Promise<PackageResult> {
-    const answer = new Answer('submitpackage', await this.call('submitpackage', txs));
+    const answer = new NodeAnswer('submitpackage', await this.call('submitpackage', txs));
     const transactions = answer
       .inner('tx-results')
       .parts()
@@ -229,7 +229,7 @@ export class Rpc extends JsonRpc {
 
   /** Finds the coins of descriptors on the chain, without the mempool. Takes minutes on mainnet. */
   async scan(descriptors: readonly RangedDescriptor[]): Promise<{ height: number; coins: readonly ScannedCoin[] }> {
-    const found = new Answer('scantxoutset', await this.callWithin(SCAN_MS, 'scantxoutset', 'start', descriptors));
+    const found = new NodeAnswer('scantxoutset', await this.callWithin(SCAN_MS, 'scantxoutset', 'start', descriptors));
     const coins = found.list('unspents').map((coin) => ({
       txid: coin.text('txid'),
       vout: coin.whole('vout'),
@@ -259,7 +259,7 @@ export class Rpc extends JsonRpc {
   async confirmations(txid: Hex): Promise<number | undefined> {
     const found = await this.call('getrawtransaction', txid, 1).catch(unlessCode(NOT_FOUND));
     if (found === undefined) return undefined;
-    const tx = new Answer('getrawtransaction', found);
+    const tx = new NodeAnswer('getrawtransaction', found);
     if (!tx.has('blockhash')) return 0;
     // The index still knows blocks that a reorganisation took back: there, confirmations are 0.
     return tx.whole('confirmations') || undefined;
@@ -280,7 +280,7 @@ export class Rpc extends JsonRpc {
   async mempoolFee(txid: Hex): Promise<MempoolFees | undefined> {
     const found = await this.call('getmempoolentry', txid).catch(unlessJudged);
     if (found === undefined) return undefined;
-    const entry = new Answer('getmempoolentry', found);
+    const entry = new NodeAnswer('getmempoolentry', found);
     const fees = entry.inner('fees');
     return {
       feeSat: fees.sat('descendant'),
@@ -296,7 +296,7 @@ export class Rpc extends JsonRpc {
   async hasIndex(): Promise<boolean> {
     const found = await this.call('getindexinfo').catch(unlessCode(NO_SUCH_METHOD));
     if (found === undefined) return true;
-    const info = new Answer('getindexinfo', found);
+    const info = new NodeAnswer('getindexinfo', found);
     return info.has('txindex') && info.inner('txindex').yes('synced');
   }
 
@@ -307,7 +307,7 @@ export class Rpc extends JsonRpc {
 }
 
 /** Object of an answer, with typed reads of its fields. @throws Refusal `chain-unavailable` */
-class Answer {
+class NodeAnswer {
   readonly #method: string;
   readonly #fields: { readonly [key: string]: Json };
 
@@ -343,17 +343,17 @@ class Answer {
     if (value instanceof DecimalText) return satFromBtc(withoutExponent(value.text));
     throw odd(this.#method, `an amount ${key}`);
   }
-  inner(key: string): Answer {
-    return new Answer(this.#method, this.#fields[key]);
+  inner(key: string): NodeAnswer {
+    return new NodeAnswer(this.#method, this.#fields[key]);
   }
-  list(key: string): Answer[] {
+  list(key: string): NodeAnswer[] {
     return list(this.#method, this.#fields[key]);
   }
   texts(key: string): string[] {
     return texts(this.#method, this.#fields[key]);
   }
-  parts(): Answer[] {
-    return Object.values(this.#fields).map((part) => new Answer(this.#method, part));
+  parts(): NodeAnswer[] {
+    return Object.values(this.#fields).map((part) => new NodeAnswer(this.#method, part));
   }
 }
 
@@ -361,8 +361,8 @@ function parts(method: string, value: Json | undefined): Json[] {
   if (!Array.isArray(value)) throw odd(method, 'a list');
   return value;
 }
-const list = (method: string, value: Json | undefined): Answer[] =>
-  parts(method, value).map((part) => new Answer(method, part));
+const list = (method: string, value: Json | undefined): NodeAnswer[] =>
+  parts(method, value).map((part) => new NodeAnswer(method, part));
 const texts = (method: string, value: Json | undefined): string[] =>
   parts(method, value).map((part) => text(method, part));
 function text(method: string, value: Json | undefined, key = ''): string {

@@ -7,35 +7,35 @@ import { FAMILIES, type Family } from '../families.ts';
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
-export interface Completed {
+export interface CompletedCommand {
   /** One word, or two under a topic. */
   id: string;
   summary: string;
   flags: readonly { name: string; summary: string; takesValue: boolean; options: readonly string[] }[];
 }
 
-export function completionScript(shell: Shell, bin: string, commands: readonly Completed[]): string {
+export function completionScript(shell: Shell, bin: string, commands: readonly CompletedCommand[]): string {
   return { bash, zsh, fish }[shell](bin, commands);
 }
 
-const first = ({ id }: Completed): string => id.split(' ')[0]!;
+const first = ({ id }: CompletedCommand): string => id.split(' ')[0]!;
 /** Families that no command begins with: alone and behind `help`, each shows its page. */
-const pages = (commands: readonly Completed[]): Family[] =>
+const pages = (commands: readonly CompletedCommand[]): Family[] =>
   FAMILIES.filter(({ name }) => !commands.some((command) => first(command) === name));
 /** Words that can stand first: commands, topics and families, each once. */
-const heads = (commands: readonly Completed[]): string[] => [
+const heads = (commands: readonly CompletedCommand[]): string[] => [
   ...new Set([...commands.map(first), ...pages(commands).map(({ name }) => name)]),
 ];
 /** The commands under each topic. */
-const topics = (commands: readonly Completed[]): [string, Completed[]][] => [
+const topics = (commands: readonly CompletedCommand[]): [string, CompletedCommand[]][] => [
   ...Map.groupBy(
     commands.filter(({ id }) => id.includes(' ')),
     first,
   ),
 ];
-const verb = ({ id }: Completed): string => id.slice(id.indexOf(' ') + 1);
+const verb = ({ id }: CompletedCommand): string => id.slice(id.indexOf(' ') + 1);
 
-function bash(bin: string, commands: readonly Completed[]): string {
+function bash(bin: string, commands: readonly CompletedCommand[]): string {
   const cases = commands.map(({ id, flags }) => `    '${id}') words='${flags.map((f) => `--${f.name}`).join(' ')}' ;;`);
   const verbs = topics(commands).map(([topic, of]) => `    ${topic}) words='${of.map(verb).join(' ')}' ;;`);
   const values = choices(commands).map(([key, options]) => `    ${key}) words='${options}' ;;`);
@@ -70,16 +70,16 @@ complete -o default -F _${bin} ${bin}
 }
 
 /** Returns, for each flag that takes one of a few values, a pattern of command and flag, and the values. */
-const choices = (commands: readonly Completed[]): [string, string][] =>
+const choices = (commands: readonly CompletedCommand[]): [string, string][] =>
   commands.flatMap(({ id, flags }) =>
     flags
       .filter((f) => f.options.length > 0)
       .map((f): [string, string] => [`'${id} --${f.name}'`, f.options.join(' ')]),
   );
 
-function zsh(bin: string, commands: readonly Completed[]): string {
+function zsh(bin: string, commands: readonly CompletedCommand[]): string {
   const quoted = (text: string): string => text.replaceAll(/[[\]:\\]/g, '\\$&').replaceAll("'", "'\\''");
-  const value = (f: Completed['flags'][number]): string =>
+  const value = (f: CompletedCommand['flags'][number]): string =>
     !f.takesValue ? '' : f.options.length > 0 ? `:value:(${f.options.join(' ')})` : ':value:_files';
   const cases = commands.map(({ id, flags }) => {
     const specs = flags.map((f) => `'--${f.name}[${quoted(f.summary)}]${value(f)}'`);
@@ -128,7 +128,7 @@ compdef _${bin} ${bin}
 `;
 }
 
-function fish(bin: string, commands: readonly Completed[]): string {
+function fish(bin: string, commands: readonly CompletedCommand[]): string {
   const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
   const seen = (words: string): string =>
     words

@@ -10,7 +10,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import type { Home } from '../home/home.ts';
 import { note } from '../engine/log.ts';
 import { programsFrom } from '../engine/outside.ts';
-import { play, playAgain, type Printed, type RunInput } from '../engine/play.ts';
+import { play, playAgain, type PrintedReply, type RunInput } from '../engine/play.ts';
 import { sniff } from '../engine/sniff.ts';
 import { tableOf, waysOutOf } from '../families.ts';
 import { chainOf, type ChainValues } from './chain.ts';
@@ -159,7 +159,7 @@ async function playRun<I extends object>(
   );
 }
 
-async function show(printed: Printed, psbt: string | undefined): Promise<void> {
+async function show(printed: PrintedReply, psbt: string | undefined): Promise<void> {
   await print(psbt === undefined ? printed.text : await onlyPsbt(printed.text, psbt));
   if (printed.hint !== undefined) note(printed.hint);
   process.exitCode = printed.exit;

@@ -6,7 +6,7 @@ import type { Command } from '@oclif/core/command';
 import { FAMILIES, familyOf, type Family } from '../families.ts';
 import { ALL_EXITS, EXITS } from './errors.ts';
 
-type Listed = Pick<Command.Loadable, 'id' | 'summary'>;
+type ListedCommand = Pick<Command.Loadable, 'id' | 'summary'>;
 
 /** Lays out names and texts in two columns, indented by two spaces. */
 export const columns = (rows: readonly (readonly [string, string])[]): string => {
@@ -108,7 +108,7 @@ ${columns(Object.entries(TOPICS).map(([name, { title }]) => [name, title]))}
 }
 
 /** Writes the page of a family: its commands with their summaries. */
-export function familyPage(family: Family, commands: readonly Listed[]): string {
+export function familyPage(family: Family, commands: readonly ListedCommand[]): string {
   const own = commands.filter(({ id }) => familyOf(id) === family);
   const rows = own.map(({ id, summary = '' }) => [id.replace(':', ' '), summary] as const);
   return `${family.name}: ${family.summary}\n\n${columns(rows)}\n`;

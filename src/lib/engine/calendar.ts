@@ -12,7 +12,7 @@ import { failureOf } from './failure.ts';
 import { nodeFees, type WatchedNode, type Post, type WatchEvent } from './watch.ts';
 
 /** A transaction that would be sent. */
-interface Planned extends Duty {
+interface PlannedDuty extends Duty {
   contract: Hex;
   role: string;
 }
@@ -30,7 +30,7 @@ export async function calendar(
   const { fees } = await nodeFees(node, post.network);
   const { listed, bad } = await post.list(tip);
   const refused: WatchEvent[] = bad.map(({ file, why }) => ({ ...refusedFor(why), file }));
-  const planned: Planned[] = [];
+  const planned: PlannedDuty[] = [];
   for await (const piece of listed)
     for (const one of piece) {
       const { id: contract } = one;
@@ -57,7 +57,11 @@ function momentOf(from: From): number {
   return 'height' in from ? from.height : from.median_time;
 }
 
-function eventOf({ contract, role, does, why, tx, from, by, worthSat }: Planned, fees: Fees, rules: Rules): WatchEvent {
+function eventOf(
+  { contract, role, does, why, tx, from, by, worthSat }: PlannedDuty,
+  fees: Fees,
+  rules: Rules,
+): WatchEvent {
   return {
     event: 'planned',
     contract,
@@ -74,7 +78,7 @@ function eventOf({ contract, role, does, why, tx, from, by, worthSat }: Planned,
 }
 
 /** Fees of a transaction and its child at current feerates. */
-function costOf(tx: Planned['tx'], worthSat: bigint, fees: Fees, rules: Rules): object {
+function costOf(tx: PlannedDuty['tx'], worthSat: bigint, fees: Fees, rules: Rules): object {
   const wanted = Math.max(fees.feerate, fees.least);
   if ('sign' in tx) {
     return {

@@ -42,13 +42,13 @@ export interface Charge {
   /** Gives up what was never funded, unless something came of it meanwhile. */
   lapsed(): Promise<void>;
 }
-type Listed = AsyncIterable<readonly (Resting | Unread)[]> | Iterable<readonly Resting[]>;
+type ListedRecords = AsyncIterable<readonly (Resting | Unread)[]> | Iterable<readonly Resting[]>;
 /** Owner of the records, and what can be done for them beside sending. */
 export interface Post {
   network: string;
   /** Lists the records to look at, in pieces, what is due in front. `bad`: unreadable documents. */
   list(tip: number): Promise<{
-    listed: Listed;
+    listed: ListedRecords;
     bad: readonly { file: string; why: Refusal }[];
   }>;
   /** The transaction with a child, parents first. @throws Refusal where there can be none */
@@ -65,7 +65,7 @@ export interface Teller {
   said(about: { id: Hex; role: string }, said: Said): Promise<void>;
   refused(about: { id: Hex; role?: string }, error: unknown): Promise<void>;
 }
-interface At {
+interface LookContext {
   rpc: Rpc;
   blocks: Required<Blocks> & { payments: BlockSearch };
   tip: number;
@@ -83,9 +83,9 @@ interface Acted {
 const SENT_AT_ONCE = 25;
 
 export async function lookOver(
-  listed: Listed,
+  listed: ListedRecords,
   post: Post,
-  at: At,
+  at: LookContext,
   teller: Teller,
   stopped: () => boolean,
 ): Promise<void> {
@@ -106,7 +106,7 @@ async function readable(piece: readonly (Resting | Unread)[], { refused }: Telle
 }
 
 /** Returns those of which more is to be known than that their coins are unspent. */
-async function astir({ rpc, tip }: At, records: readonly Resting[]): Promise<Resting[]> {
+async function astir({ rpc, tip }: LookContext, records: readonly Resting[]): Promise<Resting[]> {
   const unspent = await eachOf(records, async ({ outpoints }) => {
     const coins = await Promise.all(outpoints.map((outpoint) => rpc.txOut(outpoint)));
     return coins.every((coin) => coin !== undefined);
@@ -121,8 +121,8 @@ async function openedOf(
   records: readonly Resting[],
   { refused }: Teller,
   stopped: () => boolean,
-): Promise<readonly Opened[]> {
-  const all: Opened[] = [];
+): Promise<readonly OpenedCharge[]> {
+  const all: OpenedCharge[] = [];
   const pause = slices();
   for (const one of records) {
     if (stopped()) break;
@@ -136,7 +136,7 @@ async function openedOf(
   }
   return all;
 }
-interface Opened {
+interface OpenedCharge {
   charge: Charge;
   /** Ids of its own transactions. */
   makes: readonly Hex[];
@@ -144,10 +144,10 @@ interface Opened {
 const madeBy = ({ duties }: Watched): Hex[] => duties.flatMap(({ tx }) => ('txid' in tx ? [tx.txid] : []));
 
 /** A record whose coin another one's transaction makes comes after that one: before it is sent, nobody has funded this one. */
-function* afterFunding(opened: readonly Opened[]): Generator<readonly Charge[]> {
+function* afterFunding(opened: readonly OpenedCharge[]): Generator<readonly Charge[]> {
   for (let left = opened; left.length > 0;) {
     const maker = new Map(left.flatMap((one) => one.makes.map((txid) => [txid, one] as const)));
-    const waits = (one: Opened): boolean =>
+    const waits = (one: OpenedCharge): boolean =>
       one.charge.watched.coins.some(({ outpoint }) => (maker.get(outpoint.txid) ?? one) !== one);
     const later = left.filter(waits);
     // Of those that wait for each other none goes first.
@@ -161,7 +161,7 @@ function* afterFunding(opened: readonly Opened[]): Generator<readonly Charge[]> 
 async function actOn(
   post: Post,
   charges: readonly Charge[],
-  at: At,
+  at: LookContext,
   teller: Teller,
   stopped: () => boolean,
 ): Promise<void> {
@@ -191,7 +191,7 @@ async function actOn(
   }
 }
 
-async function seenBy({ rpc, blocks, tip, fees }: At, { coins, duties, goal }: Watched): Promise<ChainView> {
+async function seenBy({ rpc, blocks, tip, fees }: LookContext, { coins, duties, goal }: Watched): Promise<ChainView> {
   const needs = (what: string): boolean => duties.some(({ from }) => from !== null && what in from);
   const needsAge = needs('seconds');
   const needsDepth = needsAge || needs('confirmations') || goal?.after === null;
@@ -221,7 +221,7 @@ async function ageOf(rpc: Rpc, tip: number, medianTime: number, found: CoinSeen)
 
 async function coinSeen(
   rpc: Rpc,
-  { recent, spenders, payments }: At['blocks'],
+  { recent, spenders, payments }: LookContext['blocks'],
   { outpoint, ways, judge, unsearched, after, beside }: WatchedCoin,
   needsDepth: boolean,
 ): Promise<CoinSeen> {

@@ -37,17 +37,17 @@ import {
   sealed,
   withEnvelope,
   type RunInput,
-  type Printed,
+  type PrintedReply,
 } from './stage.ts';
 import { cancelKey, cancelRow, checkMayCancel } from './cancel.ts';
 
-export type { RunInput, Printed };
+export type { RunInput, PrintedReply };
 
 export async function play<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   given: RunInput<I>,
   ports: Ports,
-): Promise<Printed> {
+): Promise<PrintedReply> {
   // A cancel ignores merged PSBTs.
   const line = given.cancel ? { ...given, merged: [] } : given;
   const read = line.json === null ? null : action.parse(line.json);
@@ -56,7 +56,7 @@ export async function play<M extends Step, Rs extends Records, I extends object>
   if (line.cancel) checkMayCancel(action, ports);
   const key = line.cancel ? cancelKey(action.type, line) : inputKey(action.type, line);
   const agreed = new Set<string>();
-  const answeredBefore = async (): Promise<Printed | undefined> => {
+  const answeredBefore = async (): Promise<PrintedReply | undefined> => {
     const reply = key === null ? undefined : await ports.store.reply(key);
     return reply && repeat(action, reply, line, ports);
   };
@@ -121,7 +121,7 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
   reply: Reply,
   line: RunInput<I>,
   ports: Ports,
-): Promise<Printed> {
+): Promise<PrintedReply> {
   if (!line.cancel && reply.flags !== flagDigest(action, reply.row, line))
     throw new Refusal('answered-otherwise', 'this input was answered before, with other flags', {
       hint: 'run it with the same flags, or --cancel the action first',
@@ -133,7 +133,7 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
  * Prints the finished document of a record again (--again), or the last reply of this action over it.
  * @throws Refusal `nothing-to-print`
  */
-export async function playAgain(action: Action<any, any, any>, over: Claim, ports: Ports): Promise<Printed> {
+export async function playAgain(action: Action<any, any, any>, over: Claim, ports: Ports): Promise<PrintedReply> {
   const reply = await ports.store.last(action.type, over);
   const step = reply && (JSON.parse(reply.text) as Step).step;
   const made = action.again && (await finished(action, over, step, ports));
@@ -151,7 +151,7 @@ async function finished(
   over: Claim,
   kept: string | undefined,
   ports: Ports,
-): Promise<Printed | undefined> {
+): Promise<PrintedReply | undefined> {
   const { network } = ports;
   if ((await ports.store.load([over])).found.size === 0) return undefined;
   const { records } = await load(action, null, { input: {}, over }, ports);
@@ -171,7 +171,7 @@ async function playOnce<M extends Step, Rs extends Records, I extends object>(
   ports: Ports,
   key: string | null,
   agreed: Set<string>,
-): Promise<Printed | undefined> {
+): Promise<PrintedReply | undefined> {
   const loaded = await load(action, message, line, ports);
   const { seen, hand } = await contextAndHand(action, message, line, loaded, ports);
   const { records, by } = seen;

@@ -40,7 +40,7 @@ export interface RunInput<I> {
   /** Claim of the record that --contract names, for a cancel. */
   over?: Claim | undefined;
 }
-export interface Printed {
+export interface PrintedReply {
   text: string;
   exit: 0 | 3;
   hint?: string | undefined;
@@ -55,7 +55,7 @@ export const stepReply = (type: string, row: string, text: string, more: Partial
   text,
   ...more,
 });
-export const printed = ({ text, exit, hint }: Pick<StepReply, 'text' | 'exit' | 'hint'>): Printed => ({
+export const printed = ({ text, exit, hint }: Pick<StepReply, 'text' | 'exit' | 'hint'>): PrintedReply => ({
   text,
   exit,
   hint,
@@ -159,7 +159,7 @@ export function withEnvelope(type: string, message: Step): object {
   return { type, version: 1, step, network, ...rest };
 }
 /** Prints a stored reply, after completing copies and journal in case the run that made it died before. */
-export async function printAgain(reply: Reply, ports: Ports): Promise<Printed> {
+export async function printAgain(reply: Reply, ports: Ports): Promise<PrintedReply> {
   await ports.copy(reply.copies);
   await ports.store.recall(reply);
   return printed(reply);

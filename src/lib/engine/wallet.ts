@@ -121,7 +121,7 @@ function descriptor(keys: HomeKeys, at: WalletPath): string {
  * @returns the payment, and the result of the coin checks
  * @throws Refusal `usage` for no address, and as `payFrom` and `checkSpendable`
  */
-export async function pay(
+export async function payCoins(
   home: Home | undefined,
   { change, ...how }: Omit<PaymentPlan, 'change' | 'version'> & { change: string | undefined },
   seen: Facts['coins'],

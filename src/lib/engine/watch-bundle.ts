@@ -46,7 +46,11 @@ type Last = Map<string, readonly WatchedDocument[]>;
  * @throws Refusal as families do where nothing is good, `malformed` for an empty bundle, `wrong-network` for two
  * networks
  */
-export async function readBundle(names: readonly string[], network?: string, last: Last = new Map()): Promise<Bundle> {
+export async function readWatchBundle(
+  names: readonly string[],
+  network?: string,
+  last: Last = new Map(),
+): Promise<Bundle> {
   const bad: Bad[] = [];
   const found: WatchedDocument[] = [];
   let left = 0;
@@ -196,7 +200,7 @@ export function bundlePost(network: string, names: readonly string[]): Post {
   return {
     network,
     async list() {
-      const { watched, bad } = await readBundle(names, network, last);
+      const { watched, bad } = await readWatchBundle(names, network, last);
       const live = watched.filter((one) => !settled.has(endOf(one)));
       live.sort((a, b) => firstDue(a) - firstDue(b) || Number(b.worthSat - a.worthSat));
       return { listed: pieces(live.map(resting), AT_ONCE), bad };

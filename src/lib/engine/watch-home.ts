@@ -217,16 +217,16 @@ export function homePost(home: Home, ports: Ports, only: string | undefined): Po
   };
 }
 
-type Part = Omit<Stretch, 'most'>;
-const from = (value: bigint): Part => ({ after: { value, id: 0 } });
+type StretchPart = Omit<Stretch, 'most'>;
+const from = (value: bigint): StretchPart => ({ after: { value, id: 0 } });
 /** Records of a figure that are due, by the height of the next block. */
-const DUE: Partial<Record<Falls, (next: bigint) => Part>> = {
+const DUE: Partial<Record<Falls, (next: bigint) => StretchPart>> = {
   now: () => ({}),
   height: (next) => ({ upTo: next }),
   wakes: (next) => ({ upTo: next - 1n }),
 };
 /** All other records of a figure. */
-const LATER: Partial<Record<Falls, (next: bigint, restored: boolean) => Part | undefined>> = {
+const LATER: Partial<Record<Falls, (next: bigint, restored: boolean) => StretchPart | undefined>> = {
   height: (next) => from(next + 1n),
   wakes: (next, restored) => (restored ? from(next) : undefined),
   never: () => ({}),

@@ -103,7 +103,7 @@ export async function loadRecords<Rs extends Records>(
  * @param use verb of the hint
  * @throws Refusal `store-newer` for a kind that this program does not know
  */
-export function kindOf(kinds: ReadonlyMap<string, Kind<any>>, name: string, where: string, use: string): Kind<any> {
+export function knownKind(kinds: ReadonlyMap<string, Kind<any>>, name: string, where: string, use: string): Kind<any> {
   const kind = kinds.get(name);
   if (kind) return kind;
   throw new Refusal('store-newer', `${where} holds a record of the unknown kind '${name}'`, {
@@ -236,7 +236,7 @@ export const plainCommit = (parts: Pick<Commit, 'reads' | 'writes'> & Partial<Pi
   ...parts,
 });
 
-interface Changed<Rs extends Records, T> {
+interface ChangeResult<Rs extends Records, T> {
   writes: Partial<Rs>;
   result: T;
 }
@@ -250,7 +250,7 @@ export async function change<Rs extends Records, T>(
   store: Pick<Store, 'load' | 'commit' | 'flush'>,
   kinds: KindsOf<Rs>,
   find: FindOf<Rs>,
-  take: (records: Partial<Rs>) => Promise<Changed<Rs, T>> | Changed<Rs, T>,
+  take: (records: Partial<Rs>) => Promise<ChangeResult<Rs, T>> | ChangeResult<Rs, T>,
 ): Promise<T> {
   const { result } = await retryRace(async () => {
     const loaded = await loadRecords(store, kinds, find);

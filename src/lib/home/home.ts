@@ -147,7 +147,7 @@ function refuseInsecure(network: string): void {
     });
 }
 
-export interface OpenOptions {
+export interface OpenHomeOptions {
   dir: string;
   /** Returns the passphrase of an encrypted seed; called once, when the seed is needed. */
   passphrase?: () => Promise<string>;
@@ -218,7 +218,7 @@ export interface Home {
  * Opens a home, and checks that its store is the last one.
  * @throws Refusal `no-home`, `secret-exposed`, `insecure-home`, `store-unavailable`, `store-damaged`, `store-newer`
  */
-export async function openHome(options: OpenOptions): Promise<Home> {
+export async function openHome(options: OpenHomeOptions): Promise<Home> {
   // What lies beside a home lies beside the place where it is, by whatever name it is called.
   const dir = realPath(options.dir);
   const config = readConfig(dir);
@@ -320,7 +320,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       return made;
     },
     async reconcile(journals, { complete = false } = {}) {
-      const { gather, reconcile, refuseIncomplete, finish } = await import('./reconcile.ts');
+      const { gather, reconcile, refuseIncomplete, endDoubts } = await import('./reconcile.ts');
       const before = await lostOf(store);
       if (before === undefined)
         throw new Refusal('nothing-to-reconcile', 'this home was neither restored nor copied: its store has it all', {
@@ -337,7 +337,7 @@ export async function openHome(options: OpenOptions): Promise<Home> {
       const settled = await settledOf(store);
       if (complete) refuseIncomplete(gathered, notGiven, settled);
       const outcomes = await reconcile(store, gathered, settled, hasAllOf(files, earlier));
-      const completed = complete ? await finish(store, known) : undefined;
+      const completed = complete ? await endDoubts(store, known) : undefined;
       await accept(read);
       return { gathered, outcomes, notGiven, ...(completed !== undefined && { completed }) };
     },

@@ -105,7 +105,7 @@ export class Journal {
   /** Newest version of each record that this process has written, or is writing. */
   readonly #versions = new Map<string, number>();
   /** Versions, notes and addresses that were read from the store and not written yet. */
-  readonly #read = new Map<string, Entry>();
+  readonly #read = new Map<string, JournalEntry>();
   #lines: JournalLine[] = [];
   #writing: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
@@ -125,7 +125,7 @@ export class Journal {
   }
 
   /** Remembers a version that was read. The next line holds it, unless a newer one was written. */
-  saw(thing: Entry): void {
+  saw(thing: JournalEntry): void {
     const id = idOf(thing);
     if ((this.#versions.get(id) ?? -1) < revOf(thing)) this.#read.set(id, thing);
   }
@@ -207,7 +207,7 @@ export class Journal {
     }
   }
 
-  #remember(thing: Entry): void {
+  #remember(thing: JournalEntry): void {
     const id = idOf(thing);
     const rev = Math.max(revOf(thing), this.#versions.get(id) ?? 0);
     this.#versions.delete(id);
@@ -345,11 +345,11 @@ export interface Written extends Omit<JournalLine, 'at' | 'records'> {
   records: readonly WrittenRecord[];
 }
 /** Content of a line. */
-type Entry = WrittenRecord | Note | WalletPath;
-const isRecord = (thing: Entry): thing is WrittenRecord => 'rev' in thing;
-const isPlace = (thing: Entry): thing is WalletPath => 'chain' in thing;
-const idOf = (thing: Entry): string =>
+type JournalEntry = WrittenRecord | Note | WalletPath;
+const isRecord = (thing: JournalEntry): thing is WrittenRecord => 'rev' in thing;
+const isPlace = (thing: JournalEntry): thing is WalletPath => 'chain' in thing;
+const idOf = (thing: JournalEntry): string =>
   isRecord(thing) ? `record ${thing.id}` : isPlace(thing) ? `${thing.chain}/${thing.index}` : thing.name;
 /** Returns the revision of a record; 0 for a note or an address, which never change. */
-const revOf = (thing: Entry): number => (isRecord(thing) ? thing.rev : 0);
+const revOf = (thing: JournalEntry): number => (isRecord(thing) ? thing.rev : 0);
 const now = (): number => Math.floor(Date.now() / 1000);

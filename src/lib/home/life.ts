@@ -6,7 +6,7 @@
  */
 import type { HeldRecord, Kind } from '../protocol/action.ts';
 import { parseJson } from '../protocol/json.ts';
-import { kindOf, noLongerHeld, writeOf } from './change.ts';
+import { knownKind, noLongerHeld, writeOf } from './change.ts';
 import { all, get, marks, put, together, type Counter, type Sql } from './database.ts';
 import type { Lost, SettledStore } from './lost.ts';
 import { keepAddresses } from './places.ts';
@@ -63,7 +63,7 @@ export function* settle(
   const letGo: HeldRecord[] = [];
   for (const { id } of yield* all('SELECT id FROM record ORDER BY id')) {
     const row = (yield* get('SELECT id, kind, body FROM record WHERE id = ?', id as number)) as unknown as ClaimOwner;
-    const kind = kindOf(known, row.kind, 'this store was restored or copied, and', 'open');
+    const kind = knownKind(known, row.kind, 'this store was restored or copied, and', 'open');
     letGo.push(...(yield* rewrite(row, kind, (record) => kind.restored(record), number)));
   }
   for (const held of letGo) letGo.push(...(yield* release(held, number)));

@@ -22,7 +22,7 @@ import { parseJson } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { FactSource } from '../protocol/ports.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { kindOf } from './change.ts';
+import { knownKind } from './change.ts';
 import {
   addMark,
   dropFollowed,
@@ -242,7 +242,7 @@ async function partsOf(
   for (let last = -1; !stopped(); await pause(0)) {
     const rows = await store.snapshot(() => ofKinds(names, last, SLICE));
     for (const { id, kind: name, rev, body } of rows) {
-      const kind = kindOf(kinds, name, 'this store', 'prune');
+      const kind = knownKind(kinds, name, 'this store', 'prune');
       const { of, over } = kind.part!(kind.parse(parseJson(body)));
       found.get(of)?.push({ id, kind: name, rev, over });
     }
@@ -269,7 +269,7 @@ interface DueRecord {
 }
 /** Returns the record if its kind says that it has ended, and if it is old enough. */
 function dueOf(row: OldRecord, kinds: ReadonlyMap<string, Kind<any>>, ended: number): DueRecord[] {
-  const kind = kindOf(kinds, row.kind, 'this store', 'prune');
+  const kind = knownKind(kinds, row.kind, 'this store', 'prune');
   const record: unknown = kind.parse(parseJson(row.body));
   const { over } = kind.row(record);
   if (over === undefined || (over === 'ended' && row.rev > ended)) return [];

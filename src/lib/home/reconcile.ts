@@ -11,7 +11,7 @@
 import type { Claim, Kind, Note, WalletPath } from '../protocol/action.ts';
 import { sameJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { change, kindOf, plainCommit, releasedBy, writeOf } from './change.ts';
+import { change, knownKind, plainCommit, releasedBy, writeOf } from './change.ts';
 import { readJournal } from './journal.ts';
 import type { SettledStore } from './lost.ts';
 import type { HomeStore } from './sql-store.ts';
@@ -66,7 +66,7 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
     for (const line of file.lines) {
       lines += 1;
       for (const { kind: sort, name, rev, record: written } of line.records) {
-        const kind = kindOf(known, sort, path, 'read');
+        const kind = knownKind(known, sort, path, 'read');
         const parsed: unknown = kind.parse(written);
         const record = kind.restored(parsed);
         // What it doubted for being restored it may have doubted no more.
@@ -268,7 +268,7 @@ async function usedBefore(store: HomeStore, known: readonly WalletPath[]): Promi
  * Ends the doubts of records that come only from the journal's unknown end, because its owner declares it complete.
  * @returns the number of records
  */
-export async function finish(store: HomeStore, kinds: Kinds): Promise<number> {
+export async function endDoubts(store: HomeStore, kinds: Kinds): Promise<number> {
   let done = 0;
   for (const kind of kinds.filter(({ completed }) => completed))
     for (const { record } of await store.list(kind.name)) {

@@ -1,13 +1,13 @@
 /** Places in a home's tree of keys that a step uses: addresses that it pays to, and paths of new keys. */
 import type { OwnAddress, Hand, Path } from './action.ts';
 
-type Named = readonly (string | undefined)[];
+type NamedAddresses = readonly (string | undefined)[];
 
 /** Returns the number of fresh addresses that a step needs (`Queries.payout`). */
-export const unnamed = (...named: Named): number => named.filter((address) => address === undefined).length;
+export const unnamed = (...named: NamedAddresses): number => named.filter((address) => address === undefined).length;
 
 /** Returns the addresses in their order, with the next of `fresh` in place of each undefined one. */
-export function addressesFor<const N extends Named>(
+export function addressesFor<const N extends NamedAddresses>(
   named: N,
   fresh: readonly OwnAddress[],
 ): { readonly [K in keyof N]: string } {

@@ -30,7 +30,7 @@ export interface ReceivedMessage {
 }
 
 /** Parses a message by the table of its type. @throws Refusal as the parser, `unknown-type` */
-export async function receive(text: string): Promise<ReceivedMessage> {
+export async function receiveMessage(text: string): Promise<ReceivedMessage> {
   const json = parseJson(text);
   // A server sends no requests, so a refusal in its input is an error of the peer.
   if (answeredRefusal(json)) throw new Refusal('peer-refused', 'a refusal found, a message expected');
@@ -92,7 +92,7 @@ export function desk(work: Work, log: Log, door?: Admission): Desk {
     let line: string;
     let workMs: number | undefined;
     try {
-      received = await receive(text);
+      received = await receiveMessage(text);
       if (door && !(await door.admits(received, address))) throw generic('busy');
       ({ line, workMs } = await work(received));
     } catch (error) {
