@@ -4,7 +4,7 @@
  * cashu-ts's Wallet first swaps the token to the exact sum; the rest is kept, and the mint's home
  * signs a receipt. All new ecash derives from a seed that is stored before the mint is asked. So a
  * run that was cut off can be continued, and what the mint had signed is asked for again (NUT-09).
- * Not here: files (`commands/ecash/melting.ts`), the home's side (`mint/melt.ts`).
+ * Not here: files (`commands/ecash/melt.ts`), the home's side (`mint/melt.ts`).
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { MeltQuoteBaseResponse, Proof, Wallet } from '@cashu/cashu-ts';

@@ -34,7 +34,7 @@ export interface CommitmentHtlc {
   id?: bigint | undefined;
 }
 
-/** Moment that opens a way: once, holder's delay, 1 or 16 blocks, or the HTLC transaction's. */
+/** Moment of a way: at once, after the delay, 1 or 16 blocks, or by the HTLC transaction. */
 type After = 'once' | 'delay' | 'block' | 'sixteen' | 'stage';
 /** Ways by name: the moment, the key that signs, and the peer's key in an HTLC's second stage. */
 const WAYS = {
@@ -289,7 +289,7 @@ function fits(word: Word, part: Uint8Array, taproot: boolean): boolean {
 const takes = (words: readonly Word[], elements: readonly Uint8Array[], taproot: boolean): boolean =>
   words.length === elements.length && words.every((word, i) => fits(word, elements[i]!, taproot));
 
-/** Returns the way of a witness and its elements by word; undefined if no way of the output. */
+/** Returns the way that a witness takes, and its elements by word; undefined if it takes none. */
 export function wayTaken(
   lock: ChannelLock,
   stack: readonly Uint8Array[],

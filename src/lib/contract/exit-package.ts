@@ -8,7 +8,7 @@
  *   quote                            sums of these transactions; blocks and worth_from_sat are bounded by them
  *   family, contract, by, why        word of its maker
  *
- * Not here: what a family puts into it, making children (`engine/packaged.ts`), sending (`exit-tower.ts`).
+ * Not here: what a family puts into it, making children (`engine/bump.ts`), sending (`exit-tower.ts`).
  */
 import * as v from 'valibot';
 import { maxSat, minSat } from '../bitcoin/amount.ts';

@@ -53,14 +53,14 @@ const satIn = (from: Fields, name: string): number | undefined => {
   return sat === undefined ? undefined : Number(sat);
 };
 
-type Members = Map<NodeName, number>;
+type MemberIndexes = Map<NodeName, number>;
 /** Returns the index of a member; a new one gets the next. */
-function placeOf(name: NodeName, members: Members): number {
+function placeOf(name: NodeName, members: MemberIndexes): number {
   if (!members.has(name)) members.set(name, members.size);
   return members.get(name)!;
 }
 
-function network(members: Members, channels: readonly FlowChannel[]): ChannelNetwork {
+function network(members: MemberIndexes, channels: readonly FlowChannel[]): ChannelNetwork {
   const capacity = sum(channels.map((channel) => channel.capacity));
   // Free parts are added up: what is reserved is less, what is credited is more.
   const most = capacity + sum(channels.flatMap(({ least }) => least.map(Math.abs)));
@@ -89,7 +89,7 @@ export function networkOfGraph(graph: Graph): { network: ChannelNetwork; unknown
  * @throws Refusal `malformed-message`
  */
 export function parseNetwork(from: Fields): ChannelNetwork {
-  const members: Members = new Map();
+  const members: MemberIndexes = new Map();
   const channels = from.objects('channels', (each): FlowChannel => {
     const names = each.list('members', nameOf) ?? each.refuse('members', 'a list');
     if (!allows(NETWORK_LIMITS.members, names.length) || new Set(names).size !== names.length)

@@ -17,7 +17,7 @@ import { scidBytes } from '../wire/fields.ts';
 import type { Graph } from './graph.ts';
 
 /** Message that a party has. */
-export interface Item {
+export interface GossipItem {
   kind: 'channel_announcement' | 'channel_update' | 'node_announcement';
   short_channel_id?: string;
   /** Node of the update: 1 or 2. */
@@ -26,7 +26,7 @@ export interface Item {
   timestamp?: number;
 }
 /** Type and length of each message, without features and addresses. */
-const KINDS: Readonly<Record<Item['kind'], readonly [type: bigint, size: number]>> = {
+const KINDS: Readonly<Record<GossipItem['kind'], readonly [type: bigint, size: number]>> = {
   channel_announcement: [256n, 430],
   node_announcement: [257n, 142],
   channel_update: [258n, 138],
@@ -36,8 +36,8 @@ export const MOST_BYTES = 65_536;
 const FALSE_POSITIVE_BITS = 16;
 
 /** Lists the messages behind a graph; a graph without channel ids has none. */
-export function itemsOf({ nodes, channels }: Graph): Item[] {
-  const items: Item[] = [];
+export function itemsOf({ nodes, channels }: Graph): GossipItem[] {
+  const items: GossipItem[] = [];
   for (const { short_channel_id: scid, one_to_two: one, two_to_one: two } of channels) {
     if (scid === undefined) continue;
     items.push({ kind: 'channel_announcement', short_channel_id: scid });
@@ -55,7 +55,7 @@ export function itemsOf({ nodes, channels }: Graph): Item[] {
 }
 
 /** Returns the element of a message. @param salt 16 bytes that both parties have */
-export function elementOf(item: Item, salt: Uint8Array, bits: number): bigint {
+export function elementOf(item: GossipItem, salt: Uint8Array, bits: number): bigint {
   const { kind, short_channel_id: scid, node_id: node, side = 0, timestamp = 0 } = item;
   const hash = taggedHash(
     'spillway/gossip-element',
@@ -149,7 +149,7 @@ export interface GossipReconciled {
   /** Number of messages with the element of another, which no sketch tells apart. */
   collisions: number;
   bytes: { sketches: number; ids: number; messages: number };
-  missing: { first: Item[]; second: Item[] };
+  missing: { first: GossipItem[]; second: GossipItem[] };
 }
 
 /** Reconciles two graphs as two peers would. */
@@ -157,7 +157,7 @@ export function reconcileGossip(first: Graph, second: Graph, sketching: Sketchin
   const { bits } = sketching;
   const [ours, theirs] = [first, second].map((graph) => keyed(itemsOf(graph), salt, bits)) as [Keyed, Keyed];
   const { found, bytes, ...sizes } = differ(sketching, true)([[...ours.items.keys()], [...theirs.items.keys()]]);
-  const named = (from: Keyed, other: Keyed): Item[] =>
+  const named = (from: Keyed, other: Keyed): GossipItem[] =>
     found.flatMap((element) => (other.items.has(element) ? [] : [from.items.get(element) ?? []].flat()));
   const all = [...ours.items.values()];
   return {
@@ -179,11 +179,11 @@ export function reconcileGossip(first: Graph, second: Graph, sketching: Sketchin
 }
 
 interface Keyed {
-  items: Map<bigint, Item>;
+  items: Map<bigint, GossipItem>;
   collisions: number;
 }
-function keyed(items: readonly Item[], salt: Uint8Array, bits: number): Keyed {
-  const map = new Map<bigint, Item>();
+function keyed(items: readonly GossipItem[], salt: Uint8Array, bits: number): Keyed {
+  const map = new Map<bigint, GossipItem>();
   for (const item of items) map.set(elementOf(item, salt, bits), item);
   return { items: map, collisions: items.length - map.size };
 }

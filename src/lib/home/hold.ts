@@ -1,6 +1,6 @@
 /**
  * A lock among processes that the system ends with its process: an exclusive transaction of SQLite on a file of its own.
- * Not here: what is locked (`shares.ts`, `directory.ts`, `cashu/in-hand.ts`, `commands/ecash/melting.ts`).
+ * Not here: what is locked (`shares.ts`, `directory.ts`, `cashu/in-hand.ts`, `commands/ecash/melt.ts`).
  */
 import { rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';

@@ -3,7 +3,7 @@
  * MakePayment and CheckOutgoingPayment, as pure functions of its records and the chain.
  *
  * Whoever is told FAILED gets ecash back. So nothing that was told FAILED can be paid later, and
- * what is not certain is UNKNOWN. Not here: the service (`serve/`), the update that settles a debt
+ * what is not certain is UNKNOWN. Not here: the service (`cdk/`), the update that settles a debt
  * (`credit/`).
  */
 import { checkFunding, checkMelts } from '../credit/checks.ts';

@@ -3,7 +3,7 @@
  *
  * BOLT4, Onion Decryption and `payload` format. A refusal is returned with what is known by then,
  * since a node must answer it (`answer.ts`). Not here: the log against replays
- * (`commands/onion/replay-log.ts`).
+ * (`commands/onion/peel.ts`).
  */
 import { Refusal } from '../protocol/refusal.ts';
 import { answerTo, type PathPosition } from './answer.ts';

@@ -193,5 +193,5 @@ export const taggedTextHash = (tag: string, text: string): Uint8Array => taggedH
 /** Returns a number as `size` big-endian bytes. */
 export const bigEndian = (n: number, size: number): Uint8Array => numberToBytesBE(n, size);
 
-/** ECDH (libsecp256k1, BOLT4): SHA256 of scalar · point, the scalar from 1 to N − 1, 32 bytes. */
+/** Returns the ECDH secret of libsecp256k1 and BOLT4: SHA256 of the compressed secret · point. */
 export const ecdh = (secret: bigint, point: Point): Uint8Array => sha256(pointBytes(secretTimes(point, secret)));
