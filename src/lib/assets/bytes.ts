@@ -7,9 +7,7 @@
  */
 import { minSat } from '../bitcoin/amount.ts';
 
-/**
- * Error of a payload that does not follow its protocol. `reason` is in kebab-case, for documents.
- */
+/** Error of a payload that breaks its protocol. `reason` is in kebab-case, for documents. */
 export class Malformed extends Error {
   readonly reason: string;
   constructor(reason: string, text: string) {

@@ -48,10 +48,7 @@ export const KEPT_LIMITS = {
   script: { unit: 'characters', most: 199 },
 } satisfies Limits;
 
-/**
- * Keeps names by text and network, up to a bound, since streams repeat them and each costs two
- * hashes.
- */
+/** Keeps names, up to a bound: streams repeat them, and each costs two hashes. */
 export function memoized<R>(make: (text: string, network: Network) => R): (text: string, network: Network) => R {
   const found = new Map(NETWORKS.map((network) => [network, new Map<string, R>()]));
   return (text, network) => {

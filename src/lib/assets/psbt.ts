@@ -4,9 +4,7 @@ import type { Transaction } from '@scure/btc-signer/transaction.js';
 import type { DecodeSubject } from './subject.ts';
 import type { Parents } from './trace.ts';
 
-/**
- * Returns the transaction that a PSBT makes, with the parents that it carries (`non_witness_utxo`).
- */
+/** Returns the transaction of a PSBT, with the parents that it carries (`non_witness_utxo`). */
 export function subjectOfPsbt(psbt: Transaction, shared: Parents): DecodeSubject {
   const parents = shared.layer();
   for (let i = 0; i < psbt.inputsLength; i++) {

@@ -30,10 +30,7 @@ export function subjectOfJson(json: Json, unknown: (field: string) => void, shar
   return { tx, parents };
 }
 
-/**
- * Adds the parents in `{txid:hex}`.
- * @throws Refusal `malformed`, `malformed-transaction`, `parent-differs`
- */
+/** Adds parents. @throws Refusal `malformed`, `malformed-transaction`, `parent-differs` */
 function addParents(parents: Parents, json: Json): void {
   for (const [txid, hex] of Object.entries(objectOf(json, 'parents as {txid:hex}'))) {
     if (typeof hex !== 'string')

@@ -42,10 +42,7 @@ export class Parents {
   read(bytes: Uint8Array): Tx {
     return readTx(bytes, this.#hash);
   }
-  /**
-   * Adds a parent.
-   * @throws Refusal `malformed-transaction`; `parent-differs` if its id is not the named one
-   */
+  /** Adds a parent. @throws Refusal `malformed-transaction`; `parent-differs` for another id */
   add(bytes: Uint8Array, named?: string): Tx {
     const tx = this.read(bytes);
     if (named !== undefined && named !== tx.txid)

@@ -36,9 +36,7 @@ const NOBODY = '00'.repeat(32);
 
 export const isCoinbase = ({ inputs }: Tx): boolean => inputs.length === 1 && inputs[0]!.txid === NOBODY;
 
-/**
- * SHA-256 that makes a new array. A native one is handed in for streams, where ids are most work.
- */
+/** SHA-256 that makes a new array. Streams hand in a native one, as ids are most of their work. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
 /** Computes the id (display order) of a transaction's bytes without witness. */

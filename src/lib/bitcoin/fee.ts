@@ -61,10 +61,7 @@ export function parseFeerate(text: string): number | undefined {
  */
 export const feerateText = (feerate: number): string => String(feerate / 1000);
 
-/**
- * Refuses a fee above a tenth of the inputs, unless it is allowed.
- * @throws Refusal `fee-too-high`
- */
+/** Refuses a fee above a tenth of the inputs, unless allowed. @throws Refusal `fee-too-high` */
 export function guardFee(fee: bigint, inputs: bigint, allowed = false): void {
   if (!allowed && fee > FEE_LIMITS.share.most(inputs))
     throw new Refusal(

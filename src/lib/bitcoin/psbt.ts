@@ -27,10 +27,7 @@ export function readPsbt(text: string, { longest = FORM_LIMITS.psbt.most }: { lo
   }
 }
 
-/**
- * Writes a PSBT of version 0 in base64.
- * @throws Refusal `malformed-psbt` if only version 2 can hold it
- */
+/** Writes a PSBT of version 0 in base64. @throws Refusal `malformed-psbt` if it needs version 2 */
 export function writePsbt(tx: Transaction): string {
   try {
     return base64.encode(tx.toPSBT(0));
@@ -155,9 +152,7 @@ export function putMusigOutput(tx: Transaction, index: number, key: MusigKey): T
   return tx;
 }
 
-/**
- * Returns a participant's share in input `index`; its fields are undefined if the PSBT has none.
- */
+/** Returns a participant's share in input `index`, with what the PSBT has of it. */
 export function shareOf(tx: Transaction, index: number, key: MusigKey, participant: string): MusigShare {
   const { musig2PubNonce, musig2PartialSig } = tx.getInput(index);
   const find = (

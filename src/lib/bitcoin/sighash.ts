@@ -77,9 +77,7 @@ export class Sighashes {
     if (!hash) this.#shared.set(name, (hash = sha256(this.#over(part))));
     return hash;
   }
-  /**
-   * Computes the hash of BIP143. @param code witness script, or the P2PKH script of a P2WPKH input
-   */
+  /** Computes the hash of BIP143. @param code witness script, or for P2WPKH the P2PKH script */
   v0(index: number, code: Uint8Array, type: SighashType): Uint8Array {
     const { version, locktime, inputs, outputs } = this.#template;
     const input = inputs[index]!;

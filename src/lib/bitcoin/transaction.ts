@@ -119,10 +119,7 @@ export function unsignedOf(template: Bare): { txid: string; unsigned: string } {
   return { txid: idOf(bytes), unsigned: bytesToHex(bytes) };
 }
 
-/**
- * Serializes a finished transaction (hex) with one witness stack for each input; an anchor's is
- * empty.
- */
+/** Serializes a finished transaction (hex), with a witness stack for each input. */
 export const withWitness = (template: Bare, stacks: readonly (readonly Uint8Array[])[]): string =>
   bytesToHex(encoded(template, stacks));
 
@@ -203,10 +200,7 @@ export function difference(expected: Template, found: Template): string | undefi
 
 /** Template without amounts and scripts of its inputs, with txid and witness stacks. */
 export type BareTransaction = Template & { txid: string; stacks: readonly (readonly Uint8Array[])[] };
-/**
- * Reads a finished or unsigned transaction as a template.
- * @throws Refusal `malformed-transaction`
- */
+/** Reads a transaction as a template. @throws Refusal `malformed-transaction` */
 export function parseBareTransaction(hex: string): BareTransaction {
   const found = decoded(hex);
   const { raw } = found;
@@ -231,10 +225,7 @@ const outputsIn = ({ outputs }: ReturnType<typeof RawTx.decode>): Output[] =>
 /** Reads the outputs of a transaction (hex). @throws Refusal `malformed-transaction` */
 export const outputsOf = (hex: string): Output[] => outputsIn(parseTransaction(hex));
 
-/**
- * Reads id, virtual size and outputs of a finished transaction.
- * @throws Refusal `malformed-transaction`
- */
+/** Reads txid, virtual size and outputs. @throws Refusal `malformed-transaction` */
 export function parseFinished(hex: string): { txid: string; vsize: number; outputs: Output[] } {
   const found = decoded(hex);
   const bare = withoutWitness(found);

@@ -73,10 +73,7 @@ export class Writer {
   sized(bytes: Uint8Array): this {
     return this.compact(bytes.length).put(bytes);
   }
-  /**
-   * Writes bytes, given in hex, behind their length.
-   * @throws RangeError for text that is not hex
-   */
+  /** Writes bytes, given in hex, behind their length. @throws RangeError for other text */
   sizedHex(hex: string): this {
     const size = hex.length / 2;
     const at = this.compact(size).#room(size);

@@ -32,10 +32,7 @@ export function parsePersonName(text: string): PersonName {
   return { user, domain: domain! };
 }
 
-/**
- * Returns the DNS name of a person's instructions.
- * @throws Refusal `malformed-dns` if it is too long
- */
+/** Returns the DNS name of a person's instructions. @throws Refusal `malformed-dns` if too long */
 export const instructionsName = ({ user, domain }: PersonName): DnsName =>
   dnsName(`${user}.user._bitcoin-payment.${domain}`);
 
@@ -86,10 +83,7 @@ function textIn(data: Uint8Array): string {
   return text;
 }
 
-/**
- * Checks a proof, and returns the texts at a name.
- * @throws Refusal `name-unproven`, as `verifyDnssec`
- */
+/** Returns the proven texts at a name. @throws Refusal `name-unproven`, as `verifyDnssec` */
 export function provenTexts(
   given: GivenProof,
   place: DnsName,

@@ -76,10 +76,7 @@ const invalid = (text: string): never => {
 };
 const dotted = (name: DnsName): string => `${labelsOf(name).join('.')}.`;
 
-/**
- * Checks a chain of records.
- * @throws Refusal `malformed-dns`, `too-large`, `dnssec-invalid`
- */
+/** Checks a chain of records. @throws Refusal `malformed-dns`, `too-large`, `dnssec-invalid` */
 export function verifyDnssec(bytes: Uint8Array, { verify, anchors = ANCHORS }: DnssecTrust): DnssecProof {
   const records = readRecords(bytes);
   const sets = groups(records.filter(({ type }) => type !== DNS_TYPES.RRSIG));
@@ -91,9 +88,7 @@ export function verifyDnssec(bytes: Uint8Array, { verify, anchors = ANCHORS }: D
   let tried = 0;
   const proof: DnssecProof = { sets: [], validFrom: 0n, validUntil: (1n << 32n) - 1n, cacheSeconds: (1n << 32n) - 1n };
 
-  /**
-   * Finds the signature of a set by one of these keys; undefined if no known algorithm signed it.
-   */
+  /** Finds the signature of a set by one of these keys; undefined without a known algorithm. */
   const signedBy = (set: DnsRecord[], zone: DnsName, keys: readonly Uint8Array[]): Rrsig | undefined => {
     const [{ owner, type }] = set as [DnsRecord];
     for (const signature of signatures) {

@@ -46,10 +46,7 @@ export function payeeOf({ signature, recovery, hash }: Bolt11, fields: readonly 
   return key && { key: bytesToHex(key), by: 'recovered' };
 }
 
-/**
- * Lists the rules that an invoice breaks. @param lenient skips fields of a wrong length, as older
- * readers do
- */
+/** Lists the rules that an invoice breaks. @param lenient skips fields of a wrong length */
 export function checkBolt11(invoice: Bolt11, all: readonly FieldJson[], lenient = false): OfferProblem[] {
   const found: OfferProblem[] = [];
   const say = (field: string, text: string, code: ErrorCode = 'offer-field') => found.push({ code, field, text });
@@ -134,10 +131,7 @@ export interface Expected {
   lenient?: boolean;
 }
 
-/**
- * Verifies an invoice: its rules, time, amount and preimage.
- * @throws Refusal for the first problem
- */
+/** Verifies rules, time, amount and preimage. @throws Refusal for the first problem */
 export function verifyBolt11(invoice: Bolt11, { at, amountMsat, preimage, lenient = false }: Expected): void {
   const fields = fieldsOf(invoice);
   refuseFirst(checkBolt11(invoice, fields, lenient));

@@ -124,9 +124,7 @@ const TAGS: Readonly<Record<string, Bolt11Tag>> = {
 /** Field in JSON: its tag, its value under a name, or its letters. */
 export type FieldJson = { tag: string; letters?: string } & Record<string, unknown>;
 
-/**
- * Shows a field: its value, and its letters if there is no value or it would be written in others.
- */
+/** Shows a field: its value, and its letters unless the value would be written in the same. */
 export function fieldOf({ tag, words }: Tagged, network: Network): FieldJson {
   const known = TAGS[tag];
   const field: FieldJson = { tag };

@@ -126,10 +126,7 @@ export function readPrefix(prefix: string): Pick<Bolt11, 'network' | 'amountMsat
   return { network, amountMsat: BigInt(digits) * factor };
 }
 
-/**
- * Returns the shortest prefix of network and amount.
- * @throws Refusal `wrong-network` if it has none
- */
+/** Returns the shortest prefix of an amount. @throws Refusal `wrong-network` if there is none */
 export function prefixOf(network: Network, amountMsat: bigint | undefined): string {
   const [currency] = Object.entries(CURRENCIES).find(([, each]) => each === network) ?? [];
   if (currency === undefined) throw new Refusal('wrong-network', `${network} found, which has no prefix of invoices`);

@@ -74,10 +74,7 @@ export interface RequestInput {
 const definedOnly = (fields: ChosenFields): OfferValues =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as OfferValues;
 
-/**
- * Makes a request without a signature; without an offer it is a refund.
- * @throws Refusal for the first problem
- */
+/** Makes an unsigned request, without an offer a refund. @throws Refusal for the first problem */
 export function makeRequest(
   offer: OfferMessage | undefined,
   { metadata, payerId, fields, recurrence = {} }: RequestInput,
@@ -171,10 +168,7 @@ function nodeIdFor(f: OfferValues, own: string | undefined): string {
   return id;
 }
 
-/**
- * Returns key and hash of a message's signature.
- * @throws Refusal `not-now` for one that nobody signs
- */
+/** Returns key and hash of a signature. @throws Refusal `not-now` for what nobody signs */
 function signable(message: OfferMessage): { field: string; key: string; hash: Uint8Array } {
   const { field, key } = signerOf(message);
   const hash = offerHashToSign(message);

@@ -44,9 +44,7 @@ function unknownFeature(hex: string, known: readonly number[] = []): number | un
   return undefined;
 }
 
-/**
- * Tells whether these fields answer an offer, which has an issuer or paths; a refund has neither.
- */
+/** Tells whether these fields answer an offer, whose issuer or paths a refund has not. */
 export const answersOffer = (f: OfferValues): boolean => f.offer_issuer_id !== undefined || f.offer_paths !== undefined;
 
 /**

@@ -30,10 +30,7 @@ export function leafNonces(first: TlvPair): (type: bigint) => Uint8Array {
   return (type) => sha256(concatBytes(tag, tag, writeBigSize(type)));
 }
 
-/**
- * Returns the index at which a list of two or more splits: the largest power of two below its
- * length.
- */
+/** Returns the index at which a list splits: the largest power of two below its length. */
 export const splitAt = (length: number): number => 2 ** Math.ceil(Math.log2(length) - 1);
 
 /** Computes the root over the hashes of one leaf or more. */

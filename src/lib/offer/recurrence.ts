@@ -127,10 +127,7 @@ export function checkRecurrence(kind: OfferKind, f: OfferValues): OfferProblem[]
 
 const DAY = 86_400n;
 
-/**
- * Computes the start of period `n`.
- * @throws Refusal `offer-field` for a time beyond the calendar
- */
+/** Computes the start of period `n`. @throws Refusal `offer-field` beyond the calendar */
 export function periodStart({ unit, period }: PeriodJson, basetime: bigint, n: bigint): bigint {
   const steps = n * period;
   if (unit !== 'months') return basetime + steps * (unit === 'days' ? DAY : 1n);
@@ -157,19 +154,14 @@ export function periodWindow(r: OfferRecurrence, basetime: bigint, n: bigint): P
   return { from: before > start ? 0n : start - before, until: start + (short ? PERIOD_LIMITS.first.least : after) };
 }
 
-/**
- * Computes the amount due for period `n` at a time: for the rest of a proportional one, rounded up.
- */
+/** Computes the amount due for period `n`: of a proportional one for its rest, rounded up. */
 export function dueFor(r: OfferRecurrence, basetime: bigint, n: bigint, amount: bigint, at: bigint): bigint {
   const [start, end] = [periodStart(r.period, basetime, n), periodStart(r.period, basetime, n + 1n)];
   if (!r.base?.proportional || at <= start || at >= end) return amount;
   return (amount * (end - at) + (end - start) - 1n) / (end - start);
 }
 
-/**
- * Lists the problem of a request or invoice that is paid at a time.
- * @throws Refusal `offer-field`
- */
+/** Lists the problem of a message that is paid at a time. @throws Refusal `offer-field` */
 export function checkPeriod(kind: OfferKind, f: OfferValues, at: bigint): OfferProblem[] {
   const r = kind === 'offer' ? undefined : recurrenceOf(f);
   const index = r && periodIndex(r);

@@ -36,9 +36,7 @@ export interface NodeAnswer extends OnionFailure {
 
 export const onionDigest = (onion: Uint8Array): string => bytesToHex(sha256(onion));
 
-/**
- * Makes the answer to a refused packet. @param secret shared secret, if the packet was decrypted
- */
+/** Answers a packet that was refused. @param secret shared secret, if the packet was decrypted */
 export function answerTo(
   refusal: Refusal,
   onion: Uint8Array,

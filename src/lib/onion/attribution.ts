@@ -24,9 +24,7 @@ export function checkAttribution(data: Uint8Array): Uint8Array {
   return data;
 }
 
-/**
- * Returns the offset of the 20 − x MACs of the hop `x` places downstream, farthest position first.
- */
+/** Returns the offset of the 20 − x MACs of the hop `x` places downstream, farthest first. */
 const blockAt = (x: number): number => TIMES + MAC * (x * MAX_HOPS - (x * (x - 1)) / 2);
 /** Returns the offset of that hop's MAC for a place `y` hops before the erring one. */
 const macAt = (x: number, y: number): number => blockAt(x) + MAC * (MAX_HOPS - 1 - x - y);

@@ -77,10 +77,7 @@ export interface Unblinded {
   derivedPathKey: Uint8Array;
 }
 
-/**
- * Decrypts a hop's recipient data.
- * @throws Refusal `blinding-failed`; RecordRefusal as `readFields`
- */
+/** Decrypts a hop's data. @throws Refusal `blinding-failed`; RecordRefusal as `readFields` */
 export function unblind(blinding: Blinding, encrypted: Uint8Array): Unblinded {
   const { values, plain } = decryptData(encrypted, blinding.secret);
   const factor = blindingFactor(pointBytes(blinding.pathKey), blinding.secret);

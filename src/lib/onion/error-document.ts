@@ -13,9 +13,7 @@ import { onionDigest } from './answer.ts';
 import { buildError, ERROR_LIMITS, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './error.ts';
 import { failureNamed, FAILURES, isBadOnion, readFailure, writeFailure } from './failure.ts';
 
-/**
- * Returns the secret shared with the origin: the one given, or that of the hop's packet and key.
- */
+/** Returns the secret shared with the origin, as given or from the hop's packet and key. */
 function secretOf(from: Fields, key: bigint | undefined, onion: Uint8Array | undefined): Uint8Array | undefined {
   const given = from.bytes('shared_secret', 32);
   if (given) return given;
@@ -98,10 +96,7 @@ function onionIn(from: Fields): ErrorOnion {
   };
 }
 
-/**
- * Wraps an error onion at a hop on the way back.
- * @throws Refusal `malformed-message`, `error-size`
- */
+/** Wraps an error onion on its way back. @throws Refusal `malformed-message`, `error-size` */
 export function wrapErrorDocument(from: Fields, key?: bigint): object {
   const onion = onionIn(from);
   const secret = secretOf(from, key, from.bytes('onion')) ?? noSecret();

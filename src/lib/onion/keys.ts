@@ -29,9 +29,7 @@ export function xorInto(to: Uint8Array, from: Uint8Array): Uint8Array {
   return to;
 }
 
-/**
- * Computes SHA256(public key ‖ shared secret), the factor to the next ephemeral key or path key.
- */
+/** Computes SHA256(public key ‖ shared secret), the factor to the next ephemeral key. */
 export const blindingFactor = (publicKey: Uint8Array, secret: Uint8Array): bigint =>
   mod(toNumber(sha256.create().update(publicKey).update(secret).digest()));
 

@@ -27,10 +27,7 @@ export const PACKET_LIMITS = {
   message: { unit: 'bytes', most: 65535 - 66 - 37 },
 } satisfies Limits;
 
-/**
- * Returns the size of all hop payloads of a document's packet, in bytes.
- * @throws Refusal `malformed-message`
- */
+/** Returns the size of all payloads of a document's packet. @throws Refusal `malformed-message` */
 export function sizeIn(document: Fields, flag: number | undefined): number {
   const { least, most } = PACKET_LIMITS.size;
   const size = flag ?? Number(document.whole('size', BigInt(most)) ?? PAYMENT_SIZE);
@@ -50,9 +47,7 @@ export interface BuildOptions {
   associatedData: Uint8Array;
   /** Total size of all hop payloads, in bytes; 1300 by default. */
   size?: number;
-  /**
-   * Bytes behind the last payload: a stream from the session key (BOLT4), or zeros (older packets).
-   */
+  /** Bytes behind the last payload: a stream from the session key, or zeros as in old packets. */
   filler?: 'pad' | 'zero';
 }
 export interface BuiltPacket {
@@ -79,10 +74,7 @@ export function checkBudget(payloads: readonly Uint8Array[], size: number): numb
   return total;
 }
 
-/**
- * Builds a packet for one hop or more.
- * @throws Refusal `onion-overflow`, `wrong-key`, `malformed-message`
- */
+/** Builds a packet. @throws Refusal `onion-overflow`, `wrong-key`, `malformed-message` */
 export function buildPacket(hops: readonly Hop[], options: BuildOptions): BuiltPacket {
   const { sessionKey, associatedData, size = PAYMENT_SIZE, filler: kind = 'pad' } = options;
   if (hops.length === 0) throw new Refusal('malformed-message', 'hops: no hop found, at least one expected');
@@ -111,9 +103,7 @@ export function buildPacket(hops: readonly Hop[], options: BuildOptions): BuiltP
   return { onion: concatBytes(new Uint8Array(1), shared[0]!.ephemeralKey, frame, hmac), shared };
 }
 
-/**
- * Computes the filler: the bytes that hops before the last shift in, each encrypted by those after.
- */
+/** Computes the filler: bytes that hops before the last shift in, encrypted by those behind. */
 function fillerOf(payloads: readonly Uint8Array[], streams: readonly Uint8Array[], size: number): Uint8Array {
   const lengths = payloads.slice(0, -1).map((payload) => payload.length + HMAC);
   const filler = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
@@ -222,8 +212,6 @@ function extent(frame: Uint8Array): { start: number; end: number } {
   return { start: length.end, end: length.end + Number(length.value) };
 }
 
-/**
- * Tweaks a node's secret key for a blinded hop: HMAC256("blinded_node_id", shared secret) · key.
- */
+/** Tweaks a node's secret key for a blinded hop: HMAC256("blinded_node_id", secret) · key. */
 export const blindedSecret = (key: bigint, secret: Uint8Array): bigint =>
   mod(key * toNumber(keyFor('blinded_node_id', secret)));

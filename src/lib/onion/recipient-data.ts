@@ -74,10 +74,7 @@ const cipher = (secret: Uint8Array) => chacha20poly1305(keyFor('rho', secret), N
 /** Encrypts a hop's data under the secret shared with the path's maker; adds 16 bytes. */
 export const encryptData = (plain: Uint8Array, secret: Uint8Array): Uint8Array => cipher(secret).encrypt(plain);
 
-/**
- * Decrypts and reads a hop's data.
- * @throws Refusal `blinding-failed`; RecordRefusal as `readFields`
- */
+/** Decrypts and reads data. @throws Refusal `blinding-failed`; RecordRefusal as `readFields` */
 export function decryptData(
   encrypted: Uint8Array,
   secret: Uint8Array,

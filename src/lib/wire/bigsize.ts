@@ -7,10 +7,7 @@
 import type { Cursor } from '../bitcoin/cursor.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/**
- * Writes a number in `size` big-endian bytes.
- * @throws Refusal `malformed-message` if it does not fit
- */
+/** Writes `size` big-endian bytes. @throws Refusal `malformed-message` for too large a number */
 export function writeUint(value: bigint, size: number): Uint8Array {
   if (value < 0n || value >> BigInt(8 * size) !== 0n)
     throw new Refusal('malformed-message', `${value} found, a number of ${size} bytes expected`);
@@ -86,10 +83,7 @@ export function writeTruncated(value: bigint, most: 2 | 4 | 8): Uint8Array {
   return start < 0 ? new Uint8Array() : bytes.subarray(start);
 }
 
-/**
- * Reads a truncated integer.
- * @throws Refusal `tlv-value` for a leading zero byte, or more than `most` bytes
- */
+/** Reads a truncated integer. @throws Refusal `tlv-value` for a leading zero, or too many bytes */
 export function readTruncated(bytes: Uint8Array, most: 2 | 4 | 8): bigint {
   if (bytes.length > most) throw new Refusal('tlv-value', `${bytes.length} bytes found, at most ${most} expected`);
   if (bytes[0] === 0) throw new Refusal('tlv-value', 'a leading zero byte found in a truncated integer');

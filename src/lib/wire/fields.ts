@@ -96,9 +96,7 @@ export const scidText = (bytes: Uint8Array): string =>
 export const scidParts = (scid: string): [block: number, transaction: number, output: number] =>
   scid.split('x').map(Number) as [number, number, number];
 
-/**
- * Returns the 8 bytes of a short channel id, from its text or from hex; undefined for other text.
- */
+/** Returns the 8 bytes of a short channel id in text or hex; undefined for other text. */
 export function scidBytes(text: string): Uint8Array | undefined {
   if (/^[0-9a-fA-F]{16}$/.test(text)) return hexToBytes(text);
   const [block, transaction, output] = (SCID.exec(text) ?? []).slice(1).map(BigInt);

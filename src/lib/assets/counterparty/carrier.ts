@@ -111,9 +111,7 @@ function firstForm(tx: Tx): CarriedMessage | undefined {
   return { encoding: 'multisig', obfuscated: false, vouts: found.map(({ vout }) => vout), destinations, message };
 }
 
-/**
- * Reads data behind the prefix from pushes of inputs, in front of their redeem scripts or in them.
- */
+/** Reads data behind the prefix from pushes of inputs, before or in their redeem scripts. */
 function inRedeemScripts(tx: Tx): Uint8Array {
   const parts = tx.inputs.flatMap(({ scriptSig }) => {
     const pushes = readOps(scriptSig).ops.flatMap(({ data }) => (data ? [data] : []));
@@ -144,10 +142,7 @@ function taproot(tx: Tx): Pick<CarriedMessage, 'message' | 'inscription'> | unde
   return { message: withoutPrefix(message) ?? message };
 }
 
-/**
- * Reads an `ord` envelope. Tag 1 is the media type, tag 5 the message; content follows an empty
- * push.
- */
+/** Reads an `ord` envelope: media type (tag 1), message (tag 5), content after an empty push. */
 function inscription(pushes: readonly Uint8Array[]): Pick<CarriedMessage, 'message' | 'inscription'> {
   const tags = new Map<number, Uint8Array[]>();
   let at = 0;

@@ -11,9 +11,7 @@ import { PayloadCursor, Malformed } from '../bytes.ts';
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 export const NAME_LIMITS = {
-  /**
-   * Least id of a name in letters, which has four and does not begin with A; BTC and XCP are below.
-   */
+  /** Least id of a name in letters: four, the first not A. BTC and XCP are below. */
   id: { unit: 'number', least: 26n ** 3n },
   /** Packed size of a subasset's long name, of at most 250 characters. */
   subasset: { unit: 'bytes', most: 200 },
@@ -75,10 +73,7 @@ export function packedAddress(bytes: Uint8Array, network: Network): ShownAddress
   throw new Malformed('bad-address', `packed address ${bytesToHex(bytes.subarray(0, 42))} found`);
 }
 
-/**
- * Reads 21 bytes: version and hash, or 80 and more for a witness program.
- * @throws Malformed `bad-address`
- */
+/** Reads version and hash, or 80 and more for a witness program. @throws Malformed `bad-address` */
 export function shortAddress(bytes: Uint8Array, network: Network): ShownAddress {
   const { pubKeyHash, scriptHash } = prefixes(network);
   const hash = bytesToHex(bytes.subarray(1));

@@ -64,9 +64,7 @@ export interface EpobcUnits {
   units: bigint;
 }
 
-/**
- * Returns the units of an output. All inputs that affect it must have one colour and enough units.
- */
+/** Returns the units of an output, whose inputs must have one colour and enough units. */
 export function heldBy(value: bigint, inputs: readonly (EpobcUnits | undefined)[]): EpobcUnits | undefined {
   const colour = inputs[0]?.colour;
   if (colour === undefined || !inputs.every((units) => units?.colour === colour)) return undefined;

@@ -142,10 +142,7 @@ function* assign(
   return outputs;
 }
 
-/**
- * Returns the asset that input 0 may issue; a parent without that output issues for the empty
- * script.
- */
+/** Returns the asset that input 0 may issue; without such an output, that of the empty script. */
 function* issuer(tx: Tx): Walk<string> {
   const { txid, vout } = tx.inputs[0]!;
   const parent: Tx = yield parentTx(txid);

@@ -91,10 +91,7 @@ export class OpenAssets {
     };
   }
 
-  /**
-   * Draws the way of the units as a mermaid chart; undefined for a transaction that is not yet
-   * traced.
-   */
+  /** Draws the way of the units as a mermaid chart; undefined for an untraced transaction. */
   graph(tx: Tx): string | undefined {
     return this.#trace.of(tx).missing !== undefined ? undefined : mermaid(this.#path(tx), this.#context.network);
   }

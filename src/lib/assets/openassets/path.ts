@@ -40,10 +40,7 @@ export function assetPath(tx: Tx, coloursOf: (txid: string) => MarkerColours | u
   return [...stages.values()];
 }
 
-/**
- * Draws the path as a mermaid flow chart: a box for each transaction, an arrow for each output
- * spent.
- */
+/** Draws the path as a mermaid flow chart: boxes for transactions, arrows for outputs spent. */
 export function mermaid(stages: readonly Stage[], network: Network): string {
   const lines = ['flowchart LR'];
   const names = new Map(stages.map(({ tx }, i) => [tx.txid, `t${i}`]));

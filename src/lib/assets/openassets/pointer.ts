@@ -49,10 +49,7 @@ export interface Embedded {
 
 const OP_DROP = 0x75;
 
-/**
- * Reads the pointer in the P2SH script that input 0 reveals. It cannot change, and precedes the
- * marker's.
- */
+/** Reads the pointer in the P2SH script of input 0. It cannot change, and precedes the marker's. */
 export function embeddedPointer(tx: Tx): Embedded | undefined {
   const input = tx.inputs[0];
   const redeem = input && readOps(input.scriptSig).ops.at(-1)?.data;
