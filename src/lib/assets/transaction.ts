@@ -127,7 +127,7 @@ export function bytesOfHex(
   hex: string,
   code: 'malformed' | 'malformed-transaction' = 'malformed-transaction',
 ): Uint8Array {
-  // The engine's reader, twice as fast as others, stops at what is no digit.
+  // Buffer stops at a character that is no digit; it is twice as fast as other readers.
   const read = Buffer.from(hex, 'hex');
   if (read.length * 2 !== hex.length) throw new Refusal(code, 'broken hex found, pairs of hex digits expected');
   return new Uint8Array(read.buffer, read.byteOffset, read.length);

@@ -85,7 +85,7 @@ export function checkWitness(
     new Refusal('signature-invalid', `the signature of input ${index} does not verify: ${why}`);
   const [signature, pubkey = new Uint8Array()] = stack;
   if (!signature) throw invalid('an empty witness found');
-  // An annex is signed by whoever adds it and relayed by nobody; it would hide what the last elements are.
+  // An annex is not relayed, and would hide what the last elements are.
   if (type === 'p2tr' && stack.length > 1 && stack.at(-1)![0] === 0x50) throw invalid('a witness with an annex found');
   if (type === 'p2tr' && stack.length === 1) {
     const hashType = schnorrType(signature, index);
@@ -106,7 +106,7 @@ export function checkWitness(
     const hash = tx.preimageWitnessV0(index, code, 1, sat);
     if (!verifiesEcdsa(signature.subarray(0, -1), hash, pubkey)) throw invalid('ECDSA refuses it');
   } else {
-    // Scripts that this program does not know: whatever could be a signature must sign everything.
+    // In an unknown script, every element that could be a signature must sign everything.
     for (const element of type === 'p2tr' ? stack.slice(0, -2) : stack.slice(0, -1)) {
       if (type === 'p2tr') {
         if (element.length === 64 || element.length === 65) schnorrType(element, index);

@@ -214,7 +214,7 @@ function isDenied(name: DnsName, zone: DnsName, sets: readonly ProvenSet[]): boo
     if (type === DNS_TYPES.NSEC) {
       const next = readName(values[0]!).name;
       const after = compareNames(owner, name) < 0;
-      // Where the next name lies below it, the name is there, if only as a branch.
+      // If the next name lies below it, the name exists, be it as a branch alone.
       if (!after || isWithin(next, name)) return false;
       return compareNames(owner, next) >= 0 || compareNames(name, next) < 0;
     }

@@ -175,7 +175,7 @@ export function encodeBolt11(from: Fields, secret: Uint8Array, now: bigint): obj
     'problems',
   );
   from.end();
-  // A longer way to write the same amount is kept.
+  // The document's prefix is kept, even if the same amount has a shorter one.
   const kept = read?.network === network && read.amountMsat === amount ? said : undefined;
   const prefix = kept ?? prefixOf(network, amount);
   const string = writeBolt11({ prefix, timestamp, tagged: written }, secret);

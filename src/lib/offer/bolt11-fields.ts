@@ -40,7 +40,7 @@ const bytesTag = (name: string, kind: Codec<any>, length?: number): Bolt11Tag =>
 });
 const numberTag = (name: string): Bolt11Tag => ({
   name,
-  // No reader needs more than 64 bits.
+  // Twelve words have 60 bits.
   read: (words) => (words.length < 13 ? wordsNumber(words) : undefined),
   parse: (from) => numberWords(from.need(name, from.whole(name, (1n << 60n) - 1n))),
 });
@@ -99,7 +99,7 @@ const TAGS: Readonly<Record<string, Bolt11Tag>> = {
         : from.refuse('fallback', 'an address, or version and program');
     },
   },
-  // One letter holds no byte.
+  // One word has no whole byte.
   r: { ...ROUTE, read: (words, network) => (words.length > 1 ? ROUTE.read(words, network) : undefined) },
   9: {
     name: 'features',

@@ -28,7 +28,7 @@ export function checkMirror(message: OfferMessage, answered: OfferMessage): Offe
   const of = (records: readonly TlvPair[]) =>
     new Map(records.filter(({ type }) => taken(type)).map(({ type, value }) => [type, bytesToHex(value)]));
   const [here, there] = [of(message.records), of(answered.records)];
-  // A proof shows what its payer has chosen, and its invoice is by the offer's node.
+  // A proof shows only some records, but its invoice must be by the offer's node.
   const partial = message.kind === 'payer_proof';
   const other: OfferProblem[] =
     partial && !nodeIds(answered.fields)?.includes(message.fields.invoice_node_id ?? '')

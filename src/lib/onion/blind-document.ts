@@ -29,7 +29,7 @@ function parseNode(hop: Fields): GivenNode {
   const encoded = hop.bytes('encoded_tlvs');
   if (encoded) {
     hop.skip('tlvs');
-    // Bytes that nobody could read would make a path that fails; records that this reader does not know may stay.
+    // Unreadable bytes would make a path that fails; records without a name may stay.
     return { nodeId, sessionKey, data: encoded, fields: readFields(RECIPIENT_DATA, encoded).values };
   }
   const fields = parseFields(RECIPIENT_DATA, hop.need('tlvs', hop.object('tlvs'), 'an object of fields'));
@@ -78,7 +78,7 @@ function padded(nodes: readonly GivenNode[]): GivenNode[] {
   const bare = nodes.map(({ fields: { padding: _, ...fields } }) => writeFields(RECIPIENT_DATA, fields));
   const room = Math.max(...bare.map((data) => data.length)) + 2;
   return nodes.map((node, i) => {
-    // A record of 253 bytes or more has a longer length in front, so some lengths are reached with one more byte only.
+    // From 253 bytes on, padding has a longer length in front, which leaves out some sizes.
     for (let size = Math.max(0, room - bare[i]!.length - 6); ; size++) {
       const data = writeFields(RECIPIENT_DATA, { ...node.fields, padding: '00'.repeat(size) });
       if (data.length >= room) return { ...node, data };

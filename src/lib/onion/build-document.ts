@@ -69,7 +69,7 @@ function parseHop(hop: Fields, legacy: boolean): GivenHop {
   if (name === 'payload' && typeof raw === 'string') {
     if (legacy) hop.refuse('payload', 'an object of fields for the historic frame');
     const bytes = hop.need('payload', hop.bytes('payload'));
-    // Said to have its length, it is taken as it is, also to try out readers with what they must refuse.
+    // `prefixed` hex stays as it is, so that readers can be tried out with what they must refuse.
     const given = hop.has('prefixed') ? hop.flag('prefixed') : hasLength(bytes);
     if (!given && !allows(PAYLOAD_LIMITS.length, bytes.length)) hop.refuse('payload', '2 bytes or more');
     return { pubkey, payload: given ? bytes : withLength(bytes), given: given ? 'given' : 'added', fields: undefined };

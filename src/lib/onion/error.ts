@@ -150,7 +150,7 @@ function attributed(
   failed: number | undefined,
 ): Pick<Unwrapped, 'holdTimes' | 'blamed'> {
   const holdTimes: bigint[] = [];
-  // MACs for positions up to the end of the route hold wherever on it the failure is, since what nobody filled is zero.
+  // MACs are made as if the last hop had failed: places that nobody filled are zero.
   const last = Math.min(secrets.length, MAX_HOPS) - 1;
   let data = attribution;
   for (let hop = 0; data && hop <= Math.min(last, failed ?? last); hop++) {

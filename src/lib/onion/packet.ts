@@ -84,7 +84,7 @@ export function buildPacket(hops: readonly Hop[], options: BuildOptions): BuiltP
     sessionKey,
     hops.map(({ pubkey }) => pubkey),
   );
-  // A hop's stream is as long as what it may shift in: its own payload's length past the end.
+  // A hop shifts in as many bytes as its payload and HMAC have, so its stream is longer by these.
   const streams = shared.map(({ secret }, i) => stream(keyFor('rho', secret), size + payloads[i]!.length + HMAC));
   const filler = fillerOf(payloads, streams, size);
 
@@ -172,7 +172,7 @@ export interface Layer {
  */
 export function cutLayer(opened: PeeledPacket, legacy = false): Layer {
   const { plain, size, secret, ephemeralKey } = opened;
-  // Only what came with the packet counts: behind it lies the stream that this hop shifts in.
+  // Behind the packet's own bytes lies the stream that this hop shifts in.
   const frame = plain.subarray(0, size);
   const old = legacy && frame[0] === 0;
   const { start, end } = old ? { start: 0, end: LEGACY_LENGTH } : extent(frame);

@@ -183,7 +183,7 @@ export function peelPath(
     layers.push(done);
     current = done.next;
   }
-  // A key that is not the hop's: nobody has peeled anything.
+  // Under a wrong key no packet was peeled, so no HMAC is noted.
   if (refused && !refused.hmac) return refused;
   const hop = hmacs.findIndex(({ hmac }) => seen(hmac));
   return hop < 0 ? (refused ?? { layers }) : { ...replayed(hmacs[hop]!), hop };

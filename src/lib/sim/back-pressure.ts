@@ -99,7 +99,7 @@ export class Bucket {
   /** Takes a message; returns false if the bucket is empty. */
   takes(now: number): boolean {
     this.#advance(now);
-    // Sums of fractions stay a little below whole numbers.
+    // Sums of fractions may fall short of a whole number.
     if (this.#tokens < 1 - 1e-9) {
       this.#changed = now;
       return false;
@@ -155,7 +155,7 @@ export function simulate(topology: Topology, rules: SimRules, attack: Attack, dr
   }
   const peers: Topology = [...topology, [...reached]];
   const { seconds, limit, attackerLimit = limit, burst, floor, also } = rules;
-  // Sends of honest nodes, those of the attacker, and what is on its way: each comes in order.
+  // Sends of honest nodes, sends of the attacker, messages on their way: each queue is in order.
   const [honest, attacks, flying] = [new Events(), new Events(), new Events()];
   const out: SimOutcome = {
     honest: { sent: 0, delivered: 0 },

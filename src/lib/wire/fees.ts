@@ -30,7 +30,7 @@ export const MAX_HTLC_CLTV = 2016n;
 export const MOST_MSAT = 2_100_000_000_000_000_000n;
 
 /**
- * Returns the fee of a channel for an amount that leaves through it, in millisatoshis, rounded down.
+ * Returns the fee of a channel for an amount that leaves through it, in msat, rounded down.
  * @example
  * ```ts
  * routingFee(5_000_000n, 1_000n, 100n); // 1500n

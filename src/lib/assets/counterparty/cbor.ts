@@ -25,7 +25,7 @@ export const CBOR_LIMITS = { depth: { unit: 'levels', most: 16 } } satisfies Lim
 
 /** Decodes a CBOR list; undefined for other bytes. */
 export function cborList(bytes: Uint8Array): unknown[] | undefined {
-  // An array of up to 23, or with its length in the next byte. Deeper input than a message has is not worth the stack.
+  // Lists of up to 23 items, or with their number in the next byte. Longer ones are no message.
   if (bytes.length === 0 || bytes[0]! < 0x80 || bytes[0]! > 0x98) return undefined;
   const found = decoded(bytes);
   return Array.isArray(found) ? found : undefined;

@@ -59,7 +59,7 @@ export class OpenAssets {
       return !marker ? 'uncolored' : vout < marker.vout ? 'issuance' : 'transfer';
     };
     const definitions = colours ? this.#definitions(tx, options) : [];
-    // In a long stream only parents are worth keeping.
+    // A stream would fill memory: only parents are kept.
     this.#trace.forget(tx.txid);
     return {
       ...documentHead('openassets', tx, network, status),

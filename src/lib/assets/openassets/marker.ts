@@ -58,7 +58,7 @@ export function readMarker(payload: Uint8Array, tell?: (to: number, means: strin
   tell?.(cursor.at, 'version 1');
   const count = cursor.compactSize('number of quantities');
   tell?.(cursor.at, `${count} quantities`);
-  // A quantity is at least a byte: a count that cannot be true is refused before anything is made for it.
+  // Each quantity has a byte or more, so a count above the bytes left is refused at once.
   if (count > cursor.left)
     throw new Malformed('truncated', `${cursor.left} bytes left at offset ${cursor.at}, ${count} quantities expected`);
   const quantities: bigint[] = [];
@@ -128,7 +128,7 @@ export function markerIn(script: Uint8Array): FoundMarker | Malformed | undefine
   const found = opReturnPushes(script);
   if (!found) return undefined;
   const { pushes, ops, truncated } = found;
-  // Bytes behind the data that push nothing are no list of pushes.
+  // Every opcode must push.
   if (!ops.every(isPush)) return new Malformed('not-push-only', 'an opcode found that pushes nothing');
   let fault: Malformed | undefined;
   for (const payload of pushes) {
@@ -136,7 +136,7 @@ export function markerIn(script: Uint8Array): FoundMarker | Malformed | undefine
       return { ...readMarker(payload), payload, multiPush: ops.length > 1 || truncated };
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
-      // The reason that says most: of a push that has the tag.
+      // The fault of a push with the tag says most.
       if (!fault || fault.reason === 'no-tag') fault = error;
     }
   }
