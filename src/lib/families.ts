@@ -19,7 +19,9 @@ import { ONION_ERRORS } from './onion/errors.ts';
 import { SKETCH_ERRORS } from './sketch/errors.ts';
 import { STATECHAIN_ERRORS } from './statechain/errors.ts';
 import type { Settlement } from './contract/copy.ts';
-import type { WatchedDocument, Watcher } from './contract/duty.ts';
+import type { WatchedDocument } from './contract/duty.ts';
+import type { FamilyGauges } from './contract/gauges.ts';
+import type { Watcher } from './contract/watcher.ts';
 import type { WayOut } from './contract/quote.ts';
 import type { StatusSource } from './contract/status.ts';
 import type { Action, Kind } from './protocol/action.ts';
@@ -65,6 +67,8 @@ export interface Family {
   errors?: ErrorRows;
   /** Decides what `watch` does about its records. */
   duties?: () => Promise<readonly Watcher<any>[]>;
+  /** Sums of its records, as `serve` shows them to a metrics server. */
+  gauges?: () => Promise<FamilyGauges>;
   /** Reads a document for `watch --bundle`. Null if no duty is left; undefined for a document of another family. */
   bundled?: () => Promise<(document: Document) => WatchedDocument | null | undefined>;
   /** Prints its lines of `status`, by kind of record. Code is loaded only for kinds that the home has records of. */
@@ -97,6 +101,7 @@ const ALL: readonly Family[] = [
     ways: { 'open-credit': creditWaysOut, rollover: creditWaysOut },
     status: { credit: async () => (await import('./ecash/status.ts')).creditShown },
     duties: async () => [(await import('./credit/watch.ts')).creditWatcher],
+    gauges: async () => (await import('./ecash/gauges.ts')).creditGauges,
     bundled: async () => (await import('./credit/bundle.ts')).creditDocument,
   },
   {
@@ -298,6 +303,9 @@ export const waysOutOf = (type: string): (() => Promise<WaysOut>) | undefined =>
 /** Returns the watchers of all families. */
 export const allWatchers = async (): Promise<Watcher<any>[]> =>
   (await Promise.all(FAMILIES.map(({ duties }) => duties?.() ?? []))).flat();
+
+/** Returns the gauges of all families. */
+export const allGauges = (): Promise<FamilyGauges[]> => Promise.all(FAMILIES.flatMap(({ gauges }) => gauges?.() ?? []));
 
 /** Returns the tables of all contract actions. */
 export const allTables = (): Promise<Action<any, any, any>[]> =>

@@ -15,6 +15,7 @@ import { opened, pair, payMessages } from '../support/credit.ts';
 import { startFakeNode } from '../support/fake-node.ts';
 import { many } from '../support/many.ts';
 import { interleaved, median, report, runToEnd } from './measure.ts';
+import { creditWatcher } from '../../src/lib/credit/watch.ts';
 
 const contracts = Number(process.env['BENCH_CONTRACTS'] ?? 5_000);
 const AT_A_TIME = 500;
@@ -73,7 +74,11 @@ async function coinsLook(home: Home): Promise<{ cpu: number; requests: number }>
     getblockchaininfo: '{"chain":"regtest","blocks":1000,"bestblockhash":"aa"}',
     gettxout: '{"value":0.012,"confirmations":9,"scriptPubKey":{"hex":"51"}}',
   });
-  const look = lookingOver(home.store, factSource({ network: 'regtest', rpc: new Rpc({ url: node.url }) }));
+  const look = lookingOver(
+    home.store,
+    factSource({ network: 'regtest', rpc: new Rpc({ url: node.url }) }),
+    creditWatcher,
+  );
   await look();
   const before = node.requests.length;
   const start = process.cpuUsage();

@@ -11,7 +11,7 @@ import { contractInput } from '../../src/lib/credit/transactions.ts';
 import { settledAs, type PayeeCredit } from '../../src/lib/credit/records.ts';
 import { closeCredit } from '../../src/lib/ecash/credit.ts';
 import { calendar } from '../../src/lib/engine/calendar.ts';
-import { changeCredit } from '../../src/lib/engine/contracts.ts';
+import { changeRecord } from '../../src/lib/engine/upkeep.ts';
 import { statusLines } from '../../src/lib/engine/status.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { bundlePost } from '../../src/lib/engine/watch-bundle.ts';
@@ -26,6 +26,7 @@ import { opened, pair, payMessages } from '../support/credit.ts';
 import { warm as spillway } from '../support/host.ts';
 import { cast, opened as openCoin, transferMessages } from '../support/statechain.ts';
 import type { TestParty } from '../support/party.ts';
+import { creditKind } from '../../src/lib/credit/records.ts';
 
 const closing: (() => void)[] = [];
 afterEach(() => closing.splice(0).forEach((close) => close()));
@@ -106,7 +107,7 @@ describe('the calendar', () => {
     expect(rows.filter(({ next_duty }) => next_duty)).toHaveLength(3);
     expect(Math.max(...table.map((row) => row.length))).toBeLessThanOrEqual(100);
     const settled = { by: 'refund', txid: '00'.repeat(32), paysSat: 0n } as const;
-    await changeCredit(both.payee.home, idClaim(id), (c) => settledAs(c as PayeeCredit, settled));
+    await changeRecord(both.payee.home, creditKind, idClaim(id), (c) => settledAs(c as PayeeCredit, settled));
     expect(await next(both.payee)).toBeUndefined();
   });
   it('of statecoins: the exit of a later owner and its whole fee; of a first owner and an operator none', async () => {

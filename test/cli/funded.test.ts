@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
-import { markFunded, lapseAll } from '../../src/lib/engine/contracts.ts';
+import { markFunded, lapseAll } from '../../src/lib/engine/upkeep.ts';
 import { lookingOver } from '../../src/lib/engine/look.ts';
 import { closeCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { liquidityOf } from '../../src/lib/credit/liquidity.ts';
@@ -16,8 +16,7 @@ import { publicKey } from '../../src/lib/signing/musig2.ts';
 import { parties, payeeOf, refused } from '../credit/helpers.ts';
 import { opened, payMessages, rollMessages } from '../support/credit.ts';
 import { many } from '../support/many.ts';
-
-const lookOver = (...of: Parameters<typeof lookingOver>) => lookingOver(...of)();
+import { creditWatcher } from '../../src/lib/credit/watch.ts';
 
 const at = ({ outpoint: { txid, vout } }: PayeeCredit): string => `${txid}:${vout}`;
 const coinOf = (c: PayeeCredit, more: Partial<Utxo> = {}): Utxo => ({
@@ -82,7 +81,7 @@ describe('a contract that nobody has funded', () => {
     const { source, asked, coins } = nodeOf(1_000);
     for (const c of unfunded) coins.set(at(c), coinOf(c));
     const found = async () => {
-      const { otherwise, tip } = await lookOver(home.store, source);
+      const { otherwise, tip } = await lookingOver(home.store, source, creditWatcher)();
       return liquidityOf('regtest', tip, await home.store.totals(creditKind, otherwise));
     };
     const [paid] = (await home.store.list('credit')).map(({ record }) => creditKind.parse(record) as PayeeCredit);

@@ -13,8 +13,12 @@ import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { parties, payeeOf, payerOf } from '../credit/helpers.ts';
 import { opened, payMessages } from '../support/credit.ts';
 import { many } from '../support/many.ts';
+import { creditWatcher } from '../../src/lib/credit/watch.ts';
 
-const lookOver = (...of: Parameters<typeof lookingOver>) => lookingOver(...of)();
+type Visit = Parameters<typeof lookingOver<Credit>>[3];
+const looking = (store: Home['store'], source: FactSource, visit?: Visit) =>
+  lookingOver(store, source, creditWatcher, visit);
+const lookOver = (...of: Parameters<typeof looking>) => looking(...of)();
 
 const there = (c: PayeeCredit): Utxo => ({ sat: c.terms.capacity_sat, script: '', confirmations: 9 });
 const at = ({ outpoint: { txid, vout } }: PayeeCredit): string => `${txid}:${vout}`;
@@ -93,7 +97,7 @@ describe('a look at the coins of all contracts', () => {
   it('reads a record again only where it has changed, or its coin is gone', async () => {
     const { all, home, both, id } = await scene(30);
     const coins = new Map(all.map((c) => [at(c), there(c)]));
-    const look = lookingOver(home.store, node(coins).source);
+    const look = looking(home.store, node(coins).source);
     expect(await bodiesDuring(home, look)).toBe(31);
     expect(await bodiesDuring(home, look)).toBe(0);
     coins.delete(at(all[5]!));
@@ -110,10 +114,12 @@ describe('a look at the coins of all contracts', () => {
     const sorted = paid.toSorted((a, b) => a.terms.expiry - b.terms.expiry);
     const coins = new Map(sorted.slice(1).map((c) => [at(c), there(c)]));
     const look = await lookOver(home.store, node(coins).source);
-    expect(await nextDeadline(home.store, { otherwise: new Map() })).toBe(deadlineHeight(sorted[0]!.terms));
-    expect(await nextDeadline(home.store, look)).toBe(deadlineHeight(sorted[1]!.terms));
+    expect(await nextDeadline(home.store, creditWatcher, { otherwise: new Map() })).toBe(
+      deadlineHeight(sorted[0]!.terms),
+    );
+    expect(await nextDeadline(home.store, creditWatcher, look)).toBe(deadlineHeight(sorted[1]!.terms));
     const none = await lookOver(home.store, node(new Map()).source);
-    expect(await nextDeadline(home.store, none)).toBe(undefined);
+    expect(await nextDeadline(home.store, creditWatcher, none)).toBe(undefined);
   });
 
   it('without a node reads nothing but what has expired', async () => {

@@ -7,7 +7,7 @@ import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
 import { bundlePost, readWatchBundle } from '../../src/lib/engine/watch-bundle.ts';
 import { bump, leastChild } from '../../src/lib/engine/bump.ts';
-import { lapseAll } from '../../src/lib/engine/contracts.ts';
+import { lapseAll } from '../../src/lib/engine/upkeep.ts';
 import { withChildren } from '../../src/commands/credit/exit.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/engine/watch.ts';

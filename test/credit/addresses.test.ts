@@ -1,6 +1,6 @@
 /** What becomes of a home's addresses: which are given again, which never, and that words find a coin behind all that strangers took. */
 import { describe, expect, it } from 'vitest';
-import { lapse, lapseAll } from '../../src/lib/engine/contracts.ts';
+import { lapse, lapseAll } from '../../src/lib/engine/upkeep.ts';
 import { freshAddress, walletCoins } from '../../src/lib/engine/wallet.ts';
 import { GAP } from '../../src/lib/engine/wallet-scan.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
@@ -16,6 +16,7 @@ import type { Message, TestParty } from '../support/party.ts';
 import { DAY, pruneAll } from '../support/prune.ts';
 import { scanAnswers } from '../support/scan.ts';
 import { parties, payeeOf, policy, refused } from './helpers.ts';
+import { creditWatcher } from '../../src/lib/credit/watch.ts';
 
 /** Where the next payout of the party would lie. */
 const next = async ({ home }: TestParty): Promise<number> => (await home.store.payouts(1))[0]!.index;
@@ -72,7 +73,7 @@ describe("the payee's address is given again", () => {
     const both = await parties();
     const id = await opened(both);
     expect(await next(both.payee)).toBe(1);
-    expect(await lapse(both.payee.home, id)).toBe(true);
+    expect(await lapse(both.payee.home, creditWatcher, idClaim(id))).toBe(true);
     expect(await next(both.payee)).toBe(0);
     // The payer has a refund of it, which pays to an address of its own.
     const paid = (await both.payer.record(id)) as FundedCredit;
@@ -104,7 +105,7 @@ describe("the payee's address is never given again", () => {
     const both = await parties();
     const id = await opened(both);
     await both.payee.run(signUpdate, { input: { contract: id, amount: 1_000n } });
-    expect(await lapse(both.payee.home, id)).toBe(true);
+    expect(await lapse(both.payee.home, creditWatcher, idClaim(id))).toBe(true);
     expect(await next(both.payee)).toBe(1);
   });
   it('where its coin was seen once, though no node knows it any more', async () => {
@@ -117,14 +118,14 @@ describe("the payee's address is never given again", () => {
       () => ({ contract: idClaim(id) }),
       () => ({ writes: { contract: seen }, result: undefined }),
     );
-    expect(await lapse(both.payee.home, id)).toBe(true);
+    expect(await lapse(both.payee.home, creditWatcher, idClaim(id))).toBe(true);
     expect(await next(both.payee)).toBe(1);
   });
   it('where something was paid, and all is settled and forgotten', async () => {
     const both = await parties();
     const id = await opened(both);
     await payMessages(both, id, 50_000n);
-    expect(await lapse(both.payee.home, id)).toBe(false);
+    expect(await lapse(both.payee.home, creditWatcher, idClaim(id))).toBe(false);
     await both.payee.run(exitCredit, { input: { contract: id } });
     await settle(both.payee, id);
     expect((await pruneAll(both.payee)).records).toEqual({ credit: 1 });
@@ -134,7 +135,7 @@ describe("the payee's address is never given again", () => {
     const both = await parties();
     const id = await opened(both);
     await both.payee.run(closeCredit, { input: { contract: id } });
-    await lapse(both.payee.home, id);
+    await lapse(both.payee.home, creditWatcher, idClaim(id));
     expect(await next(both.payee)).toBe(1);
   });
   it('where a person had named it', async () => {

@@ -29,6 +29,7 @@ import { judge } from '../support/kernel.ts';
 import { ecashMessages, opened, openedMint, ownCoin, payMessages, rollMessages } from '../support/credit.ts';
 import type { TestParty } from '../support/party.ts';
 import { parties, payeeOf, payerOf, policy, refused } from './helpers.ts';
+import { creditGauges } from '../../src/lib/ecash/gauges.ts';
 
 /** As the command does it. */
 const bringIn = async (party: TestParty, files = party.journal()) => {
@@ -303,7 +304,7 @@ describe('what stays in doubt', () => {
     await bringIn(payee);
     const shown = async () => [
       (await payee.status(id)).issued_sat,
-      liquidityOf('regtest', 1_000, await homeTotals(payee.home)).issued_sat,
+      liquidityOf('regtest', 1_000, await homeTotals(payee.home, creditGauges)).issued_sat,
     ];
     expect(await shown()).toEqual([1_400n, 1_400n]);
     expect((await payee.status(id)).notes.join()).toContain('not confirmed');

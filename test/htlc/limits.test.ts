@@ -1,7 +1,7 @@
 /** The limits of HTLCs: locks, the order of a swap, routes, scripts and what a claim shows. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { describe } from 'vitest';
-import { ALONE } from '../../src/lib/contract/duty.ts';
+import { ALONE } from '../../src/lib/contract/watcher.ts';
 import { bytesToHex } from '../../src/lib/bitcoin/bytes.ts';
 import { AHEAD_LIMITS, checkAhead, checkLock, LOCK_LIMITS, type Lock } from '../../src/lib/htlc/lock.ts';
 import { parseRoute, planRoute, ROUTE_LIMITS } from '../../src/lib/htlc/route.ts';

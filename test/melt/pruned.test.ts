@@ -1,10 +1,11 @@
 /** What a running mint's home drops once its contracts have ended: they go with their quotes, invoices and melts, or not at all. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { changeCredit } from '../../src/lib/engine/contracts.ts';
+import { changeRecord } from '../../src/lib/engine/upkeep.ts';
 import { settledAs, type FundedCredit, type Settled } from '../../src/lib/credit/records.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { Market, until } from '../support/mint-home.ts';
 import { DAY, pruneAt, type PruneAt } from '../support/prune.ts';
+import { creditKind } from '../../src/lib/credit/records.ts';
 
 let market: Market;
 beforeEach(async () => {
@@ -20,7 +21,7 @@ const held = async (): Promise<number[]> => {
 };
 /** The chain has settled a contract of the operator. */
 const settle = (id: string, paysSat: bigint, by: Settled['by'] = 'close') =>
-  changeCredit(market.operator.home, idClaim(id), (c) =>
+  changeRecord(market.operator.home, creditKind, idClaim(id), (c) =>
     settledAs(c as FundedCredit, { by, txid: 'ab'.repeat(32), paysSat }),
   );
 const prune = (more: PruneAt = {}) =>

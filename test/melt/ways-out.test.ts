@@ -14,7 +14,7 @@ import Status from '../../src/commands/home/status.ts';
 import { outputsOf, parseTransaction, txidOfHex } from '../../src/lib/bitcoin/transaction.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';
-import { changeCredit, lapseAll } from '../../src/lib/engine/contracts.ts';
+import { changeRecord, lapseAll } from '../../src/lib/engine/upkeep.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import {
@@ -226,7 +226,12 @@ it('a debt that the home has learnt of again stays one where the close is settle
   await market.stop();
   await operator.lose(backup);
   await market.start();
-  const known = await changeCredit(operator.home, idClaim(reverse), (c) => confirmOwed(c as PayerCredit, []) as Credit);
+  const known = await changeRecord(
+    operator.home,
+    creditKind,
+    idClaim(reverse),
+    (c) => confirmOwed(c as PayerCredit, []) as Credit,
+  );
   expect(known).toMatchObject({ owedSat: 30_000n, restored: false });
 
   const early = await ok('operator', CloseCredit, [], await ok('merchant', CloseCredit, ['--contract', reverse]));

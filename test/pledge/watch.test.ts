@@ -11,7 +11,7 @@ import {
   type Output,
   type Spent,
 } from '../../src/lib/bitcoin/transaction.ts';
-import { ALONE } from '../../src/lib/contract/duty.ts';
+import { ALONE } from '../../src/lib/contract/watcher.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
 import { Rpc } from '../../src/lib/chain/rpc.ts';
 import { factSource } from '../../src/lib/chain/source.ts';

@@ -168,7 +168,7 @@ describe('a look', () => {
       for (let i = 0; i < 2; i++) {
         const looked = look();
         await vi.advanceTimersByTimeAsync(4_000);
-        expect(await looked).toMatchObject({ stored: new Map(), tip: undefined, chain: undefined });
+        expect(await looked).toMatchObject({ stored: [new Map()], tip: undefined, chain: undefined });
         await vi.advanceTimersByTimeAsync(1_100);
       }
       expect(asked).toBe(1);

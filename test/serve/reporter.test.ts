@@ -1,10 +1,12 @@
 /** When a quote whose event has not arrived is looked at again. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Reporter } from '../../src/lib/cdk/report.ts';
-import { lapse } from '../../src/lib/engine/contracts.ts';
+import { lapse } from '../../src/lib/engine/upkeep.ts';
 import { ecashQuote } from '../../src/lib/mint/bind.ts';
 import { refused } from '../credit/helpers.ts';
 import { Market } from '../support/mint-home.ts';
+import { creditWatcher } from '../../src/lib/credit/watch.ts';
+import { idClaim } from '../../src/lib/protocol/claims.ts';
 
 afterEach(() => void vi.restoreAllMocks());
 
@@ -52,7 +54,7 @@ describe('a quote whose contract nobody has funded', () => {
       const contract = await market.forward();
       const quote = await market.bind(contract);
       await market.stop();
-      expect(await lapse(operator.home, contract)).toBe(true);
+      expect(await lapse(operator.home, creditWatcher, idClaim(contract))).toBe(true);
       const asked = vi.fn(async () => ({ paidSat: 0n, issuedSat: 0n }));
       const log = vi.fn();
       const reporter = new Reporter({

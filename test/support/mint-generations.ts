@@ -2,13 +2,14 @@
  * Generations of contracts of a running mint, in process: customers pay over quotes of their contracts and of other wallets,
  * merchants' invoices are melted and taken, the chain settles both contracts, and what is old is pruned.
  */
-import { changeCredit } from '../../src/lib/engine/contracts.ts';
+import { changeRecord } from '../../src/lib/engine/upkeep.ts';
 import { settledAs, type FundedCredit } from '../../src/lib/credit/records.ts';
 import type { Pruned } from '../../src/lib/home/prune.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import type { Hex } from '../../src/lib/protocol/action.ts';
 import { until, type Market } from './mint-home.ts';
 import { DAY, pruneAt } from './prune.ts';
+import { creditKind } from '../../src/lib/credit/records.ts';
 
 /** A key of another wallet. */
 const OTHER = '0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
@@ -59,7 +60,7 @@ const isTold = async (market: Market, id: string): Promise<boolean> => {
 export async function endGeneration(market: Market, { customer, merchant, paidSat }: Generation): Promise<Pruned> {
   const { operator, user, merchant: shop } = market;
   const settle = (id: Hex, paysSat: bigint) =>
-    changeCredit(operator.home, idClaim(id), (c) =>
+    changeRecord(operator.home, creditKind, idClaim(id), (c) =>
       settledAs(c as FundedCredit, { by: 'close', txid: 'ab'.repeat(32), paysSat }),
     );
   await settle(customer, paidSat);

@@ -12,7 +12,8 @@ import type { Document } from '../../lib/protocol/message.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { dueList, type DueLine } from '../../lib/credit/exit.ts';
 import { creditKind, isFunded } from '../../lib/credit/records.ts';
-import { exitFacts } from '../../lib/engine/contracts.ts';
+import { followed } from '../../lib/credit/standing.ts';
+import { seenOf } from '../../lib/engine/status.ts';
 import type { Home } from '../../lib/home/home.ts';
 import type { FactSource } from '../../lib/protocol/ports.ts';
 import { feerateText } from '../../lib/bitcoin/fee.ts';
@@ -80,18 +81,11 @@ export default contractDoor({
  */
 async function dueContracts(home: Home, source: FactSource, within: number): Promise<DueLine[]> {
   const listed = await home.store.list(creditKind.name);
-  const contracts = listed
-    .map(({ name, record }) => ({ name, record: creditKind.parse(record) }))
-    .filter(({ record }) => isFunded(record));
-  const { tip, ...facts } = await exitFacts(source, contracts);
+  const contracts = listed.map(({ record }) => creditKind.parse(record)).filter(isFunded);
+  const { tip, ...facts } = await seenOf(source, contracts.map(followed));
   if (tip === 'not-checked')
     throw new Refusal('usage', 'no height to count from', { hint: 'give --tip HEIGHT or --chain URL' });
-  return dueList(
-    contracts.map(({ record }) => record),
-    tip,
-    within,
-    facts,
-  );
+  return dueList(contracts, tip, within, facts);
 }
 
 /**

@@ -9,6 +9,7 @@ import { print } from '../../lib/cli/output.ts';
 import { crowded, isExitable, liquidityOf, MassExits, spread, type Liquidity } from '../../lib/credit/liquidity.ts';
 import type { Credit } from '../../lib/credit/records.ts';
 import type { ExitFacts } from '../../lib/credit/standing.ts';
+import { creditGauges } from '../../lib/ecash/gauges.ts';
 import { defaultPolicy, type Policy } from '../../lib/credit/terms.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -49,8 +50,8 @@ export default filter({
         throw new Refusal('usage', 'no height to plan from', { hint: 'give --tip HEIGHT or --chain URL' });
       const exits = flags.plan === undefined ? undefined : new MassExits(feerate!, feerateText(feerate!));
       const visit = exits && ((c: Credit, facts: ExitFacts) => isExitable(c, facts) && exits.add(c));
-      const look = await lookingOver(home.store, source, visit)();
-      const found: Planned = liquidityOf(home.network, look.tip, await homeTotals(home, look.otherwise));
+      const look = await lookingOver(home.store, source, creditGauges.watcher, visit)();
+      const found: Planned = liquidityOf(home.network, look.tip, await homeTotals(home, creditGauges, look.otherwise));
       if (flags.plan !== undefined && look.tip !== 'not-checked') {
         const policy = (await policyFrom(flags, home.network)) ?? defaultPolicy(home.network);
         found.plan = planOf(found, look.tip, policy, flags.plan, flags.new ?? 10, exits!);

@@ -16,7 +16,7 @@ import type { Network } from '../bitcoin/network.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { childrenOf, replacementFee, withChildren, type Evicted, type Paid } from '../bitcoin/replacement.ts';
 import type { Output } from '../bitcoin/transaction.ts';
-import type { Claim, Hand, Hex, Kind } from '../protocol/action.ts';
+import type { Claim, Hand, Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';
 import {
@@ -346,53 +346,4 @@ export interface Watched {
 export interface WatchedDocument {
   network: Network;
   watched: Watched;
-}
-
-/**
- * Meaning of a figure's value as a height from which its record is due.
- *
- *   now     none: all of its records are due
- *   height  from there on it is due
- *   wakes   likewise, and before it the record is not even read, but in a home that may lack some of its records
- *   never   none: nothing falls due of it by itself
- */
-export type Falls = 'now' | 'height' | 'wakes' | 'never';
-
-/** Facts of a home beside the record. */
-export interface About<R> {
-  /** Output scripts of this home among those that `scripts` returned. */
-  ours: ReadonlySet<Hex>;
-  /** The record that `beside` names; null: it cannot be read. */
-  beside: R | null | undefined;
-  /** True where the home was restored and has not read its journal, which may know of more. */
-  restored: boolean;
-}
-
-/** A record by itself. */
-export const ALONE: About<never> = { ours: new Set(), beside: undefined, restored: false };
-
-/** A family's part of `watch`, for the records of one kind. */
-export interface Watcher<R> {
-  kind: Kind<R>;
-  /** Figures of the kind by which its records are read. */
-  order: Readonly<Record<string, Falls>>;
-  /** Returns the output scripts to look up in the home's wallet. Absent: none. */
-  scripts?(record: R): readonly Hex[];
-  /** Returns the claim of another record of the kind that tells of this one's transactions. */
-  beside?(record: R): Claim | undefined;
-  /** Returns the watcher's view of a record; undefined if it is not watched. Costly parts are computed on use. */
-  watched(record: R, about: About<R>): Watched | undefined;
-  /** Returns the record with new facts of a look that must be stored; undefined if there are none. */
-  learnt?(record: R, seen: ChainView): R | undefined;
-  /** Returns the record after a final transaction has ended it. */
-  ended(record: R, end: Extract<Act, { do: 'end' }>): R;
-  /** Returns the lapsed record, or the same record if it was used meanwhile. Absent: no record of the kind lapses. */
-  lapsed?(record: R): R;
-  /**
-   * Returns the record to store before its own transaction is first sent. Absent: the record does not change.
-   * @throws Refusal `state-moved-on` where it may not be sent any more
-   */
-  sent?(record: R, tx: ReadyTx): R;
-  /** Returns the transaction as the stored record now has it. Absent: it never changes. */
-  newest?(record: R, tx: ReadyTx): ReadyTx;
 }

@@ -24,7 +24,6 @@ import {
   overtaken,
   sending,
   SPENT_OTHERWISE,
-  type About,
   type Act,
   type ChainView,
   type CoinSeen,
@@ -32,8 +31,8 @@ import {
   type Duty,
   type CoinSpend,
   type Watched,
-  type Watcher,
 } from '../contract/duty.ts';
+import type { About, Watcher } from '../contract/watcher.ts';
 import { readyTxOf, type ReadyTx, type Rules } from '../contract/fees.ts';
 import type { From } from '../contract/moment.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -42,7 +41,6 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { deadlineHeight, freezeHeight, type Heights } from './checks.ts';
 import {
-  cancelled,
   creditKind,
   exitingAs,
   FUNDED,
@@ -56,6 +54,7 @@ import {
   type Settled,
 } from './records.ts';
 import { isReverse } from './terms.ts';
+import { creditUpkeep } from './upkeep.ts';
 import { finishedOf, strangersWay, warnsAt, watchedOf, type WatchedCredit } from './watched.ts';
 
 /** Halfway from the freeze height to the deadline. */
@@ -292,7 +291,7 @@ export const creditWatcher: Watcher<Credit> = {
   },
   watched: watchedRecord,
   ended: (c, { by, txid, paysSat }) => settledAs(c as FundedCredit, { by: by as Settled['by'], txid, paysSat }),
-  lapsed: (c) => (mayLapse(c) ? cancelled(c) : c),
+  upkeep: creditUpkeep,
   sent(c, { by }) {
     if (by !== 'exit') return c;
     const payee = inState(c, 'payee', 'accepted', ...FUNDED);

@@ -1,16 +1,13 @@
 /**
- * Looks at a home's credit contracts: what a node knows beyond their records, of coins that are
- * spent, or not there. The store has added up what the records say (`credit/figures.ts`). Contracts
- * that stand otherwise are kept here and put in their place. The contracts whose end no record
- * knows are gone through in the order of their heights, a page at a time and in slices. A server so
- * answers messages meanwhile, and memory does not grow with their number. Without a node only the
- * height tells more than the records, of those that have expired.
+ * Looks at a home's records of one kind: what a node knows beyond them, of coins that are spent, or not there. The store has
+ * added up what the records say (`Kind.figures`). Records that stand otherwise are kept here and put in their place. Those whose
+ * end no record knows are gone through in the order of their heights, a page at a time and in slices. A server so answers
+ * messages meanwhile, and memory does not grow with their number. Without a node only the height tells more than the records,
+ * of those that have expired.
  */
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { figuresOf } from '../credit/figures.ts';
-import { creditKind, type Credit, type FundedCredit } from '../credit/records.ts';
-import type { ExitFacts } from '../credit/standing.ts';
-import { ledgerKind } from '../ecash/ledger.ts';
+import type { FamilyGauges } from '../contract/gauges.ts';
+import type { CoinFacts, Watcher } from '../contract/watcher.ts';
 import type { Otherwise } from '../home/figures.ts';
 import type { Home } from '../home/home.ts';
 import type { HomeStore } from '../home/sql-store.ts';
@@ -18,31 +15,37 @@ import type { Ordered } from '../home/store.ts';
 import type { Totals } from '../protocol/figures.ts';
 import { sameJson } from '../protocol/json.ts';
 import type { FactSource } from '../protocol/ports.ts';
-import { exitFacts } from './contracts.ts';
+import { seenOf } from './status.ts';
 import { pagesOf, slices } from './slices.ts';
 
-/** Contracts whose coins are asked for at a time. */
+/** Records whose coins are asked for at a time. */
 const PAGE = 200;
 
 export interface Look {
-  tip: ExitFacts['tip'];
+  tip: CoinFacts['tip'];
   /** Source of the coins: whether a node was asked. */
   coins: 'chain' | 'not-checked';
-  /** The contracts that stand otherwise than their records say, by the store's numbers. */
+  /** The records that stand otherwise than they say, by the store's numbers. */
   otherwise: ReadonlyMap<number, Otherwise>;
 }
 
+/** Figures of the records that may yet be settled, which say the height from which each is due. */
+const heightsOf = ({ order }: Pick<Watcher<any>, 'order'>): string[] =>
+  Object.keys(order).filter((figure) => order[figure] === 'height');
+
 /**
- * Looks at all contracts, each time it is called. A contract whose coin is there stands as its
- * record says. Only its outpoint is kept from one look to the next, and its record is not read again
+ * Looks at all records, each time it is called. A record whose coin is there stands as it says. Only its outpoint is kept from one look to the next, and its record is not read again
  * before it has changed.
  * @param visit is handed every contract, also where there is nothing to ask a node
  */
-export function lookingOver(
+export function lookingOver<R>(
   store: Pick<HomeStore, 'inOrder'>,
   source: FactSource,
-  visit?: (contract: Credit, facts: ExitFacts) => void,
+  watcher: Watcher<R>,
+  visit?: (record: R, facts: CoinFacts) => void,
 ): () => Promise<Look> {
+  const { kind } = watcher;
+  const upkeep = watcher.upkeep!;
   /** Outpoints, by number and revision of the record. */
   let held: ReadonlyMap<string, string> = new Map();
   return async () => {
@@ -57,7 +60,7 @@ export function lookingOver(
       const at: string[] = [];
       for (const { id, rev, record } of page) {
         const key = `${id} ${rev}`;
-        const outpoint = held.get(key) ?? outpointText((creditKind.parse(record) as FundedCredit).outpoint);
+        const outpoint = held.get(key) ?? outpointText(upkeep.coin(kind.parse(record))!.outpoint);
         seen.set(key, outpoint);
         at.push(outpoint);
         await pause();
@@ -65,22 +68,23 @@ export function lookingOver(
       const { coins = 'not-checked' } = (await source.facts({ coins: at })).facts;
       return coins === 'not-checked' ? page : page.filter((_, i) => coins.get(at[i]!) === 'missing');
     };
-    for (const figure of ['deadline', 'expiry']) {
+    for (const figure of heightsOf(watcher)) {
       const all = asks || visit !== undefined;
-      if (!all && (tip === 'not-checked' || figure === 'deadline')) continue;
+      if (!all && (tip === 'not-checked' || !Object.hasOwn(upkeep.lapses, figure))) continue;
       const upTo = all ? {} : { upTo: BigInt(tip) };
-      for await (const page of pagesOf(store, creditKind, figure, { ...upTo, most: PAGE })) {
+      for await (const page of pagesOf(store, kind, figure, { ...upTo, most: PAGE })) {
         const rows = await astir(page);
-        const contracts: { name: string; record: Credit }[] = [];
-        for (const { name, record } of rows) {
-          contracts.push({ name, record: creditKind.parse(record) });
+        const records: R[] = [];
+        for (const { record } of rows) {
+          records.push(kind.parse(record));
           await pause();
         }
-        if (contracts.length === 0) continue;
-        const facts = await exitFacts(source, contracts);
-        for (const [i, { record }] of contracts.entries()) {
+        if (records.length === 0) continue;
+        const coins = records.flatMap((record) => upkeep.coin(record) ?? []);
+        const facts = await seenOf(source, coins);
+        for (const [i, record] of records.entries()) {
           const { id, rev } = rows[i]!;
-          const [was, is] = [figuresOf(record), figuresOf(record, facts)];
+          const [was, is] = [kind.figures!(record), upkeep.figures(record, facts)];
           if (!sameJson(was, is)) otherwise.set(id, { rev, was, is });
           visit?.(record, facts);
           await pause();
@@ -92,19 +96,27 @@ export function lookingOver(
   };
 }
 
-/** Returns the sums over all contracts and their ledgers. */
-export const homeTotals = async ({ store }: Pick<Home, 'store'>, otherwise?: Look['otherwise']): Promise<Totals> =>
-  new Map([...(await store.totals(ledgerKind)), ...(await store.totals(creditKind, otherwise))]);
+/** Returns the sums over all records of a family's gauges. */
+export const homeTotals = async (
+  { store }: Pick<Home, 'store'>,
+  { watcher, beside }: Pick<FamilyGauges, 'watcher' | 'beside'>,
+  otherwise?: Look['otherwise'],
+): Promise<Totals> => {
+  const sums = [...beside.map((kind) => store.totals(kind)), store.totals(watcher.kind, otherwise)];
+  return new Map((await Promise.all(sums)).flatMap((totals) => [...totals]));
+};
 
-/** The nearest height at which this home must exit; undefined where it has nothing to exit with. */
+/** Returns the nearest height at which this home must act; undefined where it has nothing to act with. */
 export async function nextDeadline(
   store: Pick<HomeStore, 'inOrder'>,
+  watcher: Watcher<any>,
   { otherwise }: Pick<Look, 'otherwise'>,
 ): Promise<number | undefined> {
-  for await (const page of pagesOf(store, creditKind, 'deadline', { most: PAGE })) {
+  const [deadline = ''] = heightsOf(watcher);
+  for await (const page of pagesOf(store, watcher.kind, deadline, { most: PAGE })) {
     const next = page.find(({ id, rev }) => {
       const known = otherwise.get(id);
-      return known?.rev !== rev || 'deadline' in known.is;
+      return known?.rev !== rev || deadline in known.is;
     });
     if (next) return Number(next.value);
   }

@@ -4,7 +4,7 @@
  */
 import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
 import { outcomeNeeds, type TrackedCoin, type ChainFacts } from '../contract/outcome.ts';
-import { ALONE, type Watcher } from '../contract/duty.ts';
+import { ALONE, type Watcher } from '../contract/watcher.ts';
 import { momentIn } from '../contract/moment.ts';
 import type { NextDuty, StatusLine, StatusOptions } from '../contract/status.ts';
 import { FAMILIES } from '../families.ts';

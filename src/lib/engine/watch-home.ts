@@ -2,7 +2,8 @@
  * The records of a home, watched: read a page at a time, and anew only where they have changed. What is due comes first, of all
  * families, and of that what has the most at stake; then all others, the nearest of each family first.
  */
-import { ALONE, type Falls, type ActionStart, type Watched, type Watcher } from '../contract/duty.ts';
+import type { ActionStart, Watched } from '../contract/duty.ts';
+import { ALONE, type Falls, type Watcher } from '../contract/watcher.ts';
 import type { ReadyTx } from '../contract/fees.ts';
 import { allWatchers, tableOf } from '../families.ts';
 import { change, loadRecord } from '../home/change.ts';
@@ -16,7 +17,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { bumpAlone } from './bump.ts';
 import type { Charge, Resting, Unread } from './duties.ts';
 import { damaged, failureOf } from './failure.ts';
-import { markFunded, lapseAll } from './contracts.ts';
+import { markFunded, lapseAll } from './upkeep.ts';
 import { note } from './log.ts';
 import { pagesOf, pieces, slices } from './slices.ts';
 import { play, playAgain } from './play.ts';
@@ -109,7 +110,7 @@ async function chargeOf(
       },
       ended: (end) => rewrite((it) => watcher.ended(it, end) as object, nothing),
       // Where what held it was settled at the same look, it is gone already.
-      lapsed: () => rewrite((it) => watcher.lapsed!(it) as object, nothing).catch(unlessCode('state-moved-on')),
+      lapsed: () => rewrite((it) => watcher.upkeep!.lapsed(it) as object, nothing).catch(unlessCode('state-moved-on')),
     }
   );
 }

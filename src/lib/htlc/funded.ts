@@ -6,15 +6,8 @@
 import { scriptOf } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { outputsOf, sumSat, txidOf } from '../bitcoin/transaction.ts';
-import {
-  decideDuty,
-  type About,
-  type Due,
-  type Duty,
-  type ChainView,
-  type Watched,
-  type Watcher,
-} from '../contract/duty.ts';
+import { decideDuty, type Due, type Duty, type ChainView, type Watched } from '../contract/duty.ts';
+import type { About, Watcher } from '../contract/watcher.ts';
 import type { From } from '../contract/moment.ts';
 import type { Rules } from '../contract/fees.ts';
 import type { Lock } from './lock.ts';

@@ -21,7 +21,6 @@ import { outputsOf, sumSat, txidOfHex, type Spent } from '../bitcoin/transaction
 import {
   decideDuty,
   isReady,
-  type About,
   type CoinSeen,
   type Due,
   type Duty,
@@ -29,9 +28,9 @@ import {
   type CoinSpend,
   type Unsigned,
   type Watched,
-  type Watcher,
   type Way,
 } from '../contract/duty.ts';
+import type { About, Watcher } from '../contract/watcher.ts';
 import { standingAt } from '../contract/outcome.ts';
 import { readyTxOf, type Rules } from '../contract/fees.ts';
 import type { Hand, Hex } from '../protocol/action.ts';

@@ -20,8 +20,8 @@ import {
   type Goal,
   type ChainView,
   type Watched,
-  type Watcher,
 } from '../contract/duty.ts';
+import type { Watcher } from '../contract/watcher.ts';
 import { standingAt } from '../contract/outcome.ts';
 import { readyTxOf, type ReadyTx, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';

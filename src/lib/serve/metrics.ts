@@ -6,14 +6,15 @@
  * `spillway_chain_up` is 0.
  */
 import { failureOf } from '../engine/failure.ts';
-import { lookingOver, nextDeadline, homeTotals } from '../engine/look.ts';
+import { homeTotals, lookingOver, nextDeadline, type Look } from '../engine/look.ts';
 import { note } from '../engine/log.ts';
-import { allTables } from '../families.ts';
+import type { ByChain, FamilyGauges } from '../contract/gauges.ts';
+import { allGauges, allTables } from '../families.ts';
 import type { Home } from '../home/home.ts';
 import type { Facts } from '../protocol/action.ts';
 import { isServed, type FactSource } from '../protocol/ports.ts';
 import type { LogEntry } from './desk.ts';
-import { gaugesOf, type ByChain, type HomeFigures } from './figures.ts';
+import { gaugesOf, type HomeFigures } from './figures.ts';
 import { inTime, onceABlock, shared } from './looks.ts';
 
 export interface Metrics {
@@ -43,6 +44,7 @@ export async function metricsOf(look: () => Promise<HomeFigures>): Promise<Metri
   collectDefaultMetrics({ register: ofProcess });
   for (const name of MISNAMED) ofProcess.removeSingleMetric(name);
   const registers = [ofProcess];
+  const families = await allGauges();
   const messages = new Counter({
     name: 'spillway_messages_total',
     help: 'Messages answered, by type, step and how it ended: ok, waits (for another wallet), or the code of the refusal.',
@@ -79,7 +81,7 @@ export async function metricsOf(look: () => Promise<HomeFigures>): Promise<Metri
     async scrape() {
       // New for each scrape, so that no old value stays.
       const ofHome = new Registry();
-      for (const { name, help, values } of gaugesOf(await look())) {
+      for (const { name, help, values } of gaugesOf(families, await look())) {
         const labelNames = Object.keys(values[0]?.labels ?? {});
         const gauge = new Gauge({ name, help, labelNames, registers: [ofHome] });
         for (const { labels = {}, value } of values) gauge.set(labels, value);
@@ -95,19 +97,26 @@ export async function metricsOf(look: () => Promise<HomeFigures>): Promise<Metri
  */
 export function lookAt(home: Home, source: FactSource): () => Promise<HomeFigures> {
   const height = shared(async () => (await source.facts({ tip: true })).facts.tip ?? 'not-checked', LOOK_MS);
-  const coins = onceABlock(lookingOver(home.store, source), tell);
-  const byChain = async (tip: Facts['tip']): Promise<ByChain | undefined> => {
-    const look = await coins(tip);
-    if (!look) return undefined;
-    const [totals, deadline] = [await homeTotals(home, look.otherwise), await nextDeadline(home.store, look)];
-    return { at: look.tip, totals, deadline };
+  const families = allGauges();
+  const looks = families.then((all) => all.map(({ watcher }) => lookingOver(home.store, source, watcher)));
+  const coins = onceABlock(async () => Promise.all((await looks).map((look) => look())), tell);
+  const byChain = async (tip: Facts['tip']): Promise<HomeFigures['chain']> => {
+    const found = await coins(tip);
+    return found && Promise.all((await families).map((one, i) => chainOf(home, one, found[i]!)));
   };
+  const stored = async () => Promise.all((await families).map((one) => homeTotals(home, one)));
   return shared(async () => {
-    const [stored, tip] = await Promise.all([patient('the store', homeTotals(home)), patient('the node', height())]);
-    const chain = stored && tip !== undefined ? await patient('the store', byChain(tip)) : undefined;
-    return { network: home.network, stored, tip, chain };
+    const [sums, tip] = await Promise.all([patient('the store', stored()), patient('the node', height())]);
+    const chain = sums && tip !== undefined ? await patient('the store', byChain(tip)) : undefined;
+    return { network: home.network, stored: sums, tip, chain };
   }, LOOK_MS);
 }
+
+const chainOf = async (home: Home, one: FamilyGauges, look: Look): Promise<ByChain> => ({
+  at: look.tip,
+  totals: await homeTotals(home, one, look.otherwise),
+  deadline: await nextDeadline(home.store, one.watcher, look),
+});
 
 /** Returns the result if it arrives in time; else logs the delay, or the failure, and returns undefined. */
 const patient = <T>(what: string, promise: Promise<T>): Promise<T | undefined> =>

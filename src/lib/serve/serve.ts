@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Home } from '../home/home.ts';
 import type { FactSource, Ports } from '../protocol/ports.ts';
-import { markFunded, lapseAll } from '../engine/contracts.ts';
+import { markFunded, lapseAll } from '../engine/upkeep.ts';
 import { pruneBeside } from '../engine/keep.ts';
 import { notifyPaid } from '../engine/notify.ts';
 import { note } from '../engine/log.ts';

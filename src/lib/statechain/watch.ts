@@ -29,9 +29,9 @@ import {
   type ChainView,
   type CoinSpend,
   type Watched,
-  type Watcher,
   type Way,
 } from '../contract/duty.ts';
+import type { Watcher } from '../contract/watcher.ts';
 import { readyTxOf, type ReadyTx, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
