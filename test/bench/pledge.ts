@@ -53,7 +53,7 @@ async function gathered(party: TestParty, lines: string): Promise<number> {
         yield* pieces;
       },
     };
-    await gatherLines(source, new HomeSeats(party.home, undefined), party.ports().source, { unchecked: true });
+    await gatherLines(source, new HomeSeats(party.home, undefined), party.ports().source, true);
   } finally {
     process.stdout.write = write;
     process.exitCode = 0;

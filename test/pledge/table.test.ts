@@ -436,9 +436,7 @@ describe('a seat', () => {
     const gate = new Gate(made({ until: 100 }), NETWORK);
     const one = ownPledge(gate.campaign, 1, 600_000n);
     const look = (tip: number | 'not-checked', unchecked: boolean, coins: never[] | 'not-checked' = 'not-checked') =>
-      outcome(
-        (async () => gate.check(one, { tip, coins: coins === 'not-checked' ? coins : new Map() }, { unchecked }))(),
-      );
+      outcome((async () => gate.check(one, { tip, coins: coins === 'not-checked' ? coins : new Map() }, unchecked))());
     expect(await look(100, true)).toBe('expired');
     expect(await look('not-checked', false)).toBe('tip-required');
     expect(await look(99, false)).toBe('funding-unchecked');
@@ -519,7 +517,7 @@ describe('seats of coins that are spent', () => {
     const round = await new HomeSeats(collector.home, undefined).begin([offer]);
     const one = openedIn(round, offer);
     await round.look([one]);
-    expect(place(one, { tip: 1, coins: 'not-checked' }, { unchecked: true })).toBe('not-checked');
+    expect(place(one, { tip: 1, coins: 'not-checked' }, true)).toBe('not-checked');
     expect(one.campaign.gathering.sum.count).toBe(2);
     expect(await round.keep()).toBe(true);
     expect(await seatsOf(collector.home, campaign.id)).toHaveLength(2);
@@ -556,7 +554,7 @@ describe('seats of a home, many at once', () => {
     await round.look(opened);
     const codes: (string | undefined)[] = [];
     for (const one of opened)
-      codes.push(await outcome((async () => place(one, { tip: 1, coins: 'not-checked' }, { unchecked: true }))()));
+      codes.push(await outcome((async () => place(one, { tip: 1, coins: 'not-checked' }, true))()));
     return { codes, kept: await round.keep() };
   };
   const record = async (collector: TestParty, { id }: Campaign) =>
@@ -576,7 +574,7 @@ describe('seats of a home, many at once', () => {
     const slow = await new HomeSeats(collector.home, undefined).begin([offer]);
     const late = openedIn(slow, offer);
     await slow.look([late]);
-    place(late, { tip: 1, coins: 'not-checked' }, { unchecked: true });
+    place(late, { tip: 1, coins: 'not-checked' }, true);
     await join(collector, messageOf(campaign, 4, 2_000n));
     expect(await slow.keep()).toBe(false);
   });

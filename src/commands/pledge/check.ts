@@ -32,7 +32,7 @@ Without it says how the pledges of a home stand: open, due (the campaign is over
       const facts = factSource({ network: gate.network, ...chain });
       const seats = new MemorySeats(gate);
       const limit = flags.batch ? undefined : LINE_LIMIT;
-      return gatherLines(await openInput(file), seats, facts, { unchecked: true }, limit);
+      return gatherLines(await openInput(file), seats, facts, true, limit);
     }
     await withHome(flags, async (home) => {
       const source = factSource({ network: home.network, ...chain });

@@ -17,7 +17,7 @@ import { note } from '../../lib/engine/log.ts';
 import { change } from '../../lib/home/change.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { completeCampaign, type LockingPledge } from '../../lib/pledge/complete.ts';
-import { checkLastHeight, lackOf, standing, trustIn, type Gate } from '../../lib/pledge/gather.ts';
+import { checkLastHeight, lackOf, mayTrust, standing, type Gate } from '../../lib/pledge/gather.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';
 import { campaignKind, gateOf, type CampaignRecord } from '../../lib/pledge/records.ts';
 import { sumOfPledges, taprootCoin } from '../../lib/pledge/sums.ts';
@@ -63,7 +63,7 @@ export async function completeFrom(flags: CompleteValues, file: string | undefin
       tip: true,
       coins: outpointsOf(lock ? [...offered, lock] : offered),
     });
-    checkLastHeight(gate.campaign, facts.tip ?? 'not-checked', trustIn(gate.network, flags.unchecked));
+    checkLastHeight(gate.campaign, facts.tip ?? 'not-checked', mayTrust(gate.network, flags.unchecked));
     const refused = lock && lackOf(lock, facts.coins);
     if (refused) throw refused;
     const missing: Pledge[] = [];
@@ -143,7 +143,7 @@ async function pledgesIn(gate: Gate, file: string | undefined): Promise<readonly
   for await (const line of linesOf(await openInput(file)))
     try {
       const one = openedIn(round, offerIn(bytesOf(line)));
-      place(one, { tip: 'not-checked', coins: 'not-checked' }, { unchecked: true });
+      place(one, { tip: 'not-checked', coins: 'not-checked' }, true);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       note(`line ${line.number} is left out: ${error.code}: ${error.message}`);

@@ -11,7 +11,7 @@ import { readAll } from '../../lib/engine/files.ts';
 import { note } from '../../lib/engine/log.ts';
 import { sniff } from '../../lib/engine/sniff.ts';
 import { retryRace } from '../../lib/home/change.ts';
-import { gathered, Gathering, type Gate, type PledgeFacts, type PledgeTrust } from '../../lib/pledge/gather.ts';
+import { gathered, Gathering, type Gate, type PledgeFacts } from '../../lib/pledge/gather.ts';
 import type { Pledge } from '../../lib/pledge/pledge.ts';
 import { pledgeOfPsbt } from '../../lib/pledge/psbt.ts';
 import type { Sealed } from '../../lib/pledge/records.ts';
@@ -93,12 +93,12 @@ export async function gatherLines(
   source: AsyncIterable<Uint8Array>,
   seats: Seats,
   facts: FactSource,
-  trust: PledgeTrust,
+  unchecked: boolean,
   whole?: number,
 ): Promise<void> {
   if (whole !== undefined) {
     const offer = offerIn(await readAll(source as never, whole, 'the pledge'));
-    const [answer] = await round([offer], seats, facts, trust);
+    const [answer] = await round([offer], seats, facts, unchecked);
     const { text, missing = 0n, error } = answer!;
     if (error !== undefined) throw error;
     await print(text);
@@ -112,7 +112,7 @@ export async function gatherLines(
   let open = true;
   for await (const lines of groupsOf(source, LINE_LIMIT)) {
     const offers = lines.map((line) => attempt(() => offerIn(bytesOf(line))));
-    const answers = await round(offers, seats, facts, trust);
+    const answers = await round(offers, seats, facts, unchecked);
     for (const { exit } of answers) first ||= exit;
     const last = answers.findLast(({ missing }) => missing !== undefined);
     if (last) open = last.missing! > 0n;
@@ -128,9 +128,9 @@ export async function gatherLines(
 export function place(
   { campaign: { gathering }, pledge: one }: OpenedOffer,
   looked: PledgeFacts,
-  trust: PledgeTrust,
+  unchecked: boolean,
 ): string {
-  const coin = gathering.gate.check(one, looked, trust);
+  const coin = gathering.gate.check(one, looked, unchecked);
   gathering.add(one);
   return coin;
 }
@@ -145,7 +145,7 @@ const round = (
   offers: readonly (Offer | AnswerLine)[],
   seats: Seats,
   facts: FactSource,
-  trust: PledgeTrust,
+  unchecked: boolean,
 ): Promise<AnswerLine[]> =>
   retryRace(async () => {
     const seated = await seats.begin(offers.filter((one): one is Offer => !isAnswer(one)));
@@ -160,7 +160,7 @@ const round = (
       isAnswer(one)
         ? one
         : attempt((): AnswerLine => {
-            const coin = place(one, looked, trust);
+            const coin = place(one, looked, unchecked);
             const { gate, sum } = one.campaign.gathering;
             const said = gathered(gate, sum, one.pledge);
             const text = printJson({ type: pledge.type, version: 1, ...said, checks: { tip: checks['tip'], coin } });

@@ -4,7 +4,7 @@ import { contractNamed } from '../../lib/cli/named.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { openInput } from '../../lib/cli/input.ts';
-import { trustIn } from '../../lib/pledge/gather.ts';
+import { mayTrust } from '../../lib/pledge/gather.ts';
 import { pledge } from '../../lib/pledge/table.ts';
 import { gatherLines, LINE_LIMIT } from './gathering.ts';
 import { HomeSeats } from './seats.ts';
@@ -32,7 +32,7 @@ export default filter({
     withHome(flags, async (home) => {
       const { source: facts } = await portsOf(home, flags);
       const seats = new HomeSeats(home, await contractNamed(home, flags.contract));
-      const trust = trustIn(home.network, flags.unchecked);
-      await gatherLines(await openInput(file), seats, facts, trust, flags.batch ? undefined : LINE_LIMIT);
+      const unchecked = mayTrust(home.network, flags.unchecked);
+      await gatherLines(await openInput(file), seats, facts, unchecked, flags.batch ? undefined : LINE_LIMIT);
     }),
 });

@@ -29,16 +29,9 @@ import {
 /** Facts of the chain about a pledge. */
 export type PledgeFacts = Pick<Facts, 'tip' | 'coins'>;
 
-/** Permission to go on without facts that no node tells. */
-export interface PledgeTrust {
-  /** True on a test chain, or if a person says so. */
-  unchecked: boolean;
-}
-
-/** Returns whether unchecked facts are accepted: on regtest, or with --unchecked. */
-export const trustIn = (network: string, unchecked: boolean | undefined): PledgeTrust => ({
-  unchecked: unchecked === true || network === 'regtest',
-});
+/** Returns whether facts that no node tells may be missing: on regtest, or with --unchecked. */
+export const mayTrust = (network: string, unchecked: boolean | undefined): boolean =>
+  unchecked === true || network === 'regtest';
 
 /** Campaign, with values computed once for all its pledges. */
 export class Gate {
@@ -71,10 +64,10 @@ export class Gate {
    * @returns result of the coin check
    * @throws Refusal `expired`, `tip-required`, `funding-unchecked`; as `checkSigned` and `lackOf`
    */
-  check(pledge: Pledge, { tip, coins }: PledgeFacts, trust: PledgeTrust): string {
-    checkLastHeight(this.campaign, tip, trust);
+  check(pledge: Pledge, { tip, coins }: PledgeFacts, unchecked: boolean): string {
+    checkLastHeight(this.campaign, tip, unchecked);
     this.checkSigned(pledge);
-    if (coins === 'not-checked' && !trust.unchecked)
+    if (coins === 'not-checked' && !unchecked)
       throw new Refusal('funding-unchecked', `no node says that the coin ${outpointText(pledge)} is there`, {
         hint: 'give --chain URL; --unchecked counts what nobody has looked at',
       });
@@ -85,7 +78,7 @@ export class Gate {
 }
 
 /** Checks a campaign's last height, if it has one. @throws Refusal `expired`, `tip-required` */
-export function checkLastHeight(campaign: Campaign, tip: Facts['tip'], { unchecked }: PledgeTrust): void {
+export function checkLastHeight(campaign: Campaign, tip: Facts['tip'], unchecked: boolean): void {
   checkOpen(campaign, tip);
   if (campaign.until !== null && tip === 'not-checked' && !unchecked)
     throw new Refusal('tip-required', `the campaign ends at height ${campaign.until}, and no height is known`, {

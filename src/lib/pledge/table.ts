@@ -30,7 +30,7 @@ import {
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
 import { freshKeys } from '../signing/side.ts';
 import { campaignForm, campaignOf, checkCampaign, COLLECTOR, defaultMin, goalOf, PLEDGER } from './campaign.ts';
-import { checkLastHeight, Gate, gathered, isSame, trustIn, withRoom } from './gather.ts';
+import { checkLastHeight, Gate, gathered, isSame, mayTrust, withRoom } from './gather.ts';
 import {
   ADDRESSES_NEEDED,
   requestName,
@@ -197,7 +197,7 @@ export const pledge = table<PledgeMessage, PledgeRecords, PledgeInput>(
           },
           hand.network as Network,
         );
-        checkLastHeight(made, facts.tip, { unchecked: true });
+        checkLastHeight(made, facts.tip, true);
         return {
           message: { step: 'campaign', network: hand.network, campaign: made },
           checks: { addresses: input.paid ? 'chain' : given(input.outputs).length > 0 ? 'not-checked' : 'fresh' },
@@ -239,15 +239,15 @@ export const pledge = table<PledgeMessage, PledgeRecords, PledgeInput>(
         if (hand.restored) throw homeRestored('what it would pledge may be pledged already');
         const network = hand.network as Network;
         const gate = new Gate(checkCampaign(message.campaign, network), network);
-        const trusted = trustIn(network, input.unchecked);
-        checkLastHeight(gate.campaign, facts.tip, trusted);
+        const unchecked = mayTrust(network, input.unchecked);
+        checkLastHeight(gate.campaign, facts.tip, unchecked);
         if (records.own) {
           if (input.seal && !records.own.sealed)
             throw new Refusal('usage', 'this pledge was made without --seal', {
               hint: 'give up the split (--cancel), or take the pledge back; then pledge with --seal',
             });
           const own = signedSplit(records.own, hand, facts.ours);
-          return repeatedPledge(own, facts.coins, trusted.unchecked);
+          return repeatedPledge(own, facts.coins, unchecked);
         }
         const choice = chosen(input);
         if ('split' in choice) {
@@ -299,7 +299,7 @@ export const pledge = table<PledgeMessage, PledgeRecords, PledgeInput>(
         const record = records.campaign!;
         const gate = gateOf(record);
         const offered = message.pledge!;
-        const coin = gate.check(offered, facts, trustIn(network, input.unchecked));
+        const coin = gate.check(offered, facts, mayTrust(network, input.unchecked));
         const { seat } = records;
         const isKnown = seat !== undefined && isTaken(seat) && isSame(seat.pledge, offered);
         const seats = () =>
