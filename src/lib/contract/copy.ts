@@ -1,6 +1,7 @@
 /**
- * Copies of finished transactions that a home stores in its refunds folder. A copy names the coins that it
- * spends, so it can be sent and fee-bumped after the home is lost. Not here: other fields of a family's copies.
+ * Copies of finished transactions that a home stores in its refunds folder. A copy names the coins
+ * that it spends, so it can be sent and fee-bumped after the home is lost. Not here: other fields
+ * of a family's copies.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { finalHex } from '../bitcoin/wallet-inputs.ts';
@@ -28,7 +29,10 @@ export function fundingIn(network: string, psbt: string): Settlement {
   return { network, hex, spends: template.inputs };
 }
 
-/** @param document parsed; undefined for one of another type @throws Refusal `malformed-transaction` */
+/**
+ * @param document parsed; undefined for one of another type
+ * @throws Refusal `malformed-transaction`
+ */
 export function copySettlement(document: Readonly<Record<string, any>>): Settlement | undefined {
   const { type, network, hex, script, capacity_sat } = document;
   if (type !== 'refund-copy') return undefined;

@@ -1,11 +1,12 @@
 /**
- * A way out of a contract as one document that needs no key and not this program. It holds finished transactions in the order
- * of their sending, the signed child of each that needs one, and what all of it costs.
+ * A way out of a contract as one document that needs no key and not this program. It holds finished
+ * transactions in the order of their sending, the signed child of each that needs one, and what all
+ * of it costs.
  *
  *   valid_from, after, txid, vsize   follow from the bytes of the step
- *   spends_from                      coins of its inputs, in their order; amounts and scripts are signed, or made by a step before
- *   child                            spends outputs of its step, pays for both; `anchor` is the output that anyone can spend
- *   quote                            sums of these transactions; blocks and worth_from_sat are bounded by them
+ *   spends_from                      coins of its inputs, in order: signed, or of a step before
+ *   child                            pays for its step too; `anchor`: output that anyone spends
+ *   quote                            sums of these transactions; they bound its other fields
  *   family, contract, by, why        word of its maker
  *
  * Not here: what a family puts into it, making children (`engine/bump.ts`), sending (`exit-tower.ts`).
@@ -59,7 +60,7 @@ export interface ExitStep {
   /** True if the leaving party pays its fee. */
   bears: boolean;
 }
-/** Finished way out of a contract: all its transactions are signed, and no other party is needed. */
+/** Finished way out of a contract: fully signed, so that no other party is needed. */
 export interface Exit {
   contract: Hex;
   network: Network;
@@ -156,8 +157,8 @@ function validFromOf({ locktime, inputs }: Pick<BareTransaction, 'locktime' | 'i
 /** BIP68: the bit that switches it off, the bit of times, the value, and the unit of times. */
 const [OFF, TIME, VALUE, UNIT] = [0x80000000, 1 << 22, 0xffff, 512] as const;
 /**
- * Returns the parent whose confirmation the transaction's relative lock counts from (BIP68). @throws Refusal
- * `malformed-message` for two of them
+ * Returns the parent whose confirmation the transaction's relative lock counts from (BIP68).
+ * @throws Refusal `malformed-message` for two of them
  */
 function afterOf({ version, inputs }: Pick<BareTransaction, 'version' | 'inputs'>): PackageStep['after'] {
   const locks = version < 2 ? [] : inputs.filter(({ sequence: n }) => n < OFF && (n & VALUE) > 0);
@@ -249,10 +250,11 @@ export function exitPackage(
 }
 
 /**
- * Reads a package. Derives again all that follows from its transactions, and checks every signature.
+ * Reads a package. Derives again all that follows from its transactions, and checks every
+ * signature.
  * @param json parsed
- * @throws Refusal `malformed-message`, `transaction-differs`, `not-signed`, `signature-invalid`, `sighash-refused`,
- * `fee-too-low`, `truc-limit`, `malformed-transaction`, `malformed-psbt`
+ * @throws Refusal `malformed-message`, `transaction-differs`, `not-signed`, `signature-invalid`,
+ * `sighash-refused`, `fee-too-low`, `truc-limit`, `malformed-transaction`, `malformed-psbt`
  */
 export function readExitPackage(json: unknown): ReadPackage {
   const found = parseAs(form, json);
@@ -279,15 +281,16 @@ class Coins {
     this.#later = new Set(txids);
     if (this.#later.size !== txids.length) throw differs('one transaction twice', 'each once');
   }
-  /** Counts the inputs of a transaction, before its signatures are checked. @throws Refusal `malformed-message` */
+  /** Counts the inputs of an unverified transaction. @throws Refusal `malformed-message` */
   count(inputs: number): void {
     this.#inputs += inputs;
     if (!allows(PACKAGE_LIMITS.inputs, this.#inputs))
       throw new Refusal('malformed-message', `more than ${PACKAGE_LIMITS.inputs.most} inputs found`);
   }
   /**
-   * Records the coins that a transaction spends and the outputs that it makes. @throws Refusal
-   * `transaction-differs` for a coin spent twice, another amount or script, or a parent that comes later
+   * Records the coins that a transaction spends and the outputs that it makes.
+   * @throws Refusal `transaction-differs` for a coin spent twice, another amount or script, or a
+   * parent that comes later
    */
   spend(who: string, spends: readonly Spent[], txid: Hex, outputs: readonly Output[]): void {
     for (const spent of spends) {
@@ -365,7 +368,7 @@ function readChild(
   return { hex, txid, vsize, feeSat, inputs: template.inputs, outputs: template.outputs };
 }
 
-/** Checks that a quote's sums are those of the transactions, and that `blocks` and `worth_from_sat` are possible. */
+/** Checks a quote's sums by the transactions, and its other fields by what is possible. */
 function checkQuote({ blocks, worth_from_sat: worth, ...sums }: ExitQuote, steps: readonly ReadStep[]): void {
   const children = steps.flatMap(({ child: made }) => made ?? []);
   if (!sameJson(sums, exitTotals([...steps, ...children])))

@@ -1,6 +1,7 @@
 /**
- * A package of a way out as other commands take it: in words for `inspect`, as transactions for `broadcast` and `bump`, and as
- * duties for `watch --bundle`, which needs no key. A step is due once it is valid and those before it have confirmed.
+ * A package of a way out as other commands take it: in words for `inspect`, as transactions for
+ * `broadcast` and `bump`, and as duties for `watch --bundle`, which needs no key. A step is due
+ * once it is valid and those before it have confirmed.
  * Not here: the rules of the document (`exit-package.ts`).
  */
 import { maxSat } from '../bitcoin/amount.ts';
@@ -17,7 +18,10 @@ import { exitQuoteWords } from './quote.ts';
 
 const isPackage = ({ type }: Document): boolean => type === 'exit-package';
 
-/** Returns the transactions of a package, step by step; undefined for any other document. @throws Refusal as `readExitPackage` */
+/**
+ * Returns the transactions of a package, step by step; undefined for any other document.
+ * @throws Refusal as `readExitPackage`
+ */
 export function packageSettlement(document: Document): Settlement | undefined {
   if (!isPackage(document)) return undefined;
   const { network, steps } = readExitPackage(document);
@@ -124,8 +128,8 @@ function fromOf({ valid_from: from, after }: ReadStep): From {
 }
 
 /**
- * Decides the first step that is not in a block; if all are, the last. A node without an index may not know a
- * step whose outputs are all spent. A later step that spends one of them then proves it.
+ * Decides the first step that is not in a block; if all are, the last. A node without an index may
+ * not know a step whose outputs are all spent. A later step that spends one of them then proves it.
  */
 function decide(duties: readonly Duty[], seen: ChainView, rules: Rules): Due {
   const isDone = ({ outpoint, tx }: Duty): boolean => {

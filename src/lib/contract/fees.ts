@@ -39,8 +39,10 @@ export interface ReadyTx<By extends string = string> {
   children: readonly Child[] | null;
 }
 /**
- * Returns a finished transaction as its fees are weighed. Its child spends the largest output of the script, and an anchor.
- * @param inputsSat sum of the coins that it spends @param script of the party that watches, hex
+ * Returns a finished transaction as its fees are weighed. Its child spends the largest output of
+ * the script, and an anchor.
+ * @param inputsSat sum of the coins that it spends
+ * @param script of the party that watches, hex
  * @param children all that there are; null: the party can sign any
  */
 export function readyTxOf<By extends string>(
@@ -101,8 +103,9 @@ export interface Rules {
   /** Depth at which a spend is final. */
   confirmations: number;
   /**
-   * Highest fee of a child, or of a transaction signed when it is sent, for each contract, in satoshis. Null: a
-   * tenth of the sum that its parent pays this party, or of the duty's worth; or any child signed beforehand.
+   * Highest fee of a child, or of a transaction signed when it is sent, for each contract, in
+   * satoshis. Null: a tenth of the sum that its parent pays this party, or of the duty's worth; or
+   * any child signed beforehand.
    */
   feeBudgetSat: bigint | null;
 }
@@ -145,8 +148,8 @@ const together = (tx: ReadyTx, feeSat: bigint): ChildFee => ({
 const feeAt = (tx: ReadyTx, feerate: number): bigint => feeFor(feerate, tx.vsize + tx.childVsize) - tx.fee;
 
 /**
- * Returns the child within the budget that pays at least `leastSat` and comes nearest to `wantedSat`; null if
- * there is none.
+ * Returns the child within the budget that pays at least `leastSat` and comes nearest to
+ * `wantedSat`; null if there is none.
  */
 function childWithin(tx: ReadyTx, leastSat: bigint, wantedSat: bigint, rules: Rules): ChildFee | null {
   const most = CHILD_FEE_LIMITS.child.most(tx, rules);
@@ -162,8 +165,8 @@ function childWithin(tx: ReadyTx, leastSat: bigint, wantedSat: bigint, rules: Ru
 }
 
 /**
- * Returns how a transaction is sent: alone if it pays enough, or if the budget allows no child and a node
- * takes it as it is; else with a child. A `Short` says what is lacking for that.
+ * Returns how a transaction is sent: alone if it pays enough, or if the budget allows no child and
+ * a node takes it as it is; else with a child. A `Short` says what is lacking for that.
  * @param evicted transactions whose place it takes
  */
 export function sendingOf(
@@ -188,8 +191,10 @@ export function sendingOf(
 }
 
 /**
- * Returns the child for a transaction in the mempool, or what it lacks; null if none is worth its fee.
- * @param now what it pays with its children, satoshis for 1000 vB @param evicted the child that is there
+ * Returns the child for a transaction in the mempool, or what it lacks; null if none is worth its
+ * fee.
+ * @param now what it pays with its children, satoshis for 1000 vB
+ * @param evicted the child that is there
  */
 export function helpOf(
   tx: ReadyTx,

@@ -1,8 +1,10 @@
 /**
- * A transaction that two parties sign together: whoever will broadcast it opens with a nonce, the other signs last, the
- * opener completes. So contracts of every family end by agreement, and so they begin, with a refund.
+ * A transaction that two parties sign together: whoever will broadcast it opens with a nonce, the
+ * other signs last, the opener completes. So contracts of every family end by agreement, and so
+ * they begin, with a refund.
  *
- * Where a party's key lies in another wallet, its step prints a PSBT for that wallet, and is repeated with the answer.
+ * Where a party's key lies in another wallet, its step prints a PSBT for that wallet, and is
+ * repeated with the answer.
  * Not here: who may sign, what is counted, and what becomes of a contract (each family's table).
  */
 import * as v from 'valibot';
@@ -48,7 +50,8 @@ export const openedBy = <P extends string>(what: string, opener: P) =>
 
 /**
  * Opens a signature with a nonce.
- * @param kept effects of the step; `outside` is for the record, where the nonce lies in another wallet
+ * @param kept effects of the step; `outside` is for the record, where the nonce lies in another
+ * wallet
  */
 export function openSpend<const P extends string, const S extends string, M extends object, const K extends object>(
   hand: Hand,
@@ -69,7 +72,7 @@ export function openSpend<const P extends string, const S extends string, M exte
   };
 }
 
-/** Signs last what a message asks for, and states it again. Counted before another wallet may sign. */
+/** Signs last what a message asks for. The effects are stored before another wallet signs. */
 export function signSpend<const P extends string, const S extends string, M extends object, const K extends object>(
   hand: Hand,
   job: Job,

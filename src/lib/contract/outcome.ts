@@ -8,10 +8,11 @@
  *   spent        a transaction in a block spends it
  *   replaced     a block holds another transaction that spends what would have paid for it
  *
- * `gettxout` answers alike for a coin that was spent, replaced, never sent or not yet seen. A missing
- * coin is therefore `unseen` until a transaction is found that spends it or its funding. Each family
- * reads its verdicts off an outcome.
- * Not here: how the node is asked (`chain/spends.ts`), what a verdict says of a contract (each family).
+ * `gettxout` answers alike for a coin that was spent, replaced, never sent or not yet seen. A
+ * missing coin is therefore `unseen` until a transaction is found that spends it or its funding.
+ * Each family reads its verdicts off an outcome.
+ * Not here: how the node is asked (`chain/spends.ts`), what a verdict says of a contract (each
+ * family).
  */
 import { outpointText, type Gone, type Outpoint } from '../bitcoin/outpoint.ts';
 import { outputsOf, type Output } from '../bitcoin/transaction.ts';
@@ -31,7 +32,7 @@ export interface TrackedCoin extends Gone {
   /** Outpoints that the coin's transaction spends, where they are known. */
   funding?: readonly Outpoint[];
 }
-/** Chain facts for an outcome. Without `spends` more coins stay `unseen`; without `known` none is `absent`. */
+/** Chain facts for an outcome. Without `spends` or `known` more coins stay `unseen`. */
 export type ChainFacts = Pick<Facts, 'coins'> & Partial<Pick<Facts, 'spends' | 'known'>>;
 
 /** Transaction that proves an outcome. */
@@ -46,7 +47,7 @@ export interface OutcomeTx {
   pays: readonly Output[] | null;
 }
 export type Outcome =
-  /** absent: a node with an index of transactions does not know the coin's · unclear: gone, or never there */
+  /** absent: unknown to a node with a transaction index · unclear: gone, or never there */
   | { is: 'unseen'; why: 'not-checked' | 'absent' | 'unclear' }
   | { is: 'unconfirmed' }
   | { is: 'live'; depth: number }

@@ -1,10 +1,11 @@
 /**
- * Exit quotes: the cost of leaving a contract alone, how long it takes, and the smallest balance that pays
- * for it. Quotes are computed from sizes, and from the transactions themselves once they exist.
+ * Exit quotes: the cost of leaving a contract alone, how long it takes, and the smallest balance
+ * that pays for it. Quotes are computed from sizes, and from the transactions themselves once they
+ * exist.
  *
- * A step that pays less than the feerate takes a child, which pays for both. The leaving party bears the fee
- * of each child, and of each step whose fee no other output holds. Not here: the transactions
- * (`exit-package.ts`, each family).
+ * A step that pays less than the feerate takes a child, which pays for both. The leaving party
+ * bears the fee of each child, and of each step whose fee no other output holds. Not here: the
+ * transactions (`exit-package.ts`, each family).
  */
 import { feeFor, feerateOf, feerateText } from '../bitcoin/fee.ts';
 import { childFee, childVsize } from '../bitcoin/package.ts';
@@ -31,7 +32,10 @@ export interface Leg {
 /** Script of the kind that homes are paid to, where none is known yet. */
 export const ANY_SCRIPT: Hex = `5120${'00'.repeat(32)}`;
 
-/** Returns the step that spends one coin by its key to these scripts. @param feerate satoshis for 1000 vB */
+/**
+ * Returns the step that spends one coin by its key to these scripts.
+ * @param feerate satoshis for 1000 vB
+ */
 export function legTo(outputs: readonly Hex[], feerate: number, rest: Partial<Leg> = {}): Leg {
   const vsize = sweepVsize(...outputs);
   const feeSat = feeFor(feerate, vsize);
@@ -61,7 +65,7 @@ export interface ExitQuote {
   /** Feerate of all together, in sat/vB. */
   feerate: string;
   fee_sat: bigint;
-  /** Number of blocks until the last of them can have confirmed, the next block counted as one; null: not known. */
+  /** Blocks until the last one can have confirmed, from the next block on; null: not known. */
   blocks: number | null;
   /** Smallest balance that pays for leaving alone. */
   worth_from_sat: bigint;
@@ -83,8 +87,8 @@ export function exitTotals(all: readonly Omit<Priced, 'bears'>[]): Omit<ExitQuot
   return { transactions: all.length, vbytes, feerate: feerateText(feerateOf(fee_sat, vbytes)), fee_sat };
 }
 /**
- * Returns the smallest balance that pays for the exit: the borne fees and the dust limit. @param script output
- * script that receives it, hex
+ * Returns the smallest balance that pays for the exit: the borne fees and the dust limit.
+ * @param script output script that receives it, hex
  */
 export const worthFrom = (all: readonly Priced[], script: Hex): bigint =>
   feesOf(all.filter(({ bears }) => bears)) + dustLimit(script);
@@ -93,7 +97,7 @@ const BLOCK_SECONDS = 600;
 /** Number of blocks by which the median time of the last eleven lags behind the clock. */
 const MEDIAN_LAG = 6;
 
-/** Returns the number of blocks until the last step can have confirmed, ten minutes each; null where the height is not known. */
+/** Returns the blocks until the last step can have confirmed; null without a height. */
 export function blocksOf(
   steps: readonly Pick<Leg, 'validFrom' | 'wait'>[],
   { tip, now }: Pick<ExitConditions, 'tip' | 'now'>,
@@ -142,7 +146,7 @@ export const exitQuoteDocument = (
   at: ExitConditions,
 ): ExitQuoteDocument => ({ type: 'exit-quote', version: 1, family, contract, network, ...exitQuoteOf(way, at) });
 
-/** Returns the virtual size of a child that spends an output of the script, and these others, to the same script. */
+/** Returns the virtual size of a child that spends these outputs to the same script. */
 export const childOfSize = (script: Hex, beside: readonly Hex[] = []): number =>
   childVsize([...beside, script], script);
 

@@ -18,7 +18,7 @@ import { exitQuoteOf, type ExitQuote, type WayOut } from './quote.ts';
  *   done      it is settled
  *   lost      it is, for less than this home had
  *   unfunded  the funding is not on the chain yet
- *   dead      it never will be: another transaction took its inputs, or it expired with nothing paid
+ *   dead      it never will be: its inputs are gone, or it expired with nothing paid
  *   unknown   no height given
  */
 export type Verdict = 'early' | 'due' | 'late' | 'pending' | 'done' | 'lost' | 'unfunded' | 'dead' | 'unknown';
@@ -34,7 +34,7 @@ export interface StatusLine {
   verdict?: string;
   /** Cost of leaving alone at today's fees. */
   quote?: ExitQuote;
-  /** Transaction of `watch` that falls due first, by the record alone; absent where there is none. */
+  /** Transaction of `watch` that falls due first, by the record alone; absent if none does. */
   next_duty?: NextDuty;
   notes: string[];
 }
@@ -63,7 +63,7 @@ export interface StatusSource<R, B = never> {
   kind: Kind<R>;
   /** Second record that belongs to each line, found by its claim. */
   beside?: { kind: Kind<B>; of(record: R): Claim | undefined };
-  /** Coin whose outcome decides the record's standing. `ended`: its spender need not be searched. */
+  /** Coin whose outcome decides the standing. `ended`: its spender need not be searched. */
   coin?(record: R): (TrackedCoin & { ended: boolean }) | undefined;
   /** Blocks are searched for the transactions in `ways`. */
   blocks?: 'ways';

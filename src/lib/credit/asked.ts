@@ -1,7 +1,7 @@
 /**
- * Payment requests by the payer. A request is the payer's consent to one payment of one amount, for ten
- * minutes. The first signature fixes the new total, and later signatures repeat it. A restore drops them
- * (`records.ts`).
+ * Payment requests by the payer. A request is the payer's consent to one payment of one amount, for
+ * ten minutes. The first signature fixes the new total, and later signatures repeat it. A restore
+ * drops them (`records.ts`).
  */
 import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -22,8 +22,8 @@ export const ASKED_SECONDS = ASKED_LIMITS.lasts.most;
 export const lapsesAt = (asked: PaymentAsked, now: number): number => Math.min(asked.until, now + ASKED_SECONDS);
 
 /**
- * Returns the requests to keep: those that may still be signed, and the last signed one, which may need the
- * same signature again.
+ * Returns the requests to keep: those that may still be signed, and the last signed one, which may
+ * need the same signature again.
  */
 const stillAsked = (asked: readonly PaymentRequest[], now: number, signedMaxSat: bigint): PaymentRequest[] =>
   asked.filter((a) => (a.paidSat === null ? a.until >= now : a.paidSat >= signedMaxSat));
@@ -44,9 +44,10 @@ export function checkUntil(asked: PaymentAsked, now: number): void {
 }
 
 /**
- * Marks the payer's own request as used, before the payee's answer to it is signed. @returns the requests to
- * keep, the used one included
- * @throws Refusal `asked-unknown` where there is none, or it was for another amount, quote or sum; `asked-expired`
+ * Marks the payer's own request as used, before the payee's answer to it is signed.
+ * @returns the requests to keep, the used one included
+ * @throws Refusal `asked-unknown` where there is none, or it was for another amount, quote or sum;
+ * `asked-expired`
  */
 export function consume(c: PayerCredit, m: UpdateAt<'requested'>, now: number): PaymentRequest[] {
   const { asked } = m;

@@ -64,8 +64,8 @@ const copied = v.object({
 });
 
 /**
- * Reads a document that a watchtower is given. A statecoin's backup has a height of its own, and its
- * owner may have passed the coin on.
+ * Reads a document that a watchtower is given. A statecoin's backup has a height of its own, and
+ * its owner may have passed the coin on.
  * @returns null for the copy of a statecoin's backup or of a swap's refund
  * @throws Refusal `malformed-message`, `wrong-network`, `terms-differ`, `transaction-differs`,
  * `signature-invalid`, `not-final`
@@ -77,8 +77,8 @@ export function readBundled(document: unknown): Bundled | null {
 }
 
 /**
- * Returns the watcher's view of a document of this family; undefined for any other. @throws Refusal as
- * `readBundled` does
+ * Returns the watcher's view of a document of this family; undefined for any other.
+ * @throws Refusal as `readBundled` does
  */
 export function creditDocument(document: Document): WatchedDocument | undefined {
   const { type } = document;
@@ -130,7 +130,7 @@ function readCopy(document: unknown): Bundled {
   return { network, watched: watching(which, own, []) };
 }
 
-/** Returns a bundle as it is watched: never frozen, closed or rolled over, for its owner renews it. */
+/** Returns the watcher's view of a bundle: never frozen, closed or rolled over. */
 const watching = (
   which: Pick<WatchedCredit, 'id' | 'role' | 'terms' | 'outpoint' | 'contract' | 'script' | 'paidSat'>,
   own: ReadyTx<Settled['by']>,
@@ -159,7 +159,7 @@ function paidBy({ terms }: Contract, hex: Hex): bigint {
 const updateIn = (contract: Contract, hex: Hex, script: Hex): Template =>
   update(contract, sumSat(outputsOf(hex).filter((o) => o.script === script)));
 
-/** A child of one input, which spends the party's output and pays the rest of it to the same script. */
+/** Reads a child that spends the party's output alone, to the same script. */
 function readChild(hex: Hex, parent: ReadyTx, script: Hex): Child {
   const vout = outputsOf(parent.hex).findIndex((o) => o.script === script);
   const spent = { txid: parent.txid, vout, sat: parent.paysSat, script, sequence: SEQUENCE_RBF };

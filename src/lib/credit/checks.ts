@@ -19,9 +19,9 @@ export type Heights = Pick<Terms, 'expiry' | 'freeze_blocks' | 'margin_blocks'>;
 export const freezeHeight = (terms: Heights): number => terms.expiry - terms.freeze_blocks;
 /** Returns the first height at which no invoice is paid: a margin before the freeze. */
 export const meltsEndHeight = (terms: Heights): number => freezeHeight(terms) - terms.margin_blocks;
-/** Returns the deadline: the height from which the payee exits, and its exit may not change any more. */
+/** Returns the deadline: the height from which the payee exits with its last update. */
 export const deadlineHeight = (terms: Heights): number => terms.expiry - terms.margin_blocks;
-/** A rollover with new inputs can be double-spent by the payer: it needs time to notice and exit. */
+/** Returns the height from which a double-spent top-up would leave no time to exit. */
 export const topUpHeight = (terms: Terms): number => terms.expiry - 2 * terms.margin_blocks;
 
 export const TIME_LIMITS = {
@@ -32,8 +32,8 @@ export const TIME_LIMITS = {
 } satisfies Limits;
 
 /**
- * Refuses a payment over a funding that was not looked up. Off regtest the payee needs a height and a node that has seen the
- * funding, or --unchecked.
+ * Refuses a payment over a funding that was not looked up. Off regtest the payee needs a height and
+ * a node that has seen the funding, or --unchecked.
  * @param facts chain facts of the step
  * @throws Refusal `tip-required`, `funding-unchecked`
  */
@@ -87,7 +87,8 @@ export function checkBefore(tip: Tip, limit: number, what: string): void {
 }
 
 /**
- * Checks a stated outpoint before it is funded. The output must not exist yet, or must be the contract's coin.
+ * Checks a stated outpoint before it is funded. The output must not exist yet, or must be the
+ * contract's coin.
  * @throws Refusal `unsafe-funding`
  */
 export function checkStatedCoin(coins: Facts['coins'], contract: Contract): string {

@@ -1,9 +1,12 @@
 /**
- * close-credit: proposed (whoever will broadcast) → signed (the other, last) → complete (the opener).
+ * close-credit: proposed (whoever will broadcast) → signed (the other, last) → complete (the
+ * opener).
  *
- * Whoever has signed the other's close never leaves closing: no further update, since the close is out of its hands.
- * An own proposal can be cancelled. The payer signs a close at any amount up to what it has signed for, and proposes one that
- * pays all that it owes; the payee signs one that pays at least what it was paid. Exit and refund stay what they were, for the case that the close never confirms.
+ * Whoever has signed the other's close never leaves closing: no further update, since the close is
+ * out of its hands. An own proposal can be cancelled. The payer signs a close at any amount up to
+ * what it has signed for, and proposes one that pays all that it owes; the payee signs one that
+ * pays at least what it was paid. Exit and refund stay what they were, for the case that the close
+ * never confirms.
  */
 import * as v from 'valibot';
 import { minSat } from '../bitcoin/amount.ts';

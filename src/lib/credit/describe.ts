@@ -1,6 +1,7 @@
 /**
- * Description of a credit message in words, and checks of its transactions against its own terms. Needs no
- * home: whoever has the message can check it. What only a home knows (its own record) is not checked here.
+ * Description of a credit message in words, and checks of its transactions against its own terms.
+ * Needs no home: whoever has the message can check it. What only a home knows (its own record) is
+ * not checked here.
  */
 import { readSame } from '../bitcoin/psbt.ts';
 import { feeOf, txidOf, type Template } from '../bitcoin/transaction.ts';
@@ -71,7 +72,7 @@ const AMOUNTS = [
   ['fee_sat', 'fee'],
 ] as const;
 
-/** Returns the facts about a wish and the ecash of a payment. A token is mentioned and never shown. */
+/** Returns the facts about a request and its ecash. A token is mentioned and never shown. */
 function ecashFacts(m: Readonly<Record<string, any>>): Fact[] {
   const facts: Fact[] = [];
   const { asked, ecash, outputs, found } = m;

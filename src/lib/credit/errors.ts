@@ -1,4 +1,4 @@
-/** Error codes of credit contracts, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
+/** Error codes of credit contracts. Not here: codes of all families (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
 /** Error codes of the family: exit code and meaning. */

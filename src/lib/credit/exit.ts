@@ -1,6 +1,7 @@
 /**
- * exit-credit: the unilateral exit. The payee's latest update, or the payer's refund, printed from the store: no key, no
- * counterparty. Printing the payee's exit freezes the contract for good; an export for a watchtower does not.
+ * exit-credit: the unilateral exit. The payee's latest update, or the payer's refund, printed from
+ * the store: no key, no counterparty. Printing the payee's exit freezes the contract for good; an
+ * export for a watchtower does not.
  */
 import type { Hex } from '../protocol/action.ts';
 import { outcomeNeeds } from '../contract/outcome.ts';
@@ -160,8 +161,8 @@ function exitOf(c: PayeeCredit, hex: Hex, facts: ExitFacts): ExitOf<'exit'> {
 }
 
 /**
- * Returns the payer's refund. Before the height at which nodes accept it, its bytes are left out unless `early`
- * is set.
+ * Returns the payer's refund. Before the height at which nodes accept it, its bytes are left out
+ * unless `early` is set.
  */
 function refundOf(c: PayerCredit, facts: ExitFacts, early = false): ExitOf<'refund'> {
   const { expiry } = c.terms;

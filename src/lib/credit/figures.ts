@@ -7,8 +7,8 @@
  * puts the one in place of the other.
  *
  *   ROLE STATE      1: how many contracts there are
- *   locked_sat      capacity of contracts over which this home is paid and whose coin is not known to be spent
- *   exits DAY       sum paid over these, by the day of the deadline; absent_sat: the part without a coin on the chain
+ *   locked_sat      capacity of contracts that pay this home, of coins not known to be spent
+ *   exits DAY       sum paid over these, by deadline; absent_sat: the part without a coin
  *   pending_sat, settled_sat, lost_sat, signed_sat, owed_sat, left_sat   as `Liquidity` has them
  *   deadline        a height: the contract has something to exit with until then
  *   expiry          a height: any other contract that may yet be settled

@@ -1,4 +1,4 @@
-/** The contract's signing jobs: which transaction, which keys, whose turn, as `signing/exchange` takes them. */
+/** Signing jobs of a contract, as `signing/exchange` takes them: transaction, keys, turn. */
 import type { Template } from '../bitcoin/transaction.ts';
 import { jobFor, type Job, type Own } from '../signing/exchange.ts';
 import { publicKey } from '../signing/musig2.ts';

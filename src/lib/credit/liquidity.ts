@@ -121,9 +121,11 @@ export interface Crowded {
 }
 
 /**
- * Expiries for `count` new contracts within the policy, so that no day has more than `most` exits: the emptiest days first,
- * the nearer of two alike. Fewer come back where all days of the policy are full.
- * @param deadlines of the contracts that are there; one of which nothing was paid yet may still be paid over
+ * Expiries for `count` new contracts within the policy, so that no day has more than `most` exits:
+ * the emptiest days first, the nearer of two alike. Fewer come back where all days of the policy
+ * are full.
+ * @param deadlines of the contracts that are there; one of which nothing was paid yet may still be
+ * paid over
  */
 export function spread(
   deadlines: readonly number[],
@@ -170,7 +172,7 @@ export interface MassExit {
   alone: number;
   children: number;
   child_fees_sat: bigint;
-  /** Children that need a coin beside the exit's own output, and the least that it must hold: never one coin for two. */
+  /** Children that need one more coin each, and the least that it must hold. */
   coins: { contract: Hex; at_least_sat: bigint }[];
 }
 

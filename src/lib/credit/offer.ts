@@ -21,7 +21,7 @@ export interface OfferInput {
   mint?: string;
   ownKey?: string;
   payout?: string;
-  /** Lifetime of an unanswered offer, in seconds; from the answer on, that of an unfunded opening. */
+  /** Lifetime of an unanswered offer, in seconds; then that of an unfunded opening. */
   offerExpiry?: number;
 }
 /** Flags of the issuer, and flags of an offer. */
@@ -34,8 +34,8 @@ type OfferArgs = Hand & { input: OfferInput; facts: Pick<Facts, 'payout' | 'now'
 const OFFER_SECONDS = 86_400;
 
 /**
- * Returns issuer and mint: from the flags, else from the contract that is rolled over. A mint belongs to its
- * issuer.
+ * Returns issuer and mint: from the flags, else from the contract that is rolled over. A mint
+ * belongs to its issuer.
  */
 export function issuerOf(input: Pick<OfferInput, 'ecash' | 'mint'>, old?: Terms): Pick<Terms, 'ecash' | 'mint_url'> {
   const ecash = input.ecash ?? old?.ecash ?? 'none';
@@ -44,8 +44,9 @@ export function issuerOf(input: Pick<OfferInput, 'ecash' | 'mint'>, old?: Terms)
 }
 
 /**
- * Checks that an offer has the expected issuer and mint: those of the old contract, or of the flags. @throws Refusal
- * `terms-differ`
+ * Checks that an offer has the expected issuer and mint: those of the old contract, or of the
+ * flags.
+ * @throws Refusal `terms-differ`
  */
 export function checkIssuer(offer: Offer, expected: Pick<Terms, 'ecash' | 'mint_url'>): void {
   const words = ({ ecash, mint_url }: typeof expected) => `'${ecash}' ${mint_url ?? 'without a mint'}`;
@@ -111,8 +112,9 @@ export const rollingQueries = (input: OfferInput, { contract, next }: OfferRecor
   }) as const;
 
 /**
- * Offers the next contract of a rollover. The old contract's coin is looked up first, because each offer takes a
- * record and an address. A contract has at most one live offer, which repeated requests get again.
+ * Offers the next contract of a rollover. The old contract's coin is looked up first, because each
+ * offer takes a record and an address. A contract has at most one live offer, which repeated
+ * requests get again.
  */
 export function offerRollover(
   given: OfferArgs & { records: OfferRecords; facts: Pick<Facts, 'tip' | 'payout' | 'now' | 'coins'> },

@@ -1,4 +1,4 @@
-/** The messages of an opening, step by step, and the flags that its steps take. The steps themselves: `open.ts`. */
+/** Messages and flags of an opening. Not here: its steps (`open.ts`). */
 import * as v from 'valibot';
 import { NOTICE } from '../bitcoin/funding.ts';
 import type { Expiry } from '../bitcoin/locktime.ts';

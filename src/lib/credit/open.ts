@@ -310,7 +310,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
   ],
 );
 
-/** A contract that this home funds by itself and has never paid over: its funding may not have been sent. */
+/** Returns whether nothing was paid over a contract that this home funds by itself. */
 const isUnused = (c: Credit): c is Extract<Credit, { role: 'payer'; state: 'open' }> =>
   c.role === 'payer' &&
   c.state === 'open' &&

@@ -21,7 +21,7 @@ export interface Owing {
   agreed: readonly Span[];
   /** Invoices that were paid since the store was lost; null where it never was. */
   freshSat: bigint | null;
-  /** Largest sum of a receipt that a proposed rollover gave out for more than was signed; absent: none. */
+  /** Largest sum of a receipt in a proposed rollover, beyond what was signed; absent: none. */
   receiptSat?: bigint;
 }
 /** Fields of a payer's record that count its debt. */
@@ -62,7 +62,7 @@ export const raisedBy = <C extends Payer & { owedSat: bigint }>(c: C, amountSat:
   freshSat: c.freshSat === null ? null : c.freshSat + amountSat,
 });
 
-/** Returns the record after it has learnt of invoices paid before its store was lost; the sum is of all known ones. */
+/** Returns the record with its debt set to all known invoices, after a store was lost. */
 export const knownUpTo = <C extends Payer>(c: C, invoicesSat: bigint): C => {
   const known = maxSat(c.invoicesSat, invoicesSat);
   return owing({ ...c, invoicesSat: known }, known + total(c.agreed));

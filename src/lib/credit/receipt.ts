@@ -16,7 +16,7 @@ function receiptHash(id: Hex, paid: bigint): Uint8Array {
   return taggedHash('spillway/receipt', hexToBytes(id), amount);
 }
 
-/** Signs that `paid` was signed for in all, with the payer's authentication key. Deterministic, so that a retry repeats it. */
+/** Signs that `paid` was signed for in all. Deterministic, so that a retry repeats it. */
 export const signReceipt = (id: Hex, paid: bigint, secret: Uint8Array): Hex => signHash(receiptHash(id, paid), secret);
 
 /** @throws Refusal `bad-receipt`; nothing paid needs no receipt */

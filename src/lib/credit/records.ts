@@ -1,6 +1,7 @@
 /**
- * The kind of record that a credit contract is: by which claims it is found, and what the store's schema guards of
- * it. Also what becomes of it when its store was restored, and when it may be dropped. Its states: `states.ts`.
+ * The kind of record that a credit contract is: by which claims it is found, and what the store's
+ * schema guards of it. Also what becomes of it when its store was restored, and when it may be
+ * dropped. Its states: `states.ts`.
  */
 import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
 import type { Claim, HeldRecord, Hex, Kind, RecordRow } from '../protocol/action.ts';
@@ -106,7 +107,10 @@ const WAYS_OUT: Readonly<Record<Credit['state'], string>> = {
   cancelled: 'it was given up: spillway open-credit starts another one',
 };
 
-/** The record, known to be of this role and in one of these states. @throws Refusal `unknown-contract`, `not-your-turn`, `wrong-state` */
+/**
+ * The record, known to be of this role and in one of these states.
+ * @throws Refusal `unknown-contract`, `not-your-turn`, `wrong-state`
+ */
 export function inState<R extends Role, S extends Credit['state']>(
   c: Credit | undefined,
   role: R,
@@ -125,12 +129,14 @@ export function inState<R extends Role, S extends Credit['state']>(
 }
 
 /**
- * Tells when nothing more can come of a contract, so that a home may drop it in time (`home/prune.ts`).
+ * Tells when nothing more can come of a contract, so that a home may drop it in time
+ * (`home/prune.ts`).
  *
- * A home without the record has no key for the contract any more, so whatever is said over it once more is refused. A customer
- * keeps its few contracts, and with them what it has answered. A mint keeps no merchant's contract that was paid all it was
- * owed. Kept are contracts over which money was lost, and a merchant's whose mint has not stated that it owes nothing more.
- * Records beside a contract go with it, and keep it while anything can come of them (`Kind.part`).
+ * A home without the record has no key for the contract any more, so whatever is said over it once
+ * more is refused. A customer keeps its few contracts, and with them what it has answered. A mint
+ * keeps no merchant's contract that was paid all it was owed. Kept are contracts over which money
+ * was lost, and a merchant's whose mint has not stated that it owes nothing more. Records beside a
+ * contract go with it, and keep it while anything can come of them (`Kind.part`).
  */
 function overOf(c: Credit): Pick<RecordRow, 'over' | 'frees'> {
   if (c.role === 'payer') return isPaidOff(c) ? { over: 'ended' } : {};

@@ -1,8 +1,10 @@
 /**
- * The refund that each opening and each rollover begins with: the payer opens it and will hold it, the payee signs last.
+ * The refund that each opening and each rollover begins with: the payer opens it and will hold it,
+ * the payee signs last.
  *
- * The payee's key is bound by it, for ever, to one payer key, one outpoint and one refund; from then on it serves the
- * contract. The payer stores the finished refund before it signs anything that could fund the contract.
+ * The payee's key is bound by it, for ever, to one payer key, one outpoint and one refund; from
+ * then on it serves the contract. The payer stores the finished refund before it signs anything
+ * that could fund the contract.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { taprootSighash } from '../bitcoin/sighash.ts';
@@ -30,9 +32,10 @@ interface Proposed extends Pick<Facts, 'tip' | 'now'> {
 }
 
 /**
- * Returns the record of a payee that signs this refund, last, and the job. Its key is bound here to one payer key, one
- * outpoint and one refund sighash, for ever.
- * @throws Refusal `key-bound`, `terms-differ`, `offer-expired`, `out-of-policy`, `transaction-differs`
+ * Returns the record of a payee that signs this refund, last, and the job. Its key is bound here to
+ * one payer key, one outpoint and one refund sighash, for ever.
+ * @throws Refusal `key-bound`, `terms-differ`, `offer-expired`, `out-of-policy`,
+ * `transaction-differs`
  */
 export function acceptRefund(
   hand: Hand,
@@ -142,8 +145,9 @@ export function completeRefund(
 }
 
 /**
- * Returns the final refund for outside the home: without it and the payer's key a funded contract would be lost with the
- * home's store. It holds no secret, and pays an address that the seed restores.
+ * Returns the final refund for outside the home: without it and the payer's key a funded contract
+ * would be lost with the home's store. It holds no secret, and pays an address that the seed
+ * restores.
  */
 export function refundCopy(contract: Contract, hex: Hex, ours: Facts['ours']): Copy {
   const { terms } = contract;

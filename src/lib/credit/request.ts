@@ -1,6 +1,6 @@
 /**
- * Requests of a payee over a contract, its own or answers to a payer's, with the nonce of the update that pays
- * them. Each start is a new request. No signature can pay two open requests.
+ * Requests of a payee over a contract, its own or answers to a payer's, with the nonce of the
+ * update that pays them. Each start is a new request. No signature can pay two open requests.
  */
 import { ONCE } from '../contract/joint-spend.ts';
 import type { Done, Facts, Hand, Note } from '../protocol/action.ts';
@@ -28,8 +28,8 @@ export const paidNames = ({
   ...(asked == null ? [] : [`asked/${asked.id}`]),
 ];
 /**
- * Returns the notes of a payment. The note of a payer's request lapses with it; the --request-id of a start is
- * never free again.
+ * Returns the notes of a payment. The note of a payer's request lapses with it; the --request-id of
+ * a start is never free again.
  */
 export const paidNotes = (id: string, live: Live): Note[] =>
   paidNames(live).map((name) => ({
@@ -45,7 +45,7 @@ interface RequestArgs extends Hand {
   facts: Pick<Facts, 'tip' | 'now' | 'coins' | 'notes' | 'remote'>;
 }
 
-/** @throws Refusal `same-transaction`, `request-paid`, what an update may not be, and where its quote has stopped */
+/** @throws Refusal `same-transaction`, `request-paid`, and as the checks of an update do */
 export function request(
   along: Rider,
   given: RequestArgs,
@@ -139,8 +139,9 @@ export function checkUpdates(c: PayeeCredit): void {
 }
 
 /**
- * One signature would pay both. A start without a name takes the place of another, a named one of itself, whose nonce is
- * gone; and a wish of the payer that of another wish, which was not signed for yet, or is told so.
+ * One signature would pay both. A start without a name takes the place of another, a named one of
+ * itself, whose nonce is gone; and a wish of the payer that of another wish, which was not signed
+ * for yet, or is told so.
  * @throws Refusal `same-transaction`
  */
 function checkReplaces(known: Live, now: Pick<Live, 'paidSat' | 'requestId' | 'asked'>): void {

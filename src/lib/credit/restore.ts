@@ -31,7 +31,7 @@ const marked = { merged: (later: boolean, earlier: boolean | undefined) => later
  */
 const rolling: Belief<Rolling | null> = { merged: (later, earlier = null) => later ?? earlier };
 
-/** Rule of the settlement: the version that has it; of two for one transaction, the one that names its kind. */
+/** Rule of the settlement: of two for one transaction, the one that names its kind. */
 const settlementBelief: Belief<Settled> = {
   merged: (later, earlier) => (later.by === 'other' && earlier?.txid === later.txid ? earlier : later),
   carried: true,
@@ -81,7 +81,7 @@ function isLater(a: Credit, b: Credit): boolean {
 const believed = believing(fields, { restored: ended, isLater });
 export const { restored } = believed;
 
-/** See `Kind.merged`: the largest payment with its exit, the largest sums issued and owed, and no way back. */
+/** Merges two versions: the largest payment with its exit, and no way back (`Kind.merged`). */
 export function merged(a: Credit, b: Credit): Credit {
   if (!isFunded(a) || !isFunded(b)) return either(a, b);
   if (a.role !== b.role) return a;
@@ -90,8 +90,8 @@ export function merged(a: Credit, b: Credit): Credit {
 }
 
 /**
- * Merges two versions, one of which is not or no longer a contract. An end that no restore caused stands if
- * nothing was paid.
+ * Merges two versions, one of which is not or no longer a contract. An end that no restore caused
+ * stands if nothing was paid.
  */
 function either(a: Credit, b: Credit): Credit {
   const end = [a, b].find((c) => c.state === 'cancelled' && !c.lost);
@@ -100,8 +100,8 @@ function either(a: Credit, b: Credit): Credit {
 }
 
 /**
- * Takes the exit of the version with the larger payment. The payments are not in new doubt if the store's version
- * had it and the other one is not later.
+ * Takes the exit of the version with the larger payment. The payments are not in new doubt if the
+ * store's version had it and the other one is not later.
  */
 function withLargest(both: PayeeCredit, a: PayeeCredit, b: PayeeCredit): PayeeCredit {
   const { paidSat, exit, receipt } = b.paidSat > a.paidSat ? b : a;

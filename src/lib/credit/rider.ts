@@ -79,7 +79,8 @@ export interface Rider {
   /**
    * Payee: checks what came with the payer's signature.
    * @param offered the name of what was offered
-   * @returns a function that gives the payee's share, once the update is finished; `asks` a program first
+   * @returns a function that gives the payee's share, once the update is finished; `asks` a program
+   * first
    */
   accepts(
     hand: Hand,
@@ -90,7 +91,10 @@ export interface Rider {
   ): { asks?: { program: string; body: object }; done(answer?: unknown): Ride };
   /** Returns the questions that a payer's proposal to end the contract rests on. */
   owes(c: Credit | undefined, records: Found): Queries['remote'];
-  /** Refuses to end a contract while its payer would pay for what has not come. @throws Refusal `update-in-flight` */
+  /**
+   * Refuses to end a contract while its payer would pay for what has not come.
+   * @throws Refusal `update-in-flight`
+   */
   checkEnds(c: Credit, records: Found, found: Facts['remote']): void;
   /** Returns the hint for who ends a contract. */
   hint(records: Found): { hint?: string };

@@ -1,6 +1,7 @@
 /**
- * The transaction of a rollover: which coins and how much, whether what the payer built is acceptable, and its PSBT.
- * The steps in which the two parties make it: `rollover.ts`. Its template: `transactions.ts`.
+ * The transaction of a rollover: which coins and how much, whether what the payer built is
+ * acceptable, and its PSBT. The steps in which the two parties make it: `rollover.ts`. Its
+ * template: `transactions.ts`.
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { payFrom } from '../bitcoin/coins.ts';
@@ -49,7 +50,7 @@ export function checkRolls(tip: Facts['tip'], terms: Terms, topUps: number): voi
   checkBefore(tip, deadlineHeight(terms), 'a rollover is made');
 }
 
-/** The payer's receipt for what a rollover pays: the payee's own, or a new one where it pays a debt beyond that. */
+/** Returns the payer's receipt for a rollover: a new one if it pays a debt beyond the updates. */
 export const receiptFor = (
   hand: Pick<Hand, 'keys'>,
   c: PayerCredit,
@@ -58,7 +59,8 @@ export const receiptFor = (
 ): Hex | null => (paidSat === m.paid_sat ? m.receipt : signReceipt(c.id, paidSat, hand.keys.auth(c.own.path)));
 
 /**
- * Payee: the receipt for what a rollover pays, which is what was paid, or more where a mint pays its debt with it.
+ * Payee: the receipt for what a rollover pays, which is what was paid, or more where a mint pays
+ * its debt with it.
  * @throws Refusal `paid-moved`, `bad-receipt`
  */
 export function receiptIn(c: PayeeCredit, m: { paid_sat: bigint; receipt: Hex | null }): Hex | null {
@@ -71,7 +73,11 @@ export function receiptIn(c: PayeeCredit, m: { paid_sat: bigint; receipt: Hex | 
   return m.receipt;
 }
 
-/** Inputs that the payer adds: of one key each, so that their signatures can be checked here, and each once. @throws Refusal `unsafe-funding` */
+/**
+ * Inputs that the payer adds: of one key each, so that their signatures can be checked here, and
+ * each once.
+ * @throws Refusal `unsafe-funding`
+ */
 export function checkTopUps(c: Contract, topUps: readonly Spent[]): void {
   const seen = new Set([outpointText(c.outpoint)]);
   for (const coin of topUps) {
@@ -111,7 +117,7 @@ export function nextClaim(m: RollMessage | null, c: Credit | undefined, id: Hex)
   return c?.role === 'payee' ? offerClaim(id) : undefined;
 }
 
-/** Returns the payee's last message of a rollover that it has completed; undefined if there is none. */
+/** Returns the payee's last message of a completed rollover; undefined if there is none. */
 export function finishedRollover(c: Credit | undefined, next: Credit | undefined) {
   if (c?.role !== 'payee' || c.state !== 'rolled' || c.tx === undefined || !c.rolling) return undefined;
   if (!next || !('outpoint' in next)) return undefined;
@@ -162,7 +168,7 @@ export const sighashOf = (c: Contract, template: Template): Hex =>
     ),
   );
 
-/** Returns coins, capacity and change of the next contract. Without an amount it takes everything. */
+/** Returns coins, capacity and change of the next contract; all of it without an amount. */
 export function planOf(
   c: Contract,
   paid: bigint,
@@ -211,7 +217,7 @@ export function planOf(
   };
 }
 
-/** The rollover's PSBT: shares of the old contract's keys, signatures of added inputs, and whose output the next contract is. */
+/** Returns the rollover's PSBT: shares, signatures of added inputs, the next contract's keys. */
 export function rolloverPsbt(job: Job, next: Terms, shares: MusigShares, witnesses: Rolling['witnesses']): string {
   const tx = putMusig(toTransaction(job.template), job.index, job.set, shares);
   const keys = keysOf(next);
@@ -226,8 +232,8 @@ export function rolloverPsbt(job: Job, next: Terms, shares: MusigShares, witness
 export type RollRecords = { contract: Credit; next: Credit };
 
 /**
- * Gives up the rollover that is under way: the contract that was begun with it ends with it. Or, on the payee, an offer of
- * this contract's that nobody has answered.
+ * Gives up the rollover that is under way: the contract that was begun with it ends with it. Or, on
+ * the payee, an offer of this contract's that nobody has answered.
  * @param named by its key, the next contract of the message; null for a cancel without one
  * @throws Refusal `too-late-to-cancel`; `state-moved-on` for the message of another rollover
  */
@@ -265,7 +271,7 @@ export function checkMakes(template: Template, sighash: Hex, rolling: Rolling, n
     });
 }
 
-/** The payer's proposal: the next contract, the nonce of its refund, and the transaction that rolls into it. */
+/** Proposes the next contract, the nonce of its refund, and the rollover into it. */
 export function propose(
   hand: Hand,
   m: { network: string; paid_sat: bigint; receipt: Hex | null },

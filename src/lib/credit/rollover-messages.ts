@@ -1,4 +1,4 @@
-/** The messages of a rollover, step by step, and the flags that its steps take. The steps themselves: `rollover.ts`. */
+/** Messages and flags of a rollover. Not here: its steps (`rollover.ts`). */
 import * as v from 'valibot';
 import type { Expiry } from '../bitcoin/locktime.ts';
 import type { Spent } from '../bitcoin/transaction.ts';

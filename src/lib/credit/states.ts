@@ -90,12 +90,12 @@ export interface PayeeFunded extends FundedFields {
   /** End of an unfunded opening, Unix seconds by this home's clock. */
   until?: number;
   paidSat: bigint;
-  /** The finished update, hex: null until something was paid. It never leaves the home but by exit-credit. */
+  /** Finished update, hex; null before a payment. It leaves the home by exit-credit alone. */
   exit: Hex | null;
   /** The payer's signature over `paidSat`. */
   receipt: Hex | null;
   live: readonly Live[];
-  /** Id of the last query for the debt, sent once no invoice could be paid over the contract; its answer is final. */
+  /** Id of the last query for the debt, sent after updates ended; its answer is final. */
   owedQuery?: Hex;
   /** Debt in all that the mint of a reverse contract has stated then. */
   owedStatedSat?: bigint;
@@ -118,7 +118,7 @@ export interface PayerFunded extends FundedFields, Owing {
   coins: readonly string[];
   signedMaxSat: bigint;
   asked: readonly PaymentRequest[];
-  /** The record comes from a restored or copied store: what it owed last may be missing, so nothing more is melted. */
+  /** True after a restore or copy: a debt may be missing, so no invoice is paid any more. */
   restored: boolean;
   rolling: Rolling | null;
   /** The own close that is proposed. */
@@ -152,7 +152,7 @@ interface Proposed extends FundedFields {
   nonce: Hex | null;
   outside?: Outside;
 }
-/** One member of the union a state, so that each can be told from the others. `tx`: the finished rollover or close, hex. */
+/** Adds the state, one member of the union each. `tx`: the finished rollover or close, hex. */
 type InState<S, X> = S extends string ? { state: S } & X : never;
 
 /** Record of a credit contract, by role and state. */
@@ -192,12 +192,12 @@ export function receivedSat(c: PayeeCredit): bigint {
   const finished = c.state === 'closed' ? c.closing?.paidSat : c.state === 'rolled' ? c.rolling?.paidSat : 0n;
   return maxSat(c.paidSat, (c.settled ? ends && c.settled.paysSat : finished) || 0n);
 }
-/** Returns whether no debt is left. For a reverse contract the mint must have stated a final debt that is paid. */
+/** Returns whether no debt is left. A mint must have stated a final debt, and paid it. */
 export const owesNothing = (c: PayeeCredit): boolean =>
   !isReverse(c.terms) || (c.owedStatedSat !== undefined && c.owedStatedSat <= receivedSat(c));
 /**
- * Returns the paid part of a payer's debt: its signed updates, or a close or rollover that pays more, unless
- * the chain settled the contract otherwise.
+ * Returns the paid part of a payer's debt: its signed updates, or a close or rollover that pays
+ * more, unless the chain settled the contract otherwise.
  */
 export function coveredSat(c: PayerCredit): bigint {
   // An exit may be older than the last update. If no change came back, the rest was dust and went to the fee.
@@ -250,11 +250,11 @@ export function settledAs(c: FundedCredit, settled: Settled): Credit {
 export const exitingAs = (c: PayeeCredit): Credit =>
   ({ ...c, state: 'exiting', live: [], rolling: finishedRolling(c) }) as Credit;
 
-/** Returns the payee's key, which finds the record in both homes at all times; null once the record has no key. */
+/** Returns the payee's key, which finds the record in both homes; null without one. */
 export const payeePubkey = (c: Credit): Hex | null =>
   c.state === 'offered' ? c.offer.pubkey : 'terms' in c ? c.terms.payee_pubkey : null;
 
-/** Returns the payee key of the contract that this one holds: the next one of a rollover that may still confirm. */
+/** Returns the payee key of the next contract, while its rollover may still confirm. */
 export const heldKey = (c: Credit): Hex | null => {
   const undone = 'settled' in c && c.settled !== undefined && c.settled.by !== 'rollover';
   return undone ? null : (rollingOf(c)?.nextKey ?? null);
@@ -265,8 +265,8 @@ const finishedRolling = (c: FundedCredit): Rolling | null =>
   c.state === 'rolled' || c.state === 'exiting' ? c.rolling : null;
 
 /**
- * Returns the next contract of a failed rollover, which nothing can fund any more: cancelled, unless something was
- * signed or is owed over it. A payer's coins are then free all the same.
+ * Returns the next contract of a failed rollover, which nothing can fund any more: cancelled,
+ * unless something was signed or is owed over it. A payer's coins are then free all the same.
  */
 export function released(c: Credit): Credit {
   if (isOpening(c)) return cancelled(c);
@@ -276,12 +276,12 @@ export function released(c: Credit): Credit {
 }
 
 /**
- * Returns whether a contract without payments ends at its expiry, if it was never funded. One with a rollover ends
- * with that. A restored record does not lapse, because it may lack payments.
+ * Returns whether a contract without payments ends at its expiry, if it was never funded. One with
+ * a rollover ends with that. A restored record does not lapse, because it may lack payments.
  */
 export const mayLapse = (c: Credit): c is Unpaid => isUnpaid(c) && !c.restored;
 
-/** Returns whether the contract is also not known to be funded. Such contracts of strangers count in no sum. */
+/** Returns whether the contract is also not known to be funded, and so counts in no sum. */
 export const isUnfunded = (c: Credit): c is Unpaid => isUnpaid(c) && !c.funded;
 
 type Unpaid = Extract<Credit, { role: 'payee'; state: 'accepted' | 'open' | 'closing' }>;
@@ -301,7 +301,7 @@ export const guardedOf = (c: FundedCredit): Guarded => ({
   ...(c.role === 'payer' && c.owedSat !== null && { owedSat: c.owedSat }),
 });
 
-/** Returns the cancelled record of an opening. It keeps the key, so that the key is never used again. */
+/** Returns the cancelled record of an opening. Its key is kept, and never used again. */
 export const cancelled = (c: Opening | Extract<Credit, { state: 'accepted' | 'open' | 'closing' }>): Cancelled => ({
   role: c.role,
   state: 'cancelled',

@@ -42,7 +42,7 @@ export const overContract = {
   states: ({ contract: c }: Over) => (c && 'outpoint' in c ? { contract: viewOf(c) } : undefined),
 };
 
-/** Refuses to end a contract if its payer may have a debt that it does not know. @throws Refusal `contract-restored` */
+/** Refuses an end while the payer's debt may be unknown. @throws Refusal `contract-restored` */
 export function checkOwedKnown(c: FundedCredit): void {
   if (c.role === 'payer' && c.owedSat !== null && c.restored)
     throw new Refusal(
@@ -53,7 +53,10 @@ export function checkOwedKnown(c: FundedCredit): void {
       },
     );
 }
-/** Such a payer signs no end that pays less than it owes. @throws Refusal `owed-unsettled`, `contract-restored` */
+/**
+ * Such a payer signs no end that pays less than it owes.
+ * @throws Refusal `owed-unsettled`, `contract-restored`
+ */
 export function checkSettled(c: FundedCredit): void {
   checkOwedKnown(c);
   if (c.role === 'payer' && dueSat(c) > c.signedMaxSat)

@@ -64,7 +64,10 @@ export const CREDIT_LIMITS = {
   },
 } satisfies Limits;
 
-/** @throws Refusal `usage` for a policy that contradicts itself; `malformed-message` for one that came in an offer */
+/**
+ * @throws Refusal `usage` for a policy that contradicts itself; `malformed-message` for one that
+ * came in an offer
+ */
 export function checkPolicy(p: Policy, from?: Party): Policy {
   const wrong =
     p.min_amount_sat > p.max_amount_sat
@@ -85,7 +88,7 @@ const confirmations = wholeIn(CREDIT_LIMITS.confirmations);
 const blocks = wholeIn(CREDIT_LIMITS.blocks);
 
 const issuer = v.picklist(ISSUERS);
-/** An http(s) URL without user, query or fragment, without a slash at its end: one mint is written in one way. */
+/** URL of a mint without user, query, fragment or final slash, so that it has one form. */
 export const mintUrl = v.pipe(
   v.string(),
   v.maxLength(CREDIT_LIMITS.mint.most),
@@ -113,7 +116,7 @@ export const offerSchema = v.strictObject({
   address: text,
   policy: policySchema,
   ecash: issuer,
-  /** The mint behind the contract; a contract without ecash that names one is paid by that mint (reverse). */
+  /** Mint behind the contract. Without ecash, that mint is the payer (reverse). */
   mint_url: v.nullable(mintUrl),
 });
 /** Offer of a payee: its keys, its policy, and who issues ecash. */
@@ -183,7 +186,11 @@ export function viewOf({ id, terms, outpoint: at }: Contract): ContractView {
   return inOrder(contractEntries, all) as ContractView;
 }
 
-/** The terms of an opening, from the payee's offer and the payer's choice; `ecash`: the payer's key, made where it is needed. @throws Refusal `out-of-policy`, `key-rejected` */
+/**
+ * The terms of an opening, from the payee's offer and the payer's choice; `ecash`: the payer's key,
+ * made where it is needed.
+ * @throws Refusal `out-of-policy`, `key-rejected`
+ */
 export function termsFrom(
   network: string,
   offer: Offer,
@@ -213,13 +220,13 @@ export function termsFrom(
   };
 }
 
-/** Returns whether a mint pays a merchant over the contract, so that customers raise its payer's debt. */
+/** Returns whether a mint is the payer, whose debt customers raise. */
 export const isReverse = (terms: Terms): boolean => terms.ecash === 'none' && terms.mint_url !== null;
 
-/** Returns whether the issuer learns of payments by updates alone, and not by a close or rollover. */
+/** Returns whether the issuer learns of payments by updates alone. */
 export const hearsByUpdates = (terms: Terms): boolean => terms.ecash === 'notify';
 
-/** @throws Refusal `terms-differ` for an issuer without what it needs, or with what it cannot use */
+/** @throws Refusal `terms-differ` for an issuer without its key or URL, or with too many */
 function checkEcash(terms: Terms, from: Party): void {
   const wrong =
     (terms.ecash === 'none') !== (terms.ecash_pubkey === null)

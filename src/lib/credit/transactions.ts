@@ -1,13 +1,15 @@
 /**
- * The transactions of a credit contract, as pure functions of terms and state: each party builds them for itself.
+ * The transactions of a credit contract, as pure functions of terms and state: each party builds
+ * them for itself.
  *
  *   refund    everything to the payer, valid from block expiry + 1 on
  *   update    `paid` to the payee, the rest to the payer; valid at once, held by the payee alone
  *   close     the same at a fee agreed when it is made
  *   rollover  `paid` to the payee, the rest, with the payer's top-ups, into the next contract
  *
- * All are version 3 (TRUC): whoever owns an output can pay for it with a child. The payer's remainder bears the fees.
- * A remainder below dust goes to the payee: it gets less than one dust limit more than it was paid.
+ * All are version 3 (TRUC): whoever owns an output can pay for it with a child. The payer's
+ * remainder bears the fees. A remainder below dust goes to the payee: it gets less than one dust
+ * limit more than it was paid.
  */
 import { feeFor, feerateText } from '../bitcoin/fee.ts';
 import { maxSat } from '../bitcoin/amount.ts';
@@ -32,8 +34,8 @@ import { Refusal } from '../protocol/refusal.ts';
 import { checkKeys, checkTermsWithin, keysOf, payoutScript, type Contract, type Policy, type Terms } from './terms.ts';
 
 /**
- * Returns the contract's coin as an input. Its script is computed on use, because a watcher needs txids alone,
- * which do not commit to it.
+ * Returns the contract's coin as an input. Its script is computed on use, because a watcher needs
+ * txids alone, which do not commit to it.
  */
 export const contractInput = ({ terms, outpoint }: Contract, sequence = SEQUENCE_RBF): Input => ({
   ...outpoint,
@@ -50,7 +52,7 @@ export const fundingOutput = (terms: Terms): Output => ({ sat: terms.capacity_sa
 export const contractOutpoint = (terms: Terms, template: Template): Outpoint =>
   outpointIn(template, keysOf(terms).script);
 
-/** Virtual size of an update or close with both outputs. It sets the fee even if one output is left out. */
+/** Virtual size of an update or close with both outputs, which sets the fee. */
 export const settlementVsize = (terms: Terms): number =>
   sweepVsize(payoutScript(terms, 'payee'), payoutScript(terms, 'payer'));
 export const exitFee = (terms: Terms): bigint => feeFor(terms.exit_feerate * 1000, settlementVsize(terms));
@@ -182,7 +184,7 @@ export function rollover(old: Contract, parts: RolloverParts, next: Terms): Temp
   return { version: 3, locktime: 0, inputs: sortInputs(inputs), outputs: sortOutputs(outputs) };
 }
 
-/** Returns the outputs before the next contract's keys are known, with a taproot script in its place. */
+/** Returns the outputs with a placeholder for the next contract's script. */
 export const rolloverOutputs = (old: Terms, paid: bigint, capacity: bigint): Output[] =>
   [
     { sat: paid, script: payoutScript(old, 'payee') },

@@ -1,4 +1,4 @@
-/** The messages of an update, step by step, and the flags that its steps take. The steps themselves: `update.ts`. */
+/** Messages and flags of an update. Not here: its steps (`update.ts`). */
 import * as v from 'valibot';
 import type { Hex } from '../protocol/action.ts';
 import { wholeIn, type Limits } from '../protocol/limit.ts';
@@ -52,7 +52,7 @@ export interface UpdateInput {
   quote?: string;
   /** Payer: have the payment come back as ecash. */
   ecash?: true;
-  /** Payer: highest sum of payments whose ecash has not arrived, in satoshis. Absent: one update. */
+  /** Payer: largest sum, in satoshis, whose ecash has not arrived. Absent: one update. */
   maxInflight?: bigint;
   /** Payee: go on without a height, or without having seen the funding. */
   unchecked?: boolean;

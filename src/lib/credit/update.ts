@@ -1,10 +1,11 @@
 /**
- * sign-update: [asked (payer) →] requested (payee) → signed (payer) → accepted (payee) [→ received (payer)].
+ * sign-update: [asked (payer) →] requested (payee) → signed (payer) → accepted (payee) [→ received
+ * (payer)].
  *
- * The payee opens every update and holds the finished exit; the payer signs last and can never obtain a signed update.
- * The payer counts (`signed_max`) before it answers; the payee stores the exit, raises `paid` and erases the nonce in one
- * commit. Of several live requests one is accepted, and voids the rest. Whatever rides along with a payment (`rider.ts`) is
- * part of these commits.
+ * The payee opens every update and holds the finished exit; the payer signs last and can never
+ * obtain a signed update. The payer counts (`signed_max`) before it answers; the payee stores the
+ * exit, raises `paid` and erases the nonce in one commit. Of several live requests one is accepted,
+ * and voids the rest. Whatever rides along with a payment (`rider.ts`) is part of these commits.
  */
 import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';

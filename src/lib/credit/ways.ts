@@ -1,7 +1,8 @@
 /**
- * Ways out of a credit contract that a party can go alone: the payee's exit, the payer's refund. By size, from terms alone, and
- * finished, from what `exit-credit` prints. The exit's fee is held back from the payer's remainder. Also the transaction that any
- * other document carries: what `broadcast` sends, `bump` pays for and `inspect` explains.
+ * Ways out of a credit contract that a party can go alone: the payee's exit, the payer's refund. By
+ * size, from terms alone, and finished, from what `exit-credit` prints. The exit's fee is held back
+ * from the payer's remainder. Also the transaction that any other document carries: what
+ * `broadcast` sends, `bump` pays for and `inspect` explains.
  * Not here: when each is due (`exit.ts`), how packages are made of it (`contract/exit-package.ts`).
  */
 import { scriptLike, scriptOf } from '../bitcoin/address.ts';

@@ -1,9 +1,10 @@
 /**
- * htlc-cooperate: proposed (whoever will broadcast) → signed (the other, last) → complete (the opener).
+ * htlc-cooperate: proposed (whoever will broadcast) → signed (the other, last) → complete (the
+ * opener).
  *
- * The key path of a taproot HTLC: both sign one transaction together (MuSig2), at once, and the chain shows no HTLC. Each
- * keeps what it had: until the transaction confirms, claim and refund stay valid. Whoever signs last gives its own path
- * up to an address that it sees, so it is asked.
+ * The key path of a taproot HTLC: both sign one transaction together (MuSig2), at once, and the
+ * chain shows no HTLC. Each keeps what it had: until the transaction confirms, claim and refund
+ * stay valid. Whoever signs last gives its own path up to an address that it sees, so it is asked.
  */
 import * as v from 'valibot';
 import { scriptOf } from '../bitcoin/address.ts';
@@ -192,7 +193,8 @@ function roleIn({ claimer, refunder }: Partial<Rs>, as: Cooperator | undefined):
 }
 
 /**
- * The own record, its key bound for ever to this one HTLC, by whose sealing keys both know each other.
+ * The own record, its key bound for ever to this one HTLC, by whose sealing keys both know each
+ * other.
  * @throws Refusal `wrong-network`, `no-key-path`, `terms-differ`
  */
 function bound(records: Partial<Rs>, who: Cooperator, htlc: Htlc, hand: Pick<Hand, 'network'>): HtlcKey {

@@ -59,7 +59,7 @@ export function createHtlc(input: CreateInput): Htlc {
   });
 }
 
-/** The order of keys is part of the address: Lightning sorts them, boltz-core takes them as they come. */
+/** Orders the keys: sorted as in Lightning, or as they come as in boltz-core. */
 function ordered(claim: Hex, refund: Hex, order: KeyOrder): Internal {
   const keys: [Hex, Hex] = order === 'refund-first' ? [refund, claim] : [claim, refund];
   return order === 'sorted' ? keys.sort() : keys;

@@ -1,6 +1,6 @@
 /**
- * Description of messages of swaps and cooperative spends in words, and checks of them against their own terms.
- * Needs no home. What only a home or a node knows is not checked here.
+ * Description of messages of swaps and cooperative spends in words, and checks of them against
+ * their own terms. Needs no home. What only a home or a node knows is not checked here.
  */
 import { readSame } from '../bitcoin/psbt.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
@@ -16,7 +16,7 @@ import { readHtlc } from './view.ts';
 
 type Message = Readonly<Record<string, any>>;
 
-/** @param m a message whose form was checked by its table, its amounts as bigint; or the document of an HTLC */
+/** @param m a message in its form, its amounts as bigint; or the document of an HTLC */
 export function describeHtlc(m: Message): Description {
   const facts: Fact[] = [];
   const checks: Check[] = [];

@@ -1,6 +1,8 @@
 /**
- * The finaliser: signatures and preimage put in the places where the script looks for them, for each variant and path.
- * @scure/btc-signer's own would make, for a script that it does not know, a witness of the script alone.
+ * The finaliser: signatures and preimage put in the places where the script looks for them, for
+ * each variant and path.
+ * @scure/btc-signer's own would make, for a script that it does not know, a witness of the script
+ * alone.
  */
 import { Script } from '@scure/btc-signer/script.js';
 import type { Transaction } from '@scure/btc-signer/transaction.js';

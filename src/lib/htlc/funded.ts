@@ -1,7 +1,8 @@
 /**
- * An HTLC that a home has paid with `htlc fund`, as `watch` sees it: its refund, from its lock on, unless it is claimed.
- * A claim is what it was paid for, and is left alone at any height. A restored home that may have paid is told to read its
- * journal: its record knows the key of an HTLC, and not where that lies. Not here: swaps (`watch.ts`).
+ * An HTLC that a home has paid with `htlc fund`, as `watch` sees it: its refund, from its lock on,
+ * unless it is claimed. A claim is what it was paid for, and is left alone at any height. A
+ * restored home that may have paid is told to read its journal: its record knows the key of an
+ * HTLC, and not where that lies. Not here: swaps (`watch.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';

@@ -1,8 +1,9 @@
 /**
- * Any script or witness: which form of HTLC it is, every constraint in it, who can spend it when, and, of a witness,
- * which way was taken. The other direction of `scripts.ts`: the same texts.
+ * Any script or witness: which form of HTLC it is, every constraint in it, who can spend it when,
+ * and, of a witness, which way was taken. The other direction of `scripts.ts`: the same texts.
  *
- * A leaf alone says one path; the other lies behind its hash. Not here: scripts of other contracts (`unknown-witness`).
+ * A leaf alone says one path; the other lies behind its hash. Not here: scripts of other contracts
+ * (`unknown-witness`).
  */
 import { OP, scriptPushLen } from '@scure/btc-signer/script.js';
 import { hash160 } from '@scure/btc-signer/utils.js';
@@ -30,7 +31,7 @@ import {
 } from './scripts.ts';
 import { LEAF_VERSION, NUMS } from './taproot.ts';
 
-/** Path with its signers and its first moment. A key that the script has only as a hash is named by the hash. */
+/** Path with its signers and first moment. A hashed key is named by its hash. */
 export interface IdentifiedPath {
   by: string;
   needs: readonly string[];
@@ -215,7 +216,7 @@ function withPath(stack: readonly Uint8Array[], script: Uint8Array, type: HtlcTy
   };
 }
 
-/** Returns whether a stack has the elements that the path's script needs. Does not verify signatures. */
+/** Returns whether a stack has the elements of a path. Does not verify signatures. */
 function fits(elements: readonly Element[], stack: readonly Uint8Array[], holes: Holes): boolean {
   return (
     elements.length === stack.length &&
@@ -250,7 +251,7 @@ export function pushesOf(scriptSig: Uint8Array): Uint8Array[] {
   return pushes;
 }
 
-/** The inputs of a transaction (hex) that spend an HTLC. @throws Refusal `unknown-witness` where none does */
+/** Returns the inputs that spend an HTLC. @throws Refusal `unknown-witness` without any */
 export function identifyTransaction(hex: Hex): (Identified & { input: number })[] {
   const { inputs, witnesses } = parseTransaction(hex);
   const all = inputs.flatMap(({ finalScriptSig }, input) => {

@@ -12,7 +12,7 @@ import { Refusal } from '../protocol/refusal.ts';
 
 export const LOCK_KINDS = ['height', 'time', 'blocks', 'seconds'] as const;
 export type LockKind = (typeof LOCK_KINDS)[number];
-/** `time` is Unix time; `blocks` and `seconds` (a multiple of 512) count from the coin's confirmation. */
+/** `time` is Unix time; `blocks` and `seconds` (512 n) count from the coin's confirmation. */
 export interface Lock {
   kind: LockKind;
   value: number;
@@ -111,7 +111,8 @@ export function lockWords({ kind, value }: Lock): string {
 const DATE = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?Z)?$/;
 
 /**
- * HEIGHT, +BLOCKS (needs the tip), Unix time from 500000000 on, YYYY-MM-DD[THH:MM[:SS]Z], relative:BLOCKS, relative:SECONDSs.
+ * HEIGHT, +BLOCKS (needs the tip), Unix time from 500000000 on, YYYY-MM-DD[THH:MM[:SS]Z],
+ * relative:BLOCKS, relative:SECONDSs.
  * @throws Refusal `usage`, `locktime-kind`
  */
 export function parseLock(text: string, tip: number | 'not-checked'): Lock {

@@ -32,7 +32,7 @@ export interface HtlcKey {
   auth: Hex;
   /** Hash of the preimage that the same path gives. */
   hash: Hash;
-  /** True once an HTLC was made with this hash; `unknown` where a restored store has none: its lost end may. */
+  /** True once an HTLC has this hash; `unknown` if a restored store may have lost one. */
   used: boolean | 'unknown';
   /** The HTLC that this home made for its preimage (`htlcId`). */
   made: Hex | null;
@@ -46,8 +46,8 @@ export interface HtlcKey {
   /** Address that claims and refunds by this key pay, from the first one on. */
   payout: string | null;
   /**
-   * Payment by `htlc fund` of the HTLC whose refund is this key's. swap: its swap keeps it. cancelled: it was given up.
-   * unknown: the lost end of a restored store may have one.
+   * Payment by `htlc fund` of the HTLC whose refund is this key's. swap: its swap keeps it.
+   * cancelled: it was given up. unknown: the lost end of a restored store may have one.
    */
   funded: Funded | 'swap' | 'cancelled' | 'unknown' | null;
 }
@@ -73,8 +73,9 @@ export const paymentOf = ({ funded }: Pick<HtlcKey, 'funded'>): Funded | null =>
   typeof funded === 'string' ? null : funded;
 
 /**
- * Returns whether a payment may be missing in the record of a restored store: nothing was taken out with the key yet. A
- * payment that was given up had an address for its refund, and another may have come after it.
+ * Returns whether a payment may be missing in the record of a restored store: nothing was taken out
+ * with the key yet. A payment that was given up had an address for its refund, and another may have
+ * come after it.
  */
 export const mayLackPayment = ({ funded, payout, done }: HtlcKey): boolean =>
   done === null && (funded === 'cancelled' || (funded === 'unknown' && payout === null));
@@ -107,8 +108,8 @@ export function keyRecord(keys: Pick<Keys, 'contract'>, drawn: Pick<HtlcKey, 'ow
 }
 
 /**
- * Returns the record with its key bound to this HTLC (`htlcId`) for good. @throws Refusal `key-rejected` where
- * it is in another
+ * Returns the record with its key bound to this HTLC (`htlcId`) for good.
+ * @throws Refusal `key-rejected` where it is in another
  */
 export function boundTo(record: HtlcKey, htlc: Hex): HtlcKey {
   if (record.bound !== null && record.bound !== htlc)
@@ -137,8 +138,8 @@ const beliefs: Beliefs<HtlcKey> = {
 };
 
 /**
- * Number of the lock: a height, a time or a count of blocks. It is at least 1, because figures of zero are not
- * stored.
+ * Number of the lock: a height, a time or a count of blocks. It is at least 1, because figures of
+ * zero are not stored.
  */
 const dueOf = ({ htlc }: Funded): bigint => BigInt(htlc.locktime.value);
 

@@ -233,7 +233,7 @@ export function routePlanDocument(plan: RoutePlan, hops: readonly PlannedHop[]):
   };
 }
 
-/** Returns the hops for `onion-build`: the payload of each node but the first. @throws Refusal `malformed-message` */
+/** Returns the hops for `onion-build`, without the first. @throws Refusal `malformed-message` */
 export function onionHops(plan: RoutePlan, hops: readonly PlannedHop[]): object {
   const need = <T>(value: T | undefined, i: number, name: string): T => {
     if (value === undefined)

@@ -1,12 +1,12 @@
 /**
- * The known forms of HTLC scripts, each as the text that its specification has, with holes. The same text writes a
- * script and recognises one, and beside it stands the witness of each path.
+ * The known forms of HTLC scripts, each as the text that its specification has, with holes. The
+ * same text writes a script and recognises one, and beside it stands the witness of each path.
  *
  *   standard         named recipient, 32-byte preimage
- *   book             the textbook's: whoever has the preimage can take the coin; the claim leaves an element of its own
- *   boltz            reverse swaps of boltz-core; `boltz-submarine` its submarine swaps, which do not check the size
+ *   book             the textbook's: whoever has the preimage can take the coin
+ *   boltz            reverse swaps of boltz-core; `boltz-submarine`: without a check of the size
  *   loop             Lightning Loop: V2 (P2WSH), V3 (P2TR)
- *   bolt3-offered    BOLT3, Offered and Received HTLC Outputs, with `1 CSV` where channels have anchors
+ *   bolt3-offered    BOLT3, Offered and Received HTLC Outputs, with `1 CSV` for anchors
  *
  * Not here: addresses (`terms.ts`), trees (`taproot.ts`), signatures (`sign.ts`).
  */
@@ -129,13 +129,13 @@ const LEAVES: Partial<Record<Variant, LeafForm>> = {
   },
 };
 
-/** Returns script and witness of a variant, for a channel with anchors or without; undefined if there are none. */
+/** Returns script and witness of a variant; undefined if there are none. */
 export const wholeForm = (variant: Variant, anchors: boolean): WholeForm | undefined =>
   anchors ? WITH_ANCHORS[variant] : WHOLE[variant];
 export const leafForm = (variant: Variant): LeafForm | undefined => LEAVES[variant];
 export const isBolt3 = (variant: Variant): boolean => variant.startsWith('bolt3-');
 
-/** The output types that a variant is made as; BOLT3's and Loop's scripts live in P2WSH only, beside Loop's leaves. */
+/** Output types of a variant. Those of BOLT3 and Loop are P2WSH, beside Loop's leaves. */
 export const typesOf = (variant: Variant): readonly HtlcType[] =>
   isBolt3(variant)
     ? ['p2wsh']
@@ -146,7 +146,7 @@ export const typesOf = (variant: Variant): readonly HtlcType[] =>
 export const locksOf = (variant: Variant): readonly LockKind[] =>
   variant === 'standard' || variant === 'book' ? ['height', 'time', 'blocks', 'seconds'] : ['height'];
 
-/** Returns whether the claim's witness needs a coin that has confirmed (`1 CHECKSEQUENCEVERIFY`). */
+/** Returns whether the claim waits for a block (`1 CHECKSEQUENCEVERIFY`). */
 export const waitsForBlock = (script: string): boolean => script.includes('1 CHECKSEQUENCEVERIFY');
 
 const words = (text: string): string[] => text.split(' ');
@@ -175,8 +175,8 @@ const joined = (parts: readonly ScriptPart[]): ScriptPart[] =>
   }, []);
 const known = new Map<string, readonly ScriptPart[]>();
 /**
- * Returns the parts of a script template; the push length of a hole is in the bytes before it. Caches the few
- * templates.
+ * Returns the parts of a script template; the push length of a hole is in the bytes before it.
+ * Caches the few templates.
  */
 function partsOf(text: string): readonly ScriptPart[] {
   let parts = known.get(text);
@@ -209,7 +209,7 @@ export interface Hashed {
   code: Uint8Array;
   hash: Uint8Array;
 }
-/** Returns a function that fills the other holes of a template. The common beginning of its scripts is hashed once. */
+/** Returns a function that fills the other holes. The common beginning is hashed once. */
 export function scriptsAlike(text: string, shared: Omit<Holes, 'lock'>): (rest: Holes) => Hashed {
   const parts = joined(
     partsOf(text).map((part) => (typeof part === 'string' && part !== 'lock' && shared[part]) || part),
@@ -234,7 +234,7 @@ function lockAt(script: Uint8Array, at: number): Lock | undefined {
 }
 const [CLTV, CSV] = ['CHECKLOCKTIMEVERIFY', 'CHECKSEQUENCEVERIFY'];
 
-/** Returns the bytes in the holes of a script; undefined if the script does not match the template byte for byte. */
+/** Returns the bytes in the holes of a script; undefined if the template does not match. */
 export function readScript(text: string, script: Uint8Array): Holes | undefined {
   const holes: Holes = {};
   let at = 0;
@@ -277,7 +277,7 @@ function numberOf(bytes: Uint8Array): number {
   }
 }
 
-/** Returns a script as text: opcodes by name, numbers, pushes in hex. Empty if it is longer than any known script. */
+/** Returns a script as text; empty if it is longer than any known script. */
 export const scriptWords = (script: Uint8Array): string =>
   (decoded(script) ?? []).map((item) => (item instanceof Uint8Array ? bytesToHex(item) : String(item))).join(' ');
 

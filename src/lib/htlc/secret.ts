@@ -1,6 +1,6 @@
 /**
- * The preimage that a claim reveals, found by its hash: in any witness element or push of any input, whatever the script
- * is. Not here: which script it was (`identify.ts`).
+ * The preimage that a claim reveals, found by its hash: in any witness element or push of any
+ * input, whatever the script is. Not here: which script it was (`identify.ts`).
  */
 import { hash160, sha256 } from '@scure/btc-signer/utils.js';
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -35,7 +35,7 @@ export type InputData = readonly Uint8Array[];
 export const preimageIn = (elements: InputData, hash: Hex): Uint8Array | undefined =>
   elements.find((element) => allows(SECRET_LIMITS.element, element.length) && opens(element, hash));
 
-/** Returns the preimage that any input of a transaction (hex) shows, as hex; null where none does. */
+/** Returns the preimage (hex) that an input of a transaction shows; null where none does. */
 export function preimageShown(hex: Hex, hash: Hex): Hex | null {
   const found = preimageIn(shownBy(hex).flat(), hash);
   return found ? bytesToHex(found) : null;

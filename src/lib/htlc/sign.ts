@@ -1,8 +1,10 @@
 /**
- * The signatures of a claim or refund: made with a key, taken from a PSBT that another wallet signed, each verified before
- * it counts. The preimage travels in the field that BIP174 has for it (PSBT_IN_HASH160).
+ * The signatures of a claim or refund: made with a key, taken from a PSBT that another wallet
+ * signed, each verified before it counts. The preimage travels in the field that BIP174 has for it
+ * (PSBT_IN_HASH160).
  *
- * BIP143 (P2WSH), BIP341 and BIP342 (leaves), the older hash for P2SH. Sighash ALL, or taproot's default.
+ * BIP143 (P2WSH), BIP341 and BIP342 (leaves), the older hash for P2SH. Sighash ALL, or taproot's
+ * default.
  */
 import { tapLeafHash } from '@scure/btc-signer/payment.js';
 import { TaprootControlBlock } from '@scure/btc-signer/psbt.js';
@@ -89,7 +91,7 @@ export interface Known {
   preimage?: Uint8Array | undefined;
 }
 
-/** The PSBT that carries it, for another signer. `previous`: the whole transaction that made the coin. */
+/** Returns the PSBT for another signer. `previous`: the whole transaction of the coin. */
 export function carrier(spend: Spend, { signatures, preimage }: Known, previous?: Uint8Array): string {
   const { built, path, htlc, template } = spend;
   const tx = toTransaction(template);
@@ -180,7 +182,8 @@ export const missing = (spend: Spend, { signatures, preimage }: Known): string[]
 ];
 
 /**
- * Returns the finished transaction. Verifies everything again, so that nodes accept what is printed.
+ * Returns the finished transaction. Verifies everything again, so that nodes accept what is
+ * printed.
  * @throws Refusal `wrong-preimage`, `preimage-size`, `signature-invalid`, `sighash-refused`
  */
 export function finishSpend(spend: Spend, known: Known, previous?: Uint8Array): Finished {

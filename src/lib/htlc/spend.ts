@@ -1,6 +1,6 @@
 /**
- * The transaction that claims or refunds: one input, one output, with the locktime, sequence and version that its path
- * asks for. Not here: its signatures (`sign.ts`).
+ * The transaction that claims or refunds: one input, one output, with the locktime, sequence and
+ * version that its path asks for. Not here: its signatures (`sign.ts`).
  */
 import { feeFor, guardFee } from '../bitcoin/fee.ts';
 import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';

@@ -1,4 +1,4 @@
-/** The messages of `htlc-swap`, and the finished one that a record stands for. Not here: who says which when (`swap.ts`). */
+/** Messages of `htlc-swap`, and the finished one of a record. Not here: steps (`swap.ts`). */
 import * as v from 'valibot';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { fundingPsbt, isSigned } from '../bitcoin/funding.ts';
@@ -50,7 +50,7 @@ export interface SwapInput {
 export const claimsFirst = ({ hex, first }: Extract<SwapMessage, { step: 'claimed' }>): boolean =>
   parseTransaction(hex).inputs.some((i) => bytesToHex(i.txid) === first.txid && i.index === first.vout);
 
-/** The payment or claim of this home, as it was said; undefined while another wallet has still to sign. */
+/** Returns the printed payment or claim; undefined while a signature is missing. */
 export function finishedSwap(swap: Extract<Swap, { paid: Outpoint }>): SwapMessage | undefined {
   const said = { network: swap.network, ...statedBy(recorded(swap)) };
   const { role, paid, theirs, funding } = swap;

@@ -93,11 +93,11 @@ export function checkOtherLeg(swap: Swap | undefined, htlc: Pick<Htlc, 'claim' |
   );
 }
 
-/** The path of what spends an HTLC; undefined where the transaction is not shown. One of its `ways` is a claim of this home's. */
+/** Returns the path of an HTLC's spender; undefined if it is not shown. */
 const pathOf = ({ tx, hex }: OutcomeTx, { outpoint, ways }: TrackedCoin, hash: Hex) =>
   tx !== null && ways.includes(tx) ? 'claim' : hex === null ? undefined : spentBy(hex, outpoint, hash);
 
-/** The payment can never be made: a transaction that pays nothing to its HTLC has taken one of its coins. */
+/** Returns whether the payment can never be made: a coin of it was spent otherwise. */
 function isReplaced(found: Outcome, swap: PaidSwap): boolean {
   const { first, second } = htlcsOf({ ...swap, network: swap.network as Network });
   const own = build(swap.role === 'initiator' ? first : second).output;
@@ -110,7 +110,7 @@ export const endNeeds = (swap: Swap | undefined) => {
   return outcomeNeeds(legs.filter((leg) => leg !== null));
 };
 
-/** End of a swap: whether its payment was never sent, and what the own HTLC held where the other side has both coins. */
+/** End of a swap: whether it was never paid, and what is lost if the peer has both coins. */
 interface SwapEnd {
   unsent: boolean;
   lostSat: bigint;

@@ -3,8 +3,9 @@
  *
  *   initiator: offered → funded → claimed          responder: accepted → funded → claimed → settled
  *
- * `cancelled` ends what nobody has paid for, `ended` what was paid for and is over without a claim. The keys are records of
- * their own (`records.ts`), so that claim and refund of either HTLC work without the swap.
+ * `cancelled` ends what nobody has paid for, `ended` what was paid for and is over without a claim.
+ * The keys are records of their own (`records.ts`), so that claim and refund of either HTLC work
+ * without the swap.
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, each, fixed, largest, onceOnly, type Beliefs } from '../protocol/belief.ts';
@@ -47,7 +48,7 @@ interface Funded extends AgreedFields {
 export type Swap =
   | ({ role: 'initiator'; state: 'offered' } & SwapFields)
   | ({ role: 'responder'; state: 'accepted' } & AgreedFields)
-  /** `tx`: the own claim that was printed last. Settled: a claim of this home's is final on the chain. */
+  /** `tx`: the last printed claim. Settled: a claim of this home's is final. */
   | ({ role: Swapper; state: 'funded' } & Funded)
   | ({ role: Swapper; state: 'claimed' | 'settled'; tx: Hex } & Funded)
   /** `lostSat`: amount of this home's HTLC, if the counterparty has both coins. */
@@ -128,7 +129,7 @@ export const cancelledSwap = ({ role, network, own, offer }: Swap): Extract<Swap
   offer,
 });
 
-/** The record, known to be in one of these states; its role is the row's. @throws Refusal `wrong-state` */
+/** Returns the record in one of these states, of the row's role. @throws Refusal `wrong-state` */
 export function mustSwap<S extends Swap['state']>(
   swap: Swap | undefined,
   role: Swapper,

@@ -9,7 +9,7 @@ import { swapWay } from './ways.ts';
 
 type SwapLine = StatusLine & { capacity_sat?: bigint; expiry?: number; next_height?: number };
 
-/** Returns the coin that decides the standing: the one that this home claims, else the one that it has paid. */
+/** Returns the coin that decides the standing: the claimed one, else the paid one. */
 const legOf = (s: Swap) =>
   'paid' in s ? { ...((s.state === 'claimed' && theirLeg(s)) || ownLeg(s)), ended: isOver(s) } : undefined;
 const isOver = ({ state }: Swap): boolean => state === 'settled' || state === 'ended' || state === 'cancelled';

@@ -169,8 +169,8 @@ export function payHtlc(
 }
 
 /**
- * The refund of the own HTLC, kept outside the home: it holds no secret, and pays an address that the seed restores. It pays
- * the least fee, and `bump` what is due on the day.
+ * The refund of the own HTLC, kept outside the home: it holds no secret, and pays an address that
+ * the seed restores. It pays the least fee, and `bump` what is due on the day.
  */
 function refundCopy(
   hand: Hand,
@@ -218,8 +218,8 @@ export const claimNeeds = (swap: Swap | undefined, input: Paying, coin: Outpoint
   }) as const;
 
 /**
- * The finished claim of the other side's HTLC: the one that was printed before, or one at the present feerate where that
- * pays so much more that nodes take it in its place.
+ * The finished claim of the other side's HTLC: the one that was printed before, or one at the
+ * present feerate where that pays so much more that nodes take it in its place.
  */
 export function claim(
   hand: Hand,

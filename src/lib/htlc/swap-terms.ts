@@ -1,12 +1,13 @@
 /**
- * Terms of two parties that swap coins: two HTLCs on one hash, the initiator's and the responder's, and the
- * order of heights that keeps either from losing both.
+ * Terms of two parties that swap coins: two HTLCs on one hash, the initiator's and the responder's,
+ * and the order of heights that keeps either from losing both.
  *
  *   tip … fund by … match by … claim by … second expires … first expires
  *          s − 3m     s − 2m     s − m          s            ≥ s + m
  *
- * The initiator knows the preimage and funds first; it must have claimed the second HTLC before that can be refunded, and
- * the responder then has at least m blocks to claim the first. Between any two deadlines lie m blocks to confirm.
+ * The initiator knows the preimage and funds first; it must have claimed the second HTLC before
+ * that can be refunded, and the responder then has at least m blocks to claim the first. Between
+ * any two deadlines lie m blocks to confirm.
  */
 import * as v from 'valibot';
 import { checkCoin } from '../bitcoin/coin-checks.ts';
@@ -117,7 +118,7 @@ export const matchBy = ({ offer, answer }: Pick<SwapTerms, 'offer' | 'answer'>):
 export const claimBy = ({ offer, answer }: Pick<SwapTerms, 'offer' | 'answer'>): number =>
   answer.expiry - offer.margin_blocks;
 
-/** @throws Refusal `unsafe-expiry`: the responder must have time to claim after the initiator's last moment */
+/** @throws Refusal `unsafe-expiry` if the responder would have no time for its claim */
 export function checkOrder({ offer, answer }: Pick<SwapTerms, 'offer' | 'answer'>): void {
   const { margin_blocks: margin } = offer;
   if (offer.expiry < SWAP_LIMITS.order.least(answer.expiry, margin))
@@ -140,7 +141,7 @@ export const MARGIN = 36;
 /** Default confirmations of the counterparty's payment. */
 export const minConfOf = (network: string): number => (network === 'regtest' ? 1 : 3);
 
-/** Checks the initiator's margin against this side's least margin. @throws Refusal `unsafe-expiry` */
+/** Checks the initiator's margin. @throws Refusal `unsafe-expiry` below this side's least */
 export function checkMargin({ margin_blocks: margin }: SwapOffer, least: number): void {
   if (margin < SWAP_LIMITS.agreed.least(least))
     throw new Refusal('unsafe-expiry', `a margin of ${margin} blocks found, at least ${least} expected`, {
@@ -149,7 +150,7 @@ export function checkMargin({ margin_blocks: margin }: SwapOffer, least: number)
     });
 }
 
-/** An offer must leave room for a responder's expiry before its own. @throws Refusal `unsafe-expiry` */
+/** Checks that an offer leaves room for an answer. @throws Refusal `unsafe-expiry` */
 export function checkOffer({ expiry, margin_blocks: margin }: SwapOffer, tip: Tip): void {
   if (tip !== 'not-checked' && expiry < SWAP_LIMITS.offer.least(tip, margin))
     throw new Refusal(

@@ -1,9 +1,10 @@
 /**
- * htlc-swap: offered (initiator) → accepted (responder) → funded (initiator) → matched (responder) → claimed (initiator)
- * → settled (responder).
+ * htlc-swap: offered (initiator) → accepted (responder) → funded (initiator) → matched (responder)
+ * → claimed (initiator) → settled (responder).
  *
- * Two HTLCs on one hash. The initiator funds first and claims first, which shows the preimage; the responder claims with
- * it. Whoever stops leaves both with their refunds. Not here: the heights (`swap-terms.ts`), refunds (`htlc refund`).
+ * Two HTLCs on one hash. The initiator funds first and claims first, which shows the preimage; the
+ * responder claims with it. Whoever stops leaves both with their refunds. Not here: the heights
+ * (`swap-terms.ts`), refunds (`htlc refund`).
  */
 import { hexToBytes } from '../bitcoin/bytes.ts';
 import { expiryHeight } from '../bitcoin/locktime.ts';

@@ -1,7 +1,8 @@
 /**
  * An HTLC: what two parties agree on, and what follows from it alone: scripts, tree, output.
  *
- * Not here: the document that states it (`view.ts`), what each path needs (`paths.ts`), spending (`spend.ts`).
+ * Not here: the document that states it (`view.ts`), what each path needs (`paths.ts`), spending
+ * (`spend.ts`).
  */
 import { hash160, sha256 } from '@scure/btc-signer/utils.js';
 import { ripemd160 } from '@noble/hashes/legacy.js';
@@ -88,7 +89,7 @@ function holesOf(htlc: Htlc): Holes {
   };
 }
 
-/** Output of an HTLC and the scripts that spend it. `form` has the texts, `leaves` or `script` the bytes. */
+/** Output and scripts of an HTLC: texts in `form`, bytes in `leaves` or `script`. */
 export type Built =
   | { type: 'p2tr'; form: LeafForm; leaves: Record<PathName, Uint8Array>; tree: Tree; output: Hex }
   | { type: Exclude<HtlcType, 'p2tr'>; form: WholeForm; script: Uint8Array; output: Hex };

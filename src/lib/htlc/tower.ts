@@ -1,7 +1,8 @@
 /**
- * The copy of a refund that a swap keeps outside its home, watched by whoever has neither home nor key: sent from its height
- * on while its coin is unspent. A claim of the coin shows the preimage, which is told, for the home that must claim the other
- * HTLC. Not here: the same from a record (`watch.ts`).
+ * The copy of a refund that a swap keeps outside its home, watched by whoever has neither home nor
+ * key: sent from its height on while its coin is unspent. A claim of the coin shows the preimage,
+ * which is told, for the home that must claim the other HTLC. Not here: the same from a record
+ * (`watch.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
@@ -31,7 +32,8 @@ import { readHtlc } from './view.ts';
  * Reads a copy that proves itself: the refund follows from the terms of the HTLC, and is signed.
  * @param document parsed JSON
  * @returns undefined for any other document
- * @throws Refusal `malformed-message`, `terms-differ`, `transaction-differs`, `signature-invalid`, …
+ * @throws Refusal `malformed-message`, `terms-differ`, `transaction-differs`, `signature-invalid`,
+ * …
  */
 export function watchedRefund(document: Document): WatchedDocument | undefined {
   if (document['type'] !== 'refund-copy' || document['htlc'] === undefined) return undefined;

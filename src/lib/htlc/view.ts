@@ -1,6 +1,6 @@
 /**
- * The document of an HTLC, which `htlc create` prints and every other verb reads: terms, and what follows from them.
- * Whoever reads one derives everything again and compares.
+ * The document of an HTLC, which `htlc create` prints and every other verb reads: terms, and what
+ * follows from them. Whoever reads one derives everything again and compares.
  */
 import * as v from 'valibot';
 import { addressOf } from '../bitcoin/address.ts';

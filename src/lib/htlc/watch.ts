@@ -1,15 +1,17 @@
 /**
- * A swap as `watch` sees it: two coins, the own HTLC and the other side's, and what of both is this home's.
+ * A swap as `watch` sees it: two coins, the own HTLC and the other side's, and what of both is this
+ * home's.
  *
  *   claim    by the responder once a spender of its own HTLC shows the preimage, in a block or not;
- *            by the initiator only once its own step has claimed: nothing here decides to show a preimage first
- *   refund   of the own HTLC at its expiry, unless the other side's HTLC is claimed: then the own one is theirs
+ *            by the initiator only once its own step has claimed and so shown the preimage
+ *   refund   of the own HTLC at its expiry, unless the other side's HTLC is claimed
  *
- * Both are signed when they are sent, so that their fees follow the mempool, up to the budget. A claim that nobody has seen
- * is held back once its margin has begun: it could lose, and the preimage with it. A restored home that may have paid, or
- * claimed, is told to read its journal. Every verdict rests on a
- * transaction: settled by a final claim or refund of this home; lost where the own HTLC is claimed and the other one is
- * gone. Not here: the steps (`swap.ts`), copies of refunds without a home (`tower.ts`).
+ * Both are signed when they are sent, so that their fees follow the mempool, up to the budget. A
+ * claim that nobody has seen is held back once its margin has begun: it could lose, and the
+ * preimage with it. A restored home that may have paid, or claimed, is told to read its journal.
+ * Every verdict rests on a transaction: settled by a final claim or refund of this home; lost where
+ * the own HTLC is claimed and the other one is gone. Not here: the steps (`swap.ts`), copies of
+ * refunds without a home (`tower.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { maxSat } from '../bitcoin/amount.ts';
@@ -49,7 +51,7 @@ import type { Htlc } from './terms.ts';
 import type { Own } from '../signing/exchange.ts';
 
 export const SWAP_WATCH_LIMITS = {
-  /** Last height at which a first claim is sent: a margin before the counterparty can refund its coin. */
+  /** Last height of a first claim: a margin before the counterparty can refund its coin. */
   claim: { unit: 'height', most: (by: number) => SWAP_LIMITS.step.most(by) },
   /** Blocks that were searched anew before that is written. */
   searched: { unit: 'blocks', least: 36 },
@@ -77,13 +79,13 @@ const legs = (s: PaidSwap): { own: WatchedLeg; theirs: WatchedLeg | null } => {
 };
 
 const printed = (s: PaidSwap): Hex | undefined => ('tx' in s ? s.tx : undefined);
-/** Script that the home's transactions pay: the one of a claim that was printed, or the record's own. */
+/** Returns the script that this home is paid at: that of a printed claim, or the record's. */
 const payoutOf = (s: PaidSwap): Hex => {
   const before = printed(s);
   return before === undefined ? scriptOf(s.payout, s.network as Network) : outputsOf(before)[0]!.script;
 };
 
-/** Returns the preimage that the spender of a responder's own HTLC reveals; null if there is none. */
+/** Returns the preimage that a claim of a responder's own HTLC shows; null without one. */
 function shownPreimage(s: PaidSwap, seen: ChainView): Hex | null {
   const hex = seen.coins.get(outpointText(s.paid))?.spend?.hex;
   return s.role === 'initiator' || !hex ? null : preimageShown(hex, s.offer.hash);
@@ -182,10 +184,10 @@ function waysOf(s: PaidSwap): ReadonlyMap<Hex, Way> {
 
 type Told = Extract<Due, { do: 'tell' }>;
 
-/** Tells that the journal may know of more: that it has paid, or where the other HTLC lies and that its preimage is public. */
+/** Tells that the journal may know of more: a payment, or that the preimage is public. */
 export const RESTORED: Told = { do: 'tell', event: 'restored', short: true };
 
-/** Returns a record as it is watched of which a restored home knows no payment, and may have made one. */
+/** Returns the view of a record whose payment a restored home may have forgotten. */
 export const unknownTo = (id: Hex, role: string, worthSat: bigint): Watched => ({
   id,
   role,
@@ -284,8 +286,8 @@ function decideForeign(spender: CoinSpend, rules: Rules): Due[] {
 }
 
 /**
- * Reports that this home's HTLC was claimed while it cannot claim the other, because it lacks its outpoint or
- * the preimage.
+ * Reports that this home's HTLC was claimed while it cannot claim the other, because it lacks its
+ * outpoint or the preimage.
  */
 const unclaimed = ({ txid, by }: CoinSpend): Told => ({
   do: 'tell',

@@ -1,7 +1,7 @@
 /**
- * The way out of an HTLC that its funder can go alone: the refund, at the feerate of the day it is made, from its lock on. By
- * size, from a message of a swap, and finished, as `htlc refund` makes it. Also the transaction that any document carries: what
- * `broadcast` sends, and `bump` pays for.
+ * The way out of an HTLC that its funder can go alone: the refund, at the feerate of the day it is
+ * made, from its lock on. By size, from a message of a swap, and finished, as `htlc refund` makes
+ * it. Also the transaction that any document carries: what `broadcast` sends, and `bump` pays for.
  * Not here: the transaction (`spend.ts`), how packages are made of it (`contract/exit-package.ts`).
  */
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -62,7 +62,11 @@ export function waysOfSwap({ step, network, offer, answer }: Document, feerate: 
   return [swapWay('initiator', terms, feerate), ...(answer ? [swapWay('responder', terms, feerate)] : [])];
 }
 
-/** Returns a finished refund as a way out. @param spent the HTLC's coin @param script that it pays */
+/**
+ * Returns a finished refund as a way out.
+ * @param spent the HTLC's coin
+ * @param script that it pays
+ */
 export const refundExit = ({ network, hash }: Htlc, hex: Hex, spent: Spent, script: Hex): Exit => ({
   contract: hash.sha256 ?? hash.hash160,
   network,

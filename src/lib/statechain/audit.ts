@@ -1,4 +1,4 @@
-/** statechain-audit: the operator's signed public record of a coin. Anyone can check it: `verify.ts`. */
+/** statechain-audit: the operator's signed record of a coin. Anyone can check it (`verify.ts`). */
 import { table, type Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';

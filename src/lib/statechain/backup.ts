@@ -1,6 +1,7 @@
 /**
- * A finished backup as documents show it: without secrets, paying an address that the owner's seed restores. It is what an
- * owner needs when operator and home are gone, what a watchtower takes, and what is kept outside the home.
+ * A finished backup as documents show it: without secrets, paying an address that the owner's seed
+ * restores. It is what an owner needs when operator and home are gone, what a watchtower takes, and
+ * what is kept outside the home.
  */
 import * as v from 'valibot';
 import { txidOf } from '../bitcoin/transaction.ts';
@@ -58,7 +59,8 @@ export function bundleOf(coin: Coin, entries: readonly OwnerEntry[], hex: Hex, o
 }
 
 /**
- * The copy outside the home, in the form of every refund: a whole bundle, so that statechain-exit, bump and broadcast read it.
+ * The copy outside the home, in the form of every refund: a whole bundle, so that statechain-exit,
+ * bump and broadcast read it.
  * @param moved the coin has another owner by now, whose backup is valid before this one
  */
 export function backupCopy(bundle: StatecoinBundle, network: string, moved = false): Copy {
@@ -79,7 +81,7 @@ export function backupCopy(bundle: StatecoinBundle, network: string, moved = fal
   return { name: `${coin.id}-${valid_from_height}`, body };
 }
 
-/** Returns the copy of a coin that this home has passed on. It replaces the copy of the backup that this home had. */
+/** Returns the copy of a passed-on coin, which replaces that of its backup. */
 export const movedCopy = (
   c: Coin & { entries: readonly OwnerEntry[]; backups: readonly Hex[] },
   ours: Facts['ours'],

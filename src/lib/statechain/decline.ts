@@ -1,6 +1,7 @@
 /**
- * The receiver declines: it will not complete an opening. Its nonce is erased, and its signature, which names S', says so for
- * good. Without the sender's half that ends the opening; with it, it is the promise of an honest receiver.
+ * The receiver declines: it will not complete an opening. Its nonce is erased, and its signature,
+ * which names S', says so for good. Without the sender's half that ends the opening; with it, it is
+ * the promise of an honest receiver.
  */
 import type { Network } from '../bitcoin/network.ts';
 import type { Hand } from '../protocol/action.ts';
@@ -36,8 +37,9 @@ export function decline(hand: Hand, m: TransferMessage | null, had: PendingRecor
 }
 
 /**
- * --cancel of what this home knows by its invitation alone. Of `sent` the history is kept: whoever was restored may decline
- * what it has completed before, and an operator may complete what was declined.
+ * --cancel of what this home knows by its invitation alone. Of `sent` the history is kept: whoever
+ * was restored may decline what it has completed before, and an operator may complete what was
+ * declined.
  */
 export function declineNamed(hand: Hand, named: NamesOpening, next: Statecoin | undefined) {
   const had = inState(next, 'owner', 'invited', 'cancelled') as Invited;
@@ -55,7 +57,10 @@ export function declineNamed(hand: Hand, named: NamesOpening, next: Statecoin | 
   };
 }
 
-/** The coin as `sent` has it, declined; undefined where its history is not good. @throws Refusal `bad-record`, `operator-differs` */
+/**
+ * The coin as `sent` has it, declined; undefined where its history is not good.
+ * @throws Refusal `bad-record`, `operator-differs`
+ */
 function heldBack(
   hand: Hand,
   m: At<'sent'>,

@@ -1,7 +1,7 @@
 /**
- * Description of a statecoin message in words, and checks of its transactions against its own terms. Needs no
- * home: what only a home knows (its own record, the operator that it trusts) is not checked here. Sealed fields
- * are not shown.
+ * Description of a statecoin message in words, and checks of its transactions against its own
+ * terms. Needs no home: what only a home knows (its own record, the operator that it trusts) is not
+ * checked here. Sealed fields are not shown.
  */
 import { knownNetwork } from '../bitcoin/network.ts';
 import { readSame } from '../bitcoin/psbt.ts';
@@ -97,7 +97,7 @@ function backupIn(m: Readonly<Record<string, any>>, coin: Coin, facts: Fact[]): 
   return template;
 }
 
-/** Steps that the first owner or a later one takes; without a record, the message names the first one only. */
+/** Steps that any owner takes; without a record the message names the first owner only. */
 const BY_ANY_OWNER = new Set(['offered', 'sent', 'paid', 'kept', 'requested', 'complete']);
 
 /** Keys by which a message may be sealed; of two that are the same, the later name counts. */

@@ -1,4 +1,4 @@
-/** Error codes of statecoins, with exit code and meaning. Not here: codes that families share (`protocol/refusal.ts`). */
+/** Error codes of statecoins. Not here: codes of all families (`protocol/refusal.ts`). */
 import type { ErrorRows } from '../protocol/refusal.ts';
 
 /** Error codes of the family: exit code and meaning. */

@@ -1,8 +1,10 @@
 /**
- * statechain-exit: the unilateral exit. The owner's backup at its height, with the child that pays for both (a TRUC package);
- * or as a bundle without secrets, for a watchtower and for the day when the home is gone.
+ * statechain-exit: the unilateral exit. The owner's backup at its height, with the child that pays
+ * for both (a TRUC package); or as a bundle without secrets, for a watchtower and for the day when
+ * the home is gone.
  *
- * A backup must be in a block before the backup of the owner before becomes final: unconfirmed, it can be replaced by that one.
+ * A backup must be in a block before the backup of the owner before becomes final: unconfirmed, it
+ * can be replaced by that one.
  */
 import * as v from 'valibot';
 import { scriptOf } from '../bitcoin/address.ts';
@@ -193,7 +195,10 @@ const ownBundle = (c: OwnerRecord, ours: Facts['ours']): { coin: Coin; bundle: S
   bundle: bundleOf(c, c.entries, c.backups.at(-1)!, ours),
 });
 
-/** A bundle from outside, believed only as far as it proves itself. @throws Refusal `terms-differ`, `transaction-differs`, … */
+/**
+ * A bundle from outside, believed only as far as it proves itself.
+ * @throws Refusal `terms-differ`, `transaction-differs`, …
+ */
 export function readStatecoinBundle(
   from: NonNullable<ExitInput['from']>,
   network: Network,

@@ -1,10 +1,11 @@
 /**
- * The check of a statecoin's history, by anyone: the operator's signed record, and the backups that the owners handed on.
- * Every finding is reported, not only the first. Nothing here signs; a receiver does all of it before it answers.
+ * The check of a statecoin's history, by anyone: the operator's signed record, and the backups that
+ * the owners handed on. Every finding is reported, not only the first. Nothing here signs; a
+ * receiver does all of it before it answers.
  *
- * The points are numbered as the protocol has them: 1 record, 2 coin, 3 script, 4 keys, 6 count, 7 backups, 8 the last pays
- * the sender, 9 blocks left, 11 state. 5 (the sender's consent), 10 (its half of the key update) and 12 (after the move)
- * belong to whoever receives: `receive.ts`.
+ * The points are numbered as the protocol has them: 1 record, 2 coin, 3 script, 4 keys, 6 count, 7
+ * backups, 8 the last pays the sender, 9 blocks left, 11 state. 5 (the sender's consent), 10 (its
+ * half of the key update) and 12 (after the move) belong to whoever receives: `receive.ts`.
  */
 import { isMature, maturing } from '../bitcoin/coin-checks.ts';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
@@ -36,7 +37,7 @@ export interface History {
 }
 
 export const HISTORY_LIMITS = {
-  /** Highest distance between record and tip, either way: an older record says nothing of the present. */
+  /** Largest distance of record and tip: an older record says nothing of the present. */
   age: { unit: 'blocks', most: 144 },
   /** Blocks from the tip to the last backup, at least as many as the reader demands. */
   remaining: { unit: 'blocks', least: (asked: number) => asked },
@@ -93,8 +94,8 @@ function checkEntries(coin: Coin, entries: readonly OwnerEntry[]): HistoryFault[
 }
 
 /**
- * Checks point 6: the operator has signed one backup for each owner, in order, and otherwise only a withdrawal
- * (point 11).
+ * Checks point 6: the operator has signed one backup for each owner, in order, and otherwise only a
+ * withdrawal (point 11).
  */
 export function checkCount({ signed, count, entries, state }: PublicRecord): HistoryFault[] {
   const found: HistoryFault[] = [];
@@ -137,7 +138,7 @@ function checkBackups(coin: Coin, entries: readonly OwnerEntry[], backups: reado
   return found;
 }
 
-/** @throws Refusal `transaction-differs`, `signature-invalid`, `malformed-transaction`, `malformed-address` */
+/** @throws Refusal `transaction-differs`, `signature-invalid`, `malformed-transaction` */
 export function checkBackup(coin: Coin, e: Pick<OwnerEntry, 'address' | 'locktime' | 'sighash'>, hex: Hex): void {
   const template = backup(coin, e);
   if (bytesToHex(taprootSighash(template, 0)) !== e.sighash)
@@ -155,8 +156,8 @@ export function checkBackup(coin: Coin, e: Pick<OwnerEntry, 'address' | 'locktim
 }
 
 /**
- * Checks points 2, 3 and 9 and the record's age against the chain. `least`: least blocks until the last backup.
- * `confirmations`: least depth of the coin, beside its own terms.
+ * Checks points 2, 3 and 9 and the record's age against the chain. `least`: least blocks until the
+ * last backup. `confirmations`: least depth of the coin, beside its own terms.
  */
 export function checkChain(
   { coin, record }: Pick<History, 'coin' | 'record'>,

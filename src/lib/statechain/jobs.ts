@@ -1,4 +1,4 @@
-/** The signing jobs of a statecoin: which transaction, which keys, whose turn. Owners open, the operator signs last. */
+/** Signing jobs of a statecoin: transaction and keys. Owners open, the operator signs last. */
 import type { Template } from '../bitcoin/transaction.ts';
 import type { Hex } from '../protocol/action.ts';
 import { keyClaim } from '../protocol/claims.ts';
@@ -43,8 +43,8 @@ export const operatorJob = (secret: Uint8Array, keys: SignerKeys, template: Temp
   });
 
 /**
- * A receiver's job for its own backup before the offset is known. The output key is the coin's whatever the offset, so the
- * nonce can be drawn; `aggregate` is that of the new pair.
+ * A receiver's job for its own backup before the offset is known. The output key is the coin's
+ * whatever the offset, so the nonce can be drawn; `aggregate` is that of the new pair.
  */
 export const receiverJob = (coin: Coin, own: Own, keys: Omit<SignerKeys, 'offset'>, template: Template): OpeningJob => {
   const { internalKey, outputKey, script } = firstKeys(coin.terms);

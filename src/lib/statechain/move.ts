@@ -1,8 +1,10 @@
 /**
- * The operator's steps of a transfer: it freezes the coin and draws S', x and E; it moves the coin once; it frees it.
+ * The operator's steps of a transfer: it freezes the coin and draws S', x and E; it moves the coin
+ * once; it frees it.
  *
- * The move is one commit: checked against its own record, share replaced, signature counted. Only after it is t' revealed
- * and the old share, x and E are destroyed. A request that it has answered is answered again, with another nonce too.
+ * The move is one commit: checked against its own record, share replaced, signature counted. Only
+ * after it is t' revealed and the old share, x and E are destroyed. A request that it has answered
+ * is answered again, with another nonce too.
  */
 import { checkCoin } from '../bitcoin/coin-checks.ts';
 import { checkDust } from '../bitcoin/script.ts';
@@ -45,7 +47,10 @@ type StepRecords = Partial<TransferRecords>;
 type Chain = Pick<Facts, 'tip' | 'coins'>;
 type OpenCoin = Extract<OperatorRecord, { state: 'open' }>;
 
-/** The coin, free to be signed for. @throws Refusal `coin-frozen`, `coin-closed`, `home-restored`, `contract-restored` */
+/**
+ * The coin, free to be signed for.
+ * @throws Refusal `coin-frozen`, `coin-closed`, `home-restored`, `contract-restored`
+ */
 export function openCoin(hand: Pick<Hand, 'restored'>, found: Statecoin | undefined): OpenCoin {
   const coin = operatorsOwn(found);
   checkServes(hand, coin);
@@ -59,7 +64,7 @@ export function openCoin(hand: Pick<Hand, 'restored'>, found: Statecoin | undefi
 }
 
 export const MOVE_LIMITS = {
-  /** Most openings of one owner, this one included, so that the operator's record stays readable. */
+  /** Most openings of one owner, this one included, which keeps the record readable. */
   openings: { unit: 'items', most: 16 },
 } satisfies Limits;
 
@@ -108,7 +113,10 @@ export function freeze(hand: Hand, m: At<'offered'>, { coin, next }: StepRecords
   };
 }
 
-/** O' is a point that was never seen, on either side of any pair, and its address can be paid. @throws Refusal `key-rejected` */
+/**
+ * O' is a point that was never seen, on either side of any pair, and its address can be paid.
+ * @throws Refusal `key-rejected`
+ */
 function checkInvite(c: OperatorRecord, { pubkey, auth, address }: Invite, seen: Statecoin | undefined): void {
   const refuse = (why: string) => new Refusal('key-rejected', `the receiver's key ${why}`, { blame: 'sender' });
   if (seen) throw refuse('was shown to this operator before');
@@ -174,7 +182,10 @@ export function move(hand: Hand, m: At<'received'>, records: StepRecords, facts:
   };
 }
 
-/** t', which alone makes the new pair come to P. @throws Refusal `sealed-unreadable`, `scalar-range`, `m2-mismatch` */
+/**
+ * t', which alone makes the new pair come to P.
+ * @throws Refusal `sealed-unreadable`, `scalar-range`, `m2-mismatch`
+ */
 function offsetFrom(
   coin: OperatorRecord,
   { invite, opening }: Frozen,
@@ -221,7 +232,7 @@ const movedMessage = (hand: Hand, m: At<'received'>, c: OpenCoin, psbt: string, 
   psbt: { backup: psbt },
 });
 
-/** Signs the present owner's backup again for a new nonce. The last signer may sign any number of times. */
+/** Signs the present owner's backup again, for a new nonce. */
 function moveAgain(hand: Hand, m: At<'received'>, coin: OperatorRecord, facts: Chain): Out<'moved'> {
   const c = openCoin(hand, coin);
   const tip = knownTip(facts.tip);
@@ -238,7 +249,10 @@ function moveAgain(hand: Hand, m: At<'received'>, coin: OperatorRecord, facts: C
   return { message: movedMessage(hand, m, c, part, tip), writes: {} };
 }
 
-/** The opening ends: S', x and E are destroyed. @throws Refusal `state-moved-on` where it has become the present pair */
+/**
+ * The opening ends: S', x and E are destroyed.
+ * @throws Refusal `state-moved-on` where it has become the present pair
+ */
 export function free(m: At<'declined'> | At<'cancelled'>, records: StepRecords): Out<'freed'> {
   const coin = operatorsOwn(records.coin);
   const names = (e: { operator_pubkey: string; owner_pubkey: string }): boolean =>
@@ -272,7 +286,7 @@ function declinedIn(coin: OperatorRecord, m: At<'declined'>): string {
   return m.declined;
 }
 
-/** --cancel by the operator: the opening that is under way, and only where the message names that one. */
+/** Cancels the operator's opening that is under way, if the message names that one. */
 export function dropOpening(coin: OperatorRecord, m: TransferMessage | null, network: string) {
   if (coin.state !== 'frozen')
     throw new Refusal('too-late-to-cancel', `the coin is '${coin.state}' in this home: no transfer is under way`);

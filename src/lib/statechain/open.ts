@@ -1,9 +1,10 @@
 /**
- * statechain-open: offered (operator) → [addressed (owner) →] proposed (owner) → accepted (operator) → ready (owner).
+ * statechain-open: offered (operator) → [addressed (owner) →] proposed (owner) → accepted
+ * (operator) → ready (owner).
  *
- * The first backup is signed before the funding: the owner opens it, the operator signs last. The owner shows its funding
- * transaction only once the finished backup is stored, here and outside the home. The operator's share is bound
- * to the first outpoint and backup that it has signed for.
+ * The first backup is signed before the funding: the owner opens it, the operator signs last. The
+ * owner shows its funding transaction only once the finished backup is stored, here and outside the
+ * home. The operator's share is bound to the first outpoint and backup that it has signed for.
  */
 import * as v from 'valibot';
 import {

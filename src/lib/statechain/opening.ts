@@ -94,7 +94,10 @@ export function propose(
   }));
 }
 
-/** The owner completes the backup that it opened. @throws Refusal `nonce-consumed` for another answer than the first */
+/**
+ * The owner completes the backup that it opened.
+ * @throws Refusal `nonce-consumed` for another answer than the first
+ */
 export function complete(
   hand: Hand,
   had: Extract<Statecoin, { role: 'owner'; state: 'proposed' | 'owned' }>,

@@ -1,8 +1,9 @@
 /**
  * The operator's side of every action: its one key, its signed record, its receipts.
  *
- * One authentication key for all its coins, at a fixed place in the tree of its home, so that receivers can pin it; it
- * signs messages, records and receipts, never a transaction. Its shares are random and in no seed.
+ * One authentication key for all its coins, at a fixed place in the tree of its home, so that
+ * receivers can pin it; it signs messages, records and receipts, never a transaction. Its shares
+ * are random and in no seed.
  */
 import type { Hand, Hex, Path } from '../protocol/action.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';
@@ -13,14 +14,14 @@ import { isOperators, type OperatorRecord, type Statecoin } from './records.ts';
 import { RECEIPT_TEXT, signStatement, type PublicRecord, type Receipt } from './statements.ts';
 import { viewOf } from './terms.ts';
 
-/** Fixed path of the operator's key. Contract paths have 124 random bits, so none is drawn equal to it. */
+/** Fixed path of the operator's key, which no drawn path (124 random bits) equals. */
 const PATH: Path = [0, 0, 0, 0];
 export const OPERATOR: Own = { path: PATH, outside: false };
 
 const secretOf = (hand: Pick<Hand, 'keys'>): Uint8Array => hand.keys.auth(PATH);
 export const operatorKey = (hand: Pick<Hand, 'keys'>): Hex => xOnlyKey(secretOf(hand));
 
-/** Draws a secret scalar at random. It must not come from the seed, because a destroyed share must stay lost. */
+/** Draws a secret scalar that no seed gives back: a destroyed share must stay lost. */
 export function drawSecret(hand: Pick<Hand, 'random'>): Uint8Array {
   for (;;) {
     const drawn = hand.random(32);
@@ -30,20 +31,23 @@ export function drawSecret(hand: Pick<Hand, 'random'>): Uint8Array {
 /** The name of a new share's file. */
 export const drawName = (hand: Pick<Hand, 'random'>): string => bytesToHex(hand.random(16));
 
-/** A share is used by the operator's own, whole home only. @throws Refusal `home-restored`, `contract-restored` */
+/**
+ * A share is used by the operator's own, whole home only.
+ * @throws Refusal `home-restored`, `contract-restored`
+ */
 export function checkServes(hand: Pick<Hand, 'restored'>, c?: OperatorRecord): void {
   if (hand.restored) throw homeRestored('it signs nothing as operator');
   if (c?.restored)
     throw new Refusal('contract-restored', 'this coin is from a restored store: its share is gone, its owner exits');
 }
 
-/** Returns the operator's record of a coin id; an operator's record has an id only once the coin is open. */
+/** Returns the operator's record of an open coin. */
 export function operatorsOwn(c: Statecoin | undefined): OperatorRecord {
   if (!isOperators(c)) throw new Refusal('bug', 'a step of an operator without the record of an open coin');
   return c;
 }
 
-/** Returns the cancelled openings of the present owner. Those of former owners cannot be completed any more. */
+/** Returns the cancelled openings of the present owner; earlier ones cannot be completed. */
 export const givenUp = ({ cancelled, entries }: Pick<OperatorRecord, 'cancelled' | 'entries'>) =>
   cancelled.filter((c) => c.owners === entries.length);
 

@@ -1,8 +1,9 @@
 /**
- * The receiver's steps of a transfer: keys for it, all checks before it answers, the last one before it counts as paid.
+ * The receiver's steps of a transfer: keys for it, all checks before it answers, the last one
+ * before it counts as paid.
  *
- * For the receiver only `owned` is payment: the operator has counted its signature, and the coin was seen on the chain once
- * more. Until then the sender may be faster with its own backup.
+ * For the receiver only `owned` is payment: the operator has counted its signature, and the coin
+ * was seen on the chain once more. Until then the sender may be faster with its own backup.
  */
 import { checkCoin } from '../bitcoin/coin-checks.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
@@ -138,7 +139,7 @@ export const checkSent = ({ coin, m, operator }: { coin: Coin; m: At<'sent'>; op
 ];
 const OTHER_COIN = "the operator's record is of another coin";
 
-/** Points 5 and 11: the sender has signed for these keys, and the operator is frozen for them; the new pair leads to P. */
+/** Checks points 5 and 11, the consent and the freeze, and that the new pair leads to P. */
 function checkTransfer(coin: Coin, { invite: to, opening, record, transfer_signature }: At<'sent'>): HistoryFault[] {
   const found: HistoryFault[] = [];
   const { entries } = record;
@@ -154,7 +155,7 @@ function checkTransfer(coin: Coin, { invite: to, opening, record, transfer_signa
   return found;
 }
 
-/** The nonce of the own backup under the new keys, bound to T' = P − KeyAgg([S', O']): t' itself is not known yet. */
+/** Opens the nonce of the own backup, bound to T' = P − KeyAgg([S', O']) in place of t'. */
 function openBackup(hand: Hand, { opening, side, own, locktime, ...coin }: PendingCoin) {
   const keys = { operator_pubkey: opening.operator_pubkey, owner_pubkey: side.pubkey };
   const job = receiverJob(coin, own, keys, backup(coin, { address: side.address, locktime }));
@@ -196,7 +197,8 @@ interface Received extends Coin {
 
 /**
  * Checks point 12: the coin has moved to exactly these keys, with no other signature meanwhile.
- * @throws Refusal `terms-differ`, `state-moved-on`, `keyagg-mismatch`, `bad-receipt`, `bad-record`, `signature-count`, …
+ * @throws Refusal `terms-differ`, `state-moved-on`, `keyagg-mismatch`, `bad-receipt`, `bad-record`,
+ * `signature-count`, …
  */
 function movedTo(had: Received, m: At<'moved'>): { entry: OwnerEntry; record: At<'moved'>['record'] } {
   checkMine(had.side, m.invite);
@@ -287,7 +289,7 @@ export function own(
   };
 }
 
-/** Another `moved` of the coin that this home has: checked like the first, and the chain is looked at once more. */
+/** Checks another `moved` of an own coin like the first, and the chain once more. */
 function ownedBefore(
   c: OwnerRecord,
   m: At<'moved'>,
@@ -307,8 +309,9 @@ function ownedBefore(
 }
 
 /**
- * The chain once more, at every `moved`: the coin as deep, and the backup as far away, as the receiver has asked. A coin that
- * is missing by now keeps nobody from a backup that the operator has signed: its owner may have to outbid another one.
+ * The chain once more, at every `moved`: the coin as deep, and the backup as far away, as the
+ * receiver has asked. A coin that is missing by now keeps nobody from a backup that the operator
+ * has signed: its owner may have to outbid another one.
  */
 function looked(c: Coin & Pick<OwnerRecord, 'minConf' | 'minRemaining'>, { coins }: Pick<Facts, 'coins'>) {
   const minConf = Math.max(c.terms.min_conf, c.minConf);
@@ -329,7 +332,7 @@ interface Grounds {
   least: number;
 }
 
-/** Returns the reason why a transfer is no payment yet, in words and as a name in `checks`; undefined if it is one. */
+/** Returns why a transfer is no payment yet, by its name and in words; undefined if it is. */
 function missing(
   c: OwnerRecord,
   remaining: number,

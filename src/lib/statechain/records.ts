@@ -1,6 +1,7 @@
 /**
- * The kind of record that a statecoin is: by which claims it is found, which nonces stay open for it, what the store's schema
- * guards of it. Its states: `states.ts`; what is left of it after a restore: `restore.ts`.
+ * The kind of record that a statecoin is: by which claims it is found, which nonces stay open for
+ * it, what the store's schema guards of it. Its states: `states.ts`; what is left of it after a
+ * restore: `restore.ts`.
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
 import { coinClaim, coinIdClaim, idClaim, keyClaim } from '../protocol/claims.ts';
@@ -46,7 +47,7 @@ function claimsOf(c: Statecoin): readonly Claim[] {
   }
 }
 
-/** Coin of an owner. The operator's key finds it while it has its first owner, whatever else the message holds. */
+/** Coin of an owner. The operator's key finds it while it has its first owner. */
 type OpenedCoin = Pick<OwnerCoin, 'id' | 'side' | 'terms'> & Partial<Pick<OwnerCoin, 'entries' | 'superseded'>>;
 const ownerClaims = (c: OpenedCoin): Claim[] => [
   ...(c.superseded ? [] : [idClaim(c.id)]),
@@ -55,8 +56,9 @@ const ownerClaims = (c: OpenedCoin): Claim[] => [
 ];
 
 /**
- * Every key that was ever shown for the coin. Not the outpoint, which whoever pays nothing can state: its transaction's id
- * covers its script, and that is one share's alone, so of all coins stated there one at most is on the chain.
+ * Every key that was ever shown for the coin. Not the outpoint, which whoever pays nothing can
+ * state: its transaction's id covers its script, and that is one share's alone, so of all coins
+ * stated there one at most is on the chain.
  */
 function operatorClaims(c: OperatorRecord): readonly Claim[] {
   const frozen = c.state === 'frozen' ? c.frozen : undefined;
@@ -70,8 +72,8 @@ function operatorClaims(c: OperatorRecord): readonly Claim[] {
 }
 
 /**
- * Returns the key of this party with which the record began. A coin that returns to its owner is a second
- * record of the same name.
+ * Returns the key of this party with which the record began. A coin that returns to its owner is a
+ * second record of the same name.
  */
 function firstKey(c: Statecoin): Hex {
   if (c.state === 'cancelled') return c.key;
@@ -79,7 +81,7 @@ function firstKey(c: Statecoin): Hex {
   return c.state === 'offered' ? c.offer.pubkey : c.terms.operator_pubkey;
 }
 
-/** Returns whether the record may be pruned. Only an operator's may: an owner may have to repeat its messages. */
+/** Returns whether the record may be pruned. Owners may have to repeat their messages. */
 function overOf(c: Statecoin): Pick<RecordRow, 'over'> {
   if (c.role !== 'operator') return {};
   if (c.state === 'cancelled') return c.lost || c.invitation ? {} : { over: 'nothing' };
@@ -129,7 +131,7 @@ export const statecoinKind: Kind<Statecoin> = {
 /** The coin as every message about it states it. */
 export const statedCoin = (c: Statecoin | undefined) => (c && 'outpoint' in c ? { coin: viewOf(c) } : undefined);
 
-/** Returns the record if it is in one of these states. @throws Refusal `unknown-contract`, `wrong-state` */
+/** Returns the record in one of these states. @throws Refusal `unknown-contract`, `wrong-state` */
 export function inState<S extends Statecoin['state'], R extends Role>(
   c: Statecoin | undefined,
   role: R,

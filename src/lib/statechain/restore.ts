@@ -38,7 +38,7 @@ const further = (a: Statecoin, b: Statecoin): boolean => {
   return (ahead.find((n) => n !== 0) ?? 0) > 0;
 };
 
-/** Belief about a fact that stays true once one version says it, and that a restore does not doubt. */
+/** Belief about a fact that stays true once one version says it. */
 const remembered: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
 /** Rule of openings by S': the union of both versions, merged where both have one. */
 const openings = <T extends { operator_pubkey: Hex }>(both: (later: T, earlier: T) => T): Belief<readonly T[]> => ({

@@ -44,8 +44,8 @@ import { backupSighash } from './transactions.ts';
 export const exposed = (c: OwnerRecord): AnsweredOpening[] => c.given.filter((g) => g.sent && !g.declined);
 
 /**
- * Returns whether no transfer of this coin can be completed without this owner. False while an opening is
- * exposed, and for a record of a restored store, which may not know all that was sent.
+ * Returns whether no transfer of this coin can be completed without this owner. False while an
+ * opening is exposed, and for a record of a restored store, which may not know all that was sent.
  */
 const isFinal = (c: OwnerRecord): boolean => !c.restored && exposed(c).length === 0;
 
@@ -63,7 +63,7 @@ function checkExposed(c: OwnerRecord, invite: Invite, own: Statecoin | undefined
   );
 }
 
-/** Returns the coin; refuses one whose exit was sent, because it may be spent already. @throws Refusal `exit-sent` */
+/** Returns the coin, unless its exit was sent: it may be spent. @throws Refusal `exit-sent` */
 function stays<C extends OwnerRecord>(c: C): C {
   if (c.exiting)
     throw new Refusal('exit-sent', 'the exit of this coin was sent: it is passed on no more', {
@@ -138,8 +138,8 @@ const givenOf = ({ invite, opening }: Offered, sent: boolean): AnsweredOpening =
 });
 
 /**
- * Checks that the operator's record agrees with this owner's and is frozen for this transfer. @throws Refusal
- * `bad-record`, `stale-record`, …
+ * Checks that the operator's record agrees with this owner's and is frozen for this transfer.
+ * @throws Refusal `bad-record`, `stale-record`, …
  */
 function checkRecord(c: OwnerRecord, { record, invite, opening }: At<'opened'>): void {
   if (
@@ -283,8 +283,8 @@ const WHO_COULD =
 const ownAgain = (c: OwnerRecord): OwnerRecord => ({ ...atRest(c), state: 'owned' });
 
 /**
- * --cancel by the owner: the offer that is under way, or an opening that this home was shown. The operator is told where it
- * may have frozen the coin: the message names S'.
+ * --cancel by the owner: the offer that is under way, or an opening that this home was shown. The
+ * operator is told where it may have frozen the coin: the message names S'.
  */
 export function takeBack(hand: Pick<Hand, 'network'>, m: TransferMessage | null, coin: OwnerRecord) {
   const under = coin.state === 'sent' && coin.opening;
@@ -319,7 +319,7 @@ function takeOpening(hand: Pick<Hand, 'network'>, m: NamedOpening, coin: OwnerRe
   };
 }
 
-/** Adds the named opening to the record. A restored home reads the invited receiver from its own `sent`. */
+/** Adds the named opening to the record; a restored home learns of it by its own `sent`. */
 function withNamed(c: OwnerRecord, m: NamedOpening): OwnerRecord {
   const given = c.given.find((g) => g.operator_pubkey === m.opening.operator_pubkey);
   const named = { ...givenOf(m, c.restored), ...(m.step !== 'sent' && c.restored && { owner_auth: '' }) };

@@ -1,11 +1,11 @@
 /**
- * Standing of a statecoin for its owner, by the chain, or else by its heights. The one answer that `status` and
- * `statechain-exit` give.
+ * Standing of a statecoin for its owner, by the chain, or else by its heights. The one answer that
+ * `status` and `statechain-exit` give.
  *
  *   early     its backup is not final yet
  *   due       it can confirm, and nobody else's can
  *   late      so can the backup of the owner before
- *   pending   something spends the coin that is not final, or the coin is gone and nobody can name what spent it
+ *   pending   the coin is spent, not finally, or by what nobody can name
  *   done      its own exit or withdrawal is final
  *   lost      another transaction is
  *   unfunded  its funding is not on the chain
@@ -38,7 +38,7 @@ export interface FollowedCoin extends TrackedCoin {
   knowsAll: boolean;
 }
 
-/** Returns the coin of a record with its known spenders: the backups of all owners, and the requested withdrawals. */
+/** Returns the coin of a record with its known spenders: backups and withdrawals. */
 export function followedCoin(c: OwnerRecord): FollowedCoin {
   const last = c.entries.length - 1;
   const made = (template: Template, words: string, own: boolean) => [txidOf(template), { words, own }] as const;

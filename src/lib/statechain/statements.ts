@@ -1,6 +1,7 @@
 /**
- * Statements that a party of a statecoin signs beside its messages, so that others can show them later: each a BIP340 signature over
- * taggedHash("spillway/statechain/" + kind, canonical JSON of the statement).
+ * Statements that a party of a statecoin signs beside its messages, so that others can show them
+ * later: each a BIP340 signature over taggedHash("spillway/statechain/" + kind, canonical JSON of
+ * the statement).
  *
  *   record    the operator: keys, offsets, locktimes, everything signed, and the state of the coin
  *   receipt   the operator: the coin has moved to the next owner
@@ -131,7 +132,7 @@ export const declineOf = (id: string, owner: { pubkey: string }, operatorPubkey:
   owner_pubkey: owner.pubkey,
   operator_pubkey: operatorPubkey,
 });
-/** @param auth the key of whoever was invited, from one's own record: a statement may carry any key */
+/** @param auth key of the invited receiver, by one's own record, not by the statement */
 export const isDeclined = (id: string, c: Cancelled, auth: string): boolean =>
   c.declined !== null &&
   isStatement('declined', declineOf(id, { pubkey: c.owner_pubkey }, c.operator_pubkey), c.declined, auth);

@@ -7,9 +7,11 @@
  *             owned → offering → sent → gone          as sender; back to owned by a cancel
  *             owned → withdrawing → closed
  *
- * An operator's share is no part of its record: the record names the file (`share:NAME`). A home that was restored or
- * copied names none any more, so that its files end, and as operator it only states what it knows: exit-only.
- * Not here: how a store finds and guards it (`records.ts`), what is left after a restore (`restore.ts`).
+ * An operator's share is no part of its record: the record names the file (`share:NAME`). A home
+ * that was restored or copied names none any more, so that its files end, and as operator it only
+ * states what it knows: exit-only.
+ * Not here: how a store finds and guards it (`records.ts`), what is left after a restore
+ * (`restore.ts`).
  */
 import type { Funding } from '../bitcoin/funding.ts';
 import type { Hex } from '../protocol/action.ts';
@@ -52,7 +54,7 @@ export interface Frozen {
 export interface AnsweredOpening {
   operator_pubkey: Hex;
   owner_pubkey: Hex;
-  /** The authentication key of the invitation: nobody else may decline. Empty where this home does not know it. */
+  /** Authentication key of the invitation, by which to decline. Empty if it is not known. */
   owner_auth: Hex;
   /** m1 has left the home. */
   sent: boolean;
@@ -77,7 +79,7 @@ export interface OwnerCoin extends Coin {
   funding: Funding | null;
   coins: readonly string[];
   given: readonly AnsweredOpening[];
-  /** All requested withdrawals, of which the operator signs one only. In state `withdrawing` the last is under way. */
+  /** All requested withdrawals; the operator signs one. The last one may be under way. */
   withdrawals: readonly Withdrawal[];
   /** The record comes from a restored or copied store. */
   restored: boolean;
@@ -85,8 +87,8 @@ export interface OwnerCoin extends Coin {
   minRemaining: number;
   minConf: number;
   /**
-   * True if this home had declined the transfer of the coin, which is then no payment. Null if a restored or
-   * copied store may have forgotten that.
+   * True if this home had declined the transfer of the coin, which is then no payment. Null if a
+   * restored or copied store may have forgotten that.
    */
   declined: boolean | null;
   /** A later record of this home holds the coin's id. */
@@ -111,7 +113,7 @@ export interface PendingCoin extends Coin {
   /** Least remaining blocks that the receiver demands, now and at `moved`. */
   minRemaining: number;
   minConf: number;
-  /** The record comes from a restored or copied store: this home may have declined what it does not know of. */
+  /** True after a restore or copy: this home may have declined the transfer before. */
   restored: boolean;
 }
 export type HeldState = 'owned' | 'withdrawing' | 'closed' | 'gone';
@@ -167,8 +169,8 @@ export const isPending = (c: Statecoin | undefined): c is PendingRecord =>
   c?.state === 'received' || c?.state === 'declined';
 
 /**
- * Returns whether `watch` looks after the coin: a spend can still change this home's money, or must be
- * reported. A declined coin belongs to its sender.
+ * Returns whether `watch` looks after the coin: a spend can still change this home's money, or must
+ * be reported. A declined coin belongs to its sender.
  */
 export const isWatched = (
   c: Statecoin,
@@ -177,14 +179,14 @@ export const isWatched = (
     ? c.state !== 'gone' && !c.superseded && !c.declined && c.settled === undefined
     : isOperators(c) && c.state !== 'closed';
 
-/** Returns whether another may own the coin by now: it was sent and no receipt has come, or its home was restored. */
+/** Returns whether another may own the coin by now: it was sent, or its home was restored. */
 export const mayBeAnothers = (c: OwnerRecord): boolean => c.state === 'sent' || c.restored;
 
 export type Beginning = Extract<Statecoin, { state: 'offered' | 'invited' | 'addressed' | 'proposed' }>;
 export const isBeginning = (c: Statecoin): c is Beginning =>
   ['offered', 'invited', 'addressed', 'proposed'].includes(c.state);
 export const keyOf = (c: Beginning): Hex => (c.state === 'offered' ? c.offer.pubkey : c.side.pubkey);
-/** Returns the cancelled record of an opening. It keeps the key, so that the key is never used again. */
+/** Returns the cancelled record of an opening. Its key is kept, and never used again. */
 export const cancelled = (c: Beginning): Ended => ({
   role: c.role,
   state: 'cancelled',

@@ -66,7 +66,10 @@ export const STATECOIN_LIMITS = {
   },
 } satisfies Limits;
 
-/** @throws Refusal `usage` for a policy that contradicts itself; `malformed-message` for one that came in an offer */
+/**
+ * @throws Refusal `usage` for a policy that contradicts itself; `malformed-message` for one that
+ * came in an offer
+ */
 export function checkPolicy(p: Policy, network: Network, from?: Party): Policy {
   const wrong =
     p.min_amount_sat > p.max_amount_sat
@@ -102,7 +105,7 @@ const policySchema = v.strictObject({
 export type Policy = v.InferOutput<typeof policySchema>;
 
 export const offerSchema = v.strictObject({
-  /** The operator's own key (x-only), one for all its coins: it seals its messages, records and receipts. */
+  /** Operator's own key (x-only), one for all its coins. It seals messages and statements. */
   operator: hexOf(32),
   pubkey,
   policy: policySchema,
@@ -171,7 +174,10 @@ export function viewOf({ id, terms, outpoint: at }: Coin): CoinView {
   return inOrder(coinEntries, all) as CoinView;
 }
 
-/** A coin that another party states: everything derived follows from its terms. @throws Refusal `key-rejected`, `terms-differ` */
+/**
+ * A coin that another party states: everything derived follows from its terms.
+ * @throws Refusal `key-rejected`, `terms-differ`
+ */
 export function readCoin(view: CoinView, network: Network, from: Party): Coin {
   const { id: _, address: __, descriptor: ___, outpoint: at, ...stated } = view;
   const terms = { network, ...stated };
@@ -216,7 +222,10 @@ export function knownTip(tip: Facts['tip']): number {
   });
 }
 
-/** @throws Refusal `expired` where owner `position`'s backup would be valid in fewer than `least` blocks */
+/**
+ * @throws Refusal `expired` where owner `position`'s backup would be valid in fewer than `least`
+ * blocks
+ */
 export function checkRemaining(terms: Terms, position: number, tip: number, least: number): void {
   const remaining = locktimeAt(terms, position) - tip;
   if (remaining < STATECOIN_LIMITS.remaining.least(least))
@@ -228,7 +237,10 @@ export function checkRemaining(terms: Terms, position: number, tip: number, leas
 /** @throws Refusal `out-of-policy` where a step leaves no time between two owners, off regtest */
 export const checkStep = ({ step_blocks, network }: Terms): void =>
   checkWithin('step_blocks', step_blocks, STATECOIN_LIMITS.step.least(network), STATECOIN_LIMITS.step.most());
-/** @param most --max-lock, else a year @throws Refusal `out-of-policy` where an owner would wait longer than that for its backup */
+/**
+ * @param most --max-lock, else a year
+ * @throws Refusal `out-of-policy` where an owner would wait longer than that for its backup
+ */
 export function checkLock(away: number, most: number = STATECOIN_LIMITS.lock.most): void {
   if (away > most)
     throw new Refusal('out-of-policy', `a backup ${away} blocks away found, at most ${most} expected`, {
@@ -236,7 +248,10 @@ export function checkLock(away: number, most: number = STATECOIN_LIMITS.lock.mos
     });
 }
 
-/** The terms of an opening, from the operator's offer and the owner's choice. @throws Refusal `malformed-message` */
+/**
+ * The terms of an opening, from the operator's offer and the owner's choice.
+ * @throws Refusal `malformed-message`
+ */
 export function termsFrom(
   network: Network,
   offer: Offer,
@@ -262,7 +277,10 @@ export function termsFrom(
   };
 }
 
-/** @throws Refusal `out-of-policy` naming the bound that the terms leave; a tip of the other's may differ by the margin */
+/**
+ * @throws Refusal `out-of-policy` naming the bound that the terms leave; a tip of the other's may
+ * differ by the margin
+ */
 export function checkTermsWithin(terms: Terms, policy: Policy, tip: number): void {
   const { amount, locktime } = STATECOIN_LIMITS;
   checkWithin('amount in sat', terms.amount_sat, amount.least(policy), amount.most(policy));

@@ -1,7 +1,8 @@
 /**
- * A statecoin's bundle, watched by whoever has neither home nor key: `statechain-exit --bundle`, an `owned` message, and the
- * copies that homes keep outside. It tells and does not send: a backup needs a child, which needs a key, and a bundle never
- * knows whether its owner has passed the coin on since. Not here: the same from a record (`watch.ts`).
+ * A statecoin's bundle, watched by whoever has neither home nor key: `statechain-exit --bundle`, an
+ * `owned` message, and the copies that homes keep outside. It tells and does not send: a backup
+ * needs a child, which needs a key, and a bundle never knows whether its owner has passed the coin
+ * on since. Not here: the same from a record (`watch.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { knownNetwork } from '../bitcoin/network.ts';
@@ -27,7 +28,8 @@ const isBundle = ({ type, step, coin }: Document): boolean =>
  * Reads a bundle that proves itself: the transaction follows from the coin's terms, and is signed.
  * @param document parsed JSON
  * @returns null for a coin that its owner has passed on; undefined for any other document
- * @throws Refusal `malformed-message`, `wrong-network`, `terms-differ`, `transaction-differs`, `signature-invalid`, …
+ * @throws Refusal `malformed-message`, `wrong-network`, `terms-differ`, `transaction-differs`,
+ * `signature-invalid`, …
  */
 export function watchedBundle(document: Document): WatchedDocument | null | undefined {
   if (!isBundle(document)) return undefined;
@@ -58,7 +60,7 @@ export function watchedBundle(document: Document): WatchedDocument | null | unde
   };
 }
 
-/** Decides a coin with an unknown spender. Below the former owner's height, this owner or a later one has spent it. */
+/** Decides a coin with an unknown spender: at a low height none but this or a later owner. */
 function spentBy({ spend }: CoinSeen, by: number | null, tip: number): Due {
   const block = spend ? tip + 1 - spend.confirmations : tip;
   if (by !== null && allows({ least: TOWER_LIMITS.former.least(by) }, block)) return SPENT_OTHERWISE;

@@ -1,12 +1,13 @@
 /**
- * The transactions of a statecoin, as pure functions of terms and state: each party builds them for itself.
+ * The transactions of a statecoin, as pure functions of terms and state: each party builds them for
+ * itself.
  *
- *   backup    everything to one owner, final at its height; no fee, and an anchor that anyone can spend (P2A)
+ *   backup    everything to one owner, final at its height; no fee, and an anchor (P2A)
  *   withdraw  everything less a fee to an address, valid at once; ends the coin
- *   child     spends anchor and payout of a backup, and pays for both (TRUC: one child of at most 1,000 vB)
+ *   child     spends anchor and payout of a backup, and pays for both (TRUC: at most 1,000 vB)
  *
- * All are version 3 (TRUC). A backup without a fee is relayed only together with its child, which must spend the anchor
- * (Bitcoin Core 29 or newer: ephemeral dust).
+ * All are version 3 (TRUC). A backup without a fee is relayed only together with its child, which
+ * must spend the anchor (Bitcoin Core 29 or newer: ephemeral dust).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { feeFor } from '../bitcoin/fee.ts';

@@ -10,7 +10,8 @@
  *   owned      receiver   the finished backup              paid       sender   the receipt, kept
  *   declined   receiver   (--cancel) it will not complete the opening
  *   cancelled  sender     (--cancel) it gives the opening up
- *   freed      operator   the opening is destroyed         kept       sender   the coin is its own again
+ *   freed      operator   the opening is destroyed
+ *   kept       sender     the coin is its own again
  */
 import * as v from 'valibot';
 import type { TakeResult } from '../protocol/action.ts';
@@ -129,8 +130,8 @@ export const TRANSFER_LIMITS = {
 } satisfies Limits;
 
 /**
- * Returns the message; refuses one that is longer than its reader accepts, before it is committed. @throws
- * Refusal `too-large`
+ * Returns the message; refuses one that is longer than its reader accepts, before it is committed.
+ * @throws Refusal `too-large`
  */
 export function readable<M extends object>(message: M): M {
   const bytes = printJson(message).length;
@@ -165,7 +166,7 @@ export const isOpenFor = (record: PublicRecord, opening: Opening, invite: Invite
   record.state === 'frozen' &&
   sameJson(record.opening, { ...opening, owner_pubkey: invite.pubkey, owner_auth: invite.auth });
 
-/** The pair and address of the next owner, as its entry will have them; only the offset is wanting. */
+/** Returns the next owner's entry without its offset. */
 export const nextEntry = (
   invite: Invite,
   opening: Opening,

@@ -1,7 +1,8 @@
 /**
- * statechain-transfer: invited (receiver) → offered (sender) → opened (operator) → sent (sender) → received (receiver) →
- * moved (operator) → owned (receiver). The messages: `transfer-messages.ts`; the steps, by who takes them: `send.ts`,
- * `receive.ts`, `move.ts`. Sender and receiver may be one home: then it renews its keys.
+ * statechain-transfer: invited (receiver) → offered (sender) → opened (operator) → sent (sender) →
+ * received (receiver) → moved (operator) → owned (receiver). The messages: `transfer-messages.ts`;
+ * the steps, by who takes them: `send.ts`, `receive.ts`, `move.ts`. Sender and receiver may be one
+ * home: then it renews its keys.
  */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import { scriptOf } from '../bitcoin/address.ts';
@@ -55,7 +56,7 @@ function authOf(c: Statecoin | undefined, pubkey: string): string | undefined {
   return [...c.entries, ...c.cancelled].find((e) => e.owner_pubkey === pubkey)?.owner_auth;
 }
 
-/** Returns the key that must have sealed a message, by its reader; empty if no seal is acceptable. */
+/** Returns the key that must have sealed a message; empty if no seal is acceptable. */
 function peerOf(m: TransferMessage, { coin, next }: Found, by: Party): string | UnvouchedKey | null {
   const operator = (c: Statecoin | undefined): string =>
     c && 'terms' in c ? c.terms.operator : c?.state === 'invited' ? c.operator : '';

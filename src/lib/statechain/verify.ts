@@ -1,6 +1,6 @@
 /**
- * statechain-verify: what anyone can check of a statecoin out of one document, without a home: an operator's record, and the
- * backups where they are with it. All findings are said.
+ * statechain-verify: what anyone can check of a statecoin out of one document, without a home: an
+ * operator's record, and the backups where they are with it. All findings are said.
  */
 import * as v from 'valibot';
 import { knownNetwork, type Network } from '../bitcoin/network.ts';
@@ -49,7 +49,7 @@ export interface Verification {
   state: string;
   owners: number;
   count: number;
-  /** Number of cancelled openings of the present owner. Only that owner knows whether their receivers have declined. */
+  /** Number of cancelled openings of the present owner, who knows which were declined. */
   given_up: number;
   transfers_left?: number;
   valid: boolean;

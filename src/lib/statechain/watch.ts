@@ -1,17 +1,19 @@
 /**
- * A statecoin as `watch` sees it, from a home's record: what spends it, what this home sends of its own, and when.
+ * A statecoin as `watch` sees it, from a home's record: what spends it, what this home sends of its
+ * own, and when.
  *
- *   owned, offering  the exit, once it is valid; with no owner before this one, nothing: nobody can take the coin
+ *   owned, offering  the exit, once it is valid; the first owner's never: nobody can take it
  *   withdrawing      the same, while the operator has not signed
- *   closed           the withdrawal, sent and helped; the exit where that cannot be, or hangs halfway to the deadline
- *   sent, restored   another may own the coin by now: its exit is sent against an owner before both, and told otherwise
- *   taken, restored  likewise, where it may have declined it before: then it is the sender's, whose exit is told alone
+ *   closed           the withdrawal; the exit if that is stuck halfway to the deadline
+ *   sent, restored   another may own it by now: its exit is sent against earlier owners only
+ *   taken, restored  likewise, if it may have declined the coin: the sender's exit is only told
  *   open, frozen     nothing, as operator: what ended the coin is told, and ends the record
  *   any other        not watched: given away, given up, declined before, or not a coin yet
  *
- * An exit is a backup, which pays no fee: its child pays for both, out of anchor and payout. What an owner before this one
- * sends is outbid at any height from which the own backup is valid, and told before. Not here: fees (`contract/fees.ts`),
- * what each transaction is sent with (`engine/watch.ts`), bundles without a home (`tower.ts`).
+ * An exit is a backup, which pays no fee: its child pays for both, out of anchor and payout. What
+ * an owner before this one sends is outbid at any height from which the own backup is valid, and
+ * told before. Not here: fees (`contract/fees.ts`), what each transaction is sent with
+ * (`engine/watch.ts`), bundles without a home (`tower.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { maxSat } from '../bitcoin/amount.ts';
@@ -59,7 +61,7 @@ interface StepWindow extends Window {
 export const STATECOIN_WATCH_LIMITS = {
   /** A withdrawal hangs: its exit takes its place. */
   hangs: { unit: 'height', least: (c: StepWindow) => c.valid_from_height + Math.floor(c.step / 2) },
-  /** Height from which an owner that may have passed the coin on is warned: the next owner's backup can be mined next. */
+  /** Height from which a doubtful owner is warned: the next owner's backup is final next. */
   asked: { unit: 'height', least: (c: StepWindow) => c.valid_from_height - 1 - c.step },
 } satisfies Limits;
 
@@ -157,7 +159,7 @@ function doubtOf(c: OwnerRecord): 'restored' | 'in-transfer' | null {
   return c.state === 'sent' ? 'in-transfer' : 'restored';
 }
 
-/** Returns whether the owner just before spends a coin that is its own again, if this home has declined it. */
+/** Returns whether the previous owner spends a coin that this home may have declined. */
 const isDoubtedSenders = (c: OwnerRecord, { by, txid }: CoinSpend): boolean =>
   c.declined === null && by === 'former-owner' && txid === txidOf(backup(c, c.entries.at(-2)!));
 
@@ -208,7 +210,7 @@ function hangs(held: StepWindow, { spend }: CoinSeen, seen: ChainView, rules: Ru
   const due = decideDuty(withdrawal, seen, rules);
   return late && due.do === 'tell' && due.short === true;
 }
-/** Every transaction that may spend an owner's coin by this home's record: the backups of all owners, and withdrawals. */
+/** Returns every known spender of an owner's coin: backups of all owners, and withdrawals. */
 function ownersWays(c: Watching, ours: ReadonlySet<Hex>): ReadonlyMap<Hex, Way> {
   const { amount_sat: sat, network } = c.terms;
   const last = c.entries.length - 1;
@@ -233,7 +235,7 @@ function ownersWays(c: Watching, ours: ReadonlySet<Hex>): ReadonlyMap<Hex, Way> 
   return new Map([...backups, ...withdrawals, ...next]);
 }
 
-/** A transaction that this owner has not signed, nor any owner before it as its operator has shown. */
+/** Classifies a spender that no owner has signed, by the operator's record. */
 function strangersWay(c: OwnerRecord, hex: Hex, ours: ReadonlySet<Hex>): Way {
   const own = outputsOf(hex).filter(({ script }) => script === exitScript(c) || ours.has(script));
   const paysSat = sumSat(own);
@@ -267,7 +269,7 @@ function operatorsCoin(c: OperatorRecord): Watched {
   };
 }
 
-/** Decides an operator's coin, which holds no money of its own: reports spends, and ignores unfunded coins. */
+/** Decides an operator's coin, which holds no money of its own: spends are reported. */
 function decideOperators({ spend }: CoinSeen, rules: Rules): Due {
   if (!spend) return { do: 'rest' };
   const { by, txid, confirmations } = spend;
@@ -276,7 +278,7 @@ function decideOperators({ spend }: CoinSeen, rules: Rules): Due {
   return due.do === 'tell' ? { do: 'tell', event: due.event, more: { by, ...(txid !== null && { txid }) } } : due;
 }
 
-/** Returns the record after a final transaction has spent its coin. An operator's share is destroyed. */
+/** Returns the record after its coin is finally spent. An operator's share is destroyed. */
 export function settledAs(c: Statecoin, { by, txid, lostSat }: Extract<Due, { do: 'end' }>): Statecoin {
   const settled = { by, txid, lostSat };
   if (isOperators(c)) return { ...(c.state === 'frozen' ? freed(c) : c), state: 'closed', share: null, settled };

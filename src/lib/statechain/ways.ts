@@ -1,7 +1,7 @@
 /**
- * The way out of a statecoin that its owner can go alone: the backup, which pays no fee, and its child. By size, from a message
- * that agrees on the coin, and finished, from a bundle. Also the transaction that any other document carries: what `broadcast`
- * sends, and `bump` pays for.
+ * The way out of a statecoin that its owner can go alone: the backup, which pays no fee, and its
+ * child. By size, from a message that agrees on the coin, and finished, from a bundle. Also the
+ * transaction that any other document carries: what `broadcast` sends, and `bump` pays for.
  * Not here: when it is due (`exit.ts`), how packages are made of it (`contract/exit-package.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
@@ -22,8 +22,8 @@ export function ownersWay(script: Hex, from: { validFrom: ValidFrom; wait: Wait 
 }
 
 /**
- * Returns the number of owners of the coin in a message, its receiver included; undefined if the message does
- * not tell.
+ * Returns the number of owners of the coin in a message, its receiver included; undefined if the
+ * message does not tell.
  */
 function ownersIn({ type, step, owners, record }: Document): number | undefined {
   if (type === 'statechain-open') return 1;
@@ -43,7 +43,7 @@ export function waysOfStatecoin(m: Document): readonly WayOut[] {
   return [ownersWay(script, { validFrom: { height: locktimeAt(coin as Terms, owners - 1) + 1 }, wait: null })];
 }
 
-/** Returns the transaction in a document of this family; undefined if it has none. @param document parsed */
+/** Returns the transaction in a parsed document of this family; undefined if it has none. */
 export function statechainSettlement(document: Document): Settlement | undefined {
   const { type, network, step } = document;
   if (type === 'statechain-open' && step === 'ready') return fundingIn(network, document['psbt'].funding);
@@ -65,7 +65,10 @@ export function statechainSettlement(document: Document): Settlement | undefined
   return { network, hex: document['hex'], spends: [coin], ...(Array.isArray(both) && { package: both.map(String) }) };
 }
 
-/** Returns the finished way out that a bundle or exit holds. @throws Refusal `nothing-to-print` for a coin that was passed on */
+/**
+ * Returns the finished way out that a bundle or exit holds.
+ * @throws Refusal `nothing-to-print` for a coin that was passed on
+ */
 export function statechainExit(document: Document): Exit {
   if (document['moved'] === true)
     throw new Refusal('nothing-to-print', 'the coin has another owner by now: its backup is no way out any more');

@@ -1,6 +1,7 @@
 /**
- * statechain-withdraw: requested (owner) → signed (operator, last) → complete (owner). Everything less a fee to an address; it
- * ends the coin: the operator signs nothing else for it afterwards, and no receiver takes it any more.
+ * statechain-withdraw: requested (owner) → signed (operator, last) → complete (owner). Everything
+ * less a fee to an address; it ends the coin: the operator signs nothing else for it afterwards,
+ * and no receiver takes it any more.
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { checkProposed } from '../bitcoin/fee.ts';
