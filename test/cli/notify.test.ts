@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { notifyPaid } from '../../src/lib/engine/notify.ts';
+import { notifyPaid } from '../../src/lib/cdk/notify.ts';
 import { ledgerClaim, ledgerKind, type Ledger, type PayeeLedger } from '../../src/lib/ecash/ledger.ts';
 import { change } from '../../src/lib/home/change.ts';
 import type { Home } from '../../src/lib/home/home.ts';

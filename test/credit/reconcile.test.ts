@@ -19,7 +19,7 @@ import { change } from '../../src/lib/home/change.ts';
 import { idClaim } from '../../src/lib/protocol/claims.ts';
 import { liquidityOf } from '../../src/lib/credit/liquidity.ts';
 import { homeTotals } from '../../src/lib/engine/look.ts';
-import { notifyPaid } from '../../src/lib/engine/notify.ts';
+import { notifyPaid } from '../../src/lib/cdk/notify.ts';
 import { confirmIssued } from '../../src/commands/ecash/issued.ts';
 import { addKeyset, keysetsOf, trustKeysets } from '../../src/commands/ecash/keysets.ts';
 import { keysOf } from '../../src/lib/credit/terms.ts';

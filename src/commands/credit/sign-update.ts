@@ -2,7 +2,7 @@ import { programFlags, uncheckedFlag } from './shared.ts';
 import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
 import { textFlag } from '../../lib/cli/flags.ts';
-import { askFlags, quoteIn, remoteOf } from '../ecash/mint-flags.ts';
+import { askFlags, notifyingOf, quoteIn, remoteOf } from '../ecash/mint-flags.ts';
 import { sat, step, yes } from '../../lib/cli/step-flags.ts';
 import { signUpdate } from '../../lib/ecash/credit.ts';
 
@@ -37,5 +37,5 @@ export default contractDoor({
     ...programFlags,
     ...uncheckedFlag,
   },
-  prepare: (flags) => ({ remote: remoteOf(flags) }),
+  prepare: (flags) => ({ remote: remoteOf(flags), after: notifyingOf(flags) }),
 });

@@ -45,6 +45,10 @@ export const remoteOf =
     return mintQuote({ url: at, named: isNamed(at) }, id);
   };
 
+/** Returns what reports payments to the program of --notify, those of earlier runs too; undefined without the flag. */
+export const notifyingOf = ({ notify }: { notify?: string | undefined }): ServeOptions['after'] =>
+  notify === undefined ? undefined : async (home) => (await import('../../lib/cdk/notify.ts')).notifyPaid(home, notify);
+
 export const mintFlag = (summary: string) => textFlag(summary, 'URL', 'MINT');
 
 /** Returns a line given as itself (JSON) or as a file that holds it. @throws Refusal `no-input` */

@@ -1,7 +1,7 @@
 import { issuerFlags, offerFlag, policyFrom, programFlags, standingFlags } from '../credit/shared.ts';
 import { portsOf, stopAt } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
-import { askFlags, backendFrom, remoteOf } from '../ecash/mint-flags.ts';
+import { askFlags, backendFrom, notifyingOf, remoteOf } from '../ecash/mint-flags.ts';
 import { inputOf } from '../../lib/cli/step-flags.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { ALL_EXITS } from '../../lib/cli/errors.ts';
@@ -34,7 +34,7 @@ The first line on stdout says where it listens; each request is a line on stderr
   },
   exits: ALL_EXITS,
   run: async (flags, _, { raw }) => {
-    const { stdio, http, metrics, jobs, notify, worker = false, chain } = flags;
+    const { stdio, http, metrics, jobs, worker = false, chain } = flags;
     const { mint, metricsTokenFile: tokenFile } = flags;
     const metricsToken = tokenFile === undefined ? undefined : await readSecretFile(tokenFile);
     if (!stdio && !http && !flags.cdk)
@@ -69,7 +69,7 @@ The first line on stdout says where it listens; each request is a line on stderr
         ...listen,
         pool,
         worker,
-        notify,
+        after: notifyingOf(flags),
         begun: () => (begun = true),
         isProxy: proxiesIn(flags.proxy ?? []),
         ...limits,

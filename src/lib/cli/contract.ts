@@ -40,7 +40,6 @@ export interface ContractValues extends HomeValues, ChainValues {
   max?: bigint | undefined;
   feerate?: number | undefined;
   signer?: string | undefined;
-  notify?: string | undefined;
   unchecked?: boolean;
 }
 
@@ -54,6 +53,8 @@ interface Run {
   file?: string | undefined;
   /** Returns a claim of the record of --cancel and --again; by default by its name. */
   named?(home: Home, prefix: string): Promise<Claim>;
+  /** Does what is due after messages, once they are answered. */
+  after?: ((home: Home) => Promise<unknown>) | undefined;
   /** Asks a service outside, for rows that need it. */
   remote?: AskRemote;
   /** True for a start; by default --as or --contract starts. */
@@ -134,7 +135,7 @@ async function playRun<I extends object>(
       const context = { feerate: flags.feerate };
       if (source) {
         await answerLines(source, (text) => play(table, { json: parseJson(text), input, merged: [], context }, ports));
-        return tell(home, flags);
+        return door.after?.(home);
       }
       const line: RunInput<I> = {
         json,
@@ -153,7 +154,7 @@ async function playRun<I extends object>(
       const text = (await door.print?.(home, printed.text, ports)) ?? printed.text;
       await show({ ...printed, text }, flags.psbt);
       ports.point('after-print');
-      await tell(home, flags);
+      await door.after?.(home);
     },
     stopAt,
   );
@@ -163,11 +164,6 @@ async function show(printed: PrintedReply, psbt: string | undefined): Promise<vo
   await print(psbt === undefined ? printed.text : await onlyPsbt(printed.text, psbt));
   if (printed.hint !== undefined) note(printed.hint);
   process.exitCode = printed.exit;
-}
-
-/** Reports payments to the --notify program, including those that an earlier run could not report. */
-async function tell(home: Home, { notify }: ContractValues): Promise<void> {
-  if (notify !== undefined) await (await import('../engine/notify.ts')).notifyPaid(home, notify);
 }
 
 /** The message of a run. @throws Refusal `malformed`, `malformed-json`; `unknown-type` for the document of another command */

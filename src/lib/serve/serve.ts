@@ -9,7 +9,6 @@ import type { Home } from '../home/home.ts';
 import type { FactSource, Ports } from '../protocol/ports.ts';
 import { markFunded, lapseAll } from '../engine/upkeep.ts';
 import { pruneBeside } from '../engine/keep.ts';
-import { notifyPaid } from '../engine/notify.ts';
 import { note } from '../engine/log.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -39,8 +38,8 @@ export interface ServeOptions {
   further: ((home: Home, source: FactSource) => Promise<Listener>) | undefined;
   /** Workers, and how to start one; undefined where this process does the work. */
   pool: PoolOptions | undefined;
-  /** Program of --notify, run after payments (`engine/notify.ts`). */
-  notify: string | undefined;
+  /** Does what is due after messages, such as running the program of --notify. */
+  after: ((home: Home) => Promise<unknown>) | undefined;
   /** True for a worker: it logs nothing, and ends with its stdin, not by signals meant for its parent. */
   worker: boolean;
   /** Called once the server is ready. */
@@ -64,11 +63,11 @@ const LAPSE_MS = 600_000;
 
 /** Serves until the end. @throws Refusal where it cannot begin: the home stays locked, the node does not answer, an address is in use */
 export async function serveHome(options: ServeOptions): Promise<void> {
-  const { home, ports, worker, notify } = options;
+  const { home, ports, worker, after } = options;
   if (worker) for (const signal of SIGNALS) process.on(signal, () => {});
   const health = healthOf(home, ports);
   await health();
-  const outbox = new Outbox(async () => notify !== undefined && notifyPaid(home, notify));
+  const outbox = new Outbox(async () => after?.(home));
   let ending = false;
   const lapsing = new Outbox(async () => {
     const funded = await markFunded(home, ports.source, () => ending);

@@ -12,7 +12,7 @@ import { change, type KindsOf } from '../home/change.ts';
 import type { Home } from '../home/home.ts';
 import type { Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
-import { askProgram } from './outside.ts';
+import { askProgram } from '../engine/outside.ts';
 
 /**
  * Reports all due payments. A failure for one contract does not stop the others. @returns number of contracts
