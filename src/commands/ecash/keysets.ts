@@ -28,7 +28,7 @@ export const keysetDocument = (r: KeysetRecord): object => ({
 
 export const keysetsOf = (home: Home): Promise<KeysetRecord[]> => listRecords(home.store, keysetKind);
 
-type Rs = { active: KeysetRecord; keyset: KeysetRecord };
+type KeysetRoles = { active: KeysetRecord; keyset: KeysetRecord };
 const KINDS = { active: keysetKind, keyset: keysetKind };
 
 /**
@@ -41,7 +41,7 @@ export async function addKeyset(home: Home, outside: Json | undefined): Promise<
   const path = outside === undefined ? freshPath({ random: await home.random() }) : null;
   const keyset = path ? makeKeyset(keys, path) : checkKeyset(parseAs(keysetSchema, outside));
   const made: MintKeyset = { role: 'mint', keyset, path, active: true, doubted: false };
-  return change<Rs, MintKeyset>(
+  return change<KeysetRoles, MintKeyset>(
     home.store,
     KINDS,
     () => ({ active: ACTIVE }),
@@ -54,7 +54,7 @@ export async function addKeyset(home: Home, outside: Json | undefined): Promise<
 
 /** Retires a keyset: it signs no more for new contracts. @throws Refusal `no-keyset` */
 export const retireKeyset = (home: Home, id: string): Promise<MintKeyset> =>
-  change<Rs, MintKeyset>(
+  change<KeysetRoles, MintKeyset>(
     home.store,
     KINDS,
     () => ({ keyset: keysetClaim('mint', id) }),
@@ -67,7 +67,7 @@ export const retireKeyset = (home: Home, id: string): Promise<MintKeyset> =>
 
 /** Offers a keyset again, in place of the active one. @throws Refusal `no-keyset` */
 export const activateKeyset = (home: Home, id: string): Promise<MintKeyset> =>
-  change<Rs, MintKeyset>(
+  change<KeysetRoles, MintKeyset>(
     home.store,
     KINDS,
     ({ active }) => ({ active: ACTIVE, ...(active?.keyset.id !== id && { keyset: keysetClaim('mint', id) }) }),

@@ -109,19 +109,19 @@ async function previousOf(file: string | undefined, coin: Spent): Promise<Uint8A
   return hexToBytes(hex);
 }
 
-export type ChainFacts = Pick<Facts, 'tip' | 'coins' | 'feerate' | 'now'>;
+type SpendFacts = Pick<Facts, 'tip' | 'coins' | 'feerate' | 'now'>;
 
 /** Returns the facts of chain and clock. */
 export async function factsFor(
   flags: ChainValues & { feerate?: number | undefined },
   network: Network,
   coins: readonly string[] = [],
-): Promise<{ facts: ChainFacts; checks: Record<string, string> }> {
+): Promise<{ facts: SpendFacts; checks: Record<string, string> }> {
   const { factSource } = await import('../../lib/chain/source.ts');
   const { feerate } = flags;
   const source = factSource({ network, ...(await chainOf(flags)), ...(feerate !== undefined && { feerate }) });
   const { facts, checks } = await source.facts({ tip: true, coins, feerate: true, now: true });
-  return { facts: facts as ChainFacts, checks };
+  return { facts: facts as SpendFacts, checks };
 }
 
 /** Checks that a node shows no output of a given-up payment. @throws Refusal `wrong-state` */

@@ -45,7 +45,7 @@ export const completeFlags = {
   'allow-fee': switchFlag('Allow any excess as fee', 'FEES'),
 };
 type CompleteValues = Values<typeof completeFlags>;
-interface Done {
+interface Completion {
   document: object;
   completed?: { txid: string; hex: string };
   /** Pledges whose coins are not among the unspent ones. */
@@ -53,10 +53,10 @@ interface Done {
 }
 
 /** Completes a campaign by flags. @throws Refusal `overfunded`, `expired`, and as its readers */
-export async function completeFrom(flags: CompleteValues, file: string | undefined): Promise<Done> {
+export async function completeFrom(flags: CompleteValues, file: string | undefined): Promise<Completion> {
   const chain = await chainOf(flags);
   const sourceOn = (network: Network) => factSource({ network, ...chain });
-  const finish = async (gate: Gate, all: readonly Pledge[], lock?: LockingPledge): Promise<Done> => {
+  const finish = async (gate: Gate, all: readonly Pledge[], lock?: LockingPledge): Promise<Completion> => {
     const left = new Set([...(flags.without ?? []), ...(lock ? [outpointText(lock)] : [])]);
     const offered = all.filter((pledge) => !left.has(outpointText(pledge)));
     const { facts, checks } = await sourceOn(gate.network).facts({
@@ -107,7 +107,7 @@ export async function completeFrom(flags: CompleteValues, file: string | undefin
   return withHome(flags, async (home) => {
     if (home.restored) throw homeRestored('its pledges may lack what came since');
     const id = (await contractNamed(home, flags.contract))!;
-    const done = await change<{ campaign: CampaignRecord }, Done>(
+    const done = await change<{ campaign: CampaignRecord }, Completion>(
       home.store,
       { campaign: campaignKind },
       () => ({ campaign: idClaim(id) }),

@@ -25,33 +25,34 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 export const LINE_LIMIT = MESSAGE_LIMIT;
 
 /** Brought pledge: plain, encrypted to the collector, or a PSBT that names no campaign. */
-export type Offer = { campaign: Hex; network: string; plain: Pledge | null; sealed: Sealed | null } | { psbt: string };
+export type BroughtPledge =
+  { campaign: Hex; network: string; plain: Pledge | null; sealed: Sealed | null } | { psbt: string };
 
 /** Campaign in one round, and what opens pledges that are encrypted to its collector. */
 export interface OpenCampaign {
   gathering: Gathering;
   open(sealed: Sealed): Pledge;
 }
-/** Offer whose campaign is known, and the pledge that it holds. */
-export interface OpenedOffer {
+/** Brought pledge that was opened, and its campaign. */
+export interface OpenedPledge {
   campaign: OpenCampaign;
   pledge: Pledge;
 }
 /** Seats of the campaigns of one group of lines. */
 export interface Round {
   /** Returns an offer's campaign. @throws Refusal `unknown-contract`, `wrong-state`, `usage` */
-  of(offer: Offer): OpenCampaign;
+  of(offer: BroughtPledge): OpenCampaign;
   /** Looks up which of these coins are in a seat already. */
-  look(offers: readonly OpenedOffer[]): Promise<void>;
+  look(offers: readonly OpenedPledge[]): Promise<void>;
   /** Keeps the pledges that were taken; false where another run was faster. */
   keep(): Promise<boolean>;
 }
 export interface Seats {
-  begin(offers: readonly Offer[]): Promise<Round>;
+  begin(offers: readonly BroughtPledge[]): Promise<Round>;
 }
 
 /** Reads a pledge of `pledge make`, or a PSBT. @throws Refusal as the table's parser and `sniff` */
-export function offerIn(bytes: Uint8Array): Offer {
+export function offerIn(bytes: Uint8Array): BroughtPledge {
   const input = sniff(bytes);
   if (input.form === 'psbt') return { psbt: Buffer.from(input.bytes).toString('base64') };
   if (input.form !== 'json') throw new Refusal('malformed', 'a pledge or its PSBT expected');
@@ -62,7 +63,7 @@ export function offerIn(bytes: Uint8Array): Offer {
 }
 
 /** Returns an offer's pledge. @throws Refusal `sealed-unreadable`, and as `Round.of` */
-export function openedIn(seated: Round, offer: Offer): OpenedOffer {
+export function openedIn(seated: Round, offer: BroughtPledge): OpenedPledge {
   const open = seated.of(offer);
   const { campaign, network } = open.gathering.gate;
   if ('psbt' in offer) return { campaign: open, pledge: pledgeOfPsbt(campaign, network, offer.psbt) };
@@ -126,7 +127,7 @@ export async function gatherLines(
  * @throws Refusal as `Gate.check`, `Gathering.add`
  */
 export function place(
-  { campaign: { gathering }, pledge: one }: OpenedOffer,
+  { campaign: { gathering }, pledge: one }: OpenedPledge,
   looked: PledgeFacts,
   unchecked: boolean,
 ): string {
@@ -142,15 +143,15 @@ export function bytesOf(line: InputLine): Uint8Array {
 
 /** Answers the offers of one group. */
 const round = (
-  offers: readonly (Offer | AnswerLine)[],
+  offers: readonly (BroughtPledge | AnswerLine)[],
   seats: Seats,
   facts: FactSource,
   unchecked: boolean,
 ): Promise<AnswerLine[]> =>
   retryRace(async () => {
-    const seated = await seats.begin(offers.filter((one): one is Offer => !isAnswer(one)));
+    const seated = await seats.begin(offers.filter((one): one is BroughtPledge => !isAnswer(one)));
     const opened = offers.map((one) => (isAnswer(one) ? one : attempt(() => openedIn(seated, one))));
-    const plain = opened.filter((one): one is OpenedOffer => !isAnswer(one));
+    const plain = opened.filter((one): one is OpenedPledge => !isAnswer(one));
     const [{ facts: found, checks }] = await Promise.all([
       facts.facts({ tip: true, coins: plain.map(({ pledge: one }) => outpointText(one)) }),
       seated.look(plain),

@@ -24,7 +24,7 @@ import type { Claim, Hex, Keys, Kind } from '../../lib/protocol/action.ts';
 import { idClaim } from '../../lib/protocol/claims.ts';
 import type { FactSource } from '../../lib/protocol/ports.ts';
 import { homeRestored, Refusal } from '../../lib/protocol/refusal.ts';
-import type { OpenCampaign, Offer, Round, Seats } from './gathering.ts';
+import type { OpenCampaign, BroughtPledge, Round, Seats } from './gathering.ts';
 
 /** Campaign of the home in one round. */
 interface HomeCampaign extends OpenCampaign {
@@ -50,10 +50,10 @@ export class HomeSeats implements Seats {
     this.#named = named;
   }
 
-  async begin(offers: readonly Offer[]): Promise<Round> {
+  async begin(offers: readonly BroughtPledge[]): Promise<Round> {
     const home = this.#home;
     if (home.restored) throw homeRestored('its sums may lack what came since');
-    const idOf = (offer: Offer): Hex | undefined => ('psbt' in offer ? this.#named : offer.campaign);
+    const idOf = (offer: BroughtPledge): Hex | undefined => ('psbt' in offer ? this.#named : offer.campaign);
     const isSealed = offers.some((offer) => 'sealed' in offer && offer.sealed);
     const keys = isSealed ? (await home.keys()).keysWith([]) : undefined;
     const campaigns = await this.#load([...new Set(offers.flatMap((offer) => idOf(offer) ?? []))], keys);
