@@ -1,9 +1,14 @@
+import { yes, sat, step, text } from '../../lib/cli/step-flags.ts';
+import { scriptOf } from '../../lib/bitcoin/address.ts';
+import { parseSat } from '../../lib/bitcoin/amount.ts';
+import type { Network } from '../../lib/bitcoin/network.ts';
+import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
 import { contractFlags, expiryFrom } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
 import { chainFlags, feerateFlag, homeFlags, repeated, textFlag } from '../../lib/cli/flags.ts';
-import { sat, step, text, yes } from '../../lib/cli/step-flags.ts';
 import { pledge } from '../../lib/pledge/table.ts';
-import { outputFrom, paidAmong, PROMISE } from './shared.ts';
+import { PROMISE } from './shared.ts';
 
 const { contract, again, cancel, 'request-id': requestId } = contractFlags;
 
@@ -48,3 +53,26 @@ Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; 
     },
   }),
 });
+
+/** Reads `ADDRESS=SAT` or `SAT`. @throws Refusal `usage` */
+function outputFrom(text: string): { address: string | null; sat: bigint } {
+  const [, address, amount] = /^(?:([0-9A-Za-z]+)=)?(\d+)$/.exec(text) ?? [];
+  const sat = amount === undefined ? undefined : parseSat(amount);
+  if (sat === undefined)
+    throw new Refusal('usage', `--output ${JSON.stringify(text.slice(0, 100))} found, ADDRESS=SAT or SAT expected`);
+  return { address: address ?? null, sat };
+}
+
+/** Returns those of the addresses that hold coins; undefined without a node. */
+async function paidAmong(
+  outputs: readonly { address: string | null }[],
+  network: Network,
+  flags: ChainValues,
+): Promise<readonly string[] | undefined> {
+  const { rpc } = await chainOf(flags);
+  const addresses = outputs.flatMap(({ address }) => address ?? []);
+  if (!rpc || addresses.length === 0) return undefined;
+  const scripts = addresses.map((address) => scriptOf(address, network));
+  const { coins } = await rpc.scan([...new Set(scripts)].map((script) => ({ desc: `raw(${script})`, range: [0, 0] })));
+  return addresses.filter((_, i) => coins.some(({ script }) => script === scripts[i]));
+}

@@ -1,3 +1,16 @@
+import { outpointText } from '../../lib/bitcoin/outpoint.ts';
+import { outcome } from '../../lib/contract/outcome.ts';
+import { paymentsIn, type PaymentSearch } from '../../lib/chain/payments.ts';
+import { KEPT_BLOCKS } from '../../lib/chain/blocks.ts';
+import type { Rpc } from '../../lib/chain/rpc.ts';
+import { note } from '../../lib/engine/log.ts';
+import { seenOf } from '../../lib/engine/status.ts';
+import { change, listRecords } from '../../lib/home/change.ts';
+import type { Home } from '../../lib/home/home.ts';
+import { ownClaim, pledgeKind, type OwnPledge } from '../../lib/pledge/records.ts';
+import { followedPledge, pledgeVerdict } from '../../lib/pledge/status.ts';
+import { goalWithout, searchedTo } from '../../lib/pledge/watch.ts';
+import type { FactSource } from '../../lib/protocol/ports.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { arg, chainFlags, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
@@ -6,7 +19,6 @@ import { openInput } from '../../lib/cli/input.ts';
 import { printAll } from '../../lib/cli/output.ts';
 import { factSource } from '../../lib/chain/source.ts';
 import { gatherLines, LINE_LIMIT, MemorySeats } from './gathering.ts';
-import { ownPledges } from './own.ts';
 import { campaignIn } from './shared.ts';
 
 export default filter({
@@ -42,3 +54,55 @@ Without it says how the pledges of a home stand: open, due (the campaign is over
     });
   },
 });
+
+/** Returns how pledges stand. @param rpc node that shows campaigns paid without the coin */
+export async function ownPledges(home: Home, source: FactSource, rpc: Rpc | undefined) {
+  const all = (await listRecords(home.store, pledgeKind)).filter(({ state }) => state !== 'cancelled');
+  if (all.length === 0) return [];
+  const seen = await seenOf(
+    source,
+    all.map((own) => ({ ...followedPledge(own), ended: false })),
+    'any',
+  );
+  const payments = rpc && paymentsIn(rpc);
+  const lines = [];
+  for (const own of all) {
+    const found = outcome(followedPledge(own), seen);
+    const isAsked = payments && found.is === 'live' && own.state === 'made';
+    const payment = isAsked
+      ? await searchFor(own, home, payments, (await rpc.blockchainInfo()).blocks, found.depth)
+      : undefined;
+    const { pledge, campaign, network, state } = own;
+    lines.push({
+      type: 'pledge-check',
+      version: 1,
+      network,
+      campaign: campaign.id,
+      coin: outpointText(pledge),
+      sat: pledge.sat,
+      state,
+      verdict: pledgeVerdict(own, found, seen.tip, payment),
+      spent_by: 'tx' in found ? found.tx : null,
+    });
+  }
+  return lines;
+}
+
+/** Searches all blocks since the pledge was made, and keeps the height that it reached. */
+async function searchFor(own: OwnPledge, { store }: Home, payments: PaymentSearch, tip: number, depth: number) {
+  const goal = goalWithout(own);
+  const after = goal.after ?? tip - depth;
+  if (tip - after > KEPT_BLOCKS)
+    note(`${tip - after} blocks are searched for a payment without ${outpointText(own.pledge)}`);
+  for (;;) {
+    const payment = await payments(tip).payment({ ...goal, after });
+    if (searchedTo(own, { payment, tip }))
+      await change<{ it: OwnPledge }, void>(
+        store,
+        { it: pledgeKind },
+        () => ({ it: ownClaim(own) }),
+        ({ it }) => ({ writes: { it: searchedTo(it!, { payment, tip }) ?? it! }, result: undefined }),
+      );
+    if (payment.by || payment.pruned || payment.upTo === tip) return payment;
+  }
+}

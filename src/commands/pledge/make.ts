@@ -4,8 +4,7 @@ import { choiceFlag, textFlag } from '../../lib/cli/flags.ts';
 import { sat, step, yes } from '../../lib/cli/step-flags.ts';
 import { ownClaim } from '../../lib/pledge/records.ts';
 import { pledge } from '../../lib/pledge/table.ts';
-import { pledgeNamed } from './own.ts';
-import { PROMISE, unchecked } from './shared.ts';
+import { pledgeNamed, PROMISE, unchecked } from './shared.ts';
 
 const { batch: _, 'request-id': __, ...flags } = contractFlags;
 const { expires: ___, ...funding } = fundingFlags;

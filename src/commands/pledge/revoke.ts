@@ -1,3 +1,12 @@
+import type { Exit } from '../../lib/contract/exit-package.ts';
+import { pledgeExit } from '../../lib/pledge/ways.ts';
+import { outpointText } from '../../lib/bitcoin/outpoint.ts';
+import { change } from '../../lib/home/change.ts';
+import type { Home } from '../../lib/home/home.ts';
+import { revocationCopy } from '../../lib/pledge/copy.ts';
+import { ownClaim, pledgeKind, type OwnPledge } from '../../lib/pledge/records.ts';
+import type { FactSource } from '../../lib/protocol/ports.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags, textFlag } from '../../lib/cli/flags.ts';
@@ -6,7 +15,7 @@ import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { nowFrom, packageFlags, packageText } from '../../lib/cli/package-flags.ts';
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
-import { revoke, wayBack } from './own.ts';
+import { pledgeNamed } from './shared.ts';
 
 export default filter({
   summary: 'Take a pledge back: the finished transaction that spends its coin to this home',
@@ -41,3 +50,61 @@ export default filter({
       process.exitCode = 3;
     }),
 });
+
+/** Returns the finished way back of a pledge, which stays as it is. @throws Refusal as `revoke` */
+async function wayBack(home: Home, prefix: string, coin: string | undefined): Promise<Exit> {
+  const own = await pledgeNamed(home, prefix, coin);
+  checkShown(own);
+  return pledgeExit(own);
+}
+
+function checkShown({ state }: OwnPledge): void {
+  if (state === 'split' || state === 'cancelled')
+    throw new Refusal('wrong-state', 'nobody was shown this pledge: its coin is not split off', {
+      hint: 'spillway pledge make --contract ID --cancel gives it up',
+    });
+}
+
+/**
+ * Takes a pledge back: from then on it is not printed again.
+ * @returns its finished transaction, and whether a node shows the coin, or none was asked
+ * @throws Refusal `wrong-state` for a pledge that nobody was shown, and as `contractNamed`
+ */
+export async function revoke(
+  home: Home,
+  prefix: string,
+  coin: string | undefined,
+  source: FactSource,
+): Promise<{ document: object; exit: Exit; isThere: boolean }> {
+  const named = await pledgeNamed(home, prefix, coin);
+  const own = await change<{ own: OwnPledge }, OwnPledge>(
+    home.store,
+    { own: pledgeKind },
+    () => ({ own: ownClaim(named) }),
+    ({ own: record = named }) => {
+      checkShown(record);
+      const taken: OwnPledge = record.state === 'spent' ? record : { ...record, state: 'revoked' };
+      return { writes: { own: taken }, result: taken };
+    },
+  );
+  await home.copy([revocationCopy(own)]);
+  const { pledge, revocation, campaign, network } = own;
+  const at = outpointText(pledge);
+  const { facts } = await source.facts({ coins: [at] });
+  const coins = facts.coins ?? 'not-checked';
+  const isThere = coins === 'not-checked' || coins.get(at) !== 'missing';
+  const document = {
+    type: 'pledge-revoke',
+    version: 1,
+    network,
+    campaign: campaign.id,
+    coin: at,
+    sat: pledge.sat,
+    script: pledge.script,
+    txid: revocation.txid,
+    hex: revocation.hex,
+    fee_sat: revocation.feeSat,
+    checks: { coin: coins === 'not-checked' ? 'not-checked' : isThere ? 'unspent' : 'missing' },
+  };
+  return { document, exit: pledgeExit(own), isThere };
+}

@@ -1,17 +1,18 @@
 /** Flags, words and inputs that the commands of pledges share. */
 import { yes } from '../../lib/cli/step-flags.ts';
-import { scriptOf } from '../../lib/bitcoin/address.ts';
-import { parseSat } from '../../lib/bitcoin/amount.ts';
-import { isNetwork, type Network } from '../../lib/bitcoin/network.ts';
-import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
+import { isNetwork } from '../../lib/bitcoin/network.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { checkCampaign, COLLECTOR } from '../../lib/pledge/campaign.ts';
 import { Gate } from '../../lib/pledge/gather.ts';
 import { pledge } from '../../lib/pledge/table.ts';
 import { parseJson } from '../../lib/protocol/json.ts';
-import { Refusal } from '../../lib/protocol/refusal.ts';
 import { checkSeal } from '../../lib/signing/seal.ts';
+import { contractNamed } from '../../lib/cli/named.ts';
+import { outpointText } from '../../lib/bitcoin/outpoint.ts';
+import type { Home } from '../../lib/home/home.ts';
+import { pledgeKind, type OwnPledge } from '../../lib/pledge/records.ts';
+import { Refusal } from '../../lib/protocol/refusal.ts';
 
 /** First lines of each help: promises of a campaign, and their bounds. */
 export const PROMISE = `Promised: either all outputs are paid at once, or nobody's coin moves; until then each pledger takes back alone.
@@ -19,27 +20,24 @@ Not promised: that others pay (who owns an output can add what is missing and ge
 
 export const unchecked = yes('Go on without a height, or a node that has seen the coins');
 
-/** Reads `ADDRESS=SAT` or `SAT`. @throws Refusal `usage` */
-export function outputFrom(text: string): { address: string | null; sat: bigint } {
-  const [, address, amount] = /^(?:([0-9A-Za-z]+)=)?(\d+)$/.exec(text) ?? [];
-  const sat = amount === undefined ? undefined : parseSat(amount);
-  if (sat === undefined)
-    throw new Refusal('usage', `--output ${JSON.stringify(text.slice(0, 100))} found, ADDRESS=SAT or SAT expected`);
-  return { address: address ?? null, sat };
-}
-
-/** Returns those of the addresses that hold coins; undefined without a node. */
-export async function paidAmong(
-  outputs: readonly { address: string | null }[],
-  network: Network,
-  flags: ChainValues,
-): Promise<readonly string[] | undefined> {
-  const { rpc } = await chainOf(flags);
-  const addresses = outputs.flatMap(({ address }) => address ?? []);
-  if (!rpc || addresses.length === 0) return undefined;
-  const scripts = addresses.map((address) => scriptOf(address, network));
-  const { coins } = await rpc.scan([...new Set(scripts)].map((script) => ({ desc: `raw(${script})`, range: [0, 0] })));
-  return addresses.filter((_, i) => coins.some(({ script }) => script === scripts[i]));
+/**
+ * Returns the pledge to a campaign. One that was given up is returned only where there is no other.
+ * @throws Refusal `unknown-contract`, `usage`
+ */
+export async function pledgeNamed(home: Home, prefix: string, coin: string | undefined): Promise<OwnPledge> {
+  const id = await contractNamed(home, prefix);
+  const all = (await home.store.byName(id!))
+    .filter(({ kind }) => kind === pledgeKind.name)
+    .map(({ record }) => pledgeKind.parse(record))
+    .filter(({ pledge }) => (coin ?? outpointText(pledge)) === outpointText(pledge));
+  const live = all.filter(({ state }) => state !== 'cancelled');
+  const [own = all.at(-1), ...more] = live;
+  if (!own) throw new Refusal('unknown-contract', `this home has no such pledge to ${id}`);
+  if (more.length > 0)
+    throw new Refusal('usage', `${live.length} coins of this home are pledged to ${id}`, {
+      hint: `name one with --coin: ${live.map(({ pledge }) => outpointText(pledge)).join(', ')}`,
+    });
+  return own;
 }
 
 /** Reads a campaign from a file. @throws Refusal as its table, `bad-seal`, `terms-differ` */
