@@ -1,10 +1,16 @@
 /** Blinded paths, payments and onion messages: BOLT4's vectors, and that a path comes back hop by hop. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blindDocument, payinfoDocument, unblindDocument } from '../../src/lib/onion/blind-document.ts';
+import {
+  blindDocument,
+  payinfoDocument,
+  unblindDocument,
+  blindingFor,
+  blindPath,
+  unblind,
+} from '../../src/lib/onion/blinding.ts';
 import { aggregate, relayed } from '../../src/lib/onion/blinded-payment.ts';
 import { parsePath, readPath, writePath } from '../../src/lib/wire/path.ts';
-import { blindingFor, blindPath, unblind } from '../../src/lib/onion/blinding.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import {
   buildMessageDocument,

@@ -1,7 +1,7 @@
 /** The limits of routes, of packets and the HTLCs that carry them, of what the hops of a path are told, and of error onions. */
 import { describe } from 'vitest';
 import { checkAllowed, HTLC_LIMITS, relayed } from '../../src/lib/onion/blinded-payment.ts';
-import { blindDocument, payinfoDocument, unblindDocument } from '../../src/lib/onion/blind-document.ts';
+import { blindDocument, payinfoDocument, unblindDocument, blindPath } from '../../src/lib/onion/blinding.ts';
 import { buildPacketDocument, parseBuild } from '../../src/lib/onion/build-document.ts';
 import { buildErrorDocument, wrapErrorDocument } from '../../src/lib/onion/error-document.ts';
 import { buildError, ERROR_LIMITS, unwrapError, wrapError } from '../../src/lib/onion/error.ts';
@@ -12,7 +12,6 @@ import { peel, parsePacket } from '../../src/lib/onion/peel.ts';
 import { hasLength, PAYLOAD_LIMITS, withLength } from '../../src/lib/onion/payload.ts';
 import { RECIPIENT_DATA, RECIPIENT_LIMITS } from '../../src/lib/onion/recipient-data.ts';
 import { PATH_LIMITS, route, routeDocument, type RouteHop } from '../../src/lib/onion/route.ts';
-import { blindPath } from '../../src/lib/onion/blinding.ts';
 import { payinfos } from '../../src/lib/offer/codecs.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { RELAY_LIMITS } from '../../src/lib/wire/fees.ts';

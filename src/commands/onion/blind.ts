@@ -1,7 +1,7 @@
 import { filter } from '../../lib/cli/filter.ts';
 import { actionArg, arg, switchFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
-import { blindDocument, payinfoDocument, unblindDocument } from '../../lib/onion/blind-document.ts';
+import { blindDocument, payinfoDocument, unblindDocument } from '../../lib/onion/blinding.ts';
 import { neededKey } from './shared.ts';
 
 export default filter({

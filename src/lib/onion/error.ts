@@ -150,7 +150,7 @@ function attributed(
   failed: number | undefined,
 ): Pick<Unwrapped, 'holdTimes' | 'blamed'> {
   const holdTimes: bigint[] = [];
-  // MACs are made as if the last hop had failed: places that nobody filled are zero.
+  // A MAC for the end of the route holds wherever the failure is: unfilled places are zero.
   const last = Math.min(secrets.length, MAX_HOPS) - 1;
   let data = attribution;
   for (let hop = 0; data && hop <= Math.min(last, failed ?? last); hop++) {

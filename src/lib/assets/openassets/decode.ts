@@ -12,12 +12,11 @@ import { bytesToHex, utf8Of } from '../../bitcoin/bytes.ts';
 import { Malformed } from '../bytes.ts';
 import { documentHead, outputDocument, sumByName, type AssetContext, type Decoded, type Status } from '../document.ts';
 import { OP_RETURN } from '../script.ts';
-import { Trace } from '../trace.ts';
+import { Trace, type Parents } from '../trace.ts';
 import type { Tx } from '../transaction.ts';
 import { candidates, markerColours, type MarkerColours } from './colour.ts';
 import { assetId, oaAddressOf } from './ids.ts';
 import { explainMarker, markerIn, readMarker, type FoundMarker, type Marker } from './marker.ts';
-import { mermaid, assetPath, type Stage } from './path.ts';
 import { checkDefinition, embeddedPointer, readPointer, type Pointer } from './pointer.ts';
 
 export interface Options {
@@ -208,3 +207,56 @@ export const assetNames = (hash: string, network: Network): object => ({
   asset_id: assetId(hash, network),
   asset_hash160: hash,
 });
+
+/** Transaction on the path, and its outputs that lead to the one asked about. */
+interface Stage {
+  tx: Tx;
+  colours: MarkerColours;
+  vouts: ReadonlySet<number>;
+}
+
+/** Lists all transactions that units of this one came through, itself first. */
+function assetPath(tx: Tx, coloursOf: (txid: string) => MarkerColours | undefined, parents: Parents): Stage[] {
+  const stages = new Map<string, { tx: Tx; colours: MarkerColours; vouts: Set<number> }>();
+  const queue: { tx: Tx; vout: number }[] = [];
+  const visit = (at: Tx, vout: number): void => {
+    const colours = coloursOf(at.txid);
+    if (!colours) return;
+    const stage = stages.get(at.txid) ?? { tx: at, colours, vouts: new Set<number>() };
+    stages.set(at.txid, stage);
+    if (stage.vouts.has(vout)) return;
+    stage.vouts.add(vout);
+    queue.push({ tx: at, vout });
+  };
+  coloursOf(tx.txid)?.outputs.forEach((units, vout) => units && visit(tx, vout));
+  for (let next = queue.pop(); next; next = queue.pop()) {
+    for (const { vin } of coloursOf(next.tx.txid)!.outputs[next.vout]?.sources ?? []) {
+      const input = next.tx.inputs[vin]!;
+      const parent = parents.get(input.txid);
+      if (parent) visit(parent, input.vout);
+    }
+  }
+  return [...stages.values()];
+}
+
+/** Draws the path as a mermaid flow chart: boxes for transactions, arrows for outputs spent. */
+function mermaid(stages: readonly Stage[], network: Network): string {
+  const lines = ['flowchart LR'];
+  const names = new Map(stages.map(({ tx }, i) => [tx.txid, `t${i}`]));
+  for (const { tx, colours, vouts } of stages) {
+    const name = names.get(tx.txid)!;
+    lines.push(`  ${name}["${tx.txid.slice(0, 16)}…"]`);
+    for (const vout of vouts) {
+      const { type, asset, units, sources } = colours.outputs[vout]!;
+      const label = `${units} ${assetId(asset, network).slice(0, 8)}…`;
+      if (type === 'issuance') lines.push(`  ${name}i${vout}(("issued")) -->|"${label} :${vout}"| ${name}`);
+      for (const source of sources) {
+        const input = tx.inputs[source.vin]!;
+        const from = names.get(input.txid);
+        const moved = `${source.units} ${assetId(asset, network).slice(0, 8)}…`;
+        if (from) lines.push(`  ${from} -->|"${moved} :${input.vout} to :${vout}"| ${name}`);
+      }
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
