@@ -85,7 +85,7 @@ export type SortedCoin = { coin: Spent } & CarriedUnits;
  * @throws Refusal `malformed-coins` for a coin that is not what its transaction says
  */
 export function sortCoins(coins: readonly Spent[], context: AssetContext): SortedCoin[] {
-  const ways = unitsOfEach(context);
+  const protocols = unitsOfEach(context);
   return coins.map((coin) => {
     const tx = context.parents.get(coin.txid);
     if (!tx) return { coin, missing: coin.txid };
@@ -93,7 +93,7 @@ export function sortCoins(coins: readonly Spent[], context: AssetContext): Sorte
     if (!output || output.sat !== coin.sat || bytesToHex(output.script) !== coin.script)
       throw new Refusal('malformed-coins', `coin ${outpointText(coin)} is not what its transaction says`);
     const missing = new Set<string>();
-    const carries = ways.flatMap(({ protocol, held }) =>
+    const carries = protocols.flatMap(({ protocol, held }) =>
       (held(tx, missing)?.[coin.vout] ?? []).map(([asset, units]) => ({ protocol, asset, units })),
     );
     const [first] = missing;
@@ -110,9 +110,9 @@ export const plainCoins = (sorted: readonly SortedCoin[]): { plain: Spent[]; mis
 /** Tells what becomes of the units in a transaction, or which parents are missing. */
 export function fates(tx: Tx, context: AssetContext): { fates: Fate[] } | { missing: string[] } {
   const { parents } = context;
-  const ways = unitsOfEach(context);
+  const protocols = unitsOfEach(context);
   const missing = new Set<string>();
-  const found = ways.flatMap(({ protocol, held }) => {
+  const found = protocols.flatMap(({ protocol, held }) => {
     const before = tx.inputs.map(({ txid, vout }) => {
       const parent = parents.get(txid);
       if (!parent) missing.add(txid);

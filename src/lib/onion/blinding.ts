@@ -1,7 +1,8 @@
 /**
  * Route blinding: the recipient makes a path whose hops know only their neighbours; `onion-blind`.
  *
- * BOLT4, Route Blinding. Not here: recipient data (`recipient-data.ts`), fees (`blinded-payment.ts`).
+ * BOLT4, Route Blinding. Not here: recipient data (`recipient-data.ts`), fees
+ * (`blinded-payment.ts`).
  */
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
 import { Refusal } from '../protocol/refusal.ts';

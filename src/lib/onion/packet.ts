@@ -21,7 +21,7 @@ export const LARGE_MESSAGE_SIZE = 32768;
 const HMAC = 32;
 /** Total size of all hop payloads in a packet. */
 export const PACKET_LIMITS = {
-  /** Room for a payload of two bytes, up to what a message of Lightning's transport holds. */
+  /** Sizes from one payload of two bytes up to what a message of Lightning's transport holds. */
   size: { unit: 'bytes', least: 3 + HMAC, most: 65535 - 66 },
   /** The same within an onion message, behind type, path key and length. */
   message: { unit: 'bytes', most: 65535 - 66 - 37 },

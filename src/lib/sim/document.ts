@@ -11,7 +11,7 @@ export interface Setup {
   seeds: readonly string[];
 }
 
-/** Returns least, mean and greatest share over the seeds, in percent; null without a whole. */
+/** Returns least, mean and greatest part of a whole, in percent; null without a whole. */
 function spread(
   outcomes: readonly SimOutcome[],
   of: (outcome: SimOutcome) => readonly [number, number],

@@ -90,7 +90,7 @@ export class OpenAssets {
     };
   }
 
-  /** Draws the way of the units as a mermaid chart; undefined for an untraced transaction. */
+  /** Draws the path of the units as a mermaid chart; undefined for an untraced transaction. */
   graph(tx: Tx): string | undefined {
     return this.#trace.of(tx).missing !== undefined ? undefined : mermaid(this.#path(tx), this.#context.network);
   }
