@@ -56,7 +56,7 @@ export async function askMint(
   lookup: Lookup = ofSystem,
 ): Promise<HttpAnswer> {
   const ask = (): Promise<HttpAnswer> => once(mint, path, call, lookup);
-  // Retries a call whose connection the mint had closed before it read anything.
+  // Retries a call if the mint had closed the connection before it read anything.
   const again = (error: unknown): Promise<HttpAnswer> => {
     if (!(error instanceof Stale)) throw error;
     return ask();
@@ -182,7 +182,7 @@ function lists(): { global: BlockList; closed: BlockList } {
 /** Returns whether everybody reaches the same machine at this address. */
 export function isPublic(address: string): boolean {
   const family = isIP(address);
-  // A zone (`fe80::1%eth0`) belongs to a link.
+  // An address with a zone (`fe80::1%eth0`) is link-local.
   if (family === 0 || address.includes('%')) return false;
   return family === 4
     ? !closed.check(address, 'ipv4')

@@ -99,7 +99,7 @@ export async function meltEcash({ invoice, change, point, ...at }: MeltEcash): P
   const { send, keep } = exact
     ? { send: pot, keep: [] }
     : await withMintErrors(mint, () => wallet.send(due, pot, { includeFees: true }));
-  // The library verifies the proofs that are there (NUT-12). Coins of a key of their own tell whose they are.
+  // The library verifies proofs that are present (NUT-12). Without one a key of its own could mark a coin.
   if (keep.some(({ dleq }) => !dleq))
     throw new Refusal('dleq-invalid', `the mint at ${mint} does not prove that the change is by its keys`, {
       blame: 'mint',
@@ -175,7 +175,7 @@ class MeltPayment {
   static async open(at: MeltRun<Melted>): Promise<MeltPayment> {
     const found = await at.journal.read();
     const note = found === undefined ? { seed: bytesToHex(randomBytes(64)), kept: [] } : readNote(found);
-    // The payer named this mint.
+    // The mint is named by the payer.
     const wallet = await walletOf({ url: at.mint, named: true }, hexToBytes(note.seed));
     return new MeltPayment(at, wallet, found !== undefined, note);
   }

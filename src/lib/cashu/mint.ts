@@ -81,7 +81,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
     const token = unprinted(held) ?? (await prepare(held));
     point('mint-prepared');
     const made = isSignedToken(token) ? token : await signed(token);
-    // A token that may have been printed before loses its spent coins.
+    // A token that may have been printed before is printed without its spent coins.
     const left = made.older && made.state !== 'printed' ? await unspentOf(purse, made) : made;
     if (!isSignedToken(left)) continue;
     point('mint-kept');
@@ -164,7 +164,7 @@ async function mintAlone({ home, contract, isNamed, amountSat, print, point }: M
       if (!(error instanceof Refusal) || error.code !== 'mint-refused') throw error;
       const late = await askedBack(purse, t);
       if (isSignedToken(late)) return late;
-      // The next run may send other outputs, under another keyset; these are asked back as long as they are not signed.
+      // The next run may send other outputs under another keyset; these are asked back until they are signed.
       await keepToken(home, { ...t, state: 'refused' });
       throw error;
     }

@@ -55,7 +55,7 @@ export async function signedFrom(mint: Mint, seed: Uint8Array, keyset: Hex, firs
   const found: { place: OutputPlace; promise: BlindPromise }[] = [];
   let next = first;
   for (let from = first; from < next + GAP; from += WINDOW) {
-    // The amount is no part of a secret: the signature has it.
+    // The amount is no part of the secret; the signature tells it.
     const places = placesFrom(from, Array<bigint>(WINDOW).fill(1n));
     const signed = await signaturesOf(mint, blindedOutputs(seed, keyset, places));
     signed.forEach((promise, i) => {

@@ -94,7 +94,7 @@ export function commitmentDocument(channel: Channel, from: Fields, keys: Channel
   const { holder } = state;
   const signer = keys && sideOf(channel, keys);
   if (keys && !keys.secrets.funding) throw new Refusal('wrong-key', 'funding_secret expected among the keys');
-  // A holder of a taproot commitment signs with its node's nonce, which is not here.
+  // The holder of a taproot commitment signs with its node's nonce, which is not known here.
   const isOwn = signer === holder;
   const own =
     signer && !(isOwn && FORMAT[format].taproot) ? spend.sign(signer, keys!.secrets.funding!, given.nonces) : undefined;

@@ -29,7 +29,7 @@ function readClose(channel: Channel, from: Fields) {
   const sat = (name: string): bigint => from.need(name, from.whole(name, MAX_SAT), 'satoshis');
   const closer = choiceIn(from, 'closer', SIDES);
   const closee = otherSide(closer);
-  // Older closes have a final sequence and locktime 0, and no choice of outputs.
+  // The older closing_signed has a final sequence, locktime 0, and no choice of outputs.
   const legacy = from.flag('legacy');
   const [balances, feeSat] = [{ local: sat('local_sat'), remote: sat('remote_sat') }, sat('fee_sat')];
   const sum = balances.local + balances.remote;

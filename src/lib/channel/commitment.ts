@@ -149,7 +149,7 @@ export function buildCommitment(channel: Channel, state: CommitmentState): Commi
     void parts.push({ role, sat: amount, script: lock.script, lock, htlc });
   const plain = (role: Exclude<OutputRole, 'htlc'>, amount: bigint): void =>
     add(role, amount, plainLock(channel, state.holder, role, keys));
-  // By expiry first: the order of outputs that are otherwise the same.
+  // Sorts by expiry first, which orders outputs that are equal otherwise.
   for (const htlc of [...kept].sort((a, b) => a.expiry - b.expiry))
     add('htlc', sat(htlc.amountMsat), lockOfHtlc(htlc), htlc);
   if (hasLocal && toLocal > 0n) plain('to_local', toLocal);

@@ -52,7 +52,7 @@ export function lndRoot(text: string, network: Network): Root {
     const key = HDKey.fromExtendedKey(text.trim(), version);
     if (key.privateKey && key.depth === 0) return { key, network };
   } catch {
-    // Said below, without a part of the text.
+    // Refused below, in words that do not quote the key.
   }
   throw new Refusal(
     'wrong-key',
@@ -124,7 +124,7 @@ export const readLndBackup = (file: Uint8Array, root: Root): Backed[] =>
 
 /** Reads the decrypted content of a backup. @throws Refusal `malformed-backup`, `wrong-network` */
 export function parseBackup(inside: Uint8Array, network: Network, keyOf: KeyLookup): Backed[] {
-  // A multi backup begins with version 0 and a count; a single one with its own version, never 0 before a large count.
+  // A multi backup begins with version 0 and a count, a single one with its own version.
   const whole = new Cursor(inside, 'malformed-backup', isMulti(inside) ? 1 : 0);
   if (whole.at === 0) return [readSingle(whole, network, keyOf)];
   const count = whole.u32();

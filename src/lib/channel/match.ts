@@ -90,7 +90,7 @@ function candidates(
       const lock = make();
       found.set(lock.script, { role, lock, script: lock.script, htlc });
     } catch (error) {
-      // A key or delay that is not known makes no candidate.
+      // An unknown key or delay makes no candidate.
       if (!(error instanceof Refusal) || error.code !== 'malformed-message') throw error;
     }
   };

@@ -146,7 +146,7 @@ export function phoenixdCost(phoenixd: Phoenixd): object {
     const paid = fee - used;
     credit -= used;
     channels += 1;
-    // What comes through the purchase does not take of the room that was bought.
+    // The payment that buys the liquidity does not use it up.
     room += autoLiquidity;
     spent += fee;
     received += amount - paid;
@@ -174,6 +174,6 @@ export function phoenixdCost(phoenixd: Phoenixd): object {
 /** Returns the fee as a part of the liquidity, in basis points, as in phoenixd's table. */
 export function phoenixdRate(liquidity: bigint, feerate: bigint, basis: bigint, vb: bigint): bigint {
   const fee = liquidity * basis + vb * feerate * 10_000n;
-  // Rounded to the nearest.
+  // Rounds to the nearest.
   return (fee + liquidity / 2n) / liquidity;
 }

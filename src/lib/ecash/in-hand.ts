@@ -115,7 +115,7 @@ export const tokenKind: Kind<TokenRecord> = {
       spent: united(({ place }) => String(place.counter)),
       older: { restored: () => true },
     },
-    // Of one state the version that knows of more spent coins.
+    // Of two in one state the later version knows of more spent coins.
     {
       isLater: (a, b) =>
         RANK[a.state] - RANK[b.state] > 0 || (a.state === b.state && a.places.length < b.places.length),

@@ -79,7 +79,7 @@ export const keysetKind: Kind<KeysetRecord> = {
     restored: (r) => (r.role === 'mint' && r.active ? { ...r, doubted: true } : r),
     isLater: (a, b) => a.role === 'wallet' && b.role === 'wallet' && a.counter >= b.counter,
   }),
-  // Another keyset is active by now; ecash of this one stays valid.
+  // Another keyset is active by now, but ecash of this one stays valid.
   beside: (r) => (r.role === 'mint' ? { ...r, active: false, doubted: false } : r),
 };
 

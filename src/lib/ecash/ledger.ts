@@ -190,7 +190,7 @@ const spans: Belief<readonly Span[]> = { merged: (later, earlier = []) => overla
 
 const fields: Beliefs<Ledger> = {
   ...each(fixed, 'role', 'contract', 'issuer', 'mint'),
-  // See `merged`.
+  // Merged by `merged`.
   ...each(fixed, 'bound', 'inflight'),
   ...each(largest, 'paidSat', 'issuedSat', 'told'),
   ...each(spans, 'quoted', 'went', 'seen', 'arrived'),
@@ -209,13 +209,13 @@ const believed = believing(fields, { isLater });
 function merged(a: Ledger, b: Ledger): Ledger {
   if (a.role !== b.role) return a;
   const both = believed.merged(a, b);
-  // The issued sum is not in new doubt if the store's version has both largest sums.
+  // The issued sum is not in doubt if the store's version has both largest sums.
   if (both.role === 'payee') {
     const isKnown = a.role === 'payee' && both.paidSat === a.paidSat && both.issuedSat === a.issuedSat;
     return { ...both, unconfirmed: (a.role === 'payee' && a.unconfirmed) || !isKnown };
   }
   const [later, earlier] = (isLater(a, b) ? [a, b] : [b, a]) as [PayerLedger, PayerLedger];
-  // A payment that the later one has seen signed is under way as it says.
+  // A payment that the later version has seen signed is under way only if that version says so.
   const unseen = earlier.inflight.filter((p) => !holds(later.seen, spanOf(p)));
   const inflight = [...unseen, ...later.inflight].sort((x, y) => Number(x.paidSat - y.paidSat));
   // The version with more past quotes has the latest quote; its statement goes with it.

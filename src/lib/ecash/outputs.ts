@@ -153,7 +153,7 @@ function proofOf({ secret, r, B_ }: OutputData, { amount_sat, id, C_, dleq }: Bl
       dleq: { e, s, r: bytesToHex(r) },
     };
   } catch {
-    // A mint's answer over HTTP was not looked at before: a field may be no hex, or no text.
+    // A mint's answer over HTTP is not parsed yet: a field may be no hex, or no text.
     return undefined;
   }
 }

@@ -136,7 +136,7 @@ export function payForQuote<L extends PayerLedger>(
     });
   const quote = m.asked?.quote && m.asked.quote !== l.quote ? m.asked.quote : null;
   const now: Inflight = { paidSat: m.paid_sat, amountSat: m.amount_sat, quote };
-  // Signed again after it had arrived, it is not under way once more.
+  // A payment that has arrived is not under way again if it is signed again.
   const overlaps = (p: Inflight): boolean => p.paidSat > m.previous_paid_sat && fromOf(p) < m.paid_sat;
   if (m.paid_sat <= signedMaxSat && !known.inflight.some(overlaps)) return { ...known, inflight: left };
   const went = withSpan(known.went, spanOf(now));

@@ -80,13 +80,13 @@ const fields: Beliefs<Quote> = {
   event: { merged: (later, earlier) => ((earlier?.afterSat ?? 0n) > (later?.afterSat ?? 0n) ? earlier! : later) },
   stopped: onceOnly,
   retired: either,
-  // Bound is bound; of two wishes the one that lapses last.
+  // A bound quote stays bound; of two wishes the one that lapses last holds.
   reserved: { merged: (later, earlier) => (later === null || earlier === null ? null : Math.max(later, earlier ?? 0)) },
 };
 const beliefs = believing(fields, {
-  // What the lost tail had reported is not known here.
+  // This home does not know what its lost journal had reported.
   restored: (q) => (q.retired || q.reserved !== null ? q : { ...q, stopped: q.stopped ?? 'home-restored' }),
-  // A quote that was only reserved may have gone to another contract since: the bound one knows which, or the later wish.
+  // A reserved quote may have gone to another contract: the bound version knows which, else the later wish.
   isLater: (a, b) => a.reserved === null || (b.reserved !== null && a.reserved >= b.reserved),
 });
 
@@ -108,7 +108,7 @@ export const quoteKind: Kind<Quote> = {
   ...beliefs,
   merged(mine, other) {
     const q = beliefs.merged(mine, other);
-    // What the mint has acknowledged is under way no more.
+    // An event that the mint has acknowledged is not under way any more.
     return q.event && q.event.afterSat <= q.ackSat ? { ...q, event: null } : q;
   },
 };
@@ -188,7 +188,7 @@ export function reserve(
   found: MintAnswer,
   now: number,
 ): Quote {
-  // The reusable quote of the contract takes every payment anyway.
+  // The contract's reusable quote takes every payment anyway.
   if (known && known.contract === contract && known.amountSat === null) return known;
   const free = known === undefined || (known.creditedSat === 0n && known.reserved !== null && known.reserved < now);
   if (known && !free && known.contract !== contract)

@@ -166,7 +166,7 @@ export const ecashRestore = table<EcashRestoreMessage, RestoreRecords, EcashRest
       does: 'gives back what it has signed of them',
       needs: ({ message }) => ({ notes: message.outputs.map(({ B_ }) => outputNote(B_)) }),
       take: ({ message: m, records, facts, ...hand }) => {
-        // What is not in this store may have been signed: nothing is said of it.
+        // A lost store may have signed more, so nothing is stated.
         checkHome(hand);
         const c = inState(records.contract, 'payee', 'accepted', ...FUNDED);
         checkIssues(c);
@@ -208,14 +208,14 @@ export const ecashRestore = table<EcashRestoreMessage, RestoreRecords, EcashRest
         const token = mine.length === 0 ? null : tokenOf(hand.keys.seed(), places, keyset, promises, mint);
         const of = { contract: c.id, mint, keyset: keyset.id, places, quote: null, promises, older: true };
         const counters = new Set(shown.values());
-        // A search that began beyond the counter says nothing of what lies between.
+        // A search that began beyond the counter says nothing about the counters between.
         const last = counters.has(wallet.counter) ? Math.max(-1, ...places.map(({ counter }) => counter)) : -1;
         const next = Math.max(wallet.counter, last + 1);
         const covered = counters.has(wallet.counter) && range(wallet.counter, next + GAP).every((n) => counters.has(n));
         const signedAt = new Map(places.map(({ counter, amountSat }) => [counter, amountSat]));
         const due = awaitedOf(ledger, keyset.id).map((a) => ({ a, places: paymentPlaces(a, keyset) }));
         const arrived = due.filter(({ places: all }) => all.every((p) => signedAt.get(p.counter) === p.amountSat));
-        // What was paid by another update comes no more; a part of a payment is none.
+        // Outputs that another update paid for never come; a part of a payment is none.
         const never = due.filter(
           ({ a, places: all }) =>
             a.paidSat <= m.paid_sat &&

@@ -154,7 +154,7 @@ export const rider: Rider = {
   },
   offers(c, asked, amount, { records, facts }) {
     const { keyset: known, quote } = mine(records);
-    // Nobody signs for what would be refused then.
+    // Refuses before the payer signs for what would be refused later.
     if (quote?.contract === c.id) checkNotStopped(quote);
     const keyset = known?.role === 'mint' ? known.keyset : null;
     return {
@@ -312,7 +312,7 @@ function checkIssue(
     throw new Refusal('keyset-unknown', `outputs of keyset ${keyset_id} found, ${offered ?? 'none'} was offered`, {
       blame: 'payer',
     });
-  // A request offers a keyset out of its record, and a record of one's own keyset stays for good.
+  // A request offers only a keyset that has a record, and records of own keysets stay.
   if (keyset?.role !== 'mint') throw new Refusal('bug', `keyset ${keyset_id} was offered, and has no record`);
   checkOutputs(outs, keyset.keyset, m.amount_sat);
   checkOutputsSigned(terms.ecash_pubkey!, boundOf(id, m.paid_sat), outs, signature);
@@ -335,7 +335,7 @@ function receiveEcash(
     throw new Refusal('no-ecash', 'the message brings no ecash', {
       hint: 'ecash comes of payments that were signed with --ecash',
     });
-  // Which wallet it is the message's ecash has said.
+  // The message's ecash names the wallet's keyset.
   const { keyset_id, promises: signed } = inIt(m)!;
   const had = payerLedger(c, ledger);
   const before = notes.get(arrival(m)) as { amount_sat: number; keyset: Hex; counter: number } | undefined;

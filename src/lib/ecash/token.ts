@@ -241,7 +241,7 @@ function writeCbor({ mint, unit, memo, proofs }: Omit<Token, 'format'>): string 
         ...rest,
         amount: cashu().Amount.from(amount),
         ...(dleq && { dleq: { e: dleq.e, s: dleq.s, r: dleq.r! } }),
-        // The library writes a witness as JSON, also one that is JSON already.
+        // The library writes a witness as JSON, even if it is JSON already.
         ...(witness !== undefined && { witness: witnessOf(witness, i) }),
       };
     }),

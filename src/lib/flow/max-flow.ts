@@ -20,7 +20,7 @@ export interface FlowNetwork {
  */
 export function flowNetwork(nodes: number, edges: Float64Array): FlowNetwork {
   const count = edges.length / 2;
-  // Arcs that leave node v are from starts[v] up to starts[v + 1]; the one of edge i from its tail is places[i].
+  // The arcs of node v are starts[v] to starts[v + 1]; places[i] is the arc of edge i from its tail.
   const starts = new Int32Array(nodes + 1);
   const places = new Int32Array(count / 2);
   const [heads, twins] = [new Int32Array(count), new Int32Array(count)];
@@ -62,7 +62,7 @@ export function flowNetwork(nodes: number, edges: Float64Array): FlowNetwork {
 
   /** Adds a flow that blocks every path through the layers. */
   function block(source: number, sink: number): number {
-    // Never longer than there are nodes; the queue of the layers is free now.
+    // The path is never longer than the number of nodes, and the queue of the layers is free now.
     const path = queue;
     let [length, v, flow] = [0, source, 0];
     for (;;) {

@@ -62,7 +62,7 @@ function placeOf(name: NodeName, members: MemberIndexes): number {
 
 function network(members: MemberIndexes, channels: readonly FlowChannel[]): ChannelNetwork {
   const capacity = sum(channels.map((channel) => channel.capacity));
-  // Free parts are added up: what is reserved is less, what is credited is more.
+  // Sums the free parts: less than the capacity for reserves, more for credits.
   const most = capacity + sum(channels.flatMap(({ least }) => least.map(Math.abs)));
   if (!allows(NETWORK_LIMITS.total, most))
     throw new Refusal('malformed-message', `channels: ${most} sat found in all, less than 2^53 expected`);

@@ -63,7 +63,7 @@ function balanced({ channels }: ChannelNetwork, free: readonly number[], lacks: 
 
 function byFlow(network: ChannelNetwork, free: readonly number[], rest: Wealth): WealthVerdict {
   const { channels, members } = network;
-  // Below 0 for what a member has too much.
+  // Below 0 for a member that has too much.
   const lacks = [...rest];
   const held = balanced(network, free, lacks);
   const { edges, nodes } = edgesOf(network, held);

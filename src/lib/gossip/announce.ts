@@ -69,7 +69,7 @@ function signMessage(message: GossipMessage, secrets: readonly Uint8Array[]): st
     return signHash(hash, secret!);
   }
   const found = secrets.map((secret) => bytesToHex(publicKey(secret)));
-  // Without bitcoin keys, the key that is none of the nodes' is the output's own, with even y.
+  // Without bitcoin keys, the one key that is no node's is the output's own, with even y.
   const own = found.find((key) => key !== values['node_id_1'] && key !== values['node_id_2']);
   const keys = announcementKeys(values, `5120${own?.slice(2)}`) ?? [];
   const ordered = keys.map((key) => {

@@ -24,7 +24,7 @@ export function readGossmap(bytes: Uint8Array): Graph {
     return value > BigInt(most) ? from.refuse(`${value} found, at most ${most} expected: ${what}`) : Number(value);
   };
   const channels = count(MOST_CHANNELS, 'channels');
-  // Each channel takes a byte or more for each of its ends.
+  // Each channel takes at least a byte for each of its nodes.
   if (channels > from.left) from.refuse(`${channels} channels found in ${from.left} bytes`);
   const numbers = (length: number): number[] => Array.from({ length }, () => count(MOST_VALUE, 'a number'));
   const [one, two] = [numbers(channels), numbers(channels)];
@@ -50,7 +50,7 @@ export function readGossmap(bytes: Uint8Array): Graph {
       fee_proportional_millionths: millionths![direction]!,
       cltv_expiry_delta: delta![direction]!,
       htlc_minimum_msat: least![direction]!,
-      // 0 stands for the capacity, 1 for 99 percent of it.
+      // Code 0 is the capacity, code 1 is 99 percent of it.
       htlc_maximum_msat: stated === 0 ? capacity : stated === 1 ? Math.floor((capacity / 100) * 99) : stated,
       disabled: disabled.has(direction),
     };

@@ -35,7 +35,7 @@ function number(row: JsonRow, name: string): number | bigint | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
   if (typeof value !== 'string') return refuse(name, 'a whole number');
-  // Most texts are short numbers, which a loop reads faster than an expression.
+  // Most texts are short numbers, which a loop reads faster than a regular expression.
   let short = 0;
   for (let i = 0; i < value.length && i < 16; i++) {
     const digit = value.charCodeAt(i) - 48;

@@ -113,13 +113,13 @@ function relax(edges: readonly Edge[], nodes: number, payer: number, payee: numb
       if (!then || edge.to === payer || edge.from === payee) continue;
       const { channel, policy } = edge;
       if (!carries(channel, policy, then.amount)) continue;
-      // The payer does not charge itself.
+      // The payer charges itself no fee.
       const fee = edge.from === payer ? 0 : feeOf(then.amount, policy);
       const delta = edge.from === payer ? 0 : policy.cltv_expiry_delta;
       const amount = then.amount + fee;
       if (amount > Number.MAX_SAFE_INTEGER) continue;
       const weight = then.weight + fee + then.amount * delta * RISK;
-      // Of equal weight, the fewer hops, and then the lesser channel, which comes first.
+      // Among equal weights fewer hops win, then the lesser channel, which comes first.
       if (weight >= (labels[edge.from]?.weight ?? Infinity) || passes(then, edge.from)) continue;
       labels[edge.from] = { amount, weight, next: edge, behind: then };
       changed = true;

@@ -69,7 +69,7 @@ export function simulateGossip(peers: Topology, setting: Setting, draws: Draws):
     const { found, ...sent } = differenceOf(sides);
     const [first, second] = [new Set(fresh[0]), new Set(fresh[1])];
     const lacked = found.map((element) => numbers.get(element) ?? -1);
-    // One sketch in 2^16 of those that are too small decodes to other elements: the pair tries again at its next meeting.
+    // One too small sketch in 2^16 decodes to wrong elements: the pair tries again at its next meeting.
     const right = lacked.every((number) => first.has(number) !== second.has(number));
     for (const number of right ? lacked : []) {
       learned[ends[first.has(number) ? 1 : 0]]!.push(number);

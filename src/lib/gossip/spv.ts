@@ -98,7 +98,7 @@ export function readMerkleBlock(bytes: Uint8Array): MerkleBlock {
     index = 2 * index + Number(isRight);
     const left = isRight ? next() : undefined;
     const hash = below(row - 1);
-    // A doubled hash is not in the message: it is that of the node itself.
+    // A doubled hash is not in the message; it equals the node's own.
     const sibling = left ?? (hasSibling({ leaves, index }, row - 1) ? next() : hash);
     siblings.push(sibling);
     return doubleHash(isRight ? concatBytes(sibling, hash) : concatBytes(hash, sibling));

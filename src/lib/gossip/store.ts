@@ -76,7 +76,7 @@ export class StoreReader implements MessageReader {
       }
       if (from.left < length) break;
       const message = from.take(length);
-      // Core Lightning has written deletions with a checksum of another time.
+      // Core Lightning has written deletions with the checksum of another time.
       if (typeOf(message) !== DELETE_CHANNEL && crc32c(message, time) !== crc)
         throw new Refusal('malformed-dump', `byte ${this.#place}: a record whose checksum is wrong`);
       at += HEADER + length;

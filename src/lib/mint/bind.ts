@@ -118,11 +118,11 @@ export const ecashQuote = table<QuoteMessage, BindRecords, QuoteInput>(
           );
         if (records.named)
           throw new Refusal('quote-bound', `quote ${m.quote} belongs to another contract, or to one payment`);
-        // A quote is kept for good: whoever has funded nothing gets none.
+        // Quotes are stored for good, so a payer who has funded nothing gets none.
         const checks = c.paidSat > 0n ? {} : { funding: checkFunding(facts.coins, c) };
         checkUnpaidQuote(mintAnswerOf(facts, m.quote), { amountSat: null, pubkey: c.terms.ecash_pubkey });
         const made = newQuote({ id: m.quote, contract: c.id, mint: m.mint, amountSat: null });
-        // What was paid before there was a quote is its first payment.
+        // What was paid before the quote existed is its first payment.
         const quote = { ...made, creditedSat: waitingSat };
         const writes = { quote, ...(c.paidSat > 0n && { ledger: { ...ledger, quoted: upTo(c.paidSat) } }) };
         return { message: bound(quote), writes, checks };
@@ -142,7 +142,7 @@ export const ecashQuote = table<QuoteMessage, BindRecords, QuoteInput>(
           throw new Refusal('quote-unlocked', `quote ${m.quote} is not locked to this contract's ecash key`, {
             blame: 'payee',
           });
-        // More would let payments count as arrived that no mint shows.
+        // A larger statement would let payments count as arrived that no mint shows.
         if (m.credited_sat > m.paid_sat || m.paid_sat > c.signedMaxSat)
           throw new Refusal(
             'paid-moved',
@@ -156,7 +156,7 @@ export const ecashQuote = table<QuoteMessage, BindRecords, QuoteInput>(
           });
         return {
           message: { ...m, step: 'stored' },
-          // What is under way on the one before goes on.
+          // Payments under way on the earlier quote go on.
           writes: { ledger: boundToQuote(had, m.quote, m.paid_sat, m.credited_sat) },
         };
       },
@@ -172,6 +172,6 @@ const atMint = (c: Credit | undefined, id: string): Queries['remote'] =>
 export function mintOf({ ecash, mint_url }: Terms): string {
   if (ecash !== 'cdk')
     throw new Refusal('wrong-state', `a contract with ecash '${ecash}' found, one with a running mint expected`);
-  // Terms without it are refused where they are read.
+  // Terms without a URL are refused when they are read.
   return mint_url!;
 }

@@ -83,7 +83,7 @@ export function signInvoice(terms: InvoiceTerms, secret: Uint8Array): string {
 
 /** Parses an invoice, unverified. @throws Refusal `not-an-invoice`, `malformed-invoice` */
 export function parseInvoice(line: string): Invoice {
-  // Settled inside the mint, a request for ecash would be paid without any contract.
+  // A request for ecash, settled inside the mint, would be paid without any contract.
   if (looksLikeRequest(line))
     throw new Refusal('not-an-invoice', 'a request for ecash found, an invoice of a merchant expected');
   try {

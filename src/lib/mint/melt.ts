@@ -216,7 +216,7 @@ const verdictOf = ({ digest, amountSat, paid }: InvoiceRecord): MeltResult => ({
 /** Returns the due invoices; settled ones make room. @throws Refusal `invoices-unsettled` */
 export function checkDue(due: readonly OwedInvoice[], settledSat: bigint): readonly OwedInvoice[] {
   const left = due.length < TAB_LIMITS.due.most ? due : due.filter(({ owedSat }) => owedSat > settledSat);
-  // Counts this melt too.
+  // The count includes this melt.
   if (!allows(TAB_LIMITS.due, left.length + 1))
     throw new Refusal('invoices-unsettled', `${left.length} paid invoices wait for the merchant to settle them`);
   return left;

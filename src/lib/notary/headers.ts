@@ -18,7 +18,7 @@ const RULES = {
   mainnet: {
     easiest: 0x1d00ffff,
     retargets: true,
-    // Reached in 2024. Headers from the first block on that hold less may be anybody's: the first ones cost little.
+    // Reached in 2024. A chain with less work may be anybody's, because the first headers cost little.
     leastWork: 1n << 95n,
     genesis: '000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f',
   },

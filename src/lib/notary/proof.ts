@@ -33,7 +33,7 @@ function attestedIn(proof: StampProof): Attested[] {
   if ('timestamp' in proof)
     return [...attested(proof)].map(({ way, ...found }) => ({ ...found, carrier: (block) => carrier(way, block) }));
   const attestation = bitcoinAttestation(BigInt(proof.height));
-  // A longer branch goes through a transaction of 64 bytes that looks like a node: what it leads to is in no block.
+  // A longer branch goes through a 64-byte transaction that looks like a node, and proves nothing.
   const named = ({ transactions }: VouchedBlock): string | undefined =>
     transactions !== null && levelsOf(transactions) === proof.depth ? proof.txid : undefined;
   return [{ message: proof.merkleRoot, attestation, carrier: named }];
@@ -107,7 +107,7 @@ const levelsOf = (transactions: number): number => Math.ceil(Math.log2(transacti
 function carrier(way: OtsPath, { transactions }: VouchedBlock): string | undefined {
   if (transactions === null) return undefined;
   const levels = levelsOf(transactions);
-  // From the end: each level joins another node and hashes twice; before them the transaction is hashed twice.
+  // Counted from the end: a join and two hashes for each level; before them the transaction's two hashes.
   const at = way.length - 1 - 3 * levels - 2;
   const carried = way[at]?.message;
   if (!carried || !way.slice(at + 1).every(({ by }, i) => isBranch(by && opWord(by), i))) return undefined;

@@ -59,7 +59,7 @@ export const stampKind: Kind<Stamp> = {
   name: 'notary-stamp',
   parse: (json) => withSats(json) as Stamp,
   claims: ({ root, coins }): readonly Claim[] => [idClaim(root), ...coins.map(coinClaim)],
-  // Nothing more is to be agreed on, but it stays until its coins, and that which is bound to the root, are spent.
+  // Nothing is left to agree on, but the record stays until its coins and the bound one are spent.
   row: ({ root, coins }) => ({
     name: root,
     state: coins.length > 0 ? 'stamped' : 'cancelled',

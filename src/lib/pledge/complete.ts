@@ -64,7 +64,7 @@ export function completeCampaign(
     throw new Refusal('overfunded', 'the pledges reach the goal without the coin that is to lock it', {
       hint: 'a lock binds only where the sum needs it: leave pledges out with --without',
     });
-  // Without the lock the goal is not reached, so every choice has it.
+  // The goal is not reached without the lock, so every choice has it.
   const choice = choosePledges(goal, [...(lock ? [gate.offered(lock)] : []), ...offered]);
   if ('missing' in choice) return choice;
   const { excess } = choice;

@@ -120,7 +120,7 @@ export class PledgeHashes {
 
   #isEcdsa(pledge: Pledge, bytes: Uint8Array): boolean {
     const key = pledge.pubkey === null ? undefined : hexToBytes(pledge.pubkey);
-    // Nodes relay no uncompressed key in a witness, and a PSBT can bring one.
+    // Nodes relay no uncompressed key in a witness, but a PSBT may have one.
     if (key?.length !== 33 || !equalBytes(hash160(key), hexToBytes(pledge.script.slice(4)))) return false;
     return verifiesEcdsa(bytes.subarray(0, -1), this.of(pledge), key);
   }

@@ -42,7 +42,7 @@ export function pledgeVerdict(own: OwnPledge, found: Outcome, tip: Facts['tip'],
   const { campaign, network, revocation } = own;
   if (found.is === 'live' || found.is === 'unconfirmed') {
     const isOver = campaign.until !== null && tip !== 'not-checked' && tip >= campaign.until;
-    // A printed revocation takes nothing back until it is sent.
+    // A printed revocation takes nothing back before it is sent.
     if (own.state === 'revoked') return 'due';
     if (own.state === 'split') return 'open';
     if (isOver || payment?.by) return 'due';

@@ -252,7 +252,7 @@ export const pledge = table<PledgeMessage, PledgeRecords, PledgeInput>(
         const choice = chosen(input);
         if ('split' in choice) {
           const { made, checked } = pledgeSplit(gate, choice.split, input, hand, facts);
-          // No block has a transaction that was made just now.
+          // A transaction that was just made is in no block.
           return { ...repeatedPledge(made, 'not-checked', false), checks: { coin: checked } };
         }
         if (facts.ours.has(choice.coin.script)) {
@@ -285,7 +285,7 @@ export const pledge = table<PledgeMessage, PledgeRecords, PledgeInput>(
       does: 'checks a pledge, keeps it, and says what is missing',
       may: ['unchecked'],
       needs: ({ message: { pledge: offered }, records: { campaign: record, seat } }) => {
-        // All seats are read only where one may take the place of a smaller one, and whoever asks for that has signed.
+        // All seats are read only if a pledge may replace a smaller one, and only for a valid signature.
         const weighs = record && offered && !(seat && isTaken(seat)) && isFull(record, offered.script);
         if (weighs) gateOf(record).checkSigned(offered);
         return {

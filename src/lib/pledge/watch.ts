@@ -81,7 +81,7 @@ export function watchedPledge(own: WatchedPledge, script: Hex, children: ReadyTx
     why: revoked ? 'it was taken back' : 'its campaign is over, and the pledge has no other end',
     outpoint,
     tx,
-    // From the height on at which honest programs complete no more.
+    // Due from the height at which honest programs complete no more.
     from: revoked ? null : { height: (until ?? Infinity) + 1 },
     by: null,
     worthSat: pledge.sat,
@@ -124,7 +124,7 @@ const ofCoin = (outpoint: Outpoint, due: Due): Due =>
 
 export const pledgeWatcher: Watcher<OwnPledge> = {
   kind: pledgeKind,
-  // Pledges by the end of their campaigns, then those of campaigns without an end.
+  // Pledges by the end of their campaign, then those whose campaign has no end.
   order: { over: 'height', open: 'never' },
   scripts: (own) => [backScript(own)],
   watched(own, { ours }) {

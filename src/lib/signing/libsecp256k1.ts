@@ -152,7 +152,7 @@ class WasmLibrary implements Backend {
     try {
       this.#context(kind);
       if (kind === 'signing') {
-        // From now on its products begin at a random point.
+        // Randomises the starting point of its products.
         this.#heap.set(randomBytes(32), this.#at.scalar);
         this.#must(this.#call('context_randomize', kind, this.#at.scalar));
       }

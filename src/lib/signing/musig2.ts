@@ -91,7 +91,7 @@ export function keyAgg(pubkeys: readonly Uint8Array[]): KeyAgg {
 }
 
 function made(key: Omit<KeyAgg, 'xQ' | 'evenQ'>): KeyAgg {
-  // Only keys made against one another (they would break the hash) sum to the point at infinity.
+  // Only keys chosen against the hash sum to the point at infinity.
   if (key.Q.equals(Point.ZERO)) throw new Error('the aggregate key is the point at infinity');
   return { ...key, xQ: xBytes(key.Q), evenQ: hasEvenY(key.Q) };
 }
@@ -154,7 +154,7 @@ export function nonceGen({ random, secret, pubkey, aggregate, message, extra }: 
 function drawn(hash: (index: Uint8Array) => Uint8Array): readonly [bigint, bigint] {
   const k = (i: number): bigint => mod(toNumber(hash(Uint8Array.of(i))));
   const pair = [k(0), k(1)] as const;
-  // The hash is a multiple of the order with negligible probability only.
+  // The hash is zero modulo the order with negligible probability.
   if (pair.includes(0n)) throw new Refusal('bug', 'a nonce of zero');
   return pair;
 }

@@ -100,7 +100,7 @@ function rootsOf(field: BinaryField, whole: Polynomial): bigint[] | undefined {
         if (part.degree === 1) roots.push(BinaryField.number(part.row, 0));
         else left.push(part);
     factors = left;
-    // The numbers 1, 2, 4, … are a basis of the field, so that two elements differ in one of the traces.
+    // The numbers 1, 2, 4, … are a basis of the field, so any two elements differ in one trace.
     beta[0] = bit < 31 ? 2 ** (bit + 1) : 0;
     beta[1] = bit < 31 ? 0 : 2 ** (bit - 31);
   }

@@ -113,7 +113,7 @@ export function decodeSketchDocument(from: Fields, falsePositiveBits: number, mo
     bits: sketch.bits,
     decoded: elements !== undefined,
     ...(shown && { elements: shown }),
-    // The number of elements that it has room for.
+    // The number of elements that the sketch could decode.
     ...(!elements && {
       most_elements: Math.min(most, maxElements(sketch.bits, capacityOf(sketch), falsePositiveBits)),
     }),

@@ -130,7 +130,7 @@ export class BinaryField {
     if (!(this.#long && this.#wide)) {
       const series = new Uint32Array(2 * count);
       series.set(e);
-      // One element on in the same row: each product is the next to be multiplied.
+      // Works one element behind itself: each product is the next factor.
       this.addScaled(series, 1, series, 0, count - 1);
       for (let i = 0; i < row.length; i++) row[i] = row[i]! ^ series[i]!;
       return;
