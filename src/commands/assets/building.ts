@@ -16,22 +16,19 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { coinsFrom } from '../../lib/cli/contract-flags.ts';
 import { fetching } from './decoding.ts';
-import { feerateFlag, repeated, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
+import { feerateFlag, inGroup, repeated, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { parentSource, sourceFlags } from './parents.ts';
 
 const group = 'TRANSACTION';
-const spendFlags = {
-  utxo: textFlag("Coins to take from, in the shape of Bitcoin Core's listunspent", 'FILE', {
-    helpGroup: group,
-    required: true,
-  }),
-  change: textFlag('Address for the change', 'ADDRESS', { helpGroup: group, required: true }),
-  feerate: feerateFlag("Fee rate (default: the node's estimate, else 2 sat/vB)", group),
-  'allow-fee': switchFlag('Pay a fee above a tenth of the inputs', group),
-  psbt: switchFlag('Print only the PSBT, for another wallet', group),
-};
+const spendFlags = inGroup(group, {
+  utxo: textFlag("Coins to take from, in the shape of Bitcoin Core's listunspent", 'FILE', { required: true }),
+  change: textFlag('Address for the change', 'ADDRESS', { required: true }),
+  feerate: feerateFlag("Fee rate (default: the node's estimate, else 2 sat/vB)"),
+  'allow-fee': switchFlag('Pay a fee above a tenth of the inputs'),
+  psbt: switchFlag('Print only the PSBT, for another wallet'),
+});
 export const payFlags = { ...sourceFlags, ...spendFlags };
 export const buildFlags = {
   ...payFlags,

@@ -1,7 +1,7 @@
 /** Backups and secrets of nodes, read by `channel-import` and `channel-exit`; files of channels. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { choiceFlag, countFlag, hexFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
+import { choiceFlag, countFlag, hexFlag, inGroup, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { parseSat } from '../../lib/bitcoin/amount.ts';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
@@ -32,22 +32,19 @@ const seed = 'CORE LIGHTNING AND ECLAIR';
 export const importFlags = {
   ...backupFlags,
   out: textFlag('Folder for the files, made where it is not there', 'DIR', { required: true }),
-  'hsm-secret': textFlag("Core Lightning's hsm_secret, which nobody else may read", 'FILE', seed),
-  peer: hexFlag("Core Lightning: the peer's node id", seed),
-  dbid: countFlag("Core Lightning: the channel's number in the database, 1 for the first", [0], {
-    helpValue: 'N',
-    helpGroup: seed,
+  ...inGroup(seed, {
+    'hsm-secret': textFlag("Core Lightning's hsm_secret, which nobody else may read", 'FILE'),
+    peer: hexFlag("Core Lightning: the peer's node id"),
+    dbid: countFlag("Core Lightning: the channel's number in the database, 1 for the first", [0], { helpValue: 'N' }),
+    'eclair-seed': textFlag("eclair's channel_seed.dat, which nobody else may read", 'FILE', {
+      exclusive: ['hsm-secret'],
+    }),
+    'funding-pubkey': hexFlag(
+      'eclair: your funding public key, one of the two in the witness of what spent the first funding',
+    ),
+    format: choiceFlag(FORMATS, 'Its format'),
+    opener: choiceFlag(['local', 'remote'], 'Who opened it'),
   }),
-  'eclair-seed': textFlag("eclair's channel_seed.dat, which nobody else may read", 'FILE', {
-    helpGroup: seed,
-    exclusive: ['hsm-secret'],
-  }),
-  'funding-pubkey': hexFlag(
-    'eclair: your funding public key, one of the two in the witness of what spent the first funding',
-    seed,
-  ),
-  format: choiceFlag(FORMATS, 'Its format', seed),
-  opener: choiceFlag(['local', 'remote'], 'Who opened it', seed),
 };
 type ImportValues = Values<typeof importFlags>;
 /** Most bytes of a backup: 100,000 channels. */

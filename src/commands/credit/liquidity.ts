@@ -1,6 +1,6 @@
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
-import { chainFlags, countFlag, homeFlags } from '../../lib/cli/flags.ts';
+import { chainFlags, countFlag, homeFlags, inGroup } from '../../lib/cli/flags.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { feerateText } from '../../lib/bitcoin/fee.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -29,11 +29,9 @@ export default filter({
   flags: {
     ...homeFlags,
     ...chainFlags,
-    plan: countFlag('The most exits that a day may have', [1], { helpValue: 'N', helpGroup: group }),
-    new: countFlag('For how many new contracts (default 10)', [0, 10_000], {
-      helpValue: 'N',
-      dependsOn: ['plan'],
-      helpGroup: group,
+    ...inGroup(group, {
+      plan: countFlag('The most exits that a day may have', [1], { helpValue: 'N' }),
+      new: countFlag('For how many new contracts (default 10)', [0, 10_000], { helpValue: 'N', dependsOn: ['plan'] }),
     }),
     feerate: feeFlags.feerate,
     'min-blocks': min,

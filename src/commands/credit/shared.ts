@@ -1,7 +1,7 @@
 /** Flags of credit contracts: fees, issuer, policy, programs outside. */
 import type { Network } from '../../lib/bitcoin/network.ts';
 import { feeFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
-import { countFlag, satFlag, textFlag, camelName, type Values } from '../../lib/cli/flags.ts';
+import { camelName, countFlag, inGroup, satFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { feerate, oneOf, step, text, yes } from '../../lib/cli/step-flags.ts';
 import { ISSUERS } from '../../lib/credit/terms.ts';
 import type { Policy } from '../../lib/credit/terms.ts';
@@ -17,14 +17,10 @@ export const issuerFlags = {
   mint: text('Payee: URL of the mint behind the contract; needed for --ecash cdk', 'URL', ecash),
 };
 /** Flags for programs outside, for a payee whose mint is not in its home. */
-export const programFlags = {
-  signer: textFlag('Payee: program that signs blinded outputs, JSON in and out, for --ecash signer', 'COMMAND', ecash),
-  notify: textFlag(
-    'Payee: program that is told what a contract was paid in total, for --ecash notify',
-    'COMMAND',
-    ecash,
-  ),
-};
+export const programFlags = inGroup(ecash, {
+  signer: textFlag('Payee: program that signs blinded outputs, JSON in and out, for --ecash signer', 'COMMAND'),
+  notify: textFlag('Payee: program that is told what a contract was paid in total, for --ecash notify', 'COMMAND'),
+});
 
 const count = (summary: string) => countFlag(summary, [1, 1_000_000], { helpValue: 'N', helpGroup: 'POLICY' });
 /** Flags of the payee's policy, one for each bound. */

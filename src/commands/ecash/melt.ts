@@ -1,4 +1,4 @@
-import { switchFlag, textFlag } from '../../lib/cli/flags.ts';
+import { inGroup, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { filter } from '../../lib/cli/filter.ts';
 import { stopAt } from '../../lib/cli/contract.ts';
 import { readInput } from '../../lib/cli/input.ts';
@@ -20,18 +20,17 @@ An invoice that expired, was paid by another or is refused for good is given up:
     'A token of exactly the sum, and the invoice in a file\nspillway ecash-melt --mint https://mint.example.com --token-file token.txt --invoice invoice.txt | jq -r .amount_sat',
     'The invoice has expired: have the ecash back\nspillway ecash-melt --mint https://mint.example.com --token-file token.txt --give-up --change-out back.txt | jq .change_sat',
   ],
-  flags: {
-    mint: textFlag('The mint that issued the token', 'URL', { required: true, helpGroup: 'MINT' }),
-    'token-file': textFlag('The token', 'FILE', { required: true, helpGroup: 'MINT' }),
-    invoice: textFlag("The merchant's line, or a file that holds it", 'TEXT|FILE', 'MINT'),
-    'change-out': textFlag('Where change goes, a token a line; a file that nobody else may read', 'FILE', 'MINT'),
-    append: switchFlag('Add to what --change-out holds already', { dependsOn: ['change-out'], helpGroup: 'MINT' }),
+  flags: inGroup('MINT', {
+    mint: textFlag('The mint that issued the token', 'URL', { required: true }),
+    'token-file': textFlag('The token', 'FILE', { required: true }),
+    invoice: textFlag("The merchant's line, or a file that holds it", 'TEXT|FILE'),
+    'change-out': textFlag('Where change goes, a token a line; a file that nobody else may read', 'FILE'),
+    append: switchFlag('Add to what --change-out holds already', { dependsOn: ['change-out'] }),
     'give-up': switchFlag('Pay no more: write what is unspent of the token, and of what came of it, to --change-out', {
       dependsOn: ['change-out'],
       exclusive: ['invoice'],
-      helpGroup: 'MINT',
     }),
-  },
+  }),
   exits: [0, 2, 3, 65, 66, 69, 70, 73, 75, 76, 77],
   run: async (flags) => {
     const { tokenFile, changeOut, giveUp: givesUp, append, invoice } = flags;

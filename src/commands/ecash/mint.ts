@@ -1,7 +1,7 @@
 import { print } from '../../lib/cli/output.ts';
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
 import { stopAt } from '../../lib/cli/contract.ts';
-import { homeFlags, satFlag, switchFlag } from '../../lib/cli/flags.ts';
+import { homeFlags, inGroup, satFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { askFlags, namedMints } from './mint-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { filter } from '../../lib/cli/filter.ts';
@@ -23,14 +23,12 @@ export default filter({
     ...homeFlags,
     ...contractFlag,
     ...askFlags,
-    amount: satFlag('So much (default: all that was reported and not minted)', 'ACTION'),
-    spent: switchFlag('With --again: also coins that a mint has called spent, and does not call so now', {
-      dependsOn: ['again'],
-      helpGroup: 'ACTION',
-    }),
-    again: switchFlag('Make nothing: print all tokens that are not known to be spent', {
-      exclusive: ['amount'],
-      helpGroup: 'ACTION',
+    ...inGroup('ACTION', {
+      amount: satFlag('So much (default: all that was reported and not minted)'),
+      spent: switchFlag('With --again: also coins that a mint has called spent, and does not call so now', {
+        dependsOn: ['again'],
+      }),
+      again: switchFlag('Make nothing: print all tokens that are not known to be spent', { exclusive: ['amount'] }),
     }),
   },
   exits: [0, 2, 3, 65, 66, 69, 70, 75, 76, 77],

@@ -31,7 +31,7 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
 import { feeFlags, psbtFrom } from '../../lib/cli/contract-flags.ts';
-import { chainFlags, homeFlags, repeated, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
+import { chainFlags, homeFlags, inGroup, repeated, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { withHome, type HomeValues } from '../../lib/cli/home.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { note } from '../../lib/engine/log.ts';
@@ -47,16 +47,14 @@ export const TRANSACTION_LIMIT = 8_100_000;
 const group = 'SPEND';
 
 export const spendFlags = {
-  utxo: textFlag('The coin that is spent', 'TXID:VOUT:SAT', { required: true, helpGroup: group }),
-  to: textFlag("Address to be paid to (default: a fresh one of the home's)", 'ADDRESS', group),
-  prev: textFlag(
-    'The transaction that made the coin, in hex: proves its amount, and other signers of p2sh need it',
-    'FILE',
-    group,
-  ),
-  merge: textFlag('The PSBT that this command printed, signed elsewhere; may be given twice', 'FILE', {
-    ...repeated,
-    helpGroup: group,
+  ...inGroup(group, {
+    utxo: textFlag('The coin that is spent', 'TXID:VOUT:SAT', { required: true }),
+    to: textFlag("Address to be paid to (default: a fresh one of the home's)", 'ADDRESS'),
+    prev: textFlag(
+      'The transaction that made the coin, in hex: proves its amount, and other signers of p2sh need it',
+      'FILE',
+    ),
+    merge: textFlag('The PSBT that this command printed, signed elsewhere; may be given twice', 'FILE', repeated),
   }),
   ...secretFlags('key', 'The secret key that signs', group),
   feerate: feeFlags.feerate,

@@ -2,7 +2,7 @@
 import type { Expiry } from '../bitcoin/locktime.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { chainFlags, feerateFlag, homeFlags, repeated, switchFlag, textFlag } from './flags.ts';
+import { chainFlags, feerateFlag, homeFlags, inGroup, repeated, switchFlag, textFlag } from './flags.ts';
 import { readInput } from './input.ts';
 import { contractNamed } from './named.ts';
 import { step, text, yes } from './step-flags.ts';
@@ -13,27 +13,24 @@ const action = 'ACTION';
 export const contractFlags = {
   ...homeFlags,
   ...chainFlags,
-  merge: textFlag('A PSBT that another wallet has signed, on the same stdin as before; may be given twice', 'FILE', {
-    ...repeated,
-    helpGroup: action,
+  ...inGroup(action, {
+    merge: textFlag(
+      'A PSBT that another wallet has signed, on the same stdin as before; may be given twice',
+      'FILE',
+      repeated,
+    ),
+    psbt: textFlag('Print only this PSBT of the result, for another wallet', 'NAME'),
+    contract: textFlag('Id of the contract, or at least its first 8 digits: for a start, --cancel or --again', 'ID'),
+    cancel: switchFlag(
+      'Give the action up, where that is still safe: by a message of either party, or by --contract ID',
+    ),
+    again: switchFlag('Print once more what this action has printed last over --contract ID', {
+      dependsOn: ['contract'],
+      exclusive: ['cancel', 'batch', 'merge'],
+    }),
+    batch: switchFlag('Read and write one message a line (NDJSON)'),
+    'request-id': textFlag('Repeat the start that was given this name, instead of starting anew', 'TEXT'),
   }),
-  psbt: textFlag('Print only this PSBT of the result, for another wallet', 'NAME', action),
-  contract: textFlag(
-    'Id of the contract, or at least its first 8 digits: for a start, --cancel or --again',
-    'ID',
-    action,
-  ),
-  cancel: switchFlag(
-    'Give the action up, where that is still safe: by a message of either party, or by --contract ID',
-    action,
-  ),
-  again: switchFlag('Print once more what this action has printed last over --contract ID', {
-    dependsOn: ['contract'],
-    exclusive: ['cancel', 'batch', 'merge'],
-    helpGroup: action,
-  }),
-  batch: switchFlag('Read and write one message a line (NDJSON)', action),
-  'request-id': textFlag('Repeat the start that was given this name, instead of starting anew', 'TEXT', action),
 };
 export const contractFlag = { contract: contractFlags.contract };
 /** Contract that an action begins over. */

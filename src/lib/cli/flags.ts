@@ -77,6 +77,10 @@ export const choiceFlag = <const W extends string, const M extends More = string
 export const switchFlag = (summary: string, more?: Partial<BooleanFlag<boolean>> | string) =>
   Flags.boolean({ summary, ...beside(more) });
 
+/** Puts flags into one group of the help. */
+export const inGroup = <F extends Record<string, object>>(helpGroup: string, flags: F): F =>
+  Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, helpGroup }])) as F;
+
 /** Whole satoshis as bigint: digits only, up to 21 million bitcoin. */
 export const satFlag = flagOf('SAT', (input) => parseSat(input) ?? refuse('whole satoshis, digits only,', input));
 
@@ -125,53 +129,40 @@ const urlFlag =
     return input;
   };
 
-const group = 'HOME';
-
-/** A passphrase by file descriptor or file. Never as an argument: the command line of a process can be seen by others. */
-const passphraseFlags = {
-  'passphrase-fd': countFlag('Read the passphrase of the home from this file descriptor', [0], {
-    helpValue: 'N',
-    exclusive: ['passphrase-file'],
-    helpGroup: group,
-  }),
-  'passphrase-file': textFlag(
-    'Read the passphrase of the home from this file, which nobody else may read',
-    'FILE',
-    group,
-  ),
-};
-
 /** Choice of a home, and how it is opened. */
 export const homeFlags = {
-  home: textFlag("Directory of the party's home; by default in the data directory of the platform", 'DIR', {
-    env: 'SPILLWAY_HOME',
-    helpGroup: group,
+  ...inGroup('HOME', {
+    home: textFlag("Directory of the party's home; by default in the data directory of the platform", 'DIR', {
+      env: 'SPILLWAY_HOME',
+    }),
+    refunds: textFlag(
+      'Folder for copies of refunds too; of init and restore --from: that of the home (default HOME.refunds)',
+      'DIR',
+    ),
+    'journal-dir': textFlag(
+      'Folder for the journal of what is committed, best on another disk (default HOME.journal)',
+      'DIR',
+    ),
+    store: textFlag(
+      'PostgreSQL database that holds the store in place of a file; a password in the URL only through the variable',
+      'URL',
+      {
+        env: 'SPILLWAY_STORE',
+        parse: urlFlag(
+          'store',
+          ['postgres:', 'postgresql:'],
+          'postgres://mint@127.0.0.1/mint',
+          'give the URL in SPILLWAY_STORE, or the password in ~/.pgpass',
+        ),
+      },
+    ),
+    // By descriptor or file, never as an argument: others can see the command line of a process.
+    'passphrase-fd': countFlag('Read the passphrase of the home from this file descriptor', [0], {
+      helpValue: 'N',
+      exclusive: ['passphrase-file'],
+    }),
+    'passphrase-file': textFlag('Read the passphrase of the home from this file, which nobody else may read', 'FILE'),
   }),
-  refunds: textFlag(
-    'Folder for copies of refunds too; of init and restore --from: that of the home (default HOME.refunds)',
-    'DIR',
-    group,
-  ),
-  'journal-dir': textFlag(
-    'Folder for the journal of what is committed, best on another disk (default HOME.journal)',
-    'DIR',
-    group,
-  ),
-  store: textFlag(
-    'PostgreSQL database that holds the store in place of a file; a password in the URL only through the variable',
-    'URL',
-    {
-      env: 'SPILLWAY_STORE',
-      helpGroup: group,
-      parse: urlFlag(
-        'store',
-        ['postgres:', 'postgresql:'],
-        'postgres://mint@127.0.0.1/mint',
-        'give the URL in SPILLWAY_STORE, or the password in ~/.pgpass',
-      ),
-    },
-  ),
-  ...passphraseFlags,
   'insecure-seed': textFlag('Replace randomness, for reproducible runs on regtest', 'HEX', {
     env: 'SPILLWAY_INSECURE_SEED',
     hidden: true,
@@ -179,10 +170,9 @@ export const homeFlags = {
 };
 
 /** Choice of a node. */
-export const nodeFlags = {
+export const nodeFlags = inGroup('CHAIN', {
   chain: textFlag('Bitcoin Core RPC; a user and password in the URL only through the variable', 'URL', {
     env: 'SPILLWAY_CHAIN',
-    helpGroup: 'CHAIN',
     parse: urlFlag(
       'chain',
       ['http:'],
@@ -192,9 +182,8 @@ export const nodeFlags = {
   }),
   'chain-cookie': textFlag("File with the node's cookie (.cookie in its data directory)", 'FILE', {
     env: 'SPILLWAY_CHAIN_COOKIE',
-    helpGroup: 'CHAIN',
   }),
-};
+});
 
 /** Choice of a chain source: a node, or a height. */
 export const chainFlags = {

@@ -1,5 +1,5 @@
 /** The flags of a server, and what they come to where they are not given. Not here: flags that other commands have too. */
-import { addressFlag, countFlag, feerateFlag, flagOf, switchFlag, textFlag } from '../cli/flags.ts';
+import { addressFlag, countFlag, feerateFlag, flagOf, inGroup, switchFlag, textFlag } from '../cli/flags.ts';
 import { keepBesideFlags, keepDaysOf } from '../cli/keep-flags.ts';
 import { visible } from '../engine/log.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -14,28 +14,26 @@ const proxyFlag = flagOf('ADDRESS', (input) => {
 const count = (summary: string, max: number) => countFlag(summary, [1, max], { helpValue: 'N', helpGroup: 'LIMIT' });
 
 export const serveFlags = {
-  stdio: switchFlag('Read messages from stdin, a line each, and answer on stdout', group),
-  http: addressFlag('Listen for HTTP, on 127.0.0.1 unless a host is given; port 0 picks one', group),
-  metrics: addressFlag('GET /metrics at an address of its own, for whoever reaches it', {
-    dependsOn: ['http'],
-    helpGroup: group,
+  ...inGroup(group, {
+    stdio: switchFlag('Read messages from stdin, a line each, and answer on stdout'),
+    http: addressFlag('Listen for HTTP, on 127.0.0.1 unless a host is given; port 0 picks one'),
+    metrics: addressFlag('GET /metrics at an address of its own, for whoever reaches it', { dependsOn: ['http'] }),
+    'metrics-token-file': textFlag(
+      'Token that GET /metrics asks for (authorization: Bearer), in a file which nobody else may read; at --http always',
+      'FILE',
+      { dependsOn: ['http'] },
+    ),
+    cdk: addressFlag("Be the payment backend of the mint at --mint (cdk-mintd's grpcprocessor, method credit)", {
+      dependsOn: ['mint'],
+    }),
+    'cdk-tls-dir': textFlag('Folder with ca.pem, server.pem and server.key: mutual TLS with the mint', 'DIR'),
+    'cdk-client': textFlag(
+      "With --cdk-tls-dir: the name in the mint's client certificate (SAN or CN); no other certificate of the CA is let in",
+      'NAME',
+      { dependsOn: ['cdk-tls-dir'] },
+    ),
+    'cdk-insecure': switchFlag('No TLS, on regtest and 127.0.0.1 only'),
   }),
-  'metrics-token-file': textFlag(
-    'Token that GET /metrics asks for (authorization: Bearer), in a file which nobody else may read; at --http always',
-    'FILE',
-    { dependsOn: ['http'], helpGroup: group },
-  ),
-  cdk: addressFlag("Be the payment backend of the mint at --mint (cdk-mintd's grpcprocessor, method credit)", {
-    dependsOn: ['mint'],
-    helpGroup: group,
-  }),
-  'cdk-tls-dir': textFlag('Folder with ca.pem, server.pem and server.key: mutual TLS with the mint', 'DIR', group),
-  'cdk-client': textFlag(
-    "With --cdk-tls-dir: the name in the mint's client certificate (SAN or CN); no other certificate of the CA is let in",
-    'NAME',
-    { dependsOn: ['cdk-tls-dir'], helpGroup: group },
-  ),
-  'cdk-insecure': switchFlag('No TLS, on regtest and 127.0.0.1 only', group),
   jobs: count('Worker processes that sign (default: none, this process signs)', 64),
   queue: count('HTTP: messages at once, waiting ones included; more get 503 (default 256)', 10_000),
   connections: count(
