@@ -1,14 +1,14 @@
 /**
- * The program: which commands there are, and how a command line becomes one of them. Bundled into dist/cli.cjs, with a file
- * beside it for each command. With the manifest oclif needs no command's code but that of the one that runs, so each is
- * loaded when it is asked for; a getter does that, because `oclif manifest` reads them all and does not wait.
+ * The program: its commands, and how a command line becomes one of them. Bundled into dist/cli.cjs,
+ * with files of commands beside it. With the manifest oclif needs only the code of the command that
+ * runs. A getter loads it, because `oclif manifest` reads them all and does not wait.
  */
 import { readFileSync } from 'node:fs';
 import type { Command } from '@oclif/core/command';
 import type { Config } from '@oclif/core/config';
 import { Refusal } from './lib/protocol/refusal.ts';
 
-/** `require` loads the file of a command when it is called. A small topic has one file, with its commands by name. */
+/** Files of commands, loaded when they are called. A small topic has its commands by name. */
 const MODULES: Record<string, () => Record<string, Command.Class>> = {
   adaptor: () => require('./commands/channel/adaptor.ts'),
   address: () => require('./commands/home/address.ts'),
@@ -144,7 +144,7 @@ export const COMMANDS: Record<string, Command.Class> = Object.defineProperties(
 
 export type RunOptions = Pick<Config['options'], 'ignoreManifest' | 'pjson'>;
 
-/** Runs one command line; `root` is the package. Never rejects: a failure is printed and becomes the exit code. */
+/** Runs one command line of the package at `root`. A failure is printed and sets the exit code. */
 export async function run(argv: readonly string[], root: string, options: RunOptions = {}): Promise<void> {
   try {
     await start(argv, root, options);
@@ -179,8 +179,8 @@ async function start(argv: readonly string[], root: string, options: RunOptions)
 }
 
 /**
- * Puts the command first, as its id. Two words stand for an id with a hyphen or under a topic, and the other way round
- * (`statechain open`, `htlc-create`); flags may come before them.
+ * Puts the command first, as its id. Two words stand for an id with a hyphen or under a topic, and
+ * the other way round (`statechain open`, `htlc-create`). Flags may come before them.
  */
 function commandFirst(argv: readonly string[], known: readonly string[]): readonly string[] {
   const at = argv[0]?.startsWith('-') ? argv.findIndex((_, i) => idAt(argv, i, known) !== undefined) : 0;
@@ -196,7 +196,7 @@ function idAt(argv: readonly string[], at: number, known: readonly string[]): { 
   return one === undefined ? undefined : { id: one, words: 1 };
 }
 
-/** Shows the front page, or the page of a family or topic. @throws Refusal `usage` for any other word */
+/** Shows the front page, or that of a family or topic. @throws Refusal `usage` for other words */
 async function showPage(word: string, rest: readonly string[], config: Config, version: string): Promise<void> {
   const { familyPage, frontPage, TOPICS } = await import('./lib/cli/front.ts');
   const { FAMILIES } = await import('./lib/families.ts');
@@ -215,7 +215,7 @@ const helpWanted = (argv: readonly string[]): string | undefined =>
     .slice(0, argv.includes('--') ? argv.indexOf('--') : undefined)
     .find((word) => word === '--help' || word === '-h');
 
-/** Commands that spend money, end a contract or show a secret: nobody is led there by a mistyped word. */
+/** Commands that spend, end a contract or show a secret: a mistyped word leads nobody there. */
 const RISKY = /broadcast|claim|close|exit|melt|penalty|prune|refund|restore|sweep|transfer|withdraw/;
 
 async function unknown(words: string, known: readonly string[]): Promise<Refusal> {

@@ -1,4 +1,4 @@
-/** Commands of `feasibility`, and the networks that they read: channels with members, or any dump. */
+/** Commands of `feasibility`, and their networks: channels with members, or any dump. */
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { filter } from '../lib/cli/filter.ts';

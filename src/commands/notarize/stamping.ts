@@ -19,7 +19,16 @@ import { idClaim } from '../../lib/protocol/claims.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { xOnlyKey } from '../../lib/signing/bip340.ts';
 import { note } from '../../lib/engine/log.ts';
-import { chainFlags, choiceFlag, homeFlags, satFlag, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
+import {
+  chainFlags,
+  choiceFlag,
+  homeFlags,
+  inGroup,
+  satFlag,
+  switchFlag,
+  textFlag,
+  type Values,
+} from '../../lib/cli/flags.ts';
 import { coinsFrom, contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { print } from '../../lib/cli/output.ts';
@@ -34,19 +43,12 @@ const DEFAULT_AMOUNT = 10_000n;
 
 export const stampFlags = {
   network: choiceFlag(NETWORKS, "The network of the transaction (default: the home's, else mainnet)"),
-  commit: choiceFlag(['op-return', 'taproot'], 'How the transaction commits to the root', {
-    default: 'op-return',
-    helpGroup: 'FUNDING',
-  }),
-  amount: satFlag('What the output of a taproot commitment holds (default 10000)', 'FUNDING'),
-  utxo: textFlag("Coins to pay from, in the shape of Bitcoin Core's listunspent", 'FILE', 'FUNDING'),
-  change: textFlag("Address for the change (default: a fresh one of the home's)", 'ADDRESS', {
-    dependsOn: ['utxo'],
-    helpGroup: 'FUNDING',
-  }),
-  cancel: switchFlag('Free the coins of a payment that was never sent', {
-    dependsOn: ['home', 'contract'],
-    helpGroup: 'FUNDING',
+  ...inGroup('FUNDING', {
+    commit: choiceFlag(['op-return', 'taproot'], 'How the transaction commits to the root', { default: 'op-return' }),
+    amount: satFlag('What the output of a taproot commitment holds (default 10000)'),
+    utxo: textFlag("Coins to pay from, in the shape of Bitcoin Core's listunspent", 'FILE'),
+    change: textFlag("Address for the change (default: a fresh one of the home's)", 'ADDRESS', { dependsOn: ['utxo'] }),
+    cancel: switchFlag('Free the coins of a payment that was never sent', { dependsOn: ['home', 'contract'] }),
   }),
   contract: {
     ...contractFlag.contract,

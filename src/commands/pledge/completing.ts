@@ -9,7 +9,7 @@ import type { Network } from '../../lib/bitcoin/network.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
 import { factSource } from '../../lib/chain/source.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
-import { chainFlags, homeFlags, repeated, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
+import { chainFlags, homeFlags, inGroup, repeated, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { openInput } from '../../lib/cli/input.ts';
 import { linesOf } from '../../lib/cli/lines.ts';
@@ -30,17 +30,12 @@ import { campaignIn, unchecked } from './shared.ts';
 export const completeFlags = {
   ...homeFlags,
   ...chainFlags,
-  contract: textFlag('Id of a campaign of this home, or at least its first 8 digits', 'ID', 'ACTION'),
-  campaign: textFlag('The campaign; no home is needed', 'FILE', {
-    exclusive: ['contract', 'lock'],
-    helpGroup: 'ACTION',
+  ...inGroup('ACTION', {
+    contract: textFlag('Id of a campaign of this home, or at least its first 8 digits', 'ID'),
+    campaign: textFlag('The campaign; no home is needed', 'FILE', { exclusive: ['contract', 'lock'] }),
+    without: textFlag('Leave out the pledge of this coin', 'TXID:VOUT', repeated),
+    lock: textFlag("Sign this home's own pledged coin for all inputs, so that nobody exchanges one", 'TXID:VOUT'),
   }),
-  without: textFlag('Leave out the pledge of this coin', 'TXID:VOUT', { ...repeated, helpGroup: 'ACTION' }),
-  lock: textFlag(
-    "Sign this home's own pledged coin for all inputs, so that nobody exchanges one",
-    'TXID:VOUT',
-    'ACTION',
-  ),
   unchecked,
   'allow-fee': switchFlag('Allow any excess as fee', 'FEES'),
 };

@@ -1,6 +1,6 @@
 /**
- * Contract commands, each written down as a table: its action and its flags. A run reads one message or
- * starts, plays its row, and prints.
+ * Contract commands as tables of an action and its flags. A run reads one message or starts, plays
+ * its row, and prints.
  */
 import type { FlagInput } from '@oclif/core/interfaces';
 import { rowWords, type Action, type Claim } from '../protocol/action.ts';
@@ -69,10 +69,10 @@ interface Door<I extends object, F extends FlagInput> extends Pick<
   table: Action<any, any, I>;
   /** Flags of the command. Those marked by `step-flags.ts` are the step's input. */
   flags: F;
-  /** Meaning of the argument, where there is one: the message's file, if `prepare` says no other. */
+  /** Meaning of the argument: the message's file, if `prepare` says no other. */
   file?: string;
 }
-/** Input that no single flag of this door gives; of an action with several doors another one may. */
+/** Input that no single flag gives; of an action with several doors another one may. */
 type Also<I, F> = Exclude<keyof I, keyof InputOf<F>>;
 /** Looks at the flags before a run. Returns nothing where it has answered by itself. */
 type Prepare<F, R> = (flags: Values<F>, file: string | undefined) => R | Promise<R | void>;
@@ -166,7 +166,7 @@ async function show(printed: PrintedReply, psbt: string | undefined): Promise<vo
   process.exitCode = printed.exit;
 }
 
-/** The message of a run. @throws Refusal `malformed`, `malformed-json`; `unknown-type` for the document of another command */
+/** Reads the message of a run. @throws Refusal `malformed`, `malformed-json`, `unknown-type` */
 async function message(file: string | undefined, type: string): Promise<unknown> {
   const input = sniff(await readInput(file));
   if (input.form !== 'json')

@@ -1,6 +1,6 @@
 /**
- * Commands, each written down as a table: its words, its flags, and the function that answers. The function
- * gets flags under the names that the library has, and returns what is printed.
+ * Commands as tables of words, flags and a function. The function gets flags by the names of the
+ * library, and returns what is printed.
  * Not here: actions of contracts (`contract.ts`), documents line by line (`stateless.ts`).
  */
 import { Command } from '@oclif/core/command';
@@ -60,8 +60,8 @@ export const filter = <F extends FlagInput, A extends ArgInput>(table: Filter<F,
     }
 
     /**
-     * oclif would set an exit code of its own here, and stop a spinner that it never started. Of flags that
-     * are not known it says no more than their names.
+     * Keeps oclif from setting an exit code of its own, and names the flag that is nearest to an
+     * unknown one.
      */
     protected override async catch(error: Error & { flags?: readonly string[] }): Promise<never> {
       const unknown = error.flags?.[0];

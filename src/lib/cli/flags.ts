@@ -89,7 +89,7 @@ export const heightFlag = flagOf('HEIGHT', (input) =>
   /^(0|[1-9]\d{0,8})$/.test(input) && Number(input) < 500_000_000 ? Number(input) : refuse('a block height', input),
 );
 
-/** sat/vB with up to three decimals, as whole satoshis for a thousand virtual bytes; 0.1 to 5000 sat/vB. */
+/** Fee rate from 0.1 to 5000 sat/vB, with three decimals: satoshis for a thousand virtual bytes. */
 export const feerateFlag = flagOf(
   'SAT/VB',
   (input) => parseFeerate(input) ?? refuse('a fee rate from 0.1 to 5000 sat/vB', input),

@@ -1,4 +1,4 @@
-/** Flags by which a way out is printed as a package, or its price alone, in place of the document of its family. */
+/** Flags for a way out as a package, or its price alone, in place of the family's document. */
 import { switchFlag, type Values } from './flags.ts';
 import { legsOf, type Exit } from '../contract/exit-package.ts';
 import { exitQuoteDocument, type ExitConditions, type WayOut } from '../contract/quote.ts';

@@ -1,6 +1,6 @@
 /**
- * Secrets that a caller hands over, and their flags: by file descriptor, by a file that nobody else may read, or typed at the terminal.
- * Never as an argument or variable, which other processes can see.
+ * Secrets of a caller, and their flags: a file descriptor, a file that nobody else may read, or the
+ * terminal. Arguments and variables give none, for other processes can see them.
  */
 import { stat } from 'node:fs/promises';
 import type { OptionFlag } from '@oclif/core/interfaces';
@@ -31,7 +31,7 @@ async function secretFrom<N extends string>(
   return typeof file === 'string' ? { text: await readSecretFile(file), from: file } : undefined;
 }
 
-/** The passphrase of a home, read when it is first needed. `setting`: a new one, asked for twice. */
+/** Reads the passphrase of a home. `setting`: a new one, asked for twice. */
 export async function readPassphrase(flags: SecretValues<'passphrase'>, setting = false): Promise<string> {
   const found = await secretFrom(flags, 'passphrase');
   return found?.text ?? askPassphrase(setting ? 'Passphrase for the new home' : 'Passphrase of the home', setting);
@@ -43,12 +43,12 @@ export async function readSecret(fd: number): Promise<string> {
   return oneLine(await readAll(openDescriptor(fd), LIMIT, name), name);
 }
 
-/** One line of text from a file. @throws Refusal `secret-exposed` where group or others may read it */
+/** Reads one line of text from a file. @throws Refusal as `readGuarded`, `malformed` */
 export async function readSecretFile(file: string): Promise<string> {
   return oneLine(await readGuarded(file), file);
 }
 
-/** Reads a file that only its owner may read. @throws Refusal `secret-exposed`, `no-input`, `too-large` */
+/** Reads a file of its owner alone. @throws Refusal `secret-exposed`, `no-input`, `too-large` */
 export async function readGuarded(file: string): Promise<Uint8Array> {
   const found = await stat(file).catch(() => undefined);
   if (found && process.platform !== 'win32' && (found.mode & 0o077) !== 0) {
@@ -76,14 +76,14 @@ export async function readHex<N extends string>(flags: SecretValues<N>, name: N)
   return Uint8Array.from(Buffer.from(text, 'hex'));
 }
 
-/** Several of them, from one file: a JSON list, or a line each. @throws Refusal as `readKey`, `malformed-json` */
+/** Reads several from a file: a JSON list, or a line each. @throws Refusal as `readKey` */
 export async function readKeyList(file: string): Promise<Uint8Array[]> {
   const text = utf8(await readGuarded(file)).trim();
   const json = text.startsWith('[') ? parseJson(text) : text.split(/\r?\n/);
   return (json as unknown[]).map((line, i) => keyBytes(String(line), `${file}: key ${i}`));
 }
 
-/** A JSON document with secrets, from a file that nobody else may read. @throws Refusal as `readKey`, `malformed-json` */
+/** Reads a JSON document with secrets. @throws Refusal as `readGuarded`, `malformed-json` */
 export async function readSecretJson(file: string): Promise<Json> {
   return parseJson(utf8(await readGuarded(file)));
 }
@@ -103,7 +103,11 @@ function oneLine(bytes: Uint8Array, name: string): string {
 type Pair<N extends string> = Record<`${N}-file`, OptionFlag<string | undefined>> &
   Record<`${N}-fd`, OptionFlag<number | undefined>>;
 
-/** Returns `--NAME-file` and `--NAME-fd`. @param what the secret in words, the beginning of a sentence @param form text of the file */
+/**
+ * Returns `--NAME-file` and `--NAME-fd`.
+ * @param what the secret in words, the beginning of a sentence
+ * @param form text of the file
+ */
 export function secretFlags<N extends string>(
   name: N,
   what: string,

@@ -1,5 +1,5 @@
 /**
- * The runner of commands that keep nothing: one JSON document in, one out; with `--batch` a line for a line.
+ * Runner of commands that keep nothing: a JSON document in, one out; with `--batch` a line each.
  * Fields that a command does not know are ignored with a warning. Not here: what is done to them.
  */
 import { Fields } from '../protocol/document.ts';
@@ -41,8 +41,8 @@ export class Unfinished {
 export type StatelessWork = (document: Fields) => object | string | Promise<object | string>;
 
 /**
- * Runs a stateless command on its input and prints the result. Sets the exit code of a batch. @throws Refusal
- * whatever `work` refuses
+ * Runs a stateless command on its input and prints the result. Sets the exit code of a batch.
+ * @throws Refusal whatever `work` refuses
  */
 export async function runStateless(
   { file, batch = false, raw, limit = MESSAGE_LIMIT }: StatelessInput,
@@ -70,7 +70,7 @@ export async function runStateless(
   await answerLines(await openInput(file), each, limit);
 }
 
-/** A second document of a run, from a file. Its unknown fields are not told. @throws Refusal as `runStateless` */
+/** Reads a second document of a run. @throws Refusal as `runStateless` */
 export const readDocument = async (file: string | undefined, limit = MESSAGE_LIMIT): Promise<Fields> =>
   new Fields(await document(file, undefined, limit));
 

@@ -1,7 +1,7 @@
 /**
- * Flags that are the input of a contract action's step. Each is said once: its help, the way in which its text is read, and
- * the input that it gives, by its own name (`--max-feerate` is `maxFeerate`) and type.
- * Not here: the flags themselves (`contract-flags.ts`, each door), which row takes them (`engine/play.ts`).
+ * Flags that are input of a contract action's step: help, reading, and the input by its own name
+ * (`--max-feerate` is `maxFeerate`) and type.
+ * Not here: the flags themselves (`contract-flags.ts`, each door), rows (`engine/play.ts`).
  */
 import type { BooleanFlag, OptionFlag } from '@oclif/core/interfaces';
 import type { Home } from '../home/home.ts';
@@ -17,7 +17,7 @@ import {
   type More,
 } from './flags.ts';
 
-/** Mark of a flag that is a step's input. `name`: of the input, where it is not that of the flag. */
+/** Mark of a flag that is a step's input. `name`: of the input, if not that of the flag. */
 export interface StepInput<T, N extends string = ''> {
   readonly step: { readonly name: N; read(value: never, home: Home): T | Promise<T> };
 }

@@ -1,4 +1,4 @@
-/** The flags of a server, and what they come to where they are not given. Not here: flags that other commands have too. */
+/** Flags of a server and their defaults. Not here: flags that other commands have too. */
 import { addressFlag, countFlag, feerateFlag, flagOf, inGroup, switchFlag, textFlag } from '../cli/flags.ts';
 import { keepBesideFlags, keepDaysOf } from '../cli/keep-flags.ts';
 import { visible } from '../engine/log.ts';
@@ -54,7 +54,7 @@ export const serveFlags = {
   worker: switchFlag('A worker of another serve', { hidden: true, dependsOn: ['stdio'] }),
 };
 
-/** Flags that workers do not get as written; some they get with a value of their own (`workerCommand`). */
+/** Flags that workers do not get as written: `workerCommand` gives some a value of their own. */
 export const NOT_FOR_WORKERS: readonly string[] = [
   ...Object.keys(serveFlags).filter((name) => name !== 'max-feerate'),
   'ecash',
