@@ -2,8 +2,8 @@
  * Output of a run: one document on stdout, files that are whole or not there.
  * Not here: errors (`errors.ts`).
  */
-import { open, rename, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { unlink } from 'node:fs/promises';
+import { replacePrivate, syncParent, writePrivate } from '../home/files.ts';
 import { printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -36,14 +36,10 @@ export function fastJson(document: object): string {
  * @throws Refusal `cannot-write`
  */
 export async function writeFileWhole(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
-  // No second run of this process's number makes the same name; node:crypto would cost each start 12 ms.
-  const draft = `${path}.${process.pid}-${process.hrtime.bigint().toString(36)}.tmp`;
   try {
-    await writeNew(draft, data, mode);
-    await rename(draft, path);
-    await syncFolder(dirname(path));
+    replacePrivate(path, data, mode);
+    syncParent(path);
   } catch (error) {
-    await unlink(draft).catch(() => {});
     throw cannotWrite(path, error);
   }
 }
@@ -54,25 +50,12 @@ export async function writeFileWhole(path: string, data: string | Uint8Array, mo
  */
 export async function createFile(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
   try {
-    await writeNew(path, data, mode);
-    await syncFolder(dirname(path));
+    writePrivate(path, data, mode);
+    syncParent(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await unlink(path).catch(() => {});
     throw cannotWrite(path, error);
   }
-}
-
-async function writeNew(path: string, data: string | Uint8Array, mode: number): Promise<void> {
-  await using file = await open(path, 'wx', mode);
-  await file.writeFile(data);
-  await file.sync();
-}
-
-/** Syncs a folder, so that names in it last. Windows has no such call. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  await using folder = await open(path, 'r');
-  await folder.sync();
 }
 
 function cannotWrite(path: string, error: unknown): Refusal {

@@ -91,9 +91,9 @@ function fuseMount(dir: string): string | undefined {
   return NETWORK_FUSE.test(type) ? type : undefined;
 }
 
-/** Writes a new file of mode 0600 and syncs it; on a full disk, none. Not its directory: see `syncDirectory`. */
-export function writePrivate(path: string, content: string | Uint8Array): void {
-  const file = openSync(path, 'wx', 0o600);
+/** Writes a new file and syncs it; on a full disk, none. Its directory is not synced (`syncDirectory`). */
+export function writePrivate(path: string, content: string | Uint8Array, mode = 0o600): void {
+  const file = openSync(path, 'wx', mode);
   try {
     writeFileSync(file, content);
     fsyncSync(file);
@@ -120,11 +120,11 @@ export function realPath(path: string): string {
   }
 }
 
-/** Replaces or creates a file of mode 0600 atomically: readers see the old or the new text, also after a crash. */
-export function replacePrivate(path: string, text: string): void {
+/** Replaces or creates a file atomically: readers see the old or the new content, also after a crash. */
+export function replacePrivate(path: string, content: string | Uint8Array, mode = 0o600): void {
   const made = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
-    writePrivate(made, text);
+    writePrivate(made, content, mode);
     renameSync(made, path);
   } catch (error) {
     rmSync(made, { force: true });
