@@ -143,7 +143,7 @@ export function readPlain(path: string, encoding: 'utf8' | 'latin1'): string {
 
 /** Overwrites a file, syncs it and removes it; does nothing for a missing file. The medium may keep old blocks. */
 export function destroyFile(path: string): void {
-  try {
+  unlessMissing(() => {
     const file = openSync(path, 'r+');
     try {
       writeSync(file, new Uint8Array(fstatSync(file).size), 0, undefined, 0);
@@ -152,9 +152,7 @@ export function destroyFile(path: string): void {
       closeSync(file);
     }
     rmSync(path);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
+  });
 }
 
 /** Syncs a file to the disk, so that its bytes outlast a power cut. */
@@ -182,3 +180,13 @@ export function syncDirectory(dir: string): void {
 export const syncParent = (path: string): void => syncDirectory(dirname(resolve(path)));
 
 export const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+/** Runs `work`; undefined if its file is missing, as one that another process has sealed or removed meanwhile. */
+export function unlessMissing<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { Note, WalletPath } from '../protocol/action.ts';
 import { parseJson, type Json } from '../protocol/json.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
-import { isMissing, readPlain } from './files.ts';
+import { isMissing, readPlain, unlessMissing } from './files.ts';
 import { decrypt } from './at-rest.ts';
 
 /** Record in the version that the commit `rev` wrote. */
@@ -84,15 +84,11 @@ export function readHeader(path: string): JournalHeader | undefined {
  * no folder.
  */
 export function filesIn(dir: string): string[] {
-  try {
-    return readdirSync(dir, { withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith(ENDS))
-      .map(({ name }) => join(dir, name))
-      .sort();
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+  const all = unlessMissing(() => readdirSync(dir, { withFileTypes: true })) ?? [];
+  return all
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ENDS))
+    .map(({ name }) => join(dir, name))
+    .sort();
 }
 
 export interface JournalFile {

@@ -31,7 +31,7 @@ import type { Note, WalletPath } from '../protocol/action.ts';
 import { canonicalJson } from '../protocol/json.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { isMissing, refuseWritable, syncDirectory, syncParent } from './files.ts';
+import { refuseWritable, syncDirectory, syncParent, unlessMissing } from './files.ts';
 import {
   derived,
   ENDS,
@@ -283,7 +283,7 @@ export class Journal {
     let sealed: string[] = [];
     await this.#guard(async () => {
       for (const { path } of (await this.files()).filter((file) => ends(file) && !file.path.endsWith(SEALED)))
-        unlessGone(() => renameSync(path, path.slice(0, -ENDS.length) + SEALED));
+        unlessMissing(() => renameSync(path, path.slice(0, -ENDS.length) + SEALED));
       const ended = (await this.files()).filter((file) => ends(file) && file.path.endsWith(SEALED));
       sealed = ended.map(({ path }) => path);
     });
@@ -322,16 +322,6 @@ function isThere({ path, fd }: OpenFile): boolean {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   const own = fstatSync(fd, { bigint: true });
   return found !== undefined && found.ino === own.ino && found.dev === own.dev;
-}
-
-/** Runs `work`; undefined if the file is gone, because another backup sealed it or its owner removed it. */
-function unlessGone<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
 }
 
 const written = promisify(write<Buffer>);

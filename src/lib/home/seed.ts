@@ -9,7 +9,7 @@ import { pbkdf2Sync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseJson, printJson } from '../protocol/json.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { isMissing, refuseExposed, writePrivate } from './files.ts';
+import { refuseExposed, unlessMissing, writePrivate } from './files.ts';
 import type { Random } from './random.ts';
 
 export const ARMOR = '-----BEGIN AGE ENCRYPTED FILE-----';
@@ -64,13 +64,12 @@ export async function readSeed(path: string, passphrase?: () => Promise<string>)
 }
 
 function readPrivate(path: string): string {
-  try {
+  const text = unlessMissing(() => {
     refuseExposed(path);
     return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (isMissing(error)) throw damaged(path, 'no file found');
-    throw error;
-  }
+  });
+  if (text === undefined) throw damaged(path, 'no file found');
+  return text;
 }
 
 function mnemonicIn(text: string, path: string): string {

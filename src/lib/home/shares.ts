@@ -20,12 +20,12 @@ import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import {
   destroyFile,
-  isMissing,
   readPlain,
   refuseExposed,
   replacePrivate,
   syncDirectory,
   syncParent,
+  unlessMissing,
   writePrivate,
 } from './files.ts';
 import { holdFor } from './hold.ts';
@@ -73,12 +73,7 @@ export class ShareFolder implements Shares {
 
   /** Reads the life of the store that owns the folder; undefined if it names none. */
   #owner(): string | undefined {
-    try {
-      return readPlain(this.#ownerFile, 'latin1').trim();
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    return unlessMissing(() => readPlain(this.#ownerFile, 'latin1').trim());
   }
   #own(): void {
     replacePrivate(this.#ownerFile, `${this.#life}\n`);
@@ -89,14 +84,11 @@ export class ShareFolder implements Shares {
     const found = new Map<string, Uint8Array>();
     for (const name of names) {
       const path = this.#path(name);
-      let sealed: Uint8Array;
-      try {
+      const sealed = unlessMissing(() => {
         refuseExposed(path);
-        sealed = readFileSync(path);
-      } catch (error) {
-        if (isMissing(error)) continue;
-        throw error;
-      }
+        return readFileSync(path);
+      });
+      if (!sealed) continue;
       const key = await this.#key();
       try {
         found.set(name, decrypt(sealed, shareAad(name), key));
@@ -164,12 +156,8 @@ export class ShareFolder implements Shares {
   }
 
   #files(): string[] {
-    try {
-      return readdirSync(this.#dir).filter((file) => file.startsWith(this.#prefix) && file.endsWith('.share'));
-    } catch (error) {
-      if (isMissing(error)) return [];
-      throw error;
-    }
+    const all = unlessMissing(() => readdirSync(this.#dir)) ?? [];
+    return all.filter((file) => file.startsWith(this.#prefix) && file.endsWith('.share'));
   }
 
   #destroy(paths: readonly string[]): void {
