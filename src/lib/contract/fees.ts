@@ -147,10 +147,7 @@ const together = (tx: ReadyTx, feeSat: bigint): ChildFee => ({
 /** Returns the fee of a child with which both reach a feerate. */
 const feeAt = (tx: ReadyTx, feerate: number): bigint => feeFor(feerate, tx.vsize + tx.childVsize) - tx.fee;
 
-/**
- * Returns the child within the budget that pays at least `leastSat` and comes nearest to
- * `wantedSat`; null if there is none.
- */
+/** Returns the affordable child of at least `leastSat`, nearest to `wantedSat`; null: none. */
 function childWithin(tx: ReadyTx, leastSat: bigint, wantedSat: bigint, rules: Rules): ChildFee | null {
   const most = CHILD_FEE_LIMITS.child.most(tx, rules);
   if (!tx.children) {

@@ -1,7 +1,4 @@
-/**
- * First moments of duties, in documents and tables. Not here: comparing one with the chain
- * (`duty.ts`).
- */
+/** First moments of duties, in documents and tables. Not here: the chain's (`duty.ts`). */
 
 /** First moment at which a transaction can be in the next block; null: at once. */
 export type From =

@@ -21,10 +21,7 @@ export const ASKED_SECONDS = ASKED_LIMITS.lasts.most;
 /** Returns when a wish ends for the payee: after at most ten minutes by its own clock. */
 export const lapsesAt = (asked: PaymentAsked, now: number): number => Math.min(asked.until, now + ASKED_SECONDS);
 
-/**
- * Returns the requests to keep: those that may still be signed, and the last signed one, which may
- * need the same signature again.
- */
+/** Returns the requests to keep: those still to be signed, and the last signed one. */
 const stillAsked = (asked: readonly PaymentRequest[], now: number, signedMaxSat: bigint): PaymentRequest[] =>
   asked.filter((a) => (a.paidSat === null ? a.until >= now : a.paidSat >= signedMaxSat));
 

@@ -1,7 +1,4 @@
-/**
- * Checks of chain and height that a step makes before it signs. A fact that is not known was named
- * in the output.
- */
+/** Checks of chain and height before a step signs. Unknown facts are named in its output. */
 import { checkCoin } from '../bitcoin/coin-checks.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Facts } from '../protocol/action.ts';

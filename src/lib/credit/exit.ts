@@ -160,10 +160,7 @@ function exitOf(c: PayeeCredit, hex: Hex, facts: ExitFacts): ExitOf<'exit'> {
   };
 }
 
-/**
- * Returns the payer's refund. Before the height at which nodes accept it, its bytes are left out
- * unless `early` is set.
- */
+/** Returns the payer's refund; its bytes only from its height on, or if `early` is set. */
 function refundOf(c: PayerCredit, facts: ExitFacts, early = false): ExitOf<'refund'> {
   const { expiry } = c.terms;
   return {
@@ -183,10 +180,7 @@ function refundOf(c: PayerCredit, facts: ExitFacts, early = false): ExitOf<'refu
 const paysTo = (template: Template, script: Hex): bigint => sumSat(template.outputs.filter((o) => o.script === script));
 
 export const EXIT_LIMITS = {
-  /**
-   * Returns when the payee's exit is due: from the deadline on. One that is not confirmed at expiry
-   * can be replaced by the refund.
-   */
+  /** Heights at which the payee's exit is due: at expiry the refund can replace it. */
   due: { unit: 'height', least: freezeHeight, most: deadlineHeight },
 } satisfies Limits;
 

@@ -37,10 +37,7 @@ export interface Liquidity {
   holds_sat: bigint;
   /** Sum that exits would pay now, of contracts whose coin the node shows. */
   settle_now_sat: bigint;
-  /**
-   * Sums paid over contracts whose coin is spent: not finally yet or not known by what, paid out
-   * for good, and lost.
-   */
+  /** Sums paid over spent coins: not finally or by unknowns, paid out for good, and lost. */
   pending_sat: bigint;
   settled_sat: bigint;
   lost_sat: bigint;
@@ -176,10 +173,7 @@ export interface MassExit {
   coins: { contract: Hex; at_least_sat: bigint }[];
 }
 
-/**
- * Cost of all exits at once at a feerate (satoshis for 1000 vB), added up contract by contract;
- * `text`: the feerate for people.
- */
+/** Cost of all exits at a feerate (satoshis for 1000 vB); `text`: the feerate in words. */
 export class MassExits {
   readonly #feerate: number;
   readonly #text: string;

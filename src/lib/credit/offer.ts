@@ -33,10 +33,7 @@ type OfferArgs = Hand & { input: OfferInput; facts: Pick<Facts, 'payout' | 'now'
 /** Default lifetime of an unanswered offer: a day, in seconds. */
 const OFFER_SECONDS = 86_400;
 
-/**
- * Returns issuer and mint: from the flags, else from the contract that is rolled over. A mint
- * belongs to its issuer.
- */
+/** Returns issuer and mint, which belong together: by flags, else as before the rollover. */
 export function issuerOf(input: Pick<OfferInput, 'ecash' | 'mint'>, old?: Terms): Pick<Terms, 'ecash' | 'mint_url'> {
   const ecash = input.ecash ?? old?.ecash ?? 'none';
   const stays = ecash === old?.ecash || ecash === 'cdk';

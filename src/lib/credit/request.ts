@@ -27,10 +27,7 @@ export const paidNames = ({
   ...(requestId == null ? [] : [`request/${requestId}`]),
   ...(asked == null ? [] : [`asked/${asked.id}`]),
 ];
-/**
- * Returns the notes of a payment. The note of a payer's request lapses with it; the --request-id of
- * a start is never free again.
- */
+/** Returns the notes of a payment. A --request-id is never free again, a request's note is. */
 export const paidNotes = (id: string, live: Live): Note[] =>
   paidNames(live).map((name) => ({
     name,

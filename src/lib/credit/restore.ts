@@ -4,7 +4,17 @@
  * larger.
  */
 import { txidOfHex } from '../bitcoin/transaction.ts';
-import { believing, each, fixed, largest, onceOnly, voided, type Belief, type Beliefs } from '../protocol/belief.ts';
+import {
+  believing,
+  each,
+  fixed,
+  largest,
+  onceOnly,
+  remembered,
+  voided,
+  type Belief,
+  type Beliefs,
+} from '../protocol/belief.ts';
 import type { Hex } from '../protocol/action.ts';
 import {
   cancelled,
@@ -21,9 +31,6 @@ import {
   type Settled,
 } from './states.ts';
 import { overlay, type Span } from './spans.ts';
-
-/** Stays where either version has it; which records a restore marks so, `ended` says. */
-const marked = { merged: (later: boolean, earlier: boolean | undefined) => later || (earlier ?? false) };
 
 /**
  * Belief about a rollover. Its transaction may have been signed since, so its contract is known
@@ -55,7 +62,8 @@ const fields: Beliefs<Credit> = {
   rolling,
   // This home's close is a proposal whose nonce is lost; a signature given for the counterparty's close stays given.
   closing: voided<Closing | null>(null),
-  restored: marked,
+  // Which records a restore marks so, `ended` says.
+  restored: remembered,
   live: voided<readonly Live[]>([]),
   agreed: spans,
   asked: voided<readonly PaymentRequest[]>([]),
@@ -89,10 +97,7 @@ export function merged(a: Credit, b: Credit): Credit {
   return both.role === 'payee' ? withLargest(both, a as PayeeCredit, b as PayeeCredit) : both;
 }
 
-/**
- * Merges two versions, one of which is not or no longer a contract. An end that no restore caused
- * stands if nothing was paid.
- */
+/** Merges two versions, one without a contract. An unpaid end stands if no restore made it. */
 function either(a: Credit, b: Credit): Credit {
   const end = [a, b].find((c) => c.state === 'cancelled' && !c.lost);
   const funded = [a, b].find(isFunded);

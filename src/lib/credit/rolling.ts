@@ -107,10 +107,7 @@ export const pairOf = (c: Contract, next: Contract, parts: RolloverParts, receip
   fee_sat: feeOf(rollover(c, parts, next.terms)),
 });
 
-/**
- * Returns the claim of the next contract: the key that an answer names, or else the one that is
- * offered or was rolled into.
- */
+/** Returns the claim of the next contract, by an answer's key, an offer, or the rollover. */
 export function nextClaim(m: RollMessage | null, c: Credit | undefined, id: Hex): Claim | undefined {
   if (m !== null && m.step !== 'asked') return keyClaim(nextKey(m));
   if (m === null && c?.state === 'rolled' && c.rolling) return keyClaim(c.rolling.nextKey);

@@ -83,7 +83,16 @@ export interface FundedFields extends Contract {
   /** Absent while the chain has not settled it, as far as `watch` has seen. */
   settled?: Settled;
 }
-export interface PayeeFunded extends FundedFields {
+interface OpenFields extends FundedFields {
+  rolling: Rolling | null;
+  /** Close that this home has proposed; null if none. */
+  closing: Closing | null;
+  /** Close of the other party that this home has signed: it ends the updates for good. */
+  signedClose: Closing | null;
+  /** True after a restore or copy: a payee makes no updates, a payer pays no invoice any more. */
+  restored: boolean;
+}
+export interface PayeeFunded extends OpenFields {
   role: 'payee';
   /** True once its coin was seen, or this home has completed the rollover that makes it. */
   funded?: true;
@@ -99,16 +108,9 @@ export interface PayeeFunded extends FundedFields {
   owedQuery?: Hex;
   /** Debt in all that the mint of a reverse contract has stated then. */
   owedStatedSat?: bigint;
-  rolling: Rolling | null;
-  /** The own close that is proposed. */
-  closing: Closing | null;
-  /** The close of the other that this home has signed: from then on no more updates, for good. */
-  signedClose: Closing | null;
   refundSighash: Hex;
-  /** The record comes from a restored or copied store: no more updates. */
-  restored: boolean;
 }
-export interface PayerFunded extends FundedFields, Owing {
+export interface PayerFunded extends OpenFields, Owing {
   role: 'payer';
   /** The finished refund, hex. */
   refund: Hex;
@@ -118,13 +120,6 @@ export interface PayerFunded extends FundedFields, Owing {
   coins: readonly string[];
   signedMaxSat: bigint;
   asked: readonly PaymentRequest[];
-  /** True after a restore or copy: a debt may be missing, so no invoice is paid any more. */
-  restored: boolean;
-  rolling: Rolling | null;
-  /** The own close that is proposed. */
-  closing: Closing | null;
-  /** The close of the other that this home has signed: from then on no more updates, for good. */
-  signedClose: Closing | null;
 }
 /** The states of a contract that may hold a coin, but for a payee's `accepted`. */
 export const FUNDED = ['open', 'closing', 'closed', 'rolled', 'exiting'] as const;
@@ -206,10 +201,7 @@ export function coveredSat(c: PayerCredit): bigint {
   const pays = by === 'close' ? ownCloseSat(c) : by === 'rollover' ? c.rolling?.paidSat : 0n;
   return maxSat(c.signedMaxSat, pays ?? 0n);
 }
-/**
- * Returns the sum that the own close pays the payee; 0 where the chain took another one, which pays
- * no more than was signed.
- */
+/** Returns the sum that the own close pays the payee; 0 if the chain took another one. */
 function ownCloseSat({ closing, settled, ...contract }: PayerCredit): bigint {
   if (!closing) return 0n;
   const { paidSat, feeSat } = closing;

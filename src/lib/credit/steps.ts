@@ -1,7 +1,4 @@
-/**
- * First checks of the steps of every action of this family: who is who, the same contract, a home
- * that may act.
- */
+/** First checks of every step: the role, the same contract, a home that may act. */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
 import { homeRestored, Refusal } from '../protocol/refusal.ts';

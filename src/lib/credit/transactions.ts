@@ -33,10 +33,7 @@ import type { Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { checkKeys, checkTermsWithin, keysOf, payoutScript, type Contract, type Policy, type Terms } from './terms.ts';
 
-/**
- * Returns the contract's coin as an input. Its script is computed on use, because a watcher needs
- * txids alone, which do not commit to it.
- */
+/** Returns the contract's coin. Its script is computed on use: txids do not need it. */
 export const contractInput = ({ terms, outpoint }: Contract, sequence = SEQUENCE_RBF): Input => ({
   ...outpoint,
   sat: terms.capacity_sat,

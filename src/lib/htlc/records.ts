@@ -119,10 +119,7 @@ export function boundTo(record: HtlcKey, htlc: Hex): HtlcKey {
   return { ...record, bound: htlc };
 }
 
-/**
- * Beliefs of a restored home: a use of a key or preimage stays; the nonce of a proposal is gone
- * with the store.
- */
+/** Beliefs of a restored home: a used key stays used; the nonce of a proposal is gone. */
 const beliefs: Beliefs<HtlcKey> = {
   ...each(fixed, 'own', 'pubkey', 'auth', 'hash'),
   ...each(onceOnly, 'made', 'met', 'bound', 'done', 'payout'),
@@ -137,10 +134,7 @@ const beliefs: Beliefs<HtlcKey> = {
   },
 };
 
-/**
- * Number of the lock: a height, a time or a count of blocks. It is at least 1, because figures of
- * zero are not stored.
- */
+/** Returns the number of the lock: a height, a time or a count of blocks, at least 1. */
 const dueOf = ({ htlc }: Funded): bigint => BigInt(htlc.locktime.value);
 
 export const htlcKeyKind: Kind<HtlcKey> = {

@@ -27,10 +27,7 @@ export const ROUTE_LIMITS = {
   two: { unit: 'number', most: 0xffffn },
   four: { unit: 'number', most: 0xffffffffn },
   amount: { unit: 'msat', most: MOST_MSAT },
-  /**
-   * Amount over a channel: within its smallest and largest HTLC, never nothing, and within its
-   * balance beyond the reserve.
-   */
+  /** Amount over a channel: within its HTLC limits, and its balance beyond the reserve. */
   htlc: {
     unit: 'msat',
     least: ({ minimumMsat }: Pick<Channel, 'minimumMsat'>) => minimumMsat,

@@ -174,10 +174,7 @@ const joined = (parts: readonly ScriptPart[]): ScriptPart[] =>
       : [...all, part];
   }, []);
 const known = new Map<string, readonly ScriptPart[]>();
-/**
- * Returns the parts of a script template; the push length of a hole is in the bytes before it.
- * Caches the few templates.
- */
+/** Returns the parts of a script template, cached; push lengths precede their holes. */
 function partsOf(text: string): readonly ScriptPart[] {
   let parts = known.get(text);
   if (!parts) {

@@ -8,7 +8,7 @@
  * without the swap.
  */
 import type { Claim, Hex, Kind, RecordRow } from '../protocol/action.ts';
-import { believing, each, fixed, largest, onceOnly, type Beliefs } from '../protocol/belief.ts';
+import { believing, each, fixed, largest, onceOnly, remembered, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, hashClaim } from '../protocol/claims.ts';
 import type { Figures } from '../protocol/figures.ts';
 import { withSats } from '../protocol/json.ts';
@@ -64,7 +64,7 @@ const beliefs: Beliefs<Swap> = {
   ...each(fixed, 'refunding', 'payout', 'lostSat', 'lost'),
   ...each(onceOnly, 'theirs', 'preimage', 'tx'),
   unspentTo: largest,
-  revealed: { merged: (later, earlier) => later || earlier === true },
+  revealed: remembered,
 };
 
 export const swapKind: Kind<Swap> = {

@@ -1,7 +1,4 @@
-/**
- * Parts that the steps of a swap share: fresh keys, terms that are believed, paying an HTLC and
- * claiming one.
- */
+/** Parts that the steps of a swap share: keys, checked terms, payments, claims. */
 import { standingAt, outcomeNeeds } from '../contract/outcome.ts';
 import { scriptOf } from '../bitcoin/address.ts';
 import { payFrom } from '../bitcoin/coins.ts';

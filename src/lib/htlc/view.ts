@@ -39,10 +39,7 @@ export const htlcEntries = {
   claim_auth: v.optional(hexOf(32)),
   refund_auth: v.optional(hexOf(32)),
 };
-/**
- * Form of a stateless document, whose unknown fields are ignored, and so its words about paths;
- * messages are strict.
- */
+/** Form of a stateless document, whose unknown fields are ignored; messages are strict. */
 const schema = v.object(htlcEntries);
 export const htlcSchema = v.strictObject(htlcEntries);
 /** Terms of an HTLC with the values derived from them. */

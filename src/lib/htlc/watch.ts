@@ -285,10 +285,7 @@ function decideForeign(spender: CoinSpend, rules: Rules): Due[] {
   return [{ do: 'end', event: 'settled', by, txid: txid!, paysSat: paysSat ?? 0n, lostSat: 0n }];
 }
 
-/**
- * Reports that this home's HTLC was claimed while it cannot claim the other, because it lacks its
- * outpoint or the preimage.
- */
+/** Reports a claim of the own HTLC while this home cannot claim the other one. */
 const unclaimed = ({ txid, by }: CoinSpend): Told => ({
   do: 'tell',
   event: 'claimed',

@@ -36,11 +36,10 @@ export const fixed: Belief<any> = {};
 /** Rule of a nonce, proposal or request that a restore ends: it becomes `empty`. */
 export const voided = <T>(empty: T): Belief<T> => ({ restored: () => empty });
 
-/** Rule of a mark that a restore sets, and that stays if either version has it. */
-export const doubted: Belief<boolean> = {
-  restored: () => true,
-  merged: (later, earlier) => later || (earlier ?? false),
-};
+/** Rule of a mark that stays if either version has it. */
+export const remembered: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
+/** Rule of such a mark that a restore sets. */
+export const doubted: Belief<boolean> = { restored: () => true, ...remembered };
 
 /** Rule of a number that only grows: the larger value holds. */
 export const largest: Belief<any> = {

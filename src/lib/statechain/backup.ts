@@ -32,10 +32,7 @@ export const bundleEntries = {
   ),
   /** The first block that can hold it. */
   valid_from_height: height,
-  /**
-   * Height below which it must be in a block, or the backup of the owner before may replace it;
-   * null: there was none.
-   */
+  /** Height below which it must confirm, or the previous owner's may replace it; null: none. */
   confirm_before_height: v.nullable(height),
   txid: hexOf(32),
   hex: hexText,

@@ -223,10 +223,7 @@ export function readStatecoinBundle(
   return { coin, bundle };
 }
 
-/**
- * Returns the place of the backup's address in this home's wallet: the place that a bundle states
- * must lead there.
- */
+/** Returns the place of the backup's address in this home's wallet, checked if stated. */
 function pathOf(hand: Hand, coin: Coin, bundle: StatecoinBundle, ours: Facts['ours']): WalletPath | undefined {
   const script = scriptOf(bundle.address, coin.terms.network);
   const known = ours.get(script);
@@ -234,10 +231,7 @@ function pathOf(hand: Hand, coin: Coin, bundle: StatecoinBundle, ours: Facts['ou
   return keyPathScript(hand.keys.wallet(bundle.path)) === script ? bundle.path : undefined;
 }
 
-/**
- * Reads the input of `statechain-exit --bundle FILE`: a bundle, an `owned` or `ready` message;
- * their other fields are left.
- */
+/** Reads a bundle, or the bundle in an `owned` or `ready` message. */
 export function parseBundle(json: unknown): NonNullable<ExitInput['from']> {
   return parseAs(v.object({ network: v.string(), moved: v.optional(v.boolean()), ...bundleEntries }), json);
 }

@@ -93,10 +93,7 @@ function checkEntries(coin: Coin, entries: readonly OwnerEntry[]): HistoryFault[
   });
 }
 
-/**
- * Checks point 6: the operator has signed one backup for each owner, in order, and otherwise only a
- * withdrawal (point 11).
- */
+/** Checks point 6: one backup signed for each owner, else only a withdrawal (point 11). */
 export function checkCount({ signed, count, entries, state }: PublicRecord): HistoryFault[] {
   const found: HistoryFault[] = [];
   const add = (point: number, code: ErrorCode, text: string) => found.push({ point, code, text });

@@ -71,10 +71,7 @@ function operatorClaims(c: OperatorRecord): readonly Claim[] {
   return [idClaim(c.id), ...[...new Set(keys)].map(keyClaim), ...shares.map(shareClaim)];
 }
 
-/**
- * Returns the key of this party with which the record began. A coin that returns to its owner is a
- * second record of the same name.
- */
+/** Returns the own key with which the record began, which tells two of one coin apart. */
 function firstKey(c: Statecoin): Hex {
   if (c.state === 'cancelled') return c.key;
   if (c.role === 'owner') return c.side.pubkey;

@@ -10,6 +10,7 @@ import {
   each,
   fixed,
   onceOnly,
+  remembered,
   united,
   voided,
   type Belief,
@@ -19,10 +20,7 @@ import { cancelled, freed, isBeginning, isOperators, isOwners, isPending, type S
 
 const STAGE = { invited: 1, received: 2, declined: 3, closed: 5, gone: 5 } as const;
 
-/**
- * Returns how far a restored record has come: the first number that differs decides. An offer comes
- * and goes without one.
- */
+/** Returns how far a record has come: the first number that differs decides. */
 function progress(c: Statecoin): readonly number[] {
   if (c.state === 'cancelled') return [c.lost ? 0 : c.invitation ? STAGE.invited + 0.5 : 3];
   const stage = (STAGE as Partial<Record<Statecoin['state'], number>>)[c.state] ?? 4;
@@ -38,8 +36,6 @@ const further = (a: Statecoin, b: Statecoin): boolean => {
   return (ahead.find((n) => n !== 0) ?? 0) > 0;
 };
 
-/** Belief about a fact that stays true once one version says it. */
-const remembered: Belief<boolean> = { merged: (later, earlier) => later || (earlier ?? false) };
 /** Rule of openings by S': the union of both versions, merged where both have one. */
 const openings = <T extends { operator_pubkey: Hex }>(both: (later: T, earlier: T) => T): Belief<readonly T[]> => ({
   merged: (later, earlier = []) =>
@@ -83,17 +79,11 @@ function afterRestore(c: Statecoin): Statecoin {
 const beliefs = believing(fields, { restored: afterRestore, isLater: further });
 export const { restored } = beliefs;
 
-/**
- * Returns whether its home has declined the transfer, or given up the invitation to it, which
- * counts as that.
- */
+/** Returns whether its home has declined the transfer, or given up the invitation to it. */
 const isDeclined = (c: Statecoin): boolean => c.state === 'declined' || isGivenUp(c);
 const isGivenUp = (c: Statecoin): boolean => c.state === 'cancelled' && c.invitation !== undefined;
 
-/**
- * Merges two versions. A transfer that either has declined stays declined, also where the other has
- * answered it, or has the coin by it.
- */
+/** Merges two versions. A transfer that either has declined stays declined. */
 export function merged(mine: Statecoin, other: Statecoin): Statecoin {
   const versions = [mine, other];
   const both = beliefs.merged(mine, other);

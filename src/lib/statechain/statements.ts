@@ -123,10 +123,7 @@ export const transferOf = (coin: Coin, owners: number, invite: Invite, opening: 
   invite,
   operator_pubkey: opening.operator_pubkey,
 });
-/**
- * Returns the statement by which a receiver gives a transfer up. Naming S' keeps it from being
- * shown for the next opening.
- */
+/** Returns the statement by which a receiver gives a transfer up, in this opening only. */
 export const declineOf = (id: string, owner: { pubkey: string }, operatorPubkey: string) => ({
   coin: id,
   owner_pubkey: owner.pubkey,

@@ -34,10 +34,7 @@ export const defaultPolicy = (network: Network): Policy => ({
   min_conf: network === 'regtest' ? 1 : 3,
 });
 
-/**
- * Least step where blocks come by themselves: a shorter one leaves an owner no time to be confirmed
- * before the one before it.
- */
+/** Least step off regtest, so that a backup can confirm before the previous owner's is valid. */
 const LEAST_STEP = 36;
 const MOST_BLOCKS = 1_000_000;
 export const STATECOIN_LIMITS = {
@@ -204,10 +201,7 @@ export function checkKeys(terms: Terms, from: Party): void {
 
 /** The height from which owner `position`'s backup is final; a block later it can be mined. */
 export const locktimeAt = (terms: Terms, position: number): number => terms.locktime - position * terms.step_blocks;
-/**
- * Returns the height from which the owner before could replace an unconfirmed backup; null: there
- * was none before.
- */
+/** Returns the height from which the previous owner's backup is final; null: there is none. */
 export const confirmBefore = (terms: Terms, position: number): number | null =>
   position === 0 ? null : locktimeAt(terms, position - 1);
 /** Returns the number of further owners that the coin can have at this height. */

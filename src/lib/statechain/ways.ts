@@ -21,10 +21,7 @@ export function ownersWay(script: Hex, from: { validFrom: ValidFrom; wait: Wait 
   return { who: 'owner', script, legs: [legTo([ANCHOR.script, script], 0, { childVsize, ...from })] };
 }
 
-/**
- * Returns the number of owners of the coin in a message, its receiver included; undefined if the
- * message does not tell.
- */
+/** Returns the number of owners in a message, its receiver included; undefined: not told. */
 function ownersIn({ type, step, owners, record }: Document): number | undefined {
   if (type === 'statechain-open') return 1;
   if (step === 'owned') return owners;
