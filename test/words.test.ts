@@ -1,4 +1,4 @@
-/** The words of the sources: doc comments begin with a verb or a noun phrase, and their sentences are short. */
+/** The words of the sources: doc comments begin with a verb or a noun phrase, and are short; a name means one thing. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -81,3 +81,33 @@ function exportsOf(file: string): { file: string; name: string }[] {
 }
 const isDocumented = (file: string, name: string): boolean =>
   new RegExp(`\\*/\\nexport [a-z* ]+ ${name}\\b`).test(read(file));
+
+/** Rooms that every family builds on or is played by. */
+const SHARED = /^lib\/(?:bitcoin|signing|protocol|wire|contract|home|chain|engine|cli|serve)\//;
+/** One interface for two kinds of signatures, and the flag that gives a field of a message. */
+const TWINS = ['presign', 'verifyPre', 'adapt', 'extract', 'isFinished', 'sat', 'text'];
+
+describe('names', () => {
+  it('that shared rooms export mean one thing in all rooms', () => {
+    const files = new Map<string, Set<string>>();
+    for (const file of sources.filter((file) => file.startsWith('lib/')))
+      for (const [, name] of read(`src/${file}`).matchAll(/^export (?:abstract |async )?(?:\w+\*?) (\w+)/gm))
+        files.set(name!, (files.get(name!) ?? new Set()).add(file));
+    const twice = [...files].filter(([name, { size }]) => size > 1 && !TWINS.includes(name));
+    expect(twice.filter(([, places]) => [...places].some((file) => SHARED.test(file)))).toEqual([]);
+    expect(files.size).toBeGreaterThan(2_000);
+  });
+  it('of the glossary are types of one thing', () => {
+    const glossary = read('src/README.md').split('## Words of the house')[1]!;
+    const words = [...glossary.matchAll(/^\| ([a-z ]+) \|/gm)].map(([, word]) =>
+      word!.replace(/(?:^| )([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    );
+    const types = sources.flatMap((file) =>
+      [...read(`src/${file}`).matchAll(/^(?:export )?(?:abstract )?(?:interface|type|class) (\w+)/gm)].map(
+        ([, name]) => name!,
+      ),
+    );
+    expect(words.filter((word) => types.filter((type) => type === word).length > 1)).toEqual([]);
+    expect(words.length).toBeGreaterThan(40);
+  });
+});

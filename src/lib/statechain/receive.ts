@@ -21,7 +21,7 @@ import { checkChain, checkHistory, checkRecord, refuseFindings, type HistoryFaul
 import { ownerJob, receiverJob } from './jobs.ts';
 import { drawSecret } from './operator.ts';
 import { atRest, isOwners, isPending, inState, type OwnerRecord, type PendingCoin } from './records.ts';
-import { followedCoin, standingOf, windowOf, type CoinFacts } from './standing.ts';
+import { followedCoin, standingOf, windowOf, type StatecoinFacts } from './standing.ts';
 import { checkReceipt, isSignedBy, isStatement, transferOf, type OwnerEntry } from './statements.ts';
 import { checkLock, checkStep, knownTip, locktimeAt, pointOf, readCoin, spentCoin, type Coin } from './terms.ts';
 import {
@@ -37,7 +37,6 @@ import {
 import { backup, backupSighash } from './transactions.ts';
 
 type StepRecords = Partial<TransferRecords>;
-type Chain = CoinFacts;
 
 export function invite(hand: Hand, operator: Hex, address: string): Out<'invited'> {
   const { own, side } = freshSide(hand, undefined, address);
@@ -52,7 +51,7 @@ export function receiveCoin(
   hand: Hand,
   m: At<'sent'>,
   { next }: StepRecords,
-  facts: Chain,
+  facts: StatecoinFacts,
   { minRemaining = 0, minConf = 0, maxLock }: TransferInput,
 ): Out<'received'> {
   const had = inState(next, 'owner', 'invited', 'received');
@@ -242,7 +241,7 @@ export function own(
   hand: Hand,
   m: At<'moved'>,
   { next, coin: before }: StepRecords,
-  facts: Chain & Pick<Facts, 'ours'>,
+  facts: StatecoinFacts & Pick<Facts, 'ours'>,
   { unchecked = false }: TransferInput,
 ): Out<'owned'> {
   const tip = knownTip(facts.tip);
@@ -294,7 +293,7 @@ function ownedBefore(
   c: OwnerRecord,
   m: At<'moved'>,
   tip: number,
-  facts: Chain & Pick<Facts, 'ours'>,
+  facts: StatecoinFacts & Pick<Facts, 'ours'>,
   unchecked: boolean,
 ): Out<'owned'> {
   const had = inState(c, 'owner', 'owned', 'offering', 'sent', 'withdrawing') as OwnerRecord;
@@ -337,7 +336,7 @@ function missing(
   c: OwnerRecord,
   remaining: number,
   on: Grounds,
-  facts: CoinFacts,
+  facts: StatecoinFacts,
 ): readonly [check: string, words: string] | undefined {
   if (on.coins === 'missing') {
     const { words } = standingOf(followedCoin(c), windowOf(c), facts);
@@ -370,7 +369,7 @@ function say(
   c: OwnerRecord,
   { record, receipt }: Pick<At<'moved'>, 'record' | 'receipt'>,
   tip: number,
-  facts: CoinFacts & Pick<Facts, 'ours'>,
+  facts: StatecoinFacts & Pick<Facts, 'ours'>,
   on: Grounds,
 ) {
   const bundle = bundleOf(c, c.entries, c.backups.at(-1)!, facts.ours);

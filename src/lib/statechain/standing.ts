@@ -29,7 +29,7 @@ import type { OwnerRecord } from './records.ts';
 import { confirmBefore, locktimeAt, type Coin } from './terms.ts';
 import { backup, withdraw } from './transactions.ts';
 
-export type CoinFacts = Pick<Facts, 'tip'> & ChainFacts;
+export type StatecoinFacts = Pick<Facts, 'tip'> & ChainFacts;
 
 /** Coin with its known spenders by txid: the sort of each, and whether it is this home's. */
 export interface FollowedCoin extends TrackedCoin {
@@ -76,7 +76,11 @@ export function windowOf(c: OwnerRecord): Window {
 }
 
 /** @returns the verdict and its reason in words */
-export function standingOf(coin: FollowedCoin, at: Window, facts: CoinFacts): { verdict: Verdict; words?: string } {
+export function standingOf(
+  coin: FollowedCoin,
+  at: Window,
+  facts: StatecoinFacts,
+): { verdict: Verdict; words?: string } {
   const found = outcome(coin, facts);
   switch (found.is) {
     case 'live':

@@ -5,7 +5,7 @@ import { scriptLike } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';
 import { exitQuoteBy, statusHead, type StatusLine, type StatusSource, type Verdict } from '../contract/status.ts';
-import { followedCoin, standingOf, windowOf, type CoinFacts } from './standing.ts';
+import { followedCoin, standingOf, windowOf, type StatecoinFacts } from './standing.ts';
 import { isOperators, isOwners, mayBeAnothers, statecoinKind, type OwnerRecord, type Statecoin } from './records.ts';
 import { exposed } from './send.ts';
 import { confirmBefore, locktimeAt, transfersLeft } from './terms.ts';
@@ -43,7 +43,11 @@ const SPENDERS: Readonly<Record<string, string>> = {
 };
 
 /** Returns the line of `status` about a statecoin. */
-export function statechainStatus(name: Hex, c: Statecoin, facts: CoinFacts & { feerate: number }): StatechainStatus {
+export function statechainStatus(
+  name: Hex,
+  c: Statecoin,
+  facts: StatecoinFacts & { feerate: number },
+): StatechainStatus {
   const line: StatechainStatus = { ...statusHead(name, c), notes: [] };
   if ('terms' in c) line.capacity_sat = c.terms.amount_sat;
   if ('outpoint' in c) line.outpoint = outpointText(c.outpoint);
