@@ -7,8 +7,7 @@ import { typesNamed } from '../../lib/offer/fields.ts';
 import { refuseFirst } from '../../lib/offer/message.ts';
 import { makePayerProof } from '../../lib/offer/proof.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { rawOffer } from './shared.ts';
-import { signedOr } from './making.ts';
+import { rawOffer, signedOr } from './shared.ts';
 
 export default filter({
   summary: 'Prove that you asked for an invoice and paid it, and show only what you choose of it',

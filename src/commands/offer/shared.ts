@@ -1,11 +1,13 @@
 /** Parts of all commands of offers: input as string, hex or document, files, time, answers. */
 import { choiceFlag, flagOf, wholeFlag } from '../../lib/cli/flags.ts';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
-import { hexToBytes } from '../../lib/bitcoin/bytes.ts';
+import { bytesToHex, hexToBytes } from '../../lib/bitcoin/bytes.ts';
 import { CHAIN_HASHES, NETWORKS, type Network } from '../../lib/bitcoin/network.ts';
 import { openProof, type GivenProof } from '../../lib/names/bip353.ts';
 import type { DelegatedKey } from '../../lib/names/dnssec.ts';
 import { versionOf } from '../../lib/offer/bolt11-fields.ts';
+import { signWith } from '../../lib/offer/build.ts';
+import { needPoint } from '../../lib/signing/curve.ts';
 import { messageIn, offerDocument, signingOf } from '../../lib/offer/document.ts';
 import { PAYINFO, type FallbackJson, type PayinfoJson } from '../../lib/offer/codecs.ts';
 import type { OfferMessage } from '../../lib/offer/message.ts';
@@ -65,6 +67,16 @@ export function answerOffer(message: OfferMessage, options: { records?: boolean 
   const document = offerDocument(message, options);
   return signingOf(message) ? new Unfinished(document) : document;
 }
+
+/** Signs a message where the key is given; otherwise it is printed without signature, exit 3. */
+export const signedOr = (message: OfferMessage, key: Uint8Array | undefined): object =>
+  answerOffer(key ? signWith(message, key) : message);
+
+/** Returns the public key of a flag. @throws Refusal `wrong-key` */
+export const pointOfFlag = (bytes: Uint8Array, name: string): string => {
+  needPoint(bytes, `--${name}`);
+  return bytesToHex(bytes);
+};
 
 /**
  * Reads paths from a file, as `onion-blind make` prints them, one or a list. Without payinfo a path
