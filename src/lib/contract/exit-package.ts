@@ -7,9 +7,9 @@
  *   spends_from                      coins of its inputs, in order: signed, or of a step before
  *   child                            pays for its step too; `anchor`: output that anyone spends
  *   quote                            sums of these transactions; they bound its other fields
- *   family, contract, by, why        word of its maker
+ *   family, contract, by, why        claimed by the maker, not checked
  *
- * Not here: what a family puts into it, making children (`engine/bump.ts`), sending (`exit-tower.ts`).
+ * Not here: what families put into it, children (`engine/bump.ts`), sending (`exit-tower.ts`).
  */
 import * as v from 'valibot';
 import { maxSat, minSat } from '../bitcoin/amount.ts';

@@ -18,10 +18,7 @@ import { exitQuoteWords } from './quote.ts';
 
 const isPackage = ({ type }: Document): boolean => type === 'exit-package';
 
-/**
- * Returns the transactions of a package, step by step; undefined for any other document.
- * @throws Refusal as `readExitPackage`
- */
+/** Returns a package's steps; undefined for other documents. @throws as `readExitPackage` */
 export function packageSettlement(document: Document): Settlement | undefined {
   if (!isPackage(document)) return undefined;
   const { network, steps } = readExitPackage(document);
@@ -64,10 +61,7 @@ function momentWords({ valid_from: from, after }: Pick<ReadStep, 'valid_from' | 
   return words.length > 0 ? words : ['at once'];
 }
 
-/**
- * Returns the watcher's view of a package; undefined for any other document.
- * @throws Refusal as `readExitPackage`
- */
+/** Returns the view of a package; undefined for others. @throws as `readExitPackage` */
 export function watchedPackage(document: Document): WatchedDocument | undefined {
   if (!isPackage(document)) return undefined;
   const read = readExitPackage(document);

@@ -4,7 +4,7 @@
 export type From =
   { height: number } | { median_time: number } | { confirmations: number } | { seconds: number } | null;
 
-/** The moment of a duty, in a document. */
+/** First moment of a duty as JSON fields; at most one is set. */
 export interface Moment {
   from_height?: number;
   from_time?: number;

@@ -9,11 +9,11 @@ import type { PaymentAsked, PaymentRequest, PayerCredit } from './records.ts';
 import type { UpdateAt } from './update-messages.ts';
 
 export const ASKED_LIMITS = {
-  /** Time from the wish to its end. */
+  /** Lifetime of a payment request, in seconds. */
   lasts: { unit: 'seconds', most: 600 },
-  /** Up to and with its last second. */
+  /** Last second in which the request is valid. */
   until: { unit: 'Unix seconds', most: (asked: PaymentAsked) => asked.until },
-  /** Wishes that wait at the payee beside a new request: the oldest gives way. */
+  /** Largest number of requests that wait beside a new one; the oldest is dropped. */
   waiting: { unit: 'items', most: 16 },
 } satisfies Limits;
 export const ASKED_SECONDS = ASKED_LIMITS.lasts.most;

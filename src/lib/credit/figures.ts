@@ -34,7 +34,7 @@ import { hasLapsed, standingOf, type ExitFacts } from './standing.ts';
 export const DAY = 144;
 export const dayOf = (height: number): number => Math.floor(height / DAY) * DAY;
 
-/** Facts about the chain for a record alone: none. */
+/** Chain facts when no node was asked. */
 const UNSEEN: ExitFacts = { tip: 'not-checked', coins: 'not-checked', known: 'not-checked' };
 
 /** Returns true while the contract is not settled, by its record and the chain. */

@@ -51,7 +51,7 @@ export interface Liquidity {
   days: Day[];
 }
 
-/** The contracts over which the home is paid and that have something to exit with. */
+/** Returns whether a contract pays this home and has a finished exit. */
 export const isExitable = (c: Credit, facts: ExitFacts): c is PayeeCredit =>
   isFunded(c) && c.role === 'payee' && c.paidSat > 0n && isLive(c, facts);
 

@@ -28,7 +28,7 @@ import { maxPaid } from './transactions.ts';
 
 export * from './states.ts';
 
-/** A contract has one live offer of a rollover. @param id of the contract that is rolled over */
+/** Returns the claim of a contract's rollover offer; a contract has at most one. */
 export const offerClaim = (id: Hex): Claim => `credit:offer/${id}`;
 
 /** Lists the coin of a contract that the chain has spent for good. */

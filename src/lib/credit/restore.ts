@@ -104,10 +104,7 @@ function either(a: Credit, b: Credit): Credit {
   return (end && !(funded && paidOf(funded) > 0n) ? end : funded) ?? a;
 }
 
-/**
- * Takes the exit of the version with the larger payment. The payments are not in new doubt if the
- * store's version had it and the other one is not later.
- */
+/** Takes the exit of the larger payment, in new doubt unless the store's version had it. */
 function withLargest(both: PayeeCredit, a: PayeeCredit, b: PayeeCredit): PayeeCredit {
   const { paidSat, exit, receipt } = b.paidSat > a.paidSat ? b : a;
   const known = !isLater(b, a) && paidSat === a.paidSat;

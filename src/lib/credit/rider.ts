@@ -91,10 +91,7 @@ export interface Rider {
   ): { asks?: { program: string; body: object }; done(answer?: unknown): Ride };
   /** Returns the questions that a payer's proposal to end the contract rests on. */
   owes(c: Credit | undefined, records: Found): Queries['remote'];
-  /**
-   * Refuses to end a contract while its payer would pay for what has not come.
-   * @throws Refusal `update-in-flight`
-   */
+  /** Refuses an end while ecash is missing. @throws Refusal `update-in-flight` */
   checkEnds(c: Credit, records: Found, found: Facts['remote']): void;
   /** Returns the hint for who ends a contract. */
   hint(records: Found): { hint?: string };

@@ -93,10 +93,7 @@ export function checkTopUps(c: Contract, topUps: readonly Spent[]): void {
   }
 }
 
-/**
- * Returns the fields that the messages of a rollover state, from this home's own records: no word
- * of the other side is passed on unchecked.
- */
+/** Returns the fields that a rollover's messages state, by this home's own records. */
 export const pairOf = (c: Contract, next: Contract, parts: RolloverParts, receipt: Hex | null) => ({
   contract: viewOf(c),
   paid_sat: parts.paidSat,

@@ -190,10 +190,7 @@ export function receivedSat(c: PayeeCredit): bigint {
 /** Returns whether no debt is left. A mint must have stated a final debt, and paid it. */
 export const owesNothing = (c: PayeeCredit): boolean =>
   !isReverse(c.terms) || (c.owedStatedSat !== undefined && c.owedStatedSat <= receivedSat(c));
-/**
- * Returns the paid part of a payer's debt: its signed updates, or a close or rollover that pays
- * more, unless the chain settled the contract otherwise.
- */
+/** Returns the paid part of a debt: by updates, a close or rollover, or as settled. */
 export function coveredSat(c: PayerCredit): bigint {
   // An exit may be older than the last update. If no change came back, the rest was dust and went to the fee.
   if (c.settled?.by === 'exit' && c.settled.paysSat > 0n) return maxPaid(c.terms) - c.settled.paysSat;

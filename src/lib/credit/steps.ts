@@ -50,10 +50,7 @@ export function checkOwedKnown(c: FundedCredit): void {
       },
     );
 }
-/**
- * Such a payer signs no end that pays less than it owes.
- * @throws Refusal `owed-unsettled`, `contract-restored`
- */
+/** Refuses an end below the debt. @throws Refusal `owed-unsettled`, `contract-restored` */
 export function checkSettled(c: FundedCredit): void {
   checkOwedKnown(c);
   if (c.role === 'payer' && dueSat(c) > c.signedMaxSat)

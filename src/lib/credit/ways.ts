@@ -80,10 +80,7 @@ export function settlementOf(document: Document): Settlement | undefined {
   return { network, hex: document['hex'], spends: [spentBy(document['contract'], network), ...topUps] };
 }
 
-/**
- * Returns the finished way out that an `exit-credit` document holds.
- * @throws Refusal `not-final` for a refund without its bytes
- */
+/** Returns the way out in an `exit-credit` document. @throws Refusal `not-final` for a refund */
 export function creditExit(document: Document): Exit {
   const { hex, spends, network } = settlementOf(document)!;
   const { contract, kind } = document;

@@ -1,7 +1,4 @@
-/**
- * Records of HTLC keys: for each a path, from which its key, its sealing key and a preimage follow,
- * and its uses so far. No secret is in the record.
- */
+/** Records of HTLC keys: the path of key, sealing key and preimage, and their uses. */
 import type { Claim, Hex, Keys, Kind, RecordRow } from '../protocol/action.ts';
 import { believing, each, fixed, onceOnly, voided, type Beliefs } from '../protocol/belief.ts';
 import { coinClaim, hashClaim, keyClaim } from '../protocol/claims.ts';
@@ -36,7 +33,7 @@ export interface HtlcKey {
   used: boolean | 'unknown';
   /** The HTLC that this home made for its preimage (`htlcId`). */
   made: Hex | null;
-  /** A hash (HASH160) of others that this home met first with this key. */
+  /** HASH160 of another party's HTLC in which this key was first used. */
   met: Hex | null;
   /** The one HTLC that the key is in (`htlcId`). */
   bound: Hex | null;

@@ -39,10 +39,7 @@ function sighashOf({ built, path, template }: Spend): Uint8Array {
 
 const keyOf = ({ htlc }: Spend, who: PathName): Hex => (who === 'claim' ? htlc.claim! : htlc.refund);
 
-/**
- * Returns the path that this key signs for.
- * @throws Refusal `wrong-key`
- */
+/** Returns the path that this key signs for. @throws Refusal `wrong-key` */
 export function ownerOf(spend: Spend, secret: Uint8Array): PathName {
   if (parseScalar(secret) === undefined) throw new Refusal('wrong-key', 'a number found that is no secret key');
   const pubkey = bytesToHex(publicKey(secret));

@@ -54,7 +54,7 @@ export function checkHistory({ coin, record, backups }: History, operator: Hex):
   ];
 }
 
-/** Point 1. */
+/** Checks point 1: the pinned operator has signed the record. */
 export function checkRecord(coin: Coin, record: PublicRecord, operator: Hex): HistoryFault[] {
   const found: HistoryFault[] = [];
   if (coin.terms.operator !== operator)

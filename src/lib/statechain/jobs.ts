@@ -29,7 +29,7 @@ export const ownerJob = (own: Own, keys: SignerKeys, template: Template): Job =>
     of: keyClaim(keys.owner_pubkey),
   });
 
-/** The operator's, with its share. */
+/** Returns the operator's signing job, with its share of the key. */
 export const operatorJob = (secret: Uint8Array, keys: SignerKeys, template: Template): Job =>
   jobFor({
     own: OPERATOR,

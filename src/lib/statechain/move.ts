@@ -249,10 +249,7 @@ function moveAgain(hand: Hand, m: At<'received'>, coin: OperatorRecord, facts: C
   return { message: movedMessage(hand, m, c, part, tip), writes: {} };
 }
 
-/**
- * The opening ends: S', x and E are destroyed.
- * @throws Refusal `state-moved-on` where it has become the present pair
- */
+/** Ends an opening: S', x and E are destroyed. @throws Refusal `state-moved-on` once moved */
 export function free(m: At<'declined'> | At<'cancelled'>, records: StepRecords): Out<'freed'> {
   const coin = operatorsOwn(records.coin);
   const names = (e: { operator_pubkey: string; owner_pubkey: string }): boolean =>

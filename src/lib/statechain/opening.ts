@@ -1,7 +1,4 @@
-/**
- * Parts of an opening: terms out of an offer, the first owner's entry, the backup that the owner
- * opens and completes. The steps themselves: `open.ts`.
- */
+/** Parts of an opening: terms, first entry, first backup. Not here: its steps (`open.ts`). */
 import { scriptOf } from '../bitcoin/address.ts';
 import type { Funding } from '../bitcoin/funding.ts';
 import type { Network } from '../bitcoin/network.ts';

@@ -119,10 +119,7 @@ export function receiveCoin(
   };
 }
 
-/**
- * Refuses a message that is not for this home's keys.
- * @throws Refusal `not-mine`
- */
+/** Refuses a message that is not for this home's keys. @throws Refusal `not-mine` */
 export function checkMine(side: Side, to: At<'sent'>['invite']): void {
   if (!sameJson(side, to))
     throw new Refusal('not-mine', 'the transfer names other keys, or another address, than this home has invited to', {
@@ -321,7 +318,7 @@ function looked(c: Coin & Pick<OwnerRecord, 'minConf' | 'minRemaining'>, { coins
   };
 }
 
-/** Facts that `owned` rests on. */
+/** Facts from which `owned` is decided. */
 interface Grounds {
   coins: string;
   unchecked: boolean;

@@ -56,7 +56,7 @@ export interface AnsweredOpening {
   owner_pubkey: Hex;
   /** Authentication key of the invitation, by which to decline. Empty if it is not known. */
   owner_auth: Hex;
-  /** m1 has left the home. */
+  /** True once this home has printed m1 of the transfer. */
   sent: boolean;
   declined: boolean;
 }
@@ -74,7 +74,7 @@ export interface OwnerCoin extends Coin {
   backups: readonly Hex[];
   cancelled: readonly Cancelled[];
   receipt: Receipt | null;
-  /** The answer that completed the backup: a later one must be the same. */
+  /** Operator's answer that completed the backup; a repeated one must be equal. */
   answer: Hex;
   funding: Funding | null;
   coins: readonly string[];
@@ -86,18 +86,15 @@ export interface OwnerCoin extends Coin {
   /** Least remaining blocks that the receiver demanded; 0 for a coin that it opened itself. */
   minRemaining: number;
   minConf: number;
-  /**
-   * True if this home had declined the transfer of the coin, which is then no payment. Null if a
-   * restored or copied store may have forgotten that.
-   */
+  /** True if this home had declined the transfer, which is no payment then; null: not known. */
   declined: boolean | null;
-  /** A later record of this home holds the coin's id. */
+  /** True if a later record of this home has the same coin id. */
   superseded: boolean;
   /** The exit was sent: the coin is passed on no more. */
   exiting?: true;
   settled?: Settled;
 }
-/** A receiver's, before the coin is its own. */
+/** Coin of a receiver, before the operator has moved it. */
 export interface PendingCoin extends Coin {
   role: 'owner';
   own: Own;
@@ -168,10 +165,7 @@ export const isOwners = (c: Statecoin | undefined): c is OwnerRecord => c?.role 
 export const isPending = (c: Statecoin | undefined): c is PendingRecord =>
   c?.state === 'received' || c?.state === 'declined';
 
-/**
- * Returns whether `watch` looks after the coin: a spend can still change this home's money, or must
- * be reported. A declined coin belongs to its sender.
- */
+/** Returns whether `watch` looks after the coin. A declined coin belongs to its sender. */
 export const isWatched = (
   c: Statecoin,
 ): c is Exclude<OwnerRecord, { state: 'gone' }> | Exclude<OperatorRecord, { state: 'closed' }> =>

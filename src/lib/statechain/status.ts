@@ -1,6 +1,4 @@
-/**
- * Standing of a statecoin in one line, for `status`.
- */
+/** Standing of a statecoin in one line, for `status`. */
 import { scriptLike } from '../bitcoin/address.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { Hex } from '../protocol/action.ts';

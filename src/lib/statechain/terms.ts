@@ -208,7 +208,7 @@ export const confirmBefore = (terms: Terms, position: number): number | null =>
 export const transfersLeft = (terms: Terms, position: number, tip: number): number =>
   Math.max(0, Math.floor((locktimeAt(terms, position) - tip - terms.min_remaining_blocks) / terms.step_blocks));
 
-/** Heights are never guessed. @throws Refusal `tip-required` */
+/** Returns the height, which is never guessed. @throws Refusal `tip-required` */
 export function knownTip(tip: Facts['tip']): number {
   if (tip !== 'not-checked') return tip;
   throw new Refusal('tip-required', 'no height found, and locktimes matter here', {
@@ -242,10 +242,7 @@ export function checkLock(away: number, most: number = STATECOIN_LIMITS.lock.mos
     });
 }
 
-/**
- * The terms of an opening, from the operator's offer and the owner's choice.
- * @throws Refusal `malformed-message`
- */
+/** Returns the terms by offer and choice. @throws Refusal `malformed-message`, as `checkPolicy` */
 export function termsFrom(
   network: Network,
   offer: Offer,

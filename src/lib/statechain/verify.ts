@@ -14,7 +14,7 @@ import { readCoin, transfersLeft, type Coin } from './terms.ts';
 
 export interface Readable extends History {
   network: Network;
-  /** The document holds the backups too. */
+  /** True if the document includes the backups. */
   whole: boolean;
 }
 

@@ -198,7 +198,7 @@ const isOf = (c: OwnerRecord, withdrawal: Withdrawal, m: WithdrawMessage): boole
   statesSame(namesOf(c, withdrawal), m);
 const jobOf = (c: OwnerRecord, { address, feeSat }: Omit<Withdrawal, 'sighash'>) =>
   ownerJob(c.own, c.entries.at(-1)!, withdraw(c, address, feeSat));
-/** The flags that ask for a withdrawal once more. */
+/** Returns the flags that repeat a withdrawal. */
 const flagsOf = ({ address, feeSat }: Omit<Withdrawal, 'sighash'>): string => `--to ${address} --fee ${feeSat}`;
 
 /**
@@ -222,7 +222,7 @@ function wished(
   return { address, feeSat: fee ?? withdrawFee(c, address, feerate) };
 }
 
-/** A warning where the backup of the owner before can be mined already. */
+/** Returns a warning if the previous owner's backup is already valid. */
 function outrun(c: OwnerRecord, tip: Facts['tip']): { hint?: string } {
   const before = confirmBefore(c.terms, c.entries.length - 1);
   if (tip === 'not-checked' || before === null || tip < before) return {};
