@@ -5,12 +5,7 @@ import { parseTransaction } from '../../src/lib/bitcoin/transaction.ts';
 import { readChannel } from '../../src/lib/channel/document.ts';
 import { FORMATS, type FormatName } from '../../src/lib/channel/format.ts';
 import { otherSide, type ChannelSide } from '../../src/lib/channel/keys.ts';
-import {
-  penaltyDocument,
-  sweepDocument,
-  type SpendOptions,
-  type RevocationSecret,
-} from '../../src/lib/channel/spend.ts';
+import { penaltyDocument, sweepDocument, type Payout, type RevocationSecret } from '../../src/lib/channel/spend.ts';
 import { insertSecret, secretIndex, type SecretStore } from '../../src/lib/channel/secrets.ts';
 import { Fields } from '../../src/lib/protocol/document.ts';
 import { keyPathScript } from '../../src/lib/signing/keyset.ts';
@@ -56,13 +51,7 @@ async function judged(spent: string, transactions: { hex: string }[]): Promise<v
     }
   }
 }
-const sweep = (
-  format: FormatName,
-  owner: ChannelSide,
-  document: object,
-  more?: Uint8Array,
-  paying: SpendOptions = TO,
-): any =>
+const sweep = (format: FormatName, owner: ChannelSide, document: object, more?: Uint8Array, paying: Payout = TO): any =>
   sweepDocument(
     readChannel(new Fields(channelFor(format) as never)),
     new Fields(document as never),
@@ -127,7 +116,7 @@ describe.each(FORMATS.flatMap((f) => (['local', 'remote'] as const).map((holder)
         script: keyPathScript(WALLET),
       }));
       const of = { transaction: made.hex, htlcs: known(), htlc_signatures: made.htlc_signatures, feerate_per_kw: 500 };
-      const run = (more: Partial<SpendOptions>, document: object = of): any => {
+      const run = (more: Partial<Payout>, document: object = of): any => {
         const { feerate_per_kw: _, ...rest } = document as typeof of;
         return sweep(format, holder, format === 'zero-fee' ? rest : document, undefined, { ...TO, ...more });
       };

@@ -2,7 +2,7 @@
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import type { Channel } from '../../lib/channel/commitment.ts';
 import type { ChannelKeys } from '../../lib/channel/document.ts';
-import type { SpendOptions, Recovered } from '../../lib/channel/spend.ts';
+import type { Payout, Recovered } from '../../lib/channel/spend.ts';
 import type { Fields } from '../../lib/protocol/document.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom, rawTransaction } from './shared.ts';
@@ -27,7 +27,7 @@ export const channelSpendFlags = {
 export async function runChannelSpend(
   flags: Values<typeof channelSpendFlags>,
   file: string | undefined,
-  spend: (channel: Channel, document: Fields, keys: ChannelKeys, paying: SpendOptions) => Recovered,
+  spend: (channel: Channel, document: Fields, keys: ChannelKeys, paying: Payout) => Recovered,
 ): Promise<void> {
   const keys = await keysFrom(flags.keys);
   if (!keys) throw new Refusal('usage', 'no keys found: --keys FILE expected');

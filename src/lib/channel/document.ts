@@ -16,16 +16,7 @@ import { parseScalar, publicBytes, secretScalar } from '../signing/curve.ts';
 import type { Channel, ChannelParty, CommitmentState } from './commitment.ts';
 import { fundingOf } from './funding.ts';
 import { FORMATS, type FormatName } from './format.ts';
-import {
-  BASES,
-  hexByName,
-  known,
-  SIDES,
-  type Basepoints,
-  type Base,
-  type BaseSecrets,
-  type ChannelSide,
-} from './keys.ts';
+import { BASES, hexMap, known, SIDES, type Basepoints, type Base, type BaseSecrets, type ChannelSide } from './keys.ts';
 import type { CommitmentHtlc } from './scripts.ts';
 import { FIRST_INDEX, secretIndex, secretAt, storeOf, type SecretStore } from './secrets.ts';
 
@@ -88,7 +79,7 @@ export function readChannel(from: Fields): Channel {
 }
 
 const partyView = ({ points, delay }: ChannelParty): object => ({
-  ...hexByName(points, (base) => FIELD[base]),
+  ...hexMap(points, (base) => FIELD[base]),
   ...(delay !== undefined && { to_self_delay: delay }),
 });
 /** Returns the document of a channel. */
@@ -126,7 +117,7 @@ export function readChannelKeys(from: Fields): ChannelKeys {
 export const keysView = ({ secrets, seed }: ChannelKeys) => ({
   type: 'channel-keys',
   version: 1,
-  ...hexByName(secrets, (base) => `${base}_secret`),
+  ...hexMap(secrets, (base) => `${base}_secret`),
   ...(seed && { shachain_seed: bytesToHex(seed) }),
 });
 /** Returns the basepoints of secrets. */

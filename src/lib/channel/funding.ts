@@ -17,7 +17,7 @@ import { keySet, type KeySet } from '../signing/keyset.ts';
 import * as musig2 from '../signing/musig2.ts';
 import type { Channel } from './commitment.ts';
 import { FORMAT } from './format.ts';
-import { commitmentKeys, hexByName, known, otherSide, SIDES, type ChannelSide } from './keys.ts';
+import { commitmentKeys, hexMap, known, otherSide, SIDES, type ChannelSide } from './keys.ts';
 import { fundingLock, channelWitness, type ChannelLock } from './scripts.ts';
 import { checkChannelWitness, wayHash } from './sign.ts';
 
@@ -39,7 +39,7 @@ export function readBySide(from: Fields | undefined, name: string, length: numbe
 /** Shows signatures as documents have them. */
 export const givenView = ({ signature, nonces, partials }: Given): object => ({
   ...(signature && { signature: bytesToHex(signature) }),
-  ...(Object.keys(partials).length > 0 && { nonces: hexByName(nonces), partial_signatures: hexByName(partials) }),
+  ...(Object.keys(partials).length > 0 && { nonces: hexMap(nonces), partial_signatures: hexMap(partials) }),
 });
 
 type ChannelSides = Pick<Channel, 'format' | 'local' | 'remote'>;

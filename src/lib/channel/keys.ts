@@ -87,7 +87,7 @@ export function known<N extends string, T>(names: readonly N[], make: (name: N) 
   return made;
 }
 /** Returns an object of byte strings in hex. */
-export const hexByName = <N extends string>(
+export const hexMap = <N extends string>(
   bytes: { readonly [K in N]?: Uint8Array },
   nameOf: (name: N) => string = (name) => name,
 ): object =>

@@ -5,7 +5,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { parseScalar, publicBytes } from '../signing/curve.ts';
 import { choiceIn, readPoints, readStore } from './document.ts';
 import { FORMATS } from './format.ts';
-import { commitmentKeys, hexByName } from './keys.ts';
+import { commitmentKeys, hexMap } from './keys.ts';
 import { FIRST_INDEX, findSecret, secretIndex, insertSecret, secretAt, storeView } from './secrets.ts';
 
 export const ACTIONS = ['derive', 'insert', 'find', 'check', 'keys'] as const;
@@ -71,7 +71,7 @@ export function secretsDocument(action: (typeof ACTIONS)[number], from: Fields, 
       const side = (name: string) => readPoints(from.need(name, from.object(name), 'an object'));
       const sides = { format, local: { points: side('holder') }, remote: { points: side('other') } };
       const keys = commitmentKeys(sides, 'local', pointIn(from, 'per_commitment_point'));
-      const view = hexByName(keys, (name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`));
+      const view = hexMap(keys, (name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`));
       return done({ ...envelope, keys: view });
     }
   }

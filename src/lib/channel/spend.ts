@@ -101,7 +101,8 @@ const most = ({ stage }: OutputClaim): number => (!stage ? 900 : stage.template.
 /** Longest signatures: DER with a high r and a type, or a Schnorr signature. */
 const LONGEST = { ecdsa: new Uint8Array(73), schnorr: new Uint8Array(64) };
 
-export interface SpendOptions {
+/** Output, feerate and coins of a spend. */
+export interface Payout {
   /** Output script, hex. */
   to: Hex;
   /** Feerate in satoshis per 1,000 vbytes. */
@@ -127,10 +128,7 @@ interface Spending {
  * @throws Refusal `fee-too-high`, `below-dust` if nothing is worth its fee, `transaction-differs`
  * for a PSBT of another transaction
  */
-export function spendClaims(
-  claims: readonly OutputClaim[],
-  paying: SpendOptions,
-): { spends: Spending[]; left: Left[] } {
+export function spendClaims(claims: readonly OutputClaim[], paying: Payout): { spends: Spending[]; left: Left[] } {
   const groups = Map.groupBy(claims, ({ way, stage, spent }) =>
     [way.locktime, way.sequence, stage && (paysItself(stage) ? spent.vout : 'stage')].join(' '),
   );
@@ -165,7 +163,7 @@ const longest = ({ lock, way, preimage, stage }: OutputClaim): Uint8Array[] => {
 };
 
 /** Makes one transaction, taking from `coins` what it needs; returns the reason if it cannot be. */
-function spendTogether(claims: readonly OutputClaim[], paying: SpendOptions, coins: Spent[]): Spending | string {
+function spendTogether(claims: readonly OutputClaim[], paying: Payout, coins: Spent[]): Spending | string {
   const { way, stage } = claims[0]!;
   const fixed = claims.flatMap(({ stage }) => stage?.template.outputs ?? []);
   const added: Spent[] = [];
@@ -202,7 +200,7 @@ function spendTogether(claims: readonly OutputClaim[], paying: SpendOptions, coi
     added.push(coin);
   }
 }
-function finish(claims: readonly OutputClaim[], template: Template, feeSat: bigint, paying: SpendOptions): Spending {
+function finish(claims: readonly OutputClaim[], template: Template, feeSat: bigint, paying: Payout): Spending {
   const hashes = new Sighashes(template);
   const stacks = claims.map(({ lock, way, secret, key, preimage, stage }, index) => {
     if (!secret) return undefined;
@@ -224,7 +222,7 @@ function recovered(
   channel: Channel,
   matched: Matched,
   { claims, left }: ReturnType<typeof claimsOf>,
-  paying: SpendOptions,
+  paying: Payout,
 ): Recovered {
   if (claims.length === 0)
     throw new Refusal('unknown-commitment', 'no output found that these keys can spend', {
@@ -258,7 +256,7 @@ export function sweepDocument(
   from: Fields,
   keys: ChannelKeys,
   point: Uint8Array | undefined,
-  paying: SpendOptions,
+  paying: Payout,
 ): Recovered {
   const transaction = readTransaction(from);
   const known = readKnowledge(channel, from, keys, point);
@@ -295,7 +293,7 @@ export function penaltyDocument(
   from: Fields,
   keys: ChannelKeys,
   by: RevocationSecret,
-  paying: SpendOptions,
+  paying: Payout,
 ): Recovered {
   const transaction = readTransaction(from);
   const known = readKnowledge(channel, from, keys, undefined);
