@@ -80,10 +80,7 @@ export type CarriedUnits =
 /** Coin, and what it carries. */
 export type SortedCoin = { coin: Spent } & CarriedUnits;
 
-/**
- * Finds out which units each coin carries.
- * @throws Refusal `malformed-coins` for a coin that is not what its transaction says
- */
+/** Tells which units coins carry. @throws Refusal `malformed-coins` for another amount or script */
 export function sortCoins(coins: readonly Spent[], context: AssetContext): SortedCoin[] {
   const protocols = unitsOfEach(context);
   return coins.map((coin) => {

@@ -13,10 +13,7 @@ import { prefixes, type Network } from './network.ts';
 export const base58check = createBase58check(sha256);
 const P2A = '51024e73';
 
-/**
- * Returns version byte and hash (hex) of a P2PKH or P2SH script, as base58 addresses hold them;
- * undefined for another script.
- */
+/** Returns version byte and hash (hex) of a P2PKH or P2SH script; undefined for another. */
 export function hashPaid(script: string, network: Network): string | undefined {
   const { pubKeyHash, scriptHash } = prefixes(network);
   const [, key, redeem] = /^(?:76a914([0-9a-f]{40})88ac|a914([0-9a-f]{40})87)$/.exec(script) ?? [];

@@ -6,10 +6,7 @@ import { NETWORKS, prefixes, type Network } from './network.ts';
 
 export { addressOf } from './address-text.ts';
 
-/**
- * Scripts of the addresses read last: a contract asks for its few again and again, and checking
- * that a key is a point takes long.
- */
+/** Scripts of the addresses read last, as checking that a key is a point takes long. */
 const read = new Map<string, string>();
 const READ_MOST = 64;
 
@@ -41,10 +38,7 @@ const FORMS: Readonly<Record<string, string>> = {
   q59: `0020${'00'.repeat(32)}`,
   q39: `0014${'00'.repeat(20)}`,
 };
-/**
- * Returns a script of the same type as an address's, for sizes and dust. It checks no key, so the
- * address must have been read before.
- */
+/** Returns a script of an address's type, for sizes and dust, without checking its key. */
 export function scriptLike(address: string, network: Network): string {
   const [, data = ''] = /^(?:bc|tb|bcrt)1([a-z0-9]+)$/.exec(address) ?? [];
   return FORMS[`${data.slice(0, 1)}${data.length}`] ?? scriptOf(address, network);

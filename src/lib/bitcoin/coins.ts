@@ -45,10 +45,7 @@ export const listedCoin = (coin: Spent, confirmations: number, network: Network)
   confirmations,
 });
 
-/**
- * Reads the output of `listunspent`, parsed by `parseJson` to keep decimals as text.
- * @throws Refusal `malformed-coins`
- */
+/** Reads `listunspent`, parsed by `parseJson`. @throws Refusal `malformed-coins` */
 export function parseCoins(json: Json): Spent[] {
   if (!Array.isArray(json)) throw new Refusal('malformed-coins', 'a list of coins, as listunspent prints it, expected');
   const seen = new Set<string>();

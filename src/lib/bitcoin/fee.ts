@@ -96,10 +96,7 @@ export function checkProposed(
     );
 }
 
-/**
- * Refuses a feerate below what nodes relay, or above `MAX_FEERATE`.
- * @throws Refusal `fee-too-low`, `fee-too-high`
- */
+/** Refuses a feerate beyond all bounds. @throws Refusal `fee-too-low`, `fee-too-high` */
 export function boundFeerate(fee: bigint, vsize: number): void {
   if (fee < FEE_LIMITS.paid.least(vsize))
     throw new Refusal('fee-too-low', `a fee of ${fee} sat for ${vsize} vB found, at least 1 sat/vB expected`);

@@ -37,10 +37,7 @@ const inputVsize = (script: string): number => ({ p2tr: 57.5, p2a: 41.25 })[scri
 export const childVsize = (scripts: readonly string[], payTo: string): number =>
   Math.ceil(10.5 + scripts.reduce((sum, script) => sum + inputVsize(script), 0) + outputSize(payTo));
 
-/**
- * Returns the fee of a child for the feerate of parent and child together; at least the fee that
- * relays it alone.
- */
+/** Returns the fee of a child for the feerate of both; at least the fee that relays it alone. */
 export const childFee = (parent: Omit<Parent, 'version'>, vsize: number, feerate: number): bigint =>
   maxSat(feeFor(feerate, parent.vsize + vsize) - parent.fee, feeFor(MIN_FEERATE, vsize));
 

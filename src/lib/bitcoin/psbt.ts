@@ -39,10 +39,7 @@ export function writePsbt(tx: Transaction): string {
   }
 }
 
-/**
- * Returns the transaction that a PSBT would sign. Amount and script of an input that the PSBT does
- * not state are 0 and empty.
- */
+/** Returns the transaction that a PSBT would sign; absent amounts are 0, absent scripts empty. */
 export function templateOf(tx: Transaction): Template {
   const inputs = Array.from({ length: tx.inputsLength }, (_, i) => {
     const { txid, index, sequence, witnessUtxo, nonWitnessUtxo } = tx.getInput(i);

@@ -77,10 +77,7 @@ export type Bare = Pick<Template, 'version' | 'locktime' | 'outputs'> & {
   inputs: readonly (Outpoint & { sequence: number })[];
 };
 
-/**
- * Serializes a transaction, with one witness stack for each input if given.
- * @throws Error for values that no transaction can have
- */
+/** Serializes a transaction, with witness stacks if given. @throws Error for impossible values */
 function encoded(
   { version, locktime, inputs, outputs }: Bare,
   stacks?: readonly (readonly Uint8Array[])[],

@@ -52,10 +52,7 @@ function scriptFor(version: number, program: string): string | undefined {
   const push = (program.length / 2).toString(16).padStart(2, '0');
   return version > 16 ? undefined : `${version === 0 ? '00' : (0x50 + version).toString(16)}${push}${program}`;
 }
-/**
- * Returns version (17 for P2PKH, 18 for P2SH) and program (hex) of an output script; undefined for
- * another script.
- */
+/** Returns version (17 P2PKH, 18 P2SH) and program (hex) of a script; undefined for another. */
 export function versionOf(script: string): [number, string] | undefined {
   const [, key, redeem, version, program] =
     /^(?:76a914([0-9a-f]{40})88ac|a914([0-9a-f]{40})87|(00|5[1-9a-f]|60)[0-9a-f]{2}([0-9a-f]+))$/.exec(script) ?? [];

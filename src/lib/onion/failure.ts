@@ -88,10 +88,7 @@ export function failureNamed(name: string): NonNullable<(typeof FAILURES)[string
   return found;
 }
 
-/**
- * Writes a failure message. Absent numbers are 0, an absent channel update is empty.
- * @throws Refusal `malformed-message`
- */
+/** Writes a failure; absent data is 0 or empty. @throws Refusal `malformed-message` */
 export function writeFailure(name: string, data: Fields): Uint8Array {
   const [code, parts] = failureNamed(name);
   const written = Object.entries(parts).map(([key, part]) => {

@@ -139,10 +139,7 @@ const LISTS: Readonly<Record<number, readonly ListItem[]>> = {
   91: [asset, quantity],
 };
 
-/**
- * Reads the fields of a list; undefined unless number and types of its items are the message's.
- * @throws Malformed for a bad name
- */
+/** Reads the fields of a list; undefined for a list of another message. @throws Malformed */
 export function readCbor(type: number, values: readonly unknown[], network: Network): MessageFields | undefined {
   const items = LISTS[type];
   if (values.length !== items?.length || !items.every((each, i) => CHECKS[each.type](values[i]))) return undefined;

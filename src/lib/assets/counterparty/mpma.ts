@@ -37,10 +37,7 @@ function memo(bits: Bits): Memo {
   );
 }
 
-/**
- * Tells whether a byte is the length of a packed address. No version byte of a short one is, except
- * P2SH's (5), and no program is so short.
- */
+/** Tells whether a byte is the length of a packed address; a short one may begin with 5 (P2SH). */
 const isLength = (first = 0): boolean => first >= 4 && first <= 42 && first !== 5;
 
 /** Reads a send. @throws Malformed `truncated`, `no-address`, `bad-address`, `bad-asset` */
