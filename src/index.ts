@@ -183,7 +183,7 @@ export { readPath, writePath, type BlindedPath } from './lib/wire/path.ts';
 export { readStream, writeStream } from './lib/wire/tlv.ts';
 
 // ── onions: Sphinx packets, error onions, blinded paths, onion messages, routes ──────────────────────────────────────
-export { answerTo, explain, type NodeAnswer } from './lib/onion/answer.ts';
+export { answerTo, explain, type PacketAnswer } from './lib/onion/answer.ts';
 export { aggregate, relayed, type PacketHtlc } from './lib/onion/blinded-payment.ts';
 export { blindingFor, blindPath, unblind } from './lib/onion/blinding.ts';
 export { buildError, unwrapError, unwrapSuccess, wrapError, type ErrorOnion } from './lib/onion/error.ts';

@@ -25,7 +25,7 @@ const MALFORMED: Partial<Record<ErrorCode, string>> = {
 export type PathPosition = 'outside' | 'introduction' | 'inside';
 
 /** Answer of a node to a packet that it refuses. */
-export interface NodeAnswer extends OnionFailure {
+export interface PacketAnswer extends OnionFailure {
   message: 'update_fail_malformed_htlc' | 'update_fail_htlc';
   /** The failure message in the clear. */
   failure_message: string;
@@ -42,7 +42,7 @@ export function answerTo(
   onion: Uint8Array,
   secret: Uint8Array | undefined,
   { position, htlc, final }: { position: PathPosition; htlc?: PacketHtlc | undefined; final: boolean },
-): NodeAnswer {
+): PacketAnswer {
   const digest = onionDigest(onion);
   const malformed = MALFORMED[refusal.code];
   const inside = position === 'inside';
