@@ -1,6 +1,7 @@
 /**
- * The one gate for coins: are they on the chain, deep enough, what they are said to be, and held by nothing else of this home?
- * Asked before anything is signed. A fact that is not known is named, never guessed.
+ * The one gate for coins: are they on the chain, deep enough, what they are said to be, and held by
+ * nothing else of this home? Asked before anything is signed. A fact that is not known is named,
+ * never guessed.
  */
 import type { Utxo, Facts, Party } from '../protocol/action.ts';
 import { freeing } from '../protocol/claims.ts';
@@ -89,8 +90,9 @@ export function checkSpendable(
 }
 
 /**
- * Checks inputs that a party adds: unspent, confirmed, mature, and with the stated amount and script. @throws
- * Refusal `coin-missing`, `unsafe-funding`
+ * Checks inputs that a party adds: unspent, confirmed, mature, and with the stated amount and
+ * script.
+ * @throws Refusal `coin-missing`, `unsafe-funding`
  */
 export function checkCoins(coins: Facts['coins'], claimed: readonly Spent[]): string {
   if (coins === 'not-checked') return 'not-checked';
@@ -111,7 +113,8 @@ export function checkCoins(coins: Facts['coins'], claimed: readonly Spent[]): st
 }
 
 /**
- * Coins whose spending has a known size and cannot change the id of its transaction, as far as a script tells.
+ * Coins whose spending has a known size and cannot change the id of its transaction, as far as a
+ * script tells.
  * @throws Refusal `unsafe-funding`
  */
 export function checkSizes(coins: readonly Spent[]): void {

@@ -1,7 +1,9 @@
 /**
- * The transaction that pays into a contract, from the home's coins or out of another wallet, and its signatures.
+ * The transaction that pays into a contract, from the home's coins or out of another wallet, and
+ * its signatures.
  *
- * Every input is native segwit: the id is final before the refund is signed, and the funding is signed last.
+ * Every input is native segwit: the id is final before the refund is signed, and the funding is
+ * signed last.
  */
 import { checkSpendable, outpointsOf } from './coin-checks.ts';
 import { payFrom } from './coins.ts';
@@ -27,7 +29,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import type { Network } from './network.ts';
 import type { Outpoint } from './outpoint.ts';
 
-/** A transaction that a wallet funds: its template, and the witnesses known so far, by input index. */
+/** Transaction that a wallet funds: its template and known witnesses, by input index. */
 export interface Funding {
   template: Template;
   witnesses: Readonly<Record<string, readonly Hex[]>>;
@@ -35,15 +37,16 @@ export interface Funding {
   psbt?: string;
 }
 
-/** Returns the transaction that pays the contract's output from coins of a wallet, with the rest to `change`. */
+/** Returns the transaction that pays a contract from coins, with the rest to `change`. */
 export const payContract = (
   output: Output,
   how: { coins: readonly Spent[]; change: string; feerate: number; network: Network; allowFee: boolean },
 ): Template => payFrom({ ...how, outputs: [output], version: 2 });
 
 /**
- * Reads the PSBT that another wallet made to fund the contract: any order of outputs, not signed yet. One that states
- * another amount or script of an input than the previous transaction in it is no PSBT (`readPsbt`).
+ * Reads the PSBT that another wallet made to fund the contract: any order of outputs, not signed
+ * yet. One that states another amount or script of an input than the previous transaction in it is
+ * no PSBT (`readPsbt`).
  * @throws Refusal `unsafe-funding`, `fee-too-high`
  */
 export function readPayment({ sat, script }: Output, psbt: string, allowFee: boolean): Template {

@@ -14,11 +14,11 @@ import { hexOf, hexText, psbt } from '../protocol/message.ts';
 import { open, outsideOf, psbtOf, sharesIn, signLast, type Job, type Outside } from '../signing/exchange.ts';
 
 /** Core's walletprocesspsbt adds its nonce in one call and its partial signature in the next. */
-export const TWICE =
+export const SIGN_TWICE =
   'let the wallet that holds the key sign this PSBT (twice in a row: nonce, then signature) and give it back with --merge FILE';
-export const ONCE =
+export const ADD_NONCE =
   'let the wallet that holds the key add its nonce to this PSBT (once), and give it back with --merge FILE';
-export const SIGN =
+export const SIGN_ONCE =
   'let the wallet that holds the key sign this PSBT (once: its nonce is in it), and give it back with --merge FILE';
 
 type WalletWait = { waits: Psbts; hint: string };
@@ -64,7 +64,7 @@ export function openSpend<const P extends string, const S extends string, M exte
   (WalletWait | { message: { step: S; network: string; psbt: Record<P, string> } & M; opens: readonly OpenNonce[] }) {
   const opened = open(hand, job);
   const psbts = { [name]: psbtOf(job, { own: opened?.share }) } as Record<P, string>;
-  if (!opened) return { ...kept({}), waits: psbts, hint: ONCE };
+  if (!opened) return { ...kept({}), waits: psbts, hint: ADD_NONCE };
   return {
     ...kept(outsideOf(job, opened.share)),
     message: { step, network: hand.network, ...stated, psbt: psbts },
@@ -84,7 +84,7 @@ export function signSpend<const P extends string, const S extends string, M exte
   const { peer } = sharesIn(job, message.psbt[name]);
   const own = signLast(hand, job, peer);
   const psbts = { [name]: psbtOf(job, { own, peer }) } as Record<P, string>;
-  return own ? { ...kept, message: { ...message, step, psbt: psbts } } : { ...kept, waits: psbts, hint: TWICE };
+  return own ? { ...kept, message: { ...message, step, psbt: psbts } } : { ...kept, waits: psbts, hint: SIGN_TWICE };
 }
 
 /** Returns the last message, with the finished transaction. */

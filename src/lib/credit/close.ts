@@ -12,7 +12,7 @@ import * as v from 'valibot';
 import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, checkProposed } from '../bitcoin/fee.ts';
 import { outputsOf, sumSat } from '../bitcoin/transaction.ts';
-import { finishedSpend, jointSteps, openedBy, openSpend, SIGN, signSpend } from '../contract/joint-spend.ts';
+import { finishedSpend, jointSteps, openedBy, openSpend, SIGN_ONCE, signSpend } from '../contract/joint-spend.ts';
 import type { Hand, Hex } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { checkSame, hexOf, messageParser, sat, statesSame, type MessageOf } from '../protocol/message.ts';
@@ -158,7 +158,7 @@ export const closeTable = riding<CloseMessage, UpdateRecords, CloseInput>(
             const done = completeIn(hand, closeJob(c, own.paidSat, own.feeSat), m.psbt.close, own.outside);
             if ('psbt' in done) {
               const asking = { ...c, closing: { ...own, outside: done.outside } };
-              return { waits: { close: done.psbt }, hint: SIGN, writes: { contract: asking } };
+              return { waits: { close: done.psbt }, hint: SIGN_ONCE, writes: { contract: asking } };
             }
             return {
               message: finishedSpend(m.network, stated, done.hex),

@@ -12,7 +12,7 @@ import type { Funding } from '../bitcoin/funding.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText } from '../bitcoin/outpoint.ts';
-import { openSpend, SIGN, signSpend } from '../contract/joint-spend.ts';
+import { openSpend, SIGN_ONCE, signSpend } from '../contract/joint-spend.ts';
 import { table, vouchedKey, type Done, type Hand } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/places.ts';
@@ -287,7 +287,7 @@ export const openCredit = table<OpenMessage, Rs, OpenInput>(
       take: ({ message, records, facts, ...hand }) => {
         const had = inState(records.contract, 'payer', 'proposed', 'open');
         const done = completeRefund(hand, had, message.psbt.refund);
-        if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN, writes: { contract: done.asking } };
+        if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN_ONCE, writes: { contract: done.asking } };
         const copies = [refundCopy(had, done.record.refund, facts.ours)];
         const { funding } = done.record;
         if (!funding) throw new Refusal('wrong-state', 'this contract was funded by a rollover');

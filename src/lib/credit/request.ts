@@ -2,7 +2,7 @@
  * Requests of a payee over a contract, its own or answers to a payer's, with the nonce of the
  * update that pays them. Each start is a new request. No signature can pay two open requests.
  */
-import { ONCE } from '../contract/joint-spend.ts';
+import { ADD_NONCE } from '../contract/joint-spend.ts';
 import type { Done, Facts, Hand, Note } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { open, psbtOf } from '../signing/exchange.ts';
@@ -92,7 +92,7 @@ export function request(
     checks: { funding },
   };
   const update = psbtOf(job, { own: opened?.share });
-  if (!opened) return { waits: { update }, hint: ONCE, ...kept };
+  if (!opened) return { waits: { update }, hint: ADD_NONCE, ...kept };
   return {
     message: {
       step: 'requested',

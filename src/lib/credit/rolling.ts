@@ -20,7 +20,7 @@ import {
   type Template,
 } from '../bitcoin/transaction.ts';
 import type { Witnesses } from '../bitcoin/wallet-inputs.ts';
-import { finishedSpend, ONCE } from '../contract/joint-spend.ts';
+import { finishedSpend, ADD_NONCE } from '../contract/joint-spend.ts';
 import type { Claim, Facts, Hand, Hex, Effects } from '../protocol/action.ts';
 import { keyClaim } from '../protocol/claims.ts';
 import { allows } from '../protocol/limit.ts';
@@ -282,7 +282,7 @@ export function propose(
     next: { ...next, nonce, ...(opened && outsideOf(job, opened.share)) } as Credit,
   };
   const rolled = rolloverPsbt(rolloverJob(c, template), next.terms, {}, {});
-  if (!opened) return { waits: { refund: psbtOf(job, {}) }, hint: ONCE, writes };
+  if (!opened) return { waits: { refund: psbtOf(job, {}) }, hint: ADD_NONCE, writes };
   const message: RollPair = {
     step: 'proposed',
     network: m.network,

@@ -13,7 +13,7 @@ import type { Network } from '../bitcoin/network.ts';
 import { readSame, writePsbt } from '../bitcoin/psbt.ts';
 import { toTransaction, withWitness } from '../bitcoin/transaction.ts';
 import { witnessesOf } from '../bitcoin/wallet-inputs.ts';
-import { finishedSpend, ONCE, SIGN, TWICE } from '../contract/joint-spend.ts';
+import { finishedSpend, ADD_NONCE, SIGN_ONCE, SIGN_TWICE } from '../contract/joint-spend.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { addressesFor, unnamed } from '../protocol/places.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -231,7 +231,7 @@ export const rolloverTable = riding<RollMessage, RollRecords & RiderRecords, Rol
         if (!own || !opened)
           return {
             waits: { ...(!own && { refund }), ...(!opened && { rollover: rolled }) },
-            hint: own ? ONCE : TWICE,
+            hint: own ? ADD_NONCE : SIGN_TWICE,
             ...kept,
             ...(opened && { opens: opened.opens }),
           };
@@ -282,7 +282,7 @@ export const rolloverTable = riding<RollMessage, RollRecords & RiderRecords, Rol
         checkMakes(template, job.nonceId.sighash, rolling, had);
         const { peer } = sharesIn(job, m.psbt.rollover);
         const done = completeRefund(hand, had, m.psbt.refund);
-        if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN, writes: { next: done.asking } };
+        if ('wait' in done) return { waits: { refund: done.wait }, hint: SIGN_ONCE, writes: { next: done.asking } };
         // The next refund is kept from here on, also when another wallet has to sign first.
         const next = done.record;
         const signed = signFunding(hand, { template, witnesses: rolling.witnesses }, facts.ours, [job.index]);
@@ -309,7 +309,7 @@ export const rolloverTable = riding<RollMessage, RollRecords & RiderRecords, Rol
                 signed.witnesses,
               ),
             },
-            hint: TWICE,
+            hint: SIGN_TWICE,
             writes,
             ...kept,
           };
@@ -368,7 +368,7 @@ export const rolloverTable = riding<RollMessage, RollRecords & RiderRecords, Rol
           const asking = { ...rolling, ...outsideOf(job, shares.own, shares.peer) };
           return {
             waits: { rollover: psbtOf(job, shares) },
-            hint: SIGN,
+            hint: SIGN_ONCE,
             writes: { contract: { ...c, rolling: asking } as Credit },
           };
         }

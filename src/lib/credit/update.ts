@@ -10,7 +10,7 @@
 import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
 import { withWitness } from '../bitcoin/transaction.ts';
-import { SIGN, TWICE } from '../contract/joint-spend.ts';
+import { SIGN_ONCE, SIGN_TWICE } from '../contract/joint-spend.ts';
 import type { Done } from '../protocol/action.ts';
 import { idClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -159,7 +159,7 @@ export const updateTable = riding<UpdateMessage, UpdateRecords, UpdateInput>(
           }),
         };
         // Counted before another wallet may sign.
-        if (!part) return { waits: { update: psbtOf(job, { peer }) }, hint: TWICE, ...kept };
+        if (!part) return { waits: { update: psbtOf(job, { peer }) }, hint: SIGN_TWICE, ...kept };
         const receipt = signReceipt(c.id, m.paid_sat, hand.keys.auth(c.own.path));
         const psbt = { update: psbtOf(job, { own: part, peer }) };
         return { message: { ...m, step: 'signed', receipt, ...carrying(ride.says), psbt }, ...kept };
@@ -204,7 +204,11 @@ export const updateTable = riding<UpdateMessage, UpdateRecords, UpdateInput>(
         const done = finish(hand, job, shares.peer, live);
         if (!done) {
           const asking = c.live.map((l) => (l === live ? { ...l, answer: answerIn(shares.peer) } : l));
-          return { waits: { update: psbtOf(job, shares) }, hint: SIGN, writes: { contract: { ...c, live: asking } } };
+          return {
+            waits: { update: psbtOf(job, shares) },
+            hint: SIGN_ONCE,
+            writes: { contract: { ...c, live: asking } },
+          };
         }
         const { psbt: _, ...said } = m;
         const accept = ({ says, writes, notes = [] }: Ride): Done<UpdateAt<'accepted'>, UpdateRecords> => ({

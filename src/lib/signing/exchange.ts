@@ -1,10 +1,11 @@
 /**
- * Two-party MuSig2 signing in three calls. The party that will hold the finished transaction opens with a
- * random nonce and never sends its own partial signature. The other party signs last, with BIP327
- * DeterministicSign, and stores no nonce. `open` draws the nonce of one (sighash, key list, tweaks), `signLast`
- * answers it, `finish` completes: one round trip. A wrong answer leaves the nonce untouched; the first valid
- * one consumes it. Where a party's key lives in another wallet, its part is taken from a PSBT that came back
- * (`--merge`). The calls return undefined until it is there. Not here: sessions of more than two parties.
+ * Two-party MuSig2 signing in three calls. The party that will hold the finished transaction opens
+ * with a random nonce and never sends its own partial signature. The other party signs last, with
+ * BIP327 DeterministicSign, and stores no nonce. `open` draws the nonce of one (sighash, key list,
+ * tweaks), `signLast` answers it, `finish` completes: one round trip. A wrong answer leaves the
+ * nonce untouched; the first valid one consumes it. Where a party's key lives in another wallet,
+ * its part is taken from a PSBT that came back (`--merge`). The calls return undefined until it is
+ * there. Not here: sessions of more than two parties.
  */
 import {
   hasTransaction,
@@ -66,7 +67,7 @@ export interface Job {
   /** The signing key where it does not come from the home's seed. */
   secret?: Uint8Array;
 }
-/** A job before its key list is known to the end, as the opener of a key update has it: the output key is. */
+/** A job whose key list is not known yet, but its output key, as in a key update. */
 export type OpeningJob = Omit<Job, 'set' | 'secret'> & { set: MusigKey & Pick<KeySet, 'script'> };
 
 /** A job from its parts; the nonce belongs to the record `of` and this sighash. */
@@ -195,8 +196,8 @@ export interface FinishedSignature {
   spends: readonly NonceId[];
 }
 /**
- * Returns the hash of the answer that another wallet must complete (`Outside`). A second answer for the same
- * nonce is refused.
+ * Returns the hash of the answer that another wallet must complete (`Outside`). A second answer for
+ * the same nonce is refused.
  */
 export const answerIn = (peer: MusigShare): Hex => answerOf(`${peer.pubnonce}${peer.partial}`);
 
@@ -205,10 +206,11 @@ export const outsideOf = (job: OpeningJob, own: MusigShare, peer?: MusigShare): 
   job.own.outside ? { outside: { pubnonce: own.pubnonce ?? null, ...(peer && { answer: answerIn(peer) }) } } : {};
 
 /**
- * The opener completes. The peer's partial is verified with its own nonce, then the aggregate by BIP340; the former also
- * before another wallet is asked to sign. Undefined: it has to sign first.
+ * The opener completes. The peer's partial is verified with its own nonce, then the aggregate by
+ * BIP340; the former also before another wallet is asked to sign. Undefined: it has to sign first.
  * @param outside what the record keeps of a nonce that lies in another wallet
- * @throws Refusal `nonce-consumed`, `peer-partial-missing`, `peer-nonce-invalid`, `peer-partial-invalid`
+ * @throws Refusal `nonce-consumed`, `peer-partial-missing`, `peer-nonce-invalid`,
+ * `peer-partial-invalid`
  */
 export function finish(hand: Hand, job: Job, peer: MusigShare, outside?: Outside): FinishedSignature | undefined {
   const peerNonce = bytesToHex(readNonce(job, peer));
@@ -289,7 +291,7 @@ function aggregate(own: FullShare, theirs: FullShare, s: Session): Uint8Array {
   return signature;
 }
 
-/** Returns the merged PSBTs of this transaction. The runner refuses those of no transaction in the step. */
+/** Returns the merged PSBTs of this transaction. The runner refuses those of no step. */
 function mergedHere(hand: Hand, job: Job): ReturnType<typeof readPsbt>[] {
   return hand.merged.map((text) => readPsbt(text)).filter((tx) => hasTransaction(tx, job.template));
 }
@@ -303,8 +305,8 @@ function mergedShare(hand: Hand, job: Job): MusigShare | undefined {
 }
 
 /**
- * Returns the final signature if the other wallet has aggregated both partials itself, as Bitcoin Core does
- * by default.
+ * Returns the final signature if the other wallet has aggregated both partials itself, as Bitcoin
+ * Core does by default.
  * @throws Refusal `signature-invalid`
  */
 function mergedSignature(hand: Hand, job: Job): Uint8Array | undefined {
