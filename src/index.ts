@@ -251,7 +251,7 @@ export { htlcCooperate, type CooperateInput, type CooperateMessage } from './lib
 export { createHtlc, type CreateInput, type PartyKey } from './lib/htlc/create.ts';
 export { identifyScript, identifyTransaction, identifyWitness, type Identified } from './lib/htlc/identify.ts';
 export { parseLock, type Lock } from './lib/htlc/lock.ts';
-export type { From as ValidFrom } from './lib/contract/moment.ts';
+export type { Moment as ValidFrom } from './lib/contract/moment.ts';
 export { planRoute, type Channel, type RoutePlan } from './lib/htlc/route.ts';
 export { readScript, SCRIPT_TYPES, VARIANTS, wholeForm, writeScript } from './lib/htlc/scripts.ts';
 export { secretIn, shownBy, type Secret } from './lib/htlc/secret.ts';

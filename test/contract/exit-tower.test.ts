@@ -120,6 +120,17 @@ describe('a watched package', () => {
       chain.mine(1);
       expect(await watch()).toMatchObject([{ event: 'exit', txid: txidOfHex(second) }]);
     });
+  it('with a lock by time goes out at the first median time past it, which its moment names, and not before', async () => {
+    const from = 1_700_000_000 + 1_020 * 600;
+    const locked = plain([PLAIN], 99_000n, { locktime: from - 1, sequence: 0xfffffffd });
+    const { chain, watch, planned } = await scene(of([locked, PLAIN]));
+    expect(await planned()).toMatchObject([{ txid: txidOfHex(locked), from_time: from }]);
+    chain.mine(19);
+    expect(await watch()).toEqual([]);
+    chain.mine(1);
+    expect(chain.medianTime()).toBe(from);
+    expect(await watch()).toMatchObject([{ event: 'exit', txid: txidOfHex(locked) }]);
+  });
   it('with three steps sends the third also where a node without an index no longer tells that the first is in a block', async () => {
     const second = plain([outputOf(first)], 98_000n, { sequence: 3 });
     const third = plain([outputOf(second)], 97_000n, { sequence: 600 });

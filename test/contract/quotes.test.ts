@@ -23,8 +23,7 @@ const leg = (more: Partial<Leg> = {}): Leg => ({
   feeSat: 200n,
   childVsize: 111,
   bears: true,
-  validFrom: null,
-  wait: null,
+  from: [],
   ...more,
 });
 const way = (...legs: Leg[]): WayOut => ({ who: 'owner', legs, script: SCRIPT });
@@ -48,14 +47,14 @@ describe('a quote', () => {
   it.each<[string, Partial<Leg>[], { tip?: number | 'not-checked'; now?: number | undefined }, number | null]>([
     ['the next block', [{}], {}, 1],
     ['one for each step', [{}, {}, {}], {}, 3],
-    ['a height ahead', [{ validFrom: { height: 1_010 } }], {}, 10],
-    ['a height behind', [{ validFrom: { height: 900 } }], {}, 1],
-    ['a wait after the coin', [{ wait: { blocks: 144 } }], {}, 144],
-    ['a wait after a step', [{ validFrom: { height: 1_010 } }, { wait: { blocks: 144 } }], {}, 154],
-    ['a wait in seconds', [{}, { wait: { seconds: 6_144 } }], {}, 12],
-    ['a time ahead: the median lags', [{ validFrom: { median_time: 1_800_006_000 } }], {}, 16],
-    ['a height that nobody knows', [{ validFrom: { height: 1_010 } }], { tip: 'not-checked' }, null],
-    ['a time that nobody knows', [{ validFrom: { median_time: 1_800_006_000 } }], { now: undefined }, null],
+    ['a height ahead', [{ from: [{ height: 1_010 }] }], {}, 10],
+    ['a height behind', [{ from: [{ height: 900 }] }], {}, 1],
+    ['a wait after the coin', [{ from: [{ confirmations: 144 }] }], {}, 144],
+    ['a wait after a step', [{ from: [{ height: 1_010 }] }, { from: [{ confirmations: 144 }] }], {}, 154],
+    ['a wait in seconds', [{}, { from: [{ seconds: 6_144 }] }], {}, 12],
+    ['a time ahead: the median lags', [{ from: [{ median_time: 1_800_006_000 }] }], {}, 16],
+    ['a height that nobody knows', [{ from: [{ height: 1_010 }] }], { tip: 'not-checked' }, null],
+    ['a time that nobody knows', [{ from: [{ median_time: 1_800_006_000 }] }], { now: undefined }, null],
   ])('takes as long as its slowest step: %s', (_, legs, more, blocks) => {
     const { tip, now } = { ...NOW, ...more };
     const known = { tip, ...(now !== undefined && { now }) };
@@ -128,7 +127,7 @@ describe('told before anything is accepted', () => {
       expect(found[step]).toEqual([`${payer}; pays from 552 sat on`, payee]);
     const { contract } = messages[3]!;
     expect(creditWay('payer', { ...contract, network: 'regtest' }).legs).toMatchObject([
-      { validFrom: { height: contract.expiry + 1 } },
+      { from: [{ height: contract.expiry + 1 }] },
     ]);
     expect(await told(await payMessages(both, contract.id, 50_000n))).toEqual({
       requested: [],

@@ -16,7 +16,7 @@ import { watchLoop, type LoopOptions } from '../../lib/cli/watch-loop.ts';
 import { calendar } from '../../lib/engine/calendar.ts';
 import { factSource } from '../../lib/chain/source.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { momentWords, type Moment } from '../../lib/contract/moment.ts';
+import { momentWords, type MomentFields } from '../../lib/contract/moment.ts';
 import { aligned, tableText } from '../../lib/cli/table.ts';
 import type { WatchEvent } from '../../lib/engine/watch.ts';
 
@@ -102,7 +102,7 @@ export function calendarTable(events: readonly WatchEvent[]): string {
     e.contract?.slice(0, 8) ?? e.file,
     e.role,
     e['does'] ?? e.event,
-    momentWords(e as Moment),
+    momentWords(e as MomentFields),
     e['deadline_height'],
     e['fee_sat'] ?? e['short'],
     e['worth_sat'],

@@ -29,7 +29,7 @@ import {
   type Rules,
   type Short,
 } from './fees.ts';
-import type { From } from './moment.ts';
+import type { Moment } from './moment.ts';
 
 /** A transaction that spends a watched coin, as the party that watches sees it. */
 export interface Way<By extends string = string> {
@@ -141,7 +141,7 @@ export interface Duty {
   why: string;
   outpoint: Outpoint;
   tx: ReadyTx | Unsigned;
-  from: From;
+  from: Moment;
   /** Height by which it must be confirmed; null if no other party can spend the coin. */
   by: number | null;
   /** Satoshis that are lost if it does not confirm: they bound its fee. */
@@ -191,13 +191,13 @@ export const DUTY_LIMITS = {
   /** BIP68: a relative lock in seconds, from the median time before the coin's block to the tip's. */
   seconds: { unit: 'seconds', least: (from: number) => from },
   /** BIP113: the block after the tip compares with the tip's median time. */
-  median_time: { unit: 'Unix seconds', least: (from: number) => from + 1 },
+  median_time: { unit: 'Unix seconds', least: (from: number) => from },
   final: { unit: 'confirmations', least: ({ confirmations }: Pick<Rules, 'confirmations'>) => confirmations },
 } satisfies Limits;
 
 /** Returns whether a transaction can be in the next block. */
 export function isReady(
-  from: From,
+  from: Moment,
   { tip, medianTime }: Pick<ChainView, 'tip' | 'medianTime'>,
   { depth, age = 0 }: Pick<CoinSeen, 'depth' | 'age'>,
 ): boolean {

@@ -36,17 +36,8 @@ import { parseJson, printJson, sameJson } from '../protocol/json.ts';
 import { allows, wholeIn, type Limits } from '../protocol/limit.ts';
 import { FORM_LIMITS, height, hexOf, hexText, parseAs, psbt, sat, text } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import {
-  blocksOf,
-  childOfSize,
-  feesOf,
-  exitTotals,
-  worthFrom,
-  type Leg,
-  type ExitQuote,
-  type ValidFrom,
-  type Wait,
-} from './quote.ts';
+import type { Moment } from './moment.ts';
+import { blocksOf, childOfSize, feesOf, exitTotals, worthFrom, type Leg, type ExitQuote } from './quote.ts';
 
 /** A finished transaction of a way out, as its family states it. */
 export interface ExitStep {
@@ -148,6 +139,9 @@ export interface ReadPackage extends Omit<ExitPackage, 'steps' | 'network'> {
   steps: readonly ReadStep[];
 }
 
+/** Moment of a lock of the whole transaction. */
+type ValidFrom = Extract<Moment, { height: number } | { median_time: number } | null>;
+
 /** Returns the first moment at which a transaction is valid. Source: Bitcoin Core, IsFinalTx. */
 function validFromOf({ locktime, inputs }: Pick<BareTransaction, 'locktime' | 'inputs'>): ValidFrom {
   if (locktime === 0 || inputs.every(({ sequence }) => sequence === 0xffffffff)) return null;
@@ -169,8 +163,9 @@ function afterOf({ version, inputs }: Pick<BareTransaction, 'version' | 'inputs'
     )[0] ?? null
   );
 }
-const waitOf = (after: PackageStep['after']): Wait =>
-  after && ('blocks' in after ? { blocks: after.blocks } : { seconds: after.seconds });
+/** Returns the moment of a wait for a parent's confirmation. */
+export const waitOf = (after: PackageStep['after']): Moment =>
+  after && ('blocks' in after ? { confirmations: after.blocks } : { seconds: after.seconds });
 
 const differs = (found: string, expected: string): Refusal =>
   new Refusal('transaction-differs', `${found} found, ${expected} expected`);
@@ -185,8 +180,7 @@ export const legsOf = ({ steps, script }: Exit): Leg[] =>
       feeSat: sumSat(spends) - sumSat(found.outputs),
       childVsize: found.outputs.some((output) => output.script === script) ? childOfSize(script, anchors) : null,
       bears,
-      validFrom: validFromOf(found),
-      wait: waitOf(afterOf(found)),
+      from: [validFromOf(found), waitOf(afterOf(found))],
     };
   });
 
@@ -233,7 +227,7 @@ export function exitPackage(
     return [own, { vsize: made.vsize, feeSat: sumSat(template.inputs) - sumSat(template.outputs), bears: true }];
   });
   const blocks = blocksOf(
-    read.map(({ valid_from, after }) => ({ validFrom: valid_from, wait: waitOf(after) })),
+    read.map(({ valid_from, after }) => ({ from: [valid_from, waitOf(after)] })),
     at,
   );
   const document = {
@@ -373,7 +367,7 @@ function checkQuote({ blocks, worth_from_sat: worth, ...sums }: ExitQuote, steps
   const children = steps.flatMap(({ child: made }) => made ?? []);
   if (!sameJson(sums, exitTotals([...steps, ...children])))
     throw differs('a quote with other sums', 'those of the transactions');
-  const waiting = steps.map(({ after }) => ({ validFrom: null, wait: waitOf(after) }));
+  const waiting = steps.map(({ after }) => ({ from: [waitOf(after)] }));
   const shortest = blocksOf(waiting, { tip: 'not-checked' })!;
   if (blocks !== null && !allows({ least: PACKAGE_LIMITS.blocks.least(shortest) }, blocks))
     throw differs(`a quote of ${blocks} blocks`, `${shortest} or more`);

@@ -11,8 +11,7 @@ import type { Document } from '../protocol/message.ts';
 import { attempt, type Description, type Fact } from '../signing/description.ts';
 import type { Settlement } from './copy.ts';
 import { decideDuty, type Due, type Duty, type ChainView, type Watched, type WatchedDocument } from './duty.ts';
-import type { From } from './moment.ts';
-import { readExitPackage, type ReadPackage, type ReadStep } from './exit-package.ts';
+import { readExitPackage, waitOf, type ReadPackage, type ReadStep } from './exit-package.ts';
 import { readyTxOf, type ReadyTx, type Rules } from './fees.ts';
 import { exitQuoteWords } from './quote.ts';
 
@@ -110,15 +109,10 @@ function dutyOf({ contract, steps }: ReadPackage, step: ReadStep): Duty {
           children: [{ hex: child.hex, fee: child.feeSat, feerate: feerate! }],
         }
       : ready,
-    from: fromOf(step),
+    from: after === null ? valid_from : waitOf(after),
     by,
     worthSat: ready.paysSat,
   };
-}
-
-function fromOf({ valid_from: from, after }: ReadStep): From {
-  if (after === null) return from;
-  return 'blocks' in after ? { confirmations: after.blocks } : { seconds: after.seconds };
 }
 
 /**

@@ -12,11 +12,7 @@ import { childFee, childVsize } from '../bitcoin/package.ts';
 import { dustLimit } from '../bitcoin/script.ts';
 import { sweepVsize } from '../bitcoin/transaction.ts';
 import type { Hex, Party } from '../protocol/action.ts';
-
-/** First moment at which a transaction can be in a block, by its nLockTime; null: at once. */
-export type ValidFrom = { height: number } | { median_time: number } | null;
-/** Time that must pass after another transaction has confirmed (BIP68); null: none. */
-export type Wait = { blocks: number } | { seconds: number } | null;
+import type { Moment } from './moment.ts';
 
 /** A transaction of a way out, by its size. */
 export interface Leg {
@@ -26,8 +22,8 @@ export interface Leg {
   childVsize: number | null;
   /** True if the leaving party pays its fee. */
   bears: boolean;
-  validFrom: ValidFrom;
-  wait: Wait;
+  /** Moments that must all have come. */
+  from: readonly Moment[];
 }
 /** Script of the kind that homes are paid to, where none is known yet. */
 export const ANY_SCRIPT: Hex = `5120${'00'.repeat(32)}`;
@@ -39,7 +35,7 @@ export const ANY_SCRIPT: Hex = `5120${'00'.repeat(32)}`;
 export function legTo(outputs: readonly Hex[], feerate: number, rest: Partial<Leg> = {}): Leg {
   const vsize = sweepVsize(...outputs);
   const feeSat = feeFor(feerate, vsize);
-  return { vsize, feeSat, childVsize: null, bears: true, validFrom: null, wait: null, ...rest };
+  return { vsize, feeSat, childVsize: null, bears: true, from: [], ...rest };
 }
 
 /** A way out that a party can go alone. */
@@ -98,26 +94,26 @@ const BLOCK_SECONDS = 600;
 const MEDIAN_LAG = 6;
 
 /** Returns the blocks until the last step can have confirmed; null without a height. */
-export function blocksOf(
-  steps: readonly Pick<Leg, 'validFrom' | 'wait'>[],
+export function blocksOf(steps: readonly Pick<Leg, 'from'>[], at: Pick<ExitConditions, 'tip' | 'now'>): number | null {
+  let blocks = 0;
+  for (const { from } of steps) {
+    const all = from.map((moment) => blocksUntil(moment, blocks, at));
+    if (all.includes(null)) return null;
+    blocks = Math.max(blocks + 1, ...(all as number[]));
+  }
+  return blocks;
+}
+/** Returns the blocks from now until a moment, ten minutes each. @param confirmed blocks until the step before has confirmed */
+function blocksUntil(
+  moment: Moment,
+  confirmed: number,
   { tip, now }: Pick<ExitConditions, 'tip' | 'now'>,
 ): number | null {
-  let at: number | null = 0;
-  for (const { validFrom, wait } of steps) {
-    const until = untilValid(validFrom, tip, now);
-    at = at === null || until === null ? null : Math.max(at + 1, until, at + waitBlocks(wait));
-  }
-  return at;
-}
-function untilValid(from: ValidFrom, tip: number | 'not-checked', now: number | undefined): number | null {
-  if (from === null) return 0;
-  if ('height' in from) return tip === 'not-checked' ? null : from.height - tip;
-  return now === undefined ? null : Math.ceil((from.median_time - now) / BLOCK_SECONDS) + MEDIAN_LAG;
-}
-/** Returns the number of blocks that a wait takes, ten minutes each. */
-function waitBlocks(wait: Wait): number {
-  if (wait === null) return 0;
-  return 'blocks' in wait ? wait.blocks : Math.ceil(wait.seconds / BLOCK_SECONDS);
+  if (moment === null) return 0;
+  if ('confirmations' in moment) return confirmed + moment.confirmations;
+  if ('seconds' in moment) return confirmed + Math.ceil(moment.seconds / BLOCK_SECONDS);
+  if ('height' in moment) return tip === 'not-checked' ? null : moment.height - tip;
+  return now === undefined ? null : Math.ceil((moment.median_time - now) / BLOCK_SECONDS) + MEDIAN_LAG;
 }
 
 /** Returns the cost of a way out at this feerate, height and time. */

@@ -4,7 +4,7 @@
  */
 import type { Claim, Facts, Hex, Kind } from '../protocol/action.ts';
 import type { Duty } from './duty.ts';
-import type { Moment } from './moment.ts';
+import type { MomentFields } from './moment.ts';
 import type { TrackedCoin, ChainFacts } from './outcome.ts';
 import { exitQuoteOf, type ExitQuote, type WayOut } from './quote.ts';
 
@@ -41,7 +41,7 @@ export interface StatusLine {
 /** Returns the fields with which each line begins. */
 export const statusHead = (contract: Hex, { role, state }: Pick<StatusLine, 'role' | 'state'>) =>
   ({ type: 'status', version: 1, contract, role, state }) as const;
-export type NextDuty = Pick<Duty, 'does' | 'why'> & Moment & { deadline_height: number | null };
+export type NextDuty = Pick<Duty, 'does' | 'why'> & MomentFields & { deadline_height: number | null };
 
 /** Chain facts for `status`; `feerate` is present if the family asks for it. */
 export type StatusFacts = Pick<Facts, 'tip'> & ChainFacts & Partial<Pick<Facts, 'feerate'>>;

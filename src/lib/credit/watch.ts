@@ -34,7 +34,7 @@ import {
 } from '../contract/duty.ts';
 import type { About, Watcher } from '../contract/watcher.ts';
 import { readyTxOf, type ReadyTx, type Rules } from '../contract/fees.ts';
-import type { From } from '../contract/moment.ts';
+import type { Moment } from '../contract/moment.ts';
 import type { Hex } from '../protocol/action.ts';
 import { idClaim, keyClaim } from '../protocol/claims.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -81,7 +81,7 @@ type ReadyDuty = Duty & { tx: ReadyTx };
 function dutiesOf(w: WatchedCredit): { pending: ReadyDuty | undefined; own: ReadyDuty | undefined } {
   const { id, role, outpoint, own, pending, terms, paidSat } = w;
   const isPayee = role === 'payee';
-  const duty = (tx: ReadyTx, does: string, why: string, from: From, worth: () => bigint): ReadyDuty => ({
+  const duty = (tx: ReadyTx, does: string, why: string, from: Moment, worth: () => bigint): ReadyDuty => ({
     id: `${id} ${does} ${outpointText(outpoint)}`,
     does,
     why,

@@ -10,7 +10,8 @@ import type { Network } from '../bitcoin/network.ts';
 import type { Spent } from '../bitcoin/transaction.ts';
 import { fundingIn, type Settlement } from '../contract/copy.ts';
 import type { Exit } from '../contract/exit-package.ts';
-import { ANY_SCRIPT, childOfSize, legTo, type ValidFrom, type Wait, type WayOut } from '../contract/quote.ts';
+import { ANY_SCRIPT, childOfSize, legTo, type WayOut } from '../contract/quote.ts';
+import type { Moment } from '../contract/moment.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -22,12 +23,12 @@ interface Sides {
   /** Feerate of exit and refund, sat/vB. */
   feerate: number;
   /** Moment from which the refund is valid. */
-  refund: { validFrom: ValidFrom; wait: Wait };
+  refund: Moment;
 }
 const PARTIES = ['payer', 'payee'] as const;
 const wayOf = (who: Role, { payer, payee, feerate, refund }: Sides): WayOut => {
   const script = who === 'payer' ? payer : payee;
-  const rest = { childVsize: childOfSize(script), ...(who === 'payer' ? refund : { bears: false }) };
+  const rest = { childVsize: childOfSize(script), ...(who === 'payer' ? { from: [refund] } : { bears: false }) };
   return { who, script, legs: [legTo(who === 'payer' ? [payer] : [payee, payer], feerate * 1000, rest)] };
 };
 
@@ -40,7 +41,7 @@ export const creditWay = (
     payer: scriptLike(terms.payer_address, terms.network),
     payee: scriptLike(terms.payee_address, terms.network),
     feerate: terms.exit_feerate,
-    refund: { validFrom: { height: terms.expiry + 1 }, wait: null },
+    refund: { height: terms.expiry + 1 },
   });
 
 /** Returns each party's way out under the terms of a message. */
@@ -50,7 +51,7 @@ export function waysOfCredit({ offer, network, contract, next_contract, terms }:
   if (!offer) return [];
   const { policy, address } = offer;
   const payee = scriptOf(address, network as Network);
-  const refund = { validFrom: null, wait: { blocks: Number(policy.max_blocks) } };
+  const refund = { confirmations: Number(policy.max_blocks) };
   const sides = { payer: ANY_SCRIPT, payee, feerate: Number(policy.exit_feerate), refund };
   return PARTIES.map((who) => wayOf(who, sides));
 }

@@ -5,7 +5,7 @@
 import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateText } from '../bitcoin/fee.ts';
 import { mostFee, type Duty } from '../contract/duty.ts';
-import { momentIn, type From } from '../contract/moment.ts';
+import { momentIn, type Moment } from '../contract/moment.ts';
 import { sendingOf, type Fees, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
 import { failureOf } from './failure.ts';
@@ -52,7 +52,7 @@ const refusedFor = (error: unknown): WatchEvent => {
 };
 
 /** Sort key of a moment: height or time; 0 for at once, and for a wait after the coin's confirmation. */
-function momentOf(from: From): number {
+function momentOf(from: Moment): number {
   if (from === null || 'confirmations' in from || 'seconds' in from) return 0;
   return 'height' in from ? from.height : from.median_time;
 }

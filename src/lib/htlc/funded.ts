@@ -9,20 +9,12 @@ import { outpointText } from '../bitcoin/outpoint.ts';
 import { outputsOf, sumSat, txidOf } from '../bitcoin/transaction.ts';
 import { decideDuty, type Due, type Duty, type ChainView, type Watched } from '../contract/duty.ts';
 import type { About, Watcher } from '../contract/watcher.ts';
-import type { From } from '../contract/moment.ts';
 import type { Rules } from '../contract/fees.ts';
-import type { Lock } from './lock.ts';
+import { validFrom } from './lock.ts';
 import { htlcKeyKind, mayLackPayment, paymentOf, type HtlcKey } from './records.ts';
 import { spentBy } from './swap-outcome.ts';
 import { readHtlc } from './view.ts';
 import { RESTORED, unknownTo, unsigned } from './watch.ts';
-
-/** Returns from when a refund can be in the next block. */
-function fromOf({ kind, value }: Lock): NonNullable<From> {
-  if (kind === 'height') return { height: value + 1 };
-  if (kind === 'time') return { median_time: value };
-  return kind === 'blocks' ? { confirmations: value } : { seconds: value };
-}
 
 function watchedFunded(key: HtlcKey, { restored }: Pick<About<HtlcKey>, 'restored'>): Watched | undefined {
   if (restored && mayLackPayment(key)) return unknownTo(key.pubkey, 'funder', 0n);
@@ -31,7 +23,7 @@ function watchedFunded(key: HtlcKey, { restored }: Pick<About<HtlcKey>, 'restore
   if (!funded || funded.over || payout === null) return undefined;
   const { amountSat: sat, funding } = funded;
   const { locktime: lock, output_script: output, hash } = funded.htlc;
-  const from = fromOf(lock);
+  const from = validFrom(lock);
   const vout = funding.template.outputs.findIndex((o) => o.script === output && o.sat === sat);
   const outpoint = { txid: txidOf(funding.template), vout };
   // Keys are summed for its script: worked out once something is due, not for each record at rest.

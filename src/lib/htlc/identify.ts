@@ -9,7 +9,7 @@ import { OP, scriptPushLen } from '@scure/btc-signer/script.js';
 import { hash160 } from '@scure/btc-signer/utils.js';
 import { bytesToHex, equalBytes } from '../bitcoin/bytes.ts';
 import { parseTransaction } from '../bitcoin/transaction.ts';
-import type { From } from '../contract/moment.ts';
+import type { Moment } from '../contract/moment.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { lockWords, validFrom, type Lock } from './lock.ts';
@@ -35,7 +35,7 @@ import { LEAF_VERSION, NUMS } from './taproot.ts';
 export interface IdentifiedPath {
   by: string;
   needs: readonly string[];
-  from: From;
+  from: Moment;
   when: string;
 }
 /** HTLC found in an input, with the path that spends it. */

@@ -6,7 +6,7 @@
  */
 import { LOCKTIME_THRESHOLD } from '../bitcoin/locktime.ts';
 import { SEQUENCE_RBF } from '../bitcoin/transaction.ts';
-import type { From } from '../contract/moment.ts';
+import type { Moment } from '../contract/moment.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
@@ -81,7 +81,7 @@ export const timingOf = (lock: Lock): Timing =>
   isRelative(lock) ? { locktime: 0, sequence: lockNumber(lock) } : { locktime: lock.value, sequence: SEQUENCE_RBF };
 
 /** Source: Bitcoin Core, IsFinalTx and SequenceLocks. */
-export function validFrom({ kind, value }: Lock): NonNullable<From> {
+export function validFrom({ kind, value }: Lock): NonNullable<Moment> {
   switch (kind) {
     case 'height':
       return { height: value + 1 };

@@ -1,6 +1,6 @@
 /** Paths of an HTLC in its document and in words: signers, witness elements and first moments. */
 import type { Hex } from '../protocol/action.ts';
-import type { From } from '../contract/moment.ts';
+import type { Moment } from '../contract/moment.ts';
 import { lockWords, NEXT_BLOCK, timingOf, validFrom, AT_ONCE, type Timing } from './lock.ts';
 import { elementsOf, waitsForBlock, type Element, type PathName } from './scripts.ts';
 import { formOf, type Built, type Htlc } from './terms.ts';
@@ -10,7 +10,7 @@ export interface PathView {
   by: readonly Hex[] | 'anyone';
   needs: readonly string[];
   /** null: at once. */
-  from: From;
+  from: Moment;
   locktime: number;
   sequence: number;
   witness: string;
@@ -39,7 +39,7 @@ export function timingFor(htlc: Htlc, path: PathName, script: string): Timing {
 }
 
 /** The first moment at which a spend by this path is valid; null: at once. */
-export function momentOf(htlc: Htlc, path: PathName, { sequence }: Timing): From {
+export function momentOf(htlc: Htlc, path: PathName, { sequence }: Timing): Moment {
   if (path === 'refund') return validFrom(htlc.lock);
   return sequence === NEXT_BLOCK.sequence ? { confirmations: 1 } : null;
 }

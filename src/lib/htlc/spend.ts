@@ -10,7 +10,7 @@ import { templateOf, readPsbt } from '../bitcoin/psbt.ts';
 import type { Hex } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finishedHex } from './finalize.ts';
-import type { From } from '../contract/moment.ts';
+import type { Moment } from '../contract/moment.ts';
 import { isRelative } from './lock.ts';
 import { momentOf, signersOf, timingFor } from './paths.ts';
 import { elementsOf, type Element, type PathName } from './scripts.ts';
@@ -28,7 +28,7 @@ export interface Spend {
   feeSat: bigint;
   /** Virtual size with the largest signatures. */
   vsize: number;
-  validFrom: From;
+  validFrom: Moment;
 }
 export interface SpendInput {
   coin: Omit<Spent, 'script'>;

@@ -11,11 +11,11 @@ import { readPsbt, templateOf } from '../bitcoin/psbt.ts';
 import { parseTransaction, type Spent } from '../bitcoin/transaction.ts';
 import { fundingIn, type Settlement } from '../contract/copy.ts';
 import type { Exit } from '../contract/exit-package.ts';
-import { ANY_SCRIPT, type Leg, type WayOut } from '../contract/quote.ts';
+import { ANY_SCRIPT, type WayOut } from '../contract/quote.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { validFrom, type Lock } from './lock.ts';
+import { validFrom } from './lock.ts';
 import { spend } from './spend.ts';
 import { htlcsOf, type SwapAnswer, type SwapOffer, type Swapper, type SwapTerms } from './swap-terms.ts';
 import type { Htlc } from './terms.ts';
@@ -23,18 +23,11 @@ import type { Htlc } from './terms.ts';
 /** Amount of a coin by which a refund is sized: any that its fee leaves something of. */
 const ENOUGH = 10n ** 9n;
 
-/** Returns the first moment of a transaction with this lock, and its wait. */
-function locked(lock: Lock): Pick<Leg, 'validFrom' | 'wait'> {
-  const from = validFrom(lock);
-  if ('confirmations' in from) return { validFrom: null, wait: { blocks: from.confirmations } };
-  return 'seconds' in from ? { validFrom: null, wait: from } : { validFrom: from, wait: null };
-}
-
 /** Returns the refund of an HTLC by its size. @param feerate satoshis for 1000 vB */
 export function refundWay(who: string, htlc: Htlc, feerate: number, script: Hex = ANY_SCRIPT): WayOut {
   const coin = { txid: '00'.repeat(32), vout: 0, sat: ENOUGH };
   const { vsize, feeSat } = spend(htlc, 'refund', { coin, to: script, feerate, allowFee: true });
-  return { who, script, legs: [{ vsize, feeSat, childVsize: null, bears: true, ...locked(htlc.lock) }] };
+  return { who, script, legs: [{ vsize, feeSat, childVsize: null, bears: true, from: [validFrom(htlc.lock)] }] };
 }
 
 /** Sizes of swap refunds, by the length of the height in the script, the only part that varies. */
@@ -46,11 +39,10 @@ export function swapWay(who: Swapper, terms: SwapTerms, feerate: number): WayOut
   const which = who === 'initiator' ? 'first' : 'second';
   const vsize = sizes.get(bytes) ?? refundWay(who, htlcsOf(terms)[which], 0).legs[0]!.vsize;
   sizes.set(bytes, vsize);
-  const at = locked({ kind: 'height', value: height });
   return {
     who,
     script: ANY_SCRIPT,
-    legs: [{ vsize, feeSat: feeFor(feerate, vsize), childVsize: null, bears: true, ...at }],
+    legs: [{ vsize, feeSat: feeFor(feerate, vsize), childVsize: null, bears: true, from: [{ height: height + 1 }] }],
   };
 }
 

@@ -72,11 +72,13 @@ export function statechainStatus(
     if (lostSat > 0n) held.notes.push(`${lostSat} sat are lost`);
     return { ...held, verdict: lostSat > 0n ? 'lost' : 'done' };
   }
-  const wait = { validFrom: { height: expiry + 1 }, wait: null };
   const { verdict, words } = standingOf(followedCoin(c), windowOf(c), facts);
   return {
     ...held,
-    quote: exitQuoteBy(ownersWay(scriptLike(c.entries.at(-1)!.address, c.terms.network), wait), facts),
+    quote: exitQuoteBy(
+      ownersWay(scriptLike(c.entries.at(-1)!.address, c.terms.network), { height: expiry + 1 }),
+      facts,
+    ),
     verdict,
     notes: [...held.notes, ...notesOf(c, verdict, words)],
   };

@@ -8,7 +8,8 @@ import { scriptOf } from '../bitcoin/address.ts';
 import type { Network } from '../bitcoin/network.ts';
 import { fundingIn, type Settlement } from '../contract/copy.ts';
 import type { Exit } from '../contract/exit-package.ts';
-import { ANY_SCRIPT, childOfSize, legTo, type ValidFrom, type Wait, type WayOut } from '../contract/quote.ts';
+import { ANY_SCRIPT, childOfSize, legTo, type WayOut } from '../contract/quote.ts';
+import type { Moment } from '../contract/moment.ts';
 import type { Hex } from '../protocol/action.ts';
 import type { Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -16,9 +17,9 @@ import { locktimeAt, scriptOfCoin, type CoinView, type Terms } from './terms.ts'
 import { ANCHOR } from './transactions.ts';
 
 /** Returns an owner's way out. @param script that its backup pays */
-export function ownersWay(script: Hex, from: { validFrom: ValidFrom; wait: Wait }): WayOut {
+export function ownersWay(script: Hex, from: Moment): WayOut {
   const childVsize = childOfSize(script, [ANCHOR.script]);
-  return { who: 'owner', script, legs: [legTo([ANCHOR.script, script], 0, { childVsize, ...from })] };
+  return { who: 'owner', script, legs: [legTo([ANCHOR.script, script], 0, { childVsize, from: [from] })] };
 }
 
 /** Returns the number of owners in a message, its receiver included; undefined: not told. */
@@ -32,12 +33,11 @@ function ownersIn({ type, step, owners, record }: Document): number | undefined 
 /** Returns the owner's way out under the terms of a message. */
 export function waysOfStatecoin(m: Document): readonly WayOut[] {
   const { network, offer, coin, address, invite } = m;
-  if (offer && !coin)
-    return [ownersWay(ANY_SCRIPT, { validFrom: null, wait: { blocks: Number(offer.policy.initial_blocks) } })];
+  if (offer && !coin) return [ownersWay(ANY_SCRIPT, { confirmations: Number(offer.policy.initial_blocks) })];
   const owners = ownersIn(m);
   if (!coin || owners === undefined) return [];
   const script = scriptOf(address ?? invite?.address ?? coin.owner_address, network as Network);
-  return [ownersWay(script, { validFrom: { height: locktimeAt(coin as Terms, owners - 1) + 1 }, wait: null })];
+  return [ownersWay(script, { height: locktimeAt(coin as Terms, owners - 1) + 1 })];
 }
 
 /** Returns the transaction in a parsed document of this family; undefined if it has none. */
