@@ -31,7 +31,7 @@ export const decoderTable = {
   exits: [0, 2, 3, 65, 66, 69, 70],
 } as const;
 
-export type DecodeValues = Values<typeof decodeFlags>;
+type DecodeValues = Values<typeof decodeFlags>;
 
 /** Part of every answer of a decoder: the parents that it still needs. */
 export type Answer = Pick<Decoded, 'missing'>;

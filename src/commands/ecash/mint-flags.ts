@@ -45,7 +45,7 @@ export const remoteOf =
     return mintQuote({ url: at, named: isNamed(at) }, id);
   };
 
-/** Returns what reports payments to the program of --notify, those of earlier runs too; undefined without the flag. */
+/** Returns what reports payments to the program of --notify; undefined without the flag. */
 export const notifyingOf = ({ notify }: { notify?: string | undefined }): ServeOptions['after'] =>
   notify === undefined ? undefined : async (home) => (await import('../../lib/cdk/notify.ts')).notifyPaid(home, notify);
 

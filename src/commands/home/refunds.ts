@@ -30,10 +30,10 @@ const RefundCopy = v.object({
   path: v.nullable(v.object({ chain: v.picklist([0, 1]), index: wholeIn(COPY_LIMITS.index) })),
 });
 
-export type RefundCopy = v.InferOutput<typeof RefundCopy>;
+type RefundCopy = v.InferOutput<typeof RefundCopy>;
 
 /** Printed line of `restore` for one refund. `ours`: it pays an address of this home. */
-export type RestoredRefund = Omit<RefundCopy, 'type' | 'path'> & { type: 'restore'; ours: boolean };
+type RestoredRefund = Omit<RefundCopy, 'type' | 'path'> & { type: 'restore'; ours: boolean };
 
 /** Reads the refunds for this network, and the names of files that hold no such refund. */
 export function readRefunds(home: Pick<Home, 'copies' | 'network'>): { read: RefundCopy[]; unreadable: string[] } {

@@ -40,7 +40,7 @@ export interface Inspection {
 }
 
 /** Documents that can be inspected: more than other commands read. */
-export type Inspectable = ReadDocument | { text: string } | { coins: Json };
+type Inspectable = ReadDocument | { text: string } | { coins: Json };
 
 /** Reads a document, PSBT, transaction, token, address or list of coins. @throws Refusal */
 export async function readInspectable(file: string | undefined): Promise<Inspectable> {
