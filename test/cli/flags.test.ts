@@ -1,6 +1,21 @@
 /** Flags that many commands share: amounts, heights, feerates, URLs without passwords. */
 import { describe, expect, it } from 'vitest';
-import { chainFlags, feerateFlag, heightFlag, homeFlags, satFlag } from '../../src/lib/cli/flags.ts';
+import { filter } from '../../src/lib/cli/filter.ts';
+import {
+  actionArg,
+  chainFlags,
+  choiceFlag,
+  countFlag,
+  feerateFlag,
+  heightFlag,
+  homeFlags,
+  inGroup,
+  repeated,
+  satFlag,
+  switchFlag,
+  textFlag,
+} from '../../src/lib/cli/flags.ts';
+import { command, refusedCommand } from '../support/command.ts';
 
 /** What a flag makes of a text, as oclif's parser asks it. */
 const parse = async (flag: object, input: string, argv: string[] = []): Promise<unknown> => {
@@ -69,4 +84,52 @@ describe('--store', () => {
 
 it('no flag has a default that a manifest would carry to other machines', () => {
   for (const flag of Object.values({ ...homeFlags, ...chainFlags })) expect(flag).not.toHaveProperty('default');
+});
+
+describe('a flag by its words', () => {
+  const Every = filter({
+    summary: 'Every kind',
+    description: 'Every kind.',
+    examples: [],
+    args: { action: actionArg(['make', 'verify']) },
+    flags: {
+      name: textFlag('A name', 'NAME', { required: true }),
+      ...inGroup('MORE', { tag: textFlag('A tag', 'TAG', repeated), days: countFlag('Days', { least: 1, most: 9 }) }),
+      size: countFlag('A size', [2], { default: 5 }),
+      form: choiceFlag(['text', 'json'], 'Its form', { default: 'text' }),
+      dry: switchFlag('Change nothing', { exclusive: ['days'] }),
+    },
+    run: ({ name, tag, days, size, form, dry }, { action }) => {
+      // Flags that are required or have a default are never undefined, by their types.
+      const sure: [string, number, 'text' | 'json', 'make' | 'verify', boolean] = [
+        name,
+        size,
+        form,
+        action,
+        dry ?? false,
+      ];
+      const maybe: [string[] | undefined, number | undefined] = [tag, days];
+      return { sure, maybe: maybe.map((value) => value ?? null) };
+    },
+  });
+  it('has the value that its options say', async () => {
+    const made = await command(Every, ['make', '--name', 'a']);
+    expect(made.stdout).toBe('{"sure":["a",5,"text","make",false],"maybe":[null,null]}\n');
+    const given = ['--name', 'a', '--tag', 'b', '--tag', 'c', '--days', '9', '--size', '2', '--form', 'json', 'verify'];
+    expect(JSON.parse((await command(Every, given)).stdout)).toEqual({
+      sure: ['a', 2, 'json', 'verify', false],
+      maybe: [['b', 'c'], 9],
+    });
+  });
+  it.each([
+    ['no name', ['make']],
+    ['another action', ['sell', '--name', 'a']],
+    ['another form', ['make', '--name', 'a', '--form', 'xml']],
+    ['more than the row of limits has', ['make', '--name', 'a', '--days', '10']],
+    ['less than the range has', ['make', '--name', 'a', '--size', '1']],
+    ['two that exclude each other', ['make', '--name', 'a', '--dry', '--days', '2']],
+  ])('refuses %s', async (_, argv) => void (await refusedCommand(Every, argv, 'usage')));
+  it('stands in its group of the help', () => {
+    expect([Every.flags['tag']!.helpGroup, Every.flags['name']!.helpGroup]).toEqual(['MORE', undefined]);
+  });
 });

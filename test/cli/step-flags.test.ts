@@ -2,15 +2,23 @@
 import { describe, expect, it } from 'vitest';
 import { contractDoor } from '../../src/lib/cli/contract.ts';
 import { countFlag, textFlag } from '../../src/lib/cli/flags.ts';
-import { count, inputOf, oneOf, sat, step, yes, type InputOf } from '../../src/lib/cli/step-flags.ts';
+import {
+  countInput,
+  inputOf,
+  choiceInput,
+  satInput,
+  step,
+  switchInput,
+  type InputOf,
+} from '../../src/lib/cli/step-flags.ts';
 import { closeCredit } from '../../src/lib/ecash/credit.ts';
 import type { Home } from '../../src/lib/home/home.ts';
 
 const flags = {
-  amount: sat('Amount'),
-  'max-lock-time': count('Lock', 9),
-  as: oneOf(['payer', 'payee'], 'Role'),
-  unchecked: yes('Unchecked'),
+  amount: satInput('Amount'),
+  'max-lock-time': countInput('Lock', 9),
+  as: choiceInput(['payer', 'payee'], 'Role'),
+  unchecked: switchInput('Unchecked'),
   request: step(textFlag('Quote'), async (text) => text.length, 'quote'),
   feerate: countFlag('No input', [0]),
 };
@@ -39,9 +47,9 @@ describe('the input of a step', () => {
     // @ts-expect-error the input that no flag gives
     expect(contractDoor({ ...words, flags: { contract } })).toBeDefined();
     // @ts-expect-error an input that no row takes
-    contractDoor({ ...words, flags: { contract, bricks: sat('Bricks') }, prepare: () => ({ also }) });
+    contractDoor({ ...words, flags: { contract, bricks: satInput('Bricks') }, prepare: () => ({ also }) });
     // @ts-expect-error an input of another type
-    contractDoor({ ...words, flags: { contract: sat('Id') }, prepare: () => ({ also }) });
+    contractDoor({ ...words, flags: { contract: satInput('Id') }, prepare: () => ({ also }) });
     contractDoor({ ...words, flags: { contract }, prepare: () => ({ also: async () => ({ allowFee: true }) }) });
   });
 });

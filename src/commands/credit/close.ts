@@ -1,7 +1,7 @@
 import { contractFlags, feeFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
 import { askFlags, remoteOf } from '../ecash/mint-flags.ts';
-import { feerate } from '../../lib/cli/step-flags.ts';
+import { feerateInput } from '../../lib/cli/step-flags.ts';
 import { closeCredit } from '../../lib/ecash/credit.ts';
 
 export default contractDoor({
@@ -19,7 +19,7 @@ export default contractDoor({
     ...askFlags,
     ...overFlag,
     ...feeFlags,
-    'max-feerate': feerate("The most that the other's proposal may cost (default 50)"),
+    'max-feerate': feerateInput("The most that the other's proposal may cost (default 50)"),
   },
   prepare: (flags) => ({ remote: remoteOf(flags) }),
 });

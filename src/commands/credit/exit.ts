@@ -1,7 +1,7 @@
 import { ALLOW_FEE, feeFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { contractDoor, portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, countFlag, feerateFlag, homeFlags, switchFlag } from '../../lib/cli/flags.ts';
-import { yes } from '../../lib/cli/step-flags.ts';
+import { switchInput } from '../../lib/cli/step-flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { printAll } from '../../lib/cli/output.ts';
 import { exitCredit } from '../../lib/ecash/credit.ts';
@@ -32,7 +32,7 @@ export default contractDoor({
     ...homeFlags,
     ...chainFlags,
     ...overFlag,
-    export: yes('Print without freezing the contract', { exclusive: ['due'], helpGroup: 'ACTION' }),
+    export: switchInput('Print without freezing the contract', { exclusive: ['due'], helpGroup: 'ACTION' }),
     children: feerateFlag(
       'With --export: also sign a child for each of these fee rates (10,30,100), for a watchtower without a key to bump with',
       { multiple: true, delimiter: ',', dependsOn: ['export'], exclusive: ['package', 'quote'], helpGroup: 'FEES' },

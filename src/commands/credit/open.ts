@@ -1,7 +1,7 @@
 import { policyFrom, termsFlags } from './shared.ts';
 import { contractFlags, fundedBy, fundingFlags } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
-import { oneOf, sat } from '../../lib/cli/step-flags.ts';
+import { choiceInput, satInput } from '../../lib/cli/step-flags.ts';
 import { openCredit } from '../../lib/credit/open.ts';
 
 export default contractDoor({
@@ -16,8 +16,11 @@ export default contractDoor({
   file: 'The message (default: stdin)',
   flags: {
     ...contractFlags,
-    as: oneOf(['payee', 'payer'], 'Start: offer a contract in which this home is paid, or ask the other for an offer'),
-    amount: sat('Capacity of the contract', 'FUNDING'),
+    as: choiceInput(
+      ['payee', 'payer'],
+      'Start: offer a contract in which this home is paid, or ask the other for an offer',
+    ),
+    amount: satInput('Capacity of the contract', 'FUNDING'),
     ...fundingFlags,
     funding: fundedBy('contract'),
     ...termsFlags,

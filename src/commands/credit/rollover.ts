@@ -1,7 +1,7 @@
 import { policyFrom, termsFlags } from './shared.ts';
 import { contractFlags, fundingFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
-import { sat } from '../../lib/cli/step-flags.ts';
+import { satInput } from '../../lib/cli/step-flags.ts';
 import { rollover } from '../../lib/ecash/credit.ts';
 
 export default contractDoor({
@@ -17,7 +17,7 @@ export default contractDoor({
   flags: {
     ...contractFlags,
     ...overFlag,
-    amount: sat('Capacity of the next contract (default: all that is left)', 'FUNDING'),
+    amount: satInput('Capacity of the next contract (default: all that is left)', 'FUNDING'),
     ...fundingFlags,
     ...termsFlags,
   },

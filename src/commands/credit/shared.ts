@@ -2,19 +2,21 @@
 import type { Network } from '../../lib/bitcoin/network.ts';
 import { feeFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
 import { camelName, countFlag, inGroup, satFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
-import { feerate, oneOf, step, text, yes } from '../../lib/cli/step-flags.ts';
+import { feerateInput, choiceInput, step, textInput, switchInput } from '../../lib/cli/step-flags.ts';
 import { ISSUERS } from '../../lib/credit/terms.ts';
 import type { Policy } from '../../lib/credit/terms.ts';
 
 export const uncheckedFlag = {
-  unchecked: yes('Payee: go on without a height, or a node that has seen the funding: may lose all that is paid'),
+  unchecked: switchInput(
+    'Payee: go on without a height, or a node that has seen the funding: may lose all that is paid',
+  ),
 };
 
 const ecash = 'ECASH';
 /** Flags of a payee that offers a contract, about the ecash that payments may become. */
 export const issuerFlags = {
-  ecash: oneOf(ISSUERS, 'Payee: who issues ecash for what is paid (default none)', ecash),
-  mint: text('Payee: URL of the mint behind the contract; needed for --ecash cdk', 'URL', ecash),
+  ecash: choiceInput(ISSUERS, 'Payee: who issues ecash for what is paid (default none)', ecash),
+  mint: textInput('Payee: URL of the mint behind the contract; needed for --ecash cdk', 'URL', ecash),
 };
 /** Flags for programs outside, for a payee whose mint is not in its home. */
 export const programFlags = inGroup(ecash, {
@@ -74,7 +76,7 @@ export async function policyFrom(values: PolicyValues, network: Network): Promis
 export const termsFlags = {
   ...keyFlags,
   ...feeFlags,
-  'max-exit-feerate': feerate('Payer: the most that exit and refund may cost (default 50)'),
+  'max-exit-feerate': feerateInput('Payer: the most that exit and refund may cost (default 50)'),
   ...issuerFlags,
   ...policyFlags,
   ...offerFlag,

@@ -3,7 +3,7 @@ import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
 import { textFlag } from '../../lib/cli/flags.ts';
 import { askFlags, notifyingOf, quoteIn, remoteOf } from '../ecash/mint-flags.ts';
-import { sat, step, yes } from '../../lib/cli/step-flags.ts';
+import { satInput, step, switchInput } from '../../lib/cli/step-flags.ts';
 import { signUpdate } from '../../lib/ecash/credit.ts';
 
 export default contractDoor({
@@ -21,9 +21,9 @@ export default contractDoor({
     ...contractFlags,
     ...askFlags,
     ...overFlag,
-    amount: sat('At a start the amount to be paid; on a request the one amount that the payer agrees to'),
-    max: sat('Payer: agree to every amount up to this sum over the run'),
-    ecash: yes('Payer: have this payment come back as ecash', 'ECASH'),
+    amount: satInput('At a start the amount to be paid; on a request the one amount that the payer agrees to'),
+    max: satInput('Payer: agree to every amount up to this sum over the run'),
+    ecash: switchInput('Payer: have this payment come back as ecash', 'ECASH'),
     request: step(
       textFlag(
         'Payer: pay this quote of a running mint (its payment request, or a file that holds it)',
@@ -33,7 +33,7 @@ export default contractDoor({
       quoteIn,
       'quote',
     ),
-    'max-inflight': sat('Payer: how much may be paid whose ecash has not arrived (default: one update)', 'ECASH'),
+    'max-inflight': satInput('Payer: how much may be paid whose ecash has not arrived (default: one update)', 'ECASH'),
     ...programFlags,
     ...uncheckedFlag,
   },

@@ -1,7 +1,7 @@
 import { contractFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
-import { count, text } from '../../lib/cli/step-flags.ts';
+import { countInput, textInput } from '../../lib/cli/step-flags.ts';
 import { ecashRestore } from '../../lib/ecash/restore.ts';
 import { paymentPlaces } from '../../lib/ecash/rider.ts';
 import { tokenKind } from '../../lib/ecash/in-hand.ts';
@@ -40,8 +40,8 @@ export default contractDoor({
   flags: {
     ...contractFlags,
     ...overFlag,
-    keyset: text('Start: the keyset whose outputs are looked for', 'ID', 'ECASH'),
-    from: count(
+    keyset: textInput('Start: the keyset whose outputs are looked for', 'ID', 'ECASH'),
+    from: countInput(
       'Start: look again from this counter on (default: the first that the wallet has not used)',
       2_000_000_000,
       { min: 0, helpValue: 'COUNTER', helpGroup: 'ECASH' },

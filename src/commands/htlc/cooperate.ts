@@ -1,7 +1,7 @@
 import { contractFlags, feeFlags } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
 import { textFlag } from '../../lib/cli/flags.ts';
-import { feerate, oneOf, sat, step, text } from '../../lib/cli/step-flags.ts';
+import { feerateInput, choiceInput, satInput, step, textInput } from '../../lib/cli/step-flags.ts';
 import { coinFrom, htlcFrom } from './shared.ts';
 import { htlcCooperate } from '../../lib/htlc/cooperate.ts';
 
@@ -17,12 +17,12 @@ export default contractDoor({
   flags: {
     ...contractFlags,
     ...feeFlags,
-    as: oneOf(['claimer', 'refunder'], 'Start: which party this home is'),
+    as: choiceInput(['claimer', 'refunder'], 'Start: which party this home is'),
     htlc: step(textFlag('Start: the document of htlc create', 'FILE', 'ACTION'), htlcFrom),
     utxo: step(textFlag('Start: the coin', 'TXID:VOUT:SAT', 'ACTION'), coinFrom),
-    to: text("Start: address to be paid to (default: a fresh one of the home's)", 'ADDRESS'),
-    amount: sat('Agree to give up an HTLC of this amount'),
-    max: sat('Agree to give up at most so much in this run'),
-    'max-feerate': feerate("The most that the other's proposal may cost (default 100)"),
+    to: textInput("Start: address to be paid to (default: a fresh one of the home's)", 'ADDRESS'),
+    amount: satInput('Agree to give up an HTLC of this amount'),
+    max: satInput('Agree to give up at most so much in this run'),
+    'max-feerate': feerateInput("The most that the other's proposal may cost (default 100)"),
   },
 });

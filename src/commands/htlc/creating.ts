@@ -107,7 +107,7 @@ export async function runCreate(flags: CreateValues): Promise<void> {
   return withHome(flags, (home) => {
     if (flags.network !== undefined && flags.network !== home.network)
       throw new Refusal('wrong-network', `--network ${flags.network} found, the home is for ${home.network}`);
-    return make(home.network, (parts, secretOut) => fromHome(home, parts, secretOut, flags.sameHash));
+    return make(home.network, (parts, secretOut) => fromHome(home, parts, secretOut, flags.sameHash ?? false));
   });
 }
 
@@ -136,10 +136,10 @@ async function partsOf(flags: CreateValues, network: Network, lock: Lock): Promi
     type: flags.type,
     lock,
     revocation: (await key('revocation'))?.pubkey,
-    anchors: flags.anchors,
+    anchors: flags.anchors ?? false,
     cooperative: flags.internalKey === 'musig',
     order: flags.keyOrder ?? 'sorted',
-    acceptAnyone: flags.acceptAnyoneCanClaim,
+    acceptAnyone: flags.acceptAnyoneCanClaim ?? false,
     claim: flags.variant === 'book' ? null : await key('claim'),
     refund: await key('refund'),
     hash: flags.hash === undefined ? undefined : hashFlag(flags.hash),

@@ -180,7 +180,7 @@ export async function runSpend(path: PathName, flags: SpendValues, file: string 
     }
     return withOwnHome(flags, htlc.network, async (home) => {
       const to = scriptOf(await payoutOf(flags, home, path === 'claim' ? htlc.claim : htlc.refund), htlc.network);
-      const made = spend(htlc, path, { coin, to, feerate: facts.feerate, allowFee: flags.allowFee });
+      const made = spend(htlc, path, { coin, to, feerate: facts.feerate, allowFee: flags.allowFee ?? false });
       const spent = made.template.inputs[0]!;
       const seen = checkCoins(facts.coins, [spent]);
       const known = await gather(made, merged(made, psbts), { secret, preimage, home });

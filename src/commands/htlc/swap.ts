@@ -1,6 +1,6 @@
 import { contractFlags, feeFlags, fundingFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
-import { count, oneOf, sat, text, yes } from '../../lib/cli/step-flags.ts';
+import { countInput, choiceInput, satInput, textInput, switchInput } from '../../lib/cli/step-flags.ts';
 import { htlcSwap } from '../../lib/htlc/swap.ts';
 
 export default contractDoor({
@@ -16,20 +16,25 @@ export default contractDoor({
   flags: {
     ...contractFlags,
     ...overFlag,
-    as: oneOf(['initiator'], 'Start: offer a swap, with a fresh preimage'),
-    give: sat('Start: what this home locks'),
-    want: sat('What the other side is to lock; the responder says the least'),
-    margin: count(
+    as: choiceInput(['initiator'], 'Start: offer a swap, with a fresh preimage'),
+    give: satInput('Start: what this home locks'),
+    want: satInput('What the other side is to lock; the responder says the least'),
+    margin: countInput(
       'Blocks between one deadline and the next: those offered, or the fewest accepted (default 36)',
       10_000,
     ),
-    'min-conf': count("Confirmations of the other's coin that this home waits for (default 3, on regtest 1)", 10_000),
-    amount: sat('Agree to lock this amount'),
-    max: sat('Agree to lock at most so much in this run'),
-    unchecked: yes('Go on although no node says that the other side has paid: loses everything where it has not'),
-    'same-hash': yes('Responder: the hash is in another HTLC of this home, and that is meant'),
+    'min-conf': countInput(
+      "Confirmations of the other's coin that this home waits for (default 3, on regtest 1)",
+      10_000,
+    ),
+    amount: satInput('Agree to lock this amount'),
+    max: satInput('Agree to lock at most so much in this run'),
+    unchecked: switchInput(
+      'Go on although no node says that the other side has paid: loses everything where it has not',
+    ),
+    'same-hash': switchInput('Responder: the hash is in another HTLC of this home, and that is meant'),
     ...fundingFlags,
-    to: text("Address that a claim pays to (default: a fresh one of the home's)", 'ADDRESS', 'KEYS'),
+    to: textInput("Address that a claim pays to (default: a fresh one of the home's)", 'ADDRESS', 'KEYS'),
     ...feeFlags,
   },
 });

@@ -1,4 +1,4 @@
-import { yes, sat, step, text } from '../../lib/cli/step-flags.ts';
+import { switchInput, satInput, step, textInput } from '../../lib/cli/step-flags.ts';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { parseSat } from '../../lib/bitcoin/amount.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
@@ -29,7 +29,7 @@ Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; 
       helpGroup: 'ACTION',
     }),
     feerate: feerateFlag("Fee rate that the pledges pay; otherwise the node's estimate, else 2"),
-    min: sat('Least value of a pledged coin (default: the goal in 1500 parts)'),
+    min: satInput('Least value of a pledged coin (default: the goal in 1500 parts)'),
     until: step(
       textFlag(
         'When it ends for honest programs: a height, blocks from now, or a date',
@@ -38,8 +38,8 @@ Prints the campaign, sealed by a key of its own. Give it to whoever may pledge; 
       ),
       expiryFrom,
     ),
-    title: text('What it is for, at most 200 characters', 'TEXT'),
-    'allow-used': yes('An address holds coins already, and that is meant'),
+    title: textInput('What it is for, at most 200 characters', 'TEXT'),
+    'allow-used': switchInput('An address holds coins already, and that is meant'),
     contract,
     again,
     cancel,

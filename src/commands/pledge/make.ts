@@ -1,7 +1,7 @@
 import { contractFlags, feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
 import { choiceFlag, textFlag } from '../../lib/cli/flags.ts';
-import { sat, step, yes } from '../../lib/cli/step-flags.ts';
+import { satInput, step, switchInput } from '../../lib/cli/step-flags.ts';
 import { ownClaim } from '../../lib/pledge/records.ts';
 import { pledge } from '../../lib/pledge/table.ts';
 import { pledgeNamed, PROMISE, unchecked } from './shared.ts';
@@ -21,11 +21,11 @@ Reads the campaign. A coin of just that value is pledged as it is; otherwise a s
   file: 'The campaign (default: stdin)',
   flags: {
     ...flags,
-    amount: sat('Value of the pledged coin, split off where no coin has it'),
+    amount: satInput('Value of the pledged coin, split off where no coin has it'),
     coin: step(
       textFlag('Pledge this coin of --utxo as it is', 'TXID:VOUT', { exclusive: ['amount'], helpGroup: 'ACTION' }),
     ),
-    seal: yes('Encrypt the pledge to the collector'),
+    seal: switchInput('Encrypt the pledge to the collector'),
     'psbt-version': choiceFlag(['0', '2'], 'Version of the PSBT for another wallet (default 0)', 'ACTION'),
     unchecked,
     ...funding,

@@ -1,5 +1,5 @@
 /** Flags, words and inputs that the commands of pledges share. */
-import { yes } from '../../lib/cli/step-flags.ts';
+import { switchInput } from '../../lib/cli/step-flags.ts';
 import { isNetwork } from '../../lib/bitcoin/network.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
@@ -18,7 +18,7 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 export const PROMISE = `Promised: either all outputs are paid at once, or nobody's coin moves; until then each pledger takes back alone.
 Not promised: that others pay (who owns an output can add what is missing and gets it back: pay third parties, not the collector); that a pledge which is left over ends (completed without it, a campaign can be paid a second time with it: take it back, spillway pledge revoke); that a pledge expires (it ends only by spending its coin).`;
 
-export const unchecked = yes('Go on without a height, or a node that has seen the coins');
+export const unchecked = switchInput('Go on without a height, or a node that has seen the coins');
 
 /**
  * Returns the pledge to a campaign. One that was given up is returned only where there is no other.

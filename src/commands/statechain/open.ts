@@ -1,6 +1,6 @@
 import { contractFlags, feeFlags, fundedBy, fundingFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
-import { oneOf, sat } from '../../lib/cli/step-flags.ts';
+import { choiceInput, satInput } from '../../lib/cli/step-flags.ts';
 import { EXPERIMENTAL, lockFlag, operatorFlag, statechainPolicy, statechainPolicyFlags } from './shared.ts';
 import { openStatechain } from '../../lib/statechain/open.ts';
 
@@ -18,10 +18,10 @@ ${EXPERIMENTAL}`,
   file: 'The message (default: stdin)',
   flags: {
     ...contractFlags,
-    as: oneOf(['operator'], 'Start: offer to serve a coin'),
+    as: choiceInput(['operator'], 'Start: offer to serve a coin'),
     ...operatorFlag,
     ...lockFlag,
-    amount: sat('Amount of the coin', 'FUNDING'),
+    amount: satInput('Amount of the coin', 'FUNDING'),
     utxo: fundingFlags.utxo,
     change: fundingFlags.change,
     funding: fundedBy('coin'),

@@ -1,6 +1,6 @@
 /** Flags of the statechain commands, and the words about their risks that stand in each help. */
 import { countFlag, satFlag, textFlag, camelName, type Values } from '../../lib/cli/flags.ts';
-import { count, step } from '../../lib/cli/step-flags.ts';
+import { countInput, step } from '../../lib/cli/step-flags.ts';
 import type { Network } from '../../lib/bitcoin/network.ts';
 import type { Policy } from '../../lib/statechain/terms.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -49,7 +49,7 @@ export async function statechainPolicy(
 
 /** Longest wait of an owner or receiver for its own backup. */
 export const lockFlag = {
-  'max-lock': count('Blocks that the own backup may be away at most (default 52560, about a year)', 1_000_000),
+  'max-lock': countInput('Blocks that the own backup may be away at most (default 52560, about a year)', 1_000_000),
 };
 export const operatorFlag = {
   operator: step(

@@ -1,6 +1,6 @@
 import { contractFlags, keyFlags, overBy } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
-import { count, oneOf, yes } from '../../lib/cli/step-flags.ts';
+import { countInput, choiceInput, switchInput } from '../../lib/cli/step-flags.ts';
 import { EXPERIMENTAL, lockFlag, operatorFlag } from './shared.ts';
 import { transferStatechain } from '../../lib/statechain/transfer.ts';
 
@@ -18,17 +18,17 @@ ${EXPERIMENTAL}`,
   file: 'The message (default: stdin)',
   flags: {
     ...contractFlags,
-    as: oneOf(['receiver'], 'Start: invite a sender, with fresh keys'),
+    as: choiceInput(['receiver'], 'Start: invite a sender, with fresh keys'),
     contract: overBy('The coin that answers an invitation: id, or at least its first 8 digits'),
     ...operatorFlag,
     payout: keyFlags.payout,
     ...lockFlag,
-    'min-remaining': count(
+    'min-remaining': countInput(
       'As receiver: blocks that the own backup must be away, now and when the coin is owned',
       1_000_000,
     ),
-    'min-conf': count("As receiver: confirmations of the coin, beyond the operator's terms", 1_000),
-    unchecked: yes("At 'owned' without a node: you have looked yourself whether the coin is still there"),
+    'min-conf': countInput("As receiver: confirmations of the coin, beyond the operator's terms", 1_000),
+    unchecked: switchInput("At 'owned' without a node: you have looked yourself whether the coin is still there"),
   },
   prepare: (flags) => ({
     // --contract answers an invitation; alone, it says what --cancel gives up.

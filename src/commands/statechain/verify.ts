@@ -5,7 +5,7 @@ import { filter } from '../../lib/cli/filter.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { documentIn } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { count } from '../../lib/cli/step-flags.ts';
+import { countInput } from '../../lib/cli/step-flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { EXPERIMENTAL, operatorFlag, operatorFrom } from './shared.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
@@ -24,7 +24,7 @@ ${EXPERIMENTAL}`,
   flags: {
     ...chainFlags,
     ...operatorFlag,
-    'min-remaining': count('Blocks that the last backup must be away (default 1)', 1_000_000),
+    'min-remaining': countInput('Blocks that the last backup must be away (default 1)', 1_000_000),
   },
   exits: [0, 2, 3, 65, 66, 69, 70, 76],
   run: async (flags, { file }) => {

@@ -1,6 +1,6 @@
 import { contractFlags, feeFlags, overFlag } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
-import { sat, text } from '../../lib/cli/step-flags.ts';
+import { satInput, textInput } from '../../lib/cli/step-flags.ts';
 import { EXPERIMENTAL } from './shared.ts';
 import { withdrawStatechain } from '../../lib/statechain/withdraw.ts';
 
@@ -19,8 +19,8 @@ ${EXPERIMENTAL}`,
   flags: {
     ...contractFlags,
     ...overFlag,
-    to: text("Address to be paid to (default: a fresh one of the home's)", 'ADDRESS'),
-    fee: sat('The fee itself: to ask for a withdrawal again, with its --to'),
+    to: textInput("Address to be paid to (default: a fresh one of the home's)", 'ADDRESS'),
+    fee: satInput('The fee itself: to ask for a withdrawal again, with its --to'),
     ...feeFlags,
   },
 });

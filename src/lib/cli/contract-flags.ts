@@ -5,7 +5,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { chainFlags, feerateFlag, homeFlags, inGroup, repeated, switchFlag, textFlag } from './flags.ts';
 import { readInput } from './input.ts';
 import { contractNamed } from './named.ts';
-import { step, text, yes } from './step-flags.ts';
+import { step, textInput, switchInput } from './step-flags.ts';
 
 const action = 'ACTION';
 
@@ -41,14 +41,14 @@ export const overFlag = { contract: overBy(contractFlags.contract.summary!) };
 export const ALLOW_FEE = ['Allow a fee above a tenth of the inputs', 'FEES'] as const;
 export const feeFlags = {
   feerate: feerateFlag("Fee rate; otherwise the node's estimate, else 2", 'FEES'),
-  'allow-fee': yes(...ALLOW_FEE),
+  'allow-fee': switchInput(...ALLOW_FEE),
 };
 export const keyFlags = {
   'own-key': step(
     textFlag('Public key of another wallet that signs for this party (33 bytes, hex)', 'PUBKEY', 'KEYS'),
     ownKeyFrom,
   ),
-  payout: text("Address to be paid to (default: a fresh one of the home's)", 'ADDRESS', 'KEYS'),
+  payout: textInput("Address to be paid to (default: a fresh one of the home's)", 'ADDRESS', 'KEYS'),
 };
 export const fundingFlags = {
   expires: step(
@@ -60,7 +60,7 @@ export const fundingFlags = {
     expiryFrom,
   ),
   utxo: step(textFlag("Coins to take from, in the shape of Bitcoin Core's listunspent", 'FILE', 'FUNDING'), coinsFrom),
-  change: text("Address for the change (default: a fresh one of the home's)", 'ADDRESS', 'FUNDING'),
+  change: textInput("Address for the change (default: a fresh one of the home's)", 'ADDRESS', 'FUNDING'),
 };
 /** Unsigned PSBT by which another wallet pays. @param what is funded */
 export const fundedBy = (what: string) =>

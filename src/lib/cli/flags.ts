@@ -37,12 +37,12 @@ export const actionArg = <const W extends string>(options: readonly W[]) =>
 
 /** Options of a flag beside its summary, as oclif names them; a text is its group in the help. */
 export type More<P = unknown> = (Partial<OptionFlag<any>> & P) | string;
-type ValueOf<T, M> =
+type FlagValue<T, M> =
   (M extends { multiple: true } ? T[] : T) | (M extends { required: true } | { default: {} } ? never : undefined);
 
 const beside = (more: object | string = {}): object => (typeof more === 'string' ? { helpGroup: more } : more);
 const flag = <T, M>(kind: object, summary: string, more?: object | string) =>
-  Flags.custom(kind)({ summary, ...beside(more) }) as unknown as OptionFlag<ValueOf<T, M>>;
+  Flags.custom(kind)({ summary, ...beside(more) }) as unknown as OptionFlag<FlagValue<T, M>>;
 
 /** Returns a kind of flag. @param read its value, from text and options of the flag */
 export const flagOf =

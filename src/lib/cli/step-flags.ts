@@ -66,24 +66,25 @@ export async function inputOf<F extends object>(
 }
 
 /** Whole satoshis. */
-export const sat = (summary: string, more: More = 'ACTION'): StepFlag<bigint> => step(satFlag(summary, more));
+export const satInput = (summary: string, more: More = 'ACTION'): StepFlag<bigint> => step(satFlag(summary, more));
 /** Fee rate in sat/vB, as satoshis for a thousand virtual bytes. */
-export const feerate = (summary: string, more: More = 'FEES'): StepFlag<number> => step(feerateFlag(summary, more));
+export const feerateInput = (summary: string, more: More = 'FEES'): StepFlag<number> =>
+  step(feerateFlag(summary, more));
 /** Switch: true or absent. */
-export const yes = (
+export const switchInput = (
   summary: string,
   more: Parameters<typeof switchFlag>[1] = 'ACTION',
 ): BooleanFlag<boolean> & StepInput<true> => ({ ...switchFlag(summary, more), step: { name: '', read: () => true } });
-export const text = (summary: string, helpValue: string, more: More = 'ACTION'): StepFlag<string> =>
+export const textInput = (summary: string, helpValue: string, more: More = 'ACTION'): StepFlag<string> =>
   step(textFlag(summary, helpValue, more));
 /** Whole number from `min` (1 by default) to `max`. */
-export const count = (
+export const countInput = (
   summary: string,
   max: number,
   { min = 1, helpValue = 'N', helpGroup = 'ACTION' } = {},
 ): StepFlag<number> => step(countFlag(summary, [min, max], { helpValue, helpGroup }));
 /** One of a few words. */
-export const oneOf = <const W extends string>(
+export const choiceInput = <const W extends string>(
   words: readonly W[],
   summary: string,
   more: More = 'ACTION',
