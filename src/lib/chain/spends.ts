@@ -6,6 +6,7 @@
  * Not here: what follows from it (each family).
  */
 import type { Outpoint } from '../bitcoin/outpoint.ts';
+import type { CoinSeen } from '../contract/duty.ts';
 import type { Hex, SpentBy } from '../protocol/action.ts';
 import type { Recent, Spenders } from './blocks.ts';
 import type { MempoolFees, Rpc } from './rpc.ts';
@@ -18,11 +19,7 @@ export interface Spender extends SpentBy {
   paying: MempoolFees | null;
 }
 export interface CoinFate {
-  /**
-   * absent: the node does not know its transaction · unclear: missing, and neither its transaction nor its
-   * spender was found
-   */
-  coin: 'unspent' | 'spent' | 'absent' | 'unclear';
+  coin: CoinSeen['coin'];
   spend: Spender | null;
 }
 /** Blocks to search for transactions. */

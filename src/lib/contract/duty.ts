@@ -16,7 +16,7 @@ import type { Network } from '../bitcoin/network.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { childrenOf, replacementFee, withChildren, type Evicted, type Paid } from '../bitcoin/replacement.ts';
 import type { Output } from '../bitcoin/transaction.ts';
-import type { Claim, Hand, Hex } from '../protocol/action.ts';
+import type { Claim, Hand, Hex, SpentBy } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
 import type { ErrorCode } from '../protocol/refusal.ts';
 import {
@@ -57,17 +57,11 @@ export interface WatchedCoin {
 }
 
 /** Transaction that spends a watched coin. */
-export interface CoinSpend {
+export interface CoinSpend extends SpentBy {
   by: string;
-  /** null: the node does not say. */
-  txid: Hex | null;
-  /** The whole transaction; null where it is one of the coin's `ways`, or not shown. */
-  hex: Hex | null;
   /** Satoshis paid to the watching party; null if the record cannot tell. */
   paysSat: bigint | null;
   lostSat: bigint | null;
-  /** 0: in the mempool. */
-  confirmations: number;
   /** Fees in the mempool: its own, and with all its children; null where the node does not say. */
   paying: { all: Paid; own: Paid } | null;
 }
@@ -258,7 +252,7 @@ function onPending(duty: Duty, found: CoinSeen, spend: CoinSpend, seen: ChainVie
   return 'event' in outbid && outbid.do !== 'end' ? { ...outbid, beaten } : outbid;
 }
 
-/** Decides whether to raise the fee of a mempool transaction that pays this party, by a child or a new signature. */
+/** Decides whether to pay more for a mempool transaction that pays this party. */
 export function help(
   duty: Duty,
   { txid, paying }: CoinSpend,

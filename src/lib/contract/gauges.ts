@@ -1,4 +1,4 @@
-/** Gauges of a home for a metrics server, from the sums over a family's records. Not here: looking (`serve/metrics.ts`). */
+/** Gauges of a home for a metrics server, from sums over records. Not here: `serve/metrics.ts`. */
 import type { Kind } from '../protocol/action.ts';
 import type { Totals } from '../protocol/figures.ts';
 import type { Watcher } from './watcher.ts';
@@ -24,7 +24,7 @@ export interface FamilyGauges {
   beside: readonly Kind<any>[];
   /** Returns the gauges that the records alone give. */
   ofStore(network: string, totals: Totals): readonly GaugeNow[];
-  /** Returns the gauges that need to know which coins are spent. @param tip undefined: the node did not answer */
+  /** Returns the gauges that need the chain. @param tip undefined: the node did not answer */
   ofChain(network: string, found: ByChain, tip: number | 'not-checked' | undefined): readonly GaugeNow[];
 }
 

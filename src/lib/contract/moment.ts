@@ -1,8 +1,9 @@
 /** First moments of transactions, in documents and tables. Not here: the chain's (`duty.ts`). */
 
 /**
- * First moment at which a transaction can be in a block; null: at once. A height is that of the block, a median time that of
- * the eleven blocks before it (BIP113): both are one above the lock. Confirmations and seconds are those of its coin (BIP68).
+ * First moment at which a transaction can be in a block; null: at once. A height is that of the
+ * block, a median time that of the eleven blocks before it (BIP113): both are one above the lock.
+ * Confirmations and seconds are those of its coin (BIP68).
  */
 export type Moment =
   { height: number } | { median_time: number } | { confirmations: number } | { seconds: number } | null;

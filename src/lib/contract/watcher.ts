@@ -1,6 +1,6 @@
 /**
- * A family's part of `watch`: how the records of one kind are read, watched and kept. Not here: duties (`duty.ts`), how a home
- * is looked over (`engine/`).
+ * A family's part of `watch`: how the records of one kind are read, watched and kept.
+ * Not here: duties (`duty.ts`), how a home is looked over (`engine/`).
  */
 import type { Claim, Utxo, Facts, Hex, Kind } from '../protocol/action.ts';
 import type { Figures } from '../protocol/figures.ts';
@@ -31,9 +31,9 @@ export interface About<R> {
 /** A record by itself. */
 export const ALONE: About<never> = { ours: new Set(), beside: undefined, restored: false };
 
-/** Part of `watch`, `serve` and reports that no duty states: which records nobody has funded, and what coins make of sums. */
+/** Facts that no duty states: which records nobody has funded, and what coins make of sums. */
 export interface Upkeep<R> {
-  /** Figures from whose value on a record may lapse: a height, or a time, with the seconds for which it is kept after it. */
+  /** Figures from which on a record may lapse: heights, or seconds to keep it after a time. */
   lapses: Readonly<Record<string, 'height' | number>>;
   /** Returns the lapsed record, or the same record if it was used meanwhile. */
   lapsed(record: R): R;

@@ -1,7 +1,8 @@
 /**
- * Upkeep of credit contracts beside their duties. One that this home accepted is marked as funded once its coin is there. It
- * lapses at its expiry where nobody funded it and nothing was paid over it; an offer that nobody has answered lapses a day
- * after its end. Not here: when a contract has lapsed (`standing.ts`).
+ * Upkeep of credit contracts beside their duties. One that this home accepted is marked as funded
+ * once its coin is there. It lapses at its expiry where nobody funded it and nothing was paid over
+ * it; an offer that nobody has answered lapses a day after its end.
+ * Not here: when a contract has lapsed (`standing.ts`).
  */
 import type { Upkeep } from '../contract/watcher.ts';
 import { isThere } from './checks.ts';
@@ -9,7 +10,7 @@ import { figuresOf } from './figures.ts';
 import { followed, hasLapsed } from './standing.ts';
 import { cancelled, isFunded, isUnfunded, mayLapse, owesNothing, type Credit } from './states.ts';
 
-/** Seconds after its end for which an offer is kept, so that a late answer is told that it is late. */
+/** Seconds after its end for which an offer is kept, so that a late answer is told so. */
 const OFFER_GRACE = 86_400;
 
 export const creditUpkeep: Upkeep<Credit> = {

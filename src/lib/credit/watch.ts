@@ -77,7 +77,7 @@ export const WATCH_LIMITS = {
 /** A duty whose transaction is signed. */
 type ReadyDuty = Duty & { tx: ReadyTx };
 
-/** Returns the duties of a contract: a rollover or close that this party has finished, and its exit or refund. */
+/** Returns a contract's duties: a finished rollover or close, and its exit or refund. */
 function dutiesOf(w: WatchedCredit): { pending: ReadyDuty | undefined; own: ReadyDuty | undefined } {
   const { id, role, outpoint, own, pending, terms, paidSat } = w;
   const isPayee = role === 'payee';
@@ -120,7 +120,7 @@ export function decide(w: WatchedCredit, seen: ChainView, rules: Rules): Due {
   return coin === 'spent' ? unlessCopy(w, SPENT_OTHERWISE) : onUnspent(w, found, seen, rules);
 }
 
-/** Returns a report without an alarm for the copy of a refund, which can never say that the coin's end paid what was due. */
+/** Returns a report, for the copy of a refund without an alarm: it knows of no other payment. */
 const unlessCopy = (w: WatchedCredit, act: Act): Act =>
   w.contract === null && act.do === 'tell' ? { do: 'tell', event: act.event } : act;
 
@@ -187,7 +187,7 @@ function outbidAt({ terms, role, paidSat, knowsAll, behind }: WatchedCredit, own
   return spend.paysSat > own.paysSat ? Infinity : hangs;
 }
 
-/** Tells a merchant until when it can take what its mint owes, by credit-invoice --check and sign-update. */
+/** Tells a merchant until when it can take what its mint owes. */
 const warning = (w: WatchedCredit, tip: number): Act => ({
   do: 'tell',
   event: 'warn',
@@ -261,10 +261,10 @@ export const asShared = (w: WatchedCredit): Watched =>
     () => w,
   );
 
-/** Returns the height below which an unpaid contract is not queried: a merchant that has taken nothing may be owed something. */
+/** Returns the height below which an unpaid contract is not queried; a merchant may be owed. */
 const idleUntil = (c: FundedCredit): number => Math.min(c.terms.expiry, isReverse(c.terms) ? warnsAt(c) : Infinity);
 
-/** Returns the watch view of a record. The contract into which it is rolled over makes its rollover known. */
+/** Returns the watch view of a record. The next contract makes a rollover into it known. */
 function watchedRecord(c: Credit, { beside, restored }: About<Credit>): Watched | undefined {
   if (isOpening(c) || c.state === 'cancelled' || c.settled) return undefined;
   const next = beside && 'outpoint' in beside ? beside : undefined;

@@ -145,7 +145,7 @@ export function judged(c: Contract, hex: Hex, script: Hex): Pick<CreditWay, 'by'
   return { by: fee >= 0n && txid === txidOf(close(c, paid, fee)) ? 'close' : 'other', paysSat };
 }
 
-/** Returns a spender that is none of the known ways; undefined where this party cannot say what was due to it. */
+/** Returns an unknown spender as a way; undefined where the party cannot say what was due to it. */
 export function strangersWay(
   w: Pick<WatchedCredit, 'contract' | 'role' | 'script' | 'paidSat'>,
   hex: Hex,

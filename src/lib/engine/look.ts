@@ -1,9 +1,10 @@
 /**
- * Looks at a home's records of one kind: what a node knows beyond them, of coins that are spent, or not there. The store has
- * added up what the records say (`Kind.figures`). Records that stand otherwise are kept here and put in their place. Those whose
- * end no record knows are gone through in the order of their heights, a page at a time and in slices. A server so answers
- * messages meanwhile, and memory does not grow with their number. Without a node only the height tells more than the records,
- * of those that have expired.
+ * Looks at a home's records of one kind: what a node knows beyond them, of coins that are spent, or not
+ * there. The store has added up what the records say (`Kind.figures`). Records that stand otherwise
+ * are kept here and put in their place. Those whose end no record knows are gone through in the
+ * order of their heights, a page at a time and in slices. A server so answers messages meanwhile,
+ * and memory does not grow with their number. Without a node only the height tells more than the
+ * records, of those that have expired.
  */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { FamilyGauges } from '../contract/gauges.ts';
@@ -34,8 +35,8 @@ const heightsOf = ({ order }: Pick<Watcher<any>, 'order'>): string[] =>
   Object.keys(order).filter((figure) => order[figure] === 'height');
 
 /**
- * Looks at all records, each time it is called. A record whose coin is there stands as it says. Only its outpoint is kept from one look to the next, and its record is not read again
- * before it has changed.
+ * Looks at all records, each time it is called. A record whose coin is there stands as it says.
+ * Only its outpoint is kept from one look to the next; it is read again once it has changed.
  * @param visit is handed every contract, also where there is nothing to ask a node
  */
 export function lookingOver<R>(

@@ -1,9 +1,10 @@
 /**
- * Upkeep of a home's records beside their duties, by `watch` and `serve`: records whose coin is there are marked as funded, and
- * those of which nothing can come any more end.
+ * Upkeep of a home's records beside their duties, by `watch` and `serve`: records whose coin is there
+ * are marked as funded, and those of which nothing can come any more end.
  *
- * Funding is looked up by the transactions of each new block, once for all records: whoever opens contracts that nobody
- * funds costs the node nothing. Where these cannot be told, as at the first look, the node is asked for every coin.
+ * Funding is looked up by the transactions of each new block, once for all records: whoever opens
+ * contracts that nobody funds costs the node nothing. Where these cannot be told, as at the first
+ * look, the node is asked for every coin.
  * Not here: what funds a record, and when one has lapsed (`Upkeep` of each family).
  */
 import type { Watcher } from '../contract/watcher.ts';
@@ -46,7 +47,7 @@ export const changeRecord = <R extends object>(
     },
   );
 
-/** Ends the record of a claim, unless something came of it meanwhile. @returns whether it was ended */
+/** Ends the record of a claim. @returns false if something came of it meanwhile */
 export const lapse = async (
   home: Pick<Home, 'store'>,
   { kind, upkeep }: Pick<Watcher<any>, 'kind' | 'upkeep'>,
@@ -99,7 +100,7 @@ function readable(kind: Kind<unknown>, record: unknown): unknown[] {
 }
 
 /**
- * Marks the records whose stated coin is there, and ends those whose coin another output has replaced, or that was spent since.
+ * Marks the records whose stated coin is there. Ends those whose coin was spent since, or is none.
  * @returns the names of the ended records
  */
 export async function markFunded(
