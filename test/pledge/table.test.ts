@@ -229,7 +229,7 @@ describe('a pledge', () => {
     expect(pledgeVerdict(made, { is: 'live', depth: 3 }, 1_000)).toBe('open');
     const revoked: OwnPledge = { ...made, state: 'revoked' };
     expect(pledgeVerdict(revoked, { is: 'live', depth: 3 }, 1_000)).toBe('due');
-    const sent = { is: 'spending', tx: made.revocation.txid, depth: 0, hex: null, pays: null } as const;
+    const sent = { is: 'spending', txid: made.revocation.txid, confirmations: 0, hex: null, pays: null } as const;
     expect(pledgeVerdict(revoked, sent, 1_000)).toBe('taken-back');
   });
 

@@ -36,13 +36,7 @@ export interface TrackedCoin extends Gone {
 export type ChainFacts = Pick<Facts, 'coins'> & Partial<Pick<Facts, 'spends' | 'known'>>;
 
 /** Transaction that proves an outcome. */
-export interface OutcomeTx {
-  /** Transaction id; null where the node does not say it. */
-  tx: Hex | null;
-  /** Confirmations; 0 in the mempool. */
-  depth: number;
-  /** The whole transaction; null where it is one of the coin's `ways`, or not shown. */
-  hex: Hex | null;
+export interface OutcomeTx extends SpentBy {
   /** Outputs that it pays; null where they are not shown. */
   pays: readonly Output[] | null;
 }
@@ -69,10 +63,10 @@ export function outcome({ outpoint, funding = [] }: TrackedCoin, { coins, spends
   if (coin !== 'missing')
     return coin.confirmations > 0 ? { is: 'live', depth: coin.confirmations } : { is: 'unconfirmed' };
   const by = outcomeTxOf(spends?.get(at));
-  if (by) return { is: by.depth > 0 ? 'spent' : 'spending', ...by };
+  if (by) return { is: by.confirmations > 0 ? 'spent' : 'spending', ...by };
   for (const input of funding) {
     const taken = outcomeTxOf(spends?.get(outpointText(input)));
-    if (taken && taken.depth > 0 && taken.tx !== outpoint.txid) return { is: 'replaced', ...taken };
+    if (taken && taken.confirmations > 0 && taken.txid !== outpoint.txid) return { is: 'replaced', ...taken };
   }
   return { is: 'unseen', why: isAbsent(outpoint.txid, known) ? 'absent' : 'unclear' };
 }
@@ -81,17 +75,12 @@ const isAbsent = (txid: Hex, known: ChainFacts['known'] = 'not-checked'): boolea
   known !== 'not-checked' && known.get(txid) === false;
 
 const outcomeTxOf = (spend: SpentBy | undefined): OutcomeTx | undefined =>
-  spend && {
-    tx: spend.txid,
-    depth: spend.confirmations,
-    hex: spend.hex,
-    pays: spend.hex === null ? null : outputsOf(spend.hex),
-  };
+  spend && { ...spend, pays: spend.hex === null ? null : outputsOf(spend.hex) };
 
 /** Returns whether the outcome is proven by a transaction with enough confirmations. */
 export const isFinal = (o: Outcome): o is Extract<Outcome, OutcomeTx> =>
-  (o.is === 'spent' || o.is === 'replaced') && allows(OUTCOME_LIMITS.final, o.depth);
+  (o.is === 'spent' || o.is === 'replaced') && allows(OUTCOME_LIMITS.final, o.confirmations);
 
 /** Describes the transaction that proves an outcome, with its confirmations. */
-export const outcomeTxText = ({ tx, depth }: OutcomeTx): string =>
-  `${tx ?? 'a transaction'}${depth > 0 ? `, ${depth} confirmation${depth === 1 ? '' : 's'}` : ' in the mempool'}`;
+export const outcomeTxText = ({ txid, confirmations: n }: OutcomeTx): string =>
+  `${txid ?? 'a transaction'}${n > 0 ? `, ${n} confirmation${n === 1 ? '' : 's'}` : ' in the mempool'}`;

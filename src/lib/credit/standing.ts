@@ -59,7 +59,7 @@ export function standingOf(c: FundedCredit, facts: ExitFacts): Standing {
   if (found.is === 'replaced') return { is: isFinal(found) ? 'dead' : 'absent', ...NOTHING };
   if (found.is === 'unseen') return { is: found.why === 'absent' ? 'absent' : 'pending', ...NOTHING };
   const way = wayOf(c, found);
-  if (way && isFinal(found)) return ended(c, { ...way, txid: found.tx! });
+  if (way && isFinal(found)) return ended(c, { ...way, txid: found.txid! });
   return { is: 'pending', ...(way && { by: way.by }), ...NOTHING };
 }
 
@@ -67,8 +67,8 @@ export function standingOf(c: FundedCredit, facts: ExitFacts): Standing {
  * Returns the known way by which a coin was spent. For an unknown transaction a payer cannot tell the sum due
  * to it.
  */
-function wayOf(c: FundedCredit, { tx, hex }: OutcomeTx) {
-  const known = tx === null ? undefined : waysOf(c).get(tx);
+function wayOf(c: FundedCredit, { txid, hex }: OutcomeTx) {
+  const known = txid === null ? undefined : waysOf(c).get(txid);
   if (known || hex === null) return known;
   return strangersWay({ contract: c, role: c.role, script: payoutScript(c.terms, c.role), paidSat: paidOf(c) }, hex);
 }

@@ -84,7 +84,7 @@ export function checkOtherLeg(swap: Swap | undefined, htlc: Pick<Htlc, 'claim' |
   if (stands && isFinal(found)) return;
   throw open(
     swap,
-    `its other HTLC at ${outpointText(other.outpoint)} is ${'tx' in found ? `${found.is} by ${outcomeTxText(found)}` : found.is}, ${wanted} with ${FINAL} expected`,
+    `its other HTLC at ${outpointText(other.outpoint)} is ${'txid' in found ? `${found.is} by ${outcomeTxText(found)}` : found.is}, ${wanted} with ${FINAL} expected`,
     path === 'claim'
       ? 'it was claimed: claim this one too (spillway htlc swap, or spillway htlc secret and htlc claim)'
       : found.is === 'unseen'
@@ -94,8 +94,8 @@ export function checkOtherLeg(swap: Swap | undefined, htlc: Pick<Htlc, 'claim' |
 }
 
 /** Returns the path of an HTLC's spender; undefined if it is not shown. */
-const pathOf = ({ tx, hex }: OutcomeTx, { outpoint, ways }: TrackedCoin, hash: Hex) =>
-  tx !== null && ways.includes(tx) ? 'claim' : hex === null ? undefined : spentBy(hex, outpoint, hash);
+const pathOf = ({ txid, hex }: OutcomeTx, { outpoint, ways }: TrackedCoin, hash: Hex) =>
+  txid !== null && ways.includes(txid) ? 'claim' : hex === null ? undefined : spentBy(hex, outpoint, hash);
 
 /** Returns whether the payment can never be made: a coin of it was spent otherwise. */
 function isReplaced(found: Outcome, swap: PaidSwap): boolean {

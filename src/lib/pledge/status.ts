@@ -49,7 +49,7 @@ export function pledgeVerdict(own: OwnPledge, found: Outcome, tip: Facts['tip'],
     return payment?.pruned ? 'unknown' : 'open';
   }
   if (found.is === 'unseen' || found.is === 'replaced') return 'unknown';
-  if (found.tx === revocation.txid) return 'taken-back';
+  if (found.txid === revocation.txid) return 'taken-back';
   if (!found.pays) return 'spent';
   return sameJson(found.pays, campaignOutputs(campaign, network as Network)) ? 'completed' : 'spent';
 }

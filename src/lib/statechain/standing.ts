@@ -107,7 +107,7 @@ function spentBy(
   by: OutcomeTx,
   final: boolean,
 ): { verdict: Verdict; words: string } {
-  const { words: what, own } = (by.tx === null ? undefined : means.get(by.tx)) ?? { words: 'another', own: false };
+  const { words: what, own } = (by.txid === null ? undefined : means.get(by.txid)) ?? { words: 'another', own: false };
   const words = `spent by ${what}: ${outcomeTxText(by)}`;
   if (!final || (!own && !knowsAll)) return { verdict: 'pending', words };
   return { verdict: own ? 'done' : 'lost', words };
