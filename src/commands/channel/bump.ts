@@ -4,17 +4,16 @@ import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { parseCoins } from '../../lib/bitcoin/coins.ts';
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { bumpChild, bumpDocument } from '../../lib/channel/bump.ts';
-import { chainOf } from '../../lib/cli/chain.ts';
+import { chainOf, factsFor } from '../../lib/cli/chain.ts';
 import { contractFlags, feeFlags, psbtFrom } from '../../lib/cli/contract-flags.ts';
 import { arg, chainFlags, choiceFlag, satFlag, textFlag } from '../../lib/cli/flags.ts';
-import { readInput } from '../../lib/cli/input.ts';
+import { readInput, TRANSACTION_LIMIT } from '../../lib/cli/input.ts';
 import { runStateless, Unfinished } from '../../lib/cli/stateless.ts';
 import { leastChild } from '../../lib/engine/bump.ts';
 import { note } from '../../lib/engine/log.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { parseJson, type Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { factsFor, TRANSACTION_LIMIT } from '../htlc/shared.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom, pointFlag, rawTransaction } from './shared.ts';
 
 export default filter({

@@ -1,7 +1,7 @@
 import { filter } from '../../lib/cli/filter.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom, pointFlag, rawTransaction } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
-import { TRANSACTION_LIMIT } from '../htlc/shared.ts';
+import { TRANSACTION_LIMIT } from '../../lib/cli/input.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { inspectTransaction } from '../../lib/channel/inspect.ts';

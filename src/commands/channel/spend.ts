@@ -8,7 +8,8 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom, rawTransaction } from './shared.ts';
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { chainFlags, textFlag, type Values } from '../../lib/cli/flags.ts';
-import { factsFor, TRANSACTION_LIMIT } from '../htlc/shared.ts';
+import { factsFor } from '../../lib/cli/chain.ts';
+import { TRANSACTION_LIMIT } from '../../lib/cli/input.ts';
 import { note } from '../../lib/engine/log.ts';
 import { runStateless, Unfinished } from '../../lib/cli/stateless.ts';
 

@@ -13,7 +13,7 @@ import { bytesToHex } from '../../lib/signing/curve.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { createInHome, type Created, type Parts } from './home.ts';
-import { factsFor } from './shared.ts';
+import { factsFor } from '../../lib/cli/chain.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { createFile, print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';

@@ -9,7 +9,10 @@ import type { Funding } from '../../lib/bitcoin/funding.ts';
 import type { Home } from '../../lib/home/home.ts';
 import { note } from '../../lib/engine/log.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
-import { checkUnsent, factsFor, htlcIn, paymentFields, withOwnHome } from './shared.ts';
+import { htlcIn } from './shared.ts';
+import { checkUnsent, paymentFields } from '../../lib/cli/payment.ts';
+import { factsFor } from '../../lib/cli/chain.ts';
+import { withOwnHome } from '../../lib/cli/home.ts';
 import { freeFunding, fundOnce } from './home.ts';
 
 export default filter({

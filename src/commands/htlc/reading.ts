@@ -15,7 +15,8 @@ import type { Fields } from '../../lib/protocol/document.ts';
 import type { Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { hashFlag } from './creating.ts';
-import { htlcIn, TRANSACTION_LIMIT } from './shared.ts';
+import { htlcIn } from './shared.ts';
+import { TRANSACTION_LIMIT } from '../../lib/cli/input.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 
 /** First bytes of a transaction, its version from 1 to 3; no known script begins so. */

@@ -1,22 +1,13 @@
 /**
- * Inputs of the `htlc` commands: documents, keys, coins as TXID:VOUT:SAT, facts of the chain. Also
+ * Inputs of the `htlc` commands: documents, keys, coins as TXID:VOUT:SAT. Also
  * the run of `htlc claim` and `htlc refund`.
  * Not here: the transactions (`htlc/`), homes (`home.ts`).
  */
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { parseSat } from '../../lib/bitcoin/amount.ts';
 import { outpointText, parseOutpoint } from '../../lib/bitcoin/outpoint.ts';
-import { fundingHex, fundingPsbt, isSigned, type Funding } from '../../lib/bitcoin/funding.ts';
-import {
-  feeOf,
-  parseTransaction,
-  txidOf,
-  txidOfHex,
-  type Spent,
-  type Template,
-} from '../../lib/bitcoin/transaction.ts';
+import { parseTransaction, txidOf, txidOfHex, type Spent } from '../../lib/bitcoin/transaction.ts';
 import { bytesToHex, hexToBytes } from '../../lib/bitcoin/bytes.ts';
-import type { Network } from '../../lib/bitcoin/network.ts';
 import { isRelative } from '../../lib/htlc/lock.ts';
 import type { PathName } from '../../lib/htlc/scripts.ts';
 import { carrier, finishSpend, merged, missing, ownerOf, signatureBy, type Known } from '../../lib/htlc/sign.ts';
@@ -24,16 +15,16 @@ import { spend, type Spend } from '../../lib/htlc/spend.ts';
 import { checkPreimage, type Htlc } from '../../lib/htlc/terms.ts';
 import { htlcEntries, readHtlc } from '../../lib/htlc/view.ts';
 import { Fields } from '../../lib/protocol/document.ts';
-import type { Facts, Hex } from '../../lib/protocol/action.ts';
+import type { Hex } from '../../lib/protocol/action.ts';
 import { checkCoins } from '../../lib/bitcoin/coin-checks.ts';
 import { parseJson, type Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import type { Home } from '../../lib/home/home.ts';
-import { chainOf, type ChainValues } from '../../lib/cli/chain.ts';
+import { factsFor } from '../../lib/cli/chain.ts';
 import { feeFlags, psbtFrom } from '../../lib/cli/contract-flags.ts';
 import { chainFlags, homeFlags, inGroup, repeated, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
-import { withHome, type HomeValues } from '../../lib/cli/home.ts';
-import { readInput } from '../../lib/cli/input.ts';
+import { withOwnHome } from '../../lib/cli/home.ts';
+import { readInput, TRANSACTION_LIMIT } from '../../lib/cli/input.ts';
 import { note } from '../../lib/engine/log.ts';
 import { secretFlags, readHex, readKey } from '../../lib/cli/secrets.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
@@ -42,8 +33,6 @@ import { runStateless } from '../../lib/cli/stateless.ts';
 import { refundExit, refundWay } from '../../lib/htlc/ways.ts';
 import { payoutFor, preimageFor, secretBehind } from './home.ts';
 
-/** Most bytes of a transaction in hex: that of a whole block. */
-export const TRANSACTION_LIMIT = 8_100_000;
 const group = 'SPEND';
 
 export const spendFlags = {
@@ -106,60 +95,6 @@ async function previousOf(file: string | undefined, coin: Spent): Promise<Uint8A
     throw new Refusal('unsafe-funding', `output ${coin.vout} of ${txid} is not ${coin.sat} sat for this HTLC`);
   return hexToBytes(hex);
 }
-
-type SpendFacts = Pick<Facts, 'tip' | 'coins' | 'feerate' | 'now'>;
-
-/** Returns the facts of chain and clock. */
-export async function factsFor(
-  flags: ChainValues & { feerate?: number | undefined },
-  network: Network,
-  coins: readonly string[] = [],
-): Promise<{ facts: SpendFacts; checks: Record<string, string> }> {
-  const { factSource } = await import('../../lib/chain/source.ts');
-  const { feerate } = flags;
-  const source = factSource({ network, ...(await chainOf(flags)), ...(feerate !== undefined && { feerate }) });
-  const { facts, checks } = await source.facts({ tip: true, coins, feerate: true, now: true });
-  return { facts: facts as SpendFacts, checks };
-}
-
-/** Checks that a node shows no output of a given-up payment. @throws Refusal `wrong-state` */
-export async function checkUnsent(
-  paid: Template,
-  factsOf: (at: readonly string[]) => ReturnType<typeof factsFor>,
-  hint: string,
-): Promise<void> {
-  const txid = txidOf(paid);
-  const { facts } = await factsOf(paid.outputs.map((_, vout) => `${txid}:${vout}`));
-  const found = facts.coins === 'not-checked' ? [] : [...facts.coins.values()];
-  if (found.some((coin) => coin !== 'missing'))
-    throw new Refusal('wrong-state', `the payment ${txid} was sent`, { hint });
-}
-
-/** Returns the fields of a payment as it is printed; exit 3 while a signature is missing. */
-export function paymentFields(funding: Funding): { psbt: string; hex: Hex | null; txid: Hex; fee_sat: bigint } {
-  const { template } = funding;
-  const signed = isSigned(funding);
-  if (!signed) {
-    note('sign the PSBT in the wallet that owns its coins');
-    process.exitCode = 3;
-  }
-  const hex = signed ? fundingHex(funding) : null;
-  return { psbt: fundingPsbt(funding), hex, txid: txidOf(template), fee_sat: feeOf(template) };
-}
-
-/** Runs with the home that the flags name, or with none. @throws Refusal `wrong-network` */
-export const withOwnHome = <T>(
-  flags: HomeValues,
-  network: Network | undefined,
-  use: (home: Home | undefined) => Promise<T>,
-): Promise<T> =>
-  flags.home === undefined
-    ? use(undefined)
-    : withHome(flags, (home) => {
-        if ((network ?? home.network) !== home.network)
-          throw new Refusal('wrong-network', `a home of ${home.network} found, one of ${network} expected`);
-        return use(home);
-      });
 
 /** Reads an HTLC, spends it by one path, prints; exit 3 while something is missing. */
 export async function runSpend(path: PathName, flags: SpendValues, file: string | undefined): Promise<void> {

@@ -19,7 +19,7 @@ import { xOnlyKey } from '../../lib/signing/bip340.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { readDocument } from '../../lib/cli/stateless.ts';
-import { factsFor } from '../htlc/shared.ts';
+import { factsFor } from '../../lib/cli/chain.ts';
 
 export default filter({
   summary: 'Spend the coin of a taproot commitment again',

@@ -32,7 +32,9 @@ import {
 import { coinsFrom, contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { print } from '../../lib/cli/output.ts';
-import { checkUnsent, factsFor, paymentFields, withOwnHome } from '../htlc/shared.ts';
+import { checkUnsent, paymentFields } from '../../lib/cli/payment.ts';
+import { factsFor } from '../../lib/cli/chain.ts';
+import { withOwnHome } from '../../lib/cli/home.ts';
 import { readObjects, printPlan, planScript, type Plan } from './plan.ts';
 import { digestOf } from './shared.ts';
 

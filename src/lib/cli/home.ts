@@ -4,6 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Network } from '../bitcoin/network.ts';
 import { allKinds } from '../families.ts';
 import type { Home } from '../home/home.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -65,3 +66,17 @@ export async function withHome<T>(
     home.close();
   }
 }
+
+/** Runs with the home that the flags name, or with none. @throws Refusal `wrong-network` */
+export const withOwnHome = <T>(
+  flags: HomeValues,
+  network: Network | undefined,
+  use: (home: Home | undefined) => Promise<T>,
+): Promise<T> =>
+  flags.home === undefined
+    ? use(undefined)
+    : withHome(flags, (home) => {
+        if ((network ?? home.network) !== home.network)
+          throw new Refusal('wrong-network', `a home of ${home.network} found, one of ${network} expected`);
+        return use(home);
+      });

@@ -10,6 +10,9 @@ import { MESSAGE_LIMIT } from '../protocol/message.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { openFile, readAll } from '../engine/files.ts';
 
+/** Most bytes of a transaction in hex: that of a whole block. */
+export const TRANSACTION_LIMIT = 8_100_000;
+
 /**
  * Opens a named file, or stdin.
  * @throws Refusal `no-input`; `usage` where a person at a terminal would be waited for
