@@ -194,7 +194,7 @@ describe('the engine', () => {
 
 /** Commands that a file holds: one, or those of a small topic. */
 const doorsIn = (file: string): number =>
-  textOf(file).match(/^export (?:default|const \w+ =) (?:filter|contractDoor)\(/gm)?.length ?? 0;
+  textOf(file).match(/^export (?:default|const \w+ =) (?:door|contractDoor)\(/gm)?.length ?? 0;
 /** A command. Beside the doors of a family lies what they share. */
 const isDoor = (file: string): boolean => file.startsWith('src/commands/') && doorsIn(file) > 0;
 

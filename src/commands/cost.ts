@@ -1,10 +1,10 @@
 /** Commands of `cost`: what the last mile costs. Not here: the sums (`cost/`). */
-import { filter } from '../lib/cli/filter.ts';
+import { door } from '../lib/cli/door.ts';
 import { choiceFlag, feerateFlag, hexFlag, repeated, switchFlag, wholeFlag } from '../lib/cli/flags.ts';
 import { dustCost, EXIT_CLIENTS, exitCost, reserveCost } from '../lib/cost/chain.ts';
 import { adsCost, channelCost, jitCost, phoenixdCost } from '../lib/cost/service.ts';
 
-export const ads = filter({
+export const ads = door({
   summary: 'What a liquidity ad charges (bolts#1153): mining, service, and what the seller signs',
   description: `Mining is the fee rate times the weight of the funding transaction that the buyer pays for; the service fee is a share of the smaller of what was asked for and what is contributed, and a base; for a new channel the creation fee too. rate is the ad in bytes; with --script, signing_hash is what the seller signs.`,
   examples: [
@@ -28,7 +28,7 @@ export const ads = filter({
   run: adsCost,
 });
 
-export const channel = filter({
+export const channel = door({
   summary: 'Whether the sums of a channel order agree (bLIP-51)',
   description: `An order of LSPS1 is paid once: its fee, and the balance that the client gets back in the channel. Where they do not add up, problems says so; one example of bLIP-51 itself does not.`,
   examples: [
@@ -43,7 +43,7 @@ export const channel = filter({
   run: channelCost,
 });
 
-export const dust = filter({
+export const dust = door({
   summary: 'The least outputs that nodes relay, of each form',
   description: `BOLT3's table, by which channels trim their outputs, and Bitcoin Core's own at its default of 3 sat/vB; they differ for taproot, where BOLT3 takes the general figure of an unknown segwit script.`,
   examples: [
@@ -53,7 +53,7 @@ export const dust = filter({
   run: dustCost,
 });
 
-export const exit = filter({
+export const exit = door({
   summary: 'What it costs to leave a channel factory alone, and the balance from which that is worth it',
   description: `Leaving puts the branch of the tree on the chain, a child for each transaction that pays for it, and the commitment. A balance is worth leaving with from three times that fee on (--times). --clients takes the branch of a SuperScalar tree; --exit-vb and --transactions any other. --users says what a mass exit takes at least: every leaf once, ancestors shared.`,
   examples: [
@@ -78,7 +78,7 @@ export const exit = filter({
   run: exitCost,
 });
 
-export const jit = filter({
+export const jit = door({
   summary: 'What a just-in-time channel costs (bLIP-52), and whether the payment can bear it',
   description: `The fee is the larger of --min-fee-msat and the share of the payment, rounded up. A payment that does not cover its fee is answered with payable: false and error 202, one that overflows 64 bits with 203, as LSPS2 numbers them.`,
   examples: [
@@ -95,7 +95,7 @@ export const jit = filter({
   run: jitCost,
 });
 
-export const phoenixd = filter({
+export const phoenixd = door({
   summary: 'What receiving with phoenixd costs, payment by payment, from the first satoshi',
   description: `Each --receive is a payment, in order. One that finds no room buys liquidity: 1 percent of it and of the auto-liquidity, 1,000 sat for the first channel, and mining. One that cannot pay that becomes fee credit, which goes into the next purchase and is never given back. Every constant is a flag.`,
   examples: [
@@ -113,7 +113,7 @@ export const phoenixd = filter({
   run: phoenixdCost,
 });
 
-export const reserve = filter({
+export const reserve = door({
   summary: 'What of a channel cannot be spent: the reserve',
   description: `BOLT2 suggests one percent of the capacity for each side, and never less than the dust limit. --permille 0 is what channels without a reserve have.`,
   examples: [

@@ -1,7 +1,7 @@
 /** Commands of `feasibility`, and their networks: channels with members, or any dump. */
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { filter } from '../lib/cli/filter.ts';
+import { door } from '../lib/cli/door.ts';
 import { arg, choiceFlag, countFlag, flagOf, repeated, switchFlag, textFlag } from '../lib/cli/flags.ts';
 import { maxInputFlag, readDocument } from '../lib/cli/stateless.ts';
 import { readAll } from '../lib/engine/files.ts';
@@ -65,7 +65,7 @@ async function wealthOf({ network, document }: ReadNetwork, file: string | undef
   return parseWealth(from, network);
 }
 
-export const count = filter({
+export const count = door({
   summary: 'A small network counted out: the distributions that it can hold, the payments that it cannot make',
   description: `Reads a network as feasibility wealth does. Counts every way to share its capacity, those that its channels can hold, and over all of those the payments of each amount that cannot be made: all, and those of payers who own the amount. Up to ten million distributions.`,
   examples: [
@@ -87,7 +87,7 @@ export const count = filter({
   },
 });
 
-export const pay = filter({
+export const pay = door({
   summary: 'Can this payment be made at all: by any balance of the channels, or as they are balanced now?',
   description: `Reads a network as feasibility wealth does. By wealth, the answer holds whatever routes, splits and rebalancing are used. With --liquidity each channel states liquidity_sat by member, and the answer is a smallest cut: the most that can be paid over all routes together, and where it is too little, the set that cannot send more.`,
   examples: [
@@ -112,7 +112,7 @@ export const pay = filter({
   },
 });
 
-export const sample = filter({
+export const sample = door({
   summary: 'How much can two members of a large network pay each other? Drawn pairs, and the most of each',
   description: `Reads a network as feasibility wealth does, or any dump of gossip. --draw liquidity balances every channel of two at random once; --draw wealth draws what members own for each pair, and keeps what the channels can hold. Two different questions: say which one you ask. For each pair the most that can be paid over all routes together is found exactly. The same --seed draws the same.`,
   examples: [
@@ -133,7 +133,7 @@ export const sample = filter({
     sampleDocument((await readNetwork(file, maxInput)).network, { ...flags, amounts, seed }),
 });
 
-export const throughput = filter({
+export const throughput = door({
   summary: 'Payments a second that a network delivers, where those that it cannot make go to the chain',
   description: `A payment that no balance of the channels can make needs a transaction. With TPS transactions a second for them, BATCH payments repaired by each, and INFEASIBLE of PAYMENTS that could not be made, a network delivers BATCH · TPS · PAYMENTS / INFEASIBLE a second; the interval is that of the share (Wilson, 95 percent). Papers differ in the transactions a second that they assume, so it has no default.`,
   examples: [
@@ -153,7 +153,7 @@ export const throughput = filter({
   },
 });
 
-export const wealth = filter({
+export const wealth = door({
   summary: 'Can the members of a network own so much each, however its channels are balanced?',
   description: `Reads {channels: [{id?, members: [a, b, …], capacity_sat, reserve_sat?, credit_sat?}], wealth_sat: {a: n, …}}, or any dump that gossip graph reads with --wealth. A channel may have more than two members; reserve and credit are a number, or an object by member. Yes comes with one way to balance the channels. No comes with a certificate: a set whose members would own less than the channels inside it hold. Exact, in whole satoshis.`,
   examples: [

@@ -1,5 +1,5 @@
 /** Commands of `invoice`: Lightning invoices (BOLT11). */
-import { filter } from '../lib/cli/filter.ts';
+import { door } from '../lib/cli/door.ts';
 import { arg, switchFlag, wholeFlag } from '../lib/cli/flags.ts';
 import { readKey, secretFlags } from '../lib/cli/secrets.ts';
 import { batchFlag, nodeKeyFlags, runStateless } from '../lib/cli/stateless.ts';
@@ -7,7 +7,7 @@ import { bolt11Document, encodeBolt11, invoiceIn, verifyBolt11 } from '../lib/of
 import { Refusal } from '../lib/protocol/refusal.ts';
 import { atFlag, now, rawOffer } from './offer/shared.ts';
 
-export const decode = filter({
+export const decode = door({
   summary: 'Show a BOLT11 invoice field by field, and list what is wrong with it',
   description: `Reads an invoice (lnbc1…). Fields stand in their order, each as often as it is there, since libraries differ in which of two they take. A field that is not known, or whose value would be written in other letters, has letters too, and invoice encode takes these. The payee is the key of field n, else the one that the signature gives.`,
   examples: [
@@ -23,7 +23,7 @@ export const decode = filter({
     }),
 });
 
-export const encode = filter({
+export const encode = door({
   summary: 'Write and sign a BOLT11 invoice',
   description: `Reads what invoice decode prints, or {network, amount_msat?, timestamp?, fields: [{tag: "p", payment_hash}, {tag: "s", payment_secret}, {tag: "d", description}, …]}: h description_hash, m payment_metadata, n node_id, x expiry, c min_final_cltv_expiry_delta, f fallback {address}, r route [{pubkey, short_channel_id, fee_base_msat, fee_proportional_millionths, cltv_expiry_delta}], 9 features [bits]; other tags with letters. What invoice verify would refuse is not written.`,
   examples: [
@@ -40,7 +40,7 @@ export const encode = filter({
   },
 });
 
-export const verify = filter({
+export const verify = door({
   summary: 'Refuse a BOLT11 invoice that breaks a rule, that libraries read differently, or that is over',
   description: `Checks fields, features, signature and time. A second payment hash, secret, description, key, expiry, delta or list of features is refused (field-twice): two libraries would pay different invoices. --lenient passes over fields of a wrong length, as the example in BOLT11 does against its own text.`,
   examples: [

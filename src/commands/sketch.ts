@@ -1,5 +1,5 @@
 /** Commands of `sketch`, and their flags. Not here: what they mean (`sketch/sketch.ts`). */
-import { filter } from '../lib/cli/filter.ts';
+import { door } from '../lib/cli/door.ts';
 import { arg, countFlag, requiredArg } from '../lib/cli/flags.ts';
 import { maxInputFlag, readDocument, runStateless, Unfinished } from '../lib/cli/stateless.ts';
 import { note } from '../lib/engine/log.ts';
@@ -23,7 +23,7 @@ export const capacityFlag = countFlag(
   { helpValue: 'N', required: true },
 );
 
-export const decode = filter({
+export const decode = door({
   summary: 'The elements of a sketch, where there are no more than it has room for',
   description: `Prints {elements: […]} in rising order; of more than 53 bits as text. A sketch of too many elements gives {decoded: false} and exit 3: ask for an extension; most_elements says how many it has room for. A random sketch passes for one of few elements with a chance of 2^-BITS at most, which costs a little of the capacity.`,
   examples: [
@@ -47,7 +47,7 @@ export const decode = filter({
     }),
 });
 
-export const extend = filter({
+export const extend = door({
   summary: 'What a sketch lacks to a larger capacity, so that nothing is sent twice',
   description: `Reads the elements as sketch make does, and prints the sums of a sketch from number FROM on. sketch merge appends them to the sketch of capacity FROM.`,
   examples: [
@@ -70,7 +70,7 @@ export const extend = filter({
     ),
 });
 
-export const make = filter({
+export const make = door({
   summary: 'A set of numbers as a small sketch, from which its difference to another set can be read',
   description: `Reads elements: {elements: […]}, a JSON list, or words with white space between; each is a number, decimal digits, or 0x and hex. The sketch is PinSketch in the format of minisketch: BITS · CAPACITY bits, whatever the size of the set. An element that comes twice cancels itself.`,
   examples: [
@@ -87,7 +87,7 @@ export const make = filter({
     }),
 });
 
-export const merge = filter({
+export const merge = door({
   summary: 'The sketch of the difference of two sets, or a sketch and its extension in one',
   description: `Two sketches of one number of bits give the sketch of their symmetric difference, of the smaller capacity. A sketch of capacity C and an extension from C on give the larger sketch.`,
   examples: [

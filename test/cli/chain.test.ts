@@ -1,13 +1,13 @@
 /** Flags of the chain: a node is asked for whatever they leave open. */
 import { expect, it, vi } from 'vitest';
 import { chainOf } from '../../src/lib/cli/chain.ts';
-import { filter } from '../../src/lib/cli/filter.ts';
+import { door } from '../../src/lib/cli/door.ts';
 import { chainFlags } from '../../src/lib/cli/flags.ts';
 import { command } from '../support/command.ts';
 
 const chain = 'http://127.0.0.1:1';
 
-const Tip = filter({
+const Tip = door({
   summary: 'The height',
   description: 'The height.',
   examples: [],

@@ -1,6 +1,6 @@
 /** Flags that many commands share: amounts, heights, feerates, URLs without passwords. */
 import { describe, expect, it } from 'vitest';
-import { filter } from '../../src/lib/cli/filter.ts';
+import { door } from '../../src/lib/cli/door.ts';
 import {
   actionArg,
   chainFlags,
@@ -87,7 +87,7 @@ it('no flag has a default that a manifest would carry to other machines', () => 
 });
 
 describe('a flag by its words', () => {
-  const Every = filter({
+  const Every = door({
     summary: 'Every kind',
     description: 'Every kind.',
     examples: [],

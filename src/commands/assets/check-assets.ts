@@ -1,6 +1,6 @@
 import { fates } from '../../lib/assets/check.ts';
 import { fetching, readSubject } from './decoding.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
@@ -8,7 +8,7 @@ import { parentSource, sourceFlags } from './parents.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default filter({
+export default door({
   summary: 'Before signing: which coloured units a PSBT would move, and refuse where it would destroy any',
   description: `Looks at Open Assets, Colu and EPOBC units in the inputs and where they go. Exit 0: none are destroyed; 3: parents are missing; 77: units would be destroyed, named in the error.`,
   examples: [

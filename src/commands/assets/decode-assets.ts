@@ -1,9 +1,9 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { AnyAsset } from '../../lib/assets/guess.ts';
 import { decode, decoderTable, decodeFlags } from './decoding.ts';
 import { heightFlag } from '../../lib/cli/flags.ts';
 
-export default filter({
+export default door({
   summary: 'Which colored-coin protocols a transaction could belong to, and why',
   description: `Asks the decoders of Open Assets, Colu, EPOBC and Counterparty, and prints each verdict (yes, possible, no) with its reason and, where it is not no, the decoder's document.`,
   examples: [

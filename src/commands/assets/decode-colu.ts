@@ -1,9 +1,9 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { textFlag } from '../../lib/cli/flags.ts';
 import { Colu, coluPayload } from '../../lib/assets/colu/decode.ts';
 import { decode, decoderTable, decodeFlags } from './decoding.ts';
 
-export default filter({
+export default door({
   summary: "Read a transaction as Colu's Colored Coins: issuance, payments, asset ids, hidden metadata",
   description: `Follows assets back through parent transactions as the network did, overflow to the last output included. Where a needed parent is not there the status is "undetermined", its id is in "missing", and the exit code is 3. A line {"payload":hex} of a batch is read alone, as --payload is.`,
   examples: [

@@ -1,10 +1,10 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { decodeCounterparty } from '../../lib/assets/counterparty/decode.ts';
 import type { Tx } from '../../lib/assets/transaction.ts';
 import { decode, decodeFlags } from './decoding.ts';
 import { arg, heightFlag } from '../../lib/cli/flags.ts';
 
-export default filter({
+export default door({
   summary: 'Read the Counterparty message in a transaction: OP_RETURN, multisig, P2SH or taproot',
   description: `Undoes RC4 and prints the message's fields. Whether the sender had what it sends only the whole ledger knows: "validity" is always "not-evaluated". Without --height both forms of a message, CBOR and packed, are tried.`,
   examples: [

@@ -1,8 +1,8 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { Epobc } from '../../lib/assets/epobc/decode.ts';
 import { decode, decoderTable } from './decoding.ts';
 
-export default filter({
+export default door({
   summary: 'Read a transaction as EPOBC: tag, padding, and what the kernel gives each output',
   description: `A tag is only a sequence number, so nothing is called colored that does not lead back to a genesis. The kernel is that of the wallets; where it gives outputs more than the inputs brought, "conservation" is false. Missing parents: status "undetermined", exit code 3.`,
   examples: [

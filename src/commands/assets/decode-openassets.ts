@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { choiceFlag, switchFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { decode, decoderTable, decodeFlags, type Asides, type Decoder } from './decoding.ts';
 import { type Piece, Malformed } from '../../lib/assets/bytes.ts';
@@ -33,7 +33,7 @@ const flags = {
   'asset-id': textFlag('Convert an asset id', 'ID'),
 };
 
-export default filter({
+export default door({
   summary: 'Read a transaction as Open Assets: which outputs carry how many units of which asset',
   description: `Follows units back through parent transactions to where they were issued. Where a needed parent is not there the status is "undetermined", its id is in "missing", and the exit code is 3: it is never called uncolored by guess. Nothing is fetched but from your own node.`,
   examples: [

@@ -3,7 +3,7 @@ import { readPayee } from '../../lib/assets/openassets/payee.ts';
 import { writePsbt } from '../../lib/bitcoin/psbt.ts';
 import { toTransaction, txidOf } from '../../lib/bitcoin/transaction.ts';
 import { payFlags, payPlain } from './building.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, choiceFlag, repeated, satFlag, textFlag } from '../../lib/cli/flags.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
@@ -11,7 +11,7 @@ import { printJson } from '../../lib/protocol/json.ts';
 
 const row = ({ address, units, sat }: Holder & { sat: bigint }) => ({ address, units: String(units), amount_sat: sat });
 
-export default filter({
+export default door({
   summary: 'Build the unsigned PSBT that pays the holders of a snapshot pro rata, with a report',
   description: `Each holder gets floor(total x units / all units). What rounding leaves goes by --remainder; shares below --min or dust are not paid and stay with the payer. Coins that carry Open Assets, Colu or EPOBC units, or whose parents are not known (--prev, --chain), are not spent. In the report paid_sat and kept_sat add up to the total.`,
   examples: [

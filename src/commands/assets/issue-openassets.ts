@@ -1,9 +1,9 @@
 import { textFlag } from '../../lib/cli/flags.ts';
 import { buildIssue } from '../../lib/assets/openassets/build.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { build, buildFlags } from './building.ts';
 
-export default filter({
+export default door({
   summary: 'Build the unsigned PSBT that issues units of an Open Assets asset',
   description: `The asset belongs to the script of the issuing coin (--issuer, else the first coin). Parents of the coins are needed, so that no coin that carries Open Assets, Colu or EPOBC units is spent unseen; the result is read back by decode-openassets before it is printed.`,
   examples: [

@@ -2,10 +2,10 @@ import { textFlag } from '../../lib/cli/flags.ts';
 import { buildTransfer } from '../../lib/assets/openassets/build.ts';
 import { readAssetId } from '../../lib/assets/openassets/ids.ts';
 import { readPayee } from '../../lib/assets/openassets/payee.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { build, buildFlags } from './building.ts';
 
-export default filter({
+export default door({
   summary: 'Build the unsigned PSBT that sends units of an Open Assets asset',
   description: `Takes coins of the asset until the units suffice, and coins without units for the fee. Units that are left over come back in an output of their own; with --burn they are destroyed. Coins whose colour is not known, or that carry units of Colu or EPOBC, are not spent.`,
   examples: [

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { actionArg, arg, textFlag } from '../../lib/cli/flags.ts';
 import { createFile } from '../../lib/cli/output.ts';
 import { secretFlags, readHex, readKey } from '../../lib/cli/secrets.ts';
@@ -7,7 +7,7 @@ import { runStateless } from '../../lib/cli/stateless.ts';
 import { ADAPTOR_ACTIONS, adaptorDocument, presignDocument } from '../../lib/channel/adaptor-document.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default filter({
+export default door({
   summary: 'Adaptor signatures: presign, verify, adapt, extract, for one key and for two (MuSig2)',
   description: `presign reads {message, adaptor_point} and signs with --key-file. With pubkeys (two) it is one document handed round three times: the offerer draws a nonce into --nonce-out, the claimer signs last, the offerer completes with --nonce-file, which is erased before anything is printed. With construction ecdsa (one key) it is ECDSA, as Discreet Log Contracts have it, and the signature is printed as DER too. adapt makes the signature with the secret of --adaptor-file; extract reads {…, signature} and prints that secret. The construction is named in each document: A adds the point to the first nonce before BIP327 hashes it, and does not work with programs that add it later.`,
   examples: [

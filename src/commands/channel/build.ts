@@ -1,9 +1,9 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom } from './shared.ts';
 import { arg, switchFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 
-export default filter({
+export default door({
   summary: 'Build a commitment of a Lightning channel and its HTLC transactions, byte for byte as BOLT3 has them',
   description: `Reads {holder, number, per_commitment_point, to_local_msat, to_remote_msat, feerate_per_kw, dust_limit_sat, htlcs: [{direction, amount_msat, payment_hash, expiry, preimage?}]}; offered and received are the holder's. With --keys of the other side it prints what commitment_signed carries; with those of the holder, and signature and htlc_signatures of the other side in the document, the finished transactions. A taproot commitment takes nonces and partial_signatures by side; with the holder's nonce the other side signs last. --close reads {closer, fee_sat, locktime, local_sat, remote_sat, local_address, remote_address, signatures?} and prints each variant of a mutual close.`,
   examples: [

@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
 import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { parseCoins } from '../../lib/bitcoin/coins.ts';
@@ -16,7 +16,7 @@ import { parseJson, type Json } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom, pointFlag, rawTransaction } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Pay for a stuck commitment, or any parent with an anchor, with any coin: the array for submitpackage',
   description: `Reads a finished parent in hex: a version 3 transaction with P2A, or a commitment with an anchor of the own key (--channel and --keys). Makes a child that spends the anchor and coins of --utxo and pays to --change, so that both together reach --feerate. Prints the PSBT of the child with exit 3 until a wallet has signed the coins; give it back with --merge and the same flags. A second child with a higher fee rate replaces the first. With --chain it also pays for what it takes the place of, such as a child of the peer's.`,
   examples: [

@@ -1,11 +1,11 @@
 import { switchFlag, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { backedBy, backupFlags } from './backup.ts';
 import { signBacked } from '../../lib/channel/lnd.ts';
 import { note } from '../../lib/engine/log.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default filter({
+export default door({
   summary: 'Sign the commitment in an lnd backup: the last resort, which loses everything where it was revoked',
   description: `A channel.backup of lnd 0.18 and later holds the commitment that was newest when it was written. Any payment since then has revoked it, and the peer takes the whole channel if it is broadcast. First ask the peer to close (connecting to it from a restored node does), and wait for days: to_remote is then yours by channel-sweep, without any risk. Where the peer is gone for good, its watchtower may not be.`,
   examples: [

@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { channelFlag, channelFrom, keysFlag, keysFrom, pointFlag, rawTransaction } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { TRANSACTION_LIMIT } from '../../lib/cli/input.ts';
@@ -7,7 +7,7 @@ import { bytesToHex } from '../../lib/bitcoin/bytes.ts';
 import { inspectTransaction } from '../../lib/channel/inspect.ts';
 import { readKnowledge } from '../../lib/channel/match.ts';
 
-export default filter({
+export default door({
   summary:
     'What a transaction of a Lightning channel is: number, owner, and who may spend each output how and from when',
   description: `Reads a transaction in hex, or {transaction, channel?, per_commitment_point?, htlcs?}: a commitment, HTLC transaction, penalty, sweep or close. Without --channel it says what the bytes alone show. With it the number is read off locktime and sequence, the fee is known, signatures are verified, and each output has its role, as far as points (by --keys or --point) and HTLCs are known.`,

@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { penaltyDocument } from '../../lib/channel/spend.ts';
@@ -6,7 +6,7 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 import { storeFrom } from './shared.ts';
 import { channelSpendFlags, runChannelSpend } from './spend.ts';
 
-export default filter({
+export default door({
   summary: 'Take everything of a revoked commitment of the other side, and of its HTLC transactions',
   description: `Reads a transaction in hex, or {transaction, channel?, number?, htlcs?, spent?}. The secret of the commitment comes from --secret-file, or from --secrets, the store that channel-secrets insert prints. An HTLC output is found by the htlcs of that commitment alone, as its holder has them; without them its second stage is punished when it is there. Confirm it before the delay of the cheater's to_local ends.`,
   examples: [

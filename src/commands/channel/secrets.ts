@@ -1,11 +1,11 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { actionArg, arg } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { ACTIONS, secretsDocument } from '../../lib/channel/secrets-document.ts';
 import { keysFlag, keysFrom } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Per-commitment secrets and the keys bound to them: derive, insert, find, check',
   description: `derive reads {number} or {index} and, with --seed-file or --keys, prints the secret and its point. insert reads {secrets?, index | number, secret} and prints the store (at most 49 secrets) with it. find reads {secrets, index | number} and prints that secret. check reads {secrets} or {secret, point}. keys reads {format, holder, other, per_commitment_point} with the basepoints of both sides and prints the keys of that commitment. What is printed by derive, insert and find is secret once a channel is in use: never print the secret of a commitment that is not yet revoked.`,
   examples: [

@@ -1,10 +1,10 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { channelFlag, channelFrom } from './shared.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { verifyCommitment } from '../../lib/channel/build.ts';
 
-export default filter({
+export default door({
   summary: 'Compare a commitment and its HTLC transactions with what they must be, and verify their signatures',
   description: `Reads what channel-build reads, and beside it what somebody else made: commitment and htlc_transactions in hex, signed or not, signature, htlc_signatures, nonces and partial_signatures. Each is compared byte for byte and each signature verified; the first difference is named, and who is to blame.`,
   examples: [

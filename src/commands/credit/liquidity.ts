@@ -1,7 +1,7 @@
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, countFlag, homeFlags, inGroup } from '../../lib/cli/flags.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { feerateText } from '../../lib/bitcoin/fee.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { lookingOver, homeTotals } from '../../lib/engine/look.ts';
@@ -19,7 +19,7 @@ import { maxSat } from '../../lib/bitcoin/amount.ts';
 const group = 'PLAN';
 const { 'max-blocks': max, 'min-blocks': min, margin, freeze } = policyFlags;
 
-export default filter({
+export default door({
   summary: 'What this home holds, owes and could settle now, and when it falls due',
   description: `A table with bars on a terminal, JSON in a pipe. A day is 144 blocks from a multiple of 144, and an exit belongs to the day of its deadline. --plan N proposes expiries for new contracts, so that no day has more than N exits, names days that have more already, and says what fees and coins all exits at once take at --feerate: each takes one child, and no coin serves two. A contract that nobody has funded, as far as watch, serve or a payment has seen, counts in no sum. What was paid over contracts whose coin is spent is pending, settled or lost, by what the chain did; the exit code is 3 where something is lost.`,
   examples: [

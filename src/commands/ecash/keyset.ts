@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { readInput } from '../../lib/cli/input.ts';
@@ -8,7 +8,7 @@ import { printAll } from '../../lib/cli/output.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 import { parseJson } from '../../lib/protocol/json.ts';
 
-export default filter({
+export default door({
   summary: 'Make, list and retire the keysets under which this home issues ecash',
   description: `Without flags makes a new keyset from the home's seed, with an id of version 2, and issues under it from now on. A retired keyset still signs what it was offered for. Only public keys are printed.`,
   examples: [

@@ -1,5 +1,5 @@
 import { inGroup, switchFlag, textFlag } from '../../lib/cli/flags.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { stopAt } from '../../lib/cli/contract.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { lineOrFile } from './mint-flags.ts';
@@ -11,7 +11,7 @@ import { Refusal, unreadable } from '../../lib/protocol/refusal.ts';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { holdBriefly } from '../../lib/home/hold.ts';
 
-export default filter({
+export default door({
   summary: "Pay a merchant's invoice in ecash, at the mint that issued it",
   description: `Needs no home. The token is swapped to the exact sum, the rest goes to --change-out before the invoice is paid, and the receipt is printed: the signature of the home that the invoice names, which owes it to the merchant. Change that the mint has not signed by its own keys is refused before anything is paid. A run that was cut off, or could not print, leaves TOKENFILE.melting; the same command goes on from there. Of two runs at once with one token, or one file of change, the second is refused. Where the mint says that it is paid and shows no receipt of that home, the document says null and the exit is 3.
 An invoice that expired, was paid by another or is refused for good is given up: --give-up writes all that the mint does not show as spent to --change-out, whatever keyset it is of. Coins that the mint still holds for the payment are counted (pending_sat), exit 3, and the same command asks for them again. A --change-out file that holds anything is refused; --append adds a line to it.`,

@@ -4,13 +4,13 @@ import { stopAt } from '../../lib/cli/contract.ts';
 import { homeFlags, inGroup, satFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { askFlags, namedMints } from './mint-flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { note } from '../../lib/engine/log.ts';
 import type { InHand } from '../../lib/cashu/in-hand.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default filter({
+export default door({
   summary: "Make a token of what was paid over a contract, at the contract's running mint",
   description: `Prints the token alone: money, whoever reads it can spend it. What it holds was reported to the mint and not minted before; a payment of a moment ago is waited for. A token that a run has made and could not print comes first; where nothing is new it prints the last token again. Runs of one home follow each other. A home that was restored, copied or made of its words first finds what it had minted: it prints what of that is not spent, exit 3, and the next run prints what is new.
 --again prints every token of the home, or of --contract, that is not known to be spent, a line each, whichever way it came (also by sign-update and ecash-restore): mints that have an address are asked first. Where one does not answer, the exit is 3. What a mint has called spent is asked about no more, and a mint may be wrong: --spent asks about all of that again, until \`prune\` has dropped it.`,

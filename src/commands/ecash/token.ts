@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { actionArg, arg, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { loadCashu } from '../../lib/ecash/library.ts';
@@ -28,7 +28,7 @@ async function readKeysets(files: readonly string[] = []): Promise<MintKeys[]> {
   return read.flat();
 }
 
-export default filter({
+export default door({
   summary: 'Cashu tokens: decode to JSON, encode, verify against the public keys of the mint',
   description: `A token is money: whoever reads its secrets can spend it. Keep it, and what decode prints without --redact, in files that nobody else may read; it is never taken from the command line.
 decode reads cashuA (V3) and cashuB (V4), strictly; a token that is not valid is refused (65), and --explain answers with the reason instead. encode reads what decode printed, {mint, unit, memo?, proofs}, or another token, and writes V4. verify checks unit, amount and DLEQ proof of every coin: exit 3 where keys or proofs are missing, 76 with the first reason against it. It needs no mint, and so cannot tell whether a token is spent.`,

@@ -1,9 +1,9 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { gossipLine } from '../../lib/gossip/verify.ts';
 import { dumpFlag, inflate, printAnswers } from './dumps.ts';
 
-export default filter({
+export default door({
   summary: 'The messages of a gossip_store, or of lines of hex, one JSON document a line',
   description: `Reads Core Lightning's gossip_store (versions 9 to 16) or messages in hex, a line each, gzip or not: announcements, updates and queries of BOLT7, and those of version 2. What BOLT7 forbids is listed in problems. gossip graph reads the dumps that hold no messages.`,
   examples: [

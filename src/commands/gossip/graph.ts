@@ -1,10 +1,10 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { dumpFlag, graphText, readGraph } from './dumps.ts';
 
-export default filter({
+export default door({
   summary: 'The network in a dump as one JSON document: nodes, channels, fees',
   description: `Reads gossip_store (Core Lightning), describegraph (lnd), listchannels (Core Lightning), rapid gossip sync (LDK), a compressed gossmap, messages in hex, or its own output; gzip or not. Signatures are not checked: gossip verify does. A gossmap holds no keys, so its nodes are numbers.`,
   examples: [

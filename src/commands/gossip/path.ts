@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, countFlag, flagOf, heightFlag, repeated, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { pathDocument, SEARCH_LIMITS } from '../../lib/gossip/path.ts';
@@ -6,7 +6,7 @@ import { dumpFlag, readGraph } from './dumps.ts';
 
 const nodeFlag = flagOf('NODE', (input): string | number => (/^\d{1,9}$/.test(input) ? Number(input) : input));
 
-export default filter({
+export default door({
   summary: 'The cheapest route of a payment through a graph, as the input of onion-route',
   description: `Reads any dump that gossip graph reads. A hop weighs its fee, and its delay at 15 millionths of a thousandth of the amount a block, as lnd counts it. Where there is no route, found is false, and the certificate names who can reach the payee: no channel from anybody else into that set carries the amount.`,
   examples: [

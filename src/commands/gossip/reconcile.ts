@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, countFlag, hexFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
 import { simulateGossip } from '../../lib/gossip/reconcile-sim.ts';
@@ -12,7 +12,7 @@ import { readGraph } from './dumps.ts';
 
 const simulated = { dependsOn: ['simulate'], helpGroup: 'SIMULATION', helpValue: 'N' };
 
-export default filter({
+export default door({
   summary: 'What two nodes know that the other does not, found by sketches, and the bytes that it took',
   description: `Reads two dumps as gossip graph does, and plays what two peers would do: each sends a sketch of its announcements and updates. Where the difference is larger than the sketch, extensions to twice the capacity follow, up to --most-bytes; then the set is halved. missing names what the first and the second lack; bytes compares with sending ids, or everything. A salt that both know keeps others from making messages collide. A difference of thousands takes minutes to decode: a smaller --most-bytes takes more bytes and less time.
 With --simulate a whole network is played instead, random or with the channels of a dump. Messages come up at random nodes, each pair of peers meets once a period, and what flooding, ids and sketches send is counted. A difference that has room in a sketch counts as decoded; with --real every sketch is made and decoded.`,

@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { actionArg, arg, nodeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
@@ -11,7 +11,7 @@ import { parseHeader } from '../../lib/bitcoin/header.ts';
 import { scidBytes, scidParts, scidText } from '../../lib/wire/fields.ts';
 import { rpcOf, type ChainValues } from '../../lib/cli/chain.ts';
 
-export default filter({
+export default door({
   summary: 'Prove that the output of a channel is in a block, and check such a proof without a node',
   description: `make takes a channel and its block (--block: hex, as getblock HASH 0 prints it, or --chain), and prints the proof: header, transaction, its path to the Merkle root, and that of the coinbase, which shows how deep the tree is. verify checks it: place, paths, work, and with --announcement the output's script and the signatures. That the block is in the best chain, only an anchor says: --header-hash, --headers or --chain; without one, anchored is false. A proof with only merkle_block (gettxoutproof) is read too.`,
   examples: [

@@ -1,5 +1,5 @@
 import { rpcOf } from '../../lib/cli/chain.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, nodeFlags, textFlag } from '../../lib/cli/flags.ts';
 import { maxInputFlag, readDocument } from '../../lib/cli/stateless.ts';
 import { gossipLine, Verifier, type ChannelOutput } from '../../lib/gossip/verify.ts';
@@ -9,7 +9,7 @@ import { readGossip, typeOf } from '../../lib/gossip/message.ts';
 import type { Rpc } from '../../lib/chain/rpc.ts';
 import { scidParts } from '../../lib/wire/fields.ts';
 
-export default filter({
+export default door({
   summary: 'The signatures of gossip messages, and the outputs that channels stand on',
   description: `Reads what gossip decode reads, and adds signatures (one for each, in their order) and valid: true, false, or null where something that it rests on is not known. An update is checked by the announcement before it, or by --graph. Exit 0 if all are valid, 76 (or 65) by the first that is not, 3 where some could not be checked.`,
   examples: [

@@ -1,8 +1,8 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 
-export default filter({
+export default door({
   summary: "A fresh address of the home's own wallet",
   description:
     'A BIP86 address that was not given out before, alone on its line. The words of the home restore what it receives.',

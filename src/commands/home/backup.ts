@@ -1,10 +1,10 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 
-export default filter({
+export default door({
   summary: 'Copy a home while it works: everything of one moment but open nonces',
   description: `Makes a new directory with the records, the settings and the seed as the home holds it, always with a SQLite file, whatever database the home has. Others may work on the home meanwhile. Shares of statecoins are in no copy.
 A backup is no home: restore --from makes one of it, on this machine or another, and reconcile --journal brings in what came after. Keep the journal (HOME.journal) on another disk, and copy backup, journal and HOME.refunds off the machine.`,

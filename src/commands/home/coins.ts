@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { countFlag, homeFlags, nodeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -8,7 +8,7 @@ import { progress } from '../../lib/cli/progress.ts';
 import { GAP, SCAN_LIMITS } from '../../lib/engine/wallet-scan.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default filter({
+export default door({
   summary: "The coins of the home's own wallet, in the shape of Bitcoin Core's listunspent",
   description: `Asks a Bitcoin Core node to search its chain (scantxoutset: minutes on mainnet). Listed are confirmed coins that the mempool does not spend and that no live proposal of this home has reserved.
 Looked at are all addresses that the home knows and --gap more, and so many behind each that holds a coin: ${GAP.known} by default, of a home made of its words or of a backup ${GAP.lost}. Where coins lie at the very end after ${SCAN_LIMITS.looks.most} searches, exit 3: run again, it goes on from there. Addresses up to the last that holds a coin are not given out anew.

@@ -1,6 +1,6 @@
 import { unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { choiceFlag, countFlag, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { homeOptions } from '../../lib/cli/home.ts';
 import { createFile, writeFileWhole } from '../../lib/cli/output.ts';
@@ -10,7 +10,7 @@ import { Refusal } from '../../lib/protocol/refusal.ts';
 
 const NETWORKS = ['mainnet', 'testnet', 'testnet4', 'signet', 'regtest'] as const;
 
-export default filter({
+export default door({
   summary: "Make a party's home: a seed and a store",
   description: `The words restore the plain coins of the home and nothing else. Contracts need what spillway backup makes, and the journal since (HOME.journal, best on another disk); refunds are kept in HOME.refunds. Copy all three off the machine.
 Never run two copies of a home, and never put back an image of a machine, or a snapshot of a dataset with home, refunds and journal, with an older one: a secret nonce used twice gives a contract's key away.`,

@@ -1,6 +1,6 @@
 import { portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags, switchFlag } from '../../lib/cli/flags.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { keepFlag } from '../../lib/cli/keep-flags.ts';
 import { KEEP_DAYS, pruneHome } from '../../lib/engine/keep.ts';
@@ -9,7 +9,7 @@ import { note } from '../../lib/engine/log.ts';
 import { progress } from '../../lib/cli/progress.ts';
 import { slices } from '../../lib/engine/slices.ts';
 
-export default filter({
+export default door({
   summary: 'Drop what nothing more can come of: old replies, lapsed wishes, contracts long settled',
   description: `What was said for a step that a later one has followed, and contracts of which nothing is held, owed or asked for again: offers and proposals that came to nothing after a day, what was settled after --keep days, where the node shows its coin spent by a transaction with as many blocks upon it as these days have. How old something is a home knows by its own clock and by the chain's height, and from the first run on: so serve and watch prune by themselves a few times a day (--keep, --no-prune); else run it every night. What holds money stays, whatever its age; so do a customer's own contracts, and all sums. What belongs to a contract of a running mint (quotes, invoices, melts) goes with it, once the mint has acknowledged all. A customer whose contract the mint has dropped finds its ecash over a new one (ecash-restore --contract NEW --keyset ID).
 Others may work on the home meanwhile. The file of the store gets no smaller: what is free in it is used again. The journal is not touched: what a backup covers of it may go.`,

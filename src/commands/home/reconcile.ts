@@ -1,13 +1,13 @@
 import { contractFlag } from '../../lib/cli/contract-flags.ts';
 import { homeFlags, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print, printAll } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default filter({
+export default door({
   summary: 'Bring what the journal knows into a home that was restored from a backup',
   description: `Each file of the journal is read whole, and refused where a line was altered or is of another home. Of all versions of a record the largest payment with its exit transaction, the largest sums issued and owed, and every output and invoice are kept; contracts that the backup does not know come back, but none that prune had dropped. Once more changes nothing. Then the home works again, but contracts of the lost store take no more updates: exit, close or roll over.
 With --complete the operator says that the last commit in the journal was the last of the lost home: then updates of these contracts go on too, at the operator's risk. Refused where the refunds folder, or another file of the journal, knows of more.

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { countFlag, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { homeOptions, withHome, type HomeValues } from '../../lib/cli/home.ts';
 import { printAll } from '../../lib/cli/output.ts';
@@ -7,7 +7,7 @@ import { note } from '../../lib/engine/log.ts';
 import { readPassphrase, readSecret } from '../../lib/cli/secrets.ts';
 import type { Home } from '../../lib/home/home.ts';
 
-export default filter({
+export default door({
   summary: 'Make a home of a backup; bring back refunds, and accept a store whose journal is lost',
   description: `With --from makes a home of a backup, with a journal of its own (HOME.journal, or --journal-dir). It only exits until reconcile --journal has brought in what came after the backup.
 Without it reads the folder of refunds (--refunds, by default HOME.refunds), takes their addresses into the home so that their coins are found, and prints each refund, one JSON object a line. A refund holds no secret; any node takes it from valid_from_height on.

@@ -2,7 +2,7 @@ import { contractFlag } from '../../lib/cli/contract-flags.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, countFlag, homeFlags, satFlag } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { statusLines } from '../../lib/engine/status.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { print, printAll } from '../../lib/cli/output.ts';
@@ -11,7 +11,7 @@ import { momentWords } from '../../lib/contract/moment.ts';
 import { aligned, tableText } from '../../lib/cli/table.ts';
 import type { StatusLine } from '../../lib/contract/status.ts';
 
-export default filter({
+export default door({
   summary: 'The contracts of this home: state, amounts, deadlines',
   description: `A table on a terminal, one JSON object a line in a pipe. With a node or a height, says for each contract whether it is time to act: early, due, late, pending (its coin is spent, not for good yet or not known by what), done, lost (spent for good by what pays this home less than it was paid: exit code 3), unfunded or dead (its funding was replaced, or it expired with nothing paid). next_duty names what watch sends first, from when and by when. For a statecoin also how many transfers are left, the height before which an exit must be confirmed, and what the exit costs at today's fee rate.`,
   examples: [

@@ -1,8 +1,8 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { preimageFlags, runSpend, spendFlags } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Claim an HTLC with its preimage: a PSBT, finished and verified where the key is at hand',
   description: `Reads the document of htlc create. Signs with --key-file or the home, or leaves the PSBT for another wallet (exit 3) and takes it back with --merge and the same flags. The preimage travels in the PSBT's own field (BIP174) and is public once the claim is: claim well before the refund is valid.`,
   examples: [

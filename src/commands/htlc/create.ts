@@ -1,7 +1,7 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { createFlags, runCreate } from './creating.ts';
 
-export default filter({
+export default door({
   summary: 'Make a hashed time lock: script or leaves, address, and what each path needs',
   description: `Prints the document that every other htlc command reads. Without --hash a fresh preimage is drawn: into the file of --secret-out, or kept by the home. With --home a key that is not given is the home's.`,
   examples: [

@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { coinsFrom, feeFlags, fundingFlags } from '../../lib/cli/contract-flags.ts';
 import { arg, chainFlags, homeFlags, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { checkDust } from '../../lib/bitcoin/script.ts';
@@ -15,7 +15,7 @@ import { factsFor } from '../../lib/cli/chain.ts';
 import { withOwnHome } from '../../lib/cli/home.ts';
 import { freeFunding, fundOnce } from './home.ts';
 
-export default filter({
+export default door({
   summary: 'Pay an HTLC: a PSBT to its address from the coins that are given',
   description: `Reads the document of htlc create. Signs the coins that are the home's; others are signed by the wallet that owns them. Where the refund key is the home's, the coins are reserved, and the same command prints the same transaction again. utxo is what htlc claim and htlc refund want to know: keep it, with the document, before the transaction is sent.`,
   examples: [

@@ -1,9 +1,9 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { runIdentify } from './reading.ts';
 import { batchFlag } from '../../lib/cli/stateless.ts';
 
-export default filter({
+export default door({
   summary: 'Which form of HTLC a script or witness is, every constraint in it, who can spend it when',
   description: `Reads a script or a transaction in hex, a PSBT, a document of htlc create, or JSON: {script}, {witness: [hex, …]} or {tx}. Knows the standard form, the book's, boltz-core's, Loop's and BOLT3's. Signatures are not verified.`,
   examples: [

@@ -1,10 +1,10 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { homeFlags } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { freshKey } from './home.ts';
 import { print } from '../../lib/cli/output.ts';
 
-export default filter({
+export default door({
   summary: 'A fresh key of the home for an HTLC, with the hash of a preimage that the home can repeat',
   description: `Nothing secret is printed. htlc create takes the file as --claim-key or --refund-key, htlc claim and htlc refund find key and preimage again with --home. A key is for one HTLC.`,
   examples: [

@@ -1,9 +1,9 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { packageFlags } from '../../lib/cli/package-flags.ts';
 import { runSpend, spendFlags } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Take an HTLC back once it has expired: a PSBT with the right locktime, sequence and version',
   description: `Reads the document of htlc create. The refund can be made and signed long before it is valid; valid_from says when it is, and nodes refuse it until then. Median time, by which locks in time count, lags the clock by about an hour.`,
   examples: [

@@ -1,10 +1,10 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, choiceFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
 import { drawMermaid, drawText } from '../../lib/htlc/route-drawing.ts';
 import { onionHops, parseRoute, planRoute, routePlanDocument } from '../../lib/htlc/route.ts';
 
-export default filter({
+export default door({
   summary: 'Plan a routed payment: the chain of HTLCs, expiries and balances before, during and after',
   description: `Reads {height, amount_msat, final_delta, channels: [{from, to, balance_from_msat, balance_to_msat, fee_base_msat, fee_ppm, cltv_delta}]}; a channel's fee and delta are those of its from, and the first one's are not charged. Optional: reserve_msat, htlc_minimum_msat, htlc_maximum_msat, and for onions to_pubkey, short_channel_id, payment_hash, payment_secret.`,
   examples: [

@@ -1,9 +1,9 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { runSecret } from './reading.ts';
 import { batchFlag } from '../../lib/cli/stateless.ts';
 
-export default filter({
+export default door({
   summary: 'Find the preimage of a hash in a transaction or witness that claims an HTLC',
   description: `Reads a transaction (hex), a PSBT, or JSON: {tx} or {witness: [hex, …]}. Whatever script it is, some witness element or push must hash to --hash: SHA256 (32 bytes) or HASH160 (20 bytes).`,
   examples: [

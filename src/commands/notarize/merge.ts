@@ -1,9 +1,9 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { requiredArg } from '../../lib/cli/flags.ts';
 import { readOtsFile } from './shared.ts';
 import { mergeOts, writeOts } from '../../lib/notary/ots.ts';
 
-export default filter({
+export default door({
   summary: 'Two OpenTimestamps proofs of one digest as one',
   description: `Prints the .ots file that has the attestations of both, each once, in the order of the reference client. Takes in what another client has upgraded since.`,
   examples: [

@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { arg, countFlag, heightFlag, nodeFlags, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { basename, join } from 'node:path';
@@ -26,7 +26,7 @@ const flags = {
 };
 type ProveValues = Values<typeof flags>;
 
-export default filter({
+export default door({
   summary: 'Make the proofs of a plan, once a block has the transaction: an .ots file a document',
   description: `Reads the plan of notarize stamp and finds the transaction that commits to its root: at a node (--chain) in the block at --height, else in all blocks since the plan was made; or in a raw block (--block). Prints a line {digest, txid, height, ots} a document, the proof in hex, or writes NAME.ots files into --out, where none of that name may be (NAME.2.ots for a second document of that name). Proofs of a taproot commitment are JSON, NAME.proof.json. With a node the block needs --min-conf confirmations: too few, or no such block yet, end with 69. Where the node no longer has all these blocks and the commitment is in none of the others, exit 3.`,
   examples: [

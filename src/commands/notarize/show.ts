@@ -1,9 +1,9 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { readProof } from './shared.ts';
 import { treeText } from '../../lib/notary/proof.ts';
 
-export default filter({
+export default door({
   summary: 'A proof in words: operations, and who attests',
   description: `Prints the digest, then a line for each operation and each attestation; where a message has several branches each begins with a dash. Of a taproot proof it prints root, output, transaction and block. No header is asked for.`,
   examples: [

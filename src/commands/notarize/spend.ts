@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { contractFlag, feeFlags } from '../../lib/cli/contract-flags.ts';
 import { arg, chainFlags, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { scriptOf } from '../../lib/bitcoin/address.ts';
@@ -21,7 +21,7 @@ import { contractNamed } from '../../lib/cli/named.ts';
 import { readDocument } from '../../lib/cli/stateless.ts';
 import { factsFor } from '../../lib/cli/chain.ts';
 
-export default filter({
+export default door({
   summary: 'Spend the coin of a taproot commitment again',
   description: `Prints the transaction that pays the coin to --to, or to a fresh address of the home, for broadcast. The coin is named by --contract ROOT from the home's record, or by the first line of its plan or by a proof on stdin: with one of these a home made of the seed alone spends it too. The proofs stay what they are.`,
   examples: [

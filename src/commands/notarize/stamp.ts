@@ -1,8 +1,8 @@
 import * as Args from '@oclif/core/args';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { stamp, stampFlags } from './stamping.ts';
 
-export default filter({
+export default door({
   summary: 'Put documents under one root that a transaction commits to: a plan, a line each',
   description: `Hashes files, or takes lines {digest, name} with SHA256 digests from stdin, up to a million. Prints a line {root, script, …} and then a line a document with the nonce that hides it from its neighbours. Keep this plan until notarize prove has made proofs of it: without its nonces there are none. The transaction is an output OP_RETURN with the root: any wallet can make it, or --utxo and --change print its PSBT.
 With --home the home's coins are signed, and reserved until they are spent; change goes to a fresh address. The payment is stored before the plan is printed, and the same documents give the same plan again, also without --utxo. The first line is what broadcast sends. --cancel --contract ROOT frees the coins of a payment that was never sent; one that a node (--chain) shows is refused.

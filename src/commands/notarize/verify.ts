@@ -18,7 +18,7 @@ import { allows } from '../../lib/protocol/limit.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { readInput } from '../../lib/cli/input.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, choiceFlag, hexFlag, nodeFlags, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { digestOf, readProof } from './shared.ts';
 
@@ -37,7 +37,7 @@ type VerifyValues = Values<typeof flags>;
 /** Most bytes of headers: a million of them. */
 const HEADERS_LIMIT = 160_000_000;
 
-export default filter({
+export default door({
   summary: 'Verify a proof, .ots or taproot: these bytes existed before block H',
   description: `Compares the proof with its document (the file of its name without .ots or .proof.json, --document or --digest; without any of them it speaks of bytes that nobody has seen: exit 3) and with the header of the block that it names: of a node (--chain), in a chain of headers that is checked by itself (--headers, links, work, retargets and median times; of mainnet from the first block to one of 2024 or later, or from a block that you know: the first blocks of another chain cost little work), or a single one (--header, whose place in the chain nobody has checked: exit 3). A block's time may be two hours ahead and is later than the median of the eleven blocks before. A proof does not say who made the bytes, since when they exist, or that there is no other version. Where the block has fewer than six confirmations (in --headers: headers from it to the last), or only calendars attest, exit 3: no calendar is asked.`,
   examples: [

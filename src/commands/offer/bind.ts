@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { actionArg, arg, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
@@ -8,7 +8,7 @@ import { publicKeyOf } from '../../lib/offer/build.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { anchorFlag, atFlag, needProposal, now, proofFile, proposalFlag } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Bind a node and a domain to each other, or check that they are',
   description: `A proposal of this project, in no BIP or BOLT: it needs --proposal bind. make signs with the node's key that it belongs to a domain, and prints the TXT record that the domain needs. verify reads that word and a DNSSEC proof of the record: only both together bind.`,
   examples: [

@@ -1,11 +1,11 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { createOffer, publicKeyOf } from '../../lib/offer/build.ts';
 import { offerDocument } from '../../lib/offer/document.ts';
 
-export default filter({
+export default door({
   summary: 'Make a BOLT12 offer of its fields',
   description: `Reads fields as offer decode shows them: offer_description, offer_amount (millisatoshis, or units of offer_currency), offer_issuer, offer_issuer_id or offer_paths (as onion-blind make prints them), offer_quantity_max, offer_absolute_expiry, offer_chains, offer_metadata, offer_features, offer_recurrence_optional {unit, period} and the other fields of recurrence (cln_… for the numbers of Core Lightning), custom by type. What BOLT12 forbids is refused.`,
   examples: [

@@ -1,10 +1,10 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, switchFlag } from '../../lib/cli/flags.ts';
 import { kindFlag, rawOffer } from './shared.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
 import { messageIn, offerDocument } from '../../lib/offer/document.ts';
 
-export default filter({
+export default door({
   summary: 'Show a BOLT12 offer, invoice request, invoice or payer proof, and list what is wrong with it',
   description: `Reads a string (lno1…, lnr1…, lni1…, lnp1…), hex with --kind, or a document of these commands. Prints string, ids, every field under its name in BOLT12 (unknown ones in custom, by type), who signed it, and problems. A message with problems is shown all the same; only what cannot be cut into records is refused.`,
   examples: [

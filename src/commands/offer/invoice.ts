@@ -19,10 +19,10 @@ import {
   signedOr,
   pointOfFlag,
 } from './shared.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { messageIn } from '../../lib/offer/document.ts';
 
-export default filter({
+export default door({
   summary: 'Answer an invoice request with an invoice',
   description: `Reads a request, checks it as offer verify does and against --offer, and prints an invoice that repeats it, signed with the node's key. Without the offer anyone could ask for it at another price; a refund has none. Its amount is the requested one, else what the offer asks for. Without the key it exits with 3, and signing says what is to be signed and by whom. --paths is a file with what onion-blind make printed, one or a list; a path's payinfo may also have htlc_minimum_msat, htlc_maximum_msat and features.`,
   examples: [

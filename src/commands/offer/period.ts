@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, countFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { rawOffer } from './shared.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
@@ -6,7 +6,7 @@ import { messageIn, offerProblems } from '../../lib/offer/document.ts';
 import { refuseFirst } from '../../lib/offer/message.ts';
 import { CALENDAR_LIMITS, calendarDocument } from '../../lib/offer/recurrence.ts';
 
-export default filter({
+export default door({
   summary: 'The calendar of an offer that recurs: when each period begins, ends and can be paid',
   description: `Reads an offer, a request or an invoice with the fields of recurrence (a draft of BOLT12, in its own numbering or in that of Core Lightning). An offer without a base time begins with its first invoice: --basetime says when that was.`,
   examples: [

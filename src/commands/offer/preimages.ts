@@ -1,10 +1,10 @@
 import { countFlag, hexFlag } from '../../lib/cli/flags.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { PREIMAGE_CHAIN_LIMITS, chainDocument } from '../../lib/offer/preimages.ts';
 import { needProposal, proposalFlag } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Preimages for the periods of an offer, each of which proves all payments before it',
   description: `A proposal of this project, in no BOLT: it needs --proposal preimages. The preimage of a period is a salted hash of the next one's, so whoever has the salt and one preimage can check all earlier payments with one hash each. Prints secrets: each preimage takes the payment of its period. offer invoice --proposal preimages puts salt and place into an invoice.`,
   examples: [

@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, textFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { runStateless } from '../../lib/cli/stateless.ts';
@@ -9,7 +9,7 @@ import { makePayerProof } from '../../lib/offer/proof.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { rawOffer, signedOr } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Prove that you asked for an invoice and paid it, and show only what you choose of it',
   description: `Reads a paid invoice. The proof (lnp1…) has the preimage, the payer's id, the payment hash, the node's id and signature, and the fields named by --include; of the others only hashes. Whoever holds it can check both signatures with offer verify. A field shown cannot be hidden again; type 0 is never shown.`,
   examples: [

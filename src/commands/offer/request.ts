@@ -17,10 +17,10 @@ import {
   signedOr,
   pointOfFlag,
 } from './shared.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { messageIn } from '../../lib/offer/document.ts';
 
-export default filter({
+export default door({
   summary: 'Ask for the invoice of an offer, or offer a refund',
   description: `Reads an offer and prints an invoice request that repeats it, signed with the payer's key. Without the key it takes --payer-id, exits with 3, and signing says what is to be signed and by whom: offer sign --signature adds it. --refund reads no offer: it offers to pay an amount to whoever answers. The payer's key should be a new one each time.`,
   examples: [

@@ -1,9 +1,9 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { requiredArg, textFlag } from '../../lib/cli/flags.ts';
 import { anchorFlag, atFlag, now, proofFile } from './shared.ts';
 import { parsePersonName, resolveName } from '../../lib/names/bip353.ts';
 
-export default filter({
+export default door({
   summary: 'The offer behind a name like user@example.org, by a DNSSEC proof that is checked offline',
   description: `Reads a proof in hex: the records of RFC 9102, the value of PSBT_OUT_DNSSEC_PROOF, or the message of bLIP-32. It is checked from the keys of the root down to the name's TXT record (BIP353); nobody is asked. Prints the URI, its offer and address, and from when until when the signatures hold.`,
   examples: [

@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, hexFlag } from '../../lib/cli/flags.ts';
 import { readKey } from '../../lib/cli/secrets.ts';
 import { nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
@@ -9,7 +9,7 @@ import { refuseFirst } from '../../lib/offer/message.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { rawOffer } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Sign an invoice request, an invoice or a payer proof, or add a signature made elsewhere',
   description: `Reads a message without a signature, as offer request, offer invoice and offer prove print it with exit 3. The signature is one of BIP340 over signing.message, by signing.key.`,
   examples: [

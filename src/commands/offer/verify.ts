@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
@@ -7,7 +7,7 @@ import { checkInvoicePreimage } from '../../lib/offer/preimages.ts';
 import { verifyMessage } from '../../lib/offer/verify.ts';
 import { atFlag, checkNetwork, kindFlag, messageFile, networkFlag, now, rawOffer } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Refuse a BOLT12 message that breaks a rule, is not signed, or is over',
   description: `Checks every rule for readers, signatures, and time. --against checks that a request repeats its offer, or an invoice its request, byte for byte, and that a proof is about an invoice of the offer. Whatever does not hold ends the run with its error code; offer decode lists all of it.`,
   examples: [

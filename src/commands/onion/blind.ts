@@ -1,10 +1,10 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { actionArg, arg, switchFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { blindDocument, payinfoDocument, unblindDocument } from '../../lib/onion/blinding.ts';
 import { neededKey } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Blinded paths: make one, unblind a hop of one, add up what one costs',
   description: `make reads {hops: [{node_id, tlvs}]} with short_channel_id or next_node_id, payment_relay, payment_constraints, path_id, and prints the path; a hop with its own session_key begins another path that is joined here. unblind reads {path_key, encrypted_data}. payinfo reads {hops: [{fee_base_msat, fee_proportional_millionths, cltv_expiry_delta}], min_final_cltv_expiry_delta?}.`,
   examples: [

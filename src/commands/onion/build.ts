@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, choiceFlag, countFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { secretFlags, readKey } from '../../lib/cli/secrets.ts';
 import { batchFlag, runStateless } from '../../lib/cli/stateless.ts';
@@ -36,7 +36,7 @@ export function drawLayers({ hops, size }: BuildInput): string {
   return lines.join('\n');
 }
 
-export default filter({
+export default door({
   summary: 'Build a Sphinx onion packet from hops with public keys and payloads',
   description: `Reads {session_key?, associated_data, hops: [{pubkey, payload}]} as in the BOLT4 test files and Core Lightning's createonion. A payload is hex, with or without its length in front, or an object: amt_to_forward, outgoing_cltv_value, short_channel_id, payment_data, encrypted_recipient_data, current_path_key, payment_metadata, total_amount_msat, keysend, custom. The session key is random where none is given.`,
   examples: [

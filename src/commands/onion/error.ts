@@ -1,10 +1,10 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { actionArg, arg } from '../../lib/cli/flags.ts';
 import { batchFlag, nodeKeyFlags, runStateless } from '../../lib/cli/stateless.ts';
 import { buildErrorDocument, unwrapErrorDocument, wrapErrorDocument } from '../../lib/onion/error-document.ts';
 import { keyOf } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Error onions: build at the failing hop, wrap on the way back, unwrap at the origin',
   description: `build reads {shared_secret, failure, data?, hold_time?}, wrap {shared_secret, error, attribution_data?, hold_time?}, unwrap {shared_secrets, error, attribution_data?}. Instead of shared_secret, the packet as onion and the key of the node. A hold_time (units of 100 ms) asks for attribution data; with it unwrap tells how long each hop took and who altered the answer. Failures of packets that cannot be read carry sha256_of_onion.`,
   examples: [

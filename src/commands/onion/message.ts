@@ -1,11 +1,11 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { actionArg, arg, countFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, nodeKeyFlags, runStateless, secretsFlag } from '../../lib/cli/stateless.ts';
 import { buildMessageDocument, peelMessageDocument } from '../../lib/onion/message.ts';
 import { PACKET_LIMITS } from '../../lib/onion/packet.ts';
 import { neededKey } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Onion messages (type 513): build along a blinded path, peel at a node',
   description: `build reads {path | nodes, message: {invoice_request | invoice | invoice_error | custom}, reply_path?}: path and reply_path as onion-blind make prints them, or nodes, a list of public keys, for a path that is made here. peel reads {onion_message} or what build or peel printed.`,
   examples: [

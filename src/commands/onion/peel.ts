@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, countFlag, hexFlag, switchFlag, textFlag, wholeFlag } from '../../lib/cli/flags.ts';
 import { batchFlag, nodeKeyFlags, runStateless, secretsFlag } from '../../lib/cli/stateless.ts';
 import { PACKET_LIMITS } from '../../lib/onion/packet.ts';
@@ -7,7 +7,7 @@ import { peelKeys, rawPacket, throwRefused } from './shared.ts';
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default filter({
+export default door({
   summary: 'Peel one layer of an onion packet: the payload for this node, and the packet for the next',
   description: `Reads {onion, associated_data}, what onion-build or onion-peel printed, or a packet in hex or base64. Checks everything that BOLT4 makes a node check: the packet, its HMAC, the payload, its place in the route, blinded data, and with the HTLC's amount and expiry these too.`,
   examples: [

@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, choiceFlag, countFlag, flagOf, repeated, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { readGraph } from '../gossip/dumps.ts';
 import { maxInputFlag } from '../../lib/cli/stateless.ts';
@@ -23,7 +23,7 @@ const walkFlag = flagOf('LEAST-MOST', (input): [number, number] => {
   return [least, most];
 });
 
-export default filter({
+export default door({
   summary: 'Onion messages under load: who is heard when nodes limit their peers and drops are told',
   description: `Plays honest nodes that send along random walks, and an attack, on a random network or on any dump that gossip graph reads. Each node takes --limit messages a second of a peer. With --relay-depth a drop is told to the sender, which halves the limit of the peer that it stored last for that link, and passes the drop on so many times. Half a minute without a drop doubles a limit again. The proposal leaves open how far drops travel, and what --also names: whether the node that drops halves too (dropper), whether the burst shrinks with the limit (burst), whether an origin passes on drops of its own messages (origin). These decide whether one bounced message stops a network, so say which you take. The attacker heeds no drop. misattributed counts halvings of a peer by which the dropped message did not come.`,
   examples: [

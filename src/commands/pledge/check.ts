@@ -11,7 +11,7 @@ import { ownClaim, pledgeKind, type OwnPledge } from '../../lib/pledge/records.t
 import { followedPledge, pledgeVerdict } from '../../lib/pledge/status.ts';
 import { goalWithout, searchedTo } from '../../lib/pledge/watch.ts';
 import type { FactSource } from '../../lib/protocol/ports.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { arg, chainFlags, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -21,7 +21,7 @@ import { factSource } from '../../lib/chain/source.ts';
 import { gatherLines, LINE_LIMIT, MemorySeats } from './gathering.ts';
 import { campaignIn } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Check pledges without a home, or see how the own ones stand',
   description: `With --campaign reads pledges as spillway pledge join does, a line each with --batch, keeps nothing, and says for each whether it counts and what is missing: exit 3 until the goal is reached. What no node has looked at is named in checks.
 Without it says how the pledges of a home stand: open, due (the campaign is over, or was paid without the coin: take it back), completed, taken-back, spent or unknown. Exit 3 where one is due.`,

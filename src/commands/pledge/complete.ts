@@ -1,9 +1,9 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg } from '../../lib/cli/flags.ts';
 import { print } from '../../lib/cli/output.ts';
 import { completeFlags, completeFrom } from './completing.ts';
 
-export default filter({
+export default door({
   summary: 'Complete a campaign: the transaction that pays the whole goal, once the pledges suffice',
   description: `Takes the pledges that the home has gathered (--contract), or with --campaign those of a file, without a home: whoever has the pledges can complete. With a node, coins that are gone are left out and named; once a block has spent one, its place is free for others. Chooses all pledges, or where they exceed the goal by more than 1 percent the earliest and then such as leave the least excess; what is left is fee (--allow-fee for more). Where something is missing prints what (exit 3), and which amount would reach the goal: the collector adds it as anybody does, by spillway pledge make.
 Whoever sees the transaction can exchange its inputs for other pledges, so its id can change until a block has it: build nothing on it. --lock signs a pledged coin of this home, which the sum needs, for all inputs: then nobody can.`,

@@ -1,7 +1,7 @@
 import { portsOf, stepsOf } from '../../lib/cli/contract.ts';
 import { arg, chainFlags, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { openInput } from '../../lib/cli/input.ts';
 import { mayTrust } from '../../lib/pledge/gather.ts';
@@ -10,7 +10,7 @@ import { gatherLines, LINE_LIMIT } from './gathering.ts';
 import { HomeSeats } from './seats.ts';
 import { unchecked } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Gather pledges: each is checked and kept, and what is missing is said',
   description: `Reads a pledge, as spillway pledge make prints it or as a PSBT that another wallet has signed; with --batch a line each, in any order. Prints for each what it is worth, have_sat, of_sat and missing_sat, and exits with 3 until the goal is reached. A pledge that comes again counts once; of two pledges of one coin the first counts. A transaction holds about 1,700 pledges: beyond that the largest are kept. Other homes can send theirs to spillway serve. With a node each coin is looked at; without one off regtest nothing is counted (--unchecked).`,
   examples: [

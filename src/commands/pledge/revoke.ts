@@ -7,7 +7,7 @@ import { revocationCopy } from '../../lib/pledge/copy.ts';
 import { ownClaim, pledgeKind, type OwnPledge } from '../../lib/pledge/records.ts';
 import type { FactSource } from '../../lib/protocol/ports.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags, textFlag } from '../../lib/cli/flags.ts';
 import { withHome } from '../../lib/cli/home.ts';
@@ -17,7 +17,7 @@ import { nowFrom, packageFlags, packageText } from '../../lib/cli/package-flags.
 import { feeFlags } from '../../lib/cli/contract-flags.ts';
 import { pledgeNamed } from './shared.ts';
 
-export default filter({
+export default door({
   summary: 'Take a pledge back: the finished transaction that spends its coin to this home',
   description: `Prints the transaction that was made with the pledge, for spillway broadcast. A pledge has no other end: until a block has this transaction, whoever has the pledge can complete with it. Against a transaction that completes the campaign, whichever a block takes first stands; the higher fee rate replaces the other in the mempool, and spillway bump raises it. The pledge is not printed again.`,
   examples: [

@@ -1,7 +1,7 @@
 import { arg, chainFlags } from '../../lib/cli/flags.ts';
 import { factSource } from '../../lib/chain/source.ts';
 import { outpointText } from '../../lib/bitcoin/outpoint.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { documentIn } from '../../lib/engine/documents.ts';
 import { readInput } from '../../lib/cli/input.ts';
@@ -11,7 +11,7 @@ import { EXPERIMENTAL, operatorFlag, operatorFrom } from './shared.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import { readHistory, verify } from '../../lib/statechain/verify.ts';
 
-export default filter({
+export default door({
   summary: "Anyone's check of a statecoin's history (experimental): all findings, not only the first",
   description: `Reads a 'sent', 'moved' or 'owned' message, or an audit. Needs no home. Prints "valid" and every finding; a history that is not valid is an answer too. Exit 3: nothing was found, but something could not be checked (no --operator, no backups in the document, no height, no node); "checks" names it.
 

@@ -1,4 +1,4 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { txidOfHex } from '../../lib/bitcoin/transaction.ts';
 import { documentIn, sendable, minedSteps } from '../../lib/engine/documents.ts';
@@ -32,7 +32,7 @@ async function sendAll(
   return txids;
 }
 
-export default filter({
+export default door({
   summary: 'Send the transaction of a ready, complete, exit or bump document through a node',
   description: `Finalises what is signed, checks that the node is on the document's network, and sends. A transaction that the node has already is no error: repeat it as often as you like. Also reads a signed PSBT or a raw transaction. Of an exit package it sends the steps in their order; where a later one is not valid yet, the exit code is 3.`,
   examples: [

@@ -2,7 +2,7 @@ import { coinsFrom, contractFlags, feeFlags, fundingFlags, psbtFrom } from '../.
 import { portsOf } from '../../lib/cli/contract.ts';
 import { arg, chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { outpointsOf } from '../../lib/bitcoin/coin-checks.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { bump, stuckOf, leastChild } from '../../lib/engine/bump.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { documentIn, settlement, nextStep } from '../../lib/engine/documents.ts';
@@ -13,7 +13,7 @@ import { note } from '../../lib/engine/log.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default filter({
+export default door({
   summary: 'Pay for a transaction that is stuck: a child from one of its outputs, as a package for submitpackage',
   description: `Reads an exit, refund, complete, ready or htlc document, or an exit package, and makes a child of the largest output that belongs to this home, and of an anchor where there is one, so that both together reach --feerate. From an anchor alone, for somebody else's exit, it needs --utxo and --change. Coins of --utxo are added where that output is not enough; coins of another wallet wait for --merge. The child pays back to the same address unless --change names another. Making it again with a higher fee rate replaces it. With a node it pays for what it takes the place of: the other child of a transaction that is in the mempool, whoever made that. Of an exit package with several steps it pays for the first that is in the mempool, else for the next to be sent: the first that the node does not show in a block. Without a node that is the first of all.`,
   examples: [

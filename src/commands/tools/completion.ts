@@ -1,9 +1,9 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { requiredArg } from '../../lib/cli/flags.ts';
 import { completionScript, SHELLS } from '../../lib/cli/completion.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-export default filter({
+export default door({
   summary: 'Write the completion script of a shell',
   description: 'It completes the commands and flags of this version: write it anew after an update.',
   examples: [

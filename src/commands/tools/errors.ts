@@ -1,8 +1,8 @@
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { printJson } from '../../lib/protocol/json.ts';
 import { ERRORS } from '../../lib/protocol/refusal.ts';
 
-export default filter({
+export default door({
   summary: 'List every error code with its exit code and meaning',
   description: 'A table on a terminal, one JSON object a line in a pipe.',
   examples: [

@@ -1,11 +1,11 @@
 import { NETWORKS } from '../../lib/bitcoin/network.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { arg, choiceFlag, switchFlag } from '../../lib/cli/flags.ts';
 import { inspect, inText, readInspectable, type Inspection } from './inspection.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 import type { Check } from '../../lib/signing/description.ts';
 
-export default filter({
+export default door({
   summary: 'Any message, PSBT or transaction in words: parties, amounts, fees, locktimes, who acts next',
   description: `Needs no home. Rebuilds the transactions of a message from its terms and says whether its PSBTs hold them, and whose seal it carries. Whether the terms are those that a home agreed to, only that home knows. Reads whatever else this program prints too: documents, coins, addresses, tokens.
 

@@ -3,7 +3,7 @@ import { portsOf, stopAt } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { askFlags, backendFrom, notifyingOf, remoteOf } from '../ecash/mint-flags.ts';
 import { inputOf } from '../../lib/cli/step-flags.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { ALL_EXITS } from '../../lib/cli/errors.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { readPassphrase, readSecretFile } from '../../lib/cli/secrets.ts';
@@ -14,7 +14,7 @@ import { limitsFrom, serveFlags } from '../../lib/serve/flags.ts';
 import { onceStoreAnswers, serveHome } from '../../lib/serve/serve.ts';
 import { workerCommand } from '../../lib/serve/pool.ts';
 
-export default filter({
+export default door({
   summary: "Answer counterparties without a person: the payee's steps, over HTTP or a pipe",
   description: `One long-lived process on one home. It answers what the party that is paid answers, in every contract action, and nothing that a person has to agree to: it starts nothing, cancels nothing, and pays only what the home already owes; a contract that nobody has funded by its expiry it gives up.
 The first line on stdout says where it listens; each request is a line on stderr; SIGTERM and SIGINT end it once all that it took is answered. Over HTTP: POST / with one message as application/json, GET /healthz, and GET /metrics for Prometheus: with --metrics at an address of its own, or with --metrics-token-file to whoever shows the token. A refusal is the object of --error-format json with a fitting status; after 503 send the same again.`,

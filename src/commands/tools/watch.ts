@@ -4,7 +4,7 @@ import { portsOf } from '../../lib/cli/contract.ts';
 import { countFlag, homeFlags, nodeFlags, satFlag, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { contractNamed } from '../../lib/cli/named.ts';
 import { ALL_EXITS } from '../../lib/cli/errors.ts';
-import { filter } from '../../lib/cli/filter.ts';
+import { door } from '../../lib/cli/door.ts';
 import { chainOf } from '../../lib/cli/chain.ts';
 import { withHome } from '../../lib/cli/home.ts';
 import { keepBesideFlags, pruningBeside } from '../../lib/cli/keep-flags.ts';
@@ -21,7 +21,7 @@ import { aligned, tableText } from '../../lib/cli/table.ts';
 import type { WatchEvent } from '../../lib/engine/watch.ts';
 
 const group = 'WATCH';
-export default filter({
+export default door({
   summary: 'Do what falls due: offer closes, exit, refund, send again, bump, and mark what the chain settled',
   description: `Looks at every contract of a home, once (--once, for cron) or again and again until SIGTERM. Both parties: a warning from the freeze height on, a close offered from halfway to the deadline on, the same until it is done, and from there a child for a rollover or close that hangs. The payee: the exit at the deadline, at half the margin also against a rollover or close that hangs. The payer: the refund at expiry. In a restored home the payee waits for reconcile, up to half the margin, and says restored. Whatever is sent is sent again while no mempool has it, and gets a child while its fee rate is below --feerate or the node's estimate, within --fee-budget. What pays the payee less than it was paid is told as overtaken and outbid at any height, what pays it more is left alone. A contract counts as settled, or lost, at --confirmations, not before.
 A statecoin's owner: its exit from the height of its backup on, with a child; a backup of an owner before it is told as overtaken, and outbid; a withdrawal is sent until it is in a block. The first owner's coin is left alone at any height: nobody else can take it. A coin that may be another's by now (sent without a receipt, or of a restored home) is told as in-transfer or restored, and its exit is sent only against an owner before both. A statecoin's operator is told what spent a coin, and its record and share end. A pledge is taken back from the height on at which its campaign is over, and as soon as a block pays the campaign without it; each block since it was made is searched for that, at most 288 in a look. blocks-pruned: the node has such a block no more, and nobody can say.

@@ -16,7 +16,7 @@ import { tableOf, waysOutOf } from '../families.ts';
 import { chainOf, type ChainValues } from './chain.ts';
 import { psbtFrom } from './contract-flags.ts';
 import { ALL_EXITS } from './errors.ts';
-import { filter, type Filter, type Runnable } from './filter.ts';
+import { door, type Door, type Runnable } from './door.ts';
 import { arg, type Values } from './flags.ts';
 import { withHome, type HomeValues } from './home.ts';
 import { openInput, readInput } from './input.ts';
@@ -62,8 +62,8 @@ interface Run {
   /** Returns the text to print in place of the document. */
   print?(home: Home, text: string, ports: Ports): Promise<string>;
 }
-interface Door<I extends object, F extends FlagInput> extends Pick<
-  Filter<F, {}>,
+interface ContractDoor<I extends object, F extends FlagInput> extends Pick<
+  Door<F, {}>,
   'summary' | 'description' | 'examples'
 > {
   table: Action<any, any, I>;
@@ -92,8 +92,8 @@ export const contractDoor = <I extends object, F extends FlagInput>({
   file,
   prepare,
   ...words
-}: Door<I, F> & Prepared<I, F> & Fits<I, F>): Runnable =>
-  filter({
+}: ContractDoor<I, F> & Prepared<I, F> & Fits<I, F>): Runnable =>
+  door({
     ...words,
     steps: stepsOf(table),
     args: file === undefined ? {} : { file: arg(file) },
@@ -108,11 +108,11 @@ export const contractDoor = <I extends object, F extends FlagInput>({
 async function playRun<I extends object>(
   table: Action<any, any, I>,
   steps: FlagInput,
-  { flags, file, ...door }: Run & { flags: ContractValues; also?(home: Home): Promise<object> },
+  { flags, file, ...run }: Run & { flags: ContractValues; also?(home: Home): Promise<object> },
 ): Promise<void> {
   const named = flags.contract !== undefined && (flags.cancel === true || flags.again === true);
-  const claimOf = (home: Home): Promise<Claim> => (door.named ?? claimNamed)(home, flags.contract!);
-  const starts = named || (door.starts ?? (flags.contract !== undefined || flags.as !== undefined));
+  const claimOf = (home: Home): Promise<Claim> => (run.named ?? claimNamed)(home, flags.contract!);
+  const starts = named || (run.starts ?? (flags.contract !== undefined || flags.as !== undefined));
   const batch = flags.batch ?? false;
   if (starts && file !== undefined)
     throw new Refusal('usage', `a start and a message (${file}) found; a start reads no message`);
@@ -126,16 +126,16 @@ async function playRun<I extends object>(
   await withHome(
     flags,
     async (home) => {
-      const ports = await portsOf(home, flags, door.remote);
+      const ports = await portsOf(home, flags, run.remote);
       if (flags.again) return show(await playAgain(table, await claimOf(home), ports), flags.psbt);
-      const given = named ? {} : { ...(await inputOf(steps, { ...flags }, home)), ...(await door.also?.(home)) };
+      const given = named ? {} : { ...(await inputOf(steps, { ...flags }, home)), ...(await run.also?.(home)) };
       const input = given as I;
       if (flags.contract !== undefined && !named && !('contract' in input))
         throw new Refusal('usage', '--contract found; here it goes with --cancel or --again');
       const context = { feerate: flags.feerate };
       if (source) {
         await answerLines(source, (text) => play(table, { json: parseJson(text), input, merged: [], context }, ports));
-        return door.after?.(home);
+        return run.after?.(home);
       }
       const line: RunInput<I> = {
         json,
@@ -151,10 +151,10 @@ async function playRun<I extends object>(
         const { quotesNow } = await import('../engine/ways.ts');
         for (const [label, words] of await quotesNow(table, json, ports.source)) note(`${label}: ${words}`);
       }
-      const text = (await door.print?.(home, printed.text, ports)) ?? printed.text;
+      const text = (await run.print?.(home, printed.text, ports)) ?? printed.text;
       await show({ ...printed, text }, flags.psbt);
       ports.point('after-print');
-      await door.after?.(home);
+      await run.after?.(home);
     },
     stopAt,
   );

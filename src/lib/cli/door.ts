@@ -11,7 +11,7 @@ import { nearest, type ExitCode } from './errors.ts';
 import { camel, choiceFlag, type Values } from './flags.ts';
 import { print } from './output.ts';
 
-export interface Filter<F extends FlagInput, A extends ArgInput> {
+export interface Door<F extends FlagInput, A extends ArgInput> {
   summary: string;
   description: string;
   examples: string[];
@@ -36,7 +36,7 @@ export type Runnable = typeof Command &
   (new (argv: string[], config: Config) => Command) & { exits: readonly ExitCode[]; steps: readonly string[] };
 
 /** Makes the command. Its errors go up to `run` in `cli.ts`, which prints them. */
-export const filter = <F extends FlagInput, A extends ArgInput>(table: Filter<F, A>): Runnable =>
+export const door = <F extends FlagInput, A extends ArgInput>(table: Door<F, A>): Runnable =>
   class extends Command {
     static override baseFlags = {
       'error-format': choiceFlag(['text', 'json'], 'How a failure is told on stderr (default text)', 'GLOBAL'),
