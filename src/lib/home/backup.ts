@@ -1,10 +1,11 @@
 /**
- * A backup: a consistent copy of a home, taken while it works, and a home made of one again.
+ * A backup: a consistent copy of a home in use, and a home restored from one.
  *
- * It is a directory like a home, always with a SQLite store, whatever database the home has; so it also moves a home from one
- * database to another. Open nonces are not in it, nor replies that showed one, nor shares of statecoins (`shares.ts`).
- * A home made of a backup opens as every restored one does (`identity.ts`): exits only, until its journal is brought in.
- * Not here: what came after it (`journal.ts`, `reconcile.ts`).
+ * It is a directory like a home, with a SQLite store whatever the home's database, so it also moves
+ * a home between databases. It leaves out open nonces, replies that showed one, and shares of
+ * statecoins (`shares.ts`). A home restored from it only exits until its journal is reconciled
+ * (`identity.ts`).
+ * Not here: what came after the backup (`journal.ts`, `reconcile.ts`).
  */
 import { chmodSync, closeSync, copyFileSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
@@ -58,7 +59,7 @@ export interface Backup {
   seed: 'encrypted' | 'plain' | 'left-out';
   open_nonces: number;
   shares: number;
-  /** Journal files of which the backup holds every line; none while the home may lack some itself (`lost.ts`). */
+  /** Journal files that the backup covers; none while the home may have gaps (`lost.ts`). */
   covered: readonly string[];
   /** Journal files that the home has never read. */
   unread: readonly string[];
@@ -76,7 +77,7 @@ export interface BackupOptions {
   journal: Journal;
 }
 
-/** Makes a backup of a home that may be in use. @throws Refusal `home-exists`, `cannot-write`, `store-unavailable` */
+/** Backs up a home in use. @throws Refusal `home-exists`, `cannot-write`, `store-unavailable` */
 export async function backupHome({ dir, to, seed, config, store, journal }: BackupOptions): Promise<Backup> {
   if (isWithin(dir, realPath(to)))
     throw new Refusal('cannot-write', `${to} lies in the home itself, a place that outlives it expected`);
@@ -173,7 +174,8 @@ export interface RestoreOptions {
 
 /**
  * Makes a home of a backup, whole or not at all.
- * @throws Refusal `no-home`, `home-exists`, `cannot-write`, `store-unavailable`, `store-damaged`, `store-newer`
+ * @throws Refusal `no-home`, `home-exists`, `cannot-write`, `store-unavailable`, `store-damaged`,
+ * `store-newer`
  * @throws Refusal `usage` for no seed and no words, or both; `wrong-seed` for words of another home
  */
 export async function restoreHome(options: RestoreOptions): Promise<Config> {

@@ -1,6 +1,6 @@
 /**
- * One change of a home's records that no message asks for: load by claims, decide, commit once, and again from the start
- * where another process was faster. What messages ask for is played by `engine/play.ts`.
+ * A change of a home's records that no message asks for: load by claims, decide, commit once. It
+ * starts again where another process was faster. `engine/play.ts` plays what messages ask for.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Claim, HeldRecord, Kind, Records } from '../protocol/action.ts';
@@ -60,7 +60,7 @@ export const listRecords = async <R>(
   state?: string,
 ): Promise<R[]> => (await store.list(name, state)).map(({ record }) => parse(record));
 
-/** Loads the records that `find` names, calls it again with these until it names no other, then loads held records. */
+/** Loads the records that `find` names, until it names no others; then the records they hold. */
 export async function loadRecords<Rs extends Records>(
   store: Pick<Store, 'load'>,
   kinds: KindsOf<Rs>,
@@ -160,8 +160,8 @@ export async function releasedBy(
 }
 
 /**
- * Returns the writes of released records, and of those that these held in turn. A record is written once, and not here
- * if it is written anyway.
+ * Returns the writes of released records, and of those that these held in turn, each once. Leaves
+ * out records that are written or held anyway.
  * @param pairs each written record, before and after
  */
 function releases(
@@ -186,7 +186,7 @@ function releases(
   return [...writes.values()];
 }
 
-/** Returns the write of a record. @param claim claim under which it was read, at `rev`; null and 0 for a new one */
+/** Returns the write of a record. @param claim that found it, at `rev`; null and 0 if new */
 export const writeOf = <R>(kind: Kind<R>, record: R, claim: Claim | null, rev: number): Commit['writes'][number] => ({
   kind: kind.name,
   claim,
@@ -198,7 +198,7 @@ export const writeOf = <R>(kind: Kind<R>, record: R, claim: Claim | null, rev: n
   figures: storedFigures(kind, record),
 });
 
-/** Returns true if a restored home would drop the difference: nonces, requests and wishes under way. */
+/** Returns true if a restored home drops the difference: nonces, open requests and wishes. */
 const isPassing = <R>(kind: Kind<R>, before: R, after: unknown): boolean =>
   sameJson(kind.restored(before), kind.restored(after as R));
 
@@ -242,8 +242,8 @@ interface ChangeResult<Rs extends Records, T> {
 }
 
 /**
- * Changes records: loads what `find` names, lets `take` decide, and commits. Starts again where another run was faster.
- * @param take may query services, since the commit stands only if no record moved on meanwhile
+ * Changes records: loads what `find` names, lets `take` decide, commits. Retries a lost race.
+ * @param take may query services: the commit stands only if no record moved on meanwhile
  * @throws Refusal `concurrent` where others are faster again and again, and whatever `take` throws
  */
 export async function change<Rs extends Records, T>(
@@ -270,7 +270,7 @@ const ATTEMPTS = 8;
 
 /**
  * Runs `work` again from the start while another run of the home is faster, at most eight times.
- * @param work gets the number of the attempt, from 1; resolves to undefined if another run was faster
+ * @param work gets the attempt's number, from 1; resolves to undefined if another run was faster
  * @throws Refusal `concurrent` where others are faster again and again, and whatever `work` throws
  */
 export async function retryRace<T extends object | string | number | boolean>(

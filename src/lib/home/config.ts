@@ -28,8 +28,8 @@ export interface Config {
   /** Folder of the journal; absent if beside the home. */
   journal?: string;
   /**
-   * Key that encrypts the journal, hex. A run that needs no other key so needs no seed and no passphrase. Whoever can
-   * read it here can read the store too.
+   * Key that encrypts the journal, hex: a run without other keys needs no seed and no passphrase.
+   * Whoever can read it here can read the store too.
    */
   journal_key: string;
   /** URL of the PostgreSQL database without a password; absent if the store is in the directory. */

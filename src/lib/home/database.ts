@@ -1,11 +1,12 @@
 /**
  * A database as the store's logic sees it: statements, one after another, within one transaction.
  *
- * A piece of logic is a generator that yields statements and is handed their rows. It is written once for a database
- * that answers at once (`sqlite.ts`) and for one that is waited for (`postgres.ts`). It can do nothing else in between.
- * Waiting is what costs there. Pieces that do not need each other's rows go `together`, and what is only `put` is waited
- * for with whatever comes next. In either case they are worked in the order in which they are written.
- * Placeholders are `?`; the dialect is what both understand. Not here: the logic (`sql-store.ts`), tables (`schema.ts`).
+ * A piece of logic is a generator that yields statements, receives their rows, and does nothing
+ * else in between. It is written once, for a synchronous database (`sqlite.ts`) and an asynchronous
+ * one (`postgres.ts`). To save round trips, pieces that need no rows of each other run `together`,
+ * and a `put` is awaited with the next statement. Statements always run in the order in which they
+ * are written. Placeholders are `?`; the dialect is what both databases understand.
+ * Not here: the logic (`sql-store.ts`), tables (`schema.ts`).
  */
 export type Value = string | number | bigint | Uint8Array | null;
 export type SqlRow = Record<string, unknown>;
@@ -24,7 +25,7 @@ export function* all(sql: string, ...values: Value[]): Sql<SqlRow[]> {
 export function* get(sql: string, ...values: Value[]): Sql<SqlRow | undefined> {
   return (yield* all(sql, ...values))[0];
 }
-/** Yields a statement that changes rows. A failure shows at the next read or at the end of the transaction. */
+/** Yields a statement that changes rows. Its failure shows at the next read or at the end. */
 export function* put(sql: string, ...values: Value[]): Sql<void> {
   yield [{ sql, values, read: false }];
 }
@@ -66,8 +67,10 @@ export interface Database {
   /** Runs `work` in one round trip: it sends all its statements at once. */
   ask<T>(work: () => Sql<T>): Promise<T>;
   /**
-   * Runs all of `work` or nothing of it: a throw or `false` rolls back. `false` also says that the race was lost.
-   * @param names locks: no other `work` with one of these names runs meanwhile; 'all' for none at all
+   * Runs all of `work` or nothing of it: a throw or `false` rolls back. `false` also marks a lost
+   * race.
+   * @param names locks: no other `work` with one of these names runs meanwhile; 'all': no other at
+   * all
    */
   write<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T | false>;
   /** Looks for damage, as far as the database can. @throws Refusal `store-damaged` */

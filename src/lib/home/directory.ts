@@ -1,6 +1,6 @@
 /**
- * A home's directory, or that of its backup, made whole or not at all: beside its place, synced, and moved there.
- * Not here: what is in it.
+ * Directory of a home or of its backup, made whole or not at all: written next to its place,
+ * synced, and moved there. Not here: what is in it.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { CONFIG_FILE } from './config.ts';
 import { isMissing, syncDirectory, syncParent } from './files.ts';
 import { hold } from './hold.ts';
 
-/** Suffix of the directory in which a run works. Beside it lies a file that the run locks while it lives. */
+/** Suffix of the directory in which a run works. The run locks a file next to it while it lives. */
 const DRAFT = /\.[0-9a-f]{12}\.tmp$/;
 const HELD = '.spillway-lock';
 
@@ -47,7 +47,7 @@ interface Draft {
   end(): void;
 }
 
-/** Makes a draft and locks it. The lock comes first, since a draft without one counts as left behind. */
+/** Makes a draft. Locks it first, since a draft without a lock counts as abandoned. */
 async function newDraft(dir: string): Promise<Draft> {
   const made = `${dir}.${randomBytes(6).toString('hex')}.tmp`;
   const free = await hold(made + HELD);

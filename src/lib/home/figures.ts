@@ -1,10 +1,12 @@
 /**
- * Sums over all records of a home, kept by the store as records change: no report walks over the records for them.
+ * Sums over all records of a home, updated as records change, so that no report walks over the
+ * records.
  *
- * A kind names the figures of a record (`Kind.figures`). Each is a row of the table `figure`, replaced in the commit that
- * writes the record, and `total` has their sums by name (`schema.ts`). By the index over names and values records are also
- * found in the order of a figure, the nearest deadline first.
- * What was pruned (`prune.ts`) is in `dropped`, and in the sums with it. Not here: what counts (each family's `figures`).
+ * A kind names the figures of a record (`Kind.figures`). Each is a row of the table `figure`,
+ * replaced in the commit that writes the record; `total` has their sums by name (`schema.ts`). An
+ * index over names and values finds records in the order of a figure, the nearest deadline first.
+ * The sums include pruned records (`prune.ts`), whose figures are in `dropped`.
+ * Not here: what counts (each family's `figures`).
  */
 import type { Kind } from '../protocol/action.ts';
 import { fundingClaim } from '../protocol/claims.ts';
@@ -16,7 +18,7 @@ import type { Stretch } from './store.ts';
 /** Number of records in one query. */
 const PAGE = 500;
 
-/** Returns the figures of a record under the names of the store: the name of the kind comes first. */
+/** Returns a record's figures under the store's names, which start with the name of its kind. */
 export const storedFigures = <R>(kind: Kind<R>, record: R): Figures =>
   Object.fromEntries(
     Object.entries(kind.figures?.(record) ?? {}).flatMap(([name, value]) =>
@@ -78,7 +80,7 @@ export interface Otherwise {
   is: Figures;
 }
 
-/** Yields the sums over all records of a kind. @param otherwise figures that count in place of those of some records */
+/** Yields the sums over records of a kind. @param otherwise figures in place of some records' */
 export function* totalsOf(kind: Pick<Kind<any>, 'name'>, otherwise: ReadonlyMap<number, Otherwise>): Sql<Totals> {
   const parts: number[][] = [];
   for (let ids = [...otherwise.keys()]; ids.length > 0; ids = ids.slice(PAGE)) parts.push(ids.slice(0, PAGE));

@@ -1,7 +1,9 @@
 /**
- * Files of a home: private (0600 in 0700), written so that a crash leaves the old or the new one, on a disk of this machine.
+ * Files of a home: private (0600 in 0700), on a disk of this machine. A crash leaves the old one or
+ * the new one.
  *
- * Not here: what is in them. On Windows there are no mode bits to read, so nothing is refused there for being readable.
+ * Windows has no mode bits to read: nothing is refused there for being readable. Not here: what is
+ * in the files.
  */
 import {
   closeSync,
@@ -37,7 +39,7 @@ const FUSE = 0x65735546;
 /** Types of network mounts among those of FUSE, which also carries local disks. */
 const NETWORK_FUSE = /^fuse\.(sshfs|rclone|s3fs|goofys|davfs|davfs2|glusterfs|gcsfuse|ceph|cephfs|curlftpfs)$/;
 
-/** Checks the mode of a secret. @throws Refusal `secret-exposed` where group or world may read, write or enter it */
+/** Checks a secret's mode. @throws Refusal `secret-exposed` where group or world has any access */
 export function refuseExposed(path: string, mode = statSync(path).mode): void {
   if (!POSIX || (mode & 0o077) === 0) return;
   throw new Refusal(
@@ -50,7 +52,7 @@ export function refuseExposed(path: string, mode = statSync(path).mode): void {
 }
 
 /**
- * Refuses a folder into which others may put files in place of this program's. What lies there may be read: it is no secret.
+ * Refuses a folder where others may replace this program's files; they are no secret to read.
  * @throws Refusal `secret-exposed`
  */
 export function refuseWritable(dir: string): void {
@@ -90,7 +92,7 @@ function fuseMount(dir: string): string | undefined {
   return NETWORK_FUSE.test(type) ? type : undefined;
 }
 
-/** Writes a new file and syncs it; on a full disk, none. Its directory is not synced (`syncDirectory`). */
+/** Writes and syncs a new file; on a full disk, none. `syncDirectory` syncs its directory. */
 export function writePrivate(path: string, content: string | Uint8Array, mode = 0o600): void {
   const file = openSync(path, 'wx', mode);
   try {
@@ -105,8 +107,8 @@ export function writePrivate(path: string, content: string | Uint8Array, mode = 
 }
 
 /**
- * Resolves symbolic links, also of a path that is not there yet. A home so has the same folders beside it by each of
- * its names.
+ * Resolves symbolic links, even of a missing path: by each name a home has the same sibling
+ * folders.
  */
 export function realPath(path: string): string {
   const whole = resolve(path);
@@ -119,7 +121,7 @@ export function realPath(path: string): string {
   }
 }
 
-/** Replaces or creates a file atomically: readers see the old or the new content, also after a crash. */
+/** Replaces or creates a file atomically: even after a crash, readers see old or new content. */
 export function replacePrivate(path: string, content: string | Uint8Array, mode = 0o600): void {
   // An import of it would cost each start of a command 12 ms.
   const { randomBytes } = process.getBuiltinModule('node:crypto');
@@ -134,7 +136,8 @@ export function replacePrivate(path: string, content: string | Uint8Array, mode 
 }
 
 /**
- * Reads a whole file that somebody else may have replaced. A pipe, socket or device would never end, so it is refused.
+ * Reads a whole file that others may have replaced. Refuses a pipe, socket or device: it never
+ * ends.
  * @throws as `readFileSync` does
  */
 export function readPlain(path: string, encoding: 'utf8' | 'latin1'): string {
@@ -142,7 +145,7 @@ export function readPlain(path: string, encoding: 'utf8' | 'latin1'): string {
   return readFileSync(path, encoding);
 }
 
-/** Overwrites a file, syncs it and removes it; does nothing for a missing file. The medium may keep old blocks. */
+/** Overwrites, syncs and removes a file, if there is one. The medium may keep old blocks. */
 export function destroyFile(path: string): void {
   unlessMissing(() => {
     const file = openSync(path, 'r+');
@@ -182,7 +185,7 @@ export const syncParent = (path: string): void => syncDirectory(dirname(resolve(
 
 export const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
-/** Runs `work`; undefined if its file is missing, as one that another process has sealed or removed meanwhile. */
+/** Runs `work`; undefined if its file is missing: another process may have sealed or removed it. */
 export function unlessMissing<T>(work: () => T): T | undefined {
   try {
     return work();

@@ -29,9 +29,7 @@ export const masterNode = (seed: Uint8Array): KeyNode =>
 export const hardenedChild = (node: KeyNode, index: number): KeyNode =>
   child(node, Uint8Array.of(0, ...node.key), level(index) + 2 ** 31);
 
-/**
- * Returns the child at `index` without hardening: its public key follows from that of the parent and the chain code.
- */
+/** Returns the unhardened child: its public key follows from the parent's and the chain code. */
 export const normalChild = (node: KeyNode, index: number): KeyNode =>
   child(node, publicBytes(toNumber(node.key)), level(index));
 

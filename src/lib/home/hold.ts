@@ -1,6 +1,7 @@
 /**
- * A lock among processes that the system ends with its process: an exclusive transaction of SQLite on a file of its own.
- * Not here: what is locked (`shares.ts`, `directory.ts`, `cashu/in-hand.ts`, `commands/ecash/melt.ts`).
+ * A lock among processes that ends with its process: an exclusive SQLite transaction on its own
+ * file.
+ * Users: `shares.ts`, `directory.ts`, `cashu/in-hand.ts`, `commands/ecash/melt.ts`.
  */
 import { rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -15,7 +16,7 @@ const BUSY = 5; // SQLITE_BUSY
  * Takes a lock if it is free.
  * @param make true if the file is made where there is none
  * @returns the function that ends the lock; undefined where another run has it
- * @throws Refusal `cannot-write` where the file can be neither opened nor made, or nothing can be locked there
+ * @throws Refusal `cannot-write` where the file cannot be opened, made or locked
  */
 export async function hold(path: string, make = true): Promise<(() => void) | undefined> {
   const { DatabaseSync } = await import('node:sqlite');

@@ -1,9 +1,9 @@
 /**
- * A party's home: a directory (0700) with `config.json`, the seed, and the store with the file `identity`, unless that is in
- * a PostgreSQL database.
+ * A party's home: a directory (0700) with `config.json`, the seed and, unless it is in PostgreSQL,
+ * the store with the file `identity`.
  *
- * Opening it reads no secret: the seed is read, and its passphrase asked for, when a key, a nonce or an address is needed.
- * Not here: what a command does with a home (`cli/`).
+ * Opening it reads no secret: the seed is read, and its passphrase asked for, when a key, nonce or
+ * address is needed. Not here: what a command does with a home (`cli/`).
  */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -75,16 +75,16 @@ export interface InitOptions {
   refundsDir?: string;
   /** Recorded as the home's own; beside it otherwise. */
   journalDir?: string;
-  /** URL of an empty PostgreSQL database, recorded without its password; absent for a SQLite file. */
+  /** URL of an empty PostgreSQL database, recorded without its password; absent for SQLite. */
   store?: string;
   random?: Random;
 }
 
 /**
- * Makes a home, all of it or nothing: it is made beside its place and moved there.
+ * Makes a home, whole or not at all: writes it next to its place and moves it there.
  * @returns the words, for their owner to write down
- * @throws Refusal `home-exists`, `cannot-write`, `insecure-home`, `usage` for an unknown network, `malformed` for wrong
- * words
+ * @throws Refusal `home-exists`, `cannot-write`, `insecure-home`; `usage` for an unknown network,
+ * `malformed` for wrong words
  */
 export async function initHome(options: InitOptions): Promise<{ id: string; mnemonic: string }> {
   const { network, passphrase, insecureSeed, refundsDir, journalDir, store } = options;
@@ -171,7 +171,7 @@ export interface ReconcileReport {
   outcomes: readonly Reconciliation[];
   /** Journal files of this home that were not given: no backup covers them until they are read. */
   notGiven: readonly string[];
-  /** Number of records without doubt again; undefined unless the owner declared the journals complete. */
+  /** Number of records freed of doubt; undefined unless the journals were declared complete. */
   completed?: number;
 }
 
@@ -182,7 +182,7 @@ export interface Home {
   readonly refundsDir: string;
   /** True if the store was restored or copied, and its owner has not accepted that yet. */
   readonly restored: boolean;
-  /** True if the home was restored, copied or made of its words: its journal may hold more than its store. */
+  /** True if the home was restored, copied or remade: its journal may hold more than its store. */
   readonly mayLack: boolean;
   /** True if it was ever restored, copied or made of its words (`Hand.mayRepeat`). */
   readonly mayRepeat: boolean;
@@ -191,7 +191,7 @@ export interface Home {
   /** Folder of its journal. */
   readonly journalDir: string;
   journalKey(): Promise<Uint8Array>;
-  /** Reads the seed the first time. @throws Refusal `wrong-passphrase`, `secret-exposed` or `store-damaged` */
+  /** Reads the seed once. @throws Refusal `wrong-passphrase`, `secret-exposed`, `store-damaged` */
   keys(): Promise<HomeKeys>;
   /** Returns the randomness for one attempt of one step. */
   random(): Promise<Random>;
@@ -199,15 +199,15 @@ export interface Home {
   copy(copies: readonly Copy[]): Promise<void>;
   /** Returns the copies kept outside the home. */
   copies(): ReturnType<typeof keptCopies>;
-  /** Backs the home up into a new directory, consistently, while other runs go on. @throws Refusal `home-exists`, `cannot-write` */
+  /** Backs up the home while other runs go on. @throws Refusal `home-exists`, `cannot-write` */
   backup(to: string, options: { seed: boolean }): Promise<Backup>;
   /**
    * Reads journals into the store.
-   * @param options `complete`: their owner says that nothing came after them
-   * @throws Refusal as `gather`; `nothing-to-reconcile` for a home that lost nothing; `journal-incomplete`
+   * @param options `complete`: their owner declares that nothing came after them
+   * @throws Refusal as `gather`; `nothing-to-reconcile` if nothing was lost; `journal-incomplete`
    */
   reconcile(journals: readonly string[], options?: { complete?: boolean }): Promise<ReconcileReport>;
-  /** Drops what is old and no longer needed (`prune.ts`). @throws Refusal `home-restored` before its journal is read, as `prune` */
+  /** Prunes (`prune.ts`). @throws Refusal as `prune`; `home-restored` until its journal is read */
   prune(options: Omit<PruneOptions, 'store' | 'kinds'>): Promise<Pruned>;
   /** Accepts a restored home without the commits that it has lost. */
   acceptRestore(): Promise<void>;
@@ -216,7 +216,8 @@ export interface Home {
 
 /**
  * Opens a home, and checks that its store is the last one.
- * @throws Refusal `no-home`, `secret-exposed`, `insecure-home`, `store-unavailable`, `store-damaged`, `store-newer`
+ * @throws Refusal `no-home`, `secret-exposed`, `insecure-home`, `store-unavailable`,
+ * `store-damaged`, `store-newer`
  */
 export async function openHome(options: OpenHomeOptions): Promise<Home> {
   // What lies beside a home lies beside the place where it is, by whatever name it is called.

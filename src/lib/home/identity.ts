@@ -1,28 +1,35 @@
 /**
- * Identity of a store: the check that it is the one its home had last. A copied, restored or rolled-back store
- * holds nonces that the other one may have used. A secret nonce used twice gives the contract's key away.
+ * Identity of a store: the check that it is the one its home had last. A copied, restored or
+ * rolled-back store holds nonces that the original may have used. A secret nonce used twice reveals
+ * the contract's key.
  *
- * A store has a *life*: 16 random hex digits in it, drawn when it is made and anew whenever it is found not to be itself. All
- * that lies outside and speaks of it names its life: tide, journal, shares. A copy that is opened, a drill beside the
- * original, or a dump in another database begins a life of its own. It leaves the original's as it was.
+ * A store has a *life*: 16 random hex digits, drawn when it is made and again whenever the check
+ * fails. Everything outside that refers to the store names its life: tide, journal, shares. An
+ * opened copy, a drill next to the original, or a dump in another database begins a life of its
+ * own. It leaves the original's alone.
  *
- * Looked at at every opening, in three places:
- * - Its place: the inode of `store.db`, and inode, ctime and mtime of the file of its identity, which is never written again. A
- *   copy has other inodes; a restore into the same files has another ctime. The device number alone changes on reboot and the
- *   path when the home is moved: where both differ it is a clone of the disk. Each day and at each backup another file takes the
- *   place of that file. Files of another day, put back over these, are known by it.
- *   In PostgreSQL (`postgres.ts`): the cluster's system identifier, its timeline (a promotion or a recovery begins another),
- *   the database and the table `meta` (a dump makes new ones).
- * - Its two tides (`tide.ts`), in the refunds folder and beside the journal: above its counter, it was put back.
+ * Each opening checks the place and two tides:
+ * - The place: the inode of `store.db`, and inode, ctime and mtime of its identity file, which is
+ *   never written again. A copy has other inodes; a restore into the same files has another ctime.
+ *   A reboot changes only the device number, a move of the home only the path: where both differ,
+ *   the disk was cloned. Each day and each backup replace the identity file, which exposes files of
+ *   another day put back over these.
+ * - In PostgreSQL (`postgres.ts`): the cluster's system identifier, its timeline (new after a
+ *   promotion or recovery), the database and the table `meta` (new after a dump).
+ * - The tides (`tide.ts`), in the refunds folder and next to the journal: a store whose counter is
+ *   below either was put back.
  *
- * `chmod`, `chown`, an ACL or a hard link change a ctime and nothing else. Where inodes, mtime and disk are the same, and both
- * tides end where the store does, the place is noted anew. Open nonces end then, for home, refunds and journal may have been
- * put back together over themselves. So they do where a program sets the times of `store.db`: `rsync --inplace` leaves the file of
- * its identity alone where that is as it was. A home is refused where another name of its files is opened (`cp -al`): those are no copy,
- * and both would write one file.
- * Not found: an image of the machine, or a snapshot of all disks that hold home, refunds and journal, put back together.
- * Within a day also such files put back over themselves, whose payments are lost then. Taken for a restore though it is none: a move
- * to another disk, which is a copy. That is safe, but the owner must say so.
+ * `chmod`, `chown`, an ACL or a hard link change only a ctime. Where inodes, mtime and disk are the
+ * same and both tides end where the store does, the place is recorded anew. Open nonces end then,
+ * for home, refunds and journal may have been put back together over themselves. They also end
+ * where a program set the times of `store.db`: `rsync --inplace` leaves an unchanged identity file
+ * alone. A home whose files are opened by another name (`cp -al`) is refused: that is no copy, and
+ * both names would write one file.
+ *
+ * Not found: an image of the machine, or a snapshot of all disks that hold home, refunds and
+ * journal, put back together. Nor, within a day, such files put back over themselves: their
+ * payments are lost. A move to another disk is a copy and so counts as a restore: safe, but the
+ * owner must confirm it.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, rmSync, statSync } from 'node:fs';
@@ -45,7 +52,7 @@ export const identityText = (homeId: string): string =>
 
 export const newLife = (): string => randomBytes(8).toString('hex');
 
-/** Place of a store. `set`: the times of its file were set, as by a program that puts it back over itself. */
+/** Place of a store. `set`: a program set the times of its file, as when it puts the file back. */
 export interface StorePlace {
   /**
    * Returns the place as the store keeps it.
@@ -107,8 +114,8 @@ export function isWorn(dir: string, kept: string, now: number): boolean {
 }
 
 /**
- * Replaces the file that identifies the store, in one step. Older files, put back over it, then identify another store.
- * Does nothing where the store is not itself, or the disk takes no file.
+ * Replaces the store's identity file in one step: older files put back over it identify another
+ * store. Does nothing where the store is not itself, or the disk takes no file.
  */
 export async function renewIdentity(dir: string, homeId: string, store: HomeStore): Promise<void> {
   const place = filePlace(dir);
@@ -130,8 +137,7 @@ export async function renewIdentity(dir: string, homeId: string, store: HomeStor
 }
 
 /**
- * Returns the refusal of a hard link: each name has locks and a write-ahead log of its own, which would damage the one
- * file.
+ * Returns the refusal of a hard link: a lock and write-ahead log per name would damage the file.
  */
 const linked = (dir: string, names: bigint): Refusal =>
   new Refusal(
@@ -184,7 +190,7 @@ export interface Checks {
   store: HomeStore;
   /** Tides in the refunds folder, and beside the journal. */
   tides: Pick<Tides, 'kept' | 'journal'>;
-  /** Loaded only for a store that was copied or put back, so that a healthy home loads no family. */
+  /** Loads the families, only for a store that was copied or put back: others need none. */
   kinds: () => Promise<readonly Kind<any>[]>;
   /** Tells the owner a note. */
   tell: (note: string) => void;
@@ -198,7 +204,7 @@ export interface StoreIdentity {
   held: boolean;
 }
 
-/** Checks whether the store is itself, and makes it harmless where it is not (`HomeStore.settle`). */
+/** Checks whether the store is itself; if not, makes it harmless (`HomeStore.settle`). */
 export async function checkIdentity({ place, store, tides, kinds, tell }: Checks): Promise<StoreIdentity> {
   const { kept, journal } = tides;
   const marksOf = (life: string): TideMarks => ({ kept: kept.read(life), journal: journal.read(life) });

@@ -1,8 +1,8 @@
 /**
  * A file of a journal: its header, and its lines as a home of the same seed wrote them.
  *
- * The header is text that anybody can read: by a mark of the seed, its home and the life of the store (`identity.ts`) the file
- * is told from others in the same folder. It is evidence of nothing else, for no key covers it.
+ * The header is plain text. A mark of the seed, the home and the life of the store (`identity.ts`)
+ * identify the file among others in the folder. It proves nothing else, for no key covers it.
  * Not here: writing lines, and the folder (`journal.ts`).
  */
 import { hkdfSync } from 'node:crypto';
@@ -22,7 +22,7 @@ export interface JournalRecord {
   record: unknown;
 }
 export interface JournalLine {
-  /** Number of the commit; 0 for a line that holds only what was read. A commit that wrote no record has an empty line. */
+  /** Number of the commit; 0 for a line of mere reads. The line is empty if it wrote no record. */
   commit: number;
   /** Unix time. */
   at: number;
@@ -101,7 +101,8 @@ export interface JournalFile {
 
 /**
  * Reads a file with the key of a home.
- * @throws Refusal `no-input`, `malformed` for another file, `unknown-version`, `journal-foreign`, `journal-altered`
+ * @throws Refusal `no-input`, `malformed` for another file, `unknown-version`, `journal-foreign`,
+ * `journal-altered`
  */
 export function readJournal(path: string, key: Uint8Array): JournalFile {
   const [first, ...rest] = textOf(path).split('\n');

@@ -1,15 +1,18 @@
 /**
- * The journal of a home: what its commits wrote, appended outside the store after each commit and synced before anything is
- * printed. A home that was restored from a backup learns from it what came after the backup (`reconcile.ts`).
+ * The journal of a home: what its commits wrote, appended outside the store after each commit and
+ * synced before printing. From it, a home restored from a backup learns what came after the backup
+ * (`reconcile.ts`).
  *
- * A process writes one file, made with its first line; beside the home (HOME.journal) unless told otherwise, best on another
- * disk. Each file is text: a header (`journal-file.ts`), then a line a commit, encrypted (AES-256-GCM, key from the seed, bound
- * to the number of the line): an old finished update is worth money to its payer. A line that was altered, moved or
- * taken from the middle is noticed; what is missing at the end of a file is not.
+ * A process writes one file, made with its first line, by default in HOME.journal next to the home,
+ * best on another disk. Each file is text: a header (`journal-file.ts`), then a line for each
+ * commit. Lines are encrypted, since an old finished update is worth money to its payer:
+ * AES-256-GCM, key from the seed, bound to the line's number. A line altered, moved or taken from
+ * the middle is detected; lines missing at the end of a file are not.
  *
- * A line holds whole records as the commit wrote them, and the versions of others that the process has read before. So
- * whatever is shown to anybody is in the journal, even where its writer died between its commit and its line.
- * Open nonces are in no line. Not here: merging lines into a store (`reconcile.ts`).
+ * A line holds whole records as the commit wrote them, and the versions of others that the process
+ * read before. Everything shown to anybody is therefore in the journal, even if its writer died
+ * between its commit and its line. No line holds open nonces.
+ * Not here: merging lines into a store (`reconcile.ts`).
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -87,7 +90,7 @@ interface OpenFile {
 
 export interface FoundFile {
   path: string;
-  /** Writer: this life of the store, an earlier one or a copy, or another home of the same words. */
+  /** Writer: this life of the store, an earlier life or copy, or another home of these words. */
   by: 'this' | 'lost' | 'another';
 }
 
@@ -144,7 +147,7 @@ export class Journal {
     if (this.#file === undefined) await this.#guard(async () => void (await this.#open()));
   }
 
-  /** Writes and syncs the line of a commit. @throws Refusal `cannot-write`; the line is kept for the next try */
+  /** Writes and syncs a commit's line. @throws Refusal `cannot-write`; the next call retries it */
   async append(line: Written): Promise<void> {
     const { records, notes, addresses } = line;
     for (const thing of [...records, ...notes, ...addresses]) {
@@ -273,8 +276,8 @@ export class Journal {
   }
 
   /**
-   * Ends files before a backup reads the store. A process that writes looks afterwards whether its file was sealed, and
-   * then writes the lines again into another.
+   * Ends files before a backup reads the store. A process that writes checks afterwards whether its
+   * file was sealed, and if so repeats the lines in another.
    * @param ends selects the files
    * @returns the ended files, oldest first
    * @throws Refusal `cannot-write`

@@ -1,18 +1,19 @@
 /**
  * The keys of a home, all from its seed.
  *
- *     m/8383'/coin'/a'/b'/c'/d'/0'   signing key of the contract whose record holds the path [a, b, c, d]
- *     m/8383'/coin'/a'/b'/c'/d'/1'   its authentication key, which seals messages and signs nothing else
- *     m/8383'/coin'/a'/b'/c'/d'/p'   its secret of purpose p >= 2, which a family names (2: its ecash key)
- *     m/8383'/coin'/a'/b'/c'/d'/p'/i'   the i-th secret of purpose p (3: the mint's keys of the keyset at that path)
+ *     m/8383'/coin'/a'/b'/c'/d'/0'   signing key of the contract with the path [a, b, c, d]
+ *     m/8383'/coin'/a'/b'/c'/d'/1'   its authentication key, which only seals messages
+ *     m/8383'/coin'/a'/b'/c'/d'/p'   its secret of purpose p >= 2, which a family names (2: ecash)
+ *     m/8383'/coin'/a'/b'/c'/d'/p'/i'   i-th secret of purpose p (3: the mint's keys of a keyset)
  *     m/86'/coin'/0'/chain/index     the home's own coins (BIP86)
  *     HKDF-SHA256(seed, "spillway/nonces")   encrypts open nonces in the store
- *     HKDF-SHA256(seed, "spillway/journal/NETWORK")  encrypts the journal: words may have a home on each network
- *     the seed itself                 secrets of the home's own ecash (NUT-13), as any Cashu wallet with these words makes them
+ *     HKDF-SHA256(seed, "spillway/journal/NETWORK")  encrypts the journal of the network's home
+ *     the seed itself                secrets of its own ecash, as any Cashu wallet (NUT-13)
  *
- * A contract's path is 124 random bits and never a counter, so that a home restored from a backup cannot repeat a key. All
- * its levels are hardened, so that no extended key shared by mistake, together with one leaked key, opens another.
- * Loaded only when a key is needed (`home.ts`). Not here: signing.
+ * A contract's path is 124 random bits, never a counter: a home restored from a backup cannot
+ * repeat a key. All its levels are hardened: an extended key shared by mistake and one leaked key
+ * open no other. Words may have a home on each network. Keys load only when one is needed
+ * (`home.ts`). Not here: signing.
  */
 import { hkdfSync } from 'node:crypto';
 import { HDKey, type Versions } from '@scure/bip32';
@@ -42,7 +43,7 @@ export interface HomeKeys extends Omit<Keys, 'nonce' | 'share'> {
   address(path: WalletPath): Promise<WalletScript>;
   /** Returns the account for descriptors: `tr([fingerprint/path]xpub/0/*)`. */
   account(): { fingerprint: Hex; path: string; xpub: string };
-  /** Returns the keys of a step: these, and the nonces and shares that were loaded with its records. */
+  /** Returns a step's keys: these, with the nonces and shares loaded with its records. */
   keysWith(nonces: readonly OpenNonce[], shares?: ReadonlyMap<string, Uint8Array>): Keys;
 }
 
@@ -101,7 +102,7 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value;
 }
 
-/** Keeps the newest results: the runs of a batch come back to the same contracts, and memory must not grow with them. */
+/** Caches the newest results, for batches that return to the same contracts, in bounded memory. */
 function bounded<A extends readonly unknown[], T>(make: (...args: A) => T): (...args: A) => T {
   const kept = new Map<string, T>();
   return (...args) => {

@@ -1,12 +1,12 @@
 /**
  * Gaps of a store that the journal of its home may fill, as two marks in the store:
  *
- *   restored  words: the home was made again of its words, and may have had records before ·
- *             pending: the store was restored or copied, and only exits · accepted: its owner goes on
+ *   restored  words: the home was remade from its words, and may have had records before ·
+ *             pending: the store was restored or copied, and only exits · accepted: in use again
  *   read      files of a journal that were brought in, with the bytes that each had then
  *
- * No backup covers a file of the journal that this life of the store has neither written nor brought in whole. Whoever
- * removes what a backup covers would lose it for good.
+ * A backup covers a file of the journal only if this life of the store has written it or brought in
+ * all of it. Covered files may be removed: any other would be lost for good.
  */
 import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';

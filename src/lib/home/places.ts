@@ -1,7 +1,8 @@
 /**
- * The places of the home's wallet (BIP86) in SQL: which are in use, and which are given again because the record that they were
- * given to came to nothing (`RecordRow.frees`). A place is linked to the record that its commit begins; whoever brings a place in by
- * itself takes it for good. Not here: keys (`keys.ts`), the search for coins (`engine/wallet-scan.ts`).
+ * Places of the home's wallet (BIP86) in SQL: those in use, and those freed because their record
+ * came to nothing (`RecordRow.frees`). A commit links a place to the record that it begins; a place
+ * added by itself is taken for good.
+ * Not here: keys (`keys.ts`), the search for coins (`engine/wallet-scan.ts`).
  */
 import type { Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -73,7 +74,7 @@ export async function addressesAfter(
   return Promise.all(paths.map(async (path) => ({ ...path, address: (await address(path)).address })));
 }
 
-/** Returns an address with its script. @throws Refusal `bug` where the address is not that of the place */
+/** Returns an address with its script. @throws Refusal `bug` where the place has another address */
 export async function placeOf(own: OwnAddress, { address }: StoreSecrets): Promise<StoredAddress> {
   const made = await address(own);
   if (made.address !== own.address)

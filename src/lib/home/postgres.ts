@@ -1,23 +1,25 @@
 /**
- * The store of a home in a PostgreSQL database of its own, so that many workers share it.
+ * The store of a home in a PostgreSQL database of its own, which many workers share.
  *
- * READ COMMITTED, and locks taken in one order before anything is read. First an advisory lock for every name that the commit
- * touches: a claim that no record has yet can be locked in no other way. Then the records themselves. From there on
- * nobody else moves what this commit compares. Compare-and-swap holds as under SQLite's one writer, and two commits never
- * wait for each other in a circle. Not SERIALIZABLE: it watches whole index pages, so commits of strangers would fail each other.
- * The counter of commits is a sequence, for a row would hold every commit back until the one before it is synced.
+ * READ COMMITTED, and locks taken in one order before anything is read. First comes an advisory
+ * lock for every name that the commit touches: no other lock holds a claim that no record has yet.
+ * Then come the records themselves. From there on nobody else changes what this commit compares.
+ * Compare-and-swap works as under SQLite's one writer, and commits cannot deadlock. SERIALIZABLE
+ * watches whole index pages, so commits of strangers would fail each other. The counter of commits
+ * is a sequence: a row would delay every commit until the one before it is synced.
  *
- * A round trip is what costs. Statements that need no answer of each other travel together: those of an `ask` all at once,
- * a commit's first reads with BEGIN and the locks, its last writes with COMMIT. The server works them in order, so they see
- * and do the same. One that fails fails all behind it, COMMIT included (the server rolls back then). Nothing that writes is
- * sent before BEGIN and the locks are answered, so none of it can ever stand alone.
+ * Round trips dominate the cost. Statements that need no answer of each other travel together:
+ * those of an `ask`, a commit's first reads with BEGIN and the locks, its last writes with COMMIT.
+ * The server runs them in order, so they see and do the same. A failed one fails all behind it,
+ * COMMIT included (the server then rolls back). No write is sent before BEGIN and the locks are
+ * answered, so none can ever stand alone.
  *
- * Each connection is examined before its first use: what a commit promises, which cluster answers (`identity.ts`), and that
- * it has all that this process has committed. It must be the server itself: a pooler gives the next statement to
- * another connection. A connection lost in a commit leaves it open whether that stands. The same input again is answered by
- * the reply that was kept, or worked anew.
- * Not here: the logic (`sql-store.ts`), tables (`schema.ts`). A nonce's row stays in its page until vacuum; it is
- * encrypted (`at-rest.ts`).
+ * Each connection is examined before its first use: what a commit promises, which cluster answers
+ * (`identity.ts`), and that it has all that this process has committed. It must be the server
+ * itself: a pooler gives the next statement to another connection. If a connection is lost in a
+ * commit, its outcome is unknown. The same input then gets the stored reply, or runs anew.
+ * Not here: the logic (`sql-store.ts`), tables (`schema.ts`). A nonce's row stays in its page until
+ * vacuum; it is encrypted (`at-rest.ts`).
  */
 import pg from 'pg';
 import { Refusal } from '../protocol/refusal.ts';
@@ -34,13 +36,14 @@ const CONNECTIONS = 4;
 const INT8 = 20;
 
 /**
- * Draws the next number. `nextval` would log a number 32 ahead, so that a copy of the disk could begin above the
- * commits that it lacks. The lock ends with the statement, long before the commit is synced.
+ * Draws the next number. `nextval` would log a number 32 ahead: a copy of the disk could begin
+ * above the commits that it lacks. The lock ends with the statement, long before the commit is
+ * synced.
  */
 const NEXT = `SELECT pg_advisory_lock(0, 0),
   setval('commit_number', coalesce(pg_sequence_last_value('commit_number'), 0) + 1) AS number,
   pg_advisory_unlock(0, 0)`;
-/** Rolls back, and frees the lock of the counter, which a failed statement leaves to its session. */
+/** Rolls back, and frees the counter's lock, which a failed statement leaves to its session. */
 const ROLLBACK = 'ROLLBACK; SELECT pg_advisory_unlock_all()';
 const counter: Counter = {
   *next() {
@@ -73,7 +76,12 @@ export async function createPostgres(
   }
 }
 
-/** Opens a store. @throws Refusal `store-unavailable`, `store-damaged`, `store-foreign`, `commit-unsynced`, `store-pooled`, `store-newer` */
+/**
+ * Opens a store.
+ * @throws Refusal `store-unavailable`, `store-damaged`, `store-newer`, `store-foreign`,
+ * `store-pooled`
+ * @throws Refusal `commit-unsynced` where the server acknowledges commits before they are durable
+ */
 export async function openPostgres(
   url: string,
   homeId: string,
@@ -110,8 +118,8 @@ class Postgres implements Database {
   readonly #examined = new WeakSet<pg.PoolClient>();
   #identity: string | undefined;
   /**
-   * Highest number of this process's commits, which no server may be behind. Commits of others are not counted, since
-   * they may not be on its disk yet.
+   * Highest number of this process's commits, which no server may be behind. Commits of others do
+   * not count: they may not be on its disk yet.
    */
   #committed = 0;
 
@@ -219,7 +227,7 @@ class Postgres implements Database {
     void this.#pool.end().catch(() => {});
   }
 
-  /** Runs a transaction. Returns false if `work` does, or has lost a race that the server noticed. */
+  /** Runs a transaction. Returns false if `work` does, or if the server noticed a lost race. */
   async #transaction<T>(begin: string, locks: readonly Query[], work: Sql<T>): Promise<T | false> {
     return this.#use(async (client) => {
       const sent: Promise<pg.QueryResult>[] = [];
@@ -268,7 +276,7 @@ class Postgres implements Database {
     }
   }
 
-  /** Examines the server behind a connection. @throws Refusal where it, or its cluster, is not to be worked with */
+  /** Examines the server behind a connection. @throws Refusal if it or its cluster is unfit */
   async #examine(client: pg.PoolClient): Promise<void> {
     // Without a listener, a connection that breaks while nothing is asked of it would end the process.
     client.on('error', () => {});
@@ -312,7 +320,7 @@ interface State {
   database: string;
   meta: string | null;
 }
-/** State of the server. The timeline is that of the log, since `pg_control` has the old one just after a promotion. */
+/** State of the server. The timeline is the log's: `pg_control` is late just after a promotion. */
 const STATE = `
   SELECT pg_backend_pid() AS pid, current_setting('fsync') AS fsync, pg_is_in_recovery() AS standby,
     coalesce(pg_sequence_last_value(to_regclass('commit_number')), 0) AS commits,
@@ -327,7 +335,7 @@ const READ = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 const WRITE = 'BEGIN ISOLATION LEVEL READ COMMITTED';
 type Query = string | pg.QueryConfig;
 const LOCK_ALL = 'LOCK TABLE record, claim, nonce, reply, meta IN EXCLUSIVE MODE';
-/** Locks names. Both locks are taken in one order, by hash and by id, so that two commits never wait in a circle. */
+/** Locks names. Both locks are taken in one order, by hash and by id, so that none deadlock. */
 const lockNames = (names: readonly string[]): Query => ({
   name: 'names',
   text: `SELECT pg_advisory_xact_lock(hash) FROM
@@ -340,16 +348,16 @@ const lockRecords = (names: readonly string[]): Query => ({
   values: [names],
 });
 
-/** Returns whether the error is the server's own answer: then its connection is as it was before. */
+/** Returns whether the server itself answered the error: its connection is then still good. */
 const isAnswer = (error: unknown): boolean => error instanceof Refusal || error instanceof pg.DatabaseError;
 
-/** Returns the rows of each statement. @throws the error of the first that failed: those behind it repeat it */
+/** Returns the rows of each statement. @throws the first error: statements behind it repeat it */
 async function answers(sent: readonly Promise<pg.QueryResult>[]): Promise<SqlRow[][]> {
   await Promise.allSettled(sent);
   return (await Promise.all(sent)).map(({ rows }) => rows as SqlRow[]);
 }
 
-/** Prepared statements by their text, with `$1` for `?`. A text without values may hold several statements. */
+/** Prepared statements by text, with `$1` for `?`. A text without values may hold several. */
 const texts = new Map<string, { name: string; text: string }>();
 function prepared({ sql, values }: Statement): pg.QueryConfig {
   if (values.length === 0) return { text: sql };
@@ -371,8 +379,8 @@ const FAULTS = /^(22|23|42|P0)/;
 const CLOSED = /^(28|3D|42501)/;
 
 /**
- * Returns the refusal of a pooler. A commit relies on its connection: timeouts, prepared statements, statements sent
- * ahead of answers.
+ * Returns the refusal of a pooler. A commit relies on its connection: timeouts, prepared
+ * statements, statements sent ahead of answers.
  */
 const pooled = (place: string): Refusal =>
   new Refusal('store-pooled', `${place}: a connection pooler found, PostgreSQL itself expected`, {

@@ -1,9 +1,10 @@
 /**
- * The statements of pruning: marks of how far the store had come at which time and height, and what goes for its age.
+ * Statements of pruning: marks of the store's progress by time and height, and deletions by age.
  *
- * A commit is old once a mark that it lies below is old, by the home's clock and by the height of the chain: a clock that was
- * set forward makes nothing old. Each piece is a small transaction and asks again, within it, what it deletes by.
- * Not here: for how long what is kept, and what the chain says (`prune.ts`).
+ * A commit is old once it lies below an old mark, by the home's clock and by the height of the
+ * chain: setting the clock forward makes nothing old. Each piece is a small transaction, and checks
+ * again within it what it deletes by.
+ * Not here: for how long what is stored, and what the chain shows (`prune.ts`).
  */
 import type { Claim } from '../protocol/action.ts';
 import { allows } from '../protocol/limit.ts';
@@ -11,7 +12,7 @@ import { all, get, marks, put, type Counter, type Sql } from './database.ts';
 import { UNIT } from './schema.ts';
 import { dropClaims } from './sql-pieces.ts';
 
-/** Time by the clock of the home (Unix seconds), and height of the chain; null where no node was asked. */
+/** Time by the home's clock (Unix seconds), and height of the chain; null without a node. */
 export interface MarkTime {
   at: number;
   height: number | null;
@@ -45,7 +46,7 @@ export function* lastBefore({ at, height }: MarkTime): Sql<number> {
 /** Deletes the marks below one, which say no more than it does. */
 export const dropMarks = (number: number): Sql<void> => put('DELETE FROM mark WHERE number < ?', number);
 
-/** Position at which the last look at replies ended. */
+/** Position at which the last scan of replies ended. */
 export interface ReplyCursor {
   number: number;
   key: string;
@@ -62,14 +63,16 @@ export function* repliesAfter({ number, key }: ReplyCursor, upTo: number, limit:
   return rows as unknown as ReplyCursor[];
 }
 
-/** Query for a later answer of the same action over the same record, which stands for good where this one does. */
+/**
+ * Query for a later reply of the action over the record, which stands for good if this one does.
+ */
 const FOLLOWED = `SELECT 1 FROM reply_of AS next JOIN reply AS later ON later.key = next.reply
   WHERE next.record = own.record AND next.type = own.type AND next.number > own.number AND next.number <= ?
   AND later.stands >= reply.stands`;
 
 /**
- * Deletes replies that these follow, and those of them that belong to no record. The last answer of an action over a
- * record that has not ended stays, whatever its age. So does the last that stands for good.
+ * Deletes replies that these follow, and those of them that belong to no record. The last reply of
+ * an action over an open record stays, whatever its age. So does the last that stands for good.
  * @returns the keys of the deleted replies
  */
 export function* dropFollowed(keys: readonly string[], upTo: number, dry: boolean): Sql<string[]> {
@@ -117,7 +120,7 @@ export function* ofKinds(kinds: readonly string[], after: number, limit: number)
   return (yield* all(sql, after, ...kinds, limit)) as unknown as OldRecord[];
 }
 
-/** Drops records that go with another one, as `dropRecord`; those that were written meanwhile stay. */
+/** Drops records that go with another one, as `dropRecord`; those written meanwhile stay. */
 export function* dropParts(parts: readonly Pick<OldRecord, 'id' | 'rev'>[]): Sql<number> {
   let gone = 0;
   for (const part of parts) {

@@ -1,20 +1,22 @@
 /**
  * Pruning: the end of records, replies and notes that a home needs no more. Pruned are
  *
- *   replies  that a later one of the same action over the same record follows, once that is old; those that stand for good
- *            only behind another that does. The last one of each stays for as long as its record is not over.
+ *   replies  once a later one of the same action over the same record is old; one that stands for
+ *            good only behind another such. The last one stays until its record is over.
  *   notes    that lapse (`Note.lapses`), once they are old
- *   records  that are over (`RecordRow.over`), and were so, unchanged, for as long as is kept. What was settled on the chain
- *            (`Kind.spent`) goes only where the node shows each coin spent, as deep as the days that are kept have blocks.
- *   parts    records that go with another (`Kind.part`), right before it, once nothing more can come of any of them, and
+ *   records  that have been over (`RecordRow.over`), unchanged, for the whole retention. What was
+ *            settled on the chain (`Kind.spent`) needs each coin spent, with as many blocks on top.
+ *   parts    records that go with another (`Kind.part`), right before it, once all have ended and
  *            none was written for as long
  *
- * Old is what is old by the home's clock and by the chain's height, as `mark`s of the store tell them. Neither a clock that
- * is set forward nor a node that is ahead makes anything old alone. Without a height no record goes. What holds money, owes any or
- * may be asked for again is not over: each family says so (`row`), and the schema refuses to delete what does not.
+ * Age needs both the home's clock and the chain's height, by the `mark`s of the store: a clock set
+ * forward or a node that is ahead makes nothing old. Without a height no record goes. What holds
+ * money, owes any or may be asked for again is not over: each family decides it (`row`), and the
+ * schema refuses to delete anything else.
  *
- * Whatever is dropped is refused afterwards by the state of its record, or for want of its record, hence of its key.
- * All of it is done in small transactions, so that it may end or die after each. Not here: the statements (`prune-sql.ts`).
+ * What was pruned is refused afterwards by the state of its record, or for want of its record,
+ * hence of its key. Small transactions let a run end or die after each. Not here: the statements
+ * (`prune-sql.ts`).
  */
 import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
 import type { Kind } from '../protocol/action.ts';
@@ -67,7 +69,7 @@ export interface PruneOptions {
   spaced?: boolean;
   /** Only counts what would go, and notes nothing. */
   dry?: boolean;
-  /** Called after each transaction with the number of rows deleted so far, to give others their turn. */
+  /** Called after each transaction with the number of deleted rows, to give others their turn. */
   pause?: (gone: number) => Promise<void>;
   stopped?: () => boolean;
 }
@@ -76,7 +78,7 @@ export interface Pruned {
   notes: number;
   /** Number of deleted records of each kind. */
   records: Readonly<Record<string, number>>;
-  /** Number of ended and old records that stay: their coins are not spent deep enough, or a part has not ended. */
+  /** Number of old ended records that stay: their coins lack confirmations, or a part is open. */
   unseen: number;
 }
 
@@ -130,8 +132,8 @@ export async function prune({
 }
 
 /**
- * Returns the last commits before which a record may go: an ended one, and one that came to nothing. None without a
- * height.
+ * Returns the last commits before which a record may go: an ended one, and one that came to
+ * nothing. None without a height.
  */
 async function limitsOf(work: PruneRun): Promise<{ ended: number; nothing: number }> {
   const oldest = (days: number): Promise<number> =>
@@ -228,8 +230,8 @@ interface PartRecord extends Pick<OldRecord, 'id' | 'kind' | 'rev'> {
 }
 
 /**
- * Returns the records that go with these, by a claim of theirs. It reads all records of such kinds, so it is called
- * only where one is due.
+ * Returns the records pruned with these, by a claim of theirs. Reads all records of such kinds, so
+ * it runs only where one is due.
  */
 async function partsOf(
   { store, pause, stopped }: PruneRun,

@@ -1,8 +1,9 @@
 /**
- * Randomness of a home: the operating system's, or for snapshots of test runs a stream that anybody can repeat.
+ * Randomness of a home: the operating system's, or for snapshots of test runs a repeatable stream.
  *
- * The insecure stream depends on seed, home and commit counter: two runs with a commit between them differ, two attempts
- * at the same counter repeat. It gives no secrecy whatever; homes that use it work on regtest only (`home.ts`).
+ * The insecure stream depends on seed, home and commit counter: two runs with a commit between them
+ * differ, two attempts at the same counter repeat. It gives no secrecy; homes that use it work on
+ * regtest only (`home.ts`).
  */
 import { createHash, randomFillSync } from 'node:crypto';
 import { Refusal } from '../protocol/refusal.ts';
@@ -19,8 +20,8 @@ export function parseInsecureSeed(hex: string): Uint8Array {
 }
 
 /**
- * Returns a repeatable stream: sha256(tag ‖ seed ‖ home ‖ commits ‖ call ‖ block), block after block. Each call begins
- * a new run of blocks.
+ * Returns a repeatable stream: sha256(tag ‖ seed ‖ home ‖ commits ‖ call ‖ block), block after
+ * block. Each call begins a new run of blocks.
  */
 export function insecureRandom(seed: Uint8Array, home: string, commits: number): Random {
   let call = 0;

@@ -22,11 +22,11 @@ interface Merged {
   kind: Kind<any>;
   name: string;
   record: unknown;
-  /** The newest of its versions: the commit that wrote it, the file, and whether nothing more could come of it then. */
+  /** Commit that wrote the newest version, the version's file, and whether it had ended then. */
   rev: number;
   path: string;
   over: boolean;
-  /** All of them, where the kind holds others: what one held and the last does not was let go of. */
+  /** All versions, if the kind holds others: what one held and the last does not was released. */
   versions: readonly unknown[];
 }
 /** Content of journals. */
@@ -85,8 +85,7 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
 }
 
 /**
- * Merges the versions of each record, in the order in which they were written. Of two versions that say as much the
- * newer counts.
+ * Merges the versions of each record, in the order of writing. Of two equal ones the newer counts.
  */
 function mergedVersions(versions: readonly Merged[]): ReadonlyMap<string, Merged> {
   const records = new Map<string, Merged>();
@@ -117,14 +116,14 @@ function merge<R>(kind: Kind<R>, earlier: R, later: R): R {
 export interface Reconciliation {
   kind: string;
   name: string;
-  /** `conflict`: the store holds another record in its place, or has left for good what the journal has not, and keeps that. */
+  /** Effect. `conflict`: the store has another record, or has left this one for good, and stays. */
   outcome: 'added' | 'raised' | 'same' | 'conflict';
   /** Record as it is now; in a conflict as the journal has it. */
   record: unknown;
 }
 
 /**
- * Brings journals into the store, one record a commit. If it is interrupted, it is run again from the start.
+ * Brings journals into the store, one record a commit. If interrupted, run it again from the start.
  * @param settled state of the store when it was found to be restored: its records are no newer
  * @param hasAll returns whether the store has, or had, all of a journal file
  */
@@ -265,7 +264,7 @@ async function usedBefore(store: HomeStore, known: readonly WalletPath[]): Promi
 }
 
 /**
- * Ends the doubts of records that come only from the journal's unknown end, because its owner declares it complete.
+ * Ends doubts that come only from the journal's unknown end: its owner declares it complete.
  * @returns the number of records
  */
 export async function endDoubts(store: HomeStore, kinds: Kinds): Promise<number> {
@@ -306,8 +305,8 @@ export function refuseIncomplete(
 }
 
 /**
- * Returns whether two records are versions of one. Names stay, except for an opening that went on: then the claims of
- * one hold all of the other.
+ * Returns whether two records are versions of one. Names stay, except for an opening that went on:
+ * then the claims of one include all of the other's.
  */
 function isSame(kind: Kind<any>, mine: unknown, other: unknown): boolean {
   if (kind.key) return kind.key(mine) === kind.key(other);

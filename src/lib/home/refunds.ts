@@ -1,8 +1,10 @@
 /**
- * Documents kept outside the home too: the refund of every funded contract, which holds no secret and pays an address that
- * the seed restores. Without it a home restored from before a contract has neither its key nor its refund.
+ * Documents also stored outside the home: the refund of every funded contract. It holds no secret
+ * and pays an address that the seed restores. Without it, a home restored from before a contract
+ * has neither its key nor its refund.
  *
- * One file a document, `NAME.json`, 0600, synced before anything is printed. Not here: what is in them (the families).
+ * One file a document, `NAME.json`, 0600, synced before printing. Not here: its content (the
+ * families).
  */
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,8 +20,8 @@ import { isMissing, readPlain, replacePrivate, syncDirectory, syncParent } from 
 export const defaultRefunds = (home: string): string => `${home.replace(/\/+$/, '')}.refunds`;
 
 /**
- * Folders of copies: the recorded one, and one that a run adds. The added one is tried first; if it takes the copies,
- * the recorded one may fail.
+ * Folders of copies: the recorded one, and one that a run adds. The added one is tried first; if it
+ * takes the copies, the recorded one may fail.
  */
 export interface CopyFolders {
   recorded: string;
@@ -47,7 +49,7 @@ export function keptCopies({ recorded, added = recorded }: CopyFolders): ReturnT
   };
 }
 
-/** Writes the copies, each in place of the one of its name, and syncs them. @throws Refusal `cannot-write` */
+/** Writes and syncs the copies, each over the one of its name. @throws Refusal `cannot-write` */
 export function writeCopies(dir: string, copies: readonly Copy[]): void {
   if (copies.length === 0) return;
   for (const { name } of copies)
@@ -64,7 +66,7 @@ export function writeCopies(dir: string, copies: readonly Copy[]): void {
   }
 }
 
-/** Reads all copies in a folder, by name. A copy that cannot be read is listed in `unreadable` and hides no other. */
+/** Reads all copies in a folder, by name. Lists unreadable ones in `unreadable` and reads on. */
 export function readCopies(dir: string): { copies: readonly Copy[]; unreadable: readonly string[] } {
   const copies: Copy[] = [];
   const unreadable: string[] = [];

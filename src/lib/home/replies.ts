@@ -32,9 +32,7 @@ export function* replyTo(key: Hex): Sql<ReturnType<typeof readReply> | undefined
   return row && readReply(row);
 }
 
-/**
- * Yields the last reply of an action over the record behind a claim, cancels included; none if it is no longer live.
- */
+/** Yields the last reply or cancel of an action over a claim's record; none if no longer live. */
 export function* lastReply(type: string, claim: Claim): Sql<ReturnType<typeof readReply> | undefined> {
   const sql = `SELECT ${COLUMNS}, ${LIVE} AS live FROM reply JOIN reply_of ON reply_of.reply = reply.key
     WHERE reply_of.record = (SELECT record FROM claim WHERE claim = ?) AND reply_of.type = ?
@@ -51,7 +49,9 @@ export function* isAnswered(key: Hex | null): Sql<boolean> {
   return key !== null && (yield* get(`SELECT 1 FROM reply WHERE key = ? AND ${LIVE}`, key)) !== undefined;
 }
 
-/** Deletes replies of an action over these records: a cancel those of its steps, a step those of its cancels. */
+/**
+ * Deletes an action's replies over these records: the steps' for a cancel, the cancels' for a step.
+ */
 export function* forget({ type, ends = false }: Commit['reply'], records: readonly number[]): Sql<void> {
   if (type === '' || records.length === 0) return;
   const linked = `record IN (${marks(records)})`;
@@ -64,8 +64,8 @@ export function* forget({ type, ends = false }: Commit['reply'], records: readon
 }
 
 /**
- * Deletes replies that cannot be repeated because a nonce is gone, if a later answer of the action over these claims
- * has come. The last one stays: `--again` must not take an earlier one for the last.
+ * Deletes replies that lost a nonce and cannot repeat, if a later reply of the action over these
+ * claims has come. The last one stays: `--again` must not take an earlier one for the last.
  */
 export function* forgetDead(
   { type }: Pick<Commit['reply'], 'type'>,
@@ -82,7 +82,7 @@ export function* forgetDead(
   );
 }
 
-/** Keeps a reply in place of one that is no longer live. @param records that it is linked to, by id */
+/** Stores a reply in place of one no longer live. @param records that it is linked to, by id */
 export function* keepReply(
   key: Hex,
   { reply, notes, opens, shows }: Pick<Commit, 'reply' | 'notes' | 'opens' | 'shows'>,

@@ -1,23 +1,28 @@
 /**
- * The schema of the store, written once for both databases. `MIGRATIONS` and `POSTGRES_MIGRATIONS` hold a text a version: the
- * n-th brings a store of version n to version n + 1 (`PRAGMA user_version`, or `meta.schema`).
+ * The schema of the store, written once for both databases. `MIGRATIONS` and `POSTGRES_MIGRATIONS`
+ * hold a text for each version: the n-th brings a store of version n to version n + 1 (`PRAGMA
+ * user_version`, or `meta.schema`).
  *
- * The schema guards what it can, so that no fault of the program above it undoes a payment. `high_sat` (paid, or signed to be
- * paid) never falls. A record that was left for good stays so, and none is deleted before it is over. A claim has one owner.
- * A place of the wallet is used once, and again only after its record came to nothing. What was issued as ecash, or reported
- * to an issuer, never exceeds what was paid. The issuer never changes. What is owed never falls below what was signed. A note
- * is written once, and deleted only where it says that it lapses.
- * `figure` has the named numbers of each record, and `total` their sums (`figures.ts`). It is a table that triggers keep in
- * SQLite, whose sums would hold up the process that asks for them. It is a view in PostgreSQL, where a row that every commit
- * changes would hold commits back. A sum has two parts, billions and the rest, so that it never outgrows 64 bits.
- * A reply knows the nonces that its text shows: it is given again only while all of them lie in the store. It is linked to
- * the records of its commit, so that a cancel takes it away and a repeat puts them into the journal again.
- * `over`: 0 no, 1 ended, 2 came to nothing. `mark` says how far the store had come at some time and height; `dropped` has the
- * sums over records that were pruned (`prune.ts`).
+ * The schema guards what it can, so that no fault of the program above it undoes a payment.
+ * `high_sat` (paid, or signed to be paid) never falls. A record that was left for good stays so,
+ * and none is deleted before it is over. A claim has one owner. A place of the wallet is used once,
+ * and again only after its record came to nothing. What was issued as ecash, or reported to an
+ * issuer, never exceeds what was paid. The issuer never changes. What is owed never falls below
+ * what was signed. A note is written once, and deleted only if it is marked to lapse.
  *
- * In PostgreSQL the table of nonces is UNLOGGED, so that no secret gets into the write-ahead log, hence into no replica, base
- * backup or archive. A crash of the server empties it; `shown` is logged, without secrets, so that a reply whose nonces were
- * lost is not given again. Numbers of commits come from a sequence, which nobody waits for.
+ * `figure` has the named numbers of each record, and `total` their sums (`figures.ts`). In SQLite
+ * `total` is a table maintained by triggers: summing on demand would block the process. In
+ * PostgreSQL it is a view: a row that every commit changes would delay commits. A sum has two
+ * parts, billions and the rest, so that it never outgrows 64 bits. A reply lists the nonces in its
+ * text: it is repeated only while the store has all of them. It is linked to the records of its
+ * commit: a cancel removes it, a repeat puts them into the journal again. `over`: 0 no, 1 ended, 2
+ * came to nothing. `mark` records the store's progress at some time and height; `dropped` has the
+ * sums over pruned records (`prune.ts`).
+ *
+ * In PostgreSQL the table of nonces is UNLOGGED: no secret gets into the write-ahead log, a
+ * replica, base backup or archive. A crash of the server empties it. `shown` is logged, without
+ * secrets, so that a reply whose nonces were lost is not repeated. Numbers of commits come from a
+ * sequence, which nobody waits for.
  */
 
 /** Divisor that splits a sum in two columns. */

@@ -1,9 +1,11 @@
 /**
- * The seed file of a home: `{"mnemonic": "…"}` with mode 0600, or the same encrypted with a passphrase (age, armored).
+ * The seed file of a home: `{"mnemonic": "…"}`, 0600, plain or encrypted by passphrase (age,
+ * armored).
  *
- * Spec: BIP39 (English, empty BIP39 passphrase), age-encryption.org/v1 with scrypt. `age -d seed` opens the file without us.
- * The word list is needed to make and to check words only: reading derives the seed from the text, so that a run that
- * signs never loads it. Not here: the keys that grow from the seed (`keys.ts`).
+ * Spec: BIP39 (English, empty BIP39 passphrase), age-encryption.org/v1 with scrypt. `age -d seed`
+ * opens the file without Spillway. The word list only makes and checks words: reading derives the
+ * seed from the text, so a run that signs never loads it. Not here: the keys that grow from the
+ * seed (`keys.ts`).
  */
 import { pbkdf2Sync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -56,7 +58,7 @@ export async function writeSeed(path: string, mnemonic: string, passphrase?: str
 /**
  * Reads the BIP39 seed, 64 bytes.
  * @param passphrase asked only where the file is encrypted
- * @throws Refusal `secret-exposed`, `wrong-passphrase`, or `store-damaged` where there is no seed in the file
+ * @throws Refusal `secret-exposed`, `wrong-passphrase`; `store-damaged` for a file without a seed
  */
 export async function readSeed(path: string, passphrase?: () => Promise<string>): Promise<Uint8Array> {
   const text = readPrivate(path);

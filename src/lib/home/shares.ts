@@ -1,16 +1,18 @@
 /**
- * Secrets that no seed gives back and that must be able to end: an operator's shares of statecoins. Each lies sealed
- * (`at-rest.ts`) in a file of its own, `HOME-ID-NAME.share` in HOME.shares beside the home: outside the database with its
- * journal, and outside every copy of the home. A record holds one by the claim `share:NAME`.
+ * Secrets that no seed restores and that must be able to end: an operator's shares of statecoins.
+ * Each lies encrypted (`at-rest.ts`) in its own file, `HOME-ID-NAME.share` in HOME.shares next to
+ * the home: outside the database with its journal, and outside every copy of the home. A record
+ * holds one by the claim `share:NAME`.
  *
- * The folder names the life of the store that it belongs to (`identity.ts`), in `HOME-ID-store`: a dump or a copy that is looked
- * at beside production claims none of its shares, and would destroy them all. It is another's from when that one's owner
- * goes on with it.
+ * The folder names the life of the store that it belongs to (`identity.ts`), in `HOME-ID-store`. A
+ * dump or a copy opened next to production claims none of its shares, and would otherwise destroy
+ * them all. The folder changes stores once the other store's owner goes on with that one.
  *
- * New files are synced before the commit that claims them, and files that lost their claim are destroyed after it. All
- * that, and the sweep of files that no record claims when a home is opened, happens under one exclusive lock: otherwise a
- * second process would take the new file of the first for one that a crash has left behind.
- * Not promised: what a file system with snapshots, or a flash disk, keeps of a file that was overwritten and removed.
+ * New files are synced before the commit that claims them; files without a claim are destroyed
+ * after it. One exclusive lock covers that and the sweep of unclaimed files when a home is opened.
+ * Otherwise a second process would take a new file of the first for the remains of a crash. Not
+ * promised: what a snapshotting file system or a flash disk retains of overwritten and removed
+ * files.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -122,7 +124,7 @@ export class ShareFolder implements Shares {
     });
   }
 
-  /** Checks files against claims after a commit: a claimed file is never destroyed. @throws Refusal `bug` */
+  /** Checks files after a commit: a claimed one is never destroyed. @throws Refusal `bug` */
   async #agree(made: readonly ShareFile[], gone: readonly string[], store: Pick<Store, 'load'>): Promise<void> {
     const claim = (name: string): Claim => `share:${name}`;
     const { found } = await store.load([...made.map(({ name }) => name), ...gone].map(claim));
@@ -134,7 +136,8 @@ export class ShareFolder implements Shares {
   }
 
   /**
-   * Destroys files that no record claims, left by a crash or put back with a backup, if the folder is the store's own.
+   * Destroys files that no record claims, left by a crash or a backup, if the folder is the
+   * store's.
    * @param options `take`: true makes the folder the store's own
    */
   async sweep(store: Pick<HomeStore, 'load' | 'claimed'>, { take = false } = {}): Promise<void> {

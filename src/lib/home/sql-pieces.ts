@@ -1,6 +1,6 @@
 /**
  * The pieces of a commit in SQL: records with their claims, nonces and notes.
- * Not here: addresses (`places.ts`), in which order a commit has them, and what it compares (`sql-store.ts`).
+ * Not here: addresses (`places.ts`), a commit's order and what it compares (`sql-store.ts`).
  */
 import type { Claim, Hex, NonceId, Note } from '../protocol/action.ts';
 import { freeing } from '../protocol/claims.ts';
@@ -20,7 +20,7 @@ export interface ClaimOwner {
   body: string;
 }
 
-/** Reads the body of a record. @throws Refusal `malformed-json`, `store-damaged` for anything but an object */
+/** Reads the body of a record. @throws Refusal `malformed-json`, `store-damaged` for non-objects */
 export function recordIn(body: string): Json {
   const record = parseJson(body);
   if (typeof record !== 'object' || record === null || Array.isArray(record))
@@ -173,7 +173,7 @@ export function* addNote({ name, body, lapses }: Note, number: number): Sql<void
     throw new Refusal('already-known', `${name} was noted before, under another request`);
 }
 
-/** Raises the revision of records whose nonces change, so that runs which loaded them before lose their race. */
+/** Raises the revision of records whose nonces change: runs that loaded them lose the race. */
 export function* touch(nonces: readonly NonceId[], writes: readonly RecordWrite[], number: number): Sql<void> {
   const written = new Set(writes.flatMap(({ claims }) => claims));
   const claims = [...new Set(nonces.map(({ of }) => of))].filter((claim) => !written.has(claim));

@@ -1,12 +1,12 @@
 /**
- * The store of a home in SQL: records with their claims, open nonces, replies and used addresses, and the one commit that
- * changes them together. One logic for every database (`database.ts`).
+ * The store of a home in SQL: records with their claims, open nonces, replies and used addresses,
+ * and the one commit that changes them together. One logic serves every database (`database.ts`).
  *
- * A revision is the number of the commit that wrote the record last, so no revision comes twice in a store. Opening or
- * ending a nonce counts as writing its record: whoever read the older nonce loses the race.
- * Secrets are asked for only where a nonce or an address is at hand, so that listing never needs a passphrase.
- * Not here: statements that make up a commit (`sql-pieces.ts`), the databases (`sqlite.ts`, `postgres.ts`), the schema's
- * promises (`schema.ts`), copies and restores (`identity.ts`).
+ * A revision is the number of the commit that wrote the record last, so no revision comes twice in
+ * a store. Opening or ending a nonce counts as writing its record: whoever read the older nonce
+ * loses the race. Only a nonce or an address needs secrets, so listing never asks for a passphrase.
+ * Not here: statements of a commit (`sql-pieces.ts`), databases (`sqlite.ts`, `postgres.ts`), the
+ * schema's promises (`schema.ts`), copies and restores (`identity.ts`).
  */
 import type { Claim, Hex, Kind, Note, OwnAddress, WalletPath } from '../protocol/action.ts';
 import type { Totals } from '../protocol/figures.ts';
@@ -127,7 +127,7 @@ export class HomeStore implements Store {
     return true;
   }
 
-  /** Writes one commit within its transaction. Returns its number and the ids of its records, or false if something moved on. */
+  /** Writes a commit within its transaction. Returns its number and records, or false if outrun. */
   *#take(
     commit: Commit,
     sealed: readonly Uint8Array[],
@@ -192,7 +192,7 @@ export class HomeStore implements Store {
     return this.#listed(where.length > 0 ? `WHERE ${where.join(' AND ')}` : '', ...values);
   }
 
-  /** Returns records of a kind with something pending, written by commits above this number, in order. */
+  /** Returns records of a kind with something pending, of later commits than this, in order. */
   pending = async (kind: string, above: number) => this.#db.ask(() => pendingAbove(kind, above));
   /** Returns the records of an issuer for which more was paid than is issued or reported. */
   async unissued(issuer: string): Promise<readonly ListedRecord[]> {
@@ -205,7 +205,7 @@ export class HomeStore implements Store {
     return this.#listed('WHERE name >= ? AND name < ?', prefix, `${prefix}g`);
   }
 
-  /** Returns the records with a claim of this prefix, and that claim; none for fewer than 8 hex digits. */
+  /** Returns the records and claims of this claim prefix; none for fewer than 8 hex digits. */
   async byClaim(prefix: Claim): Promise<readonly (ListedRecord & { claim: Claim })[]> {
     if (!/:[0-9a-f]{8,}$/.test(prefix)) return [];
     const sql = `SELECT claim, kind, name, state, rev, body FROM claim JOIN record ON id = claim.record
@@ -224,7 +224,7 @@ export class HomeStore implements Store {
     const rows = await this.#db.ask(() => recordsInOrder(kind, figure, stretch));
     return rows.map((row) => lazily<Ordered>({ ...row, value: BigInt(row['value'] as number) }));
   }
-  /** Returns the records of a kind that claim a stated outpoint, in the order of this figure, without bodies. */
+  /** Returns a kind's records with a claimed stated outpoint, by this figure, without bodies. */
   async stated(kind: Pick<Kind<any>, 'name'>, figure: string, stretch: Stretch): Promise<readonly StatedSum[]> {
     const rows = await this.#db.ask(() => statedInOrder(kind, figure, stretch));
     return rows.map((row) => ({ ...row, value: BigInt(row['value'] as number) }) as unknown as StatedSum);
@@ -256,7 +256,7 @@ export class HomeStore implements Store {
     return scripts.length === 0 ? new Map() : this.#db.ask(() => placesOf(scripts));
   }
 
-  /** Returns the addresses in use, by chain and index, including those that may be given out again. */
+  /** Returns the addresses in use, by chain and index, including freed ones. */
   async addresses(): Promise<readonly StoredAddress[]> {
     return this.#db.ask(allAddresses);
   }
@@ -356,7 +356,8 @@ export class HomeStore implements Store {
 
   /**
    * Begins another life (`life.ts`), which makes a copied or restored store harmless.
-   * @returns the number of that commit, higher than all before; undefined if the store has changed meanwhile
+   * @returns that commit's number, higher than all before; undefined if the store has changed
+   * meanwhile
    * @throws Refusal `store-damaged`; `store-newer` for a record of an unknown kind
    */
   async settle(begun: Begun, kinds: readonly Kind<any>[]): Promise<number | undefined> {
@@ -365,13 +366,11 @@ export class HomeStore implements Store {
     return number === false ? undefined : number;
   }
 
-  /** Runs a piece of pruning in a transaction of its own. @param names locks, as of `namesToLock` */
+  /** Runs a piece of pruning in its own transaction. @param names locks, as of `namesToLock` */
   async prune<T>(names: readonly string[], work: (counter: Database['counter']) => Sql<T>): Promise<T> {
     return this.#retried(names, () => work(this.#db.counter));
   }
-  /**
-   * Runs a piece of pruning that deletes records. It counts as a commit, so that a store that is put back is noticed.
-   */
+  /** Runs a piece that deletes records. It counts as a commit, to expose a store put back. */
   async pruneRecords(names: readonly string[], work: () => Sql<number>): Promise<number> {
     await this.#ready();
     const { counter } = this.#db;

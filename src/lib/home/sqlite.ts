@@ -1,10 +1,10 @@
 /**
- * The store of a home in a SQLite file, the default, over one connection that keeps its promises: what is committed survives a
- * power cut, what is deleted is overwritten, and a program older than the file does not touch it. Every pragma is read back, for
- * SQLite ignores what it does not know.
+ * The store of a home in a SQLite file, the default. A commit survives a power cut, deleted rows
+ * are overwritten, and a program older than the file does not touch it. Every pragma is read back,
+ * for SQLite ignores unknown ones.
  *
- * A transaction runs to its end without waiting for anything, so writers of one process need no lock among themselves.
- * `BEGIN IMMEDIATE` keeps those of other processes out. Not here: tables (`schema.ts`), the logic (`sql-store.ts`).
+ * A transaction never waits, so writers of one process need no lock among themselves. `BEGIN
+ * IMMEDIATE` keeps other processes out. Not here: tables (`schema.ts`), the logic (`sql-store.ts`).
  */
 import { closeSync, openSync, accessSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -25,7 +25,8 @@ export interface SqliteOptions extends StoreOptions {
 export class SqliteStore extends HomeStore {
   /**
    * Opens the store.
-   * @throws Refusal `network-disk`, as `Connection`, or `secret-exposed` where others may read the file
+   * @throws Refusal `network-disk`; `secret-exposed` where others may read the file; as
+   * `Connection`
    */
   constructor({ path, made, ...options }: SqliteOptions) {
     refuseNetworkDisk(dirname(path));
@@ -66,10 +67,10 @@ const BUSY_MS = 10_000;
 
 /**
  * Settings of a connection. secure_delete overwrites deleted rows in the file. A copy of such a
- * page may stay in the log until that is folded back, and on the medium for longer. Nonces are therefore encrypted on top (`at-rest.ts`). The log is folded back
- * about every 1000 pages, and when the last connection closes, which deletes it. No checkpoint of
- * our own: the close of a one-shot run does it. In a long run it would cost two syncs for each
- * commit and give nothing that the cipher does not.
+ * page may stay in the log until the next checkpoint, and on the medium for longer. Nonces are
+ * therefore also encrypted (`at-rest.ts`). A checkpoint runs about every 1000 pages, and when the
+ * last connection closes, which deletes the log. Our own would cost two syncs a commit and give
+ * nothing that the cipher does not.
  */
 const pragmas = (journal: 'WAL' | 'DELETE'): readonly (readonly [name: string, set: string, readBack: Value])[] => [
   ['busy_timeout', `${BUSY_MS}`, BUSY_MS],
@@ -85,8 +86,8 @@ export class Connection {
   readonly #statements = new Map<string, StatementSync>();
 
   /**
-   * Opens the file, which must be there, and brings its schema up to date.
-   * @param options `holds`: refuses an emptied file; `journal`: DELETE keeps all in one file, for copying
+   * Opens the file, which must exist, and brings its schema up to date.
+   * @param options `holds`: refuses an emptied file; `journal`: DELETE leaves a single file to copy
    * @throws Refusal `store-unavailable`, `store-damaged`, `store-unsafe`, `store-newer`
    */
   constructor(
@@ -161,7 +162,7 @@ export class Connection {
     }
   }
 
-  /** Returns the prepared statement of a text, made once. Texts are few and fixed, as values are always bound. */
+  /** Returns the prepared statement of a text. Texts are few and fixed: values are always bound. */
   #statement(sql: string): StatementSync {
     let made = this.#statements.get(sql);
     if (!made) this.#statements.set(sql, (made = this.#db.prepare(sql)));
@@ -210,8 +211,8 @@ export class Connection {
 }
 
 /**
- * Opens the file. On a full disk the index that processes share beside it has no room: then this process has the file for
- * itself, and can read.
+ * Opens the file. On a full disk SQLite's shared index has no room next to it: then this process
+ * has the file for itself, and can read.
  */
 function opened(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: BUSY_MS });
@@ -231,7 +232,7 @@ const UNSHARED = [4618, 4874, 5386]; // SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSI
 const BUSY = [5, 6, 15]; // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL
 const DAMAGED = [11, 26]; // SQLITE_CORRUPT, SQLITE_NOTADB
 const SHUT = [3, 8, 13, 14]; // SQLITE_PERM, SQLITE_READONLY, SQLITE_FULL, SQLITE_CANTOPEN
-/** SQLITE_IOERR_ WRITE, FSYNC, DIR_FSYNC, TRUNCATE, SHMSIZE, SHMMAP: codes of a full disk outside SQLITE_FULL. */
+/** SQLITE_IOERR_ WRITE, FSYNC, DIR_FSYNC, TRUNCATE, SHMSIZE, SHMMAP: other codes of a full disk. */
 const UNWRITTEN = [778, 1034, 1290, 1546, 4874, 5386];
 const CONSTRAINT = 19;
 

@@ -20,7 +20,7 @@ export interface Ordered extends ListedRecord {
   id: number;
   value: bigint;
 }
-/** Outpoint that the counterparty has stated for a contract, with one of the figures of the contract. */
+/** Outpoint that the counterparty stated for a contract, with one of the contract's figures. */
 export interface StatedSum extends Pick<Ordered, 'id' | 'value' | 'name'> {
   /** Claim of the outpoint (`fundingClaim`). */
   claim: Claim;

@@ -1,11 +1,13 @@
 /**
- * A tide: the commit counter of a store, written after each commit into a folder outside the home. A home has two, in the
- * refunds folder that it has recorded and beside its journal. A store whose counter is below either was put back.
+ * A tide: the commit counter of a store, written after each commit into a folder outside the home.
+ * A home has two, in its recorded refunds folder and next to its journal. A store whose counter is
+ * below either was put back.
  *
- * A tide belongs to one life of one store (`identity.ts`): a copy of the home, wherever it is opened, writes another. A key
- * from the seed signs it, so that nobody else can write one. It is never above the counter of a healthy store, for it is
- * written once the commit is durable. Parallel writers may leave it too low until the next commit: weaker for a moment, never
- * wrong. It is not synced, so a power cut may lose its end, or leave zeros, which count as no tide.
+ * A tide belongs to one life of one store (`identity.ts`): a copy of the home, wherever it is
+ * opened, writes another. A key from the seed authenticates it, so nobody else can write one. It is
+ * never above the counter of a healthy store, for it is written once the commit is durable.
+ * Parallel writers may leave it too low until the next commit: weaker for a moment, never wrong. It
+ * is not synced: a power cut may cut its end or leave zeros, which count as no tide.
  */
 import { createHmac } from 'node:crypto';
 import { closeSync, constants, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
@@ -25,8 +27,8 @@ export const COMMIT_LIMITS = {
 export const digits = (commit: number): string => String(commit).padStart(20, '0');
 
 /**
- * Reads the number of a commit; undefined for any other text. A home goes on counting from the highest, so a number
- * without room to count is refused.
+ * Reads the number of a commit; undefined for any other text. Refuses a number without room to
+ * count, since a home goes on counting from the highest.
  */
 export function commitIn(text: string): number | undefined {
   const commit = /^\d{20}$/.test(text) ? Number(text) : NaN;
@@ -47,7 +49,7 @@ export interface TideOptions {
 
 /** Length in bytes: 20 digits, a space, 16 hex digits and the end of the line. */
 const BYTES = 38;
-/** Flags against a link, which would lead the write elsewhere, and a pipe, which would hold it up. */
+/** Flags against a link, which would redirect the write, and a pipe, which would block it. */
 const SAFE = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 class Tide implements CommitWatch {

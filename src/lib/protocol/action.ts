@@ -90,8 +90,8 @@ export interface Facts {
   /** Maps each reserved outpoint to the record that holds it. */
   reserved: ReadonlyMap<string, Pick<RecordRow, 'name'> & { kind: string }>;
   /**
-   * Maps each txid to whether the node has seen it. A node without a transaction index leaves out the txids
-   * that it cannot tell.
+   * Maps each txid to whether the node has seen it. A node without a transaction index leaves out
+   * the txids that it cannot find.
    */
   known: ReadonlyMap<Hex, boolean> | 'not-checked';
   /** Satoshis for a thousand virtual bytes. */
@@ -103,11 +103,11 @@ export interface Facts {
   notes: ReadonlyMap<string, Json>;
   /** Kinds and bodies of records, oldest first. */
   named: readonly { kind: string; record: Json }[];
-  /** Maps each id to the answer of its service, `unknown` for an id that the service does not have. */
+  /** Maps each id to its service's answer, `unknown` for an id that the service does not have. */
   remote: ReadonlyMap<string, object | 'unknown'>;
 }
 
-/** Key of an open nonce: a record and a signature hash. Opening a second nonce there voids the first. */
+/** Key of an open nonce: a record and a signature hash. A second nonce there voids the first. */
 export interface NonceId {
   of: Claim;
   sighash: Hex;
@@ -121,20 +121,20 @@ export interface OpenNonce extends NonceId {
 /** Derivation path of a contract's keys in the home's tree: four levels of 31 random bits. */
 export type Path = readonly [number, number, number, number];
 
-/** A secret that no seed gives back, kept in a file of its own while a record claims `share:NAME`. */
+/** A secret that no seed restores, in a file of its own while a record claims `share:NAME`. */
 export interface ShareFile {
   /** 32 lowercase hex digits, drawn at random. */
   name: string;
   secret: Uint8Array;
 }
 
-/** Secrets, derived by the path in each record; `nonce` and `share` give those of the loaded records. */
+/** Secrets, derived by each record's path; `nonce` and `share` give those of the loaded records. */
 export interface Keys {
   contract(path: Path): Uint8Array;
   auth(path: Path): Uint8Array;
   /** Returns the secret of one purpose of a family, 2 or more; with an index, one of many. */
   secret(path: Path, purpose: number, index?: number): Uint8Array;
-  /** Returns the home's seed, 64 bytes, for secrets that other wallets of these words derive too. */
+  /** Returns the home's seed, 64 bytes, for secrets that other wallets of these words derive. */
   seed(): Uint8Array;
   wallet(path: WalletPath): Uint8Array;
   nonce(id: NonceId): OpenNonce | undefined;
@@ -180,7 +180,7 @@ export interface Consent {
   /** Amount that counts against --max; 0 for a retry. */
   growthSat: bigint;
 }
-/** Public document, such as a refund, that is stored outside the home too, before anything is printed (`--refunds`). */
+/** Public document, as a refund, also stored outside the home before printing (`--refunds`). */
 export interface Copy {
   name: string;
   body: object;
@@ -189,7 +189,7 @@ export interface Copy {
 export interface Note {
   name: string;
   body: object;
-  /** True if the note may be pruned with old replies, because nobody can repeat its request any more. */
+  /** True if the note may be pruned with old replies: nobody can repeat its request any more. */
   lapses?: true;
 }
 /** Effects of a step, committed in one transaction. */
@@ -213,18 +213,21 @@ export interface Effects<Rs extends Records> {
   checks?: Readonly<Record<string, string>>;
   /** True if the same input may get another answer later: the reply is not stored. */
   passing?: true;
-  /** Claims of records that an earlier run wrote for this input. They are in the journal before the reply is printed. */
+  /**
+   * Claims that an earlier run wrote for this input, in the journal before the reply is printed.
+   */
   rests?: readonly Claim[];
 }
 /**
- * Result of `take`. `message` exits 0, or 3 if the next run is this party's own. `waits` prints PSBTs for another wallet
- * and exits 3: the same command with --merge goes on from the stored records.
+ * Result of `take`. `message` exits 0, or 3 if the next run is this party's own. `waits` prints
+ * PSBTs for another wallet and exits 3: the same command with --merge goes on from the stored
+ * records.
  */
 export type TakeResult<Out, Rs extends Records> = Done<Out, Rs> | ProgramRequest<Out, Rs>;
 /** Result of a step that needs nobody else: a message, or PSBTs that wait for another wallet. */
 export type Done<Out, Rs extends Records> = Effects<Rs> &
   ({ message: Out; exit?: 3; hint?: string } | { waits: Psbts; hint: string });
-/** Request to a program outside (`Ports.outside`), made once every check has passed; `answered` ends the step. */
+/** Request to an outside program (`Ports.outside`), after all checks; `answered` ends the step. */
 export interface ProgramRequest<Out, Rs extends Records> {
   asks: { program: string; body: object };
   answered(answer: unknown): Done<Out, Rs>;
@@ -241,7 +244,9 @@ export type When<In, Rs extends Records, I> = readonly [
   holds: (seen: StepContext<In, Rs, I>) => boolean,
 ];
 
-/** `asks` are required, `may` optional, `agrees` only agree (a retry may change them); any other flag is a usage error. */
+/**
+ * `asks` are required, `may` optional, `agrees` only agree (a retry may change them); others fail.
+ */
 interface Flags<I, K extends keyof I> {
   asks?: readonly K[];
   may?: readonly (keyof I)[];
@@ -256,7 +261,7 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   by: Party;
   /** Description of the step for help; it follows the party's name, as in "the payer …". */
   does: string;
-  /** Condition under which a server takes a row of another party than its own. `take` bounds the cost. */
+  /** Condition for a server to take a row of a party not its own. `take` bounds the cost. */
   unattended?: When<M | null, Rs, I>;
   when?: When<M | null, Rs, I>;
   needs?(seen: StepContext<M | null, Rs, I>): Partial<Queries>;
@@ -269,13 +274,13 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   secret?: true;
   /** True for a reply that no cancel and no restore removes. */
   stands?: true;
-  /** True for a step that ends the action, as a cancel does: earlier replies over its records are deleted. */
+  /** True for a step that ends the action, as a cancel: earlier replies over its records go. */
   ends?: true;
   take(given: TakeArgs<M | null, Rs, I, never, keyof Facts>): TakeResult<M, Rs>;
 }
 /**
- * Typed constructor of a row. `take` gets exactly the message, flags and facts that the row names, and returns
- * the message of the row's name.
+ * Typed constructor of a row. `take` gets only the message, flags and facts that the row names, and
+ * returns the message of the row's name.
  */
 export type RowOf<M extends Step, Rs extends Records, I> = <
   const A extends M['step'] | null,
@@ -301,7 +306,10 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
   },
 ) => Row<M, Rs, I>;
 
-/** Key that only the message vouches for. Its seal may begin or continue an action, but gives up no record. */
+/**
+ * Key that only the message vouches for. Its seal begins or continues actions, but gives up no
+ * record.
+ */
 export interface UnvouchedKey {
   readonly stated: Hex;
 }
@@ -320,16 +328,16 @@ export interface Action<M extends Step, Rs extends Records, I> {
   parse(json: unknown): M;
   /** Returns the function that decrypts a message to this home; undefined for a plain message. */
   opens?(message: M, records: Partial<Rs>): ((keys: Keys) => M) | undefined;
-  /** Returns the claims to load, by role. Called again with the records found, until it returns no new claim. */
+  /** Returns the claims to load, by role. Called with the found records until none is new. */
   find(message: M | null, input: I, records: Partial<Rs>): { [K in keyof Rs]?: Claim };
   /** Returns the party that this home plays. */
   party(first: UnsealedContext<M, Rs, I>): Party;
   /**
-   * Returns the authentication key (32 bytes, x-only) that must have sealed the message. Null if there is none to check;
-   * `UnvouchedKey` if only the message names it.
+   * Returns the authentication key (32 bytes, x-only) that must have sealed the message. Null if
+   * there is none to check; `UnvouchedKey` if only the message names it.
    */
   peer(first: UnsealedContext<M, Rs, I>, by: Party): Hex | UnvouchedKey | null;
-  /** Returns this home's view of the fields that a message states of records which both sides know. */
+  /** Returns this home's values of the fields that a message states of shared records. */
   states?(records: Partial<Rs>, by: Party): object | undefined;
   /**
    * Returns the path of the authentication key that seals the reply; null leaves it unsealed, as a
@@ -338,19 +346,21 @@ export interface Action<M extends Step, Rs extends Records, I> {
   sealWith(records: Partial<Rs>, by: Party): Path | null;
   /** True if no row needs a secret: an encrypted home then needs no passphrase. */
   keyless?: true;
-  /** Party that a server plays, without a person and without starts. Absent: the action is not served. */
+  /** Party that a server plays unattended, never starting. Absent: the action is not served. */
   server?: Party;
-  /** Returns the role of the record that --contract names, with --cancel or --again. Default: the first of its kind. */
+  /**
+   * Returns the role of --contract's record, for --cancel or --again. Default: its kind's first.
+   */
   roleOf?(record: unknown): keyof Rs & string;
   /**
-   * Cancels the action (--cancel), by a message of either party or a record named by --contract. Refuses past
-   * the point of no return. Uses no facts of the chain, and changes records of this home alone. Returns a
-   * `message` if the counterparty must be told.
+   * Cancels the action (--cancel), by a message of either party or a record named by --contract.
+   * Refuses past the point of no return. Uses no facts of the chain, and changes records of this
+   * home alone. Returns a `message` if the counterparty must learn of it.
    */
   cancel?(given: TakeArgs<M | null, Rs, I, never, never>): Effects<Rs> & { message?: M; hint?: string };
   /**
-   * Returns the finished document that the records stand for, made of them alone. Used by --again if no reply is stored, as
-   * in a restored home. Undefined if none is finished.
+   * Returns the finished document of the records, made of them alone; undefined if none is
+   * finished. --again uses it if no reply is stored, as in a restored home.
    */
   again?(seen: Pick<StepContext<null, Rs, I>, 'records' | 'by'> & { network: string }): M | undefined;
   rows: readonly Row<M, Rs, I>[];

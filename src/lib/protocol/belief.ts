@@ -50,10 +50,7 @@ export const largest: Belief<any> = {
 /** Rule of an event that happens once: the later version's value, or else the earlier one's. */
 export const onceOnly: Belief<any> = { merged: (later, earlier) => later ?? earlier ?? later, carried: true };
 
-/**
- * Rule of a list of entries with ids: the union of both versions. An id that is in both has the later
- * version's entry.
- */
+/** Rule for lists of entries with ids: their union, with the later entry where both have an id. */
 export const united = <T>(idOf: (entry: T) => string): Belief<readonly T[]> => ({
   merged: (later, earlier = []) => {
     const known = new Set(later.map(idOf));
@@ -64,7 +61,7 @@ export const united = <T>(idOf: (entry: T) => string): Belief<readonly T[]> => (
 interface States<R> {
   /** Returns the record in its state after a restore. Its fields still follow their own rules. */
   restored?: (record: R) => R;
-  /** Returns whether the first is the later version. If neither is, the journal's counts as later. */
+  /** Returns whether the first version is later. If neither is, the journal's counts as later. */
   isLater: (one: R, other: R) => boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The claims that families share: a key, a coin or an id that one record holds is held by no other of the home, of
- * whichever family. Not here: claims that only one family has (its `records.ts`), what a claim is (`action.ts`).
+ * Claims that families share: one record of the home, of whichever family, holds a key, coin or id.
+ * Not here: a single family's claims (its `records.ts`), what a claim is (`action.ts`).
  */
 import type { Claim, Hex } from './action.ts';
 
@@ -18,7 +18,7 @@ export const coinIdClaim = (id: Hex): Claim => `coin-id:${id}`;
  */
 export const fundingClaim = (outpoint: string): Claim => `funding:${outpoint}`;
 
-/** Command that cancels a record, by kind, and what else it says; NAME stands for the record's name. Families add theirs. */
+/** Cancel commands with advice, by kind. NAME stands for the record's name; families add theirs. */
 export const CANCELLED_BY: Record<string, string> = {};
 /** Returns the hint for freeing a coin, key or id that another record has claimed. */
 export const freeing = ({ kind, name }: { kind: string; name: string }): string =>

@@ -1,7 +1,7 @@
 /**
- * JSON documents as stateless commands read them: a field at a time, each checked. Unread fields are ignored
- * with a warning; contract messages with unknown fields are refused (`message.ts`). Not here: parsing JSON
- * (`json.ts`), what the fields mean.
+ * JSON documents as stateless commands read them: a field at a time, each checked. Unread fields
+ * are ignored with a warning; contract messages with unknown fields are refused (`message.ts`). Not
+ * here: parsing JSON (`json.ts`), what the fields mean.
  */
 import { hexToBytes, MAX_U64 } from '../bitcoin/bytes.ts';
 import { needPoint } from '../signing/curve.ts';
@@ -18,7 +18,7 @@ const kind = (value: Json | undefined): string =>
         ? 'a list'
         : (KINDS[typeof value] ?? (value instanceof DecimalText ? 'a number' : 'an object'));
 
-/** The fields of one object. `where` is its place in the document, for refusals; `unread` gathers unknown names. */
+/** Fields of one object. `where` is its place in the document; `unread` collects unknown names. */
 export class Fields {
   readonly #json: { readonly [key: string]: Json };
   readonly #left: Set<string>;

@@ -1,7 +1,7 @@
 /**
- * Numbers that look random and are the same for one seed, for samplings and simulations that others
- * can repeat, and the figures that these print. The stream is ChaCha20 (RFC 8439) with nonce and counter 0, read as
- * little-endian numbers of 64 bits. Its key is SHA256("spillway/" ‖ label ‖ 0x00 ‖ seed).
+ * Repeatable random-looking numbers from a seed, for samplings and simulations, and their figures.
+ * The stream is ChaCha20 (RFC 8439) with nonce and counter 0, read as little-endian numbers of 64
+ * bits. Its key is SHA256("spillway/" ‖ label ‖ 0x00 ‖ seed).
  * Not here: secrets, which are never drawn like this.
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
@@ -51,7 +51,7 @@ export function percent(part: number, places = 2): string {
   return `${digits.slice(0, -places)}.${digits.slice(-places)}`;
 }
 
-/** Returns quantiles of rising values, each named like p50, the half; null where there are no values. */
+/** Returns quantiles of rising values, each named like p50, the half; null without values. */
 export const quantiles = (rising: ArrayLike<number>, parts: readonly number[]): Record<string, number | null> =>
   Object.fromEntries(
     parts.map((part) => [

@@ -1,7 +1,7 @@
 /**
- * Large JSON documents as a stream: the rows of the lists at their top, in memory that does not grow with them.
+ * Large JSON documents as a stream: the rows of their top-level lists, in bounded memory.
  *
- * A scan of the bytes finds where rows end; the engine parses them, as many together as a piece of the stream holds.
+ * A scan of the bytes finds where rows end; the engine parses all that a piece of the stream holds.
  * Not here: documents of a usual size (`json.ts`), what rows mean.
  */
 import { concatBytes, utf8Of } from '../bitcoin/bytes.ts';
@@ -67,7 +67,7 @@ export class JsonRows {
     this.#take = take;
   }
 
-  /** Reads a piece. @throws Refusal `malformed-json`, `too-large` for a row or a frame beyond its limit */
+  /** Reads a piece. @throws Refusal `malformed-json`; `too-large` for a long row or frame */
   push(piece: Uint8Array): void {
     for (let at = 0; at < piece.length; at += PIECE) this.#push(piece.subarray(at, at + PIECE));
   }
@@ -119,7 +119,7 @@ export class JsonRows {
     this.#check(this.#held.length);
   }
 
-  /** Ends the stream, and returns the document without its rows. @throws Refusal `malformed-json` */
+  /** Ends the stream. Returns the document without its rows. @throws Refusal `malformed-json` */
   end(): unknown {
     if (this.#list !== undefined) malformed(`${this.#list}: the end found within a list`);
     return parse(decoded(this.#frame), 'the document');

@@ -1,10 +1,11 @@
 /**
- * JSON as contracts need it: read strictly, written canonically (for signatures) or readably (for people and pipes).
+ * JSON as contracts need it: read strictly, written canonically (for signatures) or readably.
  *
- * Strict: one document, no repeated key, no `__proto__`, whole numbers up to 2^53 - 1; any other number comes back as
- * `DecimalText`, so that a reader of decimals (BTC amounts) sees the text and every other reader refuses it.
- * Canonical: RFC 8785 for the values that messages hold (whole numbers, strings, lists, objects): keys sorted by
- * UTF-16 code unit, no white space. bigint is written as a whole number.
+ * Strict: one document, no repeated key, no `__proto__`, whole numbers up to 2^53 - 1. Any other
+ * number becomes a `DecimalText`: a reader of decimals (BTC amounts) sees the text, every other one
+ * refuses it.
+ * Canonical: RFC 8785 for the values that messages hold (whole numbers, strings, lists, objects):
+ * keys sorted by UTF-16 code unit, no white space. A bigint is written as a whole number.
  */
 import type { Limits } from './limit.ts';
 import { Refusal } from './refusal.ts';
@@ -186,7 +187,7 @@ function write(value: unknown, sorted: boolean, indent: string, lead: string): s
   return `${open}${parts.slice(1)}${indent && parts && lead}${close}`;
 }
 
-/** A record as it was before it was printed: fields named `sat`, `…Sat` or `…_sat` are bigint again. */
+/** Restores a printed record: fields named `sat`, `…Sat` or `…_sat` are bigint again. */
 export function withSats(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withSats);
   if (typeof value !== 'object' || value === null) return value;

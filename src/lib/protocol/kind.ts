@@ -11,9 +11,9 @@ import type { Figures } from './figures.ts';
 export type Hex = string;
 
 /**
- * Unique key under which one record of a home is found.
- * `coin:TXID:VOUT` reserves a coin for as long as the record has the claim. `share:NAME` is a file with a secret outside
- * the store, destroyed once no record claims it. A claim of one family alone is called `FAMILY:NAME`.
+ * Unique key under which one record of a home is found. `coin:TXID:VOUT` reserves a coin while the
+ * record has the claim. `share:NAME` is a file with a secret outside the store, destroyed once no
+ * record claims it. A single family's claim is called `FAMILY:NAME`.
  */
 export type Claim = `${string}:${string}`;
 
@@ -22,14 +22,11 @@ export interface Kind<R> {
   name: string;
   parse(json: unknown): R;
   claims(record: R): readonly Claim[];
-  /**
-   * Returns true while this home has seen no money of the counterparty in the record. Absent: the kind makes no
-   * such distinction.
-   */
+  /** Returns true while the record shows no money of the counterparty. Absent: no distinction. */
   isStranger?(record: R): boolean;
-  /** Returns the signature hashes whose nonces stay open. The commit of the record ends all others. */
+  /** Returns the signature hashes whose nonces stay open. The record's commit ends all others. */
   nonces?(record: R): readonly Hex[];
-  /** Returns the claim that identifies the record for life, if two records may have the same name. */
+  /** Returns the claim that identifies the record for life, if records may share a name. */
   key?(record: R): Claim;
   /** Returns the columns that the schema guards, stored beside the record. */
   row(record: R): RecordRow;
@@ -38,33 +35,30 @@ export interface Kind<R> {
    * (`home/figures.ts`).
    */
   figures?(record: R): Figures;
-  /** Returns the record as a restored or copied store may keep it: open offers and proposals end. */
+  /** Returns the record for a restored or copied store: open offers and proposals end. */
   restored(record: R): R;
   /**
    * Merges two versions of a record, from a restored store and from its journal, both after
-   * `restored`. Takes the larger of values that only grow. `other` is the later one, as far as known.
-   * Absent: the version that is further by its row wins.
+   * `restored`. Takes the larger of values that only grow. `other` is the later one, as far as
+   * known. Absent: the version that is further by its row wins.
    */
   merged?(mine: R, other: R): R;
-  /** Returns a restored record after `reconcile --complete`: the owner vouches for the end of the journal. Absent: no change. */
+  /** Returns a restored record once its owner vouches for the journal's end. Absent: no change. */
   completed?(record: R): R;
   /** Returns a record from a journal without a claim that another record has taken since. */
   beside?(record: R): R;
-  /** Returns a stored record without the claim that it gives up to one from the journal; undefined if it keeps it. */
+  /** Returns a stored record without a claim ceded to the journal's; undefined if it keeps it. */
   yields?(mine: R, to: R): R | undefined;
-  /** Returns records that were begun with this one, and are released by the commit that stops naming them. */
+  /** Returns records begun with this one. The commit that stops naming them releases them. */
   holds?(record: R): readonly HeldRecord[];
   /** Returns the record after the one that held it no longer names it. */
   released?(record: R): R;
   /**
-   * Returns the claim of the record that this one is pruned with, and whether this one has ended. The other
-   * record stays until it has. Absent: the record is pruned alone.
+   * Returns the claim of the record that this one is pruned with, and whether this one has ended.
+   * The other record stays until it has. Absent: pruned alone.
    */
   part?(record: R): { of: Claim; over: boolean };
-  /**
-   * Returns the coins of an ended record. The record is pruned once all of them are spent with enough
-   * confirmations.
-   */
+  /** Returns an ended record's coins: pruning waits until all are spent and well confirmed. */
   spent?(record: R): readonly Gone[];
 }
 /** Record that another one holds, by one of its claims. */
@@ -82,7 +76,7 @@ export interface RecordRow {
   highSat: bigint;
   /** The most that `highSat` may reach. */
   limitSat: bigint;
-  /** Sum that was issued, or reported to its issuer, for what was paid: never above `highSat`, never lower than before. */
+  /** Sum issued or reported to the issuer for payments: at most `highSat`, never falling. */
   issuedSat?: bigint;
   /** Issuer, fixed with the record. */
   issuer?: string;
@@ -100,6 +94,6 @@ export interface RecordRow {
    * money, owes any, or could be asked for again.
    */
   over?: 'nothing' | 'ended';
-  /** True if its addresses may be given to other records, because no transaction to them was or will be signed. */
+  /** True if other records may get its addresses: no transaction to them was or will be signed. */
   frees?: boolean;
 }

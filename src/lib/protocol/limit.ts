@@ -1,7 +1,8 @@
 /**
- * Limits: how little and how much of something is taken. Each is a row of a table that stands in its rule's file, is named
- * `…LIMITS` and is read by the rule itself. `test/<room>/limits.test.ts` tries, for every row, one below, the limit and one
- * above. Where what is allowed moves with other figures, the row has a function of them.
+ * Limits: how little and how much of something is taken. Each is a row of a table in its rule's
+ * file, named `…LIMITS` and read by the rule itself. `test/<room>/limits.test.ts` tries, for every
+ * row, one below, the limit and one above. Where a limit depends on other figures, the row has a
+ * function of them.
  */
 import * as v from 'valibot';
 

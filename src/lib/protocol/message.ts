@@ -1,7 +1,7 @@
 /**
- * The forms of which messages are made, and the parser that a table is given: by type, version and step, strictly.
- * A field that is not known is refused: an older reader must not sign what a newer one means by it.
- * Faults are told in the words of a document's author: the field, the value found and the value expected.
+ * Forms of messages, and the strict parser for a table: by type, version and step. An unknown field
+ * is refused: an older reader must not sign what a newer one means by it. Faults use the words of
+ * the document's author: the field, the value found and the value expected.
  */
 import * as v from 'valibot';
 import { MAX_SAT } from '../bitcoin/amount.ts';
@@ -66,8 +66,8 @@ export type MessageOf<S extends Record<string, Entries>> = {
 }[keyof S & string];
 
 /**
- * The parser of one type of message from the fields of each of its steps. `unsealed`: steps without a seal, which ask for
- * nothing but an answer or carry another signature.
+ * Returns the parser of one type of message from the fields of its steps. `unsealed`: steps without
+ * a seal, which only ask for an answer or carry another signature.
  */
 export function messageParser<const S extends Record<string, Entries>>(
   type: string,
@@ -102,7 +102,7 @@ export function messageParser<const S extends Record<string, Entries>>(
   };
 }
 
-/** Returns the fields of these entries in their order, so that derived values have one serialisation. */
+/** Returns fields in the order of the entries, so that derived values have one serialisation. */
 export const inOrder = <E extends Entries>(entries: E, all: { readonly [K in keyof E]: unknown }): object =>
   Object.fromEntries(Object.keys(entries).map((name) => [name, all[name]]));
 
@@ -126,8 +126,8 @@ export function answeredRefusal(json: unknown): Refusal | undefined {
 }
 
 /**
- * Reads type, version and step of a message. @throws Refusal `malformed-message`, and as the other side has
- * answered
+ * Reads type, version and step of a message.
+ * @throws Refusal `malformed-message`, and as the other side has answered
  */
 export function envelope(json: unknown): { type: unknown; version: unknown; step: unknown } {
   if (typeof json !== 'object' || json === null || Array.isArray(json))
@@ -144,7 +144,7 @@ const differing = (own: object, stated: object): string | undefined =>
 /** Returns whether a message states each of these fields as this home knows it. */
 export const statesSame = (own: object, stated: object): boolean => differing(own, stated) === undefined;
 
-/** @throws Refusal `terms-differ` where the message states one of these fields otherwise than this home knows it */
+/** Compares fields. @throws Refusal `terms-differ` where a stated one differs from this home's */
 export function checkSame(own: object, stated: object, from: Party): void {
   const field = differing(own, stated);
   if (field)

@@ -1,4 +1,4 @@
-/** Places in a home's tree of keys that a step uses: addresses that it pays to, and paths of new keys. */
+/** Places in a home's tree of keys that a step uses: addresses to pay to, and paths of new keys. */
 import type { OwnAddress, Hand, Path } from './action.ts';
 
 type NamedAddresses = readonly (string | undefined)[];
@@ -6,7 +6,7 @@ type NamedAddresses = readonly (string | undefined)[];
 /** Returns the number of fresh addresses that a step needs (`Queries.payout`). */
 export const unnamed = (...named: NamedAddresses): number => named.filter((address) => address === undefined).length;
 
-/** Returns the addresses in their order, with the next of `fresh` in place of each undefined one. */
+/** Returns the addresses in order, each undefined one replaced by the next of `fresh`. */
 export function addressesFor<const N extends NamedAddresses>(
   named: N,
   fresh: readonly OwnAddress[],

@@ -1,13 +1,14 @@
 /**
- * Checks of policies in offers: contradictions within a policy, and terms outside its bounds. Not here: the
- * bounds themselves (each family's terms).
+ * Checks of policies in offers: contradictions within, and terms outside their bounds. Not here:
+ * the bounds themselves (each family's terms).
  */
 import type { Party } from './action.ts';
 import { Refusal } from './refusal.ts';
 
 /**
+ * Refuses a contradictory policy.
  * @param wrong the contradiction, in words; undefined if there is none
- * @throws Refusal `usage` for a policy of one's own, `malformed-message` for one that came in an offer
+ * @throws Refusal `usage` for a policy of one's own, `malformed-message` for one in an offer
  */
 export function checkSound(wrong: string | undefined, from: Party | undefined): void {
   if (wrong === undefined) return;

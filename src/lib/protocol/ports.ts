@@ -1,6 +1,7 @@
 /**
- * Ports of the one runner: store, chain, prompt, secrets and randomness, so that the same run works on a laptop, in a server and
- * in a test; and which rows a server takes without a person. Implemented in `home/`, `chain/` and `cli/`.
+ * Ports of the one runner: store, chain, prompt, secrets and randomness, and which rows a server
+ * takes without a person. The same run works on a laptop, in a server and in a test. Implemented in
+ * `home/`, `chain/` and `cli/`.
  */
 import type { Gone } from '../bitcoin/outpoint.ts';
 import type {
@@ -62,7 +63,7 @@ export interface Reply {
 export interface Commit {
   /** Digest of the input; null if the answer is not stored. */
   key: Hex | null;
-  /** The reply; `ends`, as for a cancel, drops earlier replies of the action over the written records. */
+  /** The reply; `ends`, as for a cancel, drops the action's earlier replies over the records. */
   reply: Omit<Reply, 'key' | 'notes'> & { ends?: boolean };
   /** Revisions of all records that were read, for compare-and-swap; zero for absent ones. */
   reads: readonly { claim: Claim; rev: number }[];
@@ -86,7 +87,7 @@ export interface Commit {
   shows: readonly (NonceId & { pubnonce: Hex })[];
   spends: readonly NonceId[];
   notes: readonly Note[];
-  /** Addresses that the step used, for the record that it begins. If another run took one meanwhile, the race is lost. */
+  /** Addresses for the record that the step begins. The race is lost if another run took one. */
   addresses: readonly OwnAddress[];
 }
 
@@ -116,11 +117,11 @@ export interface Store {
    * printed.
    */
   flush(): Promise<void>;
-  /** Returns the records whose name has this prefix, oldest first; none for fewer than 8 hex digits. */
+  /** Returns the records by prefix of name, oldest first; none for fewer than 8 hex digits. */
   byName(prefix: string): Promise<readonly { kind: string; record: Json }[]>;
   /** Returns the notes under these names. */
   notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>>;
-  /** Returns receiving addresses: first those that other records have freed (`RecordRow.frees`), then new ones. */
+  /** Returns receiving addresses: first those that records have freed (`RecordRow.frees`). */
   payouts(count: number): Promise<readonly OwnAddress[]>;
   ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>>;
 }
@@ -144,7 +145,7 @@ export interface Shares {
   ): Promise<boolean>;
 }
 
-/** Chain and clock. `checks` says for each query how it was answered, `not-checked` where it was not. */
+/** Chain and clock. `checks` names how each query was answered, `not-checked` where it was not. */
 export interface FactSource {
   facts(queries: Partial<Pick<Queries, 'tip' | 'coins' | 'known' | 'feerate' | 'now' | 'remote'>>): Promise<{
     facts: Partial<Facts>;
@@ -169,7 +170,7 @@ export interface Mined {
 
 /** Consent of a person to a payment. */
 export interface Prompt {
-  /** Resolves once the person agrees. @throws Refusal `not-agreed`, `amount-differs` or `over-max` */
+  /** Resolves once the person agrees. @throws Refusal `not-agreed`, `amount-differs`, `over-max` */
   agree(consent: Consent): Promise<void>;
   /** Counts a committed step against --max. */
   settled(consent: Consent): void;

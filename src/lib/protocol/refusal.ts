@@ -178,7 +178,7 @@ export const HOME_FAULTS: readonly ErrorCode[] = [
 ];
 
 /**
- * Returns the code under which another program's refusal is passed on. Temporary faults (69) and stale input
+ * Returns the code that passes on another program's refusal. Temporary faults (69) and stale input
  * (75) keep their meaning; undefined for all others.
  */
 export function passing(code: unknown, exit: unknown): ErrorCode | undefined {
