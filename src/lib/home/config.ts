@@ -13,7 +13,7 @@ import type { HomeKeys } from './keys.ts';
 export const CONFIG_VERSION = 1;
 export const CONFIG_FILE = 'config.json';
 export const BACKUP_FILE = 'backup.json';
-/** File with the words, beside the configuration. */
+/** File with the words, next to the configuration. */
 export const SEED_FILE = 'seed';
 
 export interface Config {
@@ -23,9 +23,9 @@ export interface Config {
   id: string;
   /** True if its randomness is `--insecure-seed`. */
   insecure: boolean;
-  /** Folder of the refunds; absent if beside the home. */
+  /** Folder of the refunds; absent if next to the home. */
   refunds?: string;
-  /** Folder of the journal; absent if beside the home. */
+  /** Folder of the journal; absent if next to the home. */
   journal?: string;
   /**
    * Key that encrypts the journal, hex: a run without other keys needs no seed and no passphrase.

@@ -73,7 +73,7 @@ export interface Database {
    * all
    */
   write<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T | false>;
-  /** Looks for damage, as far as the database can. @throws Refusal `store-damaged` */
+  /** Checks for damage, as far as the database can. @throws Refusal `store-damaged` */
   check(): Promise<void>;
   close(): void;
 }

@@ -15,10 +15,10 @@ const DRAFT = /\.[0-9a-f]{12}\.tmp$/;
 const HELD = '.spillway-lock';
 
 /**
- * Makes a directory in one step. Remains of runs that were killed in the same place are removed
- * first: they may hold a seed.
+ * Makes a directory in one step. Removes the remains of killed runs in the same place first: they
+ * may hold a seed.
  * @param fill writes the files, and syncs each
- * @throws Refusal `home-exists`, `cannot-write`, and whatever `fill` refuses
+ * @throws Refusal `home-exists`, `cannot-write`, and all that `fill` refuses
  */
 export async function makeDirectory(dir: string, fill: (made: string) => Promise<void>): Promise<void> {
   refuseOccupied(dir);

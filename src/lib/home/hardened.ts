@@ -1,9 +1,9 @@
 /**
  * Private derivation of BIP32: the six hardened levels above every contract key, and the places of
- * the home's wallet. Why not @scure/bip32: it multiplies the generator at every level, for a public
- * key and a fingerprint that hardened levels never use. Its table stands beside that of
- * `signing/curve.ts`. That is most of the time of deriving a contract key, and was a third of a run
- * that shows an address. The tests compare the two. Spec:
+ * the home's wallet. @scure/bip32 multiplies the generator at every level, for a public key and a
+ * fingerprint that hardened levels never use; its table comes on top of that of `signing/curve.ts`.
+ * That is most of the time of deriving a contract key, and was a third of a run that shows an
+ * address. The tests compare the two. Spec:
  * https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki.
  * Not here: public derivation, serialisation.
  */

@@ -36,7 +36,7 @@ export async function hold(path: string, make = true): Promise<(() => void) | un
 }
 
 /**
- * Locks a file that is there only while it is locked: whoever ends the lock removes it.
+ * Locks a file that exists only while it is locked: the function that ends the lock removes it.
  * @returns as `hold`
  * @throws Refusal as `hold`
  */

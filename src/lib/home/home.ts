@@ -71,9 +71,9 @@ export interface InitOptions {
   passphrase?: string;
   /** Seed of repeatable randomness, 32 bytes (`random.ts`). */
   insecureSeed?: Uint8Array;
-  /** Recorded as the home's own; beside it otherwise. */
+  /** Recorded as the home's own; next to it by default. */
   refundsDir?: string;
-  /** Recorded as the home's own; beside it otherwise. */
+  /** Recorded as the home's own; next to it by default. */
   journalDir?: string;
   /** URL of an empty PostgreSQL database, recorded without its password; absent for SQLite. */
   store?: string;
@@ -197,7 +197,7 @@ export interface Home {
   random(): Promise<Random>;
   /** Writes and syncs copies of documents outside the home. */
   copy(copies: readonly Copy[]): Promise<void>;
-  /** Returns the copies kept outside the home. */
+  /** Returns the copies stored outside the home. */
   copies(): ReturnType<typeof keptCopies>;
   /** Backs up the home while other runs go on. @throws Refusal `home-exists`, `cannot-write` */
   backup(to: string, options: { seed: boolean }): Promise<Backup>;

@@ -46,7 +46,7 @@ import type { Tides } from './tide.ts';
 export const STORE_FILE = 'store.db';
 export const IDENTITY_FILE = 'identity';
 
-/** Returns the text of the file `identity`, for whoever finds it. */
+/** Returns the text of the file `identity`, for people who find it. */
 export const identityText = (homeId: string): string =>
   `${homeId}\nNever write to this file: its time stamp tells this home from a restored copy.\n`;
 
@@ -54,10 +54,7 @@ export const newLife = (): string => randomBytes(8).toString('hex');
 
 /** Place of a store. `set`: a program set the times of its file, as when it puts the file back. */
 export interface StorePlace {
-  /**
-   * Returns the place as the store keeps it.
-   * @param kept the one that it has kept
-   */
+  /** Returns the text of the place for the store. @param kept the stored text */
   text(kept: string): string;
   /**
    * Compares the place with the stored one.
@@ -188,11 +185,11 @@ const TOUCHED =
 export interface Checks {
   place: StorePlace;
   store: HomeStore;
-  /** Tides in the refunds folder, and beside the journal. */
+  /** Tides in the refunds folder, and next to the journal. */
   tides: Pick<Tides, 'kept' | 'journal'>;
   /** Loads the families, only for a store that was copied or put back: others need none. */
   kinds: () => Promise<readonly Kind<any>[]>;
-  /** Tells the owner a note. */
+  /** Prints a note to the owner. */
   tell: (note: string) => void;
 }
 

@@ -51,7 +51,7 @@ import { encrypt } from './at-rest.ts';
 
 export { readJournal, type JournalLine, type JournalRecord } from './journal-file.ts';
 
-/** Returns the journal folder of a home unless told otherwise. */
+/** Returns the default journal folder of a home. */
 export const journalBeside = (home: string): string => `${home.replace(/\/+$/, '')}.journal`;
 
 export const JOURNAL_HINT = 'run the same command again with --journal-dir DIR: it prints only once the journal has it';
@@ -133,7 +133,7 @@ export class Journal {
     if ((this.#versions.get(id) ?? -1) < revOf(thing)) this.#read.set(id, thing);
   }
 
-  /** Marks a version that needs no line, because earlier lines tell a restored home as much. */
+  /** Marks a version that needs no line: earlier lines give a restored home as much. */
   skips({ id: number, rev }: Pick<WrittenRecord, 'id' | 'rev'>): void {
     const id = `record ${number}`;
     if (this.#versions.has(id) || this.#read.has(id)) this.#versions.set(id, rev);

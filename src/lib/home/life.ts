@@ -1,7 +1,7 @@
 /**
- * Standing of a store, and its end once it is found not to be itself (`identity.ts`). It then keeps
- * no open nonce, no reply but those that stand for good, and gives no old address again. Every
- * record becomes what its kind says, and another life begins.
+ * Standing of a store, and its end once it is found not to be itself (`identity.ts`). It then loses
+ * its open nonces and all replies but those that stand for good, and gives no old address again.
+ * Every record becomes what its kind prescribes, and another life begins.
  * Not here: whether it is itself, and what lies outside it.
  */
 import type { HeldRecord, Kind } from '../protocol/action.ts';
@@ -31,19 +31,17 @@ export function* provenanceOf(counter: Counter): Sql<Provenance> {
 }
 
 export interface Begun {
-  /**
-   * Returns the present place of the store. @param kept the stored place
-   */
+  /** Returns the present place of the store. @param kept the stored place */
   identity: (kept: string) => string;
   life: string;
-  /** Highest number of a commit that tides or journal know of the lost store. */
+  /** Highest commit of the lost store that its tides or journal show. */
   above: number;
   still: (found: Provenance) => boolean;
 }
 
 /**
  * Begins another life of a store that was restored or copied, all in one transaction.
- * @returns the number from which it goes on; false if the store has changed meanwhile
+ * @returns the number from which it continues; false if the store has changed meanwhile
  * @throws Refusal `store-newer` for a record of an unknown kind
  */
 export function* settle(
@@ -75,7 +73,7 @@ export function* settle(
   return number;
 }
 
-/** Writes a record anew. @returns what it held, and holds no more */
+/** Writes a record again. @returns what it held, and holds no more */
 function* rewrite(
   { id, body }: { id: number; body: string },
   kind: Kind<any>,

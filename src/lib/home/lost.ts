@@ -35,7 +35,7 @@ const bytesOf = (path: string): number => statSync(path, { throwIfNoEntry: false
 export const readNow = (files: readonly string[]): ReadLengths =>
   Object.fromEntries(files.map((path) => [stem(path), bytesOf(path)]));
 
-/** Returns whether a file of the journal was brought in, whatever of it. */
+/** Returns whether any of a journal file was brought in. */
 export const isRead = ({ path }: FoundFile, read: ReadLengths): boolean => stem(path) in read;
 
 /** Returns whether the store has all of a file of its journal. */
@@ -81,7 +81,7 @@ export async function settledOf(store: MetaStore): Promise<SettledStore | undefi
   return text === undefined ? undefined : (JSON.parse(text) as SettledStore);
 }
 
-/** Records that the owner goes on. @param read journals that were brought in */
+/** Records that the owner uses the store again. @param read journals that were brought in */
 export async function goOn(store: MetaStore, read: ReadLengths): Promise<void> {
   await store.setMeta('read', JSON.stringify({ ...(await readOf(store)), ...read }));
   await store.setMeta('restored', 'accepted' satisfies Lost);

@@ -9,7 +9,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { all, get, marks, put, type Sql } from './database.ts';
 import type { StoredAddress, StoreSecrets } from './store.ts';
 
-/** Yields the last place in use of each chain. A home that has lost some goes on after it. */
+/** Yields the last place in use of each chain. A home that has lost some continues after it. */
 export function* lastAddresses(): Sql<WalletPath[]> {
   const last = [0, 1].map(
     (chain) => `SELECT ${chain} AS chain, max(idx) AS "index" FROM address WHERE chain = ${chain}`,
@@ -34,17 +34,11 @@ export function* useAddress({ chain, index, script, address }: StoredAddress, re
   return (yield* get(sql, chain, index, script, address, record)) !== undefined;
 }
 
-/**
- * Keeps an address that has got a coin, or is somebody's. It is given to nobody else, whatever
- * becomes of the record that it was given to.
- */
+/** Retains an address that has got a coin, or is somebody's: no other record ever gets it. */
 export const keepAddress = ({ chain, index }: WalletPath): Sql<void> =>
   put('UPDATE address SET record = NULL WHERE chain = ? AND idx = ? AND record IS NOT NULL', chain, index);
 
-/**
- * Keeps all addresses in use, once nobody knows any more for what they were given: none of them is
- * given again.
- */
+/** Retains all addresses in use, once their purposes are lost: none of them is given again. */
 export const keepAddresses = (): Sql<void> =>
   put('UPDATE address SET record = NULL, spare = 0 WHERE record IS NOT NULL OR spare = 1');
 

@@ -2,24 +2,23 @@
  * The store of a home in a PostgreSQL database of its own, which many workers share.
  *
  * READ COMMITTED, and locks taken in one order before anything is read. First comes an advisory
- * lock for every name that the commit touches: no other lock holds a claim that no record has yet.
- * Then come the records themselves. From there on nobody else changes what this commit compares.
+ * lock for every name that the commit touches: no other lock holds a claim without a record. Then
+ * come the records themselves. From there on nobody else changes what this commit compares.
  * Compare-and-swap works as under SQLite's one writer, and commits cannot deadlock. SERIALIZABLE
- * watches whole index pages, so commits of strangers would fail each other. The counter of commits
- * is a sequence: a row would delay every commit until the one before it is synced.
+ * watches whole index pages: commits of strangers would fail each other. The counter of commits is
+ * a sequence: a row would delay every commit until the one before it is synced.
  *
  * Round trips dominate the cost. Statements that need no answer of each other travel together:
  * those of an `ask`, a commit's first reads with BEGIN and the locks, its last writes with COMMIT.
- * The server runs them in order, so they see and do the same. A failed one fails all behind it,
- * COMMIT included (the server then rolls back). No write is sent before BEGIN and the locks are
- * answered, so none can ever stand alone.
+ * The server runs them in order. A failed one fails all behind it, COMMIT included. No write is
+ * sent before BEGIN and the locks are answered, so none can ever stand alone.
  *
  * Each connection is examined before its first use: what a commit promises, which cluster answers
- * (`identity.ts`), and that it has all that this process has committed. It must be the server
- * itself: a pooler gives the next statement to another connection. If a connection is lost in a
- * commit, its outcome is unknown. The same input then gets the stored reply, or runs anew.
- * Not here: the logic (`sql-store.ts`), tables (`schema.ts`). A nonce's row stays in its page until
- * vacuum; it is encrypted (`at-rest.ts`).
+ * (`identity.ts`), and that it has all commits of this process. A pooler is refused: it gives the
+ * next statement to another connection. A commit whose connection is lost has an unknown outcome.
+ * The same input then gets the stored reply, or runs anew. A nonce's row stays in its page until
+ * vacuum, encrypted (`at-rest.ts`).
+ * Not here: the logic (`sql-store.ts`), tables (`schema.ts`).
  */
 import pg from 'pg';
 import { Refusal } from '../protocol/refusal.ts';
@@ -37,8 +36,7 @@ const INT8 = 20;
 
 /**
  * Draws the next number. `nextval` would log a number 32 ahead: a copy of the disk could begin
- * above the commits that it lacks. The lock ends with the statement, long before the commit is
- * synced.
+ * above the commits that it lacks. The lock ends with the statement, long before the sync.
  */
 const NEXT = `SELECT pg_advisory_lock(0, 0),
   setval('commit_number', coalesce(pg_sequence_last_value('commit_number'), 0) + 1) AS number,
@@ -78,9 +76,8 @@ export async function createPostgres(
 
 /**
  * Opens a store.
- * @throws Refusal `store-unavailable`, `store-damaged`, `store-newer`, `store-foreign`,
- * `store-pooled`
- * @throws Refusal `commit-unsynced` where the server acknowledges commits before they are durable
+ * @throws Refusal `store-unavailable`, `store-damaged`, `store-newer`, `store-foreign`
+ * @throws Refusal `store-pooled`, `commit-unsynced`
  */
 export async function openPostgres(
   url: string,
@@ -117,10 +114,7 @@ class Postgres implements Database {
   readonly #place: string;
   readonly #examined = new WeakSet<pg.PoolClient>();
   #identity: string | undefined;
-  /**
-   * Highest number of this process's commits, which no server may be behind. Commits of others do
-   * not count: they may not be on its disk yet.
-   */
+  /** Highest commit of this process, which no server may lack; others' may not be on disk yet. */
   #committed = 0;
 
   /** Prepares a pool of connections. @param waits shorter ones for tests */
@@ -150,7 +144,7 @@ class Postgres implements Database {
     this.#pool.on('error', () => {});
   }
 
-  /** Returns the marks that tell this store from a copy of it: see `identity.ts`. */
+  /** Returns the marks that distinguish this store from a copy (`identity.ts`). */
   async identity(): Promise<string> {
     return this.#use(async (client) => markOf(await this.#state(client)));
   }
@@ -379,8 +373,7 @@ const FAULTS = /^(22|23|42|P0)/;
 const CLOSED = /^(28|3D|42501)/;
 
 /**
- * Returns the refusal of a pooler. A commit relies on its connection: timeouts, prepared
- * statements, statements sent ahead of answers.
+ * Returns the refusal of a pooler: timeouts and prepared or early statements need one connection.
  */
 const pooled = (place: string): Refusal =>
   new Refusal('store-pooled', `${place}: a connection pooler found, PostgreSQL itself expected`, {

@@ -43,7 +43,7 @@ export function* lastBefore({ at, height }: MarkTime): Sql<number> {
   return (row?.['number'] as number | null) ?? -1;
 }
 
-/** Deletes the marks below one, which say no more than it does. */
+/** Deletes the marks below one, which makes them redundant. */
 export const dropMarks = (number: number): Sql<void> => put('DELETE FROM mark WHERE number < ?', number);
 
 /** Position at which the last scan of replies ended. */
@@ -130,7 +130,7 @@ export function* dropParts(parts: readonly Pick<OldRecord, 'id' | 'rev'>[]): Sql
   return gone;
 }
 
-/** Keeps payments and issues in a home's sums; the number of records is not kept. */
+/** Adds pruned payments and issues to a home's sums, but not the number of records. */
 const KEEP_SUMS = `INSERT INTO dropped(name, records, units, rest)
   SELECT name, 1, value / ${UNIT}, value % ${UNIT} FROM figure WHERE record = ? AND name LIKE '%_sat'
   ON CONFLICT(name) DO UPDATE SET records = dropped.records + 1, units = dropped.units + excluded.units,

@@ -46,9 +46,9 @@ import { setMeta } from './life.ts';
 
 const DAY = { seconds: 86_400, blocks: 144 };
 export const PRUNE_LIMITS = {
-  /** Least depth of what ended, however few days are kept. */
+  /** Least depth of what ended, however few days are retained. */
   deep: { unit: 'blocks', least: (keepDays: number) => Math.max(DAY.blocks, Math.ceil(keepDays * DAY.blocks)) },
-  /** Time for which a record that came to nothing is kept. */
+  /** Time for which a record that came to nothing is retained. */
   nothing: { unit: 'seconds', least: DAY.seconds },
   /** Spacing of two marks. */
   marks: {
@@ -269,7 +269,7 @@ interface DueRecord {
   claims: readonly string[];
   coins: readonly Gone[];
 }
-/** Returns the record if its kind says that it has ended, and if it is old enough. */
+/** Returns the record if it has ended by its kind, and is old enough. */
 function dueOf(row: OldRecord, kinds: ReadonlyMap<string, Kind<any>>, ended: number): DueRecord[] {
   const kind = knownKind(kinds, row.kind, 'this store', 'prune');
   const record: unknown = kind.parse(parseJson(row.body));

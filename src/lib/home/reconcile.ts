@@ -3,9 +3,9 @@
  * is taken as a restored one (`Kind.restored`). It is merged over all its versions and then with
  * that of the store (`Kind.merged`). The order of files and lines does not matter, and doing it
  * twice changes nothing. Records that the store has lost come back, but none that it has dropped;
- * notes and used addresses are united. Records that a merged one no longer holds end with it.
- * Nobody can tell whether the end of a journal is missing; what follows from that is in the records
- * (`restored`, `unconfirmed`).
+ * notes and used addresses are united. Records that a merged one no longer holds end with it. A
+ * missing end of a journal cannot be detected; records show what follows from that (`restored`,
+ * `unconfirmed`).
  * Not here: reading files (`journal.ts`), what a family makes of its record.
  */
 import type { Claim, Kind, Note, WalletPath } from '../protocol/action.ts';
@@ -47,7 +47,7 @@ export interface Gathered {
 /**
  * Reads journals.
  * @param key of this home, or of another with the same words
- * @throws Refusal as `readJournal`; `store-newer` for a kind that this program does not know
+ * @throws Refusal as `readJournal`; `store-newer` for an unknown kind
  */
 export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, home: string): Gathered {
   const versions: Merged[] = [];
@@ -102,10 +102,7 @@ function mergedVersions(versions: readonly Merged[]): ReadonlyMap<string, Merged
   return records;
 }
 
-/**
- * Merges two versions, the later one last; a kind without a rule keeps the one that is further by
- * its row.
- */
+/** Merges two versions, the later one last; without a rule the one further by its row wins. */
 function merge<R>(kind: Kind<R>, earlier: R, later: R): R {
   if (kind.merged) return kind.merged(earlier, later);
   const [a, b] = [kind.row(earlier), kind.row(later)];
@@ -118,7 +115,7 @@ export interface Reconciliation {
   name: string;
   /** Effect. `conflict`: the store has another record, or has left this one for good, and stays. */
   outcome: 'added' | 'raised' | 'same' | 'conflict';
-  /** Record as it is now; in a conflict as the journal has it. */
+  /** Merged record; in a conflict the journal's. */
   record: unknown;
 }
 
@@ -222,7 +219,7 @@ async function into(
 }
 
 /**
- * Ends records that came back from the journal, but that a record had let go of before.
+ * Ends records that came back from the journal, but that their holder had released before.
  * @param back claims of all that came back
  */
 async function endLetGo(store: HomeStore, { kind, record, versions }: Merged, back: ReadonlySet<Claim>): Promise<void> {
@@ -239,9 +236,8 @@ async function endLetGo(store: HomeStore, { kind, record, versions }: Merged, ba
 }
 
 /**
- * Returns whether the store's record, had it been lost too, would learn nothing from that of the
- * journal. Then it stays as it is: facts confirmed or made since the home was lost are not in doubt
- * because a journal is read again.
+ * Returns whether the store's record, had it been lost too, would learn nothing from the journal's.
+ * It then stays unchanged: reading a journal again casts no doubt on facts made since the loss.
  */
 function isCovered(kind: Kind<any>, mine: unknown, both: (own: unknown) => unknown): boolean {
   const lost = kind.restored(mine);
@@ -249,8 +245,8 @@ function isCovered(kind: Kind<any>, mine: unknown, both: (own: unknown) => unkno
 }
 
 /**
- * Returns the known addresses and those between the last one of the store and the last known one: a
- * commit that died told of its own nowhere.
+ * Returns the known addresses and those between the store's last one and the last known one: a
+ * commit that died recorded its own nowhere.
  */
 async function usedBefore(store: HomeStore, known: readonly WalletPath[]): Promise<readonly WalletPath[]> {
   const own = await store.addresses();

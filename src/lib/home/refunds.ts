@@ -13,10 +13,7 @@ import { parseJson, printJson } from '../protocol/json.ts';
 import { Refusal, unreadable } from '../protocol/refusal.ts';
 import { isMissing, readPlain, replacePrivate, syncDirectory, syncParent } from './files.ts';
 
-/**
- * Returns the folder of a home's copies unless told otherwise: beside it, so that losing the home
- * does not lose them.
- */
+/** Returns the default folder of a home's copies: next to it, so as not to be lost with it. */
 export const defaultRefunds = (home: string): string => `${home.replace(/\/+$/, '')}.refunds`;
 
 /**
@@ -28,7 +25,7 @@ export interface CopyFolders {
   added?: string | undefined;
 }
 
-/** Keeps copies in every folder. @throws Refusal `cannot-write` */
+/** Stores copies in every folder. @throws Refusal `cannot-write` */
 export function keepCopies({ recorded, added }: CopyFolders, copies: readonly Copy[]): void {
   if (added === undefined) return writeCopies(recorded, copies);
   writeCopies(added, copies);

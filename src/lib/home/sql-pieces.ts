@@ -77,7 +77,7 @@ export function* besideOf(ids: readonly (number | undefined)[]): Sql<readonly Re
 
 /**
  * Writes records with their claims, nonces, figures and freed addresses.
- * @param ids of the records that are replaced, with what lies beside each
+ * @param ids of the replaced records, each with its dependent rows
  * @returns the ids of all
  */
 export function* writeRecords(

@@ -1,5 +1,5 @@
 /**
- * Parts of what a home's store is asked for and answers, beside the runner's `Store`.
+ * Questions to a home's store and its answers, in addition to the runner's `Store`.
  * Not here: the store (`sql-store.ts`), the databases (`sqlite.ts`, `postgres.ts`).
  */
 import type { Claim, Hex, OwnAddress, WalletPath } from '../protocol/action.ts';
@@ -11,7 +11,7 @@ export interface ListedRecord {
   name: Hex;
   state: string;
   rev: number;
-  /** The record, parsed on first use, since most looks at many records read few. */
+  /** The record, parsed on first use, since most scans of many records read few. */
   readonly record: Json;
 }
 /** Record with the value of one of its figures. */
@@ -48,10 +48,7 @@ export interface StoreSecrets {
 
 /** Observer of every commit (`identity.ts`). */
 export interface CommitWatch {
-  /**
-   * Runs before a commit.
-   * @throws Refusal where it could not be told of it afterwards
-   */
+  /** Runs before a commit. @throws Refusal where it could not be reported afterwards */
   ready(): void;
   /** Runs after a commit; must not throw, for the commit stands. */
   rise(commits: number): void;

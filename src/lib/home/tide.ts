@@ -161,7 +161,7 @@ const isLink = (error: unknown): boolean => (error as NodeJS.ErrnoException).cod
 export interface Tides {
   /** Tide in the refunds folder that the home has recorded. */
   kept: Tide;
-  /** Tide beside its journal. */
+  /** Tide next to its journal. */
   journal: Tide;
   /** Writes both. */
   watch: CommitWatch;

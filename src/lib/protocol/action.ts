@@ -55,21 +55,18 @@ export interface Queries {
   named: Hex;
   feerate: true;
   now: true;
-  /**
-   * Number of fresh addresses of the home that the step may pay to. They count as used once the
-   * step is committed.
-   */
+  /** Number of the home's fresh addresses that the step may pay to; its commit uses them up. */
   payout: number;
   /** Output scripts to look up in the home's wallet. */
   ours: readonly Hex[];
   /** Names of earlier notes (`Effects.notes`) to look up, with their values. */
   notes: readonly string[];
-  /** Quotes to look up at services outside, such as mints. */
+  /** Quotes to look up at outside services, such as mints. */
   remote: readonly Remote[];
 }
 /** The spender of a coin. */
 export interface SpentBy {
-  /** Null if the node does not tell. */
+  /** Null if the node does not report it. */
   txid: Hex | null;
   /** The transaction, hex; null if the query named it by its txid. */
   hex: Hex | null;
@@ -90,8 +87,7 @@ export interface Facts {
   /** Maps each reserved outpoint to the record that holds it. */
   reserved: ReadonlyMap<string, Pick<RecordRow, 'name'> & { kind: string }>;
   /**
-   * Maps each txid to whether the node has seen it. A node without a transaction index leaves out
-   * the txids that it cannot find.
+   * Maps each txid to whether the node has seen it; without a transaction index, as far as known.
    */
   known: ReadonlyMap<Hex, boolean> | 'not-checked';
   /** Satoshis for a thousand virtual bytes. */
@@ -151,7 +147,7 @@ export interface StepContext<In, Rs extends Records, I> {
   /** The name of a start (--request-id). */
   requestId?: string | undefined;
 }
-/** Keys, names and randomness that every step may use besides its message, whatever its table. */
+/** Keys, names and randomness for every step, whatever its table. */
 export interface Hand {
   keys: Keys;
   /** PSBTs that came back from another wallet (--merge). */
@@ -160,10 +156,7 @@ export interface Hand {
   network: string;
   /** The store was restored or copied, and its owner has not accepted that yet. */
   restored: boolean;
-  /**
-   * True for a home that was ever restored, copied or made of its words. A counter or choice that
-   * it calls new may have been used by the lost one, in later records too.
-   */
+  /** True once restored, copied or remade: a new counter or choice may repeat a lost record's. */
   mayRepeat: boolean;
 }
 /** Arguments of `take`: the run's state, its keys, and the facts that its row needs. */
@@ -207,21 +200,18 @@ export interface Effects<Rs extends Records> {
   /** New notes. A name that exists already refuses the step (`already-known`). */
   notes?: readonly Note[];
   consent?: Consent;
-  /** PSBTs that another wallet may give back with --merge, beside those in the message. */
+  /** PSBTs, in addition to the message's, that another wallet may give back with --merge. */
   signed?: Psbts;
-  /** Checks of this step, printed beside those of the facts. */
+  /** Checks of this step, printed with those of the facts. */
   checks?: Readonly<Record<string, string>>;
   /** True if the same input may get another answer later: the reply is not stored. */
   passing?: true;
-  /**
-   * Claims that an earlier run wrote for this input, in the journal before the reply is printed.
-   */
+  /** Claims that an earlier run wrote for this input; the journal gets them before printing. */
   rests?: readonly Claim[];
 }
 /**
  * Result of `take`. `message` exits 0, or 3 if the next run is this party's own. `waits` prints
- * PSBTs for another wallet and exits 3: the same command with --merge goes on from the stored
- * records.
+ * PSBTs for another wallet and exits 3; the same command with --merge goes on.
  */
 export type TakeResult<Out, Rs extends Records> = Done<Out, Rs> | ProgramRequest<Out, Rs>;
 /** Result of a step that needs nobody else: a message, or PSBTs that wait for another wallet. */
@@ -244,9 +234,7 @@ export type When<In, Rs extends Records, I> = readonly [
   holds: (seen: StepContext<In, Rs, I>) => boolean,
 ];
 
-/**
- * `asks` are required, `may` optional, `agrees` only agree (a retry may change them); others fail.
- */
+/** `asks` are required, `may` optional; a retry may change `agrees`. Others are usage errors. */
 interface Flags<I, K extends keyof I> {
   asks?: readonly K[];
   may?: readonly (keyof I)[];
@@ -267,10 +255,7 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   needs?(seen: StepContext<M | null, Rs, I>): Partial<Queries>;
   /** Loads code that this step needs and most runs do not. */
   loads?(seen: StepContext<M | null, Rs, I>): Promise<unknown> | undefined;
-  /**
-   * True for a reply that holds a secret. It follows from message and record, so it is worked out
-   * again and never stored.
-   */
+  /** True for a reply with a secret: never stored, but made again from message and record. */
   secret?: true;
   /** True for a reply that no cancel and no restore removes. */
   stands?: true;
@@ -278,10 +263,7 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   ends?: true;
   take(given: TakeArgs<M | null, Rs, I, never, keyof Facts>): TakeResult<M, Rs>;
 }
-/**
- * Typed constructor of a row. `take` gets only the message, flags and facts that the row names, and
- * returns the message of the row's name.
- */
+/** Typed constructor of a row. `take` gets what the row names, and returns the row's message. */
 export type RowOf<M extends Step, Rs extends Records, I> = <
   const A extends M['step'] | null,
   const N extends M['step'],
@@ -306,10 +288,7 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
   },
 ) => Row<M, Rs, I>;
 
-/**
- * Key that only the message vouches for. Its seal begins or continues actions, but gives up no
- * record.
- */
+/** Key that only the message vouches for: begins or continues an action, gives up no record. */
 export interface UnvouchedKey {
   readonly stated: Hex;
 }
@@ -340,17 +319,14 @@ export interface Action<M extends Step, Rs extends Records, I> {
   /** Returns this home's values of the fields that a message states of shared records. */
   states?(records: Partial<Rs>, by: Party): object | undefined;
   /**
-   * Returns the path of the authentication key that seals the reply; null leaves it unsealed, as a
-   * document for no counterparty.
+   * Returns the path of the key that seals the reply; null for one to no counterparty: unsealed.
    */
   sealWith(records: Partial<Rs>, by: Party): Path | null;
   /** True if no row needs a secret: an encrypted home then needs no passphrase. */
   keyless?: true;
   /** Party that a server plays unattended, never starting. Absent: the action is not served. */
   server?: Party;
-  /**
-   * Returns the role of --contract's record, for --cancel or --again. Default: its kind's first.
-   */
+  /** Returns the role that --contract names for --cancel or --again. Default: its kind's first. */
   roleOf?(record: unknown): keyof Rs & string;
   /**
    * Cancels the action (--cancel), by a message of either party or a record named by --contract.
@@ -359,8 +335,8 @@ export interface Action<M extends Step, Rs extends Records, I> {
    */
   cancel?(given: TakeArgs<M | null, Rs, I, never, never>): Effects<Rs> & { message?: M; hint?: string };
   /**
-   * Returns the finished document of the records, made of them alone; undefined if none is
-   * finished. --again uses it if no reply is stored, as in a restored home.
+   * Returns the records' finished document, if any. --again uses it if no reply is stored, as in a
+   * restored home.
    */
   again?(seen: Pick<StepContext<null, Rs, I>, 'records' | 'by'> & { network: string }): M | undefined;
   rows: readonly Row<M, Rs, I>[];

@@ -1,7 +1,7 @@
 /**
  * Beliefs about a record that comes from a restored, copied or merged store: a rule for each field.
  * A family lists its record's fields with their rules (`Beliefs`); a field without one does not
- * compile. `believing` makes of them what a `Kind` says of restores.
+ * compile. `believing` makes of them a `Kind`'s functions for restores.
  * Not here: which states end with a restore, and which of two versions is the later (each family's
  * `restored` and `later`).
  */
@@ -14,7 +14,7 @@ export interface Belief<T> {
   restored?: (value: T) => T;
   /** Merges the values of two versions; `earlier` is undefined if that version lacks the field. */
   merged?: (later: T, earlier: T | undefined) => T;
-  /** True if the earlier version's field is kept when the later version lacks it. */
+  /** True if the later version gets the earlier one's field when it lacks its own. */
   carried?: true;
 }
 

@@ -49,7 +49,7 @@ export class Fields {
   names(): string[] {
     return Object.keys(this.#json);
   }
-  /** The value as it is; `null` counts as absent. */
+  /** Returns the value unchanged; `null` counts as absent. */
   json(name: string): Json | undefined {
     this.#left.delete(name);
     return this.has(name) ? this.#json[name] : undefined;

@@ -2,8 +2,7 @@
  * Figures: named numbers of one record, and their sums over many. A name is added up over all
  * records that have it. A distinction that must stay visible (a state, a day) is therefore part of
  * the name.
- * Not here: what counts (each family's `Kind.figures`), the sums that the store keeps
- * (`home/figures.ts`).
+ * Not here: what counts (each family's `Kind.figures`), the stored sums (`home/figures.ts`).
  */
 
 /** Figures of one record; zeros are left out. */

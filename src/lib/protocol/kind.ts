@@ -1,7 +1,7 @@
 /**
- * Kinds of records, as the store sees them. A kind says how a record is read and found, what the
- * schema guards of it, and what of it counts in sums. It also says what becomes of it when a store
- * was restored. A family exports one `Kind` for each.
+ * Kinds of records, as the store sees them. A kind defines how a record is read and found, which
+ * columns the schema guards, and what counts in sums. It also defines what becomes of a record in a
+ * restored store. A family exports one `Kind` for each.
  * Not here: the actions that write records (`action.ts`), the store (`home/`).
  */
 import type { Gone } from '../bitcoin/outpoint.ts';
@@ -17,7 +17,7 @@ export type Hex = string;
  */
 export type Claim = `${string}:${string}`;
 
-/** Type of record that a family keeps. `parse` reads a stored record. */
+/** Type of a family's records. `parse` reads a stored record. */
 export interface Kind<R> {
   name: string;
   parse(json: unknown): R;
@@ -28,12 +28,9 @@ export interface Kind<R> {
   nonces?(record: R): readonly Hex[];
   /** Returns the claim that identifies the record for life, if records may share a name. */
   key?(record: R): Claim;
-  /** Returns the columns that the schema guards, stored beside the record. */
+  /** Returns the columns that the schema guards, stored with the record. */
   row(record: R): RecordRow;
-  /**
-   * Returns the figures that count in sums over all records of the kind, which the store keeps
-   * (`home/figures.ts`).
-   */
+  /** Returns the figures that count in the stored sums over all records (`home/figures.ts`). */
   figures?(record: R): Figures;
   /** Returns the record for a restored or copied store: open offers and proposals end. */
   restored(record: R): R;
@@ -88,10 +85,10 @@ export interface RecordRow {
   /** True for a final state: the store refuses a change back to a state that is not final. */
   left: boolean;
   /**
-   * Set once nothing more can come of a record that is left for good, so that the store may drop it
-   * in time (`home/prune.ts`). `nothing`: nobody has ever paid for it, and a day is enough.
-   * `ended`: it was settled, and is kept for as long as its owner says. Absent while it holds
-   * money, owes any, or could be asked for again.
+   * Set once nothing more can come of a record that is left for good: the store may drop it in time
+   * (`home/prune.ts`). `nothing`: nobody has ever paid for it, and a day is enough. `ended`: it was
+   * settled, and stays for the time that its owner sets. Absent while it holds money, owes any, or
+   * could be asked for again.
    */
   over?: 'nothing' | 'ended';
   /** True if other records may get its addresses: no transaction to them was or will be signed. */

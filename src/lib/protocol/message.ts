@@ -141,7 +141,7 @@ export function envelope(json: unknown): { type: unknown; version: unknown; step
 const differing = (own: object, stated: object): string | undefined =>
   Object.entries(own).find(([name, value]) => !sameJson(value, (stated as Record<string, unknown>)[name] ?? null))?.[0];
 
-/** Returns whether a message states each of these fields as this home knows it. */
+/** Returns whether a message states these fields with this home's values. */
 export const statesSame = (own: object, stated: object): boolean => differing(own, stated) === undefined;
 
 /** Compares fields. @throws Refusal `terms-differ` where a stated one differs from this home's */

@@ -152,9 +152,8 @@ export interface FactSource {
     checks: Readonly<Record<string, string>>;
   }>;
   /**
-   * Returns the spenders of coins that are gone, by outpoint, as far as known; absent where there
-   * is no node.
-   * @param blocks transactions that the newest blocks are read for, where no index tells: none,
+   * Returns the known spenders of gone coins, by outpoint; absent without a node.
+   * @param blocks transactions that the newest blocks are read for, where there is no index: none,
    * `ways` that are named, or `any`
    */
   spends?(gone: readonly Gone[], blocks?: 'none' | 'ways' | 'any'): Promise<ReadonlyMap<string, SpentBy>>;
@@ -164,7 +163,7 @@ export interface FactSource {
 export interface Mined {
   /** The newest block. */
   best: Hex;
-  /** Txids of all blocks since then; undefined if the node does not tell. */
+  /** Txids of all blocks since then; undefined if the node does not report them. */
   txids: ReadonlySet<Hex> | undefined;
 }
 

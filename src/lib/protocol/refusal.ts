@@ -190,7 +190,7 @@ export function passing(code: unknown, exit: unknown): ErrorCode | undefined {
   return exit === 69 ? 'busy' : exit === 75 ? 'state-moved-on' : undefined;
 }
 
-/** Details of a refusal beside its code and message. */
+/** Details of a refusal, in addition to its code and message. */
 export interface RefusalDetails {
   /** Advice for the user, one sentence. */
   hint?: string;
