@@ -1,14 +1,17 @@
 /**
- * Duties over a contract: which transaction must be in a block, from when, by when, and what it is worth. A family
- * states its duties as data. Whoever watches (`engine/watch.ts`) asks the chain and does what `decideDuty` says.
+ * Duties over a contract: which transaction must be in a block, from when, by when, and what it
+ * is worth. A family states its duties as data. The watcher (`engine/watch.ts`) asks the chain and
+ * does what `decideDuty` says.
  *
- *   not yet       nothing is sent before its moment
- *   unspent       the transaction is sent, with a child where its feerate is too low, and again while no mempool has it
- *   in a mempool  what pays this party is helped; what takes its money is outbid, as far as the budget reaches
- *   in a block    deep enough it is settled, or lost; before, one waits
+ *   not yet       nothing is sent before its first moment
+ *   unspent       the transaction is sent, with a child if its feerate is too low;
+ *                 it is sent again while no mempool has it
+ *   in a mempool  a payment to this party gets a child; one that takes its money is outbid,
+ *                 up to the budget
+ *   in a block    deep enough it is settled, or lost; until then the watcher waits
  *
- * Nothing here remembers: a restart, a reorganisation or a second watcher changes nothing. Nothing follows from the
- * absence of a coin alone. Not here: fees (`fees.ts`), how the chain is asked (`chain/spends.ts`).
+ * Stateless: a restart, a reorganisation or a second watcher changes no decision. A missing coin
+ * alone decides nothing. Not here: fees (`fees.ts`), queries of the chain (`chain/spends.ts`).
  */
 import { maxSat, minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateOf, feerateText } from '../bitcoin/fee.ts';
@@ -37,7 +40,7 @@ export interface Way<By extends string = string> {
   by: By;
   /** Satoshis that it pays to the party that watches. */
   paysSat: bigint;
-  /** Satoshis that the party loses if it confirms; 0n if it is as good for the party as its own, or was agreed on. */
+  /** Satoshis that the party loses if it confirms; 0n if as good as its own, or agreed on. */
   lostSat: bigint;
 }
 
@@ -46,11 +49,14 @@ export interface WatchedCoin {
   outpoint: Outpoint;
   /** Transactions that may spend it, by txid. */
   ways: ReadonlyMap<Hex, Way>;
-  /** Judges a spender that is none of them; undefined where the record cannot tell. Absent: it never can, and blocks are not searched. */
+  /**
+   * Classifies a spender that is not in `ways`; undefined if the record cannot tell.
+   * Absent if the record never can: then no blocks are searched.
+   */
   judge?: (hex: Hex) => Way | undefined;
   /** True where blocks are not searched for its spender all the same. */
   unsearched?: boolean;
-  /** Height of the last block that need not be searched for its spender. Absent: only the newest blocks are. */
+  /** Last block not to search for its spender. Absent: only the newest blocks are searched. */
   after?: number;
   /** Coins that an own finished transaction spends beside it. */
   beside?: readonly Outpoint[];
@@ -68,23 +74,26 @@ export interface CoinSpend extends SpentBy {
 
 /** State of a watched coin on the chain. */
 export interface CoinSeen {
-  /** spent: by a transaction in a block or the mempool · absent: not on the chain, or not any more · unclear: one of both */
+  /**
+   * spent: by a transaction in a block or the mempool · absent: not on the chain, or not any more ·
+   * unclear: one of both
+   */
   coin: 'unspent' | 'spent' | 'absent' | 'unclear';
   /** Confirmations of an unspent coin; 0 in the mempool, and where no duty or goal counts them. */
   depth: number;
   /**
-   * Seconds since the coin's block by median time past (BIP68). Absent if no duty has a relative lock in
-   * seconds, or the coin is in no block.
+   * Seconds since the coin's block by median time past (BIP68). Absent if no duty has a relative
+   * lock in seconds, or the coin is in no block.
    */
   age?: number;
-  /** Transaction that spends the coin. Null for a spent coin means that its spender in a block was not found. */
+  /** Transaction that spends the coin; null for a spent coin whose spender was not found. */
   spend: CoinSpend | null;
   /** Result of searching older blocks for the spender; absent if no search was needed. */
   searched?: Searched;
   /** True if the coin is unspent but a coin of `beside` is not among the unspent ones. */
   conflicted?: boolean;
 }
-/** Exact list of outputs that another transaction may pay, in this order, without spending the coin `without`. */
+/** Exact outputs, in order, that another transaction may pay without spending `without`. */
 export interface Goal {
   outputs: readonly Output[];
   without: Outpoint;
@@ -114,7 +123,7 @@ export interface ChainView extends Fees {
   coins: ReadonlyMap<string, CoinSeen>;
 }
 
-/** Transaction that is signed at the moment of sending, with a fee for the mempool of that moment. */
+/** Transaction that is signed when it is sent, with a fee for the mempool of that moment. */
 export interface Unsigned {
   by: string;
   /** Virtual size, at most. */
@@ -168,13 +177,13 @@ export type Act =
   /** Signed at that fee, then sent; `event` is `bump` where it takes its own place. */
   | { do: 'sign'; event: string; tx: Unsigned; feeSat: bigint }
   | { do: 'bump'; tx: ReadyTx; child: ChildFee }
-  /** Starts an action with the counterparty. Does `instead` if the watcher has no key or the message must wait. */
+  /** Starts an action with the counterparty; does `instead` without a key or while it must wait. */
   | { do: 'propose'; event: string; opening: ActionStart; instead: Act }
   /** Ends the record: its time is over, and there never was a coin. */
   | { do: 'lapse' }
   /** A final transaction has ended the contract. */
   | { do: 'end'; event: 'settled' | 'lost'; by: string; txid: Hex; paysSat: bigint; lostSat: bigint };
-/** Act with `beaten`: a mempool transaction that takes this party's money, reported before the act. */
+/** Act with `beaten`, the mempool transaction that takes this party's money, reported first. */
 export type Due = Act & { beaten?: object };
 
 export const DUTY_LIMITS = {
@@ -182,7 +191,7 @@ export const DUTY_LIMITS = {
   height: { unit: 'height', least: (from: number) => from - 1 },
   /** BIP68: a relative lock in blocks. */
   confirmations: { unit: 'confirmations', least: (from: number) => from },
-  /** BIP68: a relative lock in seconds, from the median time before the coin's block to the tip's. */
+  /** BIP68: a relative lock in seconds, from the median time before the coin's block. */
   seconds: { unit: 'seconds', least: (from: number) => from },
   /** BIP113: the block after the tip compares with the tip's median time. */
   median_time: { unit: 'Unix seconds', least: (from: number) => from },
@@ -214,7 +223,7 @@ export function decideDuty(duty: Duty, seen: ChainView, rules: Rules): Due {
   return isReady(duty.from, seen, found) || duty.sent ? sending(duty, null, seen, rules) : { do: 'rest' };
 }
 
-/** Returns the view with the coin's spender counted as a loss of `worthSat`, so that the duty outbids it. */
+/** Returns the view with the coin's spender as a loss of `worthSat`: the duty outbids it. */
 export function withRival({ outpoint, worthSat }: Duty, seen: ChainView): ChainView {
   const at = outpointText(outpoint);
   const found = seen.coins.get(at)!;
@@ -286,8 +295,8 @@ export function sending(duty: Duty, evicted: Evicted | null, seen: ChainView, ru
 }
 
 /**
- * Returns the highest fee of an unsigned transaction: the budget, or without one a tenth of the duty's worth.
- * Its output is never left as dust.
+ * Returns the highest fee of an unsigned transaction: the budget, or without one a tenth of the
+ * duty's worth. Its output is never left as dust.
  */
 export const mostFee = ({ worthSat }: Pick<Duty, 'worthSat'>, tx: Unsigned, { feeBudgetSat }: Rules): bigint =>
   minSat(feeBudgetSat ?? worthSat / 10n, tx.sat - tx.dustSat);
@@ -303,7 +312,7 @@ function signing(duty: Duty, tx: Unsigned, evicted: Evicted | null, fees: Fees, 
   return { do: 'sign', event, tx, feeSat: minSat(needsSat, most) };
 }
 
-/** Reports that a transaction needs a larger budget or a key, to be sent at all or to confirm soon. */
+/** Reports that a transaction needs a larger budget or a key, to be sent or to confirm soon. */
 const asked = ({ tx, by, heights }: Duty, { do: event, wanted, ...short }: Short): Due => ({
   do: 'tell',
   event,
@@ -323,7 +332,7 @@ export interface Watched {
   role: string;
   /** Height below which no duty is due while its coins are unspent. */
   restsUntil: number;
-  /** Height below which its coins are not queried, because no payment was made over it. Absent: always queried. */
+  /** Height below which its coins are not queried, as nothing was paid over it. Absent: always. */
   idleUntil?: number;
   /** Satoshis at stake. Records with more at stake are served first. */
   worthSat: bigint;

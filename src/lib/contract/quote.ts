@@ -103,7 +103,7 @@ export function blocksOf(steps: readonly Pick<Leg, 'from'>[], at: Pick<ExitCondi
   }
   return blocks;
 }
-/** Returns the blocks until a moment. @param confirmed blocks until the step before has confirmed */
+/** Returns the blocks until a moment. @param confirmed blocks until the previous step confirms */
 function blocksUntil(
   moment: Moment,
   confirmed: number,

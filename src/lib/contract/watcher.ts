@@ -13,7 +13,7 @@ import type { ChainFacts, TrackedCoin } from './outcome.ts';
  *
  *   now     none: all of its records are due
  *   height  from there on it is due
- *   wakes   likewise, and before it the record is not even read, but in a home that may lack some of its records
+ *   wakes   likewise; before it the record is not even read, unless the home may lack records
  *   never   none: nothing falls due of it by itself
  */
 export type Falls = 'now' | 'height' | 'wakes' | 'never';
@@ -63,16 +63,16 @@ export interface Watcher<R> {
   scripts?(record: R): readonly Hex[];
   /** Returns the claim of another record of the kind that tells of this one's transactions. */
   beside?(record: R): Claim | undefined;
-  /** Returns the watcher's view of a record; undefined if it is not watched. Costly parts are computed on use. */
+  /** Returns the view of a record; undefined if it is not watched. Costly parts are made on use. */
   watched(record: R, about: About<R>): Watched | undefined;
-  /** Returns the record with new facts of a look that must be stored; undefined if there are none. */
+  /** Returns the record with new facts of a scan that must be stored; undefined without any. */
   learnt?(record: R, seen: ChainView): R | undefined;
   /** Returns the record after a final transaction has ended it. */
   ended(record: R, end: Extract<Act, { do: 'end' }>): R;
   /** Absent: no record of the kind lapses, or waits for its coin. */
   upkeep?: Upkeep<R>;
   /**
-   * Returns the record to store before its own transaction is first sent. Absent: the record does not change.
+   * Returns the record to store before its own transaction is first sent. Absent: no change.
    * @throws Refusal `state-moved-on` where it may not be sent any more
    */
   sent?(record: R, tx: ReadyTx): R;

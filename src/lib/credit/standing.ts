@@ -38,7 +38,7 @@ export interface Standing {
 
 const NOTHING = { settledSat: 0n, lostSat: 0n } as const;
 
-/** Returns the contract's coin with its known spenders and its funding. `ended`: the spender need not be searched. */
+/** Returns the contract's coin with known spenders and funding. `ended`: needs no search. */
 export const followed = (c: FundedCredit): TrackedCoin & { ended: boolean } => ({
   outpoint: c.outpoint,
   // Computed on use, because each commit derives a standing and most have no chain facts to compare txids with.
@@ -64,8 +64,8 @@ export function standingOf(c: FundedCredit, facts: ExitFacts): Standing {
 }
 
 /**
- * Returns the known way by which a coin was spent. For an unknown transaction a payer cannot tell the sum due
- * to it.
+ * Returns the known way by which a coin was spent. A payer cannot tell its sum in an unknown
+ * transaction.
  */
 function wayOf(c: FundedCredit, { txid, hex }: OutcomeTx) {
   const known = txid === null ? undefined : waysOf(c).get(txid);
@@ -82,9 +82,9 @@ function ended(c: FundedCredit, { by, paysSat }: Settled): Standing {
 }
 
 /**
- * Returns whether a contract has expired with nothing paid and no coin seen, so that it can be deleted.
- * @param now Unix seconds; given, an opening ends too that was not funded in time and whose coin the node
- * does not show
+ * Returns whether a contract has expired with nothing paid and no coin seen: it can be deleted.
+ * @param now Unix seconds; given, an opening ends too that was not funded in time and whose coin
+ * the node does not show
  */
 export function hasLapsed(c: FundedCredit, facts: ExitFacts, now?: number): boolean {
   const { tip, coins } = facts;

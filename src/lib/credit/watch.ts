@@ -3,15 +3,18 @@
  *
  *   margin before it  a merchant warns: invoices are paid no more, take what is owed
  *   freeze            both warn: payments have ended, roll over or close
- *   halfway           both offer a close. Not before: an offered close keeps a rollover out until the deadline
+ *   halfway           both offer a close; not before, since an offered close blocks a rollover
  *   deadline          the payee exits; a rollover or close that hangs is paid for by a child
- *   half the margin   the payee exits also against a rollover or close that hangs, or from a store that may be behind
+ *   half the margin   the payee exits also against a rollover or close that hangs,
+ *                     or from a store that may be behind
  *   expiry            the payer takes its refund
- *   always            what pays the payee less than it was paid is outbid; what pays as much is left alone, and helped
+ *   always            a spender that pays the payee less than it was paid is outbid;
+ *                     one that pays as much is left alone, and gets a child
  *
- * The payer replaces nothing, for it has signed whatever else spends the coin. An exit is never proposed against a
- * transaction that is in a block. Not here: which transactions can spend the coin, and what they pay to whom
- * (`watched.ts`), documents (`bundle.ts`), how a duty is sent and helped (`contract/duty.ts`).
+ * The payer replaces nothing, for it has signed whatever else spends the coin. An exit is never
+ * proposed against a transaction that is in a block. Not here: which transactions can spend the
+ * coin, and what they pay to whom (`watched.ts`), documents (`bundle.ts`), how a duty is sent and
+ * helped (`contract/duty.ts`).
  */
 import { maxSat } from '../bitcoin/amount.ts';
 import { bytesToHex } from '../bitcoin/bytes.ts';
@@ -198,7 +201,7 @@ const warning = (w: WatchedCredit, tip: number): Act => ({
   },
 });
 
-/** A message that was printed may have got lost in a pipe; one that showed a nonce that is gone is made anew. */
+/** Repeats a printed message, which a pipe may have lost; made anew if its nonce is gone. */
 const closing = ({ id, offers }: WatchedCredit) => ({
   type: 'close-credit',
   over: idClaim(id),

@@ -1,7 +1,8 @@
 /**
- * A contract as the watcher sees it, from a home's record: what this party can send, and every transaction by which the
- * coin may be spent. Any other is judged by what it pays to whom: an update or a close follows from terms and outputs, so
- * that an older one is known too. Not here: the same from documents, without a home (`bundle.ts`).
+ * A contract as the watcher sees it, from a home's record: what this party can send, and every
+ * transaction that may spend the coin. Any other is classified by what it pays to whom: an update
+ * or close follows from terms and outputs, so an older one is known too.
+ * Not here: the same from documents, without a home (`bundle.ts`).
  */
 import { maxSat } from '../bitcoin/amount.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
@@ -16,13 +17,13 @@ import { readyLater, readyTxOf, type ReadyTx } from '../contract/fees.ts';
 
 /** A transaction that spends a contract's coin. */
 export type CreditWay = Way<Settled['by']>;
-/** Contract as `watch` decides over it: terms, sums, and every transaction that can spend its coin. */
+/** Contract as `watch` decides over it: terms, sums, every transaction that can spend its coin. */
 export interface WatchedCredit {
   id: Hex;
   role: Role;
   terms: Heights;
   outpoint: Outpoint;
-  /** The whole contract, by which its transactions are told; null where only a refund is known of it. */
+  /** Whole contract, which identifies its transactions; null if only a refund is known. */
   contract: Contract | null;
   /** The script that pays the party that watches. */
   script: Hex;
@@ -47,7 +48,7 @@ export interface WatchedCredit {
   lapses: boolean | 'absent';
   /** Height from which its owner is told that payments have ended, or soon end. */
   warnsAt: number;
-  /** The payee's home was restored and has not read its journal, which may know an exit that pays more. */
+  /** True if the payee's home was restored without its journal, which may have a larger exit. */
   behind: boolean;
 }
 
@@ -63,12 +64,13 @@ export const finishedOf = (c: FundedCredit): Hex | null => {
 const isBehind = (c: FundedCredit, restored: boolean): boolean =>
   restored && c.role === 'payee' && c.state !== 'exiting';
 
-/** A merchant takes what it is owed before updates end, and nobody tells it else: from when nothing more is paid to it. */
+/** Returns the height of the warning: for a merchant, when nothing more is paid to it. */
 export const warnsAt = ({ role, terms }: FundedCredit): number =>
   role === 'payee' && isReverse(terms) ? meltsEndHeight(terms) : freezeHeight(terms);
 
 /**
- * Returns a contract as it is watched. Transactions are read once something is asked of them: of most contracts nothing is.
+ * Returns the watcher's view of a contract. Its transactions are parsed on first use, for most
+ * contracts never.
  * @param next contract into which it is rolled over, if there is one: the rollover is its funding
  * @param restored true where the home has not read its journal yet
  * @param knowsAll false where `next` could not be read
@@ -109,7 +111,7 @@ export function watchedOf(
   };
 }
 
-/** Every transaction that this home knows to spend the coin, by txid, and what it pays to this home. */
+/** Every known transaction that spends the coin, by txid, and what it pays to this home. */
 export function waysOf(c: FundedCredit, next?: Contract): ReadonlyMap<Hex, CreditWay> {
   const script = payoutScript(c.terms, c.role);
   const { tx } = c as { tx?: Hex };
@@ -158,7 +160,10 @@ export function strangersWay(
 const finishedAs = (c: Contract, hex: Hex): 'close' | 'rollover' =>
   judged(c, hex, '').by === 'other' ? 'rollover' : 'close';
 
-/** An own close that is proposed is printed again; a rollover under way is not proposed against over the operator's head. */
+/**
+ * Returns whether a close may be proposed. An own proposal is printed again; a rollover under way
+ * is left to the operator.
+ */
 function offerOf(c: FundedCredit): WatchedCredit['offers'] {
   if (c.state === 'closing' && c.closing && !c.signedClose) return 'again';
   return (c.state === 'open' || c.state === 'accepted') && !c.closing && !c.rolling && !c.signedClose;

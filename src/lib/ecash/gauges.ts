@@ -1,5 +1,6 @@
 /**
- * Gauges of credit contracts and their ledgers: contracts by state, the sums of `liquidity`, the next deadline.
+ * Gauges of credit contracts and their ledgers: contracts by state, the sums of `liquidity`, the
+ * next deadline.
  * Not here: what a sum means (`credit/liquidity.ts`).
  */
 import { gauge, type FamilyGauges, type GaugeNow } from '../contract/gauges.ts';
@@ -30,7 +31,7 @@ const OF_CHAIN: Readonly<Record<Exclude<Sum, keyof typeof OF_STORE>, string>> = 
 };
 
 const BOTH: readonly Role[] = ['payee', 'payer'];
-/** Every state in which a contract can be, and for whom, so that each has a gauge from the start. */
+/** Every state of a contract, and for whom, so that each has a gauge from the start. */
 const STATES: Readonly<Record<Credit['state'], readonly Role[]>> = {
   offered: ['payee'],
   addressed: ['payer'],
