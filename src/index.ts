@@ -1,6 +1,6 @@
 /**
- * The library: what other programs build on. Pure functions and tables; nothing here reads a file, a clock or the network,
- * and randomness is an argument.
+ * The library: what other programs build on. Pure functions and tables; nothing here reads a file, a
+ * clock or the network, and randomness is an argument.
  *
  * What does this message say, which transaction do both sign, and who acts next?
  *
@@ -9,18 +9,19 @@
  * import { creditTransactions, following, isNetwork, parseJson, readContract } from 'spillway';
  * import { rowWords, signUpdate, txidOf } from 'spillway';
  *
- * const message = signUpdate.parse(parseJson(readFileSync(0, 'utf8'))); // refuses whatever it does not know
+ * const message = signUpdate.parse(parseJson(readFileSync(0, 'utf8'))); // refuses unknown fields
  * if (!isNetwork(message.network)) throw new Error(`${message.network} is no Bitcoin network`);
- * const contract = readContract(message.contract, message.network, 'payee'); // id and address follow from the terms
- * if ('paid_sat' in message) console.log(message.paid_sat, txidOf(creditTransactions.update(contract, message.paid_sat)));
+ * const contract = readContract(message.contract, message.network, 'payee'); // id and address too
+ * if ('paid_sat' in message)
+ *   console.log(message.paid_sat, txidOf(creditTransactions.update(contract, message.paid_sat)));
  * console.log(following(signUpdate.rows, message.step).map(rowWords).join(' or '));
  * ```
  *
  *     spillway sign-update --home mint --contract "$ID" --amount 2100 | node what.ts
  *
- * An action is a table (`openCredit`, `signUpdate`, …): each row says whose turn it is and has the pure function `take`
- * that takes the step. A program that keeps contracts itself implements `Ports` and commits what `take` returns, all of
- * it at once, before it shows the message.
+ * An action is a table (`openCredit`, `signUpdate`, …): each row states whose turn it is and has the
+ * pure function `take` that takes the step. A program that stores contracts itself implements `Ports`
+ * and commits what `take` returns, all of it at once, before it shows the message.
  */
 
 // ── the protocol: tables, rows, whose turn; messages, seals, refusals ─────────────────────────────────────────────────

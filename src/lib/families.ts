@@ -1,7 +1,7 @@
 /**
- * The list of families: name, commands, rooms, tables, records and errors of each. Shared code reads families
- * only here. A family's code is loaded on use, so a run evaluates that of one family alone. Not here: which
- * file has a command (`cli.ts`).
+ * List of families: name, commands, rooms, tables, records and errors of each. Shared code reads
+ * families only here. A family's code is loaded on use, so a run evaluates that of one family
+ * alone. Not here: which file has a command (`cli.ts`).
  */
 import { ASSETS_ERRORS } from './assets/errors.ts';
 import { CHANNEL_ERRORS } from './channel/errors.ts';
@@ -32,7 +32,7 @@ import type { Description, Fact } from './signing/description.ts';
 
 /** Function that puts a document into words and checks it. */
 export type Describer = (document: Document) => Description;
-/** Function that returns each party's way out under the terms of a message; none if the message has no terms. */
+/** Function that returns each party's way out under a message's terms; none without terms. */
 export type WaysOut = (message: Document, feerate: number) => readonly WayOut[];
 /** Everything that the program knows of a family; its code is loaded on use. */
 export interface Family {
@@ -48,7 +48,7 @@ export interface Family {
   actions?: Readonly<Record<string, () => Promise<Action<any, any, any>>>>;
   /** Kinds of its records in a home. */
   kinds?: () => Promise<readonly Kind<any>[]>;
-  /** Command that cancels a record, by kind: it frees what the record claims. NAME stands for the record's name. */
+  /** Command that cancels a record, by kind, and frees its claims. NAME stands for its name. */
   cancels?: Readonly<Record<string, string>>;
   /** Describes its messages and its other `documents` in words, and checks them. */
   describe?: () => Promise<Describer>;
@@ -59,8 +59,8 @@ export interface Family {
   /** Returns the transaction in one of its documents, for `broadcast` and `bump`. */
   carries?: () => Promise<(document: Document) => Settlement | undefined>;
   /**
-   * Each party's way out under the terms of a message, by the type of messages that have terms. `feerate`: satoshis for
-   * 1000 vB, for transactions that are signed only at the exit.
+   * Each party's way out under a message's terms, by message type. `feerate`: satoshis per 1000 vB,
+   * for transactions that are signed only at the exit.
    */
   ways?: Readonly<Record<string, () => Promise<WaysOut>>>;
   /** Error codes of its own, beside the shared ones. */
@@ -69,9 +69,9 @@ export interface Family {
   duties?: () => Promise<readonly Watcher<any>[]>;
   /** Sums of its records, as `serve` shows them to a metrics server. */
   gauges?: () => Promise<FamilyGauges>;
-  /** Reads a document for `watch --bundle`. Null if no duty is left; undefined for a document of another family. */
+  /** Reads a document for `watch --bundle`. Null: no duty is left; undefined: another family's. */
   bundled?: () => Promise<(document: Document) => WatchedDocument | null | undefined>;
-  /** Prints its lines of `status`, by kind of record. Code is loaded only for kinds that the home has records of. */
+  /** Prints its lines of `status`, by record kind; loaded only for kinds that the home has. */
   status?: Readonly<Record<string, () => Promise<StatusSource<any, any>>>>;
 }
 
@@ -296,7 +296,7 @@ ALL.forEach(register);
 export const tableOf = async (type: unknown): Promise<Action<any, any, any> | undefined> =>
   FAMILIES.flatMap(({ actions = {} }) => (Object.hasOwn(actions, String(type)) ? actions[String(type)]! : []))[0]?.();
 
-/** Returns the loader of the ways out for messages of a type; undefined for a type without terms. */
+/** Returns the loader of a message type's ways out; undefined for a type without terms. */
 export const waysOutOf = (type: string): (() => Promise<WaysOut>) | undefined =>
   FAMILIES.flatMap(({ ways = {} }) => (Object.hasOwn(ways, type) ? ways[type]! : []))[0];
 
@@ -321,7 +321,7 @@ export const describerOf = async (type: string): Promise<Describer | undefined> 
     ({ actions = {}, documents = [] }) => Object.hasOwn(actions, type) || documents.includes(type),
   )?.describe?.();
 
-/** Returns the family of a command id (`htlc:create`, `open-credit`); undefined where no family has it. */
+/** Returns the family of a command id (`htlc:create`, `open-credit`); undefined if none has it. */
 export const familyOf = (id: string): Family | undefined =>
   FAMILIES.find(({ others }) => others?.includes(id)) ??
   FAMILIES.find(({ name }) => id.startsWith(`${name}-`) || id.startsWith(`${name}:`));

@@ -45,7 +45,7 @@ export const remoteOf =
     return mintQuote({ url: at, named: isNamed(at) }, id);
   };
 
-/** Returns what reports payments to the program of --notify; undefined without the flag. */
+/** Returns the reporter of payments to --notify, also of earlier runs; undefined without it. */
 export const notifyingOf = ({ notify }: { notify?: string | undefined }): ServeOptions['after'] =>
   notify === undefined ? undefined : async (home) => (await import('../../lib/cdk/notify.ts')).notifyPaid(home, notify);
 

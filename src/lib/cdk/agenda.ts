@@ -1,6 +1,7 @@
 /**
- * Agenda of many ids, each with the time of its next check. Finding due ids costs no more than their number.
- * Times are milliseconds of one clock, rounded up to slots; the ids of a slot are due together.
+ * Agenda of many ids, each with the time of its next check. Finding due ids costs only their
+ * number. Times are milliseconds of one clock, rounded up to slots; the ids of a slot are due
+ * together.
  */
 const SLOT_MS = 50;
 

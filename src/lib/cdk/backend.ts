@@ -1,10 +1,13 @@
 /**
- * A running Cashu mint's payment backend for the method `credit` (cdk-mintd asks it over gRPC): a mint quote is paid when a
- * contract's `paid` has risen, a melt when this home owes the amount to a merchant.
+ * Payment backend of a running Cashu mint for the method `credit`, which cdk-mintd calls over gRPC.
+ * A mint quote is paid when a contract's `paid` has risen, a melt when this home owes the amount to
+ * a merchant.
  *
- * Whoever can call this service can melt: mutual TLS, or plaintext on regtest and loopback. The mint that calls must be the
- * one at the URL: it is asked for a quote, and its own CreatePayment must come in here before anything is reported or melted.
- * Not here: the rules (`ecash/quote.ts`, `mint/melt.ts`), reporting (`report.ts`), sockets (`listen.ts`).
+ * Whoever can call this service can melt: mutual TLS, or plaintext on regtest and loopback. The
+ * caller must be the mint at the URL: that is asked for a quote, and its own CreatePayment must
+ * arrive here before anything is reported or melted.
+ * Not here: the rules (`ecash/quote.ts`, `mint/melt.ts`), reporting (`report.ts`), sockets
+ * (`listen.ts`).
  */
 import { mintQuote, mintUrlOf, newMintQuote } from '../cashu/quotes.ts';
 import { note } from '../engine/log.ts';
@@ -126,7 +129,7 @@ export async function startCdk(options: CdkOptions): Promise<Cdk> {
   };
 }
 
-/** The backend as a way by which a server is reached; it ends by itself where the mint is the wrong one. */
+/** Starts the backend as a listener of the server; it ends by itself if the mint is wrong. */
 export async function cdkListener(options: Omit<CdkOptions, 'log'>): Promise<Listener> {
   const cdk = await startCdk({ ...options, log: ({ code, message }) => note(`cdk ${code}: ${message}`) });
   const ended = Promise.withResolvers<void>();

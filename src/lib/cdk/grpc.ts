@@ -1,3 +1,3 @@
-/** The gRPC library, as much of it as the payment backend of a mint uses: loaded by `serve --cdk` alone (`rolldown.config.ts`). */
+/** Parts of the gRPC library, loaded by `serve --cdk` alone (`rolldown.config.ts`). */
 export { loadPackageDefinition, Server, ServerCredentials } from '@grpc/grpc-js';
 export { fromJSON } from '@grpc/proto-loader';

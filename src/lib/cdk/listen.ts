@@ -1,8 +1,10 @@
 /**
- * The gRPC listener of the payment backend: mutual TLS with one caller, the mint, by the name in its certificate; or plaintext
- * on regtest and loopback. Bounded messages; a refusal becomes a status with the error code in front, and a line of the log.
+ * The gRPC listener of the payment backend: mutual TLS with one caller, the mint, by the name in
+ * its certificate; or plaintext on regtest and loopback. Messages are bounded. A refusal becomes a
+ * status with the error code in front, and a log line.
  *
- * TLS ends here and not in the gRPC library, which would drop a caller with a wrong certificate without a word.
+ * TLS ends here and not in the gRPC library, which would drop a caller with a wrong certificate
+ * silently.
  */
 import type { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -27,7 +29,7 @@ import {
 } from './proto.ts';
 
 export const GRPC_LIMITS = {
-  /** Longest request: a melt quote with an invoice of at most 1,024 bytes and the wallet's own fields. */
+  /** Longest request: a melt quote with an invoice of 1,024 bytes and the wallet's fields. */
   request: { unit: 'bytes', most: 64 * 1024 },
 } satisfies Limits;
 const HANDSHAKE_MS = 5_000;
@@ -38,9 +40,9 @@ export type CdkLog = (entry: { code: ErrorCode | 'info'; message: string }) => v
 export type Handlers = { [M in Method]: (request: Requests[M]) => Promise<Replies[M]> };
 export interface ListenOptions {
   address: Endpoint;
-  /** Folder with ca.pem, server.pem and server.key; none: plaintext, on regtest and loopback only. */
+  /** Folder with ca.pem, server.pem, server.key; undefined: plaintext on regtest and loopback. */
   tlsDir?: string | undefined;
-  /** The name in the mint's certificate, with a `tlsDir`: one authority may have signed for others too. */
+  /** Name in the mint's certificate, with `tlsDir`: one authority may have signed for others. */
   client?: string | undefined;
   insecure?: boolean;
   log: CdkLog;

@@ -1,6 +1,7 @@
 /**
- * Melts of merchants' invoices as the mint asks for them: facts gathered, the rules applied (`mint/melt.ts`), committed, and
- * only then answered. A store or chain that fails leaves the question open: UNKNOWN keeps the ecash where it is.
+ * Melts of merchants' invoices at the mint's request: gather facts, apply the rules
+ * (`mint/melt.ts`), commit, and only then answer. If store or chain fails, the answer stays open:
+ * UNKNOWN leaves the ecash where it is.
  */
 import { creditKind } from '../credit/records.ts';
 import { outpointOf } from '../credit/steps.ts';
@@ -42,7 +43,7 @@ export class Melts {
     this.#o = options;
   }
 
-  /** GetPaymentQuote. @throws Refusal for all that is no valid, unpaid, payable invoice of this home */
+  /** GetPaymentQuote. @throws Refusal unless it is a valid, payable, unpaid invoice of this home */
   async quote(quote: string, text: string, amount: Amount | undefined): Promise<{ digest: Hex; amountSat: bigint }> {
     const invoice = parseInvoice(text);
     if (this.#o.home.restored) throw restored();

@@ -1,9 +1,11 @@
 /**
- * Tells a mint what its contracts have been paid, through the program of `--notify`: for contracts whose issuer is 'notify'.
+ * Reports to a mint what its contracts were paid, through the program of `--notify`, for contracts
+ * whose issuer is 'notify'.
  *
- * The record is the outbox: what was paid above what was reported is due. The program is told the total, never a delta,
- * and again until it has ended well: at least once. `reported` rises after that, to what it was told. Where two tell side
- * by side, whoever finds that the other has told meanwhile tells again: so what is told last is never an older total.
+ * The record is the outbox: what was paid above `reported` is due. The program receives the total,
+ * never a delta, and again until it ends well: at least once. Then `reported` rises to that total.
+ * If two processes report at once, the one that finds a report of the other meanwhile reports
+ * again. The last report is thus never an older total.
  */
 import { maxSat } from '../bitcoin/amount.ts';
 import { creditKind, type Credit, type PayeeCredit } from '../credit/records.ts';
@@ -15,8 +17,9 @@ import { idClaim } from '../protocol/claims.ts';
 import { askProgram } from '../engine/outside.ts';
 
 /**
- * Reports all due payments. A failure for one contract does not stop the others. @returns number of contracts
- * reported @throws Refusal `outside-failed`, the first, once all were tried
+ * Reports all due payments. A failure at one contract does not stop the others.
+ * @returns number of contracts reported
+ * @throws Refusal `outside-failed`, the first, once all were tried
  */
 export async function notifyPaid(home: Home, command: string): Promise<number> {
   let told = 0;

@@ -1,8 +1,10 @@
 /**
- * The gRPC service by which cdk-mintd asks its payment backend (`cdk_payment_processor.CdkPaymentProcessor`, protocol 4),
- * as far as the method `credit` uses it, in protobufjs' own form: no file beside the program, no compiler.
+ * The gRPC service by which cdk-mintd calls its payment backend, as far as the method `credit` uses
+ * it: `cdk_payment_processor.CdkPaymentProcessor`, protocol 4. Its form is protobufjs' own: no file
+ * beside the program, no compiler.
  *
- * Field numbers as in the crate cdk-payment-processor 0.18.3. Fields that are left out here are skipped when read.
+ * Field numbers are those of the crate cdk-payment-processor 0.18.3. Fields left out here are
+ * skipped when read.
  */
 
 type Field = readonly [type: string, id: number, kind?: 'repeated' | 'optional'];

@@ -34,10 +34,10 @@ const TICK_MS = 200;
 /** Questions to the mint at once. */
 const PARALLEL = 8;
 export const REPORT_LIMITS = {
-  /** Quotes that one look goes through, and of these at most so many for which nothing new is known. */
+  /** Quotes that one scan reads; of these, the most for which nothing new is known. */
   look: { unit: 'items', most: 256 },
   beside: { unit: 'items', most: 32 },
-  /** Pause after an event that has not arrived: 40 questions a second for all that wait, at most. */
+  /** Pause after an event that has not arrived: at most 40 queries a second for all that wait. */
   pause: { unit: 'milliseconds', most: (pending: number) => Math.max(5_000, pending * 25) },
   /** Pause after a mint has not answered. */
   away: { unit: 'milliseconds', most: 5_000 },
@@ -59,7 +59,7 @@ export class Reporter {
   readonly #agenda = new Agenda();
   /** Commit after which each was seen, and number of looks at which nothing had moved. */
   readonly #waits = new Map<string, { rev: number; tries: number }>();
-  /** Quotes whose figures are compared although nothing new is known of them: a mint that has come back may be an older copy. */
+  /** Quotes compared without news of them: a mint that came back may be an older copy. */
   #beside: string[] = [];
   /** Quotes of commits up to this one are known. */
   #seen = 0;
@@ -84,7 +84,7 @@ export class Reporter {
     await this.#running;
   }
 
-  /** A stream gets every row that is under way again, and later ones as they are cut. The mint may have started anew. */
+  /** Shows every row under way again: the mint may have restarted; then each row as it is cut. */
   async listen(show: (event: PaymentReceived) => void): Promise<() => void> {
     this.#streams.add(show);
     this.#sweep = true;
@@ -250,7 +250,7 @@ interface ReportStep {
 
 const NOTHING: ReportStep = { cut: undefined, moved: true, stopped: null, waits: true };
 
-/** One step of one quote: the figures acknowledge or stop it; if then something waits, the next row, counted as reported. */
+/** Acknowledges or stops a quote by the figures; cuts the next due row, counted as reported. */
 export function reportStep(
   quote: Quote,
   ledger: Ledger | undefined,
@@ -271,8 +271,8 @@ export function reportStep(
 }
 
 /**
- * The row of a quote that is under way, as the mint is shown it. It is in the journal with the payments that it tells of: the
- * process that cut it may have died before it had written that.
+ * Returns the row of a quote under way, as the mint gets it. Completes the journal first: the
+ * process that cut the row may have died before that.
  */
 export const rowOf = (store: HomeStore, id: string, mint: string): Promise<PaymentReceived | undefined> =>
   change(store, KINDS, findOf(id), ({ quote }) => asIs(quote?.mint === mint ? receivedOf(quote) : undefined));

@@ -1,7 +1,8 @@
 /**
- * Blocks that are read for what no index of the node tells: the depth of a transaction, the spender of a coin, the transactions
- * since a look, the median time of a block (BIP113). Each block is read once for all who ask, and none deeper than a pruned node
- * has. Costly on a full chain, so asked last: where a transaction has an unspent output, `gettxout` finds it faster (`spends.ts`).
+ * Blocks read for facts that no index of the node gives: depth of a transaction, spender of a coin,
+ * transactions since a scan, median time of a block (BIP113). Each block is read once for all
+ * callers, and none deeper than a pruned node has. Blocks are costly on a full chain, so they come
+ * last: for a transaction with an unspent output, `gettxout` is faster (`spends.ts`).
  */
 import { hexToBytes, bytesToHex } from '../bitcoin/bytes.ts';
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
@@ -18,10 +19,7 @@ export const RECENT_LIMITS = {
 } satisfies Limits;
 export const KEPT_BLOCKS = RECENT_LIMITS.blocks.most;
 
-/**
- * Returns the depth of a transaction; undefined if it is not found, or if the node has an index, which was
- * queried before.
- */
+/** Returns a transaction's depth; undefined if not found, or where an index was queried before. */
 export type Recent = (txid: Hex) => Promise<number | undefined>;
 
 /** Returns a search that runs one query at a time, so that no block is read twice. */
@@ -145,9 +143,10 @@ export const MINED_LIMITS = {
 } satisfies Limits;
 
 /**
- * Returns the transactions of the blocks since a look: one call a block, however many contracts wait for one of them. None where
- * too many blocks have come, or the last one was taken back: then each coin must be asked for.
- * @param since tip of the last look; undefined before the first
+ * Returns the transactions of the blocks since a scan: one call a block, however many contracts
+ * wait. None if too many blocks have come, or the last one was taken back: then each coin must be
+ * queried.
+ * @param since tip of the last scan; undefined before the first
  */
 export async function minedSince(rpc: Rpc, since: Hex | undefined): Promise<Mined> {
   const { bestBlock: best } = await rpc.blockchainInfo();
@@ -168,7 +167,8 @@ export async function minedSince(rpc: Rpc, since: Hex | undefined): Promise<Mine
 const SPAN = 11;
 
 /**
- * Returns the median time of the block at a height: the node's, else that of the headers (btcd). Undefined above the tip.
+ * Returns a block's median time: the node's, else that of the headers (btcd). Undefined above the
+ * tip.
  * @throws Refusal `header-invalid`
  */
 export async function medianTimeAt(rpc: Rpc, height: number): Promise<number | undefined> {

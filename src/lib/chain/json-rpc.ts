@@ -12,7 +12,7 @@ import { Refusal } from '../protocol/refusal.ts';
 
 const TIMEOUT_MS = 30_000;
 export const NODE_LIMITS = {
-  /** Longest answer: a scan for a wallet's coins, with about 300 bytes a coin. A block has 8 MB in hex. */
+  /** Longest answer: a scan for coins, about 300 bytes each. A block has 8 MB in hex. */
   answer: { unit: 'bytes', most: 64_000_000 },
 } satisfies Limits;
 const SHOWN = 300;
@@ -28,7 +28,7 @@ const codeOf = (error: unknown): string | undefined => ((error as Error).cause a
 export interface RpcOptions {
   /** `http://[user:password@]host:port[/wallet/NAME]` */
   url: string;
-  /** Path of the node's cookie file, for `user:password`; it is read again if the node refuses the login. */
+  /** Path of the node's cookie file (`user:password`), read again if the node refuses the login. */
   cookie?: string;
   /** Time to wait for an answer; 30,000 by default. */
   timeoutMs?: number;
@@ -38,7 +38,7 @@ export interface RpcOptions {
 
 /** Error with which a node answers a call that it has understood. */
 export class RpcError extends Refusal {
-  /** Bitcoin Core's number, such as -5 (not found), -25 to -27 (not accepted), -32601 (no such method). */
+  /** Bitcoin Core's number: -5 not found, -25 to -27 not accepted, -32601 no such method … */
   readonly rpcCode: number;
   constructor(text: string, rpcCode: number) {
     super('chain-unavailable', text);
@@ -74,7 +74,7 @@ export class JsonRpc {
   #calls = 0;
   #waiting: Waiting[] = [];
 
-  /** Prepares a client. @throws Refusal `usage` for anything but an http URL, without repeating it */
+  /** Prepares a client. @throws Refusal `usage` for any but an http URL, without repeating it */
   constructor(options: RpcOptions) {
     const { url, cookie, timeoutMs = TIMEOUT_MS } = options;
     const parsed = URL.parse(url);
@@ -104,7 +104,8 @@ export class JsonRpc {
   /**
    * Calls a method.
    * @throws RpcError where the node answers with an error
-   * @throws Refusal `chain-unavailable` for no answer, no JSON or an endless one; `no-input` for no cookie file
+   * @throws Refusal `chain-unavailable` without a bounded JSON answer; `no-input` for no cookie
+   * file
    */
   call(method: string, ...params: readonly Json[]): Promise<Json> {
     if (!this.#options.together) return this.callWithin(this.#timeoutMs, method, ...params);
@@ -128,8 +129,8 @@ export class JsonRpc {
   }
 
   /**
-   * Sends calls in one request. Those without an answer are sent one by one, to a node that takes one call a request or
-   * where one answer is too long.
+   * Sends calls in one request; those without an answer one by one, for a node that takes one call
+   * a request, or where one answer is too long.
    */
   async #together(calls: readonly Waiting[]): Promise<void> {
     let answers: ReadonlyMap<Waiting, Json> = new Map();
@@ -268,7 +269,7 @@ export class JsonRpc {
   #refusal = (method: string, found: string): Refusal => new Refusal('chain-unavailable', this.#said(method, found));
   #said = (method: string, found: string): string => this.#clean(`${method} at ${this.at}: ${found}`);
 
-  /** Returns text from outside, fit to print: one line, not endless, and nothing of the login in it. */
+  /** Returns outside text fit to print: one line, bounded, without the login. */
   #clean(text: string): string {
     const line = text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ');
     const short = line.length > SHOWN ? `${this.#hide(line).slice(0, SHOWN)}…` : line;

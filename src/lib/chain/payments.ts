@@ -1,8 +1,9 @@
 /**
- * Transactions in blocks from a height upwards: payments of given outputs, all of them in their order and nothing else, for
- * what is over once somebody has paid; and spenders of coins deeper than the newest blocks. So many blocks are read in one
- * look, each once for all who ask at the same time. A search goes on where it ended, as long as the process lives; the newest
- * blocks are looked at again, for they may be taken back.
+ * Transactions in blocks from a height upwards: payments of given outputs, all in order and nothing
+ * else, for what is over once somebody has paid; and spenders of coins deeper than the newest
+ * blocks. One scan reads a bounded number of blocks, each once for all who ask at the same time. A
+ * search continues where it ended while the process lives; the newest blocks are scanned again, as
+ * they may be taken back.
  */
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import { outputsOf, unsignedHex, type Output } from '../bitcoin/transaction.ts';
@@ -18,7 +19,7 @@ type HashAt = (height: number) => Promise<Hex>;
 export interface BlockSearch {
   /** Searches for the payment of a goal, of which `after` is a height here. */
   payment(goal: Goal & { after: number }): Promise<Payment>;
-  /** Searches for what spends a coin. @param after height of the last block that need not be read */
+  /** Searches for a coin's spender. @param after height of the last block that need not be read */
   spender(outpoint: Outpoint, after: number): Promise<Searched>;
 }
 /** @param hashAt returns the hash of the block at a height; absent to query the node */

@@ -1,9 +1,10 @@
 /**
- * The calls that are made to a Bitcoin node, with answers of known form: Bitcoin Core 28 and newer, and btcd 0.26 for those that it has (no
- * estimatesmartfee, scantxoutset, generatetoaddress or package relay; it says so with code -32601 or -32602).
+ * Calls to a Bitcoin node, with answers of known form: Bitcoin Core 28 and newer, and btcd 0.26 for
+ * the calls it has. btcd has no estimatesmartfee, scantxoutset, generatetoaddress or package relay:
+ * it answers -32601 or -32602.
  *
- * Spec: https://bitcoincore.org/en/doc/. Fields that nobody reads are not checked. Not here: transport (`json-rpc.ts`),
- * what is concluded from the answers (`source.ts`).
+ * Spec: https://bitcoincore.org/en/doc/. Fields that nobody reads are not checked. Not here:
+ * transport (`json-rpc.ts`), conclusions from the answers (`source.ts`).
  */
 import { satFromBtc } from '../bitcoin/amount.ts';
 import type { Outpoint } from '../bitcoin/outpoint.ts';
@@ -16,7 +17,7 @@ export { RpcError, type RpcOptions } from './json-rpc.ts';
 
 /** Time to wait for a scan, which reads all unspent outputs of the chain. */
 const SCAN_MS = 600_000;
-/** Feerate above which a node refuses, BTC for 1000 vB: Bitcoin Core's default, which btcd needs. */
+/** Feerate above which a node refuses, BTC per 1000 vB: Core's default, which btcd needs. */
 const MAX_FEERATE = new DecimalText('0.10');
 const NOT_FOUND = -5;
 const OUT_OF_RANGE = -8;
@@ -26,14 +27,11 @@ const IN_WARMUP = -28;
 /** Returns whether the node says that it is still starting. */
 export const isStarting = (error: RpcError): boolean => error.rpcCode === IN_WARMUP;
 
-/**
- * Returns undefined for an error with which the node has judged the call, as for a block that it has pruned.
- * @throws any other error
- */
+/** Returns undefined if the node judged the call, as for a pruned block. @throws any other error */
 export function unlessJudged(error: unknown): undefined {
   if (!(error instanceof RpcError) || isStarting(error)) throw error;
 }
-/** Returns a handler that returns undefined for an error with this number. @throws any other error */
+/** Returns a handler that returns undefined for this error number. @throws any other error */
 const unlessCode =
   (code: number) =>
   (error: unknown): undefined => {
@@ -41,15 +39,12 @@ const unlessCode =
   };
 
 export interface ChainInfo {
-  /** Network as the node calls it: main, test, testnet4, signet, regtest; btcd: mainnet, testnet3 … */
+  /** Network as the node names it: main, test, testnet4, signet, regtest; mainnet … for btcd. */
   chain: string;
   blocks: number;
   bestBlock: Hex;
   initialDownload: boolean;
-  /**
-   * Time of the newest block (Unix seconds), and the median of eleven (BIP113). btcd states the time in the block's
-   * header only.
-   */
+  /** Newest block's time (Unix seconds; btcd: only in the header) and median of eleven (BIP113). */
   time: number | undefined;
   medianTime: number | undefined;
 }
@@ -146,7 +141,7 @@ export class Rpc extends JsonRpc {
     return new NodeAnswer('getblockheader', await this.call('getblockheader', hash, true)).whole('time');
   }
 
-  /** Returns the header of the block at a height, and the facts that the node has of it; undefined above the tip. */
+  /** Returns the header at a height with the node's facts of it; undefined above the tip. */
   async blockAt(height: number): Promise<KnownBlock | undefined> {
     const hash = await this.blockHash(height).catch(unlessCode(OUT_OF_RANGE));
     if (hash === undefined) return undefined;
@@ -177,7 +172,7 @@ export class Rpc extends JsonRpc {
     };
   }
 
-  /** Returns the estimated feerate in satoshis for 1000 vB; undefined if the node cannot tell (a young chain, btcd). */
+  /** Returns the estimate, satoshis per 1000 vB; undefined if there is none (young chain, btcd). */
   async feerate(blocks: number): Promise<number | undefined> {
     const found = await this.call('estimatesmartfee', blocks).catch(unlessJudged);
     if (found === undefined) return undefined;
@@ -186,8 +181,8 @@ export class Rpc extends JsonRpc {
   }
 
   /**
-   * Returns the least feerates of the mempool, in satoshis for 1000 vB: of any transaction, and the increment of a
-   * replacement (`relay`). Undefined where the node does not say (btcd).
+   * Returns the mempool's least feerates in satoshis per 1000 vB: of any transaction, and the
+   * increment of a replacement (`relay`). Undefined if the node does not report them (btcd).
    */
   async mempoolRates(): Promise<{ least?: number; relay?: number }> {
     const found = await this.call('getmempoolinfo').catch(unlessJudged);
@@ -199,7 +194,7 @@ export class Rpc extends JsonRpc {
     };
   }
 
-  /** Sends a transaction, and returns its txid. @throws RpcError -25 to -27 where the node does not accept it */
+  /** Sends a transaction and returns its txid. @throws RpcError -25 to -27 if it is not accepted */
   async sendTransaction(tx: Hex): Promise<Hex> {
     return text('sendrawtransaction', await this.call('sendrawtransaction', tx));
   }
@@ -242,10 +237,7 @@ export class Rpc extends JsonRpc {
     return { height: found.whole('height'), coins };
   }
 
-  /**
-   * Returns a transaction in hex; undefined if the node does not know it (without txindex: outside the mempool and the
-   * named block).
-   */
+  /** Returns a transaction's hex; undefined if unknown (no txindex: not in mempool or `block`). */
   async transaction(txid: Hex, block?: Hex): Promise<Hex | undefined> {
     const named = block === undefined ? [] : [false, block];
     const found = await this.call('getrawtransaction', txid, ...named).catch(unlessCode(NOT_FOUND));

@@ -1,4 +1,4 @@
-/** Handing transactions to a node, so that doing it twice is the same as doing it once, with its refusals in our words. */
+/** Sends transactions: twice has the effect of once. Refusals of the node get our words. */
 import { txidOfHex } from '../bitcoin/transaction.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { RpcError, type Rpc } from './rpc.ts';

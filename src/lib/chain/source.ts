@@ -1,8 +1,10 @@
 /**
- * Facts for a step: what the flags give, what a node knows, and what stays unchecked, each named in `checks`.
+ * Facts for a step: given by flags, known to a node, or left unchecked, each of these named in
+ * `checks`.
  *
- * An explicit tip wins over the node's. A node is asked for its network and its newest block before it is believed. Not here: the
- * wallet's facts (the store).
+ * An explicit tip wins over the node's. A node's network and newest block are checked before its
+ * facts are used.
+ * Not here: the wallet's facts (the store).
  */
 import { feerateText, MAX_FEERATE, MIN_FEERATE } from '../bitcoin/fee.ts';
 import type { Network } from '../bitcoin/network.ts';
@@ -62,8 +64,8 @@ export interface SourceOptions {
 }
 
 /**
- * Returns a source of facts. Its facts refuse with `wrong-network`, `chain-stale`, `chain-unavailable`, `fee-too-high`
- * or `mint-unavailable`.
+ * Returns a source of facts, which refuse with `wrong-network`, `chain-stale`, `chain-unavailable`,
+ * `fee-too-high` or `mint-unavailable`.
  */
 export function factSource({
   network,
@@ -144,7 +146,7 @@ export function factSource({
   };
 }
 
-/** Returns the search for spenders. Facts that only blocks tell are left out unless blocks are to be read. */
+/** Returns the search for spenders; facts only in blocks are left out unless these are read. */
 function spendsIn(node: Rpc): NonNullable<FactSource['spends']> {
   const recent = recentBlocks(node);
   const read = { none: {}, ways: { recent }, any: { recent, spenders: spendersIn(node) } } satisfies Record<
@@ -157,16 +159,11 @@ function spendsIn(node: Rpc): NonNullable<FactSource['spends']> {
       return spend ? [outpointText(outpoint), spend] : undefined;
     });
 }
-/**
- * Returns a mempool's minimum above the default feerate. A node that has just started has no estimate, but may take no
- * less.
- */
+/** Returns a mempool's minimum above the default rate, for a node that has no estimate yet. */
 const aboveDefault = (least: number | undefined): number | undefined =>
   least !== undefined && !allows(CHAIN_LIMITS.relayed, least) ? least : undefined;
 
-/**
- * Returns the feerate to pay for an estimate of the node. @throws Refusal `fee-too-high` for an implausible estimate
- */
+/** Returns the feerate for a node's estimate. @throws Refusal `fee-too-high` if implausible */
 function ratePaid(node: Rpc, estimate: number | undefined): number | undefined {
   if (estimate === undefined) return undefined;
   const { least, most } = CHAIN_LIMITS.estimate;

@@ -11,7 +11,7 @@ import type { Hex, SpentBy } from '../protocol/action.ts';
 import type { Recent, Spenders } from './blocks.ts';
 import type { MempoolFees, Rpc } from './rpc.ts';
 
-/** Indexes of the outputs that a transaction of a contract has at most: payee, payer or next contract, change. */
+/** Indexes of a contract transaction's outputs at most: payee, payer or next contract, change. */
 const OUTPUTS = [0, 1, 2];
 
 /** Spender of a coin, with its fees while it is in the mempool. */

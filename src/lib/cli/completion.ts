@@ -1,6 +1,7 @@
 /**
- * Completion scripts for bash, zsh and fish, written from the loaded commands, so that they never name what is not
- * there. Words only: commands, flags, and the values of flags that take one of a few; everything else completes files.
+ * Completion scripts for bash, zsh and fish, written from the loaded commands, so that they never
+ * name what does not exist. They complete commands, flags, and the values of flags that take one of
+ * a few; everything else completes files.
  */
 import { FAMILIES, type Family } from '../families.ts';
 
@@ -69,7 +70,7 @@ complete -o default -F _${bin} ${bin}
 `;
 }
 
-/** Returns, for each flag that takes one of a few values, a pattern of command and flag, and the values. */
+/** Returns a pattern of command and flag, and the values, for each flag with a few values. */
 const choices = (commands: readonly CompletedCommand[]): [string, string][] =>
   commands.flatMap(({ id, flags }) =>
     flags

@@ -94,7 +94,7 @@ export async function coinsFrom(file: string): Promise<readonly Spent[]> {
   return parseCoins(parseJson(utf8(await readInput(file, 64_000_000))));
 }
 
-/** Reads a PSBT in any encoding, or in the JSON of Bitcoin Core's wallet, and returns it in base64. */
+/** Reads a PSBT in any encoding, or in Bitcoin Core's wallet JSON, and returns it in base64. */
 export async function psbtFrom(file: string): Promise<string> {
   const { sniff } = await import('../engine/sniff.ts');
   const input = sniff(await readInput(file));

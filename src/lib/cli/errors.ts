@@ -1,6 +1,7 @@
 /**
- * Errors of a run: one line `error[code]: …` and a `hint:` line on stderr, or one JSON line with `--error-format json`; stdout
- * stays empty. Exit codes in words, and suggestions for a mistyped word.
+ * Errors of a run: one line `error[code]: …` and a `hint:` line on stderr, or one JSON line with
+ * `--error-format json`. Stdout stays empty. Exit codes in words, and suggestions for a mistyped
+ * word.
  * Not here: which errors there are (`protocol/refusal.ts`).
  */
 import { stripVTControlCharacters } from 'node:util';
@@ -10,7 +11,7 @@ import { Refusal, ERRORS, type ErrorCode } from '../protocol/refusal.ts';
 
 export type ErrorFormat = 'text' | 'json';
 
-/** oclif puts an exit code on what it throws; 2 stands for a command line that it does not understand. */
+/** Error of oclif with an exit code; 2 stands for a command line that it does not understand. */
 interface OclifError extends Error {
   oclif?: { exit?: number | false };
 }
@@ -41,7 +42,7 @@ const REWORDED: readonly [RegExp, string][] = [
   [/^(--[^\s=]+)(?:=[^]*)? cannot also be provided when using (--\S+)$/, '$1 and $2 found, one of them expected'],
 ];
 
-/** Returns oclif's message as one line, without colours; it has several lines, one for each fault. */
+/** Returns oclif's message, which has a line for each fault, as one line without colours. */
 const oneLine = (message: string): string => {
   const plain = stripVTControlCharacters(message);
   const faults = /^The following errors? occurred:\s+([^]*)$/.exec(plain)?.[1]?.split(/\s*\n\s*/) ?? [plain];
@@ -99,7 +100,7 @@ export const ALL_EXITS: readonly ExitCode[] = Object.keys(EXITS).map((exit) => N
 export const codesOf = (exit: ExitCode): ErrorCode[] =>
   (Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code][0] === exit);
 
-/** Returns the nearest of `words`; undefined if more than a third of its letters differ, and more than one. */
+/** Returns the nearest word, if at most one letter or a third of them differ; else undefined. */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   const near = words.map((to) => ({ to, distance: distance(word, to) })).sort((a, b) => a.distance - b.distance);
   const best = near[0];

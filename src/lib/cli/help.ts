@@ -1,4 +1,4 @@
-/** Help of a command as oclif prints it, with its steps and exit codes; and a short form without shared flags. */
+/** Help of a command by oclif, with steps and exit codes; a short form omits shared flags. */
 import type { Command } from '@oclif/core/command';
 import { CommandHelp, Help } from '@oclif/core/help';
 import { ALL_EXITS, codesOf, EXITS, type ExitCode } from './errors.ts';
@@ -10,7 +10,7 @@ export interface Additions {
   steps?: readonly string[];
 }
 
-/** Groups of flags that many commands share. The short form leaves them out, with those of policies and keys. */
+/** Groups of flags that many commands share; the short form omits them, and policies and keys. */
 export const SHARED = new Set(['HOME', 'CHAIN', 'GLOBAL']);
 const LATER = new Set([...SHARED, 'POLICY', 'KEYS']);
 
@@ -59,7 +59,7 @@ class SpillwayCommandHelp extends CommandHelp {
     );
   }
 
-  /** Writes usage, own flags, steps and three examples, a line each where that fits. At most 60 lines. */
+  /** Writes usage, own flags, steps, three examples, one line each if it fits; at most 60 lines. */
   short(): string {
     const { id, args, flags, summary = '', steps = [], examples } = this.command as Command.Loadable & Additions;
     const own = Object.values(flags).filter(({ hidden, helpGroup }) => !hidden && !LATER.has(helpGroup ?? ''));
@@ -90,7 +90,7 @@ class SpillwayCommandHelp extends CommandHelp {
     return this.command.description && this.wrap(this.command.description);
   }
 
-  /** Words, then command lines as they are: whole pipelines that can be copied. A line after a backslash goes on. */
+  /** Prints the words, then command lines unchanged, to copy. A line after a backslash goes on. */
   protected override examples(examples: Command.Example[] | string | undefined): string | undefined {
     return [examples ?? []]
       .flat()

@@ -15,7 +15,7 @@ import { readPassphrase } from './secrets.ts';
 /** The values of `homeFlags`. */
 export type HomeValues = Partial<Values<typeof homeFlags>>;
 
-/** The data directory of the platform, for runs without --home and SPILLWAY_HOME. @throws Refusal `no-home` for a user without one */
+/** Returns the default data directory. @throws Refusal `no-home` for a user without one */
 function defaultHome(platform: NodeJS.Platform = process.platform, env: NodeJS.ProcessEnv = process.env): string {
   if (platform === 'darwin') return join(userDir(), 'Library', 'Application Support', 'spillway');
   if (platform === 'win32') return join(env['LOCALAPPDATA'] || join(userDir(), 'AppData', 'Local'), 'spillway');
@@ -49,8 +49,8 @@ export async function homeOptions(
 }
 
 /**
- * Opens the home for `use` and closes it, whatever comes. `point`: labelled points, where tests interrupt a run.
- * `passphrase`: where it comes from, if not from where the flags say.
+ * Opens the home for `use` and always closes it. `point`: labelled points where tests interrupt a
+ * run. `passphrase`: its source, if other than the flags.
  */
 export async function withHome<T>(
   flags: HomeValues,

@@ -1,6 +1,6 @@
 /**
- * The lines of a batch (NDJSON), one by one and in order, in memory that does not grow with the stream.
- * A line that cannot be read is yielded as its refusal; the lines behind it are read all the same.
+ * Lines of a batch (NDJSON), one by one and in order, in memory that does not grow with the stream.
+ * An unreadable line is yielded as its refusal; the lines behind it are read all the same.
  */
 import { isAscii } from 'node:buffer';
 import { errorObject, failureOf } from '../engine/failure.ts';
@@ -15,7 +15,7 @@ export type InputLine = { number: number; text: string } | { number: number; ref
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
-/** Yields the lines of a stream. They end in LF or CRLF; the last may end with the stream. An empty line is a line. */
+/** Yields lines that end in LF or CRLF; the last may end with the stream. Empty lines count. */
 export async function* linesOf(source: AsyncIterable<Uint8Array>, limit = MESSAGE_LIMIT): AsyncGenerator<InputLine> {
   for await (const lines of groupsOf(source, limit)) yield* lines;
 }
@@ -75,8 +75,8 @@ export async function* groupsOf(source: AsyncIterable<Uint8Array>, limit = MESSA
 }
 
 /**
- * Answers each line with one line, in order. A refused line gives its error object. Sets the exit code: that of the
- * first answer that was not 0.
+ * Answers each line with one line, in order; a refused one with its error object. Sets the exit
+ * code: that of the first answer that was not 0.
  */
 export async function answerLines(
   source: AsyncIterable<Uint8Array>,

@@ -6,7 +6,7 @@ import type { Claim } from '../protocol/action.ts';
 import { coinIdClaim, hashClaim, idClaim, keyClaim } from '../protocol/claims.ts';
 import { Refusal } from '../protocol/refusal.ts';
 
-/** Returns the contract id of this home with this prefix. @throws Refusal `usage`, `unknown-contract` */
+/** Returns this home's contract id with a prefix. @throws Refusal `usage`, `unknown-contract` */
 export async function contractNamed(home: Home, prefix: string | undefined): Promise<string | undefined> {
   if (prefix === undefined) return undefined;
   if (!/^[0-9a-f]{8,64}$/.test(prefix))
@@ -29,8 +29,8 @@ export async function contractNamed(home: Home, prefix: string | undefined): Pro
 }
 
 /**
- * Returns a claim of the record whose name, or own key, begins so. Of several with one name it is the one that holds
- * the name, else the newest.
+ * Returns a claim of the record whose name, or own key, starts with `prefix`. Of several with one
+ * name it is the one that holds the name, else the newest.
  * @throws Refusal `usage`, `unknown-contract`
  */
 export async function claimNamed(home: Home, prefix: string): Promise<Claim> {

@@ -1,8 +1,10 @@
 /**
- * Stdout of a process whose work goes on whoever reads it: a reader that is gone or hangs, and a full disk, end nothing and
- * hold up nothing. What could not be written is kept, and written first as soon as it can be.
+ * Stdout of a process that works on whoever reads it. A reader that is gone or hangs, and a full
+ * disk, neither end nor delay its work. Unwritten lines are buffered, and written first as soon as
+ * possible.
  *
- * Not here: what a run prints once (`output.ts`); stderr, whose loss ends no command (`bin/run.js`).
+ * Not here: what a run prints once (`output.ts`); stderr, whose loss ends no command
+ * (`bin/run.js`).
  */
 import { fstatSync, writeSync } from 'node:fs';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -35,7 +37,7 @@ const DESCRIPTOR = {
   write: (bytes: Uint8Array): number => writeSync(STDOUT, bytes),
 };
 
-/** Takes over stdout. @param onLost called at the first line that cannot be written after lines that were */
+/** Takes over stdout. @param onLost called at the first unwritable line after written ones */
 export function outlet(onLost: (why: Refusal) => void, descriptor = DESCRIPTOR): Outlet {
   const { stdout } = process;
   /** Lines that could not be written; of the first one, perhaps only its end. */

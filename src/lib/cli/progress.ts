@@ -1,4 +1,4 @@
-/** A line on stderr that says what a long run is doing: on a terminal only, and only after half a second. */
+/** Line on stderr that shows what a long run does: only on a terminal, after half a second. */
 import { visible } from '../engine/log.ts';
 
 export interface Progress {

@@ -16,8 +16,8 @@ export interface AgreedAmounts {
 }
 
 /**
- * Returns the prompt of a run: it consents by --amount to one payment, by --max up to a sum, else asks. Both
- * flags must hold if both are given.
+ * Returns the prompt of a run, which consents by --amount to one payment, by --max up to a sum,
+ * else asks. If both flags are given, both must hold.
  */
 export function promptFrom({ amount, max }: AgreedAmounts): Prompt {
   let grown = 0n;
@@ -86,8 +86,8 @@ interface Question {
 }
 
 /**
- * One answer. inquirer costs more than all else at start-up, so it is loaded only to ask; it ends the stream that it
- * writes to, so each question opens the terminal anew.
+ * Asks one question. inquirer slows the start more than all else, so it is loaded only here. It
+ * ends the stream that it writes to, so each question opens the terminal anew.
  */
 async function ask(question: Question, nobody: Refusal): Promise<unknown> {
   using terminal = openTerminal();

@@ -2,7 +2,7 @@
 
 const NONE: ReadonlySet<number> = new Set();
 
-/** Returns the cells of all rows, each as wide as the widest of its column. @param right columns of numbers */
+/** Returns the cells, each as wide as the widest of its column. @param right columns of numbers */
 export function aligned(rows: readonly (readonly unknown[])[], right = NONE): string[][] {
   const cells = rows.map((row) => row.map((cell) => String(cell ?? '')));
   const widths = rows[0]!.map((_, i) => Math.max(...cells.map((row) => row[i]!.length)));

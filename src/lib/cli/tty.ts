@@ -1,6 +1,6 @@
 /**
- * The terminal of the person who runs this, also where stdin and stdout are pipes. There is none for a run that nobody
- * watches: a service, a container, or any run with CI set.
+ * Terminal of the person who runs this, also if stdin and stdout are pipes. A run that nobody
+ * watches has none: a service, a container, or any run with CI set.
  */
 import { openSync } from 'node:fs';
 import { ReadStream, WriteStream } from 'node:tty';

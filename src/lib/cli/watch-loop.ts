@@ -1,7 +1,7 @@
 /**
- * Looking again and again, for as long as the process lives: events as JSON on stdout, a line each for people on stderr.
- * The node may go away and come back, and so may whoever reads: what is due is done all the same. SIGTERM and SIGINT end it
- * once the contract at hand is done.
+ * Repeats the scan as long as the process lives: events as JSON on stdout, a line each for people
+ * on stderr. The node and readers may go away and come back; what is due is done all the same.
+ * SIGTERM and SIGINT end it once the contract at hand is done.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { printJson } from '../protocol/json.ts';
@@ -19,7 +19,7 @@ export interface LoopOptions {
   rules: Rules;
   /** Pause between looks; undefined to look once. */
   everySeconds: number | undefined;
-  /** Begins work that goes on beside looks, after each that went well. @param say a line for the log */
+  /** Starts work that runs beside scans, nudged after each success. @param say logs a line */
   beside?: ((say: (line: string) => void) => Beside) | undefined;
 }
 
@@ -47,9 +47,10 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 const RETRY_S = 60;
 
 /**
- * Looks again and again until a signal.
- * @returns true if all that was due could be done at the last look
- * @throws Refusal as `look` for a single look; `cannot-write` at the end, if events could not be told
+ * Scans again and again until a signal.
+ * @returns true if all that was due could be done at the last scan
+ * @throws Refusal as `look` for a single scan; `cannot-write` at the end, if events were not
+ * written
  */
 export async function watchLoop({ post, node, rules, everySeconds, beside }: LoopOptions): Promise<boolean> {
   const stop = new AbortController();

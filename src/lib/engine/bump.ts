@@ -1,6 +1,7 @@
 /**
- * Children for stuck transactions, out of the home's own output and other coins; and packages, for which a home signs the child
- * of each step that pays too little. Not here: sizes and fees (`bitcoin/package.ts`), the package (`contract/exit-package.ts`).
+ * Children for stuck transactions, out of the home's own output and other coins; and packages, with
+ * a child for each step that pays too little.
+ * Not here: sizes and fees (`bitcoin/package.ts`), the package (`contract/exit-package.ts`).
  */
 import { scriptOf } from '../bitcoin/address.ts';
 import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
@@ -40,7 +41,7 @@ export interface Stuck {
   feeSat: bigint;
 }
 
-/** @throws Refusal `malformed-message` where the document states less than the transaction pays out */
+/** @throws Refusal `malformed-message` if the document states less than the transaction pays out */
 export function stuckOf({ network, hex, spends }: Settlement): Stuck {
   const feeSat = sumSat(spends) - sumSat(parseTransaction(hex).outputs.map((o) => ({ sat: o.amount })));
   if (feeSat < 0n)
@@ -48,7 +49,10 @@ export function stuckOf({ network, hex, spends }: Settlement): Stuck {
   return { network, hex, feeSat };
 }
 
-/** @throws Refusal `nothing-to-bump`, `not-enough-coins`, `fee-too-high`, and what `checkSpendable` and `signFunding` refuse */
+/**
+ * @throws Refusal `nothing-to-bump`, `not-enough-coins`, `fee-too-high`
+ * @throws Refusal as `checkSpendable` and `signFunding` do
+ */
 export async function bump(home: Home, stuck: Stuck, options: BumpOptions) {
   const { network } = home;
   const raw = parseTransaction(stuck.hex);
@@ -98,7 +102,7 @@ export async function bump(home: Home, stuck: Stuck, options: BumpOptions) {
 type Dear = Pick<BumpOptions, 'feerate' | 'least' | 'allowFee'>;
 
 /**
- * Makes the child that spends only the anchor and an output of this home, so that no other wallet signs.
+ * Makes the child that spends only the anchor and an output of this home, so no other wallet signs.
  * @returns both transactions, and the child's fee, PSBT and txid
  * @throws Refusal as `bump` does
  */
@@ -113,10 +117,7 @@ export async function bumpAlone(
   return { package: document.package!, fee_sat: document.fee_sat, txid: txidOfHex(hex), hex, psbt };
 }
 
-/**
- * Returns the least fee of a child where the transaction has one in the node's mempool already: the new child takes its place
- * (BIP431), and pays for that.
- */
+/** Returns the least fee of a child, which must pay for replacing one in the mempool (BIP431). */
 export async function leastChild(rpc: Rpc, hex: Hex): Promise<{ least?: (vsize: number) => bigint }> {
   const paying = await rpc.mempoolFee(txidOfHex(hex));
   const evicted = paying && childrenOf(paying, paying.own);

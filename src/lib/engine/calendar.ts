@@ -1,6 +1,7 @@
 /**
- * The calendar of `watch --dry-run`: every transaction that a home or a bundle would send, from when, by when, and at which fee
- * as fees are now. Nothing is sent, signed or written. Not here: what is due at once (`duties.ts`).
+ * Calendar of `watch --dry-run`: every transaction that a home or a bundle would send, from when,
+ * by when, and its fee at current rates. Nothing is sent, signed or written. Not here: what is due
+ * at once (`duties.ts`).
  */
 import { minSat } from '../bitcoin/amount.ts';
 import { feeFor, feerateText } from '../bitcoin/fee.ts';
@@ -18,8 +19,8 @@ interface PlannedDuty extends Duty {
 }
 
 /**
- * @returns the planned transactions by their first moment, after the records that cannot be read @throws
- * Refusal as `look` does
+ * @returns the planned transactions by first moment, after the records that cannot be read
+ * @throws Refusal as `look` does
  */
 export async function calendar(
   post: Post,
@@ -51,7 +52,7 @@ const refusedFor = (error: unknown): WatchEvent => {
   return { event: 'refused', code, message };
 };
 
-/** Sort key of a moment: height or time; 0 for at once, and for a wait after the coin's confirmation. */
+/** Returns a height or time to sort by; 0 for at once, and for a wait after confirmation. */
 function momentOf(from: Moment): number {
   if (from === null || 'confirmations' in from || 'seconds' in from) return 0;
   return 'height' in from ? from.height : from.median_time;

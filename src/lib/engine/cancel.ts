@@ -1,5 +1,5 @@
 /**
- * Cancels as rows: `--cancel`, by a message or by the record that it is named by. Such a row authenticates what it
+ * Cancels as rows: `--cancel`, named by a message or by a record. Such a row authenticates what it
  * reads, and ends what its action has answered over the same records.
  * Not here: what may still be given up (each family's table), how a row is played (`play.ts`).
  */
@@ -52,8 +52,8 @@ export function cancelRow<M extends Step, Rs extends Records, I extends object>(
 }
 
 /**
- * Checks the seal of the message that a cancel names. It must be of this home, or of the counterparty in the
- * record; the message's own claims do not count.
+ * Checks the seal of the message that a cancel names: of this home, or of the record's
+ * counterparty. The message's own claims do not count.
  * @throws Refusal `bad-seal`
  */
 function checkOwnOrPeers<M extends Step, Rs extends Records, I>(

@@ -1,6 +1,6 @@
 /**
- * Input of `broadcast`, `bump` and `inspect`: any document that this program prints, a PSBT, or a transaction. Of a way out in
- * several steps also which are in a block, and which is next.
+ * Input of `broadcast`, `bump` and `inspect`: any document that this program prints, a PSBT, or a
+ * transaction. For a way out in several steps, also which are in a block and which is next.
  */
 import { finalHex } from '../bitcoin/wallet-inputs.ts';
 import { parseTransaction, parseBareTransaction, txidOfHex, type BareTransaction } from '../bitcoin/transaction.ts';
@@ -34,8 +34,8 @@ export interface Sendable {
 }
 
 /**
- * Returns the transactions to send. @throws Refusal `not-signed`, `not-final`, `malformed-message` for a
- * document without a transaction
+ * Returns the transactions to send.
+ * @throws Refusal `not-signed`, `not-final`; `malformed-message` for a document without one
  */
 export async function sendable(read: ReadDocument): Promise<Sendable> {
   if ('psbt' in read) return { txs: [finalHex(read.psbt).hex] };
@@ -81,8 +81,8 @@ export async function settlement(document: Document): Promise<Settlement> {
 }
 
 /**
- * Returns the indexes of the groups that are in a block. A node may forget one whose outputs are spent; then its child,
- * or a later one, proves it.
+ * Returns the indexes of the groups in a block. A node may forget one whose outputs are spent; then
+ * its child, or a later one, proves it.
  * @param groups each with its child behind it
  */
 export async function minedSteps(rpc: Rpc, groups: readonly (readonly Hex[])[]): Promise<ReadonlySet<number>> {
@@ -104,8 +104,8 @@ export async function minedSteps(rpc: Rpc, groups: readonly (readonly Hex[])[]):
 }
 
 /**
- * Returns the step that needs a fee: the first in the mempool, else the first that is in no block as far as the node
- * shows.
+ * Returns the step that needs a fee: first in the mempool, else first that the node shows in no
+ * block.
  * @param rpc undefined returns the first step
  * @throws Refusal `nothing-to-bump` where all are in a block
  */

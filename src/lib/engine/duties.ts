@@ -1,8 +1,10 @@
 /**
- * Acts of a look over the records that it is given, piece by piece. Those at rest are left. Of the others the chain is asked
- * for each coin, the family decides (`contract/duty.ts`), and what it says is done. Of most it is enough that their coins are
- * unspent and that nothing is due at this height. A failure at one record is told and ends nothing.
- * Not here: whose records (`watch-home.ts`, `watch-bundle.ts`), sending (`sending.ts`), the look as a whole (`watch.ts`).
+ * Acts of a scan over given records, piece by piece. Those at rest are left alone. For the others
+ * the chain is queried for each coin, the family decides (`contract/duty.ts`), and its acts are
+ * done. For most it is enough that their coins are unspent and nothing is due at this height. A
+ * failure at one record is reported and ends nothing.
+ * Not here: whose records (`watch-home.ts`, `watch-bundle.ts`), sending (`sending.ts`), the whole
+ * scan (`watch.ts`).
  */
 import { outpointText, type Outpoint } from '../bitcoin/outpoint.ts';
 import type { Rpc } from '../chain/rpc.ts';
@@ -34,7 +36,7 @@ export interface Charge {
   /** Writes what a look has shown, before anything is done. */
   learn?(seen: ChainView): Promise<void>;
   /**
-   * Writes that a transaction of its own is sent, before it is. Returns it as the record has it by now.
+   * Writes that its own transaction is sent, before sending. Returns it as the record now has it.
    * @throws Refusal `state-moved-on` where it may not be sent
    */
   sent(tx: ReadyTx): Promise<ReadyTx>;
@@ -55,9 +57,12 @@ export interface Post {
   withChild(tx: ReadyTx, feeSat: bigint): Promise<{ txs: readonly Hex[]; fee_sat: bigint }>;
   /** Keys for a transaction that is signed when it is sent; absent where there are none. */
   hand?(): Promise<Hand>;
-  /** A message for the other side, the same until one has come of it; undefined where one cannot be made yet. Absent: there is no key. */
+  /**
+   * Makes a message for the other side, the same until that one has had an effect; undefined if
+   * none can be made yet. Absent without a key.
+   */
   propose?(opening: ActionStart): Promise<object | undefined>;
-  /** Looks what else is new, once all that is due is done; absent where nothing is kept. Returns the contracts of a payee that lapsed. */
+  /** Scans for other news once all due is done; absent if nothing is stored. Returns lapsed ids. */
   after?(stopped: () => boolean): Promise<readonly Hex[]>;
 }
 /** Listener of a look. */
@@ -116,7 +121,7 @@ async function astir({ rpc, tip }: LookContext, records: readonly Resting[]): Pr
   return records.filter((one, i) => !rests(one, unspent[i]!));
 }
 
-/** Opens records one by one, until it is stopped; one that cannot be opened, or worked out, is told. */
+/** Opens records one by one until stopped; reports those that cannot be opened or worked out. */
 async function openedOf(
   records: readonly Resting[],
   { refused }: Teller,
@@ -143,7 +148,7 @@ interface OpenedCharge {
 }
 const madeBy = ({ duties }: Watched): Hex[] => duties.flatMap(({ tx }) => ('txid' in tx ? [tx.txid] : []));
 
-/** A record whose coin another one's transaction makes comes after that one: before it is sent, nobody has funded this one. */
+/** Yields groups in which each record follows the one whose transaction funds it. */
 function* afterFunding(opened: readonly OpenedCharge[]): Generator<readonly Charge[]> {
   for (let left = opened; left.length > 0;) {
     const maker = new Map(left.flatMap((one) => one.makes.map((txid) => [txid, one] as const)));
@@ -212,7 +217,7 @@ async function seenBy({ rpc, blocks, tip, fees }: LookContext, { coins, duties, 
   return { tip, medianTime, coins: found, ...(payment && { payment }), ...fees };
 }
 
-/** Returns a coin with its age: BIP68 counts it from the median time of the block before its own. */
+/** Returns a coin with its age: BIP68 counts from the median time of the block before its own. */
 async function ageOf(rpc: Rpc, tip: number, medianTime: number, found: CoinSeen): Promise<CoinSeen> {
   if (found.depth === 0) return found;
   const before = await medianTimeAt(rpc, Math.max(tip - found.depth, 0));
@@ -285,7 +290,7 @@ async function act(post: Post, charge: Charge, due: Act): Promise<Said | Sending
   }
 }
 
-/** Writes before it is sent. It goes out where that fails too, as on a full disk, but not where the record says otherwise by now. */
+/** Writes before sending. A failed write (full disk) stops nothing; a record moved on does. */
 const stored = (charge: Charge, tx: ReadyTx): Promise<{ tx: ReadyTx; why?: Why }> =>
   charge.sent(tx).then(
     (newest) => ({ tx: newest }),

@@ -1,6 +1,7 @@
 /**
- * Thrown values as failures: a code of the error table, its exit code, and words that are safe to show.
- * Not here: which errors there are (`protocol/refusal.ts`), how a run tells one (`cli/errors.ts`).
+ * Thrown values as failures: a code of the error table, its exit code, and words that are safe to
+ * show.
+ * Not here: which errors there are (`protocol/refusal.ts`), how a run prints one (`cli/errors.ts`).
  */
 import '../families.ts'; // the codes of all families
 import { ERRORS, Refusal, type ErrorCode } from '../protocol/refusal.ts';

@@ -1,4 +1,4 @@
-/** Files as bytes, with a bound on their number. Not here: stdin and descriptors (`cli/input.ts`). */
+/** Files as a bounded number of bytes. Not here: stdin and descriptors (`cli/input.ts`). */
 import type { Readable } from 'node:stream';
 import { open } from 'node:fs/promises';
 import { Refusal, unreadable } from '../protocol/refusal.ts';

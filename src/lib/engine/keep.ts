@@ -1,6 +1,7 @@
 /**
- * Pruning by command, and in the background a few times a day. It deletes records, replies and notes of which
- * nothing more can come. Without a chain height nothing is deleted. Not here: what goes (`home/prune.ts`).
+ * Pruning by command, and in the background a few times a day. It deletes records, replies and
+ * notes of which nothing more can come. Without a chain height nothing is deleted. Not here: what
+ * goes (`home/prune.ts`).
  */
 import type { Home } from '../home/home.ts';
 import { PRUNE_LIMITS, type Pruned, type PruneOptions } from '../home/prune.ts';

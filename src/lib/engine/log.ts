@@ -1,7 +1,9 @@
 /**
- * Text for people on stderr, and foreign text made safe to print: a message, file name or node's answer must not move the cursor,
- * change colours or reorder text. A full disk, or a reader that hangs or has left, neither blocks the process nor fills memory:
- * unwritten lines are counted, and the next written line states their number. Not here: events on stdout (`cli/outlet.ts`).
+ * Text for people on stderr, and foreign text made safe to print. A message, file name or node's
+ * answer must not move the cursor, change colours or reorder text. A full disk, or a reader that
+ * hangs or has left, neither blocks the process nor fills memory. Unwritten lines are counted, and
+ * the next written line states their number.
+ * Not here: events on stdout (`cli/outlet.ts`).
  */
 
 /** Largest number of unwritten bytes; further lines are dropped. */
@@ -29,7 +31,7 @@ export function note(text: string): void {
   toLog(`note: ${visible(text)}`);
 }
 
-/** C0 and C1 controls, line and paragraph separators, direction marks, zero-width characters, lone surrogates. */
+/** Controls, line and paragraph separators, direction marks, zero width, lone surrogates. */
 const UNSAFE =
   // eslint-disable-next-line no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Surrogate}/gu;

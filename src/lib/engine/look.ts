@@ -1,10 +1,10 @@
 /**
- * Looks at a home's records of one kind: what a node knows beyond them, of coins that are spent, or not
- * there. The store has added up what the records say (`Kind.figures`). Records that stand otherwise
- * are kept here and put in their place. Those whose end no record knows are gone through in the
- * order of their heights, a page at a time and in slices. A server so answers messages meanwhile,
- * and memory does not grow with their number. Without a node only the height tells more than the
- * records, of those that have expired.
+ * Scans a home's records of one kind for what only a node knows: coins that are spent, or not
+ * there. The store has added up what the records state (`Kind.figures`). Records that differ from
+ * that are held here and counted instead. Those whose end no record knows are read in the order of
+ * their heights, a page at a time and in slices. A server thus answers messages meanwhile, and
+ * memory does not grow with their number. Without a node only the height adds to the records: which
+ * have expired.
  */
 import { outpointText } from '../bitcoin/outpoint.ts';
 import type { FamilyGauges } from '../contract/gauges.ts';
@@ -35,9 +35,9 @@ const heightsOf = ({ order }: Pick<Watcher<any>, 'order'>): string[] =>
   Object.keys(order).filter((figure) => order[figure] === 'height');
 
 /**
- * Looks at all records, each time it is called. A record whose coin is there stands as it says.
- * Only its outpoint is kept from one look to the next; it is read again once it has changed.
- * @param visit is handed every contract, also where there is nothing to ask a node
+ * Scans all records at each call. A record whose coin is there counts as written. Only its outpoint
+ * is held from one scan to the next, and it is not read again before it has changed.
+ * @param visit receives every contract, also if there is nothing to ask a node
  */
 export function lookingOver<R>(
   store: Pick<HomeStore, 'inOrder'>,
@@ -55,7 +55,7 @@ export function lookingOver<R>(
     const otherwise = new Map<number, Otherwise>();
     const seen = new Map<string, string>();
     const pause = slices();
-    /** Returns the contracts of a page of which more is to be known than that their coin is there. */
+    /** Returns the contracts of a page whose coin is missing, or all if coins are not checked. */
     const astir = async (page: readonly Ordered[]): Promise<readonly Ordered[]> => {
       if (!asks || visit) return page;
       const at: string[] = [];
@@ -107,7 +107,7 @@ export const homeTotals = async (
   return new Map((await Promise.all(sums)).flatMap((totals) => [...totals]));
 };
 
-/** Returns the nearest height at which this home must act; undefined where it has nothing to act with. */
+/** Returns the nearest height at which this home must act; undefined if it has no means to act. */
 export async function nextDeadline(
   store: Pick<HomeStore, 'inOrder'>,
   watcher: Watcher<any>,

@@ -1,6 +1,8 @@
 /**
- * Programs that the user names to do a part (`--signer`, `--notify`): one JSON document in, one out, through the shell.
- * Not here: when they are asked (`engine/play.ts`, `cdk/notify.ts`), and what their answer must be (the step that asks).
+ * Programs of the user that do a part (`--signer`, `--notify`): one JSON document in, one out, by
+ * the shell.
+ * Not here: when they are called (`engine/play.ts`, `cdk/notify.ts`), what they must answer (the
+ * step that asks).
  */
 import { spawn } from 'node:child_process';
 import { parseJson, printJson, type Json } from '../protocol/json.ts';

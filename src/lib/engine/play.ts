@@ -1,10 +1,12 @@
 /**
- * Runner of every table: the only place where a contract command touches store, chain, terminal and randomness.
+ * Runner of every table: the only place where a contract command touches store, chain, terminal and
+ * randomness.
  *
- *   same input answered before? print that reply ─ load the records ─ authenticate ─ whose turn ─ flags of the row ─ facts
- *   ─ take (pure) ─ consent ─ commit once ─ copies outside the home ─ print
+ *   same input answered before? print that reply ─ load the records ─ authenticate ─ whose turn
+ *   ─ flags of the row ─ facts ─ take (pure) ─ consent ─ commit once ─ copies outside ─ print
  *
- * A cancel is a row too. A lost race starts again at the top, and nothing is printed that was not stored.
+ * A cancel is a row too. A lost race starts again at the top, and nothing is printed that was not
+ * stored.
  * Not here: the pieces of a run (`stage.ts`), who may cancel (`cancel.ts`).
  */
 import {
@@ -96,7 +98,7 @@ async function opened<M extends Step, Rs extends Records, I extends object>(
   return open ? open(await ports.keys([], new Map())) : message;
 }
 
-/** Digests an input: the message without `checks`, and the PSBTs that came back. Equal inputs have equal digests. */
+/** Digests an input: message without `checks`, and returned PSBTs. Equal inputs, equal digests. */
 function inputKey<I>(type: string, line: RunInput<I>): string | null {
   if (line.json === null && line.requestId === undefined) return null;
   const { checks: _, ...message } = (line.json ?? { start: line.requestId }) as Record<string, unknown>;
@@ -130,7 +132,7 @@ async function repeat<M extends Step, Rs extends Records, I extends object>(
 }
 
 /**
- * Prints the finished document of a record again (--again), or the last reply of this action over it.
+ * Prints a record's finished document again (--again), or this action's last reply over it.
  * @throws Refusal `nothing-to-print`
  */
 export async function playAgain(action: Action<any, any, any>, over: Claim, ports: Ports): Promise<PrintedReply> {
@@ -145,7 +147,7 @@ export async function playAgain(action: Action<any, any, any>, over: Claim, port
   return printAgain(reply, ports);
 }
 
-/** Prints the finished document of the records, sealed anew. Undefined if there is none, or a reply of that step is stored. */
+/** Prints the records' finished document, sealed anew; undefined if none, or its reply is kept. */
 async function finished(
   action: Action<any, any, any>,
   over: Claim,
@@ -163,7 +165,7 @@ async function finished(
   return printed({ text: printJson(sealed(action, withEnvelope(action.type, message), records, by, keys)), exit: 0 });
 }
 
-/** Plays one attempt. Undefined if another run was faster. @param agreed consents given in earlier attempts of this run */
+/** Plays one attempt; undefined if another run won. @param agreed consents of earlier attempts */
 async function playOnce<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   message: M | null,
@@ -220,7 +222,7 @@ async function playOnce<M extends Step, Rs extends Records, I extends object>(
   return printed(reply);
 }
 
-/** Returns the row whose turn it is, after checking the seal of the message and the fields that it shares with the records. */
+/** Returns the row whose turn it is, once the message's seal and shared fields are checked. */
 function turnOf<M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   seen: StepContext<M | null, Rs, I>,
@@ -261,7 +263,7 @@ function checkFlags<M extends Step, Rs extends Records, I extends object>(row: R
   if (missing.length > 0) throw new Refusal('usage', `'${row.name}' (${row.by}) needs ${missing.map(flag).join(', ')}`);
 }
 
-/** Returns the claims of a step's records and of the records that they hold. Coins of these claims are free to spend. */
+/** Returns the claims of a step's records and of those they hold; their coins are free to spend. */
 const holdings = <M extends Step, Rs extends Records, I extends object>(
   action: Action<M, Rs, I>,
   { records, held }: LoadedRecords<Rs>,
@@ -302,7 +304,7 @@ async function spendsOf(
 const stillWaits = <I>(line: RunInput<I>, out: object): string =>
   'waits' in out && line.merged.length > 0 ? 'what came back with --merge is not all that is needed; now ' : '';
 
-/** Checks that every PSBT from --merge is a transaction of this step. @throws Refusal `transaction-differs` */
+/** Checks that --merge has PSBTs of this step only. @throws Refusal `transaction-differs` */
 async function checkMerged(merged: readonly string[], message: Step | null, out: object): Promise<void> {
   const { readPsbt } = await import('../bitcoin/psbt.ts');
   const unsigned = (psbt: string) => Buffer.from(readPsbt(psbt).unsignedTx).toString('hex');

@@ -1,6 +1,6 @@
 /**
- * Sends the transactions that a look has made ready, alone or with the child that pays for each. One that no node takes with
- * its child goes out without it. Not here: what is due (`duties.ts`).
+ * Sends the transactions that a scan has made ready, alone or each with the child that pays for it.
+ * One that no node takes with its child goes out without it. Not here: what is due (`duties.ts`).
  */
 import { feerateText } from '../bitcoin/fee.ts';
 import { isStarting, RpcError, type Rpc } from '../chain/rpc.ts';
@@ -38,13 +38,13 @@ export function valueOf<T>(result: PromiseSettledResult<T>): T {
   return result.value;
 }
 
-/** Returns whether an error ends the look: without node, cookie or chain nothing can be looked at. */
+/** Returns whether an error ends the scan, which needs node, cookie and chain. */
 export const endsLook = (error: Refusal): boolean =>
   error instanceof RpcError
     ? isStarting(error)
     : ['chain-unavailable', 'chain-stale', 'wrong-network', 'no-input'].includes(error.code);
 
-/** Returns whether a transaction may go without its child: only one that is not in the mempool yet. */
+/** Returns whether a transaction may go without its child: only if not in the mempool yet. */
 const mayGoAlone = ({ event }: Sending, error: unknown): error is Refusal =>
   event !== 'bump' && error instanceof Refusal && !endsLook(error);
 

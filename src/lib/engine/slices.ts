@@ -1,6 +1,6 @@
 /**
- * Long work in parts. Slices of time give timers, signals and connections their turn in between. Long lists are read a page at a
- * time, so that their number costs no memory.
+ * Long work in parts. Slices of time give timers, signals and connections their turn in between.
+ * Long lists are read page by page, so their number costs no memory.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Kind } from '../protocol/action.ts';
@@ -14,7 +14,7 @@ export function* pieces<T>(all: readonly T[], size: number): Generator<readonly 
 
 const SLICE_MS = 25;
 
-/** @returns a function to await after each piece of work; it yields to other tasks once a slice is over */
+/** Returns a function to await after each piece of work; it yields once a slice is over. */
 export function slices(): () => Promise<void> {
   let since = performance.now();
   return async () => {
@@ -24,7 +24,7 @@ export function slices(): () => Promise<void> {
   };
 }
 
-/** Yields pages of a list. @param read returns at most `most` entries after one; the last page has fewer, perhaps none */
+/** Yields pages of a list. @param read returns up to `most` entries after one; fewer at the end */
 export async function* pages<T>(
   most: number,
   read: (after: T | undefined) => Promise<readonly T[]>,

@@ -22,8 +22,8 @@ const MAGIC = Buffer.from('70736274ff', 'hex');
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**
- * Tells the kind of an input by its first bytes.
- * @throws Refusal `malformed`, `malformed-json` (not UTF-8), `malformed-psbt`, `malformed-transaction`
+ * Returns an input's kind by its first bytes; `malformed-json` stands for bytes that are no UTF-8.
+ * @throws Refusal `malformed`, `malformed-json`, `malformed-psbt`, `malformed-transaction`
  */
 export function sniff(bytes: Uint8Array, wanted: SniffOptions = {}): SniffedInput {
   const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

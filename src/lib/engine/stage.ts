@@ -1,7 +1,7 @@
 /**
- * Pieces of a run of a contract action: the records that it loads, the party that this home is in it, the seal and envelope
- * of its message, and the one commit.
- * Not here: the way of a run (`play.ts`), the row of a cancel (`cancel.ts`).
+ * Pieces of a run: the records that it loads, this home's party in it, the seal and envelope of its
+ * message, and the one commit.
+ * Not here: the order of a run (`play.ts`), the row of a cancel (`cancel.ts`).
  */
 import { createHash } from 'node:crypto';
 import type {
@@ -29,11 +29,11 @@ export interface RunInput<I> {
   /** The message as it was parsed, null for a start. */
   json: unknown;
   input: I;
-  /** A server's own input for all runs. Each row takes the fields that it names; no digest covers them. */
+  /** A server's own input for all runs. Rows take the fields they name; no digest covers them. */
   standing?: Partial<I>;
   /** PSBTs that came back from another wallet, base64. */
   merged: readonly string[];
-  /** Further values that the answer depends on, such as the fee rate; part of the digest of the flags. */
+  /** Further values that affect the answer, such as the fee rate; part of the flags' digest. */
   context?: object;
   requestId?: string | undefined;
   cancel?: boolean;
@@ -91,7 +91,7 @@ export const load = <M extends Step, Rs extends Records, I>(
     over && { claim: over, roleOf: action.roleOf },
   );
 
-/** Returns the state of the run with this home's party, and the step's hand: keys, names, randomness. */
+/** Returns the run's state with this home's party, and its hand: keys, names, randomness. */
 export async function contextAndHand<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M | null,
@@ -112,7 +112,7 @@ export async function contextAndHand<M extends Step, Rs extends Records, I>(
   return { seen: { ...unread, by: action.party(unread) }, hand };
 }
 
-/** Checks that a message states shared fields as this home's records have them. @throws Refusal `terms-differ` */
+/** Checks shared fields of a message against the records. @throws Refusal `terms-differ` */
 export function checkSharedFields<M extends Step, Rs extends Records, I>(
   action: Action<M, Rs, I>,
   message: M,
@@ -145,7 +145,7 @@ export const claimsOfRecords = <M extends Step, Rs extends Records, I>(
   records: Partial<Rs>,
 ): Claim[] => Object.entries(records).flatMap(([role, record]) => action.kinds[role]!.claims(record as never));
 
-/** Returns the message behind its envelope, in a fixed order, without the seal and checks of an earlier run. */
+/** Returns the message after its envelope, in a fixed order, without an earlier seal and checks. */
 export function withEnvelope(type: string, message: Step): object {
   const {
     step,
@@ -158,7 +158,7 @@ export function withEnvelope(type: string, message: Step): object {
   } = message as Step & Record<string, unknown>;
   return { type, version: 1, step, network, ...rest };
 }
-/** Prints a stored reply, after completing copies and journal in case the run that made it died before. */
+/** Prints a stored reply. Completes copies and journal first: its run may have died before that. */
 export async function printAgain(reply: Reply, ports: Ports): Promise<PrintedReply> {
   await ports.copy(reply.copies);
   await ports.store.recall(reply);
@@ -204,7 +204,7 @@ export async function commit<M extends Step, Rs extends Records, I extends objec
   return made.length + gone.length === 0 ? take() : ports.shares.around(made, gone, take, ports.store);
 }
 
-/** Returns which of these outpoints other records have reserved. @param own claims of the step's own records */
+/** Returns which outpoints other records have reserved. @param own claims of the step's records */
 export async function reservedIn(
   store: Pick<Store, 'load'>,
   outpoints: readonly string[],

@@ -32,10 +32,7 @@ async function byClaim(
   return new Map(records.flatMap((record) => kind.claims(record).map((claim) => [claim, record] as const)));
 }
 
-/**
- * Looks up every coin. For missing coins it looks up their transactions, and the spenders of those that have
- * not ended.
- */
+/** Looks up every coin; of missing ones the transactions, and of those not ended the spenders. */
 export async function seenOf(
   source: FactSource,
   coins: readonly (TrackedCoin & { ended: boolean })[],
@@ -61,10 +58,7 @@ function nextDuty(watcher: Watcher<any>, record: unknown): NextDuty | undefined 
   return { does, ...momentIn(from), deadline_height: by, why };
 }
 
-/**
- * Returns the status line of each record, family by family. @param name name of the records to show;
- * undefined for all
- */
+/** Returns each record's status line, by family. @param name of the record; undefined for all */
 export async function statusLines(
   home: Home,
   source: FactSource,

@@ -1,10 +1,10 @@
 /**
- * Upkeep of a home's records beside their duties, by `watch` and `serve`: records whose coin is there
- * are marked as funded, and those of which nothing can come any more end.
+ * Upkeep of a home's records besides their duties, by `watch` and `serve`. Records whose coin is
+ * there are marked as funded, and those of which nothing can come any more end.
  *
- * Funding is looked up by the transactions of each new block, once for all records: whoever opens
- * contracts that nobody funds costs the node nothing. Where these cannot be told, as at the first
- * look, the node is asked for every coin.
+ * Funding is looked up in the transactions of each new block, once for all records: contracts that
+ * nobody funds cost the node nothing. If these are unknown, as at the first scan, the node is
+ * queried for every coin.
  * Not here: what funds a record, and when one has lapsed (`Upkeep` of each family).
  */
 import type { Watcher } from '../contract/watcher.ts';
@@ -28,7 +28,7 @@ const allKept = async (): Promise<Kept[]> =>
   (await allWatchers()).flatMap(({ kind, upkeep }) => (upkeep ? [{ kind, upkeep }] : []));
 
 /**
- * Replaces the record of a claim by `next` of it, unless that is undefined. Retries after lost races.
+ * Replaces a claim's record by `next` of it, unless that is undefined. Retries after lost races.
  * @returns the written record
  */
 export const changeRecord = <R extends object>(

@@ -1,13 +1,16 @@
 /**
- * The search of the chain for the coins of a home's wallet (BIP86): a ranged descriptor for each of its two chains of addresses.
+ * Search of the chain for the coins of a home's wallet (BIP86): a ranged descriptor for each of its
+ * two chains of addresses.
  *
- * A node goes through all unspent coins of the chain at each look, which takes minutes on mainnet however wide the ranges
- * are. Ranges are therefore wide, and looks few. The first one covers all addresses that are in use and a gap behind them.
- * The next ones go on from the last address that holds a coin, until a whole gap holds none. Coins that were spent leave no
- * trace. The gap of a home that may have lost its counter must be as wide as what it may have given out in vain.
+ * A node scans all unspent coins of the chain at each search, which takes minutes on mainnet
+ * however wide the ranges are. Ranges are therefore wide, and searches few. The first one covers
+ * all addresses in use and a gap behind them. The next ones go on from the last address that holds
+ * a coin, until a whole gap holds none. Spent coins leave no trace. If a home may have lost its
+ * counter, the gap must be as wide as what it may have given out in vain.
  *
- * That a coin is there is the node's word; that it is ours is not: it must lie where the node was asked, and have the script
- * that the home's own key gives there. A node that lists coins for ever is asked a bounded number of times.
+ * The node attests that a coin is there, not that it is ours: it must lie where the node was asked,
+ * and have the script of the home's own key there. A node that lists coins for ever is queried a
+ * bounded number of times.
  * Not here: which of the coins can be spent (`wallet.ts`).
  */
 import { withChecksum } from '../bitcoin/descriptor.ts';
@@ -21,9 +24,9 @@ import { Refusal } from '../protocol/refusal.ts';
 
 /** Number of addresses to search behind the last known one. */
 export const GAP = {
-  /** Gap of a home that knows every address it has given out. Another wallet with its words may have given out more. */
+  /** Gap of a home that knows all its addresses; another wallet of its words may use more. */
   known: 1_000,
-  /** Gap of a home made of words or a backup: more addresses than a server offers in two days (`--offers`). */
+  /** Gap of a home from words or a backup: above a server's addresses in two days (`--offers`). */
   lost: 200_000,
 } as const;
 export const SCAN_LIMITS = {

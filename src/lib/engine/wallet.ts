@@ -1,6 +1,8 @@
 /**
- * The home's own wallet (BIP86) as its commands see it: a fresh address, the coins on the chain, and a payment.
- * Not here: keys (`home/keys.ts`), how far the chain is searched (`wallet-scan.ts`), choosing coins (`bitcoin/coins.ts`).
+ * The home's own wallet (BIP86) for its commands: a fresh address, the coins on the chain, a
+ * payment.
+ * Not here: keys (`home/keys.ts`), the search (`wallet-scan.ts`), choice of coins
+ * (`bitcoin/coins.ts`).
  */
 import { pubSchnorr } from '@scure/btc-signer/utils.js';
 import { bytesToHex, hexToBytes } from '../bitcoin/bytes.ts';
@@ -22,10 +24,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import { gapOf, scanWallet, type Scanned } from './wallet-scan.ts';
 import { reservedIn } from './stage.ts';
 
-/**
- * Returns the hand of a home for signing without nonces or shares of a contract. @param merged PSBTs of other
- * wallets
- */
+/** Returns the hand of a home, without nonces or shares. @param merged other wallets' PSBTs */
 export async function homeHand(home: Home, merged: Hand['merged'] = []): Promise<Hand> {
   const { network, restored, mayRepeat } = home;
   return { keys: (await home.keys()).keysWith([]), merged, random: await home.random(), network, restored, mayRepeat };
@@ -50,9 +49,9 @@ export interface OwnCoin extends ListedCoin {
 }
 
 /**
- * Returns the confirmed coins of the home that no transaction spends, in the mempool neither; oldest first. Coins that
- * a live proposal has reserved are left out and counted, as Bitcoin Core leaves out locked coins. Places with coins are
- * marked as used: a home made from its words knows none.
+ * Returns the home's confirmed coins that no transaction spends, in the mempool neither; oldest
+ * first. Coins that a live proposal has reserved are left out and counted, as Bitcoin Core leaves
+ * out locked coins. Places with coins are marked as used: a home made from its words knows none.
  * @param gap number of addresses in a row without a coin that ends the search
  * @throws Refusal `chain-unavailable`, `chain-stale` or `wrong-network`
  */
@@ -82,7 +81,7 @@ export async function walletCoins(
 }
 
 /**
- * Makes a coin of `sat` satoshis that exists on no chain, at a fresh address of the home, for trying things out.
+ * Makes a coin that exists on no chain, at a fresh address of the home, for trying things out.
  * @throws Refusal `wrong-network` off regtest, `concurrent`
  */
 export async function pretendCoin(home: Home, sat: bigint): Promise<OwnCoin> {

@@ -1,7 +1,8 @@
 /**
- * Documents watched by whoever has no key and no home: exports, bundles, and the copies of refunds that homes keep outside.
- * Files and folders are read at each look. A newer export can be put in place of an older one, and a new record's copy counts
- * from the next look on. A watchtower sends; it signs nothing. Of children it has those that were signed with the export.
+ * Documents watched without key and home: exports, bundles, and the copies of refunds that homes
+ * store outside. Each scan reads files and folders anew: a newer export can replace an older one,
+ * and a new record's copy counts from then on. A watchtower sends; it signs nothing. It has only
+ * the children that were signed with the export.
  */
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -41,10 +42,10 @@ export interface Bad {
 type Last = Map<string, readonly WatchedDocument[]>;
 
 /**
- * Reads exports and copies. A bad document is listed, and does not keep others from what is due for them.
+ * Reads exports and copies. A bad document is listed, and does not stop what is due for others.
  * @param network the only one that counts; undefined: all must be for one
- * @throws Refusal as families do where nothing is good, `malformed` for an empty bundle, `wrong-network` for two
- * networks
+ * @throws Refusal as families do where nothing is good, `malformed` for an empty bundle
+ * @throws Refusal `wrong-network` for two networks
  */
 export async function readWatchBundle(
   names: readonly string[],
@@ -118,7 +119,7 @@ function worthOf(watched: Watched) {
     feeSat: sumOf(children.map(({ fee }) => fee)),
   };
 }
-/** Returns by how much more a document is worth than another of its record: what it pays, then its children, and what these pay. */
+/** Compares two documents of a record by worth: what one pays, its children, what these pay. */
 function better(one: Watched, other: Watched): number {
   const [a, b] = [worthOf(one), worthOf(other)];
   return Number(a.paysSat - b.paysSat) || a.children - b.children || Number(a.feeSat - b.feeSat);

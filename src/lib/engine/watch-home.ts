@@ -1,6 +1,7 @@
 /**
- * The records of a home, watched: read a page at a time, and anew only where they have changed. What is due comes first, of all
- * families, and of that what has the most at stake; then all others, the nearest of each family first.
+ * Watched records of a home: read a page at a time, and anew only where they have changed. Due ones
+ * of all families come first, the most at stake before others; then the rest, the nearest of each
+ * family first.
  */
 import type { ActionStart, Watched } from '../contract/duty.ts';
 import { ALONE, type Falls, type Watcher } from '../contract/watcher.ts';
@@ -122,7 +123,7 @@ const unlessCode =
     if (!(error instanceof Refusal) || !codes.includes(error.code)) throw error;
   };
 
-/** Returns the post that watches the records of a home. @param only name of the record to watch; undefined for all */
+/** Returns the post over a home's records. @param only name of the record; undefined for all */
 export function homePost(home: Home, ports: Ports, only: string | undefined): Post {
   const { store } = home;
   let held: ReadonlyMap<string, RestingRecord | undefined> = new Map();
@@ -233,7 +234,7 @@ const LATER: Partial<Record<Falls, (next: bigint, restored: boolean) => StretchP
   never: () => ({}),
 };
 
-/** Returns a child that spends the anchor and an output of this home, at a fee that its budget has bounded. */
+/** Returns a child that spends the anchor and an own output, at a fee within its budget. */
 async function childAt(home: Home, { hex, fee }: ReadyTx, feeSat: bigint) {
   const stuck = { network: home.network, hex, feeSat: fee };
   // A tenth of what a small contract pays may be too little to save it.

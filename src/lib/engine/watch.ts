@@ -1,8 +1,10 @@
 /**
- * One look at all that is watched: the chain is asked, the families decide, and what they say is done and told (`duties.ts`). A
- * node that does not answer ends the look; a failure at one record is told and ends nothing. What is due is looked at first.
- * Records are looked at piece by piece, so that their number costs no memory.
- * Not here: whose records (`watch-home.ts`, `watch-bundle.ts`), and when to look again (`cli/watch-loop.ts`).
+ * One scan of all that is watched: the chain is queried, the families decide, and their acts are
+ * done and reported (`duties.ts`). A node that does not answer ends the scan; a failure at one
+ * record is reported and ends nothing. Due records come first. Records are read piece by piece, so
+ * their number costs no memory.
+ * Not here: whose records (`watch-home.ts`, `watch-bundle.ts`), and when to scan again
+ * (`cli/watch-loop.ts`).
  */
 import { MIN_FEERATE } from '../bitcoin/fee.ts';
 import { RpcError, type Rpc } from '../chain/rpc.ts';

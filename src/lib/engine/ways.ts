@@ -1,6 +1,7 @@
 /**
- * Exit quotes of the terms in a message, printed before its answer. Not here: the ways out (`ways` of each
- * family), quotes of finished exits (`contract/exit-package.ts`).
+ * Exit quotes of the terms in a message, printed before its answer.
+ * Not here: ways out (`ways` of each family), quotes of finished exits
+ * (`contract/exit-package.ts`).
  */
 import { DEFAULT_FEERATE } from '../chain/source.ts';
 import { exitQuoteOf, exitQuoteWords, type ExitConditions, type WayOut } from '../contract/quote.ts';
@@ -12,7 +13,7 @@ import { Refusal } from '../protocol/refusal.ts';
 import type { Fact } from '../signing/description.ts';
 
 type Ways = (feerate: number) => readonly WayOut[];
-/** Returns the ways out of a message; none if its terms are refused. @param message whose form was checked */
+/** Returns the ways out of a message; none if its terms are refused. @param message form-checked */
 async function waysIn(message: Document): Promise<Ways> {
   const ways = await waysOutOf(String(message['type']))?.();
   return (feerate) => {
@@ -27,11 +28,11 @@ async function waysIn(message: Document): Promise<Ways> {
 const inWords = (ways: Ways, at: ExitConditions): Fact[] =>
   ways(at.feerate).map((way) => [`leaving alone, ${way.who}`, exitQuoteWords(exitQuoteOf(way, at))]);
 
-/** Returns the exit quote of each party, in words. @param message whose form was checked by its table */
+/** Returns each party's exit quote, in words. @param message whose form its table checked */
 export const quotesIn = async (message: Document, at: ExitConditions): Promise<Fact[]> =>
   inWords(await waysIn(message), at);
 
-/** Returns the same for a message that a run has taken, as the chain is now; none where nobody can say. */
+/** Returns the same for a message that a run has taken, at the chain's tip; none if unknown. */
 export async function quotesNow(
   { parse }: Pick<Action<any, any, any>, 'parse'>,
   json: unknown,

@@ -1,7 +1,8 @@
 /**
- * The connections of an HTTP server. Each carries one request at a time: where more is sent before that is answered
- * (pipelining, RFC 9112, 9.3.2), nothing of it is parsed, and the connection ends with the answer. One address holds a share
- * of the connections. Once the server stops, those end at once on which nothing is being answered.
+ * Connections of an HTTP server. Each carries one request at a time. Bytes sent before its answer
+ * (pipelining, RFC 9112, 9.3.2) are not parsed, and the connection ends with the answer. One
+ * address holds a share of the connections. When the server stops, those end at once on which
+ * nothing is being answered.
  *
  * Not here: what a request is answered (`http.ts`).
  */
@@ -11,7 +12,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 import { budgetOf, clientOf, type IsProxy } from './client.ts';
 
 export const CONNECTION_LIMITS = {
-  /** Simultaneous connections of one address; further ones are closed. A named proxy has no limit. */
+  /** Simultaneous connections of one address; more are closed. A named proxy has no limit. */
   address: { unit: 'items', most: (queue: number) => Math.ceil(queue / 4) },
 } satisfies Limits;
 
@@ -59,7 +60,7 @@ export function connectionsOf(server: Server, queue: number, isProxy: IsProxy): 
     return true;
   };
 
-  /** Feeds the parser with the bytes of one request. Bytes behind it wait only while its answer is being sent. */
+  /** Feeds the parser one request. Bytes behind it wait only while its answer is being sent. */
   const feed = (socket: Socket, chunk: Buffer, parse: (piece: Buffer) => void): void => {
     for (let rest = chunk; rest.length > 0;) {
       const now = asked.get(socket);

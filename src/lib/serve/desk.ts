@@ -57,7 +57,7 @@ export interface LogEntry {
 }
 export type Log = (entry: LogEntry) => void;
 
-/** Writes a line on stderr: time, way, type, step, beginning of the contract's id or key, result, duration. */
+/** Writes a log line: time, way, type, step, start of contract id or key, result, duration. */
 export const logLine: Log = ({ from, received, look, code, ms }) => {
   const { action, step = '-', key = '' } = received ?? {};
   const contract = /:([0-9a-f]{8})/.exec(key)?.[1] ?? '-';
@@ -66,7 +66,7 @@ export const logLine: Log = ({ from, received, look, code, ms }) => {
   );
 };
 
-/** Line that answers a message, and the time that the runner took; unknown for a refusal of a worker. */
+/** Line that answers a message, and the runner's time; unknown for a worker's refusal. */
 export interface Worked {
   line: string;
   workMs?: number | undefined;
@@ -74,7 +74,7 @@ export interface Worked {
 export type Work = (received: ReceivedMessage) => Promise<Worked>;
 /** Admission of messages to a server. */
 export interface Admission {
-  /** Returns whether a message is let in. @param address address of its sender; undefined for a pipe */
+  /** Returns whether a message is let in. @param address of its sender; undefined for a pipe */
   admits(message: Pick<ReceivedMessage, 'action' | 'claim'>, address: string | undefined): Promise<boolean>;
 }
 
@@ -84,7 +84,7 @@ export interface Admission {
  */
 export type Desk = (text: string, from: string, address?: string) => Promise<string>;
 
-/** @param door bounds how fast strangers can fill the store; undefined: whatever comes has been let in already */
+/** @param door bounds how fast strangers fill the store; undefined: messages were let in before */
 export function desk(work: Work, log: Log, door?: Admission): Desk {
   return async (text, from, address) => {
     const start = performance.now();
@@ -118,7 +118,7 @@ export function errorLine(error: unknown): string {
 export const failureIn = (line: string): Failure | undefined =>
   line.startsWith('{"error":') ? (JSON.parse(line) as { error: Failure }).error : undefined;
 
-/** Returns the code of a line; undefined for an answer, `waits` for one that another wallet must complete. */
+/** Returns a line's code; undefined for an answer, `waits` if another wallet must complete it. */
 export const codeOf = (line: string): ErrorCode | 'waits' | undefined =>
   failureIn(line)?.code ?? (WAITS.test(line) ? 'waits' : undefined);
 const WAITS = /^\{"type":"[a-z-]+","version":1,"step":"waiting",/;

@@ -1,7 +1,8 @@
 /**
- * Standing of a home, as gauges: whether store and node answer, and the sums of its families. Gauges that store or node do
- * not tell are left out: a missing one cannot be mistaken for a good one. Pure.
- * Not here: looking (`metrics.ts`), the gauges of a family (`FamilyGauges`).
+ * Standing of a home, as gauges: whether store and node answer, and the sums of its families.
+ * Gauges that store or node do not give are left out: a missing one cannot be mistaken for a good
+ * one. Pure.
+ * Not here: scans (`metrics.ts`), the gauges of a family (`FamilyGauges`).
  */
 import { gauge, type ByChain, type FamilyGauges, type GaugeNow } from '../contract/gauges.ts';
 import type { Totals } from '../protocol/figures.ts';

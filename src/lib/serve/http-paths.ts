@@ -20,7 +20,7 @@ import { METRICS_TYPE, type Metrics } from './metrics.ts';
 export const HTTP_LIMITS = {
   /** Size of a message. */
   body: { unit: 'bytes', most: MESSAGE_LIMIT },
-  /** Size up to which an oversized body is read and dropped, so that its sender gets the refusal. */
+  /** Size to which an oversized body is read and dropped, so that its sender gets the refusal. */
   read: { unit: 'bytes', most: 8 * MESSAGE_LIMIT },
   /** Messages that arrive at once, and messages that are worked on or wait. */
   messages: { unit: 'items', most: (queue: number) => queue },
@@ -28,7 +28,7 @@ export const HTTP_LIMITS = {
 
 export interface MessageOptions {
   desk: Desk;
-  /** Messages at once, waiting ones included, and as many that are still arriving; more get 503. Each takes `HTTP_LIMITS.body` at most. */
+  /** Messages at work or waiting, and as many arriving, `HTTP_LIMITS.body` each; more get 503. */
   queue: number;
   /** Time that a message may take to arrive. */
   timeoutMs: number;

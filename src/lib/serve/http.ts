@@ -1,8 +1,10 @@
 /**
- * HTTP: a listener with its bounds on size, time and number. Each path says what it takes and what it answers
- * (`http-paths.ts`); a refusal is the object of `--error-format json` with a status that fits its exit code.
+ * HTTP listener with bounds on size, time and number. Each path states what it takes and answers
+ * (`http-paths.ts`). A refusal is the object of `--error-format json` with a status that fits its
+ * exit code.
  *
- * Whoever can reach the port can send. No TLS: put a proxy in front where the way is not private.
+ * Whoever can reach the port can send. No TLS: put a proxy in front where the network is not
+ * private.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -69,8 +71,8 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, number>> = {
 };
 
 /**
- * Returns the HTTP status of a line: 200 for an answer, 202 if another wallet must complete it. A refusal has the
- * status of its code, else that of its exit code.
+ * Returns the HTTP status of a line: 200 for an answer, 202 if another wallet must complete it. A
+ * refusal has the status of its code, else that of its exit code.
  */
 export function httpStatus(line: string): number {
   const failure = failureIn(line);

@@ -9,7 +9,7 @@ import type { FactSource } from '../protocol/ports.ts';
 import { generic } from '../protocol/refusal.ts';
 
 export const LANE_LIMITS = {
-  /** Default number of simultaneous tasks. More would only wait for the node, which queues at most 64 calls. */
+  /** Default number of simultaneous tasks; more would wait for the node, which queues 64 calls. */
   works: { unit: 'items', most: 16 },
 } satisfies Limits;
 
@@ -79,8 +79,9 @@ export const MINT_LANE_LIMITS = {
 } satisfies Limits;
 
 /**
- * Lane of messages for which a mint is asked. They wait for it beside the others: its answer takes as long as the mint likes.
- * Their number has bounds, so that they never take up all that a server holds at once.
+ * Lane of messages that need a mint. They wait for it apart from others: its answer takes as long
+ * as the mint likes. Their number is bounded, so that they never take up all that a server holds at
+ * once.
  */
 export class MintLane {
   readonly #queue: number;

@@ -50,7 +50,7 @@ export function lineListener(
 
 export const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
-/** Says on stdout that it serves, and does so until the end. A second signal ends the process at once. */
+/** Reports on stdout that it serves, and serves to the end; a second signal ends it at once. */
 export async function runListeners(
   network: string,
   listeners: readonly Listener[],

@@ -1,6 +1,7 @@
 /**
- * Looks at something slow for many who ask: `shared` for all who ask within a while, `onceABlock` for figures that only a new
- * block changes. The latter goes on beside other work, and is good for no decision: what the mempool spends is seen a block later.
+ * Slow queries for many callers: `shared` for all within a while, `onceABlock` for figures that
+ * only a new block changes. The latter runs beside other work and is good for no decision: spends
+ * in the mempool are seen a block later.
  */
 import type { Facts } from '../protocol/action.ts';
 import { allows, type Limits } from '../protocol/limit.ts';
@@ -11,10 +12,10 @@ export const HELD_LIMITS = { age: { unit: 'milliseconds', most: 600_000 } } sati
 const MOMENT_MS = 1_000;
 
 /**
- * Returns a look that is made once a block, and again when its answer is old: a block may be replaced by another of its height.
- * Whoever asks waits for it a moment, and then gets the last answer.
- * @param failed receives the reason why a look failed
- * @returns undefined before the first answer, and after a look that failed
+ * Returns a query that is made once a block, and again when its answer is old: a block may be
+ * replaced by another of its height. Callers wait for it a moment, and then get the last answer.
+ * @param failed receives the reason of a failed query
+ * @returns undefined before the first answer, and after a failed query
  */
 export function onceABlock<T>(
   look: () => Promise<T>,
@@ -39,14 +40,14 @@ export function onceABlock<T>(
   };
 }
 
-/** Waits for a promise no longer than this. @param late called where it takes longer; the result is undefined then */
+/** Waits for a promise; after `ms` it calls `late` and returns undefined. */
 export function inTime<T>(promise: Promise<T>, ms: number, late = (): void => {}): Promise<T | undefined> {
   const { promise: over, resolve } = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => (late(), resolve(undefined)), ms);
   return Promise.race([promise, over]).finally(() => clearTimeout(timer));
 }
 
-/** Returns a look whose result all share who ask within a while; those who ask during it wait for the same one. */
+/** Returns a query whose result is shared for `ms`; callers during it wait for the same one. */
 export function shared<T>(look: () => Promise<T>, ms: number, now = () => performance.now()): () => Promise<T> {
   let begun = -Infinity;
   let isLooking = false;

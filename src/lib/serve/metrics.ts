@@ -35,7 +35,7 @@ const PATIENCE_MS = 4_000;
 const MISNAMED = ['resources', 'handles', 'requests'].map((what) => `nodejs_active_${what}_total`);
 /** Labels of a message that was refused before it was read. */
 const NONE = { type: 'none', step: 'none' } as const;
-/** Seconds: a signature takes a few milliseconds, a check on a busy node a second, and a node that hangs up to 30. */
+/** Seconds: a signature takes milliseconds, a check on a busy node a second, a hung node 30. */
 const BUCKETS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 export async function metricsOf(look: () => Promise<HomeFigures>): Promise<Metrics> {
@@ -92,8 +92,9 @@ export async function metricsOf(look: () => Promise<HomeFigures>): Promise<Metri
 }
 
 /**
- * Looks at store and chain for as many scrapes as there are at a time. Never rejects: what fails is told on stderr. What the
- * records say is asked of the store each time, as sums; the coins of the contracts are looked at once a block.
+ * Scans store and chain, once for all simultaneous scrapes. Never rejects: failures go to stderr.
+ * The store sums what the records state each time; the coins of the contracts are looked up once a
+ * block.
  */
 export function lookAt(home: Home, source: FactSource): () => Promise<HomeFigures> {
   const height = shared(async () => (await source.facts({ tip: true })).facts.tip ?? 'not-checked', LOOK_MS);
@@ -118,7 +119,7 @@ const chainOf = async (home: Home, one: FamilyGauges, look: Look): Promise<ByCha
   deadline: await nextDeadline(home.store, one.watcher, look),
 });
 
-/** Returns the result if it arrives in time; else logs the delay, or the failure, and returns undefined. */
+/** Returns the result if in time; else logs the delay or the failure, and returns undefined. */
 const patient = <T>(what: string, promise: Promise<T>): Promise<T | undefined> =>
   inTime(promise, PATIENCE_MS, () => note(`metrics: ${what} does not answer within ${PATIENCE_MS / 1000} s`)).catch(
     tell,

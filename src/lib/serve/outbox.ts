@@ -1,6 +1,7 @@
 /**
- * Work that is due after messages and that nobody waits for, such as telling a mint what was paid: done when nudged, never
- * twice at once, and again after a while where it failed. What is due is in the store, so nothing is lost with the process.
+ * Work due after messages that nobody waits for, such as reporting payments to a mint. It is done
+ * when nudged, never twice at once, and again after a while where it failed. What is due is in the
+ * store, so nothing is lost with the process.
  */
 import { failureOf } from '../engine/failure.ts';
 import { note } from '../engine/log.ts';

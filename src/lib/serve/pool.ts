@@ -1,10 +1,12 @@
 /**
- * Worker processes that sign: each is `serve --stdio` of this program on the same home. A contract's messages go to one
- * worker, so they keep their order; an answer belongs to its message by its number, whenever it comes (`stdio.ts`).
+ * Worker processes that sign: each is `serve --stdio` of this program on the same home. A
+ * contract's messages go to one worker, so they stay in order; answers match messages by number, in
+ * any order (`stdio.ts`).
  *
- * A worker that ends is started again and asked again what it had not answered: a message that it had taken gets the
- * stored reply. Where workers end three times without any answer, what was asked first is refused with `worker-lost`.
- * Workers end when their stdin does, and so with this process, however it ends.
+ * A worker that ends is started again, and gets its unanswered messages again: one that it had
+ * taken gets the stored reply. Where workers end three times without any answer, the first message
+ * is refused with `worker-lost`. Workers end when their stdin does, and so with this process,
+ * however it ends.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Writable } from 'node:stream';

@@ -1,2 +1,2 @@
-/** The Prometheus client, as much of it as a server uses: loaded by `serve --http` alone (`rolldown.config.ts`). */
+/** Parts of the Prometheus client, loaded by `serve --http` alone (`rolldown.config.ts`). */
 export { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';

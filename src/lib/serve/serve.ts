@@ -1,8 +1,9 @@
 /**
- * A server put together: one home, one desk before it, and the listeners that bring it messages. `cli` has the flags.
+ * Server of one home: a desk before it, and the listeners that bring it messages. `cli` has the
+ * flags.
  *
- * A further way to be reached is one more `Listener` in `listenersOf`, with the desk for contract messages; one for a
- * family's own work is `further`.
+ * A further way to reach it is one more `Listener` in `listenersOf`, with the desk for contract
+ * messages; one for a family's own work is `further`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Home } from '../home/home.ts';
@@ -40,7 +41,7 @@ export interface ServeOptions {
   pool: PoolOptions | undefined;
   /** Does what is due after messages, such as running the program of --notify. */
   after: ((home: Home) => Promise<unknown>) | undefined;
-  /** True for a worker: it logs nothing, and ends with its stdin, not by signals meant for its parent. */
+  /** True for a worker: it logs nothing, and ends with its stdin, not by its parent's signals. */
   worker: boolean;
   /** Called once the server is ready. */
   begun(): void;
@@ -61,7 +62,11 @@ export interface ServeOptions {
  */
 const LAPSE_MS = 600_000;
 
-/** Serves until the end. @throws Refusal where it cannot begin: the home stays locked, the node does not answer, an address is in use */
+/**
+ * Serves until the end.
+ * @throws Refusal where it cannot begin: the home stays locked, the node does not answer, an
+ * address is in use
+ */
 export async function serveHome(options: ServeOptions): Promise<void> {
   const { home, ports, worker, after } = options;
   if (worker) for (const signal of SIGNALS) process.on(signal, () => {});
@@ -134,14 +139,15 @@ async function listenersOf(
 }
 
 export const PATIENCE_LIMITS = {
-  /** Time from the beginning to the next try of a start: as supervisors of processes wait by default. */
+  /** Longest time from the beginning to the next try of a start: the default of supervisors. */
   start: { unit: 'milliseconds', most: 90_000 },
 } satisfies Limits;
 const CLOCK = { now: () => performance.now(), sleep: (ms: number): Promise<void> => sleep(ms) };
 
 /**
- * Runs `start` again while it is refused with `store-unavailable` before it has `begun`: after a power cut a server may start
- * before its database. Once it runs, it refuses what comes meanwhile and goes on by itself.
+ * Runs `start` again while it is refused with `store-unavailable` before it has `begun`: after a
+ * power cut a server may start before its database. Once it runs, it refuses what comes meanwhile
+ * and goes on by itself.
  * @throws whatever `start` throws otherwise, or at last
  */
 export async function onceStoreAnswers(

@@ -1,9 +1,10 @@
 /**
- * Messages on stdin, a line each; replies on stdout in the same order, a line each, whatever becomes of it. Several lines are
- * worked at once. While the oldest waits, for its turn, a slow node or a slow reader, no more than a window of lines is read.
+ * Messages on stdin, a line each; replies on stdout in the same order, a line each, also after
+ * failures. Several lines are worked on at once. While the oldest waits for its turn, a node or a
+ * reader, no more than a window of lines is read.
  *
- * A server and its workers number their lines: an answer has the number of its message and comes as soon as it is there.
- * A message that waits for a mint so holds up no answer behind it.
+ * A server and its workers number their lines: an answer has its message's number and comes as soon
+ * as it is there. A message that waits for a mint thus delays no answer behind it.
  */
 import type { Readable } from 'node:stream';
 import { allows, type Limits } from '../protocol/limit.ts';

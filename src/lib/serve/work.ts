@@ -1,6 +1,6 @@
 /**
- * The work of a server on its home: every message through the one runner, with nobody to ask, and by no more rows than
- * the tables mark for a server.
+ * Work of a server on its home: every message through the one runner, with nobody to ask. Only rows
+ * that the tables mark for a server are played.
  */
 import { play } from '../engine/play.ts';
 import type { Home } from '../home/home.ts';
@@ -50,7 +50,7 @@ export const workIn =
   async ({ key, text }) =>
     untimed(await pool.ask(key, text.replace(/[\r\n]+/g, ' ')));
 
-/** Returns the work as a worker does it: it tells its server how long it took, in front of the line. */
+/** Returns the work of a worker, with the time that it took in front of each line. */
 export const workTimed =
   (work: Work): Work =>
   async (received) => {

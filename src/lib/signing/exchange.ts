@@ -4,8 +4,8 @@
  * BIP327 DeterministicSign, and stores no nonce. `open` draws the nonce of one (sighash, key list,
  * tweaks), `signLast` answers it, `finish` completes: one round trip. A wrong answer leaves the
  * nonce untouched; the first valid one consumes it. Where a party's key lives in another wallet,
- * its part is taken from a PSBT that came back (`--merge`). The calls return undefined until it is
- * there. Not here: sessions of more than two parties.
+ * its part is taken from a returned PSBT (`--merge`); until then the calls return undefined.
+ * Not here: sessions of more than two parties.
  */
 import {
   hasTransaction,
@@ -195,10 +195,7 @@ export interface FinishedSignature {
   signature: Uint8Array;
   spends: readonly NonceId[];
 }
-/**
- * Returns the hash of the answer that another wallet must complete (`Outside`). A second answer for
- * the same nonce is refused.
- */
+/** Hashes an answer for another wallet to complete (`Outside`). A nonce's second one is refused. */
 export const answerIn = (peer: MusigShare): Hex => answerOf(`${peer.pubnonce}${peer.partial}`);
 
 /** Returns the opener's record (`Outside`) if its key is in another wallet, else no field. */
@@ -206,9 +203,9 @@ export const outsideOf = (job: OpeningJob, own: MusigShare, peer?: MusigShare): 
   job.own.outside ? { outside: { pubnonce: own.pubnonce ?? null, ...(peer && { answer: answerIn(peer) }) } } : {};
 
 /**
- * The opener completes. The peer's partial is verified with its own nonce, then the aggregate by
+ * Completes as the opener. The peer's partial is verified with its own nonce, then the aggregate by
  * BIP340; the former also before another wallet is asked to sign. Undefined: it has to sign first.
- * @param outside what the record keeps of a nonce that lies in another wallet
+ * @param outside what the record stores of a nonce that lies in another wallet
  * @throws Refusal `nonce-consumed`, `peer-partial-missing`, `peer-nonce-invalid`,
  * `peer-partial-invalid`
  */
