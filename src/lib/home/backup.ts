@@ -83,11 +83,11 @@ export async function backupHome({ dir, to, seed, config, store, journal }: Back
     throw new Refusal('cannot-write', `${to} lies in the home itself, a place that outlives it expected`);
   const { store: _, ...copied } = config;
   const [lost, read] = [await lostOf(store), await readOf(store)];
-  // A home that has not got back what its journal knows covers none of that.
+  // A home with records missing from its store covers no journal.
   const ends = (file: FoundFile): boolean => isKnown(file, read) || isRead(file, read);
   const sealed = mayLack(lost) ? [] : await journal.seal(ends);
   const files = mayLack(lost) ? [] : await journal.files();
-  // Only a file that nobody writes any more has a size that tells whether all of it was read.
+  // Only the size of a finished file shows whether all of it was read.
   const covered = sealed.filter((path) => files.some((file) => file.path === path && isKnown(file, read)));
   const unread = unreadOf(files, read, lost);
   let made: Counted;
@@ -110,7 +110,7 @@ const seedForm = (dir: string) =>
 /** Copies the store at one moment to a new SQLite file, without what must not be in a copy. */
 async function copyStore(store: HomeStore, path: string) {
   closeSync(openSync(path, 'wx', 0o600));
-  // In one file: what a log beside it holds would not be in the copy, and its end cannot say that the disk was full.
+  // Without a write-ahead log: the copy would lack its content, and its end cannot report a full disk.
   const target = new Connection(path, MIGRATIONS, { journal: 'DELETE' });
   try {
     const copied = await store.snapshot(function* (counter): Sql<Counted> {
@@ -180,7 +180,7 @@ export interface RestoreOptions {
  */
 export async function restoreHome(options: RestoreOptions): Promise<Config> {
   const { from, dir, store, refundsDir, journalDir, mnemonic, passphrase } = options;
-  // No backup names a database: this one has its store in itself.
+  // A backup names no database: it holds its own store.
   // Nor its journal: were the lost home alive after all, as in a drill, two would seal and cover the files of one folder.
   const { store: _, journal: __, ...config } = readConfig(resolve(from), BACKUP_FILE);
   const seed = join(from, SEED_FILE);

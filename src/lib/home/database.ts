@@ -30,10 +30,7 @@ export function* put(sql: string, ...values: Value[]): Sql<void> {
   yield [{ sql, values, read: false }];
 }
 
-/**
- * Runs pieces that need none of each other's rows, and returns the results of all: the first
- * statements of each, the second ones, and so on.
- */
+/** Runs pieces that need no rows of each other, statement by statement. Returns all results. */
 export function* together<T extends readonly unknown[]>(
   ...works: { readonly [K in keyof T]: Sql<T[K]> }
 ): Sql<{ -readonly [K in keyof T]: T[K] }> {
@@ -67,10 +64,8 @@ export interface Database {
   /** Runs `work` in one round trip: it sends all its statements at once. */
   ask<T>(work: () => Sql<T>): Promise<T>;
   /**
-   * Runs all of `work` or nothing of it: a throw or `false` rolls back. `false` also marks a lost
-   * race.
-   * @param names locks: no other `work` with one of these names runs meanwhile; 'all': no other at
-   * all
+   * Runs all of `work` or nothing: a throw or `false` rolls back. `false` also marks a lost race.
+   * @param names locks against other `work` with one of these names; 'all' against any other
    */
   write<T>(names: readonly string[] | 'all', work: () => Sql<T>): Promise<T | false>;
   /** Checks for damage, as far as the database can. @throws Refusal `store-damaged` */

@@ -51,7 +51,7 @@ interface Draft {
 async function newDraft(dir: string): Promise<Draft> {
   const made = `${dir}.${randomBytes(6).toString('hex')}.tmp`;
   const free = await hold(made + HELD);
-  // A sweep that came between the file and its lock has taken it for one that was left.
+  // A sweep between the file and its lock has taken it for an abandoned one.
   if (!free || !existsSync(made + HELD)) {
     free?.();
     return newDraft(dir);
@@ -80,7 +80,7 @@ async function sweep(parent: string): Promise<void> {
       rmSync(made, { recursive: true, force: true });
       rmSync(made + HELD, { force: true });
     } catch {
-      // Of another user: it stays as it is.
+      // Of another user: it stays.
     } finally {
       free();
     }

@@ -52,7 +52,7 @@ export function refuseExposed(path: string, mode = statSync(path).mode): void {
 }
 
 /**
- * Refuses a folder where others may replace this program's files; they are no secret to read.
+ * Refuses a folder where others may replace this program's files. Reading them is allowed.
  * @throws Refusal `secret-exposed`
  */
 export function refuseWritable(dir: string): void {
@@ -106,10 +106,7 @@ export function writePrivate(path: string, content: string | Uint8Array, mode = 
   }
 }
 
-/**
- * Resolves symbolic links, even of a missing path: by each name a home has the same sibling
- * folders.
- */
+/** Resolves symlinks, even of a missing path: by each name a home has the same sibling folders. */
 export function realPath(path: string): string {
   const whole = resolve(path);
   try {
@@ -136,8 +133,7 @@ export function replacePrivate(path: string, content: string | Uint8Array, mode 
 }
 
 /**
- * Reads a whole file that others may have replaced. Refuses a pipe, socket or device: it never
- * ends.
+ * Reads a whole file that others may have replaced, but no pipe, socket or device: they never end.
  * @throws as `readFileSync` does
  */
 export function readPlain(path: string, encoding: 'utf8' | 'latin1'): string {

@@ -1,6 +1,5 @@
 /**
- * A lock among processes that ends with its process: an exclusive SQLite transaction on its own
- * file.
+ * A lock among processes that ends with its process: an exclusive transaction on a SQLite file.
  * Users: `shares.ts`, `directory.ts`, `cashu/in-hand.ts`, `commands/ecash/melt.ts`.
  */
 import { rmSync } from 'node:fs';
@@ -26,7 +25,7 @@ export async function hold(path: string, make = true): Promise<(() => void) | un
   try {
     db = new DatabaseSync(url, { timeout: 0 });
     const held = db;
-    held.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'); // no second file beside it
+    held.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'); // no second file
     return () => held.close();
   } catch (error) {
     db?.close();

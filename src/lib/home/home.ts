@@ -220,7 +220,7 @@ export interface Home {
  * `store-damaged`, `store-newer`
  */
 export async function openHome(options: OpenHomeOptions): Promise<Home> {
-  // What lies beside a home lies beside the place where it is, by whatever name it is called.
+  // By each of its names a home has the same sibling folders.
   const dir = realPath(options.dir);
   const config = readConfig(dir);
   const { id, network, insecure } = config;
@@ -231,7 +231,7 @@ export async function openHome(options: OpenHomeOptions): Promise<Home> {
     added: options.refundsDir === undefined ? undefined : resolve(options.refundsDir),
   };
   const keys = retried(async () => {
-    // Side by side: reading may wait for a passphrase, loading costs more than opening the store.
+    // In parallel: reading may wait for a passphrase, loading costs more than opening the store.
     const [seed, { homeKeys }] = await Promise.all([
       readSeed(join(dir, SEED_FILE), options.passphrase),
       import('./keys.ts'),
@@ -242,7 +242,7 @@ export async function openHome(options: OpenHomeOptions): Promise<Home> {
   });
   const kinds = retried(() => options.kinds());
   const key = new Uint8Array(Buffer.from(config.journal_key, 'hex'));
-  // Written by hand a path may begin at the home; never where a run happens to stand, or each place has a tide of its own.
+  // Relative to the home, never to the working directory: each would have a tide of its own.
   const recordedJournal = resolve(dir, config.journal ?? journalBeside(dir));
   const journal = new Journal({
     dir: resolve(options.journalDir ?? recordedJournal),
@@ -288,7 +288,7 @@ export async function openHome(options: OpenHomeOptions): Promise<Home> {
   const accept = async (read: ReadLengths): Promise<void> => {
     await goOn(store, read);
     lost = 'accepted';
-    // What the lost store had is no use to anybody any more; that of another one than the home's own stays.
+    // The lost store's shares are of no use any more; those of a store that is not the home's own stay.
     if (options.store === undefined || withoutPassword(options.store) === config.store)
       await shares.sweep(store, { take: true });
   };
@@ -330,8 +330,8 @@ export async function openHome(options: OpenHomeOptions): Promise<Home> {
       const read = readNow(journals);
       const known = await kinds();
       const gathered = gather(journals, key, known, id);
-      // A home made of its words has lost everything, and knows nothing of it: where this is interrupted, what is in the
-      // store by then must not pass for all there was.
+      // A home made of its words has lost everything: after an interruption, what the store has by then must not
+      // pass for all there was.
       if (before === 'words') await store.setMeta('restored', 'pending' satisfies Lost);
       const [files, earlier] = [await journal.files(), await readOf(store)];
       const notGiven = without(unreadOf(files, { ...earlier, ...read }, before), journals);

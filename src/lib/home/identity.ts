@@ -76,7 +76,7 @@ const SET_NS = 1_000_000_000n;
 function placeText(dir: string, file: string): string {
   const mark = statSync(join(dir, file), { bigint: true, throwIfNoEntry: false });
   const { ino, dev, ctimeNs, mtimeNs } = statSync(join(dir, STORE_FILE), { bigint: true });
-  // Whoever puts a file back over itself sets its times: `rsync --inplace` leaves the mark alone, which is as it was.
+  // A program that puts the file back sets its times: `rsync --inplace` leaves the unchanged mark alone.
   const set = ctimeNs - mtimeNs > SET_NS ? ctimeNs : 0;
   const path = createHash('sha256').update(dir).digest('hex').slice(0, 16);
   const times = mark ? `${mark.ino} ${mark.ctimeNs} wrote ${mark.mtimeNs}` : 'none 0 wrote 0';
@@ -133,9 +133,7 @@ export async function renewIdentity(dir: string, homeId: string, store: HomeStor
   rmSync(join(dir, left!), { force: true });
 }
 
-/**
- * Returns the refusal of a hard link: a lock and write-ahead log per name would damage the file.
- */
+/** Returns the refusal of a hard link: locks and a log for each name would damage the file. */
 const linked = (dir: string, names: bigint): Refusal =>
   new Refusal(
     'store-unsafe',
@@ -166,10 +164,7 @@ function judge(place: StorePlace, { identity, commits }: Provenance, marks: Tide
 
 /** Time to wait for a run that has committed and writes its journal and tides next. */
 const BEHIND_MS = 1_000;
-/**
- * Returns whether the tides come to agree with the store while nobody else can commit. Runs under
- * the store's lock, so nothing is awaited.
- */
+/** Returns whether the tides come to agree with the store. Awaits nothing: its lock is held. */
 function agreeSoon(commits: number, marks: () => TideMarks): boolean {
   for (const since = performance.now(); ;) {
     const now = marks();
@@ -209,7 +204,7 @@ export async function checkIdentity({ place, store, tides, kinds, tell }: Checks
   for (;;) {
     const seen = await store.provenance();
     const marks = marksOf(seen.life);
-    // A commit between the two looks has raised both: it is the counter that was read last that counts.
+    // A commit between the two reads has raised both: the counter that was read last counts.
     const now = judge(place, seen, marks) === 'held' ? seen : await store.provenance();
     const { life, identity, restored } = now;
     if (life !== seen.life) continue;
@@ -237,7 +232,7 @@ export async function checkIdentity({ place, store, tides, kinds, tell }: Checks
     const still = (found: Provenance): boolean => found.life === life && judge(place, found, marksOf(life)) === 'lost';
     const number = await store.settle({ identity: place.text, life: next, above, still }, await kinds());
     if (number === undefined) continue;
-    // What is put back of the life that ended here is below its tides. Those of a copy are not its own.
+    // A store of the ended life that is put back lies below its tides. Those of a copy are not its own.
     for (const tide of [kept, journal]) if (place.compare(identity) !== 'other') tide.end(life, number);
     follow(next);
     for (const tide of [kept, journal]) {

@@ -80,8 +80,7 @@ export function readHeader(path: string): JournalHeader | undefined {
 }
 
 /**
- * Returns the files in a folder that have the name of a journal, oldest first; none where there is
- * no folder.
+ * Returns the files in a folder that are named as journals, oldest first; none without a folder.
  */
 export function filesIn(dir: string): string[] {
   const all = unlessMissing(() => readdirSync(dir, { withFileTypes: true })) ?? [];
@@ -139,7 +138,7 @@ function headerOf(line: string, path: string, key: Uint8Array): JournalHeader {
   try {
     found = parseJson(line);
   } catch {
-    // Says below what was expected.
+    // The check below reports what was expected.
   }
   const header = (found ?? {}) as unknown as Partial<JournalHeader>;
   if (header.type !== 'journal' || !/^[0-9a-f]{32}$/.test(String(header.salt)))

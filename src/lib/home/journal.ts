@@ -196,12 +196,12 @@ export class Journal {
       this.#point('in-journal');
       await synced(file.fd);
     } catch (error) {
-      // What of it is on disk nobody knows: the file ends here, and the lines come again in another.
+      // The disk may have any part of it: the file ends here, and another repeats the lines.
       this.#file = undefined;
       closeSync(file.fd);
       throw error;
     }
-    // A backup that began meanwhile may tell that this file can go: then the lines go into one that it does not know.
+    // A backup that began meanwhile may cover this file, which can then be removed: the lines go into another.
     if (!isThere(file)) return this.#write();
     this.#lines = this.#lines.filter((line) => !lines.includes(line));
     for (const thing of read) {
@@ -249,7 +249,7 @@ export class Journal {
     const path = join(this.dir, `${time}-${randomBytes(6).toString('hex')}${ENDS}`);
     const salt = randomBytes(16).toString('hex');
     const text = headerText({ of: markOf(home), salt, home: this.#home, life: this.#life });
-    // The file that was made is written to the end, whatever comes to be called by its name.
+    // All lines go to this descriptor, even if another file takes the name.
     const fd = openSync(path, 'wx', 0o600);
     try {
       writeFileSync(fd, text);
@@ -317,10 +317,7 @@ export class Journal {
   }
 }
 
-/**
- * Returns whether the file still has its name: a backup seals it, its owner may remove it, and
- * another one may lie in its place.
- */
+/** Returns whether the file has its name: it may have been sealed, removed or replaced. */
 function isThere({ path, fd }: OpenFile): boolean {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   const own = fstatSync(fd, { bigint: true });

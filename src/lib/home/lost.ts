@@ -51,10 +51,7 @@ export function hasAllOf(files: readonly FoundFile[], read: ReadLengths): (path:
   return (path) => known.has(stem(path)) || read[stem(path)] === bytesOf(path);
 }
 
-/**
- * Returns those of its journal's files that this home has still to bring in. Another home of its
- * words has its own.
- */
+/** Returns the files of this home's own journal that it has still to bring in. */
 export const unreadOf = (files: readonly FoundFile[], read: ReadLengths, lost: Lost | undefined): readonly string[] =>
   files.filter((file) => (file.by !== 'another' || lost === 'words') && !isKnown(file, read)).map(({ path }) => path);
 

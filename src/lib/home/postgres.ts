@@ -130,7 +130,7 @@ class Postgres implements Database {
       lock_timeout: WAIT_MS,
       // A worker that hangs in a commit holds up nobody for longer than this.
       idle_in_transaction_session_timeout: WAIT_MS,
-      // Whatever the server is told while this runs, a commit is synced before it is answered.
+      // A commit is synced before it is answered, even if the server's settings change meanwhile.
       options: '-c search_path=public -c synchronous_commit=on',
       pipeline: true,
       keepAlive: true,
@@ -190,7 +190,7 @@ class Postgres implements Database {
   }
   *#migrate(homeId: string, create: boolean): Sql<true> {
     const newest = POSTGRES_MIGRATIONS.length;
-    // Read off the table: a name that was looked up before the lock was had would still be unknown.
+    // Queried from the table: a name resolved before the lock would still be unknown.
     const named = `SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tablename = 'meta'`;
     const there = (yield* get(named)) !== undefined;
     if (there && create)
@@ -264,7 +264,7 @@ class Postgres implements Database {
       client.release();
       return result;
     } catch (error) {
-      // A connection on which the server has answered is as it was before; any other may be in any state.
+      // A connection is reusable after an answer of the server; any other may be in any state.
       client?.release(!isAnswer(error));
       throw refusalOf(error, this.#place);
     }
@@ -274,10 +274,10 @@ class Postgres implements Database {
   async #examine(client: pg.PoolClient): Promise<void> {
     // Without a listener, a connection that breaks while nothing is asked of it would end the process.
     client.on('error', () => {});
-    // What is told beside this question says nothing of a server that has answered it before.
+    // Commits reported after this question prove nothing of a server that answered it before them.
     const committed = this.#committed;
     const state = await this.#state(client);
-    // Who hands connections on says another number at the beginning than the server's process has.
+    // A pooler's first message states another number than that of the server's process.
     if (state.pid !== (client as pg.PoolClient & { processID: number }).processID) throw pooled(this.#place);
     if (state.standby)
       throw new Refusal('store-foreign', `${this.#place} is a standby, the primary expected`, {
@@ -372,9 +372,7 @@ const FAULTS = /^(22|23|42|P0)/;
 /** SQLSTATE of a database that does not exist, or does not let this user in: lasting faults. */
 const CLOSED = /^(28|3D|42501)/;
 
-/**
- * Returns the refusal of a pooler: timeouts and prepared or early statements need one connection.
- */
+/** Returns the refusal of a pooler: timeouts, prepared and early statements need one connection. */
 const pooled = (place: string): Refusal =>
   new Refusal('store-pooled', `${place}: a connection pooler found, PostgreSQL itself expected`, {
     hint: 'give the address of the server; a worker holds four connections at most, and one that is idle gives them back',
@@ -384,7 +382,7 @@ function refusalOf(error: unknown, place: string): unknown {
   if (error instanceof Refusal || !(error instanceof Error)) return error;
   const { code = '', message } = error as { code?: string; message: string };
   const said = `${place}: ${message || code}`;
-  // PgBouncer does not let settings of a connection through, where it was not told to drop them.
+  // PgBouncer refuses settings of a connection unless it is set to drop them.
   if (code === UNSUPPORTED && message.includes('startup parameter')) return pooled(place);
   if (CLOSED.test(code)) return new Refusal('store-foreign', said);
   if (error instanceof pg.DatabaseError && FAULTS.test(code))

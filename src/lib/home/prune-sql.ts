@@ -18,10 +18,7 @@ export interface MarkTime {
   height: number | null;
 }
 
-/**
- * Returns whether the last mark was noted `spacing` seconds ago or more. After a clock was set back
- * the next mark counts at once.
- */
+/** Returns whether the last mark is `spacing` seconds off, even ahead (a clock was set back). */
 export function* mayMark({ at }: Pick<MarkTime, 'at'>, spacing: number): Sql<boolean> {
   const last = yield* get('SELECT at FROM mark ORDER BY number DESC LIMIT 1');
   return !last || allows({ least: spacing }, Math.abs(at - (last['at'] as number)));
@@ -30,7 +27,7 @@ export function* mayMark({ at }: Pick<MarkTime, 'at'>, spacing: number): Sql<boo
 /** Records the number of the last commit, unless that was done less than `spacing` seconds ago. */
 export function* addMark(counter: Counter, { at, height }: MarkTime, spacing: number): Sql<void> {
   if (!(yield* mayMark({ at }, spacing))) return;
-  // Of a store that has come no further the first mark stands.
+  // If no commit came since, the earlier mark stays.
   const number = yield* counter.get();
   yield* put('INSERT INTO mark(number, at, height) VALUES (?, ?, ?) ON CONFLICT DO NOTHING', number, at, height);
 }
@@ -63,9 +60,7 @@ export function* repliesAfter({ number, key }: ReplyCursor, upTo: number, limit:
   return rows as unknown as ReplyCursor[];
 }
 
-/**
- * Query for a later reply of the action over the record, which stands for good if this one does.
- */
+/** Query for a later reply of the action over the record: one that stands if this one does. */
 const FOLLOWED = `SELECT 1 FROM reply_of AS next JOIN reply AS later ON later.key = next.reply
   WHERE next.record = own.record AND next.type = own.type AND next.number > own.number AND next.number <= ?
   AND later.stands >= reply.stands`;

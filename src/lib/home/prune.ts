@@ -132,8 +132,8 @@ export async function prune({
 }
 
 /**
- * Returns the last commits before which a record may go: an ended one, and one that came to
- * nothing. None without a height.
+ * Returns the last prunable commits: of ended records, and of those that came to nothing. None
+ * without a height.
  */
 async function limitsOf(work: PruneRun): Promise<{ ended: number; nothing: number }> {
   const oldest = (days: number): Promise<number> =>
@@ -229,10 +229,7 @@ interface PartRecord extends Pick<OldRecord, 'id' | 'kind' | 'rev'> {
   over: boolean;
 }
 
-/**
- * Returns the records pruned with these, by a claim of theirs. Reads all records of such kinds, so
- * it runs only where one is due.
- */
+/** Returns the records pruned with these, by a claim of theirs. Slow: reads all of such kinds. */
 async function partsOf(
   { store, pause, stopped }: PruneRun,
   kinds: ReadonlyMap<string, Kind<any>>,

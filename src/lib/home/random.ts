@@ -19,10 +19,7 @@ export function parseInsecureSeed(hex: string): Uint8Array {
   return new Uint8Array(Buffer.from(hex, 'hex'));
 }
 
-/**
- * Returns a repeatable stream: sha256(tag ‖ seed ‖ home ‖ commits ‖ call ‖ block), block after
- * block. Each call begins a new run of blocks.
- */
+/** Returns a repeatable stream: blocks of sha256(tag ‖ seed ‖ home ‖ commits ‖ call ‖ block). */
 export function insecureRandom(seed: Uint8Array, home: string, commits: number): Random {
   let call = 0;
   return (bytes) => {

@@ -69,7 +69,7 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
         const kind = knownKind(known, sort, path, 'read');
         const parsed: unknown = kind.parse(written);
         const record = kind.restored(parsed);
-        // What it doubted for being restored it may have doubted no more.
+        // The doubts of a restored record may have ended since.
         const settled: unknown = kind.completed?.(parsed) ?? parsed;
         const over = !foreign && (kind.row(settled).over !== undefined || (kind.part?.(settled).over ?? false));
         versions.push({ kind, name, record, rev, path, over, versions: kind.holds ? [record] : [] });
@@ -77,7 +77,7 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
       }
       for (const note of line.notes) notes.set(note.name, note);
       for (const path of line.addresses) addresses.set(`${path.chain}/${path.index}`, path);
-      // Other files may have seen its records before: when it was its own line says.
+      // Other files may have its records earlier: its own line has the time.
       if (line.commit >= newest.commit) newest = { commit: line.commit, at: line.at };
     }
   }
@@ -85,7 +85,7 @@ export function gather(paths: readonly string[], key: Uint8Array, kinds: Kinds, 
 }
 
 /**
- * Merges the versions of each record, in the order of writing. Of two equal ones the newer counts.
+ * Merges the versions of each record in the order of writing. Of two equal ones the newer counts.
  */
 function mergedVersions(versions: readonly Merged[]): ReadonlyMap<string, Merged> {
   const records = new Map<string, Merged>();
@@ -113,7 +113,7 @@ function merge<R>(kind: Kind<R>, earlier: R, later: R): R {
 export interface Reconciliation {
   kind: string;
   name: string;
-  /** Effect. `conflict`: the store has another record, or has left this one for good, and stays. */
+  /** Effect. `conflict`: the store, which has another record or left this one, is unchanged. */
   outcome: 'added' | 'raised' | 'same' | 'conflict';
   /** Merged record; in a conflict the journal's. */
   record: unknown;
@@ -130,12 +130,12 @@ export async function reconcile(
   settled?: SettledStore,
   hasAll: (path: string) => boolean = () => false,
 ): Promise<readonly Reconciliation[]> {
-  // From now on no commit has a number that one of a lost store had.
+  // No later commit repeats a number of the lost store.
   await store.atLeast(newest.commit);
   const outcomes: Reconciliation[] = [];
   const lost: Merged[] = [];
-  // What the store has lost comes last: by then others have let go of the claims that it takes over. Of that, what holds most
-  // claims comes first, so that an opening finds the contract that it became.
+  // Lost records come last: by then others have released the claims that these take over. Those with most
+  // claims come first, so that an opening finds the contract that it became.
   const claimsOf = ({ kind, record }: Merged): number => kind.claims(record).length;
   const stuck: Merged[] = [];
   const gone = new Set<Claim>();
@@ -147,8 +147,8 @@ export async function reconcile(
     if (!outcome && wasDropped(entry, settled, hasAll))
       for (const claim of entry.kind.claims(entry.record)) gone.add(claim);
   }
-  // A record that was looked at later may have let go of what one of these needs.
-  // With what was dropped goes the opening that it began with.
+  // A record that was merged later may have released what one of these needs.
+  // A dropped record takes the opening that it began with along.
   const isGone = ({ kind, record }: Merged): boolean => kind.claims(record).every((claim) => gone.has(claim));
   const missed = lost.filter((entry) => !isGone(entry));
   outcomes.push(...lost.filter(isGone).map(asItWas));
@@ -209,7 +209,7 @@ async function into(
         return { kind: kind.name, name, outcome: same ? 'raised' : 'added', record: merged };
     } catch (error) {
       refuseUnlessKnown(error);
-      // Another run may have added the very same: then the next look finds it.
+      // Another run may have added the very same: then the next round finds it.
       if (!again) continue;
       const beside = kind.beside?.(record) ?? record;
       if (sameJson(beside, record)) return { kind: kind.name, name, outcome: 'conflict', record };
@@ -245,8 +245,7 @@ function isCovered(kind: Kind<any>, mine: unknown, both: (own: unknown) => unkno
 }
 
 /**
- * Returns the known addresses and those between the store's last one and the last known one: a
- * commit that died recorded its own nowhere.
+ * Returns the known addresses and, for commits that died, the gap between the store's and these.
  */
 async function usedBefore(store: HomeStore, known: readonly WalletPath[]): Promise<readonly WalletPath[]> {
   const own = await store.addresses();
@@ -273,7 +272,7 @@ export async function endDoubts(store: HomeStore, kinds: Kinds): Promise<number>
         it
           ? { writes: { it: kind.completed!(it) as object }, result: !sameJson(kind.completed!(it), it) }
           : { writes: {}, result: false };
-      // What goes with another record is none to count.
+      // A part of another record does not count.
       if ((await change<{ it: object }, boolean>(store, { it: kind }, find, take)) && !kind.part) done += 1;
     }
   return done;
@@ -324,7 +323,7 @@ async function unite(store: HomeStore, notes: readonly Note[]): Promise<void> {
     for (let done = false; !done;) {
       const known = await store.notes(some.map(({ name }) => name));
       const lost = some.filter(({ name }) => !known.has(name));
-      // A race that was lost, or notes that came meanwhile: look again.
+      // A lost race, or notes that came meanwhile: load again.
       const commit = () => store.commit(plainCommit({ reads: [], writes: [], notes: lost }));
       done = lost.length === 0 || ((await commit().catch(refuseUnlessKnown)) ?? false);
     }

@@ -49,9 +49,7 @@ export function* isAnswered(key: Hex | null): Sql<boolean> {
   return key !== null && (yield* get(`SELECT 1 FROM reply WHERE key = ? AND ${LIVE}`, key)) !== undefined;
 }
 
-/**
- * Deletes an action's replies over these records: the steps' for a cancel, the cancels' for a step.
- */
+/** Deletes an action's replies over these records: steps' for a cancel, cancels' for a step. */
 export function* forget({ type, ends = false }: Commit['reply'], records: readonly number[]): Sql<void> {
   if (type === '' || records.length === 0) return;
   const linked = `record IN (${marks(records)})`;

@@ -282,7 +282,7 @@ const POSTGRES: Dialect = {
   total: `
   CREATE VIEW total AS SELECT name, count(*) AS records, sum(value / ${UNIT}) AS units, sum(value % ${UNIT}) AS rest
     FROM figure GROUP BY name;`,
-  // The condition of a trigger may hold no query, and one without is looked at before anything is called.
+  // A trigger's condition may hold no query; one without is checked before any call.
   guard: ({ name, on, table, when, unless, message }) => `
   CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF ${unless ? `EXISTS (${unless})` : 'FALSE'} THEN RETURN ${on === 'DELETE' ? 'OLD' : 'NEW'}; END IF;

@@ -108,7 +108,7 @@ export class HomeStore implements Store {
 
   async commit(commit: Commit): Promise<boolean> {
     const { opens, addresses } = commit;
-    // Whatever waits comes before the transaction: inside it there are statements only.
+    // All waiting comes before the transaction, which holds only statements.
     const secrets = opens.length + addresses.length > 0 ? await this.#secrets() : undefined;
     const sealed = opens.map((nonce) => encryptNonce(nonce, secrets!.storeKey));
     const places = await Promise.all(addresses.map((own) => placeOf(own, secrets!)));

@@ -211,8 +211,8 @@ export class Connection {
 }
 
 /**
- * Opens the file. On a full disk SQLite's shared index has no room next to it: then this process
- * has the file for itself, and can read.
+ * Opens the file. A full disk has no room for SQLite's shared index: then this process has the file
+ * for itself, and can read.
  */
 function opened(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: BUSY_MS });
@@ -252,10 +252,7 @@ function refusalOf(error: unknown, path: string): unknown {
   return new Refusal(DAMAGED.includes(primary) ? 'store-damaged' : 'store-unavailable', `${path}: ${message}`);
 }
 
-/**
- * Returns the files of a store that this user may not write: SQLite leaves one behind where another
- * was read-only.
- */
+/** Returns a store's unwritable files: SQLite leaves one behind where another was read-only. */
 function shutOf(path: string): readonly string[] {
   const shut = [path, `${path}-wal`, `${path}-shm`].filter((file) => existsSync(file) && !isWritable(file));
   return shut.length > 0 ? shut : [path];

@@ -82,7 +82,7 @@ class Tide implements CommitWatch {
       });
     }
     try {
-      // A reader may see half of another process's write; a second look sees the whole.
+      // A reader may see half of another process's write; a second read sees the whole.
       for (let look = 0; look < 3; look += 1) {
         const commits = this.#commitsIn(file, life);
         if (commits !== undefined) return commits;

@@ -86,9 +86,7 @@ export interface Facts {
   spends: ReadonlyMap<string, SpentBy>;
   /** Maps each reserved outpoint to the record that holds it. */
   reserved: ReadonlyMap<string, Pick<RecordRow, 'name'> & { kind: string }>;
-  /**
-   * Maps each txid to whether the node has seen it; without a transaction index, as far as known.
-   */
+  /** Maps each txid to whether the node saw it; absent if a node without index cannot tell. */
   known: ReadonlyMap<Hex, boolean> | 'not-checked';
   /** Satoshis for a thousand virtual bytes. */
   feerate: number;
@@ -173,7 +171,7 @@ export interface Consent {
   /** Amount that counts against --max; 0 for a retry. */
   growthSat: bigint;
 }
-/** Public document, as a refund, also stored outside the home before printing (`--refunds`). */
+/** Public document, like a refund, also stored outside the home before printing (`--refunds`). */
 export interface Copy {
   name: string;
   body: object;
@@ -234,7 +232,7 @@ export type When<In, Rs extends Records, I> = readonly [
   holds: (seen: StepContext<In, Rs, I>) => boolean,
 ];
 
-/** `asks` are required, `may` optional; a retry may change `agrees`. Others are usage errors. */
+/** `asks` are required, `may` optional; `agrees` consent and may change in a retry; no others. */
 interface Flags<I, K extends keyof I> {
   asks?: readonly K[];
   may?: readonly (keyof I)[];
@@ -259,7 +257,7 @@ export interface Row<M extends Step, Rs extends Records, I> extends Flags<I, key
   secret?: true;
   /** True for a reply that no cancel and no restore removes. */
   stands?: true;
-  /** True for a step that ends the action, as a cancel: earlier replies over its records go. */
+  /** True for a step that ends the action, like a cancel: deletes replies over its records. */
   ends?: true;
   take(given: TakeArgs<M | null, Rs, I, never, keyof Facts>): TakeResult<M, Rs>;
 }
@@ -288,7 +286,7 @@ export type RowOf<M extends Step, Rs extends Records, I> = <
   },
 ) => Row<M, Rs, I>;
 
-/** Key that only the message vouches for: begins or continues an action, gives up no record. */
+/** Key vouched for by its message only: may begin or continue an action, but gives up no record. */
 export interface UnvouchedKey {
   readonly stated: Hex;
 }
@@ -318,9 +316,7 @@ export interface Action<M extends Step, Rs extends Records, I> {
   peer(first: UnsealedContext<M, Rs, I>, by: Party): Hex | UnvouchedKey | null;
   /** Returns this home's values of the fields that a message states of shared records. */
   states?(records: Partial<Rs>, by: Party): object | undefined;
-  /**
-   * Returns the path of the key that seals the reply; null for one to no counterparty: unsealed.
-   */
+  /** Returns the path of the key that seals the reply; null without a counterparty: unsealed. */
   sealWith(records: Partial<Rs>, by: Party): Path | null;
   /** True if no row needs a secret: an encrypted home then needs no passphrase. */
   keyless?: true;
@@ -334,10 +330,7 @@ export interface Action<M extends Step, Rs extends Records, I> {
    * home alone. Returns a `message` if the counterparty must learn of it.
    */
   cancel?(given: TakeArgs<M | null, Rs, I, never, never>): Effects<Rs> & { message?: M; hint?: string };
-  /**
-   * Returns the records' finished document, if any. --again uses it if no reply is stored, as in a
-   * restored home.
-   */
+  /** Returns the records' finished document, if any: for --again without a stored reply. */
   again?(seen: Pick<StepContext<null, Rs, I>, 'records' | 'by'> & { network: string }): M | undefined;
   rows: readonly Row<M, Rs, I>[];
 }

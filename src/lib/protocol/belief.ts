@@ -6,10 +6,7 @@
  * `restored` and `later`).
  */
 
-/**
- * Rule of one field. Without `restored` a restore leaves it alone; without `merged` the later
- * version's value holds.
- */
+/** Rule of one field. Default of `restored`: unchanged; of `merged`: the later version's value. */
 export interface Belief<T> {
   restored?: (value: T) => T;
   /** Merges the values of two versions; `earlier` is undefined if that version lacks the field. */

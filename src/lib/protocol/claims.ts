@@ -1,5 +1,5 @@
 /**
- * Claims that families share: one record of the home, of whichever family, holds a key, coin or id.
+ * Claims that families share: a key, a coin or an id, each held by at most one record of the home.
  * Not here: a single family's claims (its `records.ts`), what a claim is (`action.ts`).
  */
 import type { Claim, Hex } from './action.ts';

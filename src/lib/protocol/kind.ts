@@ -40,7 +40,7 @@ export interface Kind<R> {
    * known. Absent: the version that is further by its row wins.
    */
   merged?(mine: R, other: R): R;
-  /** Returns a restored record once its owner vouches for the journal's end. Absent: no change. */
+  /** Returns a record after `reconcile --complete` vouched for the journal. Absent: unchanged. */
   completed?(record: R): R;
   /** Returns a record from a journal without a claim that another record has taken since. */
   beside?(record: R): R;
@@ -55,7 +55,7 @@ export interface Kind<R> {
    * The other record stays until it has. Absent: pruned alone.
    */
   part?(record: R): { of: Claim; over: boolean };
-  /** Returns an ended record's coins: pruning waits until all are spent and well confirmed. */
+  /** Returns an ended record's coins: pruning waits until all are spent, deep enough. */
   spent?(record: R): readonly Gone[];
 }
 /** Record that another one holds, by one of its claims. */
@@ -78,8 +78,7 @@ export interface RecordRow {
   /** Issuer, fixed with the record. */
   issuer?: string;
   /**
-   * Total that a payer owes, where others may raise it: never below `highSat` nor above `limitSat`,
-   * never lower than before.
+   * Total that a payer owes, if others may raise it: from `highSat` to `limitSat`, never falling.
    */
   owedSat?: bigint;
   /** True for a final state: the store refuses a change back to a state that is not final. */

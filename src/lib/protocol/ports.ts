@@ -112,16 +112,13 @@ export interface Store {
    * @throws Refusal `nonce-consumed` where a spent nonce is no longer open
    */
   commit(commit: Commit): Promise<boolean>;
-  /**
-   * Writes commits of other runs that were read here to the journal, before their contents are
-   * printed.
-   */
+  /** Writes commits of other runs that were read here to the journal, before they are printed. */
   flush(): Promise<void>;
   /** Returns the records by prefix of name, oldest first; none for fewer than 8 hex digits. */
   byName(prefix: string): Promise<readonly { kind: string; record: Json }[]>;
   /** Returns the notes under these names. */
   notes(names: readonly string[]): Promise<ReadonlyMap<string, Json>>;
-  /** Returns receiving addresses: first those that records have freed (`RecordRow.frees`). */
+  /** Returns receiving addresses: freed ones first (`RecordRow.frees`), then new ones. */
   payouts(count: number): Promise<readonly OwnAddress[]>;
   ours(scripts: readonly Hex[]): Promise<ReadonlyMap<Hex, WalletPath>>;
 }
@@ -145,7 +142,7 @@ export interface Shares {
   ): Promise<boolean>;
 }
 
-/** Chain and clock. `checks` names how each query was answered, `not-checked` where it was not. */
+/** Chain and clock. `checks` shows how each query was answered, or `not-checked`. */
 export interface FactSource {
   facts(queries: Partial<Pick<Queries, 'tip' | 'coins' | 'known' | 'feerate' | 'now' | 'remote'>>): Promise<{
     facts: Partial<Facts>;
@@ -207,10 +204,7 @@ export type { Effects, Records };
 export type ServedAction = Pick<Action<any, any, any>, 'type' | 'server'>;
 export type ServedRow = Pick<Row<any, any, any>, 'name' | 'by' | 'after' | 'unattended'>;
 
-/**
- * Returns whether a server takes the row: those of the party that it plays and those marked for it,
- * and no start.
- */
+/** Returns whether a server takes the row: its party's or one marked for it, and no start. */
 export const isServed = ({ server }: ServedAction, row: ServedRow): boolean =>
   server !== undefined && row.after !== null && (row.by === server || row.unattended !== undefined);
 

@@ -12,7 +12,7 @@ export type ErrorRow = readonly [exit: number, meaning: string];
 export type ErrorRows = Readonly<Record<string, ErrorRow>>;
 
 const SHARED_ERRORS = {
-  // 2: the words of the call are off
+  // 2: wrong flags or arguments
   usage: [2, 'the command line is not understood'],
   'tip-required': [2, 'this step needs the height of the newest block, and none was given'],
   // 65: malformed input
@@ -40,7 +40,7 @@ const SHARED_ERRORS = {
   'wrong-network': [65, 'made for another Bitcoin network than this home'],
   'wrong-unit': [65, 'ecash of another unit than sat, or a payment of another method than credit'],
   'store-damaged': [65, 'the store, the seed or the configuration of the home is damaged or missing'],
-  // 66: what was named is not there
+  // 66: the named thing is missing
   'no-input': [66, 'a file that was named is not there or cannot be read'],
   'no-home': [66, 'no home in that directory'],
   'unknown-contract': [66, 'no contract of this home has that id, or more than one begins so'],
@@ -186,7 +186,7 @@ export function passing(code: unknown, exit: unknown): ErrorCode | undefined {
     const known = code as ErrorCode;
     return ERRORS[known][0] === 69 || ERRORS[known][0] === 75 ? known : undefined;
   }
-  // Of a newer program.
+  // A newer program's code.
   return exit === 69 ? 'busy' : exit === 75 ? 'state-moved-on' : undefined;
 }
 
