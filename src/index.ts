@@ -1,6 +1,6 @@
 /**
- * The library: what other programs build on. Pure functions and tables; nothing here reads a file, a
- * clock or the network, and randomness is an argument.
+ * The library: what other programs build on. Pure functions and tables; nothing here reads a file,
+ * a clock or the network, and randomness is an argument.
  *
  * What does this message say, which transaction do both sign, and who acts next?
  *
@@ -19,9 +19,9 @@
  *
  *     spillway sign-update --home mint --contract "$ID" --amount 2100 | node what.ts
  *
- * An action is a table (`openCredit`, `signUpdate`, …): each row states whose turn it is and has the
- * pure function `take` that takes the step. A program that stores contracts itself implements `Ports`
- * and commits what `take` returns, all of it at once, before it shows the message.
+ * An action is a table (`openCredit`, `signUpdate`, …): each row states whose turn it is and has
+ * the pure function `take` that takes the step. A program that stores contracts itself implements
+ * `Ports` and commits what `take` returns, all of it at once, before it shows the message.
  */
 
 // ── the protocol: tables, rows, whose turn; messages, seals, refusals ─────────────────────────────────────────────────

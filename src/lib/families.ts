@@ -52,9 +52,9 @@ export interface Family {
   cancels?: Readonly<Record<string, string>>;
   /** Describes its messages and its other `documents` in words, and checks them. */
   describe?: () => Promise<Describer>;
-  /** Types of its documents beside messages of actions. */
+  /** Types of its documents besides messages of actions. */
   documents?: readonly string[];
-  /** Form of its texts that are no documents, and what one says, for `inspect`. */
+  /** Form of its texts that are no documents, and the meaning of one, for `inspect`. */
   texts?: { form: RegExp; describe: () => Promise<(text: string) => { of: string; facts: Fact[] }> };
   /** Returns the transaction in one of its documents, for `broadcast` and `bump`. */
   carries?: () => Promise<(document: Document) => Settlement | undefined>;
@@ -63,7 +63,7 @@ export interface Family {
    * for transactions that are signed only at the exit.
    */
   ways?: Readonly<Record<string, () => Promise<WaysOut>>>;
-  /** Error codes of its own, beside the shared ones. */
+  /** Error codes of its own, besides the shared ones. */
   errors?: ErrorRows;
   /** Decides what `watch` does about its records. */
   duties?: () => Promise<readonly Watcher<any>[]>;

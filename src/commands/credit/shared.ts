@@ -72,7 +72,7 @@ export async function policyFrom(values: PolicyValues, network: Network): Promis
   });
 }
 
-/** Flags for the terms of an opening or a rollover, beside its amount and funding. */
+/** Flags for the terms of an opening or a rollover, besides its amount and funding. */
 export const termsFlags = {
   ...keyFlags,
   ...feeFlags,

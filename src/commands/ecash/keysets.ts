@@ -17,7 +17,7 @@ import { parseAs } from '../../lib/protocol/message.ts';
 import { freshPath } from '../../lib/protocol/places.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
 
-/** Returns the public part of a keyset, as it is printed. */
+/** Returns the printed public part of a keyset. */
 export const keysetDocument = (r: KeysetRecord): object => ({
   type: 'ecash-keyset',
   version: 1,

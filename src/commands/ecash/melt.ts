@@ -91,14 +91,14 @@ async function holdingFiles<T>(paths: readonly string[], work: () => Promise<T>)
   }
 }
 
-/** Keeps the note of a payment in a file. @throws Refusal `no-input` where it cannot be read */
+/** Stores the note of a payment in a file. @throws Refusal `no-input` where it cannot be read */
 export const fileJournal = (path: string): MeltJournal => ({
   read: () => textOf(path),
   write: (text) => writeFileWhole(path, `${text}\n`, PRIVATE),
   remove: () => rm(path, { force: true }),
 });
 
-/** Keeps change in a file, a token a line. @param append true if other tokens in it may stay */
+/** Stores change in a file, a token a line. @param append true if other tokens in it may stay */
 export function changeFile(path: string, append: boolean): ChangeFile {
   const others = async (isOwn: (line: string) => boolean): Promise<string[]> => {
     const lines = ((await textOf(path)) ?? '').split('\n').filter((line) => line.trim() !== '' && !isOwn(line));
@@ -131,7 +131,7 @@ async function refuseSameFile(change: string, ...others: readonly string[]): Pro
       throw new Refusal('usage', `--change-out ${change} found, a file apart from the token and its note expected`);
 }
 
-/** Returns the document that says what a run has done. */
+/** Returns the document that reports what a run has done. */
 const meltDocument = (done: Melted | GivenUp): object => ({
   type: 'ecash-melt',
   version: 1,

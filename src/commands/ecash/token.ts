@@ -9,7 +9,7 @@ import { parseJson, type Json } from '../../lib/protocol/json.ts';
 import { readInput } from '../../lib/cli/input.ts';
 import { utf8 } from '../../lib/engine/sniff.ts';
 
-/** Takes any text that is no JSON for a token; its reader says what is wrong with it. */
+/** Takes any text that is no JSON for a token; its reader reports what is wrong with it. */
 const rawToken = (text: string): Json | undefined =>
   text === '' || /^[{[]/.test(text) ? undefined : { token: text.replace(/\s+/g, '') };
 

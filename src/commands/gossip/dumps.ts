@@ -1,5 +1,5 @@
 /**
- * Dumps of gossip: told by their first bytes, unzipped, and read as a stream of messages.
+ * Dumps of gossip: known by their first bytes, unzipped, and read as a stream of messages.
  * Not here: the formats (`lib/gossip`).
  */
 import { choiceFlag } from '../../lib/cli/flags.ts';
@@ -66,12 +66,12 @@ export interface Opened {
 interface OpenOptions {
   /** Bytes at most, also after gzip. */
   limit?: number;
-  /** Kind of the dump, where its start does not tell. */
+  /** Kind of the dump, where its start does not show it. */
   dump?: Dump | undefined;
   /** Bytes that `start` has, unless the dump is shorter. */
   least?: number;
 }
-/** Opens a dump and tells its format. @throws Refusal `no-input`, `malformed-dump`, `too-large` */
+/** Opens a dump, detects its format. @throws Refusal `no-input`, `malformed-dump`, `too-large` */
 export async function openDump(
   file: string | undefined,
   { limit = Infinity, dump, least = 32 }: OpenOptions,

@@ -64,7 +64,7 @@ async function readOutputs(file: string): Promise<Map<string, ChannelOutput>> {
   );
 }
 
-/** Number of blocks whose txids are kept: channels of one block come together. */
+/** Number of blocks whose txids are held: channels of one block come together. */
 const KEPT_BLOCKS = 50;
 
 /** Looks up the unspent outputs of channels at a node, by their short channel ids. */

@@ -1,5 +1,5 @@
 /**
- * Refunds that were kept outside the home, taken back into it. An address of this home that one
+ * Refunds that were stored outside the home, taken back into it. An address of this home that one
  * pays is marked as used, so that its coins are found.
  * Not here: how the copies are written (`home/refunds.ts`).
  */
@@ -52,7 +52,7 @@ export function readRefunds(home: Pick<Home, 'copies' | 'network'>): { read: Ref
 const isOurs = async (home: Pick<Home, 'keys'>, { path, address }: RefundCopy): Promise<boolean> =>
   path !== null && (await (await home.keys()).address(path)).address === address;
 
-/** Takes the addresses of kept refunds into the home. */
+/** Takes the addresses of stored refunds into the home. */
 export async function restoreRefunds(home: Home): Promise<{ refunds: RestoredRefund[]; unreadable: string[] }> {
   const { read, unreadable } = readRefunds(home);
   const refunds: RestoredRefund[] = [];

@@ -60,7 +60,7 @@ export const createFlags = {
 
 type CreateValues = Values<typeof createFlags>;
 
-/** Reads a payment hash or HASH160, told by its length. @throws Refusal `usage` */
+/** Reads a payment hash or HASH160, known by its length. @throws Refusal `usage` */
 export function hashFlag(text: string): Hash {
   if (!/^(?:[0-9a-f]{64}|[0-9a-f]{40})$/i.test(text))
     throw new Refusal('usage', `--hash of ${text.length} characters found, 32 or 20 bytes in hex expected`);

@@ -30,7 +30,7 @@ async function drawn(home: Home): Promise<HtlcKey> {
   return keyRecord(keys, freshKeys({ keys, random: await home.random() }));
 }
 
-/** Draws a key and a preimage, and keeps their record. */
+/** Draws a key and a preimage, and stores their record. */
 export const freshKey = (home: Home): Promise<HtlcKey> =>
   change<{ key: HtlcKey }, HtlcKey>(
     home.store,
@@ -136,7 +136,7 @@ export async function preimageFor(
   return mayShow(record, htlcId(htlc), signed) ? preimageOf(await home.keys(), record) : undefined;
 }
 
-/** Decides on the record of a key of this home, and keeps what comes of it. */
+/** Decides on the record of a key of this home, and stores the result. */
 const changeKey = <T>(
   home: Home,
   pubkey: Hex,

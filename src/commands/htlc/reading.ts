@@ -22,7 +22,7 @@ import { runStateless } from '../../lib/cli/stateless.ts';
 /** First bytes of a transaction, its version from 1 to 3; no known script begins so. */
 const TRANSACTION = /^0[123]000000/;
 
-/** Reads an HTLC without JSON around it, told by its first bytes. */
+/** Reads an HTLC without JSON around it, known by its first bytes. */
 function rawHtlc(text: string): Json | undefined {
   const folded = text.replace(/\s+/g, '');
   if (folded.startsWith('cHNidP')) return { psbt: folded };
@@ -85,7 +85,7 @@ export async function runIdentify(flags: { batch?: boolean }, file: string | und
   });
 }
 
-/** Identifies an own document, which also says both leaves, and the lock of BOLT3. */
+/** Identifies an own document, which also states both leaves, and the lock of BOLT3. */
 function identifyDocument(document: Fields): object {
   const htlc = htlcIn(document);
   const built = build(htlc);

@@ -44,7 +44,7 @@ export function planScript({ taproot, root }: Pick<Plan, 'taproot' | 'root'>): H
   return taproot ? committedScript(taproot.internalKey, root) : commitment(root).script;
 }
 
-/** Prints a plan. @param payment what its first line says of the transaction */
+/** Prints a plan. @param payment words of its first line on the transaction */
 export async function printPlan(plan: Plan, payment: object): Promise<void> {
   const { network, time, taproot, leaves, root } = plan;
   const head = { type: 'notarize-stamp', version: 1, network, root: bytesToHex(root), count: leaves.length };

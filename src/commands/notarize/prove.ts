@@ -132,7 +132,7 @@ async function firstSince(rpc: Rpc, time: number, tip: number): Promise<number> 
   return low;
 }
 
-/** Says that the node could not be asked about every block. */
+/** Reports that the node could not be queried for every block. */
 async function unknown({ network, root }: Plan, searched: object): Promise<'unknown'> {
   note('the node no longer has all these blocks: ask another one, or name the block with --height and --block');
   process.exitCode = 3;

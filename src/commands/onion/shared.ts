@@ -34,7 +34,7 @@ export async function peelKeys(flags: KeyValues & { all?: string | undefined }):
   return (await readKeyList(flags.all)).map((bytes, i) => needScalar(bytes, `key ${i}`));
 }
 
-/** Reads a packet without JSON, told by its first bytes: version 0, then a compressed key. */
+/** Reads a packet without JSON, known by its first bytes: version 0, then a compressed key. */
 export function rawPacket(text: string): Json | undefined {
   const folded = text.replace(/\s+/g, '');
   if (/^[0-9a-f]{2}0[0-9a-f]{65}[0-9a-f]*$/i.test(folded)) return { onion: folded };
@@ -42,7 +42,7 @@ export function rawPacket(text: string): Json | undefined {
   return undefined;
 }
 
-/** Prints the reason in words and throws it, unless the node's answer was asked for. */
+/** Prints the reason in words and throws it, unless the node's answer was requested. */
 export function throwRefused(
   { refusal, hop }: RefusedPacket,
   flags: { failure?: boolean; explain?: boolean; all?: string | undefined },

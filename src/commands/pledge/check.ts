@@ -88,7 +88,7 @@ export async function ownPledges(home: Home, source: FactSource, rpc: Rpc | unde
   return lines;
 }
 
-/** Searches all blocks since the pledge was made, and keeps the height that it reached. */
+/** Searches all blocks since the pledge was made, and stores the height that it reached. */
 async function searchFor(own: OwnPledge, { store }: Home, payments: PaymentSearch, tip: number, depth: number) {
   const goal = goalWithout(own);
   const after = goal.after ?? tip - depth;

@@ -44,7 +44,7 @@ export interface Round {
   of(offer: BroughtPledge): OpenCampaign;
   /** Looks up which of these coins are in a seat already. */
   look(offers: readonly OpenedPledge[]): Promise<void>;
-  /** Keeps the pledges that were taken; false where another run was faster. */
+  /** Stores the pledges that were taken; false where another run was faster. */
   keep(): Promise<boolean>;
 }
 export interface Seats {

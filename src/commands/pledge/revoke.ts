@@ -51,7 +51,7 @@ export default door({
     }),
 });
 
-/** Returns the finished way back of a pledge, which stays as it is. @throws Refusal as `revoke` */
+/** Returns the finished way back of a pledge, which stays unchanged. @throws Refusal as `revoke` */
 async function wayBack(home: Home, prefix: string, coin: string | undefined): Promise<Exit> {
   const own = await pledgeNamed(home, prefix, coin);
   checkShown(own);

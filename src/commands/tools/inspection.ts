@@ -266,7 +266,7 @@ const wordsFor = (text: string) => FAMILIES.find(({ texts }) => texts?.form.test
 const isText = (text: string): boolean =>
   wordsFor(text) !== undefined || (ADDRESS.test(text) && !/^(?:[0-9a-f]{2})+$/.test(text));
 
-/** Returns what a token or an address says. @throws Refusal as their readers */
+/** Returns the meaning of a token or an address. @throws Refusal as their readers */
 const inspectText = async (text: string): Promise<{ of: string; facts: Fact[] }> =>
   ((await wordsFor(text)?.()) ?? inspectAddress)(text);
 

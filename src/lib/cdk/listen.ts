@@ -152,7 +152,7 @@ const INVALID_ARGUMENT = 3;
 const UNAVAILABLE = 14;
 const INTERNAL = 13;
 
-/** The code in front, so that a log of the mint says it too. */
+/** The code in front, so that a log of the mint shows it too. */
 function statusOf(error: unknown): Error & { code: number; details: string; metadata?: Metadata } {
   const { code, message } = failureOf(error);
   const exit = HOME_FAULTS.includes(code) ? 70 : ERRORS[code][0];

@@ -74,8 +74,8 @@ const named = (id: Hex) => () => ({ contract: idClaim(id), ledger: ledgerClaim(i
 
 /**
  * Stores a reported total, also if another run has written the contract meanwhile.
- * @param paidSat null where the program failed @param told how often it had been told before
- * @returns false where another has told meanwhile: then it is told again
+ * @param paidSat null where the program failed @param told reports made before
+ * @returns false where another process reported meanwhile: then report again
  */
 const reported = (home: Home, id: Hex, paidSat: bigint | null, told: number): Promise<boolean> =>
   change(home.store, KINDS, named(id), ({ contract, ledger }) => {

@@ -1,10 +1,9 @@
 /**
  * Reports to the mint what its quotes were paid. A loop cuts events, shows them, and takes the
- * mint's own figure as the acknowledgement (`ecash/quote.ts` holds the rules). It looks at the
- * store and not at the process that accepted, so an update is told whichever process took it. A row
- * is committed before anyone sees it. A look costs what has changed and is due, not how many quotes
- * wait. A quote that nobody touches is asked about ever more rarely. A mint that does not answer is
- * tried with one quote at a time.
+ * mint's own figure as the acknowledgement (`ecash/quote.ts` holds the rules). It reads the store,
+ * so an update is reported whichever process accepted it. A row is committed before anyone sees it.
+ * A scan costs what has changed and is due, not how many quotes wait. A quote that nobody touches
+ * is queried ever more rarely. A mint that does not answer is tried with one quote at a time.
  * Not here: the service that carries the events (`backend.ts`).
  */
 import { creditKind, type Credit } from '../credit/records.ts';
@@ -57,7 +56,7 @@ export class Reporter {
   readonly #streams = new Set<(event: PaymentReceived) => void>();
   /** Quotes on which something waits. */
   readonly #agenda = new Agenda();
-  /** Commit after which each was seen, and number of looks at which nothing had moved. */
+  /** Commit after which each was seen, and number of scans at which nothing had moved. */
   readonly #waits = new Map<string, { rev: number; tries: number }>();
   /** Quotes compared without news of them: a mint that came back may be an older copy. */
   #beside: string[] = [];
@@ -106,7 +105,7 @@ export class Reporter {
     this.#agenda.put(id, performance.now());
   }
 
-  /** One look at everything that is due. */
+  /** One scan of everything that is due. */
   tick(): Promise<void> {
     return (this.#running ??= this.#round()
       .catch((error: unknown) => this.#o.log(failureOf(error)))
@@ -213,7 +212,7 @@ export class Reporter {
   }
 }
 
-/** Numbers of commits that may be in work beside a newer one that is seen. */
+/** Numbers of commits that may be in work while a newer one is seen. */
 const OVERLAP = 200;
 /** Number of tries in vain that follow each other quickly. */
 const SLOW = 5;
@@ -244,7 +243,7 @@ interface ReportStep {
   cut: PaymentReceived | undefined;
   moved: boolean;
   stopped: Quote['stopped'];
-  /** True if there is more to tell, or something that is not acknowledged. */
+  /** True if there is more to report, or something not acknowledged. */
   waits: boolean;
 }
 

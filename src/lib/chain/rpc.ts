@@ -24,7 +24,7 @@ const OUT_OF_RANGE = -8;
 const NO_SUCH_METHOD = -32601;
 const IN_WARMUP = -28;
 
-/** Returns whether the node says that it is still starting. */
+/** Returns whether the node reports that it is still starting. */
 export const isStarting = (error: RpcError): boolean => error.rpcCode === IN_WARMUP;
 
 /** Returns undefined if the node judged the call, as for a pruned block. @throws any other error */
@@ -259,7 +259,7 @@ export class Rpc extends JsonRpc {
 
   /**
    * Returns the spender of an output: in the mempool, or in a block where the node keeps an index
-   * of spenders. Undefined where there is none, or the node does not say (btcd).
+   * of spenders. Undefined if there is none, or the node does not report it (btcd).
    */
   async spender({ txid, vout }: Outpoint): Promise<{ txid: Hex; block: Hex | undefined } | undefined> {
     const answer = await this.call('gettxspendingprevout', [{ txid, vout }]).catch(unlessJudged);
@@ -268,7 +268,7 @@ export class Rpc extends JsonRpc {
     return spendingtxid === undefined ? undefined : { txid: spendingtxid, block: found!.may('blockhash').blockhash };
   }
 
-  /** Returns the fees of a mempool transaction; undefined where the node does not say. */
+  /** Returns the fees of a mempool transaction; undefined if the node does not report them. */
   async mempoolFee(txid: Hex): Promise<MempoolFees | undefined> {
     const found = await this.call('getmempoolentry', txid).catch(unlessJudged);
     if (found === undefined) return undefined;

@@ -17,7 +17,7 @@ import { minedSince, recentBlocks, spendersIn } from './blocks.ts';
 import type { ChainInfo, Rpc } from './rpc.ts';
 import { spendOf, type Blocks } from './spends.ts';
 
-/** Feerate where no node says anything, satoshis for 1000 vB. */
+/** Feerate where no node gives one, satoshis per 1000 vB. */
 export const DEFAULT_FEERATE = 2000;
 /** Number of blocks within which a transaction should confirm. */
 const TARGET = 6;

@@ -69,12 +69,12 @@ interface ContractDoor<I extends object, F extends FlagInput> extends Pick<
   table: Action<any, any, I>;
   /** Flags of the command. Those marked by `step-flags.ts` are the step's input. */
   flags: F;
-  /** Meaning of the argument: the message's file, if `prepare` says no other. */
+  /** Meaning of the argument: the message's file, if `prepare` names no other. */
   file?: string;
 }
 /** Input that no single flag gives; of an action with several doors another one may. */
 type Also<I, F> = Exclude<keyof I, keyof InputOf<F>>;
-/** Looks at the flags before a run. Returns nothing where it has answered by itself. */
+/** Checks the flags before a run. Returns nothing where it has answered by itself. */
 type Prepare<F, R> = (flags: Values<F>, file: string | undefined) => R | Promise<R | void>;
 type Prepared<I, F> = [Also<I, F>] extends [never]
   ? { prepare?: Prepare<F, Run> }

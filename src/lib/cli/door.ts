@@ -28,7 +28,7 @@ export interface Door<F extends FlagInput, A extends ArgInput> {
 }
 
 type Printed = object | string | void;
-/** A command line, for the few commands that look at more than flags and arguments. */
+/** A command line, for the few commands that read more than flags and arguments. */
 export type CommandLine = Pick<ParserOutput, 'argv' | 'raw'> & { config: Config };
 
 /** Class of a command, as oclif and tests make it. */

@@ -59,7 +59,7 @@ export function errorFormat(argv: readonly string[]): ErrorFormat {
   return json && flags.some((word) => word.startsWith('--error-format')) ? 'json' : 'text';
 }
 
-/** Says on stderr why a run fails. Resolves with its exit code. */
+/** Prints on stderr why a run fails. Resolves with its exit code. */
 export async function reportFailure(thrown: unknown, argv: readonly string[]): Promise<number> {
   const found = commandFailure(thrown);
   const stack = process.env['SPILLWAY_DEBUG'] && thrown instanceof Error ? (thrown.stack ?? '') : '';

@@ -31,11 +31,11 @@ export const arg = (description: string) => Args.string({ description, ignoreStd
 /** An argument that must be given. */
 export const requiredArg = (description: string) => Args.string({ description, ignoreStdin: true, required: true });
 
-/** The argument that says which of its actions a command is to do. */
+/** The argument that names the action of a command. */
 export const actionArg = <const W extends string>(options: readonly W[]) =>
   Args.custom<W>({})({ description: 'What to do', options, required: true, ignoreStdin: true });
 
-/** Options of a flag beside its summary, as oclif names them; a text is its group in the help. */
+/** Options of a flag besides its summary, as oclif names them; a text is its group in the help. */
 export type More<P = unknown> = (Partial<OptionFlag<any>> & P) | string;
 type FlagValue<T, M> =
   (M extends { multiple: true } ? T[] : T) | (M extends { required: true } | { default: {} } ? never : undefined);

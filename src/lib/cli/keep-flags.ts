@@ -7,7 +7,7 @@ import type { FactSource } from '../protocol/ports.ts';
 export const keepFlag = (summary: string, more: { helpGroup?: string; exclusive?: string[] } = {}) =>
   countFlag(summary, KEEP_LIMITS.days, { helpValue: 'DAYS', ...more });
 
-/** Returns the flags of commands that prune beside other work, a few times a day. */
+/** Returns the flags of commands that prune in the background, a few times a day. */
 export const keepBesideFlags = (more: { helpGroup: string; exclusive?: string[] }) => ({
   keep: keepFlag(`For how long what has ended is kept before it is pruned (default ${KEEP_DAYS})`, more),
   'no-prune': switchFlag('Prune nothing', {
@@ -18,7 +18,7 @@ export const keepBesideFlags = (more: { helpGroup: string; exclusive?: string[] 
 export const keepDaysOf = (flags: { keep?: number | undefined; noPrune?: boolean }): number | undefined =>
   flags.noPrune ? undefined : (flags.keep ?? KEEP_DAYS);
 
-/** Returns what begins pruning beside other work, as the flags say. */
+/** Returns what starts pruning in the background, by the flags. */
 export const pruningBeside =
   (home: Home, source: FactSource, flags: Parameters<typeof keepDaysOf>[0]) =>
   (say: (line: string) => void): Beside =>

@@ -13,12 +13,12 @@ import { Refusal } from '../protocol/refusal.ts';
 export interface Outlet {
   /**
    * Writes a document and a newline; waits a moment for a slow reader. Never rejects.
-   * @returns false where it was neither written nor kept: too much waits already
+   * @returns false where it was neither written nor buffered: too much waits already
    */
   print(text: string): Promise<boolean>;
   /** Tries again to write the lines that are held back. */
   again(): void;
-  /** Says how much could not be written; undefined where all was. */
+  /** Returns how much could not be written; undefined if all was. */
   lost(): Refusal | undefined;
   close(): void;
 }

@@ -1,6 +1,6 @@
 /**
  * A payment that a command makes once and prints again, or gives up.
- * Not here: how it is built (`engine/wallet.ts`), the record that keeps it (each family's).
+ * Not here: how it is built (`engine/wallet.ts`), the record that stores it (each family's).
  */
 import { fundingHex, fundingPsbt, isSigned, type Funding } from '../bitcoin/funding.ts';
 import { feeOf, txidOf, type Template } from '../bitcoin/transaction.ts';
@@ -22,7 +22,7 @@ export async function checkUnsent(
     throw new Refusal('wrong-state', `the payment ${txid} was sent`, { hint });
 }
 
-/** Returns the fields of a payment as it is printed; exit 3 while a signature is missing. */
+/** Returns the printed fields of a payment; exit 3 while a signature is missing. */
 export function paymentFields(funding: Funding): { psbt: string; hex: Hex | null; txid: Hex; fee_sat: bigint } {
   const { template } = funding;
   const signed = isSigned(funding);

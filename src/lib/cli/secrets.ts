@@ -21,7 +21,7 @@ type SecretValues<N extends string> = { readonly [K in `${N}Fd`]?: number | unde
   readonly [K in `${N}File`]?: string | undefined;
 };
 
-/** Reads a secret from where its flags say. @throws Refusal as `readSecret` and `readSecretFile` */
+/** Reads the secret of a flag. @throws Refusal as `readSecret` and `readSecretFile` */
 async function secretFrom<N extends string>(
   flags: SecretValues<N>,
   name: N,
@@ -59,7 +59,7 @@ export async function readGuarded(file: string): Promise<Uint8Array> {
 }
 
 /**
- * A secret of 32 bytes in hex, from where the flags of this name say. Its text is never repeated.
+ * A secret of 32 bytes in hex, by the flags of this name. Its text is never repeated.
  * @throws Refusal `wrong-key`, `secret-exposed`, `no-input`, `malformed`
  */
 export async function readKey<N extends string>(flags: SecretValues<N>, name: N): Promise<Uint8Array | undefined> {

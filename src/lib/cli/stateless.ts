@@ -1,5 +1,5 @@
 /**
- * Runner of commands that keep nothing: a JSON document in, one out; with `--batch` a line each.
+ * Runner of commands that store nothing: a JSON document in, one out; with `--batch` a line each.
  * Fields that a command does not know are ignored with a warning. Not here: what is done to them.
  */
 import { Fields } from '../protocol/document.ts';
@@ -37,7 +37,7 @@ export class Unfinished {
     this.document = document;
   }
 }
-/** Text is printed as it is, an object as JSON. */
+/** Text is printed unchanged, an object as JSON. */
 export type StatelessWork = (document: Fields) => object | string | Promise<object | string>;
 
 /**

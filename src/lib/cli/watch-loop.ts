@@ -17,7 +17,7 @@ export interface LoopOptions {
   post: Post;
   node: WatchedNode;
   rules: Rules;
-  /** Pause between looks; undefined to look once. */
+  /** Pause between scans; undefined for one scan. */
   everySeconds: number | undefined;
   /** Starts work that runs beside scans, nudged after each success. @param say logs a line */
   beside?: ((say: (line: string) => void) => Beside) | undefined;

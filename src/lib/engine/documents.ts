@@ -25,7 +25,7 @@ export function documentIn(bytes: Uint8Array): ReadDocument {
   return { document };
 }
 
-/** Transactions to be sent, parents first; the network where the document says it. */
+/** Transactions to be sent, parents first; the network if the document states it. */
 export interface Sendable {
   network?: string;
   txs: readonly string[];

@@ -19,7 +19,7 @@ import { failureOf } from './failure.ts';
 import { doneOf, eachOf, valueOf, withChild, type Results, type Said, type Sending, type Why } from './sending.ts';
 import { pieces, slices } from './slices.ts';
 
-/** Part of a record that is held of it between looks. */
+/** Part of a record that is held between scans. */
 export interface Resting extends Pick<Watched, 'id' | 'role' | 'restsUntil'> {
   outpoints: readonly Outpoint[];
   /** undefined: nothing is watched of it any more. */
@@ -33,7 +33,7 @@ export interface Unread {
 /** A record that is watched, and what is written of it. */
 export interface Charge {
   watched: Watched;
-  /** Writes what a look has shown, before anything is done. */
+  /** Stores what a scan has shown, before anything is done. */
   learn?(seen: ChainView): Promise<void>;
   /**
    * Writes that its own transaction is sent, before sending. Returns it as the record now has it.
@@ -45,10 +45,10 @@ export interface Charge {
   lapsed(): Promise<void>;
 }
 type ListedRecords = AsyncIterable<readonly (Resting | Unread)[]> | Iterable<readonly Resting[]>;
-/** Owner of the records, and what can be done for them beside sending. */
+/** Owner of the records, and what can be done for them besides sending. */
 export interface Post {
   network: string;
-  /** Lists the records to look at, in pieces, what is due in front. `bad`: unreadable documents. */
+  /** Lists the records to scan, in pieces, due ones first. `bad`: unreadable documents. */
   list(tip: number): Promise<{
     listed: ListedRecords;
     bad: readonly { file: string; why: Refusal }[];
@@ -65,7 +65,7 @@ export interface Post {
   /** Scans for other news once all due is done; absent if nothing is stored. Returns lapsed ids. */
   after?(stopped: () => boolean): Promise<readonly Hex[]>;
 }
-/** Listener of a look. */
+/** Listener of a scan. */
 export interface Teller {
   said(about: { id: Hex; role: string }, said: Said): Promise<void>;
   refused(about: { id: Hex; role?: string }, error: unknown): Promise<void>;
@@ -101,7 +101,7 @@ export async function lookOver(
   }
 }
 
-/** Returns the records of a piece; those that cannot be read are told. */
+/** Returns the records of a piece; reports those that cannot be read. */
 async function readable(piece: readonly (Resting | Unread)[], { refused }: Teller): Promise<Resting[]> {
   const read: Resting[] = [];
   for (const one of piece)
@@ -162,7 +162,7 @@ function* afterFunding(opened: readonly OpenedCharge[]): Generator<readonly Char
   }
 }
 
-/** Acts on records; the node is asked of all of them in one moment. */
+/** Acts on records; queries the node for all of them at once. */
 async function actOn(
   post: Post,
   charges: readonly Charge[],
@@ -300,7 +300,7 @@ const stored = (charge: Charge, tx: ReadyTx): Promise<{ tx: ReadyTx; why?: Why }
     },
   );
 
-/** Tells all of them, also where the node goes away in between: whatever was done is done. */
+/** Reports all of them, also if the node goes away in between: what was done stays done. */
 async function tellAll(acted: readonly Acted[], done: Results<Said>, { said, refused }: Teller): Promise<void> {
   let away: { error: unknown } | undefined;
   for (const [i, { w, beaten }] of acted.entries()) {

@@ -12,7 +12,7 @@ import { failureOf } from './failure.ts';
 import { slices } from './slices.ts';
 
 export const KEEP_LIMITS = { days: { unit: 'days', least: 1, most: 3_650 } } satisfies Limits;
-/** Days that are kept unless told otherwise. */
+/** Days that are kept by default. */
 export const KEEP_DAYS = 90;
 
 /** @throws Refusal `usage` where no height is known, and as `Home.prune` */
@@ -40,7 +40,7 @@ export interface Beside {
 
 /**
  * @param keepDays days that ended records are kept; undefined disables pruning
- * @param say a line for a log
+ * @param say logs a line
  */
 export function pruneBeside(
   home: Pick<Home, 'prune' | 'mayLack'>,

@@ -19,18 +19,18 @@ import type { FactSource } from '../protocol/ports.ts';
 import { seenOf } from './status.ts';
 import { pagesOf, slices } from './slices.ts';
 
-/** Records whose coins are asked for at a time. */
+/** Records whose coins are queried at a time. */
 const PAGE = 200;
 
 export interface Look {
   tip: CoinFacts['tip'];
-  /** Source of the coins: whether a node was asked. */
+  /** Source of the coins: whether a node was queried. */
   coins: 'chain' | 'not-checked';
-  /** The records that stand otherwise than they say, by the store's numbers. */
+  /** Records that differ from what is stored, by the store's numbers. */
   otherwise: ReadonlyMap<number, Otherwise>;
 }
 
-/** Figures of the records that may yet be settled, which say the height from which each is due. */
+/** Figures of the records that may yet be settled, with the height from which each is due. */
 const heightsOf = ({ order }: Pick<Watcher<any>, 'order'>): string[] =>
   Object.keys(order).filter((figure) => order[figure] === 'height');
 

@@ -147,7 +147,7 @@ export async function playAgain(action: Action<any, any, any>, over: Claim, port
   return printAgain(reply, ports);
 }
 
-/** Prints the records' finished document, sealed anew; undefined if none, or its reply is kept. */
+/** Prints the records' finished document, sealed anew; undefined if none, or a reply is stored. */
 async function finished(
   action: Action<any, any, any>,
   over: Claim,

@@ -1,5 +1,5 @@
 /**
- * Kind of an input, told by its first bytes alone. No reader is tried after another, so a damaged
+ * Kind of an input, by its first bytes alone. No reader is tried after another, so a damaged
  * PSBT is reported as a damaged PSBT. Source of the magic bytes: BIP174.
  * Not here: whether a PSBT, transaction or message holds together.
  */

@@ -1,6 +1,6 @@
 /**
  * Lines of `status`, of every family that has some, and the coins that they ask of the chain.
- * Not here: what a line says (`status` of each family), how it is drawn (`commands/home/`).
+ * Not here: the text of a line (`status` of each family), how it is drawn (`commands/home/`).
  */
 import { outpointText, type Gone } from '../bitcoin/outpoint.ts';
 import { outcomeNeeds, type TrackedCoin, type ChainFacts } from '../contract/outcome.ts';

@@ -18,9 +18,9 @@ import type { FactSource } from '../protocol/ports.ts';
 import { seenOf } from './status.ts';
 import { pages, pagesOf, slices } from './slices.ts';
 
-/** Number of records that are read, and asked for, in one go. */
+/** Number of records that are read and queried at once. */
 const AT_ONCE = 200;
-/** Key under which the store keeps the newest block that was looked at. */
+/** Key under which the store keeps the newest block that was scanned. */
 const SEEN = 'mined';
 
 type Kept = Required<Pick<Watcher<any>, 'kind' | 'upkeep'>>;

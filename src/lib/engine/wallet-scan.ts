@@ -105,10 +105,7 @@ function descriptors(keys: HomeKeys, { chain, from, to }: Reach): RangedDescript
   });
 }
 
-/**
- * Returns the place of a coin: the node says it with the coin's own descriptor, and the home's key
- * says whether that is true.
- */
+/** Returns the place that the node gives in a coin's descriptor, checked with the home's key. */
 async function placeOf(coin: ScannedCoin, reaches: readonly Reach[], keys: HomeKeys): Promise<WalletPath> {
   const [, chain, index] = /\/([01])\/(\d+)\]/.exec(coin.desc) ?? [];
   const at = { chain: Number(chain) as 0 | 1, index: Number(index) };

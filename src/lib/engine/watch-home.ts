@@ -28,7 +28,7 @@ import type { Post } from './watch.ts';
 /** Number of records that are read, and looked at, in one go. */
 const AT_ONCE = 200;
 
-/** Part of a record that is kept between looks. */
+/** Part of a record that is held between scans. */
 interface RestingRecord extends Omit<Resting, 'open'> {
   watcher: Watcher<any>;
   claim: Claim;

@@ -23,7 +23,7 @@ export type { Post };
 export interface WatchedNode {
   rpc: Rpc;
   source: FactSource;
-  /** Findings that the next look uses too. */
+  /** Findings that the next scan uses too. */
   spenders?: ReturnType<typeof spendersIn>;
   payments?: PaymentSearch;
 }
@@ -38,7 +38,7 @@ export interface WatchEvent {
 export type Tell = (tip: number, event: WatchEvent) => Promise<void>;
 
 /**
- * Looks once at all that is watched.
+ * Scans all that is watched once.
  * @returns true if all that was due could be done
  * @throws Refusal `chain-unavailable`, `chain-stale`, `wrong-network`
  */

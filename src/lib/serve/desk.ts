@@ -1,9 +1,8 @@
 /**
  * The one desk of a server: a message in, a line out, whoever brought it. It reads the message,
- * finds the table of its type, has the work done in its contract's order, and writes a line of
- * log. A refusal is a line too: the object of `--error-format json`. Of its own faults (chain,
- * store, a bug) a server tells only the code. The words, which may name files and hosts, go to
- * stderr.
+ * finds the table of its type, has the work done in its contract's order, and writes a log line. A
+ * refusal is a line too: the object of `--error-format json`. Of its own faults (chain, store, a
+ * bug) a server reports only the code. The words, which may name files and hosts, go to stderr.
  * Not here: who brings messages (`stdio.ts`, `http.ts`), and the work itself (`engine/play.ts`,
  * here or in a process of `pool.ts`).
  */
@@ -114,7 +113,7 @@ export function errorLine(error: unknown): string {
   return printJson(errorObject({ code: failure.code, exit: failure.exit, message: meaning }));
 }
 
-/** The failure that a line tells, if it does. */
+/** The failure that a line reports, if any. */
 export const failureIn = (line: string): Failure | undefined =>
   line.startsWith('{"error":') ? (JSON.parse(line) as { error: Failure }).error : undefined;
 

@@ -7,7 +7,7 @@
 import { gauge, type ByChain, type FamilyGauges, type GaugeNow } from '../contract/gauges.ts';
 import type { Totals } from '../protocol/figures.ts';
 
-/** Findings of a look; lists are family by family. */
+/** Findings of a scan; lists are family by family. */
 export interface HomeFigures {
   network: string;
   /** Sums over the records; undefined: the store did not answer. */

@@ -1,7 +1,7 @@
 /**
  * Paths of a server: `POST /` takes one message as `application/json`; `GET /healthz`; `GET
  * /metrics`. A message is believed for its seal, not for where it comes from; messages of a web
- * page are refused (Origin). Figures are told on the port of messages only to whoever shows the
+ * page are refused (Origin). Figures are served on the port of messages only to whoever shows the
  * token. By address nobody can be told from what a forwarder brings: a proxy, `ssh -R` or `kubectl
  * port-forward`.
  * Not here: listening (`http.ts`).

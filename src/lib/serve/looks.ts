@@ -8,7 +8,7 @@ import { allows, type Limits } from '../protocol/limit.ts';
 
 /** Largest age of an answer. */
 export const HELD_LIMITS = { age: { unit: 'milliseconds', most: 600_000 } } satisfies Limits;
-/** Time to wait for a look. */
+/** Time to wait for a query. */
 const MOMENT_MS = 1_000;
 
 /**

@@ -1,8 +1,8 @@
 /**
  * `GET /metrics` in Prometheus' text format: answers of a server and their times, counted in this
- * process, and the standing of its home, looked at when asked. A label never holds what a peer
- * wrote: type and step are of the tables, codes of `ERRORS`. A scrape is always answered. Gauges
- * that store or node do not say within a while are left out, and `spillway_store_up` or
+ * process, and the standing of its home, scanned on request. A label never holds what a peer wrote:
+ * type and step are of the tables, codes of `ERRORS`. A scrape is always answered. Gauges that
+ * store or node do not give within a while are left out, and `spillway_store_up` or
  * `spillway_chain_up` is 0.
  */
 import { failureOf } from '../engine/failure.ts';
@@ -26,8 +26,7 @@ export interface Metrics {
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 /**
- * Time for which one look at store and chain answers for the figures, and time that a scrape waits
- * for one: Prometheus gives up after 10 s.
+ * Time for which one scan answers, and time that a scrape waits: Prometheus gives up after 10 s.
  */
 const LOOK_MS = 1_000;
 const PATIENCE_MS = 4_000;

@@ -134,7 +134,7 @@ class Worker {
     }
   }
 
-  /** One process from its start to its end; says how it ended. */
+  /** One process from its start to its end; reports how it ended. */
   async #process(line: (text: string) => void): Promise<string> {
     const { command, passphrase } = this.#options;
     const [program, ...argv] = command;

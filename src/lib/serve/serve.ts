@@ -56,10 +56,7 @@ export interface ServeOptions {
   keepDays: number | undefined;
 }
 
-/**
- * Interval of looks for contracts that were funded, or never, and of the question whether it is
- * time to prune.
- */
+/** Interval of scans for contracts that were funded, or never, and of checks for due pruning. */
 const LAPSE_MS = 600_000;
 
 /**

@@ -49,7 +49,7 @@ export function readNumbered(line: string): { number: number; text: string } | u
 /** Length of a message with the longest text, with its number. */
 const LINE = MESSAGE_LIMIT + numbered(1e15, '').length;
 
-/** A worker's listener. How many messages it has at once, its server says. */
+/** A worker's listener. Its server sets how many messages it has at once. */
 export function workerListener(desk: Desk, stdin: Readable): Listener {
   const open = new Set<Promise<void>>();
   const answer = async (number: number, text: string): Promise<void> =>

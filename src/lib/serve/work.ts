@@ -11,7 +11,7 @@ import { Lanes, MintLane } from './lanes.ts';
 import type { Pool } from './pool.ts';
 import { shared } from './looks.ts';
 
-/** Time for which one look at store and chain answers for `health`. */
+/** Time for which one query of store and chain answers `health`. */
 const HEALTH_MS = 1_000;
 
 const nobody: Prompt = {

@@ -330,7 +330,7 @@ interface CompletedSpend {
   hex: Hex;
   spends: FinishedSignature['spends'];
 }
-/** Request to the wallet that has to sign first: the PSBT for it, and what the record keeps. */
+/** Request to the wallet that has to sign first: the PSBT for it, and what the record stores. */
 interface UnsignedRequest {
   psbt: string;
   outside: Outside;

@@ -2,7 +2,7 @@
  * Keys that share one taproot output: `tr(musig(A,B))` with the BIP86-style tweak or over a script
  * tree. A plain tweak (an offset) before it lets other keys come to the same output. Spec: BIP327,
  * BIP341 (the tweak), BIP390 (order of the keys), BIP373 (how PSBTs name them). A set is aggregated
- * once and kept: a contract signs many times with the same keys.
+ * once and stored: a contract signs many times with the same keys.
  */
 import type { MusigKey } from '../bitcoin/psbt.ts';
 import { xOnlyKey } from './bip340.ts';
