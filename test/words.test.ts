@@ -13,6 +13,7 @@ const WEAK = new Set(
   shall should will would could here there not`.split(/\s+/),
 );
 const MOST_WORDS = 25;
+const MOST_COLUMNS = 100;
 
 const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
   .map((file) => file.replaceAll('\\', '/'))
@@ -22,12 +23,15 @@ const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf
 interface Comment {
   at: string;
   text: string;
+  /** Length of its longest line, with what stands before it. */
+  columns: number;
 }
 const comments: Comment[] = sources.flatMap((file) => {
   const source = readFileSync(join(ROOT, 'src', file), 'utf8');
-  return [...source.matchAll(/\/\*\*([^]*?)\*\//g)].map(({ 1: text, index }) => ({
+  return [...source.matchAll(/\/\*\*([^]*?)\*\//g)].map(({ 0: whole, 1: text, index }) => ({
     at: `src/${file}:${source.slice(0, index).split('\n').length}`,
     text: text!.replace(/^\s*\* ?/gm, ''),
+    columns: Math.max(...`${/.*$/.exec(source.slice(0, index))![0]}${whole}`.split('\n').map((line) => line.length)),
   }));
 });
 const firstWord = (text: string): string => /^\s*[`'"(]?([A-Za-z]+)/.exec(text)?.[1]?.toLowerCase() ?? '';
@@ -54,6 +58,10 @@ describe('doc comments', () => {
         .map((sentence) => `${at}: ${sentence}`),
     );
     expect(long).toEqual([]);
+  });
+  it(`have lines of at most ${MOST_COLUMNS} columns`, () => {
+    const wide = comments.filter(({ columns }) => columns > MOST_COLUMNS);
+    expect(wide.map(({ at, columns }) => `${at}: ${columns}`)).toEqual([]);
   });
   it('stand at every export of the library', () => {
     const bare = exportsOf('src/index.ts').filter(({ file, name }) => !isDocumented(file, name));
