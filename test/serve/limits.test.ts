@@ -20,7 +20,7 @@ import { LANE_LIMITS, Lanes, MINT_LANE_LIMITS, MintLane } from '../../src/lib/se
 import { HELD_LIMITS, onceABlock } from '../../src/lib/serve/looks.ts';
 import { onceStoreAnswers, PATIENCE_LIMITS } from '../../src/lib/serve/serve.ts';
 import { Pool, WORKER_LIMITS } from '../../src/lib/serve/pool.ts';
-import { Rate, RATE_LIMITS, Budgets, doorOf, STRANGER_LIMITS } from '../../src/lib/serve/strangers.ts';
+import { Rate, RATE_LIMITS, Budgets, admissionOf, STRANGER_LIMITS } from '../../src/lib/serve/strangers.ts';
 import { stdioListener, STDIO_LIMITS } from '../../src/lib/serve/stdio.ts';
 import { limits } from '../support/limits.ts';
 import { TestMint } from '../support/mint.ts';
@@ -220,11 +220,11 @@ describe('works and strangers', () => {
           found: new Map([[claim, { kind: 'thing', record: {} }]]),
           nonces: [],
         }));
-        const door = doorOf({ load } as never, new Budgets(1));
+        const admission = admissionOf({ load } as never, new Budgets(1));
         const action = { kinds: {} } as never;
-        for (let i = 0; i < n; i++) await door.admits({ action, claim: `id:${i}` }, undefined);
+        for (let i = 0; i < n; i++) await admission.admits({ action, claim: `id:${i}` }, undefined);
         load.mockClear();
-        await door.admits({ action, claim: 'id:0' }, undefined);
+        await admission.admits({ action, claim: 'id:0' }, undefined);
         return load.mock.calls.length === 0;
       },
       above: 'not taken',

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { closeCredit, rollover, signUpdate } from '../../src/lib/ecash/credit.ts';
 import { openCredit } from '../../src/lib/credit/open.ts';
 import { codeOf, desk, type Work } from '../../src/lib/serve/desk.ts';
-import { Budgets, doorOf, STRANGER_LIMITS } from '../../src/lib/serve/strangers.ts';
+import { Budgets, admissionOf, STRANGER_LIMITS } from '../../src/lib/serve/strangers.ts';
 import { served, workHere } from '../../src/lib/serve/work.ts';
 import { payeeOf, show } from '../credit/helpers.ts';
 import { opened, ownCoin, pair, payMessages, type Pair } from '../support/credit.ts';
@@ -69,7 +69,7 @@ describe('a stranger', () => {
     loads = vi.spyOn(store, 'load');
     // What the chain shows changes between messages.
     const work: Work = (received) => workHere(served(both.payee.ports()), {}, 256)(received);
-    const told = desk(work, () => {}, doorOf(store, new Budgets(PER_MINUTE, () => now)));
+    const told = desk(work, () => {}, admissionOf(store, new Budgets(PER_MINUTE, () => now)));
     answer = async (text, address) => codeOf(await told(text, 'test', address)) ?? 'ok';
   });
   afterEach(() => loads.mockRestore());

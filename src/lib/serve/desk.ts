@@ -83,8 +83,8 @@ export interface Admission {
  */
 export type Desk = (text: string, from: string, address?: string) => Promise<string>;
 
-/** @param door bounds how fast strangers fill the store; undefined: messages were let in before */
-export function desk(work: Work, log: Log, door?: Admission): Desk {
+/** @param admission bounds how fast strangers fill the store; undefined: all were let in before */
+export function desk(work: Work, log: Log, admission?: Admission): Desk {
   return async (text, from, address) => {
     const start = performance.now();
     let received: ReceivedMessage | undefined;
@@ -92,7 +92,7 @@ export function desk(work: Work, log: Log, door?: Admission): Desk {
     let workMs: number | undefined;
     try {
       received = await receiveMessage(text);
-      if (door && !(await door.admits(received, address))) throw generic('busy');
+      if (admission && !(await admission.admits(received, address))) throw generic('busy');
       ({ line, workMs } = await work(received));
     } catch (error) {
       line = errorLine(error);

@@ -22,7 +22,7 @@ import { lookAt, metricsOf, type Metrics } from './metrics.ts';
 import { workerListener, stdioListener } from './stdio.ts';
 import { Outbox } from './outbox.ts';
 import { Pool, type PoolOptions } from './pool.ts';
-import { Budgets, doorOf } from './strangers.ts';
+import { Budgets, admissionOf } from './strangers.ts';
 import { healthOf, served, workHere, workIn, workTimed, type StandingInput } from './work.ts';
 
 export interface ServeOptions {
@@ -86,8 +86,8 @@ export async function serveHome(options: ServeOptions): Promise<void> {
     const here = workHere(served(ports), options.standing, options.queue);
     const work = pool ? workIn(pool) : worker ? workTimed(here) : here;
     // The parent has admitted a worker's messages.
-    const door = worker ? undefined : doorOf(home.store, new Budgets(options.offers));
-    const answer = desk(work, (entry) => (log(entry), outbox.nudge()), door);
+    const admission = worker ? undefined : admissionOf(home.store, new Budgets(options.offers));
+    const answer = desk(work, (entry) => (log(entry), outbox.nudge()), admission);
     const listeners = await listenersOf(options, answer, log, health, metrics);
     options.begun();
     outbox.nudge(); // what an earlier process could not

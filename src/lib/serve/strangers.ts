@@ -2,7 +2,7 @@
  * Strangers: those with no money behind what they send. A stranger asks for an offer, takes one up,
  * or brings a message over a contract that nobody has funded, as far as known.
  * Strangers share a budget a minute. No address and no contract takes more than a part of it, so
- * that one of them shuts the door for nobody else.
+ * none shuts the others out.
  */
 import type { Store } from '../protocol/ports.ts';
 import type { Claim, Kind } from '../protocol/kind.ts';
@@ -51,7 +51,8 @@ export class Budgets {
   }
 }
 
-export function doorOf(store: Pick<Store, 'load'>, budgets: Budgets): Admission {
+/** Returns an admission: of strangers as the budgets allow, of all others always. */
+export function admissionOf(store: Pick<Store, 'load'>, budgets: Budgets): Admission {
   const known = new Set<Claim>();
   /** Caches funded records, since they never become strangers again. */
   const isStranger = async (claim: Claim, kinds: readonly Kind<any>[]): Promise<boolean> => {
