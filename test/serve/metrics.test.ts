@@ -6,7 +6,7 @@ import { printJson } from '../../src/lib/protocol/json.ts';
 import type { FactSource } from '../../src/lib/protocol/ports.ts';
 import { Refusal } from '../../src/lib/protocol/refusal.ts';
 import { desk, receiveMessage, type LogEntry } from '../../src/lib/serve/desk.ts';
-import type { HomeFigures } from '../../src/lib/serve/figures.ts';
+import type { HomeLook } from '../../src/lib/serve/gauges.ts';
 import { lookAt, metricsOf, type Metrics } from '../../src/lib/serve/metrics.ts';
 import { served, workHere, workTimed } from '../../src/lib/serve/work.ts';
 import { opened, pair, payMessages, type Pair } from '../support/credit.ts';
@@ -27,7 +27,7 @@ const stderr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => (s
 afterEach(() => said.splice(0));
 afterAll(() => stderr.mockRestore());
 
-const nothing: HomeFigures = { network: 'regtest', stored: undefined, tip: undefined, chain: undefined };
+const nothing: HomeLook = { network: 'regtest', stored: undefined, tip: undefined, chain: undefined };
 const counting = (): Promise<Metrics> => metricsOf(async () => nothing);
 const scraped = async (metrics: Metrics): Promise<Scraped> => new Scraped(await metrics.scrape());
 const entry = async (change: Partial<LogEntry> = {}): Promise<LogEntry> => ({
@@ -120,7 +120,7 @@ describe('a look', () => {
     ({ network: 'regtest', store: { totals, inOrder: async () => [] } }) as unknown as Home;
   const source = (facts: () => Promise<unknown>): FactSource => ({ facts }) as unknown as FactSource;
   const chain = source(async () => ({ facts: { tip: 7, coins: new Map(), known: new Map() }, checks: {} }));
-  const shown = async (look: () => Promise<HomeFigures>): Promise<Scraped> => scraped(await metricsOf(look));
+  const shown = async (look: () => Promise<HomeLook>): Promise<Scraped> => scraped(await metricsOf(look));
 
   it('where the node fails: its figures are gone, not old, and those of the store are there', async () => {
     let fails = false;

@@ -14,7 +14,7 @@ import type { Home } from '../home/home.ts';
 import type { Facts } from '../protocol/action.ts';
 import { isServed, type FactSource } from '../protocol/ports.ts';
 import type { LogEntry } from './desk.ts';
-import { gaugesOf, type HomeFigures } from './figures.ts';
+import { gaugesOf, type HomeLook } from './gauges.ts';
 import { inTime, onceABlock, shared } from './looks.ts';
 
 export interface Metrics {
@@ -37,7 +37,7 @@ const NONE = { type: 'none', step: 'none' } as const;
 /** Seconds: a signature takes milliseconds, a check on a busy node a second, a hung node 30. */
 const BUCKETS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-export async function metricsOf(look: () => Promise<HomeFigures>): Promise<Metrics> {
+export async function metricsOf(look: () => Promise<HomeLook>): Promise<Metrics> {
   const { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } = await import('./prometheus.ts');
   const ofProcess = new Registry();
   collectDefaultMetrics({ register: ofProcess });
@@ -95,12 +95,12 @@ export async function metricsOf(look: () => Promise<HomeFigures>): Promise<Metri
  * The store sums what the records state each time; the coins of the contracts are looked up once a
  * block.
  */
-export function lookAt(home: Home, source: FactSource): () => Promise<HomeFigures> {
+export function lookAt(home: Home, source: FactSource): () => Promise<HomeLook> {
   const height = shared(async () => (await source.facts({ tip: true })).facts.tip ?? 'not-checked', LOOK_MS);
   const families = allGauges();
   const looks = families.then((all) => all.map(({ watcher }) => lookingOver(home.store, source, watcher)));
   const coins = onceABlock(async () => Promise.all((await looks).map((look) => look())), tell);
-  const byChain = async (tip: Facts['tip']): Promise<HomeFigures['chain']> => {
+  const byChain = async (tip: Facts['tip']): Promise<HomeLook['chain']> => {
     const found = await coins(tip);
     return found && Promise.all((await families).map((one, i) => chainOf(home, one, found[i]!)));
   };

@@ -5,7 +5,7 @@ import { liquidity } from '../../src/lib/credit/liquidity.ts';
 import type { Credit } from '../../src/lib/credit/records.ts';
 import type { ExitFacts } from '../../src/lib/credit/standing.ts';
 import { Tally, type Totals } from '../../src/lib/protocol/figures.ts';
-import { gaugesOf, type HomeFigures } from '../../src/lib/serve/figures.ts';
+import { gaugesOf, type HomeLook } from '../../src/lib/serve/gauges.ts';
 import { onceABlock, shared } from '../../src/lib/serve/looks.ts';
 import { parties, payeeOf, payerOf } from '../credit/helpers.ts';
 import { ecashMessages, opened, openedMint, payMessages } from '../support/credit.ts';
@@ -14,13 +14,13 @@ import { creditGauges } from '../../src/lib/ecash/gauges.ts';
 const facts = { tip: 1_000, coins: 'not-checked', known: 'not-checked' } as const;
 const sumsOf = (records: readonly Credit[], seen: ExitFacts = facts): Totals =>
   records.reduce((tally, c) => tally.add(figuresOf(c, seen)), new Tally()).totals();
-const of = (records: readonly Credit[]): Partial<HomeFigures> => ({
+const of = (records: readonly Credit[]): Partial<HomeLook> => ({
   stored: [sumsOf(records)],
   chain: [{ at: 1_000, totals: sumsOf(records), deadline: undefined }],
 });
-const found = (looked: Partial<HomeFigures>): Record<string, number> =>
+const found = (looked: Partial<HomeLook>): Record<string, number> =>
   Object.fromEntries(
-    gaugesOf([creditGauges], { network: 'regtest', tip: 1_000, ...of([]), ...looked } as HomeFigures).flatMap(
+    gaugesOf([creditGauges], { network: 'regtest', tip: 1_000, ...of([]), ...looked } as HomeLook).flatMap(
       ({ name, values }) =>
         values.map(({ labels, value }) => [[name, ...Object.values(labels ?? {})].join(' '), value]),
     ),
@@ -62,7 +62,7 @@ describe('sums', () => {
 
 describe('the next deadline', () => {
   it('is so many blocks away, less than none once it has passed, and left out where nothing has one', () => {
-    const next = (deadline: number | undefined, tip: HomeFigures['tip'] = 1_000) =>
+    const next = (deadline: number | undefined, tip: HomeLook['tip'] = 1_000) =>
       found({ tip, chain: [{ at: 1_000, totals: sumsOf([]), deadline }] });
     expect(next(1_003)).toMatchObject({ spillway_next_deadline_blocks: 3, spillway_tip_height: 1_000 });
     expect(next(1_003, 1_006)).toMatchObject({ spillway_next_deadline_blocks: -3, spillway_coins_height: 1_000 });

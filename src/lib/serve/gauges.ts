@@ -8,7 +8,7 @@ import { gauge, type ByChain, type FamilyGauges, type GaugeNow } from '../contra
 import type { Totals } from '../protocol/figures.ts';
 
 /** Findings of a scan; lists are family by family. */
-export interface HomeFigures {
+export interface HomeLook {
   network: string;
   /** Sums over the records; undefined: the store did not answer. */
   stored: readonly Totals[] | undefined;
@@ -21,7 +21,7 @@ export interface HomeFigures {
 /** Returns the gauges of a home. */
 export const gaugesOf = (
   families: readonly FamilyGauges[],
-  { network, stored, tip, chain }: HomeFigures,
+  { network, stored, tip, chain }: HomeLook,
 ): readonly GaugeNow[] => [
   gauge('store_up', 'Whether the store of the home answers.', Number(stored !== undefined)),
   gauge('chain_up', 'Whether the node answers; 1 with a fixed height.', Number(tip !== undefined)),
