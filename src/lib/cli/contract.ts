@@ -107,7 +107,7 @@ export const contractDoor = <I extends object, F extends FlagInput>({
 /** Plays one run, or one for each line of a batch. */
 async function playRun<I extends object>(
   table: Action<any, any, I>,
-  steps: FlagInput,
+  inputFlags: FlagInput,
   { flags, file, ...run }: Run & { flags: ContractValues; also?(home: Home): Promise<object> },
 ): Promise<void> {
   const named = flags.contract !== undefined && (flags.cancel === true || flags.again === true);
@@ -128,7 +128,7 @@ async function playRun<I extends object>(
     async (home) => {
       const ports = await portsOf(home, flags, run.remote);
       if (flags.again) return show(await playAgain(table, await claimOf(home), ports), flags.psbt);
-      const given = named ? {} : { ...(await inputOf(steps, { ...flags }, home)), ...(await run.also?.(home)) };
+      const given = named ? {} : { ...(await inputOf(inputFlags, { ...flags }, home)), ...(await run.also?.(home)) };
       const input = given as I;
       if (flags.contract !== undefined && !named && !('contract' in input))
         throw new Refusal('usage', '--contract found; here it goes with --cancel or --again');
