@@ -148,7 +148,7 @@ export * as creditTransactions from './lib/credit/transactions.ts';
 // ── statecoins (experimental): their actions, the check of a history, the key update ─────────────────────────────────
 export { auditStatechain, type AuditDocument } from './lib/statechain/audit.ts';
 export { exitStatechain, parseBundle, type ExitDocument as StatechainExit } from './lib/statechain/exit.ts';
-export { checkHistory, type HistoryFault as HistoryFinding, type History } from './lib/statechain/history.ts';
+export { checkHistory, type HistoryFault, type History } from './lib/statechain/history.ts';
 export { openStatechain } from './lib/statechain/open.ts';
 export { statecoinKind, type Statecoin } from './lib/statechain/records.ts';
 export type { PublicRecord, Receipt } from './lib/statechain/statements.ts';
@@ -176,6 +176,7 @@ export { matchTransaction } from './lib/channel/match.ts';
 export { channelWitness, lockOf, type ChannelLock, type ChannelWay } from './lib/channel/scripts.ts';
 export { findSecret, insertSecret, secretAt, type SecretStore } from './lib/channel/secrets.ts';
 export { signWay } from './lib/channel/sign.ts';
+
 // ── Lightning's wire: BigSize, TLV streams and their named fields, blinded paths ─────────────────────────────────────
 export { readBigSize, writeBigSize } from './lib/wire/bigsize.ts';
 export type { Relay } from './lib/wire/fees.ts';
@@ -238,22 +239,23 @@ export {
   type Token,
   type TokenFormat,
 } from './lib/ecash/token.ts';
-export { secretPoint, verifyToken, type Finding as TokenFinding } from './lib/ecash/token-document.ts';
+export { secretPoint, verifyToken, type TokenFinding } from './lib/ecash/token-document.ts';
 
 // ── a running mint behind a home: payment requests, quotes and their events, merchants' invoices and melts ────────────
 export { parseRequest, printRequest, type CreditRequest } from './lib/ecash/request.ts';
 export { acknowledge, creditQuote, cutEvent, newQuote, type PaymentEvent, type Quote } from './lib/ecash/quote.ts';
 export { checkInvoice, isInvoiceReceipt, parseInvoice, signInvoice, type Invoice } from './lib/mint/invoice.ts';
-export { checkMelt, payMelt, quoteMelt, type MeltResult as MeltVerdict } from './lib/mint/melt.ts';
+export { checkMelt, payMelt, quoteMelt, type MeltResult } from './lib/mint/melt.ts';
 export { creditInvoice } from './lib/mint/settle.ts';
 export { ecashQuote } from './lib/mint/bind.ts';
+
 // ── hashed time locks: scripts, spends, recognition, routes, cooperative spends, swaps ───────────────────────────────
 export { htlcCooperate, type CooperateInput, type CooperateMessage } from './lib/htlc/cooperate.ts';
 export { createHtlc, type CreateInput, type PartyKey } from './lib/htlc/create.ts';
 export { identifyScript, identifyTransaction, identifyWitness, type Identified } from './lib/htlc/identify.ts';
 export { parseLock, type Lock } from './lib/htlc/lock.ts';
-export type { Moment as ValidFrom } from './lib/contract/moment.ts';
-export { planRoute, type Channel, type RoutePlan } from './lib/htlc/route.ts';
+export type { Moment } from './lib/contract/moment.ts';
+export { planRoute, type RouteChannel, type RoutePlan } from './lib/htlc/route.ts';
 export { readScript, SCRIPT_TYPES, VARIANTS, wholeForm, writeScript } from './lib/htlc/scripts.ts';
 export { secretIn, shownBy, type Secret } from './lib/htlc/secret.ts';
 export { carrier, finishSpend, merged, signatureBy, type Finished, type Known } from './lib/htlc/sign.ts';

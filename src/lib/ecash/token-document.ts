@@ -28,7 +28,7 @@ import { hashToCurve } from './blind.ts';
 import { cashu } from './library.ts';
 
 /** Finding about one proof; a check that could not be made is named. */
-export interface Finding {
+export interface TokenFinding {
   proof: Proof;
   /** Keyset; undefined if it is not among the given ones. */
   keyset: MintKeys | undefined;
@@ -43,7 +43,7 @@ export const secretPoint = (secret: string): string => bytesToHex(pointBytes(has
  * @throws Refusal for the first reason against it: `keyset-ambiguous`, `unit-differs`,
  * `amount-unknown`, `dleq-invalid`
  */
-export function verifyToken(token: Token, keysets: readonly MintKeys[]): Finding[] {
+export function verifyToken(token: Token, keysets: readonly MintKeys[]): TokenFinding[] {
   return token.proofs.map((proof, i) => {
     const keyset = keysetById(proof.id, keysets);
     const against = (code: 'unit-differs' | 'amount-unknown' | 'dleq-invalid', why: string): Refusal =>

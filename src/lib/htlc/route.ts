@@ -30,18 +30,18 @@ export const ROUTE_LIMITS = {
   /** Amount over a channel: within its HTLC limits, and its balance beyond the reserve. */
   htlc: {
     unit: 'msat',
-    least: ({ minimumMsat }: Pick<Channel, 'minimumMsat'>) => minimumMsat,
-    most: ({ maximumMsat }: Pick<Channel, 'maximumMsat'>) => maximumMsat,
+    least: ({ minimumMsat }: Pick<RouteChannel, 'minimumMsat'>) => minimumMsat,
+    most: ({ maximumMsat }: Pick<RouteChannel, 'maximumMsat'>) => maximumMsat,
   },
   some: { unit: 'msat', least: 1n },
   balance: {
     unit: 'msat',
-    most: ({ fromMsat, reserveMsat }: Pick<Channel, 'fromMsat' | 'reserveMsat'>) => fromMsat - reserveMsat,
+    most: ({ fromMsat, reserveMsat }: Pick<RouteChannel, 'fromMsat' | 'reserveMsat'>) => fromMsat - reserveMsat,
   },
 } satisfies Limits;
 
 /** Channel on a route, with its balances. */
-export interface Channel {
+export interface RouteChannel {
   from: string;
   to: string;
   fromMsat: bigint;
@@ -64,7 +64,7 @@ export interface RoutePlan {
   finalDelta: bigint;
   paymentHash: Hex | undefined;
   paymentSecret: Hex | undefined;
-  channels: readonly Channel[];
+  channels: readonly RouteChannel[];
 }
 /** Balances of a channel's two sides, and the amounts pending between them. */
 export interface Balances {
@@ -73,7 +73,7 @@ export interface Balances {
   to: bigint;
 }
 export interface PlannedHop {
-  channel: Channel;
+  channel: RouteChannel;
   amountMsat: bigint;
   expiry: bigint;
   before: Balances;
@@ -100,7 +100,7 @@ export function parseRoute(from: Fields): RoutePlan {
   return plan;
 }
 
-function parseChannel(from: Fields): Channel {
+function parseChannel(from: Fields): RouteChannel {
   const msat = (name: string) => from.whole(name, ROUTE_LIMITS.amount.most);
   return {
     from: nameIn(from, 'from'),
@@ -153,7 +153,7 @@ export function planRoute(plan: RoutePlan, unsafe = false): PlannedHop[] {
   return hops;
 }
 
-function checkChain(channels: readonly Channel[]): void {
+function checkChain(channels: readonly RouteChannel[]): void {
   const refuse = (text: string): never => {
     throw new Refusal('malformed-message', text);
   };
@@ -190,7 +190,7 @@ function checkDeltas({ channels, finalDelta }: RoutePlan, unsafe: boolean): void
     );
 }
 
-function checkHop(channel: Channel, amount: bigint, expiry: bigint, height: bigint): void {
+function checkHop(channel: RouteChannel, amount: bigint, expiry: bigint, height: bigint): void {
   const { from, to, fromMsat, reserveMsat, minimumMsat, maximumMsat } = channel;
   const refuse = (text: string): never => {
     throw new Refusal('route-limit', `${from} to ${to}: ${text}`);
