@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
-import { alone, LEDGER_LIMITS } from '../../src/lib/cashu/in-hand.ts';
+import { alone, TURN_LIMITS } from '../../src/lib/cashu/in-hand.ts';
 import { requestTo, WALLET_LIMITS } from '../../src/lib/cashu/wallet.ts';
 import { ANSWER_LIMITS, mintQuote } from '../../src/lib/cashu/quotes.ts';
 import { hold } from '../../src/lib/home/hold.ts';
@@ -45,7 +45,7 @@ describe('an answer of a mint to the library', () => {
 });
 
 describe('the ecash of a home', () => {
-  limits(LEDGER_LIMITS, {
+  limits(TURN_LIMITS, {
     held: {
       /** Is another run still waited for, so long after the beginning? Then it ends. */
       async takes(n: number) {

@@ -513,9 +513,9 @@ describe('seats of coins that are spent', () => {
   });
   it('are taken again in a batch too', async () => {
     const { collector, campaign } = await spent(373, by(3));
-    const offer = { campaign: campaign.id, network: NETWORK, plain: ownPledge(campaign, 1, 600_000n), sealed: null };
-    const round = await new HomeSeats(collector.home, undefined).begin([offer]);
-    const one = openedIn(round, offer);
+    const brought = { campaign: campaign.id, network: NETWORK, plain: ownPledge(campaign, 1, 600_000n), sealed: null };
+    const round = await new HomeSeats(collector.home, undefined).begin([brought]);
+    const one = openedIn(round, brought);
     await round.look([one]);
     expect(place(one, { tip: 1, coins: 'not-checked' }, true)).toBe('not-checked');
     expect(one.campaign.gathering.sum.count).toBe(2);
@@ -538,9 +538,9 @@ it('a campaign that was given up gathers nothing more; its outputs stay taken', 
   expect(given.hint).toContain('whoever has the pledges can still complete');
   expect((await play(table, line, collector.ports())).text).toBe(given.text);
   expect(await outcome(join(collector, messageOf(campaign, 2, 300_000n)))).toBe('wrong-state');
-  const offer = { campaign: campaign.id, network: NETWORK, plain: ownPledge(campaign, 2, 300_000n), sealed: null };
-  const round = await new HomeSeats(collector.home, undefined).begin([offer]);
-  expect(await outcome((async () => openedIn(round, offer))())).toBe('wrong-state');
+  const brought = { campaign: campaign.id, network: NETWORK, plain: ownPledge(campaign, 2, 300_000n), sealed: null };
+  const round = await new HomeSeats(collector.home, undefined).begin([brought]);
+  expect(await outcome((async () => openedIn(round, brought))())).toBe('wrong-state');
   expect(await outcome(begun(collector))).toBe('address-used');
   const [listed] = await collector.home.store.list('campaign');
   expect(campaignKind.row(campaignKind.parse(listed!.record))).toMatchObject({ state: 'cancelled', over: 'ended' });
@@ -548,9 +548,9 @@ it('a campaign that was given up gathers nothing more; its outputs stay taken', 
 
 describe('seats of a home, many at once', () => {
   const seated = async (collector: TestParty, campaign: Campaign, pledges: ReturnType<typeof ownPledge>[]) => {
-    const offers = pledges.map((plain) => ({ campaign: campaign.id, network: NETWORK, plain, sealed: null }));
-    const round = await new HomeSeats(collector.home, undefined).begin(offers);
-    const opened = offers.map((offer) => openedIn(round, offer));
+    const brought = pledges.map((plain) => ({ campaign: campaign.id, network: NETWORK, plain, sealed: null }));
+    const round = await new HomeSeats(collector.home, undefined).begin(brought);
+    const opened = brought.map((one) => openedIn(round, one));
     await round.look(opened);
     const codes: (string | undefined)[] = [];
     for (const one of opened)
@@ -570,9 +570,9 @@ describe('seats of a home, many at once', () => {
     expect(await collector.home.store.commits()).toBe(commits + 1);
     expect((await record(collector, campaign)).sum).toEqual({ count: 3, weight: 693, netSat: 5_826n });
     // A faster run makes the round begin anew.
-    const offer = { campaign: campaign.id, network: NETWORK, plain: ownPledge(campaign, 9, 2_000n), sealed: null };
-    const slow = await new HomeSeats(collector.home, undefined).begin([offer]);
-    const late = openedIn(slow, offer);
+    const brought = { campaign: campaign.id, network: NETWORK, plain: ownPledge(campaign, 9, 2_000n), sealed: null };
+    const slow = await new HomeSeats(collector.home, undefined).begin([brought]);
+    const late = openedIn(slow, brought);
     await slow.look([late]);
     place(late, { tip: 1, coins: 'not-checked' }, true);
     await join(collector, messageOf(campaign, 4, 2_000n));

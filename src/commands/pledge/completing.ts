@@ -23,7 +23,7 @@ import { campaignKind, gateOf, type CampaignRecord } from '../../lib/pledge/reco
 import { sumOfPledges, taprootCoin } from '../../lib/pledge/sums.ts';
 import { idClaim } from '../../lib/protocol/claims.ts';
 import { homeRestored, Refusal } from '../../lib/protocol/refusal.ts';
-import { bytesOf, MemorySeats, offerIn, openedIn, place } from './gathering.ts';
+import { bytesOf, MemorySeats, broughtIn, openedIn, place } from './gathering.ts';
 import { freeSeats, seatsOf } from './seats.ts';
 import { campaignIn, unchecked } from './shared.ts';
 
@@ -137,7 +137,7 @@ async function pledgesIn(gate: Gate, file: string | undefined): Promise<readonly
   const round = await seats.begin();
   for await (const line of linesOf(await openInput(file)))
     try {
-      const one = openedIn(round, offerIn(bytesOf(line)));
+      const one = openedIn(round, broughtIn(bytesOf(line)));
       place(one, { tip: 'not-checked', coins: 'not-checked' }, true);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;

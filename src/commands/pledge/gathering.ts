@@ -40,19 +40,19 @@ export interface OpenedPledge {
 }
 /** Seats of the campaigns of one group of lines. */
 export interface Round {
-  /** Returns an offer's campaign. @throws Refusal `unknown-contract`, `wrong-state`, `usage` */
-  of(offer: BroughtPledge): OpenCampaign;
+  /** Returns a pledge's campaign. @throws Refusal `unknown-contract`, `wrong-state`, `usage` */
+  of(brought: BroughtPledge): OpenCampaign;
   /** Looks up which of these coins are in a seat already. */
-  look(offers: readonly OpenedPledge[]): Promise<void>;
+  look(pledges: readonly OpenedPledge[]): Promise<void>;
   /** Stores the pledges that were taken; false where another run was faster. */
   keep(): Promise<boolean>;
 }
 export interface Seats {
-  begin(offers: readonly BroughtPledge[]): Promise<Round>;
+  begin(pledges: readonly BroughtPledge[]): Promise<Round>;
 }
 
 /** Reads a pledge of `pledge make`, or a PSBT. @throws Refusal as the table's parser and `sniff` */
-export function offerIn(bytes: Uint8Array): BroughtPledge {
+export function broughtIn(bytes: Uint8Array): BroughtPledge {
   const input = sniff(bytes);
   if (input.form === 'psbt') return { psbt: Buffer.from(input.bytes).toString('base64') };
   if (input.form !== 'json') throw new Refusal('malformed', 'a pledge or its PSBT expected');
@@ -62,14 +62,14 @@ export function offerIn(bytes: Uint8Array): BroughtPledge {
   return { campaign: message.campaign, network: message.network, plain: message.pledge, sealed: message.sealed };
 }
 
-/** Returns an offer's pledge. @throws Refusal `sealed-unreadable`, and as `Round.of` */
-export function openedIn(seated: Round, offer: BroughtPledge): OpenedPledge {
-  const open = seated.of(offer);
+/** Opens a brought pledge. @throws Refusal `sealed-unreadable`, and as `Round.of` */
+export function openedIn(seated: Round, brought: BroughtPledge): OpenedPledge {
+  const open = seated.of(brought);
   const { campaign, network } = open.gathering.gate;
-  if ('psbt' in offer) return { campaign: open, pledge: pledgeOfPsbt(campaign, network, offer.psbt) };
-  if (offer.network !== network)
-    throw new Refusal('wrong-network', `a pledge on ${offer.network} found, one on ${network} expected`);
-  return { campaign: open, pledge: offer.plain ?? open.open(offer.sealed!) };
+  if ('psbt' in brought) return { campaign: open, pledge: pledgeOfPsbt(campaign, network, brought.psbt) };
+  if (brought.network !== network)
+    throw new Refusal('wrong-network', `a pledge on ${brought.network} found, one on ${network} expected`);
+  return { campaign: open, pledge: brought.plain ?? open.open(brought.sealed!) };
 }
 
 /** Line of an answer; `missing` after a pledge that counts. */
@@ -98,8 +98,8 @@ export async function gatherLines(
   whole?: number,
 ): Promise<void> {
   if (whole !== undefined) {
-    const offer = offerIn(await readAll(source as never, whole, 'the pledge'));
-    const [answer] = await round([offer], seats, facts, unchecked);
+    const brought = broughtIn(await readAll(source as never, whole, 'the pledge'));
+    const [answer] = await round([brought], seats, facts, unchecked);
     const { text, missing = 0n, error } = answer!;
     if (error !== undefined) throw error;
     await print(text);
@@ -112,8 +112,8 @@ export async function gatherLines(
   let first = 0;
   let open = true;
   for await (const lines of groupsOf(source, LINE_LIMIT)) {
-    const offers = lines.map((line) => attempt(() => offerIn(bytesOf(line))));
-    const answers = await round(offers, seats, facts, unchecked);
+    const pledges = lines.map((line) => attempt(() => broughtIn(bytesOf(line))));
+    const answers = await round(pledges, seats, facts, unchecked);
     for (const { exit } of answers) first ||= exit;
     const last = answers.findLast(({ missing }) => missing !== undefined);
     if (last) open = last.missing! > 0n;
@@ -141,16 +141,16 @@ export function bytesOf(line: InputLine): Uint8Array {
   return Buffer.from(line.text);
 }
 
-/** Answers the offers of one group. */
+/** Answers the pledges of one group. */
 const round = (
-  offers: readonly (BroughtPledge | AnswerLine)[],
+  pledges: readonly (BroughtPledge | AnswerLine)[],
   seats: Seats,
   facts: FactSource,
   unchecked: boolean,
 ): Promise<AnswerLine[]> =>
   retryRace(async () => {
-    const seated = await seats.begin(offers.filter((one): one is BroughtPledge => !isAnswer(one)));
-    const opened = offers.map((one) => (isAnswer(one) ? one : attempt(() => openedIn(seated, one))));
+    const seated = await seats.begin(pledges.filter((one): one is BroughtPledge => !isAnswer(one)));
+    const opened = pledges.map((one) => (isAnswer(one) ? one : attempt(() => openedIn(seated, one))));
     const plain = opened.filter((one): one is OpenedPledge => !isAnswer(one));
     const [{ facts: found, checks }] = await Promise.all([
       facts.facts({ tip: true, coins: plain.map(({ pledge: one }) => outpointText(one)) }),
@@ -186,9 +186,9 @@ export class MemorySeats implements Seats {
       throw new Refusal('sealed-unreadable', 'the pledge is encrypted to the collector, whose home alone reads it');
     };
     return {
-      of(offer) {
-        if (!('psbt' in offer) && offer.campaign !== id)
-          throw new Refusal('unknown-contract', `a pledge for ${offer.campaign} found, ${id} expected`);
+      of(brought) {
+        if (!('psbt' in brought) && brought.campaign !== id)
+          throw new Refusal('unknown-contract', `a pledge for ${brought.campaign} found, ${id} expected`);
         return { gathering, open };
       },
       look: async () => {},

@@ -50,16 +50,16 @@ export class HomeSeats implements Seats {
     this.#named = named;
   }
 
-  async begin(offers: readonly BroughtPledge[]): Promise<Round> {
+  async begin(pledges: readonly BroughtPledge[]): Promise<Round> {
     const home = this.#home;
     if (home.restored) throw homeRestored('its sums may lack what came since');
-    const idOf = (offer: BroughtPledge): Hex | undefined => ('psbt' in offer ? this.#named : offer.campaign);
-    const isSealed = offers.some((offer) => 'sealed' in offer && offer.sealed);
+    const idOf = (brought: BroughtPledge): Hex | undefined => ('psbt' in brought ? this.#named : brought.campaign);
+    const isSealed = pledges.some((brought) => 'sealed' in brought && brought.sealed);
     const keys = isSealed ? (await home.keys()).keysWith([]) : undefined;
-    const campaigns = await this.#load([...new Set(offers.flatMap((offer) => idOf(offer) ?? []))], keys);
+    const campaigns = await this.#load([...new Set(pledges.flatMap((brought) => idOf(brought) ?? []))], keys);
     return {
-      of(offer) {
-        const id = idOf(offer);
+      of(brought) {
+        const id = idOf(brought);
         if (id === undefined)
           throw new Refusal('usage', 'a PSBT does not say for which campaign it is: give --contract');
         const one = campaigns.get(id);

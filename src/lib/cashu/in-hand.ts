@@ -30,18 +30,18 @@ import { isQuoted, ledgerKind, type QuotedLedger } from '../ecash/ledger.ts';
 import { signaturesOf, signedFrom } from './search.ts';
 import { withMintErrors, walletOf } from './wallet.ts';
 
-export const LEDGER_LIMITS = {
+export const TURN_LIMITS = {
   /** Wait for another run that holds the home's ecash: as long as a mint may take to answer. */
   held: { unit: 'milliseconds', most: 60_000 },
 } satisfies Limits;
 
 /** Runs work alone: runs that use a home's ecash take turns. @throws Refusal `concurrent` */
 export async function alone<T>({ dir }: Home, work: () => Promise<T>): Promise<T> {
-  const free = await holdFor(join(dir, 'ecash.lock'), LEDGER_LIMITS.held);
+  const free = await holdFor(join(dir, 'ecash.lock'), TURN_LIMITS.held);
   if (!free)
     throw new Refusal(
       'concurrent',
-      `another run was at the ecash of this home for ${LEDGER_LIMITS.held.most / 1_000} s`,
+      `another run was at the ecash of this home for ${TURN_LIMITS.held.most / 1_000} s`,
       {
         hint: 'try again; should it last, look for a run that hangs',
       },
