@@ -1,5 +1,6 @@
 import { unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { NETWORKS } from '../../lib/bitcoin/network.ts';
 import { door } from '../../lib/cli/door.ts';
 import { choiceFlag, countFlag, homeFlags, switchFlag, textFlag } from '../../lib/cli/flags.ts';
 import { homeOptions } from '../../lib/cli/home.ts';
@@ -7,8 +8,6 @@ import { createFile, writeFileWhole } from '../../lib/cli/output.ts';
 import { note } from '../../lib/engine/log.ts';
 import { readPassphrase, readSecret } from '../../lib/cli/secrets.ts';
 import { Refusal } from '../../lib/protocol/refusal.ts';
-
-const NETWORKS = ['mainnet', 'testnet', 'testnet4', 'signet', 'regtest'] as const;
 
 export default door({
   summary: "Make a party's home: a seed and a store",
