@@ -66,6 +66,7 @@ const SHARED_ERRORS = {
   'curve-faulty': [70, 'signatures come out wrong in this process, so it makes and checks none'],
   // 73
   'cannot-write': [73, 'a file or directory cannot be made, opened or written'],
+  'home-exists': [73, 'there is a home in that directory already'],
   // 75: state moved on
   'answered-otherwise': [75, 'this message was answered before, with other flags'],
   concurrent: [75, 'another run of this home was faster'],
@@ -153,7 +154,6 @@ const SHARED_ERRORS = {
   'from-browser': [77, 'a request with an Origin header: no web page may speak to a home'],
   'wrong-token': [77, 'the figures of a home are told at an address of their own, or to whoever shows their token'],
   'not-served': [77, 'a step that waits for a person: a server does not take it'],
-  'home-exists': [73, 'there is a home in that directory already'],
 } as const satisfies ErrorRows;
 
 /** Codes of families: the `errors.ts` of each room adds its own. */
