@@ -192,6 +192,26 @@ describe('the engine', () => {
   });
 });
 
+describe('doors', () => {
+  /** Family of the door, by its folder or its file; undefined for those of homes and tools, which serve every family. */
+  const familyOf = (file: string) => {
+    const [, folder] = /^src\/commands\/([a-z]+)/.exec(file) ?? [];
+    return FAMILIES.find(
+      ({ name, others = [], rooms }) => rooms && (name === folder || others.some((id) => id.startsWith(`${folder}:`))),
+    );
+  };
+  it('share with those of another family only what their rooms build on, or the rider of their payments', () => {
+    const across = inside.flatMap((i) => {
+      const [own, other] = [familyOf(i.from), familyOf(targetOf(i))];
+      if (!own || !other || own === other) return [];
+      const builds = Object.values(own.rooms!).flat();
+      return Object.keys(other.rooms!).some((room) => builds.includes(room)) ? [] : [`${own.name} uses ${other.name}`];
+    });
+    // The tables of credit have the ecash of their payments along.
+    expect([...new Set(across)]).toEqual(['credit uses ecash']);
+  });
+});
+
 /** Commands that a file holds: one, or those of a small topic. */
 const doorsIn = (file: string): number =>
   textOf(file).match(/^export (?:default|const \w+ =) (?:door|contractDoor)\(/gm)?.length ?? 0;

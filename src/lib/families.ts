@@ -65,13 +65,13 @@ export interface Family {
   ways?: Readonly<Record<string, () => Promise<WaysOut>>>;
   /** Error codes of its own, besides the shared ones. */
   errors?: ErrorRows;
-  /** Decides what `watch` does about its records. */
+  /** Loads the watchers of its records. */
   duties?: () => Promise<readonly Watcher<any>[]>;
   /** Sums of its records, as `serve` shows them to a metrics server. */
   gauges?: () => Promise<FamilyGauges>;
   /** Reads a document for `watch --bundle`. Null: no duty is left; undefined: another family's. */
   bundled?: () => Promise<(document: Document) => WatchedDocument | null | undefined>;
-  /** Prints its lines of `status`, by record kind; loaded only for kinds that the home has. */
+  /** Loads the source of its lines of `status`, by record kind, for kinds that the home has. */
   status?: Readonly<Record<string, () => Promise<StatusSource<any, any>>>>;
 }
 

@@ -1,4 +1,4 @@
-import { ALLOW_FEE, feeFlags, overFlag } from '../../lib/cli/contract-flags.ts';
+import { ALLOW_FEE, feeFlags, overOnce } from '../../lib/cli/contract-flags.ts';
 import { contractDoor, portsOf } from '../../lib/cli/contract.ts';
 import { chainFlags, countFlag, feerateFlag, homeFlags, switchFlag } from '../../lib/cli/flags.ts';
 import { switchInput } from '../../lib/cli/step-flags.ts';
@@ -31,7 +31,7 @@ export default contractDoor({
   flags: {
     ...homeFlags,
     ...chainFlags,
-    ...overFlag,
+    ...overOnce,
     export: switchInput('Print without freezing the contract', { exclusive: ['due'], helpGroup: 'ACTION' }),
     children: feerateFlag(
       'With --export: also sign a child for each of these fee rates (10,30,100), for a watchtower without a key to bump with',

@@ -1,4 +1,4 @@
-import { overFlag } from '../../lib/cli/contract-flags.ts';
+import { overOnce } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags } from '../../lib/cli/flags.ts';
 import { EXPERIMENTAL } from './shared.ts';
@@ -15,7 +15,7 @@ ${EXPERIMENTAL}`,
     'Check, as anyone\nspillway statechain-audit --home operator --contract "$COIN" --tip 1000 | spillway statechain-verify --tip 1000',
   ],
   table: auditStatechain,
-  flags: { ...homeFlags, ...chainFlags, ...overFlag },
+  flags: { ...homeFlags, ...chainFlags, ...overOnce },
   prepare: ({ contract }) => {
     if (contract === undefined) throw new Refusal('usage', '--contract ID expected');
     return {};

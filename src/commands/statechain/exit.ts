@@ -1,4 +1,4 @@
-import { feeFlags, fundingFlags, overFlag } from '../../lib/cli/contract-flags.ts';
+import { feeFlags, fundingFlags, overOnce } from '../../lib/cli/contract-flags.ts';
 import { contractDoor } from '../../lib/cli/contract.ts';
 import { chainFlags, homeFlags, switchFlag } from '../../lib/cli/flags.ts';
 import { documentIn } from '../../lib/engine/documents.ts';
@@ -29,7 +29,7 @@ ${EXPERIMENTAL}`,
   flags: {
     ...homeFlags,
     ...chainFlags,
-    ...overFlag,
+    ...overOnce,
     bundle: switchFlag('Print the bundle of --contract, or leave with one', 'ACTION'),
     utxo: fundingFlags.utxo,
     ...feeFlags,

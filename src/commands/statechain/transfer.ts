@@ -19,7 +19,9 @@ ${EXPERIMENTAL}`,
   flags: {
     ...contractFlags,
     as: choiceInput(['receiver'], 'Start: invite a sender, with fresh keys'),
-    contract: overBy('The coin that answers an invitation: id, or at least its first 8 digits'),
+    contract: overBy(
+      'The coin that answers an invitation, or that --cancel or --again is about: id, or at least its first 8 digits',
+    ),
     ...operatorFlag,
     payout: keyFlags.payout,
     ...lockFlag,

@@ -9,6 +9,8 @@ import { step, textInput, switchInput } from './step-flags.ts';
 
 const action = 'ACTION';
 
+const CONTRACT = 'Id of the contract, or at least its first 8 digits';
+
 /** Flags of every contract command. */
 export const contractFlags = {
   ...homeFlags,
@@ -20,7 +22,7 @@ export const contractFlags = {
       repeated,
     ),
     psbt: textFlag('Print only this PSBT of the result, for another wallet', 'NAME'),
-    contract: textFlag('Id of the contract, or at least its first 8 digits: for a start, --cancel or --again', 'ID'),
+    contract: textFlag(`${CONTRACT}: for --cancel or --again`, 'ID'),
     cancel: switchFlag(
       'Give the action up, where that is still safe: by a message of either party, or by --contract ID',
     ),
@@ -32,11 +34,14 @@ export const contractFlags = {
     'request-id': textFlag('Repeat the start that was given this name, instead of starting anew', 'TEXT'),
   }),
 };
-export const contractFlag = { contract: contractFlags.contract };
+/** Names a contract whose records a command reads. */
+export const contractFlag = { contract: { ...contractFlags.contract, summary: CONTRACT } };
 /** Contract that an action begins over. */
 export const overBy = (summary: string) =>
   step(textFlag(summary, 'ID', action), async (prefix, home) => (await contractNamed(home, prefix))!);
-export const overFlag = { contract: overBy(contractFlags.contract.summary!) };
+/** Contract of an action with a single step, which nothing cancels or repeats. */
+export const overOnce = { contract: overBy(CONTRACT) };
+export const overFlag = { contract: overBy(`${CONTRACT}: for a start, --cancel or --again`) };
 /** Help of `--allow-fee`, also where it is no step's input. */
 export const ALLOW_FEE = ['Allow a fee above a tenth of the inputs', 'FEES'] as const;
 export const feeFlags = {

@@ -49,7 +49,7 @@ A flag on the command line outdoes its variable.`,
 find it by --home, by SPILLWAY_HOME, or in the platform's data directory.
 
   spillway init --home DIR --network regtest
-  spillway backup --home DIR --to FILE
+  spillway backup --home DIR --to NEWDIR
 
 Beside it lie DIR.journal (every commit since, encrypted) and DIR.refunds (a
 payer's refunds, without secrets). The words of init bring back plain coins;

@@ -30,7 +30,8 @@ export function fundingIn(network: string, psbt: string): Settlement {
 }
 
 /**
- * @param document parsed; undefined for one of another type
+ * Returns the transaction in a copy of a refund; undefined for a document of another type.
+ * @param document parsed
  * @throws Refusal `malformed-transaction`
  */
 export function copySettlement(document: Readonly<Record<string, any>>): Settlement | undefined {

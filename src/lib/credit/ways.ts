@@ -63,8 +63,8 @@ const spentBy = (c: ContractView, network: string): Spent => ({
 });
 
 /**
- * Returns the transaction that a printed document carries, whichever step printed it.
- * @param document a parsed `ready`, `complete`, `exit` or `refund`; undefined for any other
+ * Returns the transaction that a printed `ready`, `complete`, `exit` or `refund` carries;
+ * undefined for any other document.
  */
 export function settlementOf(document: Document): Settlement | undefined {
   const { type, network, step } = document;

@@ -46,7 +46,7 @@ export interface StoreSecrets {
   address(path: WalletPath): Promise<WalletScript>;
 }
 
-/** Observer of every commit (`identity.ts`). */
+/** Observer of every commit (`tide.ts`). */
 export interface CommitWatch {
   /** Runs before a commit. @throws Refusal where it could not be reported afterwards */
   ready(): void;

@@ -3,7 +3,7 @@
  * the step. A family exports one table an action. The one runner serves them all. It reads a
  * message, finds the row, gathers the facts that the row needs and calls `take`. Then it asks for
  * consent, commits once, and prints. Nothing here does I/O.
- * Not here: how messages are signed (`seal.ts`), stored (`home/`) or printed (`cli/`).
+ * Not here: how messages are signed (`signing/seal.ts`), stored (`home/`) or printed (`cli/`).
  */
 import type { Json } from './json.ts';
 import type { Gone } from '../bitcoin/outpoint.ts';

@@ -1,8 +1,8 @@
 /**
  * Claims that families share: a key, a coin or an id, each held by at most one record of the home.
- * Not here: a single family's claims (its `records.ts`), what a claim is (`action.ts`).
+ * Not here: a single family's claims (its `records.ts`), what a claim is (`kind.ts`).
  */
-import type { Claim, Hex } from './action.ts';
+import type { Claim, Hex } from './kind.ts';
 
 export const idClaim = (id: Hex): Claim => `id:${id}`;
 export const keyClaim = (pubkey: Hex): Claim => `key:${pubkey}`;

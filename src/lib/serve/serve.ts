@@ -1,6 +1,6 @@
 /**
- * Server of one home: a desk before it, and the listeners that bring it messages. `cli` has the
- * flags.
+ * Server of one home: a desk before it, and the listeners that bring it messages. Not here: its
+ * flags (`flags.ts`).
  *
  * A further way to reach it is one more `Listener` in `listenersOf`, with the desk for contract
  * messages; one for a family's own work is `further`.
