@@ -62,7 +62,7 @@ export interface Family {
    * Each party's way out under a message's terms, by message type. `feerate`: satoshis per 1000 vB,
    * for transactions that are signed only at the exit.
    */
-  ways?: Readonly<Record<string, () => Promise<WaysOut>>>;
+  waysOut?: Readonly<Record<string, () => Promise<WaysOut>>>;
   /** Error codes of its own, besides the shared ones. */
   errors?: ErrorRows;
   /** Loads the watchers of its records. */
@@ -98,7 +98,7 @@ const ALL: readonly Family[] = [
     cancels: { credit: `open-credit ${AGAIN}` },
     describe: creditWords,
     carries: async () => (await import('./credit/ways.ts')).settlementOf,
-    ways: { 'open-credit': creditWaysOut, rollover: creditWaysOut },
+    waysOut: { 'open-credit': creditWaysOut, rollover: creditWaysOut },
     status: { credit: async () => (await import('./ecash/status.ts')).creditShown },
     duties: async () => [(await import('./credit/watch.ts')).creditWatcher],
     gauges: async () => (await import('./ecash/gauges.ts')).creditGauges,
@@ -144,7 +144,7 @@ const ALL: readonly Family[] = [
     cancels: { statecoin: `statechain-open ${AGAIN}` },
     describe: async () => (await import('./statechain/describe.ts')).describeStatechain,
     carries: async () => (await import('./statechain/ways.ts')).statechainSettlement,
-    ways: { 'statechain-open': statecoinWaysOut, 'statechain-transfer': statecoinWaysOut },
+    waysOut: { 'statechain-open': statecoinWaysOut, 'statechain-transfer': statecoinWaysOut },
     duties: async () => [(await import('./statechain/watch.ts')).statecoinWatcher],
     bundled: async () => (await import('./statechain/tower.ts')).watchedBundle,
     status: { statecoin: async () => (await import('./statechain/status.ts')).statecoinsShown },
@@ -169,7 +169,7 @@ const ALL: readonly Family[] = [
     describe: async () => (await import('./htlc/describe.ts')).describeHtlc,
     documents: ['htlc'],
     carries: async () => (await import('./htlc/ways.ts')).htlcSettlement,
-    ways: { 'htlc-swap': async () => (await import('./htlc/ways.ts')).waysOfSwap },
+    waysOut: { 'htlc-swap': async () => (await import('./htlc/ways.ts')).waysOfSwap },
     status: { 'htlc-swap': async () => (await import('./htlc/swap-status.ts')).swapsShown },
     duties: async () => [
       (await import('./htlc/watch.ts')).swapWatcher,
@@ -226,7 +226,7 @@ const ALL: readonly Family[] = [
     describe: async () => (await import('./pledge/describe.ts')).describePledge,
     documents: ['pledge-complete', 'pledge-revoke'],
     carries: async () => (await import('./pledge/describe.ts')).pledgeSettlement,
-    ways: { pledge: async () => (await import('./pledge/ways.ts')).waysOfCampaign },
+    waysOut: { pledge: async () => (await import('./pledge/ways.ts')).waysOfCampaign },
     duties: async () => [(await import('./pledge/watch.ts')).pledgeWatcher],
     bundled: async () => (await import('./pledge/copy.ts')).watchedCopy,
     status: {
@@ -298,7 +298,7 @@ export const tableOf = async (type: unknown): Promise<Action<any, any, any> | un
 
 /** Returns the loader of a message type's ways out; undefined for a type without terms. */
 export const waysOutOf = (type: string): (() => Promise<WaysOut>) | undefined =>
-  FAMILIES.flatMap(({ ways = {} }) => (Object.hasOwn(ways, type) ? ways[type]! : []))[0];
+  FAMILIES.flatMap(({ waysOut = {} }) => (Object.hasOwn(waysOut, type) ? waysOut[type]! : []))[0];
 
 /** Returns the watchers of all families. */
 export const allWatchers = async (): Promise<Watcher<any>[]> =>

@@ -73,7 +73,7 @@ async function builtFrom<T extends object>(
   make: (means: Means) => T | { missing: readonly string[] },
 ): Promise<{ made: T; from: string } | undefined> {
   const { network, allowFee = false } = flags;
-  const coins = (await coinsFrom(flags.utxo))!;
+  const coins = await coinsFrom(flags.utxo);
   const { shared: parents, fetch } = await parentSource(flags);
   const { feerate, from } = await rateOf(flags);
   const look = () => {

@@ -40,7 +40,7 @@ export default door({
   },
   exits: [0, 2, 3, 65, 66, 69, 70, 75, 76, 77],
   run: async (flags, { file }) => {
-    const coins = (await coinsFrom(flags.utxo))!;
+    const coins = await coinsFrom(flags.utxo);
     await runStateless({ file }, async (document) => {
       const htlc = htlcIn(document);
       const { network } = htlc;
