@@ -179,7 +179,7 @@ async function message(file: string | undefined, type: string): Promise<unknown>
   const other = await tableOf(found);
   throw new Refusal('unknown-type', `a document of type ${found.slice(0, 80)} found, a message of ${type} expected`, {
     hint: other
-      ? `spillway ${found} reads it; spillway inspect puts it into words`
+      ? `spillway ${found.replace(/^htlc-/, 'htlc ')} reads it; spillway inspect puts it into words`
       : 'spillway inspect puts it into words',
   });
 }

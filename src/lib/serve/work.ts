@@ -25,8 +25,8 @@ const nobody: Prompt = {
 export const served = (ports: Ports): Ports => ({ ...ports, prompt: nobody, permit: permitServed });
 
 /**
- * Maps each action to the input of its rows besides their message (`RunInput.standing`), such as the
- * policy of offers.
+ * Maps each action to the input of its rows besides their message (`RunInput.standing`), such as
+ * the policy of offers.
  */
 export type StandingInput = Readonly<Record<string, object>>;
 
