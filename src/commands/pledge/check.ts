@@ -82,7 +82,7 @@ export async function ownPledges(home: Home, source: FactSource, rpc: Rpc | unde
       sat: pledge.sat,
       state,
       verdict: pledgeVerdict(own, found, seen.tip, payment),
-      spent_by: 'tx' in found ? found.tx : null,
+      spent_by: 'txid' in found ? found.txid : null,
     });
   }
   return lines;
