@@ -219,6 +219,18 @@ describe('a contract that nobody has funded', () => {
     expect(await markFunded(home, node.source)).toEqual([merchant.id]);
   });
 
+  it('is not told as ended once it is funded, also where a close was signed over it', async () => {
+    const { home, both } = await scene(0);
+    const id = await opened(both);
+    const { message } = await both.payer.run(closeCredit, { input: { contract: id } });
+    await both.payee.run(closeCredit, { on: message });
+    const closing = await payeeOf(both, id);
+    const node = nodeOf(1_000);
+    node.coins.set(at(closing), coinOf(closing));
+    expect(await markFunded(home, node.source)).toEqual([]);
+    expect(await payeeOf(both, id)).toMatchObject({ state: 'closing', funded: true });
+  });
+
   it('ends also where the record of another one cannot be read', async () => {
     const { home, unfunded } = await scene(3);
     const real = creditKind.parse.bind(creditKind);

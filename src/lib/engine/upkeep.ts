@@ -128,7 +128,7 @@ export async function markFunded(
             const mined = txids ? coins.get(at) : undefined;
             const next = (it: unknown) => upkeep.funded(it, coins, mined, home.restored);
             const written = await changeRecord(home, kind, claim as Claim, next);
-            if (written && kind.row(written).left) ended.push(name);
+            if (written && !upkeep.coin(written)) ended.push(name);
           }
       }
       if (stopped()) return ended;
