@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import EcashMint from '../../src/commands/ecash/mint.ts';
 import { tokensIn } from '../../src/lib/cashu/in-hand.ts';
 import { mintEcash } from '../../src/lib/cashu/mint.ts';
+import { newToken } from '../../src/lib/ecash/in-hand.ts';
 import { pruneAt, DAY } from '../support/prune.ts';
 import { backUp } from '../credit/helpers.ts';
 import { command, type Ended } from '../support/command.ts';
@@ -42,6 +43,13 @@ async function pay(amount: bigint): Promise<void> {
   await market.pay(contract, amount);
   await market.arrived(quote, Number(amount) + market.mint.state.quotes.find(({ id }) => id === quote)!.paid);
 }
+
+it('finds all tokens of a home, more than one call takes arguments', async () => {
+  const token = newToken({ contract, mint: '', keyset: KEYSET.id, places: [], quote: null, promises: [] });
+  const listed = { kind: 'token', name: token.id, state: 'signed', rev: 1, record: token };
+  const store = { list: () => Promise.resolve(Array(200_000).fill(listed)) };
+  expect(await tokensIn({ store } as never, ['signed'])).toHaveLength(200_000);
+});
 
 describe('a token that could not be printed', () => {
   it('comes first in the next run, and then what is new', async () => {

@@ -63,7 +63,8 @@ export async function tokensIn(
   belongs: (t: TokenRecord) => boolean = () => true,
 ): Promise<TokenRecord[]> {
   const found: TokenRecord[] = [];
-  for (const state of states) found.push(...(await listRecords(store, tokenKind, state)).filter(belongs));
+  for (const state of states)
+    for (const token of await listRecords(store, tokenKind, state)) if (belongs(token)) found.push(token);
   return found;
 }
 
