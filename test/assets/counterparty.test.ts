@@ -207,6 +207,14 @@ describe('carriers', () => {
     const found = carriedBy(reveal(enveloped(push(MESSAGE.subarray(0, 9)), push(MESSAGE.subarray(9)))));
     expect(found).toMatchObject({ encoding: 'taproot', message: MESSAGE });
   });
+  it('a tapscript with more pushes than one call takes arguments', () => {
+    const pushes = new Uint8Array(300_000).fill(0x51);
+    const script = new Uint8Array(Buffer.concat([Uint8Array.of(0, 0x63), pushes, Uint8Array.of(0x68)]));
+    expect(carriedBy(reveal(script))?.message).toHaveLength(300_000);
+    const parts = [enveloped(push(ascii('ord')), Uint8Array.of(0)).subarray(0, -35), pushes, Uint8Array.of(0x68)];
+    const found = carriedBy(reveal(new Uint8Array(Buffer.concat(parts))));
+    expect(found?.inscription?.content).toHaveLength(300_000);
+  });
   const issuance = [22, 2_686_206_940_625_221, 5, true, false, false];
   it.each([
     ['metadata', issuance],

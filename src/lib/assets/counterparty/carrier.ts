@@ -6,7 +6,7 @@
  * key, anew for each output; in 2014 they were in clear too. Source: counterparty-core gettxinfo,
  * p2sh encoding, taproot reveals. Not here: what a message says (`decode.ts`).
  */
-import { concatBytes, hexToBytes } from '../../bitcoin/bytes.ts';
+import { hexToBytes } from '../../bitcoin/bytes.ts';
 import { ascii, startsWith } from '../bytes.ts';
 import { multisigKeys, readOps, type ScriptOp } from '../script.ts';
 import type { Tx } from '../transaction.ts';
@@ -36,6 +36,9 @@ interface Chunk {
   data: Uint8Array;
 }
 
+/** Concatenates parts. A script has more of them than one call takes arguments. */
+const joined = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts));
+
 const withoutPrefix = (bytes: Uint8Array): Uint8Array | undefined =>
   startsWith(bytes, PREFIX) ? bytes.subarray(PREFIX.length) : undefined;
 
@@ -57,7 +60,7 @@ function chunkIn(script: Uint8Array, key: Uint8Array): Chunk | undefined {
   const multisig = multisigKeys(script);
   if (multisig && (multisig.keys.length === 2 || multisig.keys.length === 3)) {
     const inner = multisig.keys.slice(0, -1).map((pubkey) => pubkey.subarray(1, -1));
-    const data = counted(rc4(key, concatBytes(...inner)));
+    const data = counted(rc4(key, joined(inner)));
     return data && { encoding: 'multisig', obfuscated: true, data };
   }
   const hash = script.length === 25 && script[0] === 0x76 && script[24] === 0xac ? script.subarray(3, 23) : undefined;
@@ -84,7 +87,7 @@ export function carriedBy(tx: Tx): CarriedMessage | undefined {
   const [chunk] = chunks;
   if (!chunk) return firstForm(tx);
   const { encoding, obfuscated } = chunk;
-  const message = concatBytes(...chunks.map(({ data }) => data));
+  const message = joined(chunks.map(({ data }) => data));
   const plain = encoding === 'opreturn' && !obfuscated && message.length === 0;
   const revealed = plain ? taproot(tx) : undefined;
   if (revealed) return { encoding: 'taproot', obfuscated: false, vouts, destinations, ...revealed };
@@ -103,7 +106,7 @@ function firstForm(tx: Tx): CarriedMessage | undefined {
     const [size = 0, ...data] = (required === 1 && keys.length === 2 && keys[1]) || [];
     return size > 0 && size <= data.length ? [{ vout, data: Uint8Array.from(data.slice(0, size)) }] : [];
   });
-  const message = withoutPrefix(concatBytes(...found.map(({ data }) => data)));
+  const message = withoutPrefix(joined(found.map(({ data }) => data)));
   if (!message) return undefined;
   const destinations = tx.outputs.flatMap(({ script }, vout) =>
     vout < found[0]!.vout && script[0] !== 0x6a ? [vout] : [],
@@ -120,7 +123,7 @@ function inRedeemScripts(tx: Tx): Uint8Array {
     const found = [...pushes.slice(0, -1), ...inner].map(withoutPrefix).find((data) => data !== undefined);
     return found ? [found] : [];
   });
-  return concatBytes(...parts);
+  return joined(parts);
 }
 
 const small = ({ code, data }: ScriptOp): Uint8Array | undefined =>
@@ -138,7 +141,7 @@ function taproot(tx: Tx): Pick<CarriedMessage, 'message' | 'inscription'> | unde
     return data ? [data] : [];
   });
   if (pushes[0] && pushes[0].length === ORD.length && startsWith(pushes[0], ORD)) return inscription(pushes.slice(1));
-  const message = concatBytes(...pushes);
+  const message = joined(pushes);
   return { message: withoutPrefix(message) ?? message };
 }
 
@@ -152,10 +155,10 @@ function inscription(pushes: readonly Uint8Array[]): Pick<CarriedMessage, 'messa
     if (known) known.push(pushes[at + 1]!);
     else tags.set(tag, [pushes[at + 1]!]);
   }
-  const text = (tag: number): string => new TextDecoder().decode(concatBytes(...(tags.get(tag) ?? [])));
+  const text = (tag: number): string => new TextDecoder().decode(joined(tags.get(tag) ?? []));
   return {
-    message: concatBytes(...(tags.get(5) ?? [])),
-    inscription: { mime: text(1), content: concatBytes(...pushes.slice(at + 1)) },
+    message: joined(tags.get(5) ?? []),
+    inscription: { mime: text(1), content: joined(pushes.slice(at + 1)) },
   };
 }
 
