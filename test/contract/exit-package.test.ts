@@ -102,6 +102,11 @@ describe('a reader refuses', () => {
     expect(bent((d) => (d.steps[0].by = 5_320), refund)).toBe('transaction-differs');
     expect(bent((d) => (d.steps[0].by = 5_321), refund)).toBeUndefined();
   });
+  it('a child stated at an anchor that its step does not have, or at none', () => {
+    const backup = named('statechain first owner').package;
+    expect(bent((d) => (d.steps[0].child.anchor = 1), backup)).toBe('transaction-differs');
+    expect(bent((d) => (d.steps[0].child.anchor = null), backup)).toBe('transaction-differs');
+  });
   it('an amount that its signature does not cover', () => {
     const change = (d: any): void => {
       d.steps[0].spends_from[0].amount_sat += 1;
