@@ -496,17 +496,6 @@ describe('CheckOutgoingPayment', () => {
 });
 
 describe('a restored home of a mint', () => {
-  /** The home as it was before `lost` happened. */
-  async function restored(lost: () => Promise<void>): Promise<void> {
-    await market.stop();
-    const copy = backUp(market.operator);
-    await market.start();
-    await lost();
-    await market.stop();
-    await market.operator.reopen(copy);
-    await market.operator.home.acceptRestore();
-    await market.start();
-  }
   const pay = async (amount: bigint): Promise<[line: string, receipt: string]> => {
     const line = await market.invoice(reverse, amount);
     return [line, (await market.mint.melt(await market.mint.newMelt(line))).proof!];
@@ -526,7 +515,7 @@ describe('a restored home of a mint', () => {
 
   it('signs no close and no rollover before its debt is known again', async () => {
     let paid: [string, string];
-    await restored(async () => void (paid = await pay(1_000n)));
+    await market.restored(async () => void (paid = await pay(1_000n)));
     const { operator, merchant } = market;
     await refused(() => operator.run(closeCredit, { input: { contract: reverse } }), 'contract-restored', operator);
     const close = await merchant.run(closeCredit, { input: { contract: reverse } });
@@ -557,7 +546,7 @@ describe('a restored home of a mint', () => {
 
   it.each(['the update first', 'the invoice first'])('owes once what invoice and update tell of: %s', async (order) => {
     let paid: [string, string];
-    await restored(async () => {
+    await market.restored(async () => {
       paid = await pay(1_000n);
       await market.settle(reverse, 1_000n);
     });
@@ -574,7 +563,7 @@ describe('a restored home of a mint', () => {
   });
 
   it('what is paid after the restore comes on top of what was signed before it', async () => {
-    await restored(async () => {
+    await market.restored(async () => {
       await pay(1_000n);
       await market.settle(reverse, 1_000n);
     });
@@ -608,7 +597,7 @@ describe('a restored home of a mint', () => {
     const line = await market.invoice(reverse, 1_000n);
     const melt = await market.mint.newMelt(line);
     let proof = '';
-    await restored(async () => void (proof = (await market.mint.melt(melt)).proof!));
+    await market.restored(async () => void (proof = (await market.mint.melt(melt)).proof!));
     await confirm();
     expect((await check(melt.lookup)).status).toBe('UNKNOWN');
     expect((await make(line, melt.id)).status).toBe('UNKNOWN');
@@ -620,7 +609,7 @@ describe('a restored home of a mint', () => {
   });
 
   it('owes no more than the contract can pay, whatever receipts are shown: over-capacity', async () => {
-    await restored(async () => {});
+    await market.restored(async () => {});
     const c = await market.payer(reverse);
     const secret = (await market.operator.home.keys()).auth(c.own.path);
     const line = await market.invoice(reverse, maxPaid(c.terms));
@@ -788,15 +777,12 @@ describe('owed', () => {
   });
 
   it('the receipt raises owed again, once, in a restored home', async () => {
-    await market.stop();
-    const copy = backUp(market.operator);
-    await market.start();
-    const line = await market.invoice(reverse, 1_000n);
-    const melt = await market.mint.melt(await market.mint.newMelt(line));
-    await market.stop();
-    await market.operator.reopen(copy);
-    await market.operator.home.acceptRestore();
-    await market.start();
+    let line!: string;
+    let melt!: Awaited<ReturnType<typeof market.mint.melt>>;
+    await market.restored(async () => {
+      line = await market.invoice(reverse, 1_000n);
+      melt = await market.mint.melt(await market.mint.newMelt(line));
+    });
     expect(await owed()).toBe(0n);
     const show = async (text: string, receipt: string) => {
       const queried = await market.merchant.run(creditInvoice, {

@@ -768,15 +768,10 @@ describe('a mint or a home put back from an older copy', () => {
     const quote = await market.bind(contract);
     await market.pay(contract, 1_000n);
     await market.arrived(quote, 1_000);
-    await market.stop();
-    const copy = backUp(market.operator);
-    await market.start();
-    await market.pay(contract, 2_000n);
-    await market.arrived(quote, 3_000);
-    await market.stop();
-    await market.operator.reopen(copy);
-    await market.operator.home.acceptRestore();
-    await market.start();
+    await market.restored(async () => {
+      await market.pay(contract, 2_000n);
+      await market.arrived(quote, 3_000);
+    });
     expect(await market.quote(quote)).toMatchObject({ stopped: 'home-restored' });
     await expect(market.bind(contract)).rejects.toMatchObject({ code: 'contract-restored' });
     await expect(market.pay(contract, 500n)).rejects.toMatchObject({ code: 'contract-restored' });
@@ -815,18 +810,19 @@ describe('a mint or a home put back from an older copy', () => {
     await market.start();
   });
 
-  it('a quote that the operator names is kept as one that was given up: it counts the next time too', async () => {
+  /** A quote that was bound, and got all that was paid, after the backup of the restored home. */
+  async function lostQuote(): Promise<{ contract: string; quote: string }> {
     const contract = await market.forward();
     await market.pay(contract, 1_000n);
-    await market.stop();
-    const copy = backUp(market.operator);
-    await market.start();
-    const quote = await market.bind(contract);
-    await market.arrived(quote, 1_000);
-    await market.stop();
-    await market.operator.reopen(copy);
-    await market.operator.home.acceptRestore();
-    await market.start();
+    let quote!: string;
+    await market.restored(async () => {
+      quote = await market.bind(contract);
+      await market.arrived(quote, 1_000);
+    });
+    return { contract, quote };
+  }
+  it('a quote that the operator names is kept as one that was given up: it counts the next time too', async () => {
+    const { contract, quote } = await lostQuote();
     await confirmFigures(market.operator.home, contract, [quote], isNamed);
     expect(await market.quote(quote)).toMatchObject({ contract, retired: true, creditedSat: 1_000n, ackSat: 1_000n });
     expect(await confirmFigures(market.operator.home, contract, [quote], isNamed)).toMatchObject({
@@ -835,17 +831,7 @@ describe('a mint or a home put back from an older copy', () => {
   });
 
   it('figures of quotes that the restored home has lost are counted where the operator names them', async () => {
-    const contract = await market.forward();
-    await market.pay(contract, 1_000n);
-    await market.stop();
-    const copy = backUp(market.operator);
-    await market.start();
-    const quote = await market.bind(contract);
-    await market.arrived(quote, 1_000);
-    await market.stop();
-    await market.operator.reopen(copy);
-    await market.operator.home.acceptRestore();
-    await market.start();
+    const { contract, quote } = await lostQuote();
     const said = await confirmFigures(market.operator.home, contract, [quote], isNamed);
     expect(said).toMatchObject({ reported_sat: 1_000n, waiting_sat: 0n });
   });

@@ -13,6 +13,7 @@ import { startCdk, type Cdk } from '../../src/lib/cdk/backend.ts';
 import type { CdkLog } from '../../src/lib/cdk/listen.ts';
 import { newMintQuote } from '../../src/lib/cashu/quotes.ts';
 import type { FactSource } from '../../src/lib/protocol/ports.ts';
+import { backUp } from '../credit/helpers.ts';
 import { ownCoin } from './credit.ts';
 import { at, TestMint } from './mint.ts';
 import { TestParty, type Message } from './party.ts';
@@ -60,6 +61,17 @@ export class Market {
   }
   async restart(): Promise<void> {
     await this.stop();
+    await this.start();
+  }
+  /** Restores the operator's home as it was before `lost` happened. */
+  async restored(lost: () => Promise<void>): Promise<void> {
+    await this.stop();
+    const copy = backUp(this.operator);
+    await this.start();
+    await lost();
+    await this.stop();
+    await this.operator.reopen(copy);
+    await this.operator.home.acceptRestore();
     await this.start();
   }
   async close(): Promise<void> {
