@@ -3,8 +3,7 @@ import type { Network } from '../../lib/bitcoin/network.ts';
 import { feeFlags, keyFlags } from '../../lib/cli/contract-flags.ts';
 import { camelName, countFlag, inGroup, satFlag, textFlag, type Values } from '../../lib/cli/flags.ts';
 import { feerateInput, choiceInput, step, textInput, switchInput } from '../../lib/cli/step-flags.ts';
-import { ISSUERS } from '../../lib/credit/terms.ts';
-import type { Policy } from '../../lib/credit/terms.ts';
+import { ISSUERS, type Policy } from '../../lib/credit/terms.ts';
 
 export const uncheckedFlag = {
   unchecked: switchInput(

@@ -1,4 +1,7 @@
-/** Flags of the commands around a running mint: named mints, texts that may also be files. */
+/**
+ * Flags of the commands around a mint: named mints, texts that may also be files, the program of
+ * --notify, the backend of `serve --cdk`.
+ */
 import { repeated, textFlag } from '../../lib/cli/flags.ts';
 import { stopAt, type AskRemote } from '../../lib/cli/contract.ts';
 import { readInput } from '../../lib/cli/input.ts';

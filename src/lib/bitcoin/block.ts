@@ -5,8 +5,7 @@
  * hash. Refusals have the code of the caller. Not here: headers (`header.ts`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import type { ErrorCode } from '../protocol/refusal.ts';
-import { Refusal } from '../protocol/refusal.ts';
+import { Refusal, type ErrorCode } from '../protocol/refusal.ts';
 import { bytesToHex, concatBytes } from './bytes.ts';
 import { Cursor } from './cursor.ts';
 

@@ -8,16 +8,6 @@
  * from `proposed` on.
  */
 import { expiryHeight, expiryWords, type Expiry } from '../bitcoin/locktime.ts';
-import type { Funding } from '../bitcoin/funding.ts';
-import type { Network } from '../bitcoin/network.ts';
-import { bytesToHex } from '../bitcoin/bytes.ts';
-import { outpointText } from '../bitcoin/outpoint.ts';
-import { openSpend, SIGN_ONCE, signSpend } from '../contract/joint-spend.ts';
-import { table, vouchedKey, type Done, type Hand } from '../protocol/action.ts';
-import { idClaim, keyClaim } from '../protocol/claims.ts';
-import { addressesFor, unnamed } from '../protocol/places.ts';
-import { Refusal } from '../protocol/refusal.ts';
-import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import {
   fundingAdvice,
   fundingPsbt,
@@ -30,7 +20,17 @@ import {
   readPayment,
   signFunding,
   unsignedFunding,
+  type Funding,
 } from '../bitcoin/funding.ts';
+import type { Network } from '../bitcoin/network.ts';
+import { bytesToHex } from '../bitcoin/bytes.ts';
+import { outpointText } from '../bitcoin/outpoint.ts';
+import { openSpend, SIGN_ONCE, signSpend } from '../contract/joint-spend.ts';
+import { table, vouchedKey, type Done, type Hand } from '../protocol/action.ts';
+import { idClaim, keyClaim } from '../protocol/claims.ts';
+import { addressesFor, unnamed } from '../protocol/places.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { checkSpendable, outpointsOf } from '../bitcoin/coin-checks.ts';
 import { freshSide } from '../signing/side.ts';
 import { checkLooked, checkStatedCoin } from './checks.ts';
 import { payerSide, refundJob } from './jobs.ts';

@@ -18,8 +18,7 @@ import {
 } from '../contract/duty.ts';
 import { readyTxOf, type Rules } from '../contract/fees.ts';
 import type { Hex } from '../protocol/action.ts';
-import type { Document } from '../protocol/message.ts';
-import { hexText, parseAs, sat } from '../protocol/message.ts';
+import { hexText, parseAs, sat, type Document } from '../protocol/message.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { finishedHex } from './finalize.ts';
 import { preimageShown } from './secret.ts';

@@ -3,8 +3,7 @@
  * again. Nonces derive from the seed and the documents, so none is kept. Not here: how the payment
  * is made (`engine/wallet.ts`).
  */
-import type { Funding } from '../bitcoin/funding.ts';
-import { outpointIn } from '../bitcoin/funding.ts';
+import { outpointIn, type Funding } from '../bitcoin/funding.ts';
 import type { Gone } from '../bitcoin/outpoint.ts';
 import { readPsbt, templateOf } from '../bitcoin/psbt.ts';
 import { parseTransaction, txidOf } from '../bitcoin/transaction.ts';
