@@ -12,7 +12,7 @@ import { withChildren } from '../../src/commands/credit/exit.ts';
 import { homePost } from '../../src/lib/engine/watch-home.ts';
 import { look, type Post, type WatchEvent } from '../../src/lib/engine/watch.ts';
 import { closeCredit, exitCredit, signUpdate } from '../../src/lib/ecash/credit.ts';
-import type { Watched } from '../../src/lib/contract/duty.ts';
+import type { Watched, WatchedDocument } from '../../src/lib/contract/duty.ts';
 import { contractInput } from '../../src/lib/credit/transactions.ts';
 import type { FundedCredit } from '../../src/lib/credit/records.ts';
 import { outpointText } from '../../src/lib/bitcoin/outpoint.ts';
@@ -576,6 +576,17 @@ describe('a watchtower', () => {
     await refused(() => readWatchBundle([empty]), 'malformed');
     await refused(() => readWatchBundle([file({ type: 'status' })]), 'malformed-message');
     await refused(() => readWatchBundle(['/nowhere/bundle']), 'no-input');
+  });
+  it('goes on from as many documents of an earlier look as there are, where a file is damaged', async () => {
+    const { both, id } = await scene();
+    const path = file(await exported(both, id));
+    const last = new Map<string, WatchedDocument[]>();
+    await readWatchBundle([path], 'regtest', last);
+    const [one] = last.get(path)!;
+    last.set(path, Array<WatchedDocument>(200_000).fill(one!));
+    writeFileSync(path, 'damaged');
+    const { watched, bad } = await readWatchBundle([path], 'regtest', last);
+    expect([watched.map((w) => w.id), bad.length, last.get(path)!.length]).toEqual([[id], 1, 200_000]);
   });
   it('waits for no pipe that lies in the folder', async () => {
     const { both, id } = await scene();

@@ -64,9 +64,9 @@ export async function readWatchBundle(
         if (read) good.push(read);
         else if (read === null) left += 1;
       }
-      if (bad.length > before) good.push(...(last.get(file) ?? []));
+      if (bad.length > before) for (const one of last.get(file) ?? []) good.push(one);
       last.set(file, good);
-      found.push(...good);
+      for (const one of good) found.push(one);
     }
   const networks = [...new Set(found.map((one) => one.network))];
   if (networks.length > 1) throw new Refusal('wrong-network', `exports for ${networks.join(' and ')} in one bundle`);

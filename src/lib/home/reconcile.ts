@@ -151,7 +151,7 @@ export async function reconcile(
   // A dropped record takes the opening that it began with along.
   const isGone = ({ kind, record }: Merged): boolean => kind.claims(record).every((claim) => gone.has(claim));
   const missed = lost.filter((entry) => !isGone(entry));
-  outcomes.push(...lost.filter(isGone).map(asItWas));
+  for (const entry of lost) if (isGone(entry)) outcomes.push(asItWas(entry));
   for (const entry of [...missed.sort((a, b) => claimsOf(b) - claimsOf(a)), ...stuck])
     outcomes.push((await into(store, entry, settled, true))!);
   const back = new Set(missed.flatMap(({ kind, record }) => kind.claims(record)));
